@@ -1,0 +1,35 @@
+# make test: everything that the tests need, then all checks and tests.
+# make demo: a real backup of /etc into ./demo, and its status.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: test demo tools lint clean
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+demo: $(VENV)/installed tools
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh etc/demo.sh
+
+tools:
+	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

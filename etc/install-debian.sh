@@ -1,0 +1,9 @@
+#!/bin/sh
+# Install Debian packages that make needs; says what to do where it cannot.
+set -eu
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "missing: $*. Install it with your package manager, or run make as root on Debian." >&2
+    exit 1
+fi
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
