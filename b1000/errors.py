@@ -1,0 +1,36 @@
+"""The few errors of the program: each says what happened and, where known, what to do."""
+
+
+class B1000Error(Exception):
+    """An error that the operator is told in one text, without a traceback.
+
+    ``hint`` says what would be right; it may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.hint}" if self.hint else self.what
+
+
+class UsageError(B1000Error):
+    """The command line asks for something that does not exist: exit code 2, nothing was run."""
+
+
+class JournalUnusable(B1000Error):
+    """The journal cannot be opened at all: exit code 2, nothing was run."""
+
+
+class JournalFailed(B1000Error):
+    """The journal could not be read or written just now; it may be later."""
+
+
+class BadValue(B1000Error, ValueError):
+    """A value that does not fit where it entered; it is refused as a whole."""
+
+
+class RunFailed(B1000Error):
+    """A run cannot go on: it is FAILED at the step where it stands."""

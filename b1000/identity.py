@@ -1,0 +1,37 @@
+"""Which process is meant: ids are used again, creation times are not."""
+
+import functools
+import os
+
+from b1000.model import ProcessIdentity
+
+
+@functools.cache
+def _boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """The identity of a process that runs; None where there is none, or only its zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name in parentheses may hold blanks and parentheses: fields count from the last.
+            fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return ProcessIdentity(pid, _boot(), int(fields[19]))
+
+
+def myself() -> ProcessIdentity:
+    """The identity of this process."""
+    identity = identify(os.getpid())
+    assert identity is not None
+    return identity
+
+
+def is_alive(process: ProcessIdentity) -> bool:
+    """Whether this very process still runs, and not another one under its id."""
+    return identify(process.pid) == process

@@ -1,0 +1,48 @@
+"""Locks that cannot be stale: flock(2) on files that stay, held by open descriptors.
+
+A descriptor that is inherited holds the lock too, so the lock of a run travels
+into its worker and its rsyncs, and is free when the last of them has ended.
+The files are never removed: a lock on a removed file would exclude nobody.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Locks:
+    """The locks of one journal, in the directory beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def take(self, name: str) -> int | None:
+        """Take the lock: a descriptor that holds it, or None where somebody else does.
+
+        ``name`` is one path component. Whoever closes the last copy of the
+        descriptor releases the lock.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def take_one_of(self, name: str, count: int) -> int | None:
+        """Take one of ``count`` equal permits, as :meth:`take` does."""
+        for number in range(1, count + 1):
+            descriptor = self.take(f"{name}@{number}")
+            if descriptor is not None:
+                return descriptor
+        return None
+
+
+def run_lock(job: str, instance: str) -> str:
+    """The name of the lock of a job/instance; ``@`` stands in no name."""
+    return f"run@{job}@{instance}"

@@ -1,0 +1,149 @@
+"""The log: whole lines, each with the job/instance it is about.
+
+Every process writes for itself, a line with one write(2) to a descriptor in
+append mode, so that lines of several processes never mix.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import sys
+
+LOGGER = "b1000"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text on one line, with control characters and undecodable bytes escaped."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def for_run(label: str) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger whose lines bear the label of a job/instance as their threadName."""
+    return logging.LoggerAdapter(logging.getLogger(LOGGER), {"run": label})
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        record.threadName = getattr(record, "run", "b1000")
+        record.msg, record.args = printable(record.getMessage()), None
+        return super().format(record)
+
+
+class _Descriptor(logging.Handler):
+    """Writes whole lines to an open descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+        except BrokenPipeError:
+            pass  # A reader that went away must not end a backup.
+        except OSError:
+            self.handleError(record)
+
+    def write(self, line: bytes) -> None:
+        while line:
+            line = line[os.write(self.descriptor, line) :]
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """The log cannot be written: standard error gets the line, and backups go on."""
+        with contextlib.suppress(OSError):
+            os.write(2, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+
+
+class _File(_Descriptor):
+    """A log file that is opened anew once it has been rotated away."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(self._open())
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def write(self, line: bytes) -> None:
+        self._follow()
+        super().write(line)
+
+    def _follow(self) -> None:
+        try:
+            there = os.stat(self.path)
+            here = os.fstat(self.descriptor)
+            if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
+                return
+        except FileNotFoundError:
+            pass
+        renewed = self._open()
+        os.dup2(renewed, self.descriptor, inheritable=False)
+        os.close(renewed)
+
+
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def _same(one: int, other: int) -> bool:
+    try:
+        a, b = os.fstat(one), os.fstat(other)
+    except OSError:
+        return False
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+
+def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
+    """Log to ``file``; what is an ERROR also to standard error, unless it shows it already.
+
+    ``/dev/stdout`` and ``/dev/stderr`` mean the open descriptors. ``quiet``
+    leaves the standard streams to errors alone, on standard error.
+    """
+    logger = logging.getLogger(LOGGER)
+    logger.handlers.clear()
+    logger.propagate = False
+    logger.setLevel(level)
+    formatter = _Formatter(line_format)
+    stream = _STREAMS.get(file)
+    handlers: list[_Descriptor] = []
+    trouble = ""
+    if stream is None:
+        try:
+            handlers.append(_File(file))
+        except OSError as error:
+            trouble = f"the log file {file} cannot be written ({error.strerror}); logging here"
+            stream = 2
+    if stream is not None and not quiet:
+        handlers.append(_Descriptor(stream))
+    if not any(_same(handler.descriptor, 2) for handler in handlers):
+        errors = _Descriptor(2)
+        errors.setLevel(logging.ERROR)
+        handlers.append(errors)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+    if trouble:
+        logger.error(trouble)
+
+
+def announce(level: int, text: str, quiet: bool = False) -> None:
+    """Tell a text as it is on standard error, and log it; once where both are the same."""
+    logger = logging.getLogger(LOGGER)
+    shown = False
+    for handler in logger.handlers:
+        # The other handler is there for lines that are logged; this text is told as it is.
+        if isinstance(handler, _Descriptor) and handler.level == logging.NOTSET:
+            record = logger.makeRecord(LOGGER, level, "", 0, text, (), None)
+            if logger.isEnabledFor(level):
+                handler.handle(record)
+                shown = shown or _same(handler.descriptor, 2)
+    if not shown and not (quiet and level < logging.ERROR):
+        to_stderr(text)
+
+
+def to_stderr(text: str) -> None:
+    """One text to standard error, control characters other than newlines escaped."""
+    with contextlib.suppress(OSError):
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)

@@ -1,0 +1,436 @@
+"""The values that travel between the rooms, all frozen.
+
+Times are seconds since the epoch, UTC; durations are seconds; sizes are bytes.
+A name that is absent is ``""``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from b1000.steps import COMPLETE, CopyStatus, Ending, Status, Step
+
+# --- what the user wrote -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``$name`` in a value: what only a run knows."""
+
+    name: str
+
+
+Template = tuple[str | Reference, ...]
+"""A value in parts: text as it is, and references that are filled in for each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command for /bin/sh whose output is the value of a dynamic option."""
+
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSpace:
+    """An amount of free disk space: bytes, or a percentage of the file system."""
+
+    amount: float
+    percent: bool = False
+
+    def bytes_of(self, total: int) -> int:
+        """The bytes that must stay free on a file system of ``total`` bytes."""
+        return int(total * self.amount / 100 if self.percent else self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One ``[dest:NAME]`` of type active: a local directory or an rsync:// address."""
+
+    name: str
+    path: str
+    exclude: tuple[str, ...] = ()
+    verbosity: int = 1
+    compress: bool = False
+    bwlimit: str | None = None
+    max_copies: int = 0
+    min_free: FreeSpace | None = None
+    password_file: str | None = None
+    rsync_options: tuple[str, ...] = ()
+
+    @property
+    def remote(self) -> bool:
+        """Whether an rsync daemon stands behind the path."""
+        return self.path.startswith("rsync://")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One ``[report:NAME]`` of type file."""
+
+    name: str
+    path: str
+    keep: int = 30
+
+
+class DestinationChoice(NamedTuple):
+    """One name of a ``dest`` list; ``background`` where ``&`` follows it."""
+
+    name: str
+    background: bool = False
+
+
+DestinationGroup = tuple[DestinationChoice, ...]
+"""Destinations joined by ``/``: they are tried in an order shuffled for each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take, in seconds (0: no limit), and how often a copy is retried."""
+
+    dynamic_timeout: int = 60
+    script_timeout: int = 0
+    copy_timeout: int = 0
+    io_timeout: int = 300
+    connect_timeout: int = 20
+    copy_retries: int = 3
+    copy_retry_min_sleep: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What rsync is to do with the tree, the same for all destinations of a job."""
+
+    delete: bool = False
+    relative: bool = False
+    hard_links: bool = False
+    acls: bool = False
+    xattrs: bool = False
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One ``[job:NAME]``, checked.
+
+    ``instances`` is None for a job without instances, a tuple for a fixed list
+    and a Command for one that is asked for at each start. ``late`` holds the
+    values that only a run can settle: scripts, include, exclude, masters, data_age.
+    """
+
+    name: str
+    direction: str
+    type: str
+    dest: tuple[DestinationGroup, ...]
+    reports: tuple[str, ...]
+    destinations: Mapping[str, Destination]
+    instances: tuple[str, ...] | Command | None = None
+    allow_no_instances: bool = False
+    late: Mapping[str, Template | Command] = field(default_factory=dict)
+    transfer: Transfer = Transfer()
+    limits: Limits = Limits()
+
+    @property
+    def has_instances(self) -> bool:
+        """Whether the job spawns one run for each instance."""
+        return self.instances is not None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenJob:
+    """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
+
+    ``reports`` are those of its reports that are usable. ``on_failure`` is None
+    where it is absent or itself wrong.
+    """
+
+    name: str
+    direction: str
+    type: str
+    reports: tuple[str, ...]
+    reasons: tuple[str, ...]
+    on_failure: Template | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The ``[global]`` section with its defaults."""
+
+    host: str
+    log_format: str
+    log_level: str
+    log_file: str
+    status_dir: str
+    journal: str
+    journal_keep: int
+    workers: int
+    report_wait_end: int
+
+
+# --- one run -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process that cannot be taken for another one: its id, and when it was created.
+
+    ``ticks`` is the creation time in clock ticks since the boot named by
+    ``boot`` (proc(5), field 22), which no change of the clock can move.
+    """
+
+    pid: int
+    boot: str
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a run decided at INIT and every later attempt of it sees unchanged."""
+
+    master_host: str = ""
+    master_instance: str = ""
+    data_age: float | None = 0.0
+    include: str = ""
+    exclude: str = ""
+    pre: str = ""
+    post: str = ""
+    transfer: Transfer = Transfer()
+    own_dump: bool = False
+    """Every include contains the run's own start time, so that its data is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One run's data at one destination; ``path`` is the directory there."""
+
+    destination: str
+    path: str
+    background: bool = False
+    type: str = "active"
+    status: CopyStatus = CopyStatus.INIT
+    attempts: int = 0
+    bytes: int | None = None
+    files: int | None = None
+    sent: int | None = None
+    exit_code: int | None = None
+    error: str = ""
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all data is at the destination."""
+        return self.status in COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of one job/instance, as the journal knows it.
+
+    ``start_time`` is the local time in names (``%Y-%m-%d-%H-%M-%S``), unique for
+    the job/instance; ``started`` is the same instant. ``uid`` is the value of
+    ``B1000_RUN`` in everything that the run starts.
+    """
+
+    run_id: int
+    uid: str
+    job: str
+    instance: str
+    host: str
+    direction: str
+    type: str
+    started: float
+    start_time: str
+    supervisor: ProcessIdentity
+    step: Step = Step.INIT
+    status: Status = Status.OK
+    error: str = ""
+    ending: Ending | None = None
+    ended: float | None = None
+    last_transition: int = 0
+    superseded: bool = False
+    reports: tuple[str, ...] = ()
+    frozen: Frozen = Frozen()
+    copies: tuple[Copy, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``, as it is written on the command line."""
+        return label(self.job, self.instance)
+
+
+def label(job: str, instance: str) -> str:
+    """``job``, or ``job/instance`` where there is an instance."""
+    return f"{job}/{instance}" if instance else job
+
+
+# --- what a worker tells its supervisor ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """INIT is over: the frozen values, and the copies in their shuffled order."""
+
+    time: float
+    frozen: Frozen
+    copies: tuple[Copy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoved:
+    """The run's step or status changed; ``error`` says why it is not OK."""
+
+    time: float
+    step: Step
+    status: Status
+    error: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether the run ends with it."""
+        return self.status is Status.FAILED or self.step is Step.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMoved:
+    """The status of one copy changed."""
+
+    time: float
+    destination: str
+    status: CopyStatus
+    error: str = ""
+    bytes: int | None = None
+    files: int | None = None
+    sent: int | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptBegan:
+    """One rsync of a copy is about to be started; numbered from 1."""
+
+    time: float
+    destination: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """One rsync of a copy has ended; ``retry_at`` is None where no other follows."""
+
+    time: float
+    destination: str
+    number: int
+    exit_code: int | None
+    reason: str
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessBegan:
+    """A script or an rsync runs; ``command`` is its value of ``B1000_COMMAND``."""
+
+    time: float
+    command: str
+    purpose: str
+    process: ProcessIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnded:
+    """That process has ended; what it left running by itself is a service, not an orphan."""
+
+    time: float
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The ``instances`` command of a job gave this list, or failed with ``error``."""
+
+    time: float
+    instances: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A run without a verdict: its worker died, or the program was stopped."""
+
+    time: float
+    error: str
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a reporter says has arrived: run_id and the transition that was told."""
+
+    report: str
+    states: tuple[tuple[int, int], ...]
+
+
+Message = (
+    Resolved
+    | RunMoved
+    | CopyMoved
+    | AttemptBegan
+    | AttemptEnded
+    | ProcessBegan
+    | ProcessEnded
+    | Listed
+    | Died
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one worker that become durable together; ``number`` is acknowledged."""
+
+    number: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """All batches of the worker up to this number are durable: it may act on them."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The run may not go on past INIT, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The worker is to end what it started, and itself."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
+
+    last: bool = False
+
+
+Order = Acknowledged | Refused | Stop
+
+
+def moved(copy: Copy, message: CopyMoved) -> Copy:
+    """The copy after the message."""
+    return replace(
+        copy,
+        status=message.status,
+        error=message.error,
+        bytes=copy.bytes if message.bytes is None else message.bytes,
+        files=copy.files if message.files is None else message.files,
+        sent=copy.sent if message.sent is None else message.sent,
+        exit_code=copy.exit_code if message.exit_code is None else message.exit_code,
+    )
