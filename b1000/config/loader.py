@@ -1,0 +1,607 @@
+"""Reads the ini file into checked jobs, and tells all mistakes of it at once.
+
+An error in ``[global]``, or a file that cannot be parsed, is fatal. Any other
+error takes only the jobs with it that need what is wrong: they become
+:class:`~b1000.model.BrokenJob`, and every other job runs.
+"""
+
+import configparser
+import difflib
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from b1000.config import grammar, references
+from b1000.config.options import TABLE, Option
+from b1000.errors import B1000Error, BadValue
+from b1000.model import (
+    BrokenJob,
+    Command,
+    Destination,
+    Job,
+    Limits,
+    Reference,
+    Report,
+    Settings,
+    Template,
+    Transfer,
+)
+
+
+def log_defaults() -> tuple[str, str]:
+    """Level and format by which errors of a configuration are logged that cannot be used."""
+    table = TABLE["global"]
+    return str(table["log_level"].default), str(table["log_format"].default)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
+
+    ``line`` is 0 where the file could not be read at all.
+    """
+
+    line: int
+    section: str
+    option: str
+    text: str
+    warning: bool = False
+
+    def shown(self, file: str) -> str:
+        """The line for the operator: ``FILE:LINE: [section] option: text``."""
+        place = " ".join(
+            part for part in (f"[{self.section}]" if self.section else "", self.option) if part
+        )
+        kind = "warning: " if self.warning else ""
+        where = f"{file}:{self.line}" if self.line else file
+        return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A file that was read: what can be run, and what is wrong.
+
+    ``stray`` is set where an error belongs to no job that could be told of as
+    FAILED, such as a section whose heading is not known.
+    """
+
+    file: str
+    settings: Settings
+    jobs: Mapping[str, Job | BrokenJob]
+    destinations: Mapping[str, Destination]
+    reports: Mapping[str, Report]
+    problems: tuple[Problem, ...]
+    stray: bool = False
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that are no mere warnings."""
+        return tuple(problem for problem in self.problems if not problem.warning)
+
+
+class ConfigUnreadable(B1000Error):
+    """The configuration as a whole cannot be used: exit code 2, nothing was run.
+
+    ``log_file`` is the one that the file names, where that much could be read.
+    """
+
+    def __init__(self, file: str, problems: Iterable[Problem], log_file: str | None = None) -> None:
+        self.lines = tuple(problem.shown(file) for problem in problems)
+        self.log_file = log_file
+        super().__init__("\n".join(self.lines))
+
+
+# --- the file, as it stands ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A value and the line on which its option stands."""
+
+    text: str
+    line: int
+
+
+@dataclass(slots=True)
+class _Section:
+    """A section of the file; ``kind`` is "" where the heading is not known."""
+
+    heading: str
+    kind: str
+    name: str
+    line: int
+    values: dict[str, _Written] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tell(self, option: str, text: str, line: int | None = None, warning: bool = False) -> None:
+        if line is None:
+            line = self.values[option].line if option in self.values else self.line
+        self.problems.append(Problem(line, self.heading, option, text, warning))
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if not problem.warning]
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.errors)
+
+
+_TAG = "\0"  # stands in no configuration: such files are refused before they are parsed
+
+
+class _TaggedHeading:
+    """Stands in for configparser's pattern of headings, and adds the line to each name."""
+
+    def __init__(self, lines: "_Lines") -> None:
+        self._lines = lines
+
+    def match(self, text: str) -> "re.Match[str] | None":
+        # All of the line, so that what follows the bracket is told as part of a bad name.
+        found = re.fullmatch(r"\[(.*?)\]?", text) if "]" in text else None
+        if not found:
+            return None
+        return re.fullmatch(r"(?P<header>.*)", f"{found[1]}{_TAG}{self._lines.number}", re.DOTALL)
+
+
+_HEADING = re.compile(r"\s*\[(?:global|(?:job|dest|report):[^\]]*)\]")
+
+
+class _Lines:
+    """Hands lines to the parser and knows which one it is reading.
+
+    A heading begins a section however far it is indented: below a line that is
+    less indented the parser would take it for that option's continuation, and
+    a job would silently become part of a script.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        # Not splitlines: it would also split at characters that are no ends of line.
+        for number, line in enumerate(self._text.split("\n"), start=1):
+            self.number = number
+            yield (line.strip() if _HEADING.match(line) else line) + "\n"
+
+
+def _parse(file: str, text: str) -> tuple[list[_Section], list[Problem]]:
+    """The sections in their order, with every occurrence of a heading or an option.
+
+    Also the lines that are neither, each a problem.
+
+    configparser forgets lines and merges what is written twice. Here each
+    heading and each option carries its line as part of its name while it
+    parses, so that nothing is merged and the lines can be told.
+    """
+    lines = _Lines(text)
+    parser = configparser.RawConfigParser(
+        delimiters=("=",), strict=True, default_section=_TAG, interpolation=None
+    )
+    parser.SECTCRE = _TaggedHeading(lines)  # type: ignore[assignment]
+    parser.optionxform = lambda option: f"{option}{_TAG}{lines.number}"  # type: ignore[assignment,method-assign]
+    unparsed: list[Problem] = []
+    try:
+        parser.read_file(lines, source=file)
+    except configparser.MissingSectionHeaderError as error:
+        raise ConfigUnreadable(
+            file, [Problem(error.lineno, "", "", "a section such as [global] must come first")]
+        ) from None
+    except configparser.ParsingError as error:
+        # The parser has gone on behind each of them.
+        unparsed = [
+            Problem(line, "", "", "this is neither a [section] nor an option = value")
+            for line, _ in error.errors
+        ]
+    sections = []
+    for tagged in parser.sections():
+        heading, _, line = tagged.partition(_TAG)
+        kind, colon, name = heading.partition(":")
+        known = kind in TABLE and bool(colon) == (kind != "global")
+        section = _Section(heading, kind if known else "", name, int(line))
+        for tagged_option, value in parser.items(tagged):
+            option, _, option_line = tagged_option.partition(_TAG)
+            if not option:
+                continue
+            if option in section.values:
+                section.tell(
+                    option,
+                    f"stands on line {section.values[option].line} too; this one counts",
+                    line=int(option_line),
+                    warning=True,
+                )
+            section.values[option] = _Written(value, int(option_line))
+        sections.append(section)
+    return sections, unparsed
+
+
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, "rb") as opened:
+            raw = opened.read()
+    except OSError as error:
+        raise ConfigUnreadable(
+            file, [Problem(0, "", "", f"cannot be read: {error.strerror}")]
+        ) from None
+    problems = []
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            problems.append(
+                Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
+            )
+            continue
+        control = _CONTROL.search(text.removesuffix("\r"))
+        if control:
+            shown = grammar.shown(control[0])
+            problems.append(Problem(number, "", "", f"the control character {shown} is not text"))
+    if problems:
+        raise ConfigUnreadable(file, problems)
+    return raw.decode("utf-8-sig").replace("\r\n", "\n")
+
+
+# --- values ----------------------------------------------------------------------------------
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+_SAMPLES = {
+    "instance": "instance",
+    "start_time": "2026-11-22-10-11-12",
+    "data_age": "0",
+    "master_host": "master",
+    "master_instance": "master",
+}
+"""Stand-ins that show at load whether a value will be well formed once a run fills it in."""
+
+
+class _Reader:
+    """Settles the values of the sections of one file."""
+
+    def __init__(self, sections: list[_Section], node: str) -> None:
+        written = [section for section in sections if section.kind == "global"]
+        self.globals = written[0] if written else _Section("global", "global", "", 1)
+        self.node = node
+
+    # What an option's value is, before its references are looked up.
+    def _written(self, section: _Section, option: Option) -> str | None:
+        if option.name in section.values:
+            return section.values[option.name].text
+        if section.kind == "job" and "global" in option.sections:
+            return self._written(self.globals, option)
+        if option.name == "host":
+            return self.node.replace("$", "$$")
+        return option.default
+
+    def _home(self, section: _Section, name: str) -> tuple[_Section, Option] | None:
+        """Where ``$name`` of a section is found: in the section itself, then in [global]."""
+        for place in (section, self.globals):
+            option = TABLE[place.kind].get(name)
+            if option and self._written(place, option) is not None:
+                return place, option
+        return None
+
+    def template(
+        self, section: _Section, option: Option, above: tuple[str, ...] = ()
+    ) -> Template | None:
+        """The value with all references looked up but those that only a run knows.
+
+        None where the option has no value. BadValue tells of unknown references
+        and of cycles.
+        """
+        text = self._written(section, option)
+        if text is None:
+            return None
+        if option.literal:
+            return (text,)
+        # A starred option that a job takes over from [global] still sees the job's options.
+        path = (*above, f"{section.heading}:{option.name}")
+        return references.substitute(
+            references.parse(text), lambda name: self._look_up(section, name, path)
+        )
+
+    def _look_up(self, section: _Section, name: str, path: tuple[str, ...]) -> Template:
+        if section.kind == "job" and name in references.RUN_TIME:
+            if name == "host":
+                return self.template(self.globals, TABLE["global"]["host"]) or ()
+            return (Reference(name),)
+        home = self._home(section, name)
+        if home is None:
+            known = [*TABLE[section.kind], *TABLE["global"]]
+            known += references.RUN_TIME if section.kind == "job" else ()
+            raise BadValue(
+                f"${name} is not an option that has a value here{_near(name, known)}",
+                references.SHELL_HINT,
+            )
+        place, option = home
+        if f"{place.heading}:{option.name}" in path:
+            circle = " → ".join(f"${step.rpartition(':')[2]}" for step in (*path, f":{name}"))
+            raise BadValue(
+                f"it refers to itself: {circle}",
+                f"give one of them a value of its own, or {references.SHELL_HINT}",
+            )
+        found = self.template(place, option, path) or ()
+        if option.dynamic and _command(found):
+            if option.name == "instances":
+                raise BadValue("the list of instances is not known to a run", "use $instance")
+            return (Reference(name),)
+        return found
+
+    def settle(self, section: _Section, option: Option) -> Any:
+        """The value of an option, parsed; a Template or Command where only a run can settle it.
+
+        A mistake is told to the section, and the value is then None.
+        """
+        try:
+            return self._settle(section, option)
+        except BadValue as error:
+            own = section.heading == "global" or option.name in section.values
+            if not own and "global" in option.sections:
+                if any(problem.option == option.name for problem in self.globals.errors):
+                    return None  # told there, and fatal
+                section.tell(option.name, f"(from [global]) {error}")
+            else:
+                section.tell(option.name, str(error))
+            return None
+
+    def _settle(self, section: _Section, option: Option) -> Any:
+        template = self.template(section, option)
+        if template is None:
+            if option.required:
+                raise BadValue("it is missing", f"it takes {option.kind.words}")
+            return None
+        if not template:
+            raise BadValue("it is empty", "remove the line, or give it a value")
+        open_names = references.names(template)
+        command = _command(template) if option.dynamic else None
+        if command:
+            if not references.fill(command.template, _SAMPLES).strip():
+                raise BadValue("no command follows the !", "a command for /bin/sh")
+            if option.name == "instances" and open_names:
+                refused = sorted(open_names)[0]
+                raise BadValue(f"${refused} is not known before the list is", "leave it out")
+            return command
+        if option.late:
+            option.kind.parse(references.fill(template, _SAMPLES))
+            return template
+        if open_names:
+            raise BadValue(
+                f"${sorted(open_names)[0]} is known only when a run has begun",
+                "only scripts, include, exclude and masters can refer to it",
+            )
+        return option.kind.parse(references.fill(template, {}))
+
+    def check_names(self, section: _Section) -> None:
+        """Tell of every option that a section of this kind does not have."""
+        table = TABLE[section.kind]
+        for name in section.values:
+            if name not in table:
+                elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
+                hint = _near(name, table)
+                if not hint and elsewhere:
+                    hint = f"; it belongs into [{elsewhere[0]}]"
+                section.tell(name, f"no such option here{hint}")
+
+    def values(self, section: _Section) -> dict[str, Any]:
+        """All options of a section that have a value, by name."""
+        self.check_names(section)
+        # What [global] says for all jobs sees what a job sees: instance, start_time.
+        as_job = replace(section, kind="job")
+        found = {
+            option.name: self.settle(as_job if option.late else section, option)
+            for option in TABLE[section.kind].values()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _command(template: Template) -> Command | None:
+    """The command that gives a dynamic option its value: such a value begins with ! or /."""
+    first = template[0] if template else ""
+    if not isinstance(first, str) or not first.startswith(("!", "/")):
+        return None
+    return Command(references.join([first.removeprefix("!"), *template[1:]]))
+
+
+def _only(values: Mapping[str, Any], wanted: type) -> dict[str, Any]:
+    """Of the values those that are fields of a dataclass."""
+    return {each.name: values[each.name] for each in fields(wanted) if each.name in values}
+
+
+# --- sections --------------------------------------------------------------------------------
+
+
+def load(file: str) -> Config:
+    """Read and check a configuration file.
+
+    Raises :class:`ConfigUnreadable` with all problems where nothing can be run.
+    """
+    sections, unparsed = _parse(file, _read(file))
+    fatal = bool(unparsed)
+    for section in sections:
+        if not section.kind:
+            # What was meant for [global] would silently be replaced by defaults.
+            fatal = _tell_unknown(section) == "global" or fatal
+    known = [section for section in sections if section.kind]
+    _tell_twice(known)
+    reader = _Reader(known, os.uname().nodename)
+
+    settings = reader.values(reader.globals)
+    named = {
+        kind: [section for section in known if section.kind == kind]
+        for kind in ("job", "dest", "report")
+    }
+    for section in (*named["job"], *named["dest"], *named["report"]):
+        try:
+            grammar.name(section.name, "the name")
+        except BadValue as error:
+            section.tell("", str(error))
+    # Of sections with one heading the first counts: it is the one that was told to be wrong.
+    destinations = {
+        section.name: _destination(reader, section) for section in reversed(named["dest"])
+    }
+    reports = {section.name: _report(reader, section) for section in reversed(named["report"])}
+    found = {
+        section.name: _job(file, reader, section, settings, destinations, reports)
+        for section in reversed(named["job"])
+    }
+    jobs = {
+        section.name: found[section.name]
+        for section in named["job"]
+        if grammar.NAME.fullmatch(section.name)
+    }
+    problems = sorted(
+        (
+            *unparsed,
+            *(
+                problem
+                for section in {id(each): each for each in (reader.globals, *sections)}.values()
+                for problem in section.problems
+            ),
+        ),
+        key=lambda problem: problem.line,
+    )
+    if fatal or reader.globals.broken:
+        raise ConfigUnreadable(file, problems, settings.get("log_file"))
+    return Config(
+        file,
+        Settings(**_only(settings, Settings)),
+        jobs,
+        {name: each for name, each in destinations.items() if each},
+        {name: each for name, each in reports.items() if each},
+        tuple(problems),
+        stray=any(section.name not in jobs for section in named["job"])
+        or any(not section.kind for section in sections),
+    )
+
+
+def _tell_unknown(section: _Section) -> str:
+    """Tell that nobody knows such a section; gives the kind that was probably meant, or ""."""
+    kind = re.split(r"[:\]\s]", section.heading.strip(), maxsplit=1)[0]
+    near = difflib.get_close_matches(kind.lower(), list(TABLE), n=1)
+    section.tell(
+        "",
+        f"no such section{_near(kind, TABLE)}; "
+        "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
+    )
+    return near[0] if near else ""
+
+
+def _tell_twice(sections: list[_Section]) -> None:
+    """A section that stands twice is wrong as a whole: nobody knows which one was meant."""
+    first: dict[tuple[str, str], _Section] = {}
+    for section in sections:
+        earlier = first.setdefault((section.kind, section.name), section)
+        if earlier is not section:
+            text = f"stands on lines {earlier.line} and {section.line}; make one of both"
+            earlier.tell("", text, line=section.line)
+
+
+def _destination(reader: _Reader, section: _Section) -> Destination | None:
+    values = reader.values(section)
+    path = values.get("path", "")
+    remote = path.startswith("rsync://")
+    if path and remote and "min_free" in values:
+        section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
+    if path and not remote and "password_file" in values:
+        section.tell("password_file", "it is for rsync:// paths; a local path takes none")
+    return None if section.broken else Destination(section.name, **_only(values, Destination))
+
+
+def _report(reader: _Reader, section: _Section) -> Report | None:
+    values = reader.values(section)
+    return None if section.broken else Report(section.name, **_only(values, Report))
+
+
+def _job(
+    file: str,
+    reader: _Reader,
+    section: _Section,
+    settings: Mapping[str, Any],
+    destinations: Mapping[str, Destination | None],
+    reports: Mapping[str, Report | None],
+) -> Job | BrokenJob:
+    values = reader.values(section)
+    groups = values.get("dest", ())
+    used = [choice.name for group in groups for choice in group]
+    _check_used(section, "dest", used, destinations)
+    _check_used(section, "report", values.get("report", ()), reports)
+    chosen = {name: found for name in used if (found := destinations.get(name))}
+    _check_paths(section, chosen.values())
+    _check_transfer(section, values)
+    usable = tuple(name for name in values.get("report", ()) if reports.get(name))
+    limits = Limits(**_only({**settings, **values}, Limits))
+    if section.broken:
+        return BrokenJob(
+            section.name,
+            values.get("direction", ""),
+            values.get("type", ""),
+            usable,
+            tuple(problem.shown(file) for problem in section.errors),
+            values.get("on_failure"),
+            limits,
+        )
+    return Job(
+        name=section.name,
+        direction=values["direction"],
+        type=values["type"],
+        dest=groups,
+        reports=usable,
+        destinations=chosen,
+        instances=values.get("instances"),
+        allow_no_instances=values["allow_no_instances"],
+        late={
+            name: values[name]
+            for name, option in TABLE["job"].items()
+            if option.late and name in values
+        },
+        transfer=Transfer(**_only(values, Transfer)),
+        limits=limits,
+    )
+
+
+def _check_used(
+    section: _Section, option: str, names: Iterable[str], known: Mapping[str, object]
+) -> None:
+    for name in names:
+        if name not in known:
+            section.tell(option, f"there is no [{option}:{name}]{_near(name, known)}")
+        elif known[name] is None:
+            section.tell(option, f"[{option}:{name}] is wrong, as told there")
+
+
+def _check_paths(section: _Section, chosen: Iterable[Destination]) -> None:
+    first: dict[str, Destination] = {}
+    for destination in chosen:
+        other = first.setdefault(destination.path, destination)
+        if other is not destination:
+            section.tell(
+                "dest",
+                f"{other.name} and {destination.name} have the same path; "
+                "two copies would be written into one directory",
+            )
+
+
+def _check_transfer(section: _Section, values: Mapping[str, Any]) -> None:
+    if values.get("delete") and values.get("type") == "full":
+        section.tell("delete", "it is for type = sync; a full backup has nothing to delete")
+    if "include" in values and not values.get("relative"):
+        # What only a run knows stands for itself, and is equal to nothing else.
+        own = {name: f"${name}" for name in _SAMPLES}
+        words = grammar.words(references.fill(values["include"], own))
+        plain = [word.text for word in words if not glob.has_magic(word.pattern)]
+        try:
+            grammar.refuse_merging(plain)
+        except BadValue as error:
+            section.tell("include", str(error))

@@ -1,0 +1,71 @@
+"""``$key`` and ``${key}`` in values. Pure.
+
+A reference is inserted as text, before the option's own syntax is read. ``$$``
+is a literal ``$``; ``$`` before anything but a letter, ``_`` or ``{`` is left
+alone, for it is the shell's.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from b1000.errors import BadValue
+from b1000.model import Reference, Template
+
+RUN_TIME = ("instance", "host", "start_time")
+"""Options that every run of a job sets by itself."""
+
+_DOLLAR = re.compile(r"\$(?:(?P<literal>\$)|(?P<name>[A-Za-z_]\w*)|(?P<brace>\{))", re.ASCII)
+_BRACED = re.compile(r"([A-Za-z_]\w*)\}", re.ASCII)
+
+SHELL_HINT = "write $$ for a $ that the shell is to see"
+
+
+def parse(text: str) -> Template:
+    """The text in parts, each reference still to be looked up."""
+    parts: list[str | Reference] = []
+    position = 0
+    while found := _DOLLAR.search(text, position):
+        parts.append(text[position : found.start()])
+        position = found.end()
+        if found["literal"]:
+            parts.append("$")
+        elif found["name"]:
+            parts.append(Reference(found["name"]))
+        else:
+            braced = _BRACED.match(text, position)
+            if not braced:
+                shown = text[found.start() : found.start() + 12].split("\n")[0]
+                raise BadValue(f"{shown!r} is not a reference of the form ${{key}}", SHELL_HINT)
+            parts.append(Reference(braced[1]))
+            position = braced.end()
+    parts.append(text[position:])
+    return join(parts)
+
+
+def join(parts: "list[str | Reference]") -> Template:
+    """The same parts, with texts that stand side by side in one."""
+    joined: list[str | Reference] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return tuple(joined)
+
+
+def substitute(template: Template, look_up: Callable[[str], Template]) -> Template:
+    """The template with each reference replaced by what ``look_up`` says of it."""
+    parts: list[str | Reference] = []
+    for part in template:
+        parts.extend(look_up(part.name) if isinstance(part, Reference) else (part,))
+    return join(parts)
+
+
+def names(template: Template) -> frozenset[str]:
+    """The references that are still open."""
+    return frozenset(part.name for part in template if isinstance(part, Reference))
+
+
+def fill(template: Template, values: Mapping[str, str]) -> str:
+    """The text, with all references filled in from ``values``."""
+    return "".join(values[part.name] if isinstance(part, Reference) else part for part in template)
