@@ -1,0 +1,282 @@
+"""What the end of an rsync means, and what its output says. Pure.
+
+The exit code alone decides little: 5 is a wrong password as well as a daemon
+that is full for a moment. :data:`VERDICTS` therefore goes by code and message.
+Codes are those of rsync(1), "EXIT VALUES"; messages were seen with rsync 3.2.7
+and 3.5.0.
+"""
+
+import re
+import signal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from b1000.steps import CopyStatus
+
+
+class Retry(Enum):
+    """Whether trying again can help."""
+
+    NEVER = "never"
+    ONCE = "once"
+    YES = "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one attempt; ``reason`` is for people and "" where all is well.
+
+    ``leftovers``: temporary files of this attempt may be at the destination.
+    """
+
+    status: CopyStatus
+    retry: Retry = Retry.NEVER
+    reason: str = ""
+    exit_code: int | None = None
+    leftovers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One row: for these codes and a message that fits, whether to retry, and in which words.
+
+    ``{0}``, ``{1}`` in the words are the groups of the pattern, ``{place}`` is
+    where the copy goes. ``reached``: data may have begun to arrive there.
+    """
+
+    codes: frozenset[int]
+    message: str
+    retry: Retry
+    words: str
+    status: CopyStatus = CopyStatus.FAILED
+    reached: bool = True
+
+
+_ANY = frozenset(range(1, 256))
+
+
+def _row(codes: Iterable[int], message: str, retry: Retry, words: str) -> Verdict:
+    return Verdict(frozenset(codes), message, retry, words)
+
+
+def _door(codes: Iterable[int], message: str, retry: Retry, words: str) -> Verdict:
+    """A row for what ended before any data was sent."""
+    return Verdict(frozenset(codes), message, retry, words, reached=False)
+
+
+# A message about a file ends in the system's words and their number; a file whose name is those
+# words must not be taken for them.
+VERDICTS: tuple[Verdict, ...] = (
+    # Vanished while copying: the rest is there, and what vanished cannot be copied any more.
+    Verdict(
+        frozenset({24}),
+        "",
+        Retry.NEVER,
+        "files vanished at the source while they were copied",
+        CopyStatus.WARNING,
+    ),
+    # A full disk is not emptied by waiting a minute; `b1000 --copy` goes on once it is.
+    _row(_ANY, r": No space left on device \(\d+\)$", Retry.NEVER, "no space left at {place}"),
+    _row(_ANY, r": Disk quota exceeded \(\d+\)$", Retry.NEVER, "disk quota exceeded at {place}"),
+    _row(
+        _ANY,
+        r": Read-only file system \(\d+\)$",
+        Retry.NEVER,
+        "the file system is read-only at {place}",
+    ),
+    # The daemon's own words about who may enter. Only "max connections" passes by itself.
+    _door(
+        {5},
+        r"@ERROR: max connections \((\d+)\)",
+        Retry.YES,
+        "{place} has reached its limit of {0} connections",
+    ),
+    _door({5}, r"@ERROR: [Uu]nknown module '(.*)'", Retry.NEVER, "{place} has no module {0!r}"),
+    _door(
+        {5},
+        r"@ERROR: auth failed on module (\S+)",
+        Retry.NEVER,
+        "{place} refuses user or password for module {0!r}",
+    ),
+    _door(
+        {5},
+        r"@ERROR: access denied to (\S+)",
+        Retry.NEVER,
+        "{place} denies this host access to module {0!r}",
+    ),
+    _door(
+        {5},
+        r"@ERROR: (?:chdir|chroot) failed",
+        Retry.NEVER,
+        "the module's directory at {place} is missing or closed",
+    ),
+    _door({5}, r"@ERROR: (.*)", Retry.NEVER, "{place} says: {0}"),
+    # Something that is no rsync daemon answers; or one that is just ending, or a proxy without it.
+    _door(
+        {5},
+        r"server sent .* rather than greeting",
+        Retry.NEVER,
+        "what answers at {place} is no rsync daemon",
+    ),
+    _door({5}, r"did not see server greeting", Retry.YES, "{place} closed the connection at once"),
+    _door({1}, r"module is read only", Retry.NEVER, "the module at {place} is read only"),
+    _door({1}, r"password file must (.*)", Retry.NEVER, "the password file must {0}"),
+    _door(
+        {1},
+        r"could not open password file (.*): (.*) \(\d+\)$",
+        Retry.NEVER,
+        "the password file {0}: {1}",
+    ),
+    _door({1}, r"(\S+): unknown option", Retry.NEVER, "rsync does not know the option {0}"),
+    _door(
+        {4}, r"server is configured to refuse (.*)", Retry.NEVER, "{place} refuses the option {0}"
+    ),
+    _door(
+        {4}, r"pre-xfer exec returned failure", Retry.NEVER, "the pre-xfer script at {place} failed"
+    ),
+    # The network, the daemon or its host: down now, perhaps up in a minute.
+    _door({10}, r": Connection refused \(\d+\)$", Retry.YES, "connection refused by {place}"),
+    _door({10}, r"getaddrinfo: ", Retry.YES, "the host name {place} cannot be resolved"),
+    _door({10}, r"failed to connect to ", Retry.YES, "{place} cannot be reached"),
+    _row({10, 12}, "", Retry.YES, "the connection to {place} broke in mid-copy"),
+    _row({30}, "", Retry.YES, "no data from {place} for too long (io_timeout)"),
+    _door({35}, "", Retry.YES, "{place} did not answer in time (connect_timeout)"),
+    _row({19, 20}, "", Retry.YES, "rsync was told to end by a signal"),
+    _row({22}, "", Retry.YES, "rsync could not get memory"),
+    # Writing failed. What is missing, forbidden or in the way stays so.
+    _row(
+        {11},
+        r": No such file or directory \(\d+\)$",
+        Retry.NEVER,
+        "a directory is missing at {place}",
+    ),
+    _row({11}, r": Permission denied \(\d+\)$", Retry.NEVER, "no permission to write at {place}"),
+    _row(
+        {11},
+        r": (?:File exists|Not a directory) \(\d+\)$",
+        Retry.NEVER,
+        "a file is in the way of a directory at {place}",
+    ),
+    _row({11}, r": File too large \(\d+\)$", Retry.NEVER, "a file is larger than {place} takes"),
+    _row({11}, "", Retry.YES, "reading or writing a file failed"),
+    # Some files could not be read or written: once more, in case they were only in the way.
+    _row(
+        {23},
+        r"\[(?:[Rr]eceiver|generator)\] .*: Permission denied \(\d+\)$",
+        Retry.ONCE,
+        "not everything was copied: no permission to write at {place}",
+    ),
+    _row(
+        {23},
+        r'"(.*)"(?: failed)?: Permission denied \(\d+\)$',
+        Retry.ONCE,
+        "not everything was copied: no permission to read {0}",
+    ),
+    _row(
+        {23},
+        r'link_stat "(.*)" failed: No such file or directory \(\d+\)$',
+        Retry.ONCE,
+        "not everything was copied: {0} is missing at the source",
+    ),
+    _row({23}, "", Retry.ONCE, "not everything was copied"),
+    # These stay as they are until somebody changes a configuration or a program.
+    _door({1}, "", Retry.NEVER, "rsync does not take these options"),
+    _door(
+        {2},
+        "",
+        Retry.NEVER,
+        "the rsyncs here and at {place} do not understand each other's protocol",
+    ),
+    _door({3}, "", Retry.NEVER, "the sources cannot be read or {place} cannot be used"),
+    _door({4}, "", Retry.NEVER, "{place} refuses an option or does not know it"),
+    _door({5}, "", Retry.NEVER, "{place} refused to begin"),
+    _door({6}, "", Retry.NEVER, "the daemon at {place} cannot write its log"),
+    _row({13, 14, 21}, "", Retry.YES, "rsync's processes lost each other"),
+    _row({25}, "", Retry.NEVER, "--max-delete stopped the deletions"),
+    _row(_ANY, "", Retry.NEVER, "rsync failed"),
+)
+
+_NOISE = re.compile(r"rsync error: |rsync warning: |\(see the rsync manpage|\s*$")
+_CONSEQUENCE = re.compile(
+    r"rsync: \[\w+\] (?:read|write) error: (?:Connection reset by peer|Broken pipe) \(\d+\)$"
+)
+_DECORATION = re.compile(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
+_SHOWN_LINES = 3
+_SHOWN_LENGTH = 400
+
+
+def judge(exit_code: int, errors: Sequence[str], place: str = "the destination") -> Outcome:
+    """The verdict on an rsync that ended by itself.
+
+    ``exit_code`` as subprocess gives it (negative: the signal that killed it);
+    ``errors`` are the lines of its standard error, oldest first; ``place`` says
+    where the copy was to go, in words (:func:`b1000.rsync.paths.place`).
+    """
+    if exit_code == 0:
+        return Outcome(CopyStatus.DONE, exit_code=0)
+    if exit_code < 0:
+        return Outcome(
+            CopyStatus.FAILED,
+            Retry.YES,
+            f"rsync was killed by {_signal_name(-exit_code)}",
+            exit_code,
+            leftovers=True,
+        )
+    told = [line for line in errors if not _NOISE.match(line)]
+    for row in VERDICTS:
+        if exit_code not in row.codes:
+            continue
+        found = next((match for line in told if (match := re.search(row.message, line))), None)
+        if found or not row.message:
+            words = row.words.format(*(found.groups() if found else ()), place=place)
+            reason = f"{words} (rsync exit {exit_code}{_quoted(told)})"
+            return Outcome(row.status, row.retry, reason, exit_code, row.reached)
+    raise AssertionError("the last row fits every code")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _quoted(told: Sequence[str]) -> str:
+    """The last lines that rsync itself had to say, without what only follows from them."""
+    causes = [line for line in told if not _CONSEQUENCE.match(line)] or told
+    plain = dict.fromkeys(_DECORATION.sub("", line.strip()) for line in causes)
+    lines = " | ".join(list(plain)[-_SHOWN_LINES:])
+    if len(lines) > _SHOWN_LENGTH:
+        lines = lines[: _SHOWN_LENGTH - 3] + "..."
+    return f": {lines}" if lines else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What rsync counted: bytes and regular files of the whole tree, and bytes sent."""
+
+    bytes: int | None = None
+    files: int | None = None
+    sent: int | None = None
+
+
+def totals(lines: Iterable[str]) -> Totals:
+    """The totals of ``--stats --no-human-readable``; none where rsync printed none.
+
+    Names of files come before them and may look like them, but no list of names
+    is in the order of the first two lines.
+    """
+    _, begin, block = "\n".join(["", *lines]).rpartition("\nNumber of files: ")
+    if not re.match(r"\d.*\nNumber of created files: ", block):
+        return Totals()
+
+    def number(pattern: str) -> int | None:
+        found = re.search(pattern, begin + block, re.MULTILINE)
+        return int(found[1]) if found else None
+
+    return Totals(
+        bytes=number(r"^Total file size: (\d+) bytes$"),
+        files=number(r"^Number of files: \d+ \(.*?reg: (\d+)") or 0,
+        sent=number(r"^Total bytes sent: (\d+)$"),
+    )

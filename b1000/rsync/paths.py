@@ -1,0 +1,52 @@
+"""The directory of a backup at its destination. Pure."""
+
+from datetime import datetime
+
+from b1000.errors import BadValue
+
+START_TIME = "%Y-%m-%d-%H-%M-%S"
+"""How the start of a run is written in names, in local time."""
+
+_LONGEST_NAME = 255  # bytes of one path component on the file systems in use
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def subject(host: str, instance: str, master_host: str, master_instance: str) -> str:
+    """``HOST-INSTANCE-MASTERHOST-MASTERINSTANCE``; an absent part goes with its dash."""
+    return "-".join(part for part in (host, instance, master_host, master_instance) if part)
+
+
+def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> str:
+    """The directory below a destination's ``path``, without a slash at its end.
+
+    ``kind`` is the job's type (full or sync), ``whose`` the :func:`subject`,
+    ``start_time`` as in :data:`START_TIME`. Day names are English whatever the
+    locale. BadValue where a part is longer than a file system takes.
+    """
+    parts = [job, whose]
+    if kind == "full":
+        start = datetime.strptime(start_time, START_TIME)
+        day = _DAYS[start.weekday()]
+        parts = [
+            job,
+            f"{start:%Y-%m-%d}-{day}",
+            f"{whose}-{start:%Y-%m-%d}-{day[:3]}-{start:%H:%M:%S}",
+        ]
+    for part in parts:
+        if len(part.encode()) > _LONGEST_NAME:
+            raise BadValue(
+                f"the directory name {part[:40]}... has {len(part.encode())} bytes",
+                f"a name has at most {_LONGEST_NAME}; shorten host, instance or master",
+            )
+    return "/".join([path.rstrip("/"), *parts])
+
+
+def place(path: str) -> str:
+    """How error texts call a destination: the host of an rsync address, or the local path."""
+    address = path.removeprefix("rsync://")
+    if address == path:
+        return path
+    host = address.partition("/")[0].rpartition("@")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
