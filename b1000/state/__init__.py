@@ -1,0 +1,1 @@
+"""The journal: the truth from which everything else that can be seen is computed."""

@@ -1,0 +1,470 @@
+"""The writer of the journal: every change of a run, durable before the act that follows it."""
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from b1000.errors import JournalUnusable
+from b1000.logs import LOGGER
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    CopyMoved,
+    Died,
+    Listed,
+    Message,
+    ProcessBegan,
+    ProcessEnded,
+    ProcessIdentity,
+    Resolved,
+    Run,
+    RunMoved,
+)
+from b1000.rsync.paths import START_TIME
+from b1000.state.schema import CAN_BE_RETRIED, failing, migrate, quoted
+from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
+
+_BUSY_TIMEOUT = 30.0  # seconds that another writer may hold the journal
+_COMPLETE = quoted(COMPLETE)
+
+
+def file_stem(job: str, instance: str) -> str:
+    """What the names of a run's report and status files begin with."""
+    return f"{job}-{instance}"
+
+
+def open_journal(path: Path, clock: Callable[[], float] = time.time) -> "Journal":
+    """Open the journal, make or migrate it, and set a corrupt one aside.
+
+    Raises JournalUnusable where it cannot be used and must not be replaced:
+    no permission, no space, a newer schema, locked for too long.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return Journal(path, clock)
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise
+            aside = _set_aside(path, clock)
+            logging.getLogger(LOGGER).error(
+                "the journal %s is corrupt (%s); it was set aside as %s and a new one begun: "
+                "what it knew of failed runs and owed reports stays there",
+                path,
+                error,
+                aside,
+            )
+            return Journal(path, clock)
+    except OSError as error:
+        raise JournalUnusable(
+            f"the journal {path} cannot be opened: {error.strerror}",
+            "see status_dir and journal in the configuration, and their permissions",
+        ) from None
+    except sqlite3.Error as error:
+        raise JournalUnusable(
+            f"the journal {path} cannot be opened: {error}",
+            "see its permissions, the space on its disk, and who else has it open",
+        ) from None
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+
+
+def _set_aside(path: Path, clock: Callable[[], float]) -> Path:
+    """Rename the journal and its companions; the name says what it is."""
+    stamp = datetime.fromtimestamp(clock()).strftime(START_TIME)
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}-{os.getpid()}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+    return aside
+
+
+class Journal:
+    """An open journal; only the supervisor has one.
+
+    Everything within one :meth:`transaction` becomes durable together. Other
+    writers are waited for up to 30 s.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        # SQLite would make the file as the umask says; nobody else may read what it holds.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            migrate(self._db)
+            self._db.execute("SELECT count(*) FROM latest").fetchone()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group what is recorded within into one commit, or none of it.
+
+        Raises JournalFailed where the journal cannot be written.
+        """
+        with failing():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself when the disk was full.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    # --- beginnings
+
+    def begin_run(
+        self,
+        job: str,
+        instance: str,
+        host: str,
+        direction: str,
+        kind: str,
+        reports: Sequence[str],
+        supervisor: ProcessIdentity,
+    ) -> Run:
+        """A new run at INIT, with a start time that its job/instance never had before."""
+        uid = secrets.token_hex(12)
+        started = float(int(self._clock()))
+        stem = file_stem(job, instance)
+        while True:
+            start_time = datetime.fromtimestamp(started).strftime(START_TIME)
+            taken = self._db.execute(
+                "SELECT 1 FROM runs WHERE file_stem = ? AND start_time = ?", (stem, start_time)
+            ).fetchone()
+            if not taken:
+                break
+            started += 1
+        cursor = self._db.execute(
+            """INSERT INTO runs (uid, job, instance, file_stem, host, direction, type, started,
+                                 start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
+                                 step, status, reports)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                uid,
+                job,
+                instance,
+                stem,
+                host,
+                direction,
+                kind,
+                started,
+                start_time,
+                supervisor.pid,
+                supervisor.boot,
+                supervisor.ticks,
+                Step.INIT,
+                Status.OK,
+                json.dumps(reports),
+            ),
+        )
+        run_id = cursor.lastrowid
+        assert run_id is not None
+        self._db.execute(
+            """INSERT INTO latest (job, instance, run_id) VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET run_id = excluded.run_id""",
+            (job, instance, run_id),
+        )
+        if instance:
+            # A failure of the job itself is ended by the next run of any of its instances.
+            self._db.execute("DELETE FROM latest WHERE job = ? AND instance = ''", (job,))
+        run = Run(
+            run_id,
+            uid,
+            job,
+            instance,
+            host,
+            direction,
+            kind,
+            started,
+            start_time,
+            supervisor,
+            reports=tuple(reports),
+        )
+        self._transition(run_id, self._clock(), "", Step.INIT, Status.OK, "")
+        return run
+
+    def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
+        """Note that the instances of a job are about to be asked for; gives its uid."""
+        uid = secrets.token_hex(12)
+        self._db.execute(
+            """INSERT INTO listings (uid, job, supervisor_pid, supervisor_boot, supervisor_ticks,
+                                     began)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            (uid, job, supervisor.pid, supervisor.boot, supervisor.ticks, self._clock()),
+        )
+        return uid
+
+    # --- changes
+
+    def record(self, uid: str, run_id: int, message: Message) -> None:
+        """Write what a worker told of its run, or of its listing (``run_id`` is then 0)."""
+        match message:
+            case RunMoved():
+                self._move_run(run_id, message)
+            case CopyMoved():
+                self._move_copy(run_id, message)
+            case Resolved():
+                self._resolve(run_id, message)
+            case AttemptBegan():
+                self._db.execute(
+                    "INSERT INTO attempts (run_id, destination, number, began) VALUES (?, ?, ?, ?)",
+                    (run_id, message.destination, message.number, message.time),
+                )
+                self._db.execute(
+                    """UPDATE copies SET attempts = ?, started = coalesce(started, ?)
+                       WHERE run_id = ? AND destination = ?""",
+                    (message.number, message.time, run_id, message.destination),
+                )
+            case AttemptEnded():
+                self._db.execute(
+                    """UPDATE attempts SET ended = ?, exit_code = ?, reason = ?, retry_at = ?
+                       WHERE run_id = ? AND destination = ? AND number = ?""",
+                    (
+                        message.time,
+                        message.exit_code,
+                        message.reason,
+                        message.retry_at,
+                        run_id,
+                        message.destination,
+                        message.number,
+                    ),
+                )
+            case Died():
+                self._die(run_id, message)
+            case ProcessBegan() | ProcessEnded():
+                self._note_process(uid, message)
+            case Listed():
+                self._note_listing(uid, message)
+
+    def _note_process(self, uid: str, message: ProcessBegan | ProcessEnded) -> None:
+        if isinstance(message, ProcessEnded):
+            self._db.execute(
+                "UPDATE processes SET ended = ? WHERE uid = ? AND command = ?",
+                (message.time, uid, message.command),
+            )
+            return
+        process = message.process
+        self._db.execute(
+            """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (
+                uid,
+                message.command,
+                message.purpose,
+                process.pid,
+                process.boot,
+                process.ticks,
+                message.time,
+            ),
+        )
+
+    def _note_listing(self, uid: str, message: Listed) -> None:
+        instances = None if message.error else json.dumps(message.instances)
+        self._db.execute(
+            "UPDATE listings SET ended = ?, instances = ?, error = ? WHERE uid = ?",
+            (message.time, instances, message.error, uid),
+        )
+
+    def record_delivered(self, report: str, run_id: int, transition_id: int) -> None:
+        """The report has got this state of the run; later ones stay owed."""
+        self._db.execute(
+            "DELETE FROM owed WHERE report = ? AND run_id = ? AND transition_id <= ?",
+            (report, run_id, transition_id),
+        )
+
+    def _move_run(self, run_id: int, message: RunMoved) -> None:
+        step, status = self._where(run_id)
+        if message.step not in MOVES[step]:
+            raise AssertionError(f"run {run_id} cannot go from {step} to {message.step}")
+        self._db.execute(
+            """UPDATE runs SET step = ?, status = ?, error = ?, begun = begun OR ?,
+                               ending = ?, ended = ? WHERE run_id = ?""",
+            (
+                message.step,
+                message.status,
+                message.error,
+                message.step in BEGUN,
+                Ending.FINISHED if message.final else None,
+                message.time if message.final else None,
+                run_id,
+            ),
+        )
+        if (step, status) != (message.step, message.status) or message.final:
+            self._transition(run_id, message.time, "", message.step, message.status, message.error)
+
+    def _where(self, run_id: int) -> tuple[Step, Status]:
+        step, status = self._db.execute(
+            "SELECT step, status FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        return Step(step), Status(status)
+
+    def _move_copy(self, run_id: int, message: CopyMoved) -> None:
+        (before,) = self._db.execute(
+            "SELECT status FROM copies WHERE run_id = ? AND destination = ?",
+            (run_id, message.destination),
+        ).fetchone()
+        if message.status not in COPY_MOVES[CopyStatus(before)]:
+            raise AssertionError(
+                f"copy {message.destination} of run {run_id} cannot go from {before} "
+                f"to {message.status}"
+            )
+        ended = message.time if message.status is not CopyStatus.COPYING else None
+        self._db.execute(
+            """UPDATE copies SET status = ?, error = ?, ended = ?, bytes = coalesce(?, bytes),
+                                 files = coalesce(?, files), sent = coalesce(?, sent),
+                                 exit_code = coalesce(?, exit_code)
+               WHERE run_id = ? AND destination = ?""",
+            (
+                message.status,
+                message.error,
+                ended,
+                message.bytes,
+                message.files,
+                message.sent,
+                message.exit_code,
+                run_id,
+                message.destination,
+            ),
+        )
+        step, _ = self._where(run_id)
+        self._transition(
+            run_id, message.time, message.destination, step, message.status, message.error
+        )
+
+    def _resolve(self, run_id: int, message: Resolved) -> None:
+        frozen = message.frozen
+        self._db.execute(
+            """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
+                               frozen = ? WHERE run_id = ?""",
+            (
+                frozen.master_host,
+                frozen.master_instance,
+                frozen.data_age,
+                frozen.own_dump,
+                json.dumps(asdict(frozen)),
+                run_id,
+            ),
+        )
+        self._db.executemany(
+            """INSERT INTO copies (run_id, destination, position, background, type, path, status)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            [
+                (
+                    run_id,
+                    copy.destination,
+                    position,
+                    copy.background,
+                    copy.type,
+                    copy.path,
+                    copy.status,
+                )
+                for position, copy in enumerate(message.copies)
+            ],
+        )
+        for copy in message.copies:
+            self._transition(run_id, message.time, copy.destination, Step.INIT, copy.status, "")
+
+    def _die(self, run_id: int, message: Died) -> None:
+        """The run is FAILED where it stands, and so are its copies under way."""
+        step, _ = self._where(run_id)
+        under_way = self._db.execute(
+            "SELECT destination FROM copies WHERE run_id = ? AND status = ?",
+            (run_id, CopyStatus.COPYING),
+        ).fetchall()
+        for (destination,) in under_way:
+            self._move_copy(
+                run_id, CopyMoved(message.time, destination, CopyStatus.FAILED, message.error)
+            )
+        self._db.execute(
+            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = "
+            "(SELECT uid FROM runs WHERE run_id = ?)",
+            (message.time, run_id),
+        )
+        self._db.execute(
+            "UPDATE runs SET status = ?, error = ?, ending = ?, ended = ? WHERE run_id = ?",
+            (Status.FAILED, message.error, message.ending, message.time, run_id),
+        )
+        self._transition(run_id, message.time, "", step, Status.FAILED, message.error)
+
+    def _transition(
+        self, run_id: int, when: float, destination: str, step: str, status: str, error: str
+    ) -> None:
+        """Append the row of a change, and make the reports of the run owe it."""
+        number = self._db.execute(
+            """INSERT INTO transitions (run_id, time, destination, step, status, error)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            (run_id, when, destination, step, status, error),
+        ).lastrowid
+        self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
+        self._db.execute(
+            """INSERT INTO owed (report, run_id, transition_id, since)
+               SELECT value, runs.run_id, ?, ? FROM runs, json_each(runs.reports)
+               WHERE runs.run_id = ?
+               ON CONFLICT DO UPDATE SET transition_id = excluded.transition_id""",
+            (number, when, run_id),
+        )
+
+    # --- history
+
+    def prune(self, keep_days: int) -> int:
+        """Forget runs older than ``keep_days``; gives the number of runs.
+
+        Never forgotten: runs that can be retried or are not over, states that
+        are owed, the last run of each job/instance, and its last complete copy
+        at each destination.
+        """
+        before = self._clock() - keep_days * 86400
+        with self.transaction():
+            forgotten = self._db.execute(
+                f"""DELETE FROM runs WHERE started < ? AND ending IS NOT NULL
+                    AND run_id NOT IN (SELECT run_id FROM latest)
+                    AND run_id NOT IN (SELECT run_id FROM owed)
+                    AND NOT ({CAN_BE_RETRIED})
+                    AND NOT EXISTS (
+                        SELECT 1 FROM copies WHERE copies.run_id = runs.run_id
+                        AND copies.status IN ({_COMPLETE}) AND NOT EXISTS (
+                            SELECT 1 FROM runs AS later JOIN copies AS newer USING (run_id)
+                            WHERE later.job = runs.job AND later.instance = runs.instance
+                            AND later.run_id > runs.run_id
+                            AND newer.destination = copies.destination
+                            AND newer.status IN ({_COMPLETE})))""",
+                (before,),
+            ).rowcount
+            self._db.execute(
+                """DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)
+                   AND ended IS NOT NULL""",
+                (before,),
+            )
+            self._db.execute(
+                """DELETE FROM listings WHERE began < ? AND listing_id NOT IN
+                       (SELECT max(listing_id) FROM listings WHERE instances IS NOT NULL
+                        GROUP BY job)""",
+                (before,),
+            )
+        return forgotten

@@ -1,0 +1,216 @@
+"""The reader of the journal: every SELECT whose answer leaves the room, as model values."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from b1000.errors import JournalUnusable
+from b1000.model import Copy, Frozen, ProcessIdentity, Run, Transfer
+from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, failing, quoted
+from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
+
+_AT_ONCE = 500  # runs whose copies are asked for in one statement
+
+
+class Owed(NamedTuple):
+    """What a report has not got yet of one run."""
+
+    transition_id: int
+    run: Run
+
+
+class Reader:
+    """A read-only view of a journal, safe beside its writers.
+
+    What it is asked may raise JournalFailed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+            self._db.row_factory = sqlite3.Row
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            raise JournalUnusable(
+                f"the journal {path} cannot be read: {error}",
+                "it belongs to the user who runs the backups, mostly root",
+            ) from None
+        if version != len(MIGRATIONS):
+            raise JournalUnusable(
+                f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
+                "the next b1000 that runs jobs brings an older one up to date",
+            )
+
+    def close(self) -> None:
+        """Close the view."""
+        self._db.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def last_runs(self) -> list[Run]:
+        """The last run of each job/instance, by name."""
+        return self._runs(
+            "JOIN latest USING (run_id)", "TRUE", "ORDER BY runs.job, runs.instance", ()
+        )
+
+    def run(self, run_id: int) -> Run | None:
+        """One run."""
+        return next(iter(self._runs("", "run_id = ?", "", (run_id,))), None)
+
+    def retriable(
+        self,
+        is_alive: Callable[[ProcessIdentity], bool],
+        subject: tuple[str, str] | None = None,
+    ) -> list[Run]:
+        """The runs that ``--copy`` would go on with, oldest first; of one job/instance or all.
+
+        A run that is not over counts where its supervisor is not alive.
+        """
+        of_subject, parameters = ("TRUE", ()) if subject is None else (
+            "runs.job = ? AND runs.instance = ?",
+            subject,
+        )  # fmt: skip
+        over = self._runs(
+            "",
+            # The literal conditions are those of the index runs_failed.
+            f"status = 'FAILED' AND ending <> 'CLOSED' AND {CAN_BE_RETRIED} AND {of_subject}",
+            "",
+            parameters,
+        )
+        died = self._runs(
+            "",
+            f"ending IS NULL AND step IN ({quoted(RESUMED_WHEN_DIED)}) AND NOT {SUPERSEDED} "
+            f"AND {of_subject}",
+            "",
+            parameters,
+        )
+        return sorted(
+            [*over, *(run for run in died if not is_alive(run.supervisor))],
+            key=lambda run: run.run_id,
+        )
+
+    def owed(self, report: str, limit: int = 500) -> list[Owed]:
+        """What a report has not got yet, oldest first."""
+        runs = self._runs(
+            "",
+            """run_id IN (SELECT run_id FROM owed WHERE report = ?
+                          ORDER BY transition_id LIMIT ?)""",
+            "ORDER BY runs.last_transition",
+            (report, limit),
+        )
+        # The state that is read now may be newer than the one that was owed: it is what counts.
+        return [Owed(run.last_transition, run) for run in runs]
+
+    def owed_by_report(self) -> dict[str, int]:
+        """How many runs each report has not got the last state of."""
+        return {
+            row["report"]: row["number"]
+            for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
+        }
+
+    def unfinished_files(self, file_stem: str) -> set[str]:
+        """The start times of the runs of one name that are not over or can be retried."""
+        return {
+            row["start_time"]
+            for row in self._ask(
+                f"""SELECT start_time FROM runs WHERE file_stem = ?
+                    AND (ending IS NULL OR {CAN_BE_RETRIED})""",
+                (file_stem,),
+            )
+        }
+
+    def listed_instances(self) -> dict[str, tuple[str, ...]]:
+        """The instances that each job's command gave when it was last asked with success."""
+        return {
+            row["job"]: tuple(json.loads(row["instances"]))
+            for row in self._ask(
+                """SELECT job, instances FROM listings WHERE listing_id IN (
+                       SELECT max(listing_id) FROM listings WHERE instances IS NOT NULL
+                       GROUP BY job)"""
+            )
+        }
+
+    def _ask(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
+        with failing():
+            return self._db.execute(sql, parameters).fetchall()
+
+    def _runs(
+        self, join: str, where: str, order: str, parameters: Sequence[str | int]
+    ) -> list[Run]:
+        rows = self._ask(
+            f"SELECT runs.*, {SUPERSEDED} AS superseded FROM runs {join} WHERE {where} {order}",
+            parameters,
+        )
+        copies = self._copies([row["run_id"] for row in rows])
+        return [_run(row, copies[row["run_id"]]) for row in rows]
+
+    def _copies(self, run_ids: Sequence[int]) -> dict[int, list[Copy]]:
+        found: dict[int, list[Copy]] = defaultdict(list)
+        for start in range(0, len(run_ids), _AT_ONCE):
+            some = run_ids[start : start + _AT_ONCE]
+            for row in self._ask(
+                f"""SELECT * FROM copies WHERE run_id IN ({", ".join("?" * len(some))})
+                    ORDER BY run_id, position""",
+                some,
+            ):
+                found[row["run_id"]].append(_copy(row))
+        return found
+
+
+def _frozen(text: str) -> Frozen:
+    values = json.loads(text)
+    if "transfer" in values:
+        values["transfer"] = Transfer(**values["transfer"])
+    return Frozen(**values)
+
+
+def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        uid=row["uid"],
+        job=row["job"],
+        instance=row["instance"],
+        host=row["host"],
+        direction=row["direction"],
+        type=row["type"],
+        started=row["started"],
+        start_time=row["start_time"],
+        supervisor=ProcessIdentity(
+            row["supervisor_pid"], row["supervisor_boot"], row["supervisor_ticks"]
+        ),
+        step=Step(row["step"]),
+        status=Status(row["status"]),
+        error=row["error"],
+        ending=Ending(row["ending"]) if row["ending"] else None,
+        ended=row["ended"],
+        last_transition=row["last_transition"],
+        superseded=bool(row["superseded"]),
+        reports=tuple(json.loads(row["reports"])),
+        frozen=_frozen(row["frozen"]),
+        copies=tuple(copies),
+    )
+
+
+def _copy(row: sqlite3.Row) -> Copy:
+    return Copy(
+        destination=row["destination"],
+        path=row["path"],
+        background=bool(row["background"]),
+        type=row["type"],
+        status=CopyStatus(row["status"]),
+        attempts=row["attempts"],
+        bytes=row["bytes"],
+        files=row["files"],
+        sent=row["sent"],
+        exit_code=row["exit_code"],
+        error=row["error"],
+        started=row["started"],
+        ended=row["ended"],
+    )

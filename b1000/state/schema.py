@@ -1,0 +1,224 @@
+"""The tables of the journal, and how an older journal becomes a newer one.
+
+``user_version`` is the number of migrations that a journal has seen. A new
+table, column or index is a new entry at the end of :data:`MIGRATIONS`; an
+entry that has been released never changes.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from b1000.errors import JournalFailed, JournalUnusable
+from b1000.steps import (
+    RESUMED_WHEN_DIED,
+    RESUMED_WHEN_FAILED,
+    CopyStatus,
+    Ending,
+    Status,
+    Step,
+)
+
+
+def quoted(values: Iterable[str]) -> str:
+    """The states as a list of SQL literals."""
+    return ", ".join(f"'{value}'" for value in sorted(values))
+
+
+SUPERSEDED = """(NOT runs.own_dump AND EXISTS (
+    SELECT 1 FROM runs AS later WHERE later.job = runs.job AND later.instance = runs.instance
+    AND later.run_id > runs.run_id AND later.begun))"""
+"""Whether a later run of the same job/instance has begun to prepare or copy.
+
+A run whose every include contains its own start time is never superseded.
+"""
+
+CAN_BE_RETRIED = f"""(runs.status = 'FAILED' AND NOT {SUPERSEDED} AND (
+    runs.ending = 'FINISHED' AND runs.step IN ({quoted(RESUMED_WHEN_FAILED)})
+    OR runs.ending = 'INTERRUPTED' AND runs.step IN ({quoted(RESUMED_WHEN_DIED)})))"""
+"""Whether ``--copy`` would go on with a run that is over."""
+
+
+@contextlib.contextmanager
+def failing() -> Iterator[None]:
+    """Turn what may happen to any database (disk, locks, corruption) into JournalFailed.
+
+    What can only be a mistake of this program stays what it is.
+    """
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError as error:
+        raise JournalFailed(str(error)) from error
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"CHECK ({column} IN ({quoted(values)}))"
+
+
+# Columns of process identities: id, boot, creation time in ticks since that boot.
+_FIRST = f"""
+CREATE TABLE runs (
+    run_id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid             TEXT NOT NULL UNIQUE,
+    job             TEXT NOT NULL,
+    instance        TEXT NOT NULL,
+    file_stem       TEXT NOT NULL,
+    host            TEXT NOT NULL,
+    direction       TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    started         REAL NOT NULL,
+    start_time      TEXT NOT NULL,
+    supervisor_pid  INTEGER NOT NULL,
+    supervisor_boot TEXT NOT NULL,
+    supervisor_ticks INTEGER NOT NULL,
+    step            TEXT NOT NULL {_one_of("step", Step)},
+    status          TEXT NOT NULL {_one_of("status", Status)},
+    error           TEXT NOT NULL DEFAULT '',
+    ending          TEXT {_one_of("ending", Ending)},
+    ended           REAL,
+    begun           INTEGER NOT NULL DEFAULT 0,
+    own_dump        INTEGER NOT NULL DEFAULT 0,
+    master_host     TEXT NOT NULL DEFAULT '',
+    master_instance TEXT NOT NULL DEFAULT '',
+    data_age        REAL,
+    frozen          TEXT NOT NULL DEFAULT '{{}}',
+    reports         TEXT NOT NULL,
+    last_transition INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (file_stem, start_time)
+) STRICT;
+CREATE INDEX runs_of_subject ON runs (job, instance, run_id, begun);
+CREATE INDEX runs_unfinished ON runs (run_id) WHERE ending IS NULL;
+CREATE INDEX runs_failed ON runs (job, instance, run_id)
+    WHERE status = 'FAILED' AND ending <> 'CLOSED';
+CREATE INDEX runs_by_age ON runs (started);
+
+CREATE TABLE copies (
+    copy_id     INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    destination TEXT NOT NULL,
+    position    INTEGER NOT NULL,
+    background  INTEGER NOT NULL,
+    type        TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    status      TEXT NOT NULL {_one_of("status", CopyStatus)},
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    bytes       INTEGER,
+    files       INTEGER,
+    sent        INTEGER,
+    exit_code   INTEGER,
+    error       TEXT NOT NULL DEFAULT '',
+    started     REAL,
+    ended       REAL,
+    UNIQUE (run_id, destination)
+) STRICT;
+
+CREATE TABLE attempts (
+    run_id      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    destination TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    began       REAL NOT NULL,
+    ended       REAL,
+    exit_code   INTEGER,
+    reason      TEXT NOT NULL DEFAULT '',
+    retry_at    REAL,
+    PRIMARY KEY (run_id, destination, number)
+) STRICT, WITHOUT ROWID;
+
+-- One row for each change of a step or status; destination is '' for the run itself.
+CREATE TABLE transitions (
+    transition_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id        INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    time          REAL NOT NULL,
+    destination   TEXT NOT NULL,
+    step          TEXT NOT NULL,
+    status        TEXT NOT NULL,
+    error         TEXT NOT NULL
+) STRICT;
+CREATE INDEX transitions_of_run ON transitions (run_id);
+
+-- Scripts and rsyncs that were started under a uid, a run's or a listing's.
+CREATE TABLE processes (
+    uid     TEXT NOT NULL,
+    command TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    pid     INTEGER NOT NULL,
+    boot    TEXT NOT NULL,
+    ticks   INTEGER NOT NULL,
+    began   REAL NOT NULL,
+    ended   REAL,
+    PRIMARY KEY (uid, command)
+) STRICT, WITHOUT ROWID;
+
+-- Each time an instances command of a job was asked for the list.
+CREATE TABLE listings (
+    listing_id       INTEGER PRIMARY KEY,
+    uid              TEXT NOT NULL UNIQUE,
+    job              TEXT NOT NULL,
+    supervisor_pid   INTEGER NOT NULL,
+    supervisor_boot  TEXT NOT NULL,
+    supervisor_ticks INTEGER NOT NULL,
+    began            REAL NOT NULL,
+    ended            REAL,
+    instances        TEXT,
+    error            TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX listings_of_job ON listings (job, listing_id);
+
+-- The last run of each job/instance, kept up to date: status asks for nothing else.
+CREATE TABLE latest (
+    job      TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    run_id   INTEGER NOT NULL,
+    PRIMARY KEY (job, instance)
+) STRICT, WITHOUT ROWID;
+
+-- What a report has not got yet: the last transition of a run, and since when it is owed.
+CREATE TABLE owed (
+    report        TEXT NOT NULL,
+    run_id        INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    transition_id INTEGER NOT NULL,
+    since         REAL NOT NULL,
+    PRIMARY KEY (report, run_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the journal to this program's schema, in one transaction.
+
+    Raises JournalUnusable where a newer program has written it.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise JournalUnusable(
+            f"the journal has schema {version}, this program knows {len(MIGRATIONS)}",
+            "use the newer b1000 that wrote it, or another journal",
+        )
+    if version == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another program may have migrated while this one waited for the lock.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterable[str]:
+    """The single statements: executescript would commit between them."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

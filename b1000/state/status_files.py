@@ -1,0 +1,108 @@
+"""``status_dir``: one readable file for each run that ``--copy`` would retry, and no other."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+
+from b1000.files import write_atomically
+from b1000.model import ProcessIdentity, Run
+from b1000.state.journal import file_stem
+from b1000.state.queries import Reader
+from b1000.steps import Status
+
+_NAME = re.compile(r".+-\d{4}(-\d\d){5}\.json")
+
+
+def name(run: Run) -> str:
+    """``HOST-JOB-INSTANCE-STARTTIME.json``; the dash stays where the instance is empty."""
+    return f"{run.host}-{file_stem(run.job, run.instance)}-{run.start_time}.json"
+
+
+def content(run: Run, config: str) -> str:
+    """What failed, where, why, since when, and the command that retries it."""
+    return (
+        json.dumps(
+            {
+                "run_id": run.run_id,
+                "host": run.host,
+                "job": run.job,
+                "instance": run.instance,
+                "direction": run.direction,
+                "type": run.type,
+                "start_time": _iso(run.started),
+                "step": run.step,
+                "status": Status.FAILED,
+                "since": _iso(run.ended) if run.ended else None,
+                "error": run.error or "interrupted",
+                "copies": [
+                    {
+                        "destination": copy.destination,
+                        "path": copy.path,
+                        "status": copy.status,
+                        "attempts": copy.attempts,
+                        "error": copy.error,
+                    }
+                    for copy in run.copies
+                ],
+                "retry": shlex.join(["b1000", "-f", config, "--copy", run.label]),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
+
+
+def _iso(when: float) -> str:
+    return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
+
+
+class StatusFiles:
+    """The files in one directory, kept equal to what the journal says of this host."""
+
+    def __init__(
+        self,
+        directory: Path,
+        host: str,
+        config: str,
+        reader: Reader,
+        is_alive: Callable[[ProcessIdentity], bool],
+    ) -> None:
+        self._directory = directory
+        self._host = host
+        self._config = config
+        self._reader = reader
+        self._is_alive = is_alive
+        self._there: set[str] = set()
+
+    def refresh(self) -> None:
+        """Write what is missing and remove what is too much, for all job/instances.
+
+        Raises OSError where the directory cannot be written.
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
+        self._settle(set(self._there), self._reader.retriable(self._is_alive))
+
+    def refresh_subject(self, job: str, instance: str, failed: bool) -> None:
+        """The same for one job/instance whose run has just ``failed`` or gone on."""
+        of_subject = re.compile(
+            re.escape(f"{self._host}-{file_stem(job, instance)}-") + r"\d{4}(-\d\d){5}\.json"
+        )
+        there = {file for file in self._there if of_subject.fullmatch(file)}
+        if failed or there:
+            self._settle(there, self._reader.retriable(self._is_alive, (job, instance)))
+
+    def _settle(self, there: set[str], runs: Iterable[Run]) -> None:
+        wanted = {name(run): content(run, self._config) for run in runs}
+        for file, text in wanted.items():
+            path = self._directory / file
+            if file not in there or path.read_text(encoding="utf-8") != text:
+                write_atomically(path, text, 0o600)
+        for file in there - wanted.keys():
+            (self._directory / file).unlink(missing_ok=True)
+        self._there = (self._there - there) | wanted.keys()
