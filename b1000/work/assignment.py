@@ -1,0 +1,228 @@
+"""What a worker was given to do, and how it starts processes and tells of them."""
+
+import secrets
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from b1000.config import grammar
+from b1000.errors import BadValue, RunFailed
+from b1000.identity import identify
+from b1000.locks import Locks
+from b1000.logs import for_run, printable
+from b1000.model import Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
+from b1000.steps import Status, Step
+from b1000.work import process
+from b1000.work.channel import Channel
+from b1000.work.process import Captured, Command, Lines, Sink
+
+_LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
+_REMEMBERED = 20  # lines of output
+_OWN_WORDS = 5  # of them in an error text
+_OWN_LENGTH = 500
+
+
+class Tail:
+    """The last lines that a process printed; each is also logged, or not."""
+
+    def __init__(self, log: Callable[[str], None] | None = None) -> None:
+        self._log = log
+        self.lines: deque[str] = deque(maxlen=_REMEMBERED)
+
+    def sink(self) -> Lines:
+        """A sink for one stream of the process; both may have one."""
+        return Lines(self._take)
+
+    def _take(self, line: str) -> None:
+        self.lines.append(line)
+        if self._log:
+            self._log(line)
+
+    def words(self) -> str:
+        """The last of them as the end of an error text; "" where there are none."""
+        text = " | ".join(printable(line).strip() for line in list(self.lines)[-_OWN_WORDS:])
+        return f": {text[-_OWN_LENGTH:]}" if text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """On whose behalf processes are started; scripts see it in their environment."""
+
+    uid: str
+    job: str
+    instance: str
+    host: str
+    direction: str
+    start_time: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables that every process of the run sees."""
+        return {
+            "B1000_RUN": self.uid,
+            "B1000_JOB": self.job,
+            "B1000_INSTANCE": self.instance,
+            "B1000_HOST": self.host,
+            "B1000_START_TIME": self.start_time,
+            "B1000_DIRECTION": self.direction,
+        }
+
+
+@dataclass
+class Assignment:
+    """One worker's task: the subject, the ways out, and where the run stands.
+
+    ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
+    inherit it, scripts do not.
+    """
+
+    subject: Subject
+    limits: Limits
+    channel: Channel
+    locks: Locks
+    lock: int | None = None
+    clock: Callable[[], float] = time.time
+    step: Step = Step.INIT
+    reasons: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.log = for_run(label(self.subject.job, self.subject.instance))
+
+    # --- telling
+
+    @property
+    def status(self) -> Status:
+        """WARNING once there is a reason for it."""
+        return Status.WARNING if self.reasons else Status.OK
+
+    def warn(self, reason: str) -> None:
+        """The run goes on, and ends as WARNING."""
+        self.reasons.append(reason)
+
+    def moved(self, step: Step) -> RunMoved:
+        """The message that the run enters a step."""
+        self.step = step
+        return RunMoved(self.clock(), step, self.status, "; ".join(self.reasons))
+
+    async def commit(self, *messages: Message) -> None:
+        """Make messages durable."""
+        await self.channel.commit(*messages)
+
+    # --- doing
+
+    async def _process(
+        self,
+        purpose: str,
+        argv: Sequence[str],
+        out: Sink,
+        err: Sink,
+        limit: float,
+        environment: Mapping[str, str],
+        pass_fds: tuple[int, ...] = (),
+        guard: Callable[[], str | None] | None = None,
+    ) -> int:
+        """Run one process of this run; gives its exit code as :func:`process.run` does."""
+        command = secrets.token_hex(6)
+        mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
+
+        def began(pid: int) -> None:
+            identity = identify(pid)
+            if identity:
+                self.channel.tell(ProcessBegan(self.clock(), command, purpose, identity))
+
+        try:
+            exit_code = await process.run(
+                Command(
+                    argv,
+                    {**process.base_environment(), **self.subject.environment(), **environment},
+                    mark,
+                    out,
+                    err,
+                    limit,
+                    pass_fds,
+                    guard,
+                    began,
+                )
+            )
+            if exit_code < 0 and pass_fds:
+                # The first process of an rsync was killed: its others hold the lock and write on.
+                await process.end_tree(None, mark)
+            return exit_code
+        finally:
+            self.channel.tell(ProcessEnded(self.clock(), command))
+
+    async def rsync(
+        self,
+        purpose: str,
+        argv: Sequence[str],
+        out: Sink,
+        err: Sink,
+        descriptors: tuple[int, ...] = (),
+        guard: Callable[[], str | None] | None = None,
+    ) -> int:
+        """Run one rsync; it inherits the lock of the job/instance and ``descriptors``.
+
+        Raises what :func:`process.run` raises.
+        """
+        own = () if self.lock is None else (self.lock,)
+        return await self._process(
+            f"rsync {purpose}",
+            argv,
+            out,
+            err,
+            self.limits.copy_timeout,
+            {"LC_ALL": "C"},
+            (*descriptors, *own),
+            guard,
+        )
+
+    async def script(
+        self, purpose: str, text: str, limit: float, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Run a command of the user; its output goes to the log, a failure raises RunFailed."""
+        tail = Tail(lambda line: self.log.info("%s: %s", purpose, line))
+        try:
+            code = await self._process(
+                purpose, _shell(text), tail.sink(), tail.sink(), limit, environment or {}
+            )
+        except process.TimedOut as error:
+            raise RunFailed(f"{purpose}: {error.what}{tail.words()}") from None
+        if code:
+            raise RunFailed(f"{purpose} {ending(code)}{tail.words()}")
+
+    async def value(self, option: str, text: str) -> str:
+        """The output of the command behind a dynamic option, without newlines at its end.
+
+        Raises BadValue where there is none that could be used.
+        """
+        captured = Captured(_LONGEST_VALUE)
+        tail = Tail(lambda line: self.log.info("%s: %s", option, line))
+        try:
+            code = await self._process(
+                option, _shell(text), captured, tail.sink(), self.limits.dynamic_timeout, {}
+            )
+        except process.TimedOut as error:
+            raise BadValue(f"{option}: the script: {error.what}{tail.words()}") from None
+        if code:
+            raise BadValue(f"{option}: the script {ending(code)}{tail.words()}")
+        if captured.too_much:
+            raise BadValue(f"{option}: the script printed more than {_LONGEST_VALUE} bytes")
+        return grammar.from_outside(captured.data, output_of(option))
+
+
+def _shell(text: str) -> list[str]:
+    return ["/bin/sh", "-c", text]
+
+
+def output_of(option: str) -> str:
+    """How error texts call what a dynamic script printed."""
+    return f"the output of the {option} script"
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    hint = {126: " (not executable?)", 127: " (not found?)"}.get(code, "")
+    return f"ended with exit code {code}{hint}"

@@ -1,0 +1,343 @@
+"""The copies of one run: their order, the background, rounds of retry.
+
+Groups go in order, one copy after another; those with ``&`` run beside them.
+All destinations are tried once before the first is tried again, so that one
+that is down delays no other.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import tenacity
+
+from b1000.config import grammar
+from b1000.errors import B1000Error
+from b1000.logs import printable
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    Copy,
+    CopyMoved,
+    Destination,
+    Frozen,
+    Message,
+)
+from b1000.rsync import command, outcome, paths
+from b1000.rsync.outcome import Outcome, Retry, Totals
+from b1000.steps import COMPLETE, CopyStatus
+from b1000.work import process, sources
+from b1000.work.assignment import Assignment, Tail
+
+_POLL = 0.2  # seconds between looks at a lock that somebody else holds
+
+
+@dataclass
+class _Copying:
+    """One copy on its way."""
+
+    copy: Copy
+    destination: Destination
+    number: int
+    totals: Totals = field(default_factory=Totals)
+    retried_once: bool = False
+    leftovers: bool = False
+    """An attempt before the last may have left temporary files at the destination."""
+    paths: tuple[str, ...] = ()
+    """What the last attempt copied."""
+
+
+class Copies:
+    """Makes the copies of a run that are not complete yet."""
+
+    def __init__(self, assignment: Assignment, frozen: Frozen, sync: bool) -> None:
+        self._assignment = assignment
+        self._frozen = frozen
+        self._sync = sync
+        self._limits = assignment.limits
+        # Foreground copies and their retries, one at a time, in the order in which they ask.
+        self._lane = asyncio.Lock()
+        self._all_begun = asyncio.Event()
+
+    async def carry_out(self, copies: list[tuple[Copy, Destination]]) -> list[tuple[Copy, Outcome]]:
+        """Copy to each destination; gives how each ended, when all have."""
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for copy, destination in copies:
+                # What a copy is resumed from was interrupted, in whatever way.
+                copying = _Copying(copy, destination, copy.attempts, leftovers=copy.attempts > 0)
+                tried = asyncio.Event()
+                tasks.append(group.create_task(self._copy(copying, tried)))
+                if not copy.background:
+                    await tried.wait()
+            self._all_begun.set()
+        return [(copy, task.result()) for (copy, _), task in zip(copies, tasks, strict=True)]
+
+    async def _copy(self, copying: _Copying, tried: asyncio.Event) -> Outcome:
+        """All attempts of one copy; ``tried`` is set after the first."""
+
+        async def attempt() -> Outcome:
+            try:
+                async with self._turn(copying.copy):
+                    return await self._attempt(copying)
+            finally:
+                tried.set()
+
+        async def rest(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            await self._all_begun.wait()
+
+        least = self._limits.copy_retry_min_sleep
+        retrying = tenacity.AsyncRetrying(
+            sleep=rest,
+            stop=tenacity.stop_after_attempt(1 + self._limits.copy_retries),
+            wait=tenacity.wait_exponential_jitter(initial=least, max=10 * least, jitter=least),
+            retry=tenacity.retry_if_result(lambda result: self._again(copying, result)),
+            before_sleep=lambda state: self._tell_retry(copying, state),
+            retry_error_callback=_last_outcome,
+        )
+        result: Outcome = await retrying(attempt)
+        now = self._assignment.clock()
+        if result.status in COMPLETE and copying.leftovers:
+            await self._sweep(copying)
+        await self._assignment.commit(
+            AttemptEnded(
+                now,
+                copying.copy.destination,
+                copying.number,
+                result.exit_code,
+                result.reason,
+            ),
+            CopyMoved(
+                now,
+                copying.copy.destination,
+                result.status,
+                result.reason,
+                copying.totals.bytes,
+                copying.totals.files,
+                copying.totals.sent,
+                result.exit_code,
+            ),
+        )
+        return result
+
+    @staticmethod
+    def _again(copying: _Copying, result: Outcome) -> bool:
+        if result.retry is Retry.ONCE:
+            first = not copying.retried_once
+            copying.retried_once = True
+            return first
+        return result.retry is Retry.YES
+
+    def _tell_retry(self, copying: _Copying, state: tenacity.RetryCallState) -> None:
+        result = _last_outcome(state)
+        copying.leftovers = copying.leftovers or result.leftovers
+        now = self._assignment.clock()
+        wait = state.next_action.sleep if state.next_action else 0.0
+        self._assignment.channel.tell(
+            AttemptEnded(
+                now,
+                copying.copy.destination,
+                copying.number,
+                result.exit_code,
+                result.reason,
+                now + wait,
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, copy: Copy) -> AsyncIterator[None]:
+        if copy.background:
+            yield
+            return
+        async with self._lane:
+            yield
+
+    # --- one attempt
+
+    async def _attempt(self, copying: _Copying) -> Outcome:
+        copying.number += 1
+        copy = copying.copy
+        now = self._assignment.clock()
+        begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number)]
+        if copying.number == copy.attempts + 1:
+            begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
+        await self._assignment.commit(*begins)
+        transfer = self._frozen.transfer
+        found = sources.find(self._frozen.include, transfer.relative, transfer.delete)
+        if found.unusable:
+            return Outcome(CopyStatus.FAILED, reason=found.trouble)
+        async with self._locked(copying) as descriptors:
+            copying.paths = found.paths
+            result = await self._rsync(copying, descriptors)
+        if found.trouble and result.status in COMPLETE:
+            return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
+        return result
+
+    @contextlib.asynccontextmanager
+    async def _locked(self, copying: _Copying) -> AsyncIterator[tuple[int, ...]]:
+        """The permit of the destination and the lock of a sync directory, as descriptors."""
+        held: list[int] = []
+        try:
+            most = copying.destination.max_copies
+            if most:
+                name = copying.destination.name
+                held.append(
+                    await self._wait_for(
+                        f"copies@{name}", most, f"{name} has its limit of {most} (max_copies)"
+                    )
+                )
+            if self._sync:
+                path = copying.copy.path
+                name = hashlib.sha256(path.encode()).hexdigest()[:32]
+                held.append(
+                    await self._wait_for(f"directory@{name}", 1, f"another copy writes into {path}")
+                )
+            yield tuple(held)
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
+
+    async def _wait_for(self, name: str, count: int, why: str) -> int:
+        told = False
+        while (descriptor := self._assignment.locks.take_one_of(name, count)) is None:
+            if not told:
+                self._assignment.log.info("waiting: %s", why)
+                told = True
+            await asyncio.sleep(_POLL)
+        return descriptor
+
+    def _exclude(self) -> list[str]:
+        return [word.text for word in grammar.words(self._frozen.exclude)]
+
+    async def _rsync(self, copying: _Copying, descriptors: tuple[int, ...]) -> Outcome:
+        destination = copying.destination
+        argv = command.copy(
+            copying.paths,
+            copying.copy.path,
+            destination,
+            self._exclude(),
+            self._frozen.transfer,
+            self._limits,
+        )
+        log = self._assignment.log
+        log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
+        shown = destination.verbosity > 1
+        out = Tail((lambda line: log.info("%s: %s", destination.name, line)) if shown else None)
+        err = Tail(lambda line: log.warning("%s: %s", destination.name, line))
+        place = paths.place(destination.path)
+        guard = None
+        if destination.min_free:
+            space = _Space(destination)
+            if reason := space.short():
+                return Outcome(CopyStatus.FAILED, reason=reason)
+            guard = space.short
+        try:
+            code = await self._assignment.rsync(
+                destination.name, argv, out.sink(), err.sink(), descriptors, guard
+            )
+        except process.TimedOut:
+            return Outcome(
+                CopyStatus.FAILED,
+                Retry.YES,
+                f"the copy to {place} was ended after {self._limits.copy_timeout} s (copy_timeout)",
+                leftovers=True,
+            )
+        except process.Ended as error:
+            return Outcome(CopyStatus.FAILED, reason=error.what)
+        except OSError as error:
+            return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(copying.paths)))
+        copying.totals = outcome.totals(out.lines)
+        return outcome.judge(code, [printable(line) for line in err.lines], place)
+
+    async def _sweep(self, copying: _Copying) -> None:
+        """Remove what killed attempts left at the destination.
+
+        In a sync directory without ``delete`` nobody can tell such a file from
+        one that the user keeps there, so it stays.
+        """
+        transfer = self._frozen.transfer
+        if self._sync and not transfer.delete:
+            return
+        err = Tail()
+        with tempfile.TemporaryDirectory(prefix="b1000-frame-") as frame:
+            if transfer.relative:
+                _make_frame(frame, copying.paths)
+            argv = command.sweep(
+                copying.paths,
+                frame,
+                copying.copy.path,
+                copying.destination,
+                self._exclude(),
+                transfer,
+                self._limits,
+            )
+            trouble = ""
+            try:
+                code = await self._assignment.rsync(
+                    f"{copying.destination.name} (sweep)", argv, Tail().sink(), err.sink()
+                )
+                # 24: a source vanished in the meantime; the rest was looked through.
+                trouble = err.words() or f": rsync exit {code}" if code not in (0, 24) else ""
+            except (B1000Error, OSError) as error:
+                trouble = f": {error}"
+        if trouble:
+            self._assignment.log.warning(
+                "%s: temporary files of an interrupted attempt may be left in %s%s",
+                copying.destination.name,
+                copying.copy.path,
+                trouble,
+            )
+
+
+def _make_frame(frame: str, sources: tuple[str, ...]) -> None:
+    """The directories in which sources stand that keep their paths (rsync -R, with its /./)."""
+    for source in sources:
+        kept = source.partition("/./")[2] or source
+        inside = os.path.dirname(os.path.normpath("/" + kept))
+        os.makedirs(frame + inside, exist_ok=True)
+
+
+def _last_outcome(state: tenacity.RetryCallState) -> Outcome:
+    assert state.outcome is not None
+    result: Outcome = state.outcome.result()
+    return result
+
+
+def _not_started(error: OSError, count: int) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "rsync cannot be started: it is not installed"
+    if error.errno == 7:  # E2BIG
+        return (
+            f"the includes are {count} paths, more than the system takes in one command line; "
+            "include their directory and exclude the rest"
+        )
+    return f"rsync cannot be started: {error.strerror}"
+
+
+class _Space:
+    """Watches the free space of a local destination."""
+
+    def __init__(self, destination: Destination) -> None:
+        assert destination.min_free
+        self._least = destination.min_free
+        self._destination = destination.path
+        self._path = destination.path
+        while not os.path.exists(self._path):
+            self._path = os.path.dirname(self._path)
+
+    def short(self) -> str | None:
+        """Why copying must not go on; None where there is space enough."""
+        space = os.statvfs(self._path)
+        free = space.f_bavail * space.f_frsize
+        least = self._least.bytes_of(space.f_blocks * space.f_frsize)
+        if free >= least:
+            return None
+        return (
+            f"only {free // 2**20} MiB are free at {self._destination}, "
+            f"less than the {least // 2**20} MiB of min_free"
+        )

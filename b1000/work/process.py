@@ -1,0 +1,251 @@
+"""One script or rsync: its own session, its output, its time limit, the end of its whole tree."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Protocol
+
+from b1000.errors import B1000Error
+
+if TYPE_CHECKING:
+    import psutil
+
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+_LOOK = 0.1  # seconds between looks at what is still alive
+_KILL_TIME = 5.0  # seconds after which what survives SIGKILL (a hung disk) is given up
+_CHUNK = 65536
+_LONGEST_LINE = 16384  # bytes; a longer line is cut into several
+_REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class TimedOut(B1000Error):
+    """The process reached its time limit and was ended."""
+
+
+class Ended(B1000Error):
+    """The process was ended because its guard said so."""
+
+
+class Sink(Protocol):
+    """Takes what a process prints."""
+
+    def feed(self, data: bytes) -> None:
+        """Take some bytes."""
+
+    def close(self) -> None:
+        """There are no more."""
+
+
+class Lines:
+    """Gives each line, decoded, to a function."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._give(line)
+        while len(self._rest) > _LONGEST_LINE:
+            self._give(self._rest[:_LONGEST_LINE])
+            self._rest = self._rest[_LONGEST_LINE:]
+
+    def close(self) -> None:
+        if self._rest:
+            self._give(self._rest)
+            self._rest = b""
+
+    def _give(self, line: bytes) -> None:
+        self._take(line.rstrip(b"\r").decode("utf-8", "backslashreplace"))
+
+
+class Captured:
+    """Keeps all bytes up to a limit; ``too_much`` once there were more."""
+
+    def __init__(self, limit: int) -> None:
+        self.data = b""
+        self.too_much = False
+        self._limit = limit
+
+    def feed(self, data: bytes) -> None:
+        self.too_much = self.too_much or len(self.data) + len(data) > self._limit
+        if not self.too_much:
+            self.data += data
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be started.
+
+    ``mark`` are the variables by which every descendant is known, wherever it
+    has gone. ``guard`` is asked every second and ends the process by giving a
+    reason. Only ``pass_fds`` are inherited. A ``limit`` of 0 seconds is none.
+    """
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    mark: Mapping[str, str]
+    out: Sink
+    err: Sink
+    limit: float = 0
+    pass_fds: tuple[int, ...] = ()
+    guard: Callable[[], str | None] | None = None
+    began: Callable[[int], None] | None = None
+
+
+def base_environment() -> dict[str, str]:
+    """What scripts inherit; cron leaves little, so that a PATH is added where there is none."""
+    return {"PATH": DEFAULT_PATH, **os.environ}
+
+
+async def run(command: Command) -> int:
+    """Run it to its end; gives the exit code, negative for the signal that killed it.
+
+    Raises OSError where it cannot be started, TimedOut and Ended. When it is
+    ended early, also by cancellation, its whole tree is gone before this returns.
+    """
+    process = subprocess.Popen(
+        command.argv,
+        env={**command.environment, **command.mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=command.pass_fds,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    pipes = {process.stdout: command.out, process.stderr: command.err}
+    try:
+        if command.began:
+            command.began(process.pid)
+        for pipe, sink in pipes.items():
+            _read_along(pipe, sink)
+        return await _wait(process, command)
+    except BaseException:
+        await end_tree(process.pid, command.mark)
+        process.wait()
+        raise
+    finally:
+        for pipe, sink in pipes.items():
+            asyncio.get_running_loop().remove_reader(pipe)
+            _read_rest(pipe, sink)
+            sink.close()
+            pipe.close()
+
+
+async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
+    loop = asyncio.get_running_loop()
+    exited = asyncio.Event()
+    descriptor = os.pidfd_open(process.pid)
+    loop.add_reader(descriptor, exited.set)
+    try:
+        async with asyncio.timeout(command.limit or None):
+            while command.guard:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(exited.wait(), 1)
+                    break
+                if reason := command.guard():
+                    raise Ended(reason)
+            await exited.wait()
+    except TimeoutError:
+        raise TimedOut(f"it was ended after {command.limit:g} s, its time limit") from None
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return process.wait()
+
+
+def _read_along(pipe: IO[bytes], sink: Sink) -> None:
+    os.set_blocking(pipe.fileno(), False)
+
+    def read() -> None:
+        data = os.read(pipe.fileno(), _CHUNK)
+        if data:
+            sink.feed(data)
+        else:
+            asyncio.get_running_loop().remove_reader(pipe)
+
+    asyncio.get_running_loop().add_reader(pipe, read)
+
+
+def _read_rest(pipe: IO[bytes], sink: Sink) -> None:
+    """What is in the pipe now; a service that holds its other end is not waited for."""
+    left = _REST
+    with contextlib.suppress(BlockingIOError):
+        while left > 0 and (data := os.read(pipe.fileno(), _CHUNK)):
+            left -= len(data)
+            sink.feed(data)
+
+
+async def end_tree(root: int | None, mark: Mapping[str, str]) -> None:
+    """End a process, its descendants, its session, and all that carry the mark.
+
+    SIGTERM first; what is still there after :data:`GRACE` seconds gets SIGKILL.
+    """
+    tree = _Tree(root, mark)
+    loop = asyncio.get_running_loop()
+    kill_at = loop.time() + GRACE
+    while tree.look() and loop.time() < kill_at + _KILL_TIME:
+        tree.signal(signal.SIGTERM if loop.time() < kill_at else signal.SIGKILL)
+        await asyncio.sleep(_LOOK)
+
+
+class _Tree:
+    """Who belongs to a process: by session, by mark, by a parent that belongs to it.
+
+    Who was once seen to belong to it does so until it ends.
+    """
+
+    def __init__(self, root: int | None, mark: Mapping[str, str]) -> None:
+        import psutil  # here: most runs never end a tree, and it takes time to import
+
+        self._psutil = psutil
+        self._root = root
+        self._mark = mark
+        self._members: set[psutil.Process] = set()
+        self._told: set[psutil.Process] = set()
+
+    def look(self) -> bool:
+        """Look for members; gives whether any is alive."""
+        found = {member for member in self._psutil.process_iter() if self._belongs(member)}
+        for member in tuple(found):
+            with contextlib.suppress(self._psutil.NoSuchProcess):
+                found.update(member.children(recursive=True))
+        self._members = {member for member in self._members | found if self._lives(member)}
+        return bool(self._members)
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGTERM reaches each member once; SIGKILL as often as it is asked for."""
+        members = self._members
+        if number is signal.SIGTERM:
+            members = members - self._told
+            self._told |= members
+        for member in members:
+            # psutil compares creation times first: a stranger under the same id gets nothing.
+            with contextlib.suppress(self._psutil.NoSuchProcess, self._psutil.AccessDenied):
+                member.send_signal(number)
+
+    def _lives(self, member: "psutil.Process") -> bool:
+        try:
+            return bool(member.is_running() and member.status() != self._psutil.STATUS_ZOMBIE)
+        except self._psutil.NoSuchProcess:
+            return False
+
+    def _belongs(self, member: "psutil.Process") -> bool:
+        try:
+            if self._root is not None and os.getsid(member.pid) == self._root:
+                return True
+            return self._mark.items() <= member.environ().items()
+        except (self._psutil.NoSuchProcess, self._psutil.AccessDenied, ProcessLookupError):
+            return False

@@ -1,0 +1,139 @@
+"""What a push job does in each step."""
+
+import random
+from collections.abc import Mapping
+
+from b1000.config import grammar, references
+from b1000.config.options import TABLE
+from b1000.errors import BadValue, RunFailed
+from b1000.model import Command, Copy, Frozen, Job, Reference, Resolved, RunMoved, Template
+from b1000.rsync import paths
+from b1000.steps import Status, Step, status_of_copies
+from b1000.work.assignment import Assignment, output_of
+from b1000.work.copies import Copies
+
+
+async def carry_out(assignment: Assignment, job: Job) -> None:
+    """Run all steps of a push run. RunFailed ends it at the step where it stands."""
+    frozen, copies = await _init(assignment, job)
+    if frozen.pre:
+        await assignment.commit(assignment.moved(Step.PRE))
+        await assignment.script("pre", frozen.pre, job.limits.script_timeout)
+    await _copying(assignment, job, frozen, copies)
+    if frozen.post:
+        await assignment.commit(assignment.moved(Step.POST))
+        await assignment.script("post", frozen.post, job.limits.script_timeout)
+    await assignment.commit(assignment.moved(Step.DONE))
+
+
+# --- INIT
+
+
+async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
+    """Settle what only this run knows, and make it durable."""
+    subject = assignment.subject
+    settled = await _Values(assignment, job).settle()
+    include = settled.get("include", "")
+    # An absent instance may have left less than the configuration promised.
+    TABLE["job"]["include"].kind.parse(include)
+    age = settled.get("data_age", "0")
+    frozen = Frozen(
+        master_host=settled.get("master_host", ""),
+        master_instance=settled.get("master_instance", ""),
+        data_age=float(age) if age else None,
+        include=include,
+        exclude=settled.get("exclude", ""),
+        pre=settled.get("pre", ""),
+        post=settled.get("post", ""),
+        transfer=job.transfer,
+        own_dump=job.type == "full"
+        and all(subject.start_time in word.text for word in grammar.words(include)),
+    )
+    whose = paths.subject(
+        subject.host, subject.instance, frozen.master_host, frozen.master_instance
+    )
+    copies = tuple(
+        Copy(
+            choice.name,
+            paths.directory(
+                job.destinations[choice.name].path, job.name, job.type, whose, subject.start_time
+            ),
+            choice.background,
+        )
+        for group in job.dest
+        for choice in random.sample(group, len(group))
+    )
+    now = assignment.clock()
+    messages = [Resolved(now, frozen, copies)]
+    if assignment.reasons:
+        warning = RunMoved(now, Step.INIT, Status.WARNING, "; ".join(assignment.reasons))
+        await assignment.commit(*messages, warning)
+    else:
+        await assignment.commit(*messages)
+    return frozen, copies
+
+
+class _Values:
+    """The late options of a job, settled once for this run."""
+
+    def __init__(self, assignment: Assignment, job: Job) -> None:
+        self._assignment = assignment
+        self._job = job
+        self._settled = {
+            "instance": assignment.subject.instance,
+            "start_time": assignment.subject.start_time,
+        }
+
+    async def settle(self) -> Mapping[str, str]:
+        """All values by option; a script runs once, whoever refers to it."""
+        for name in self._job.late:
+            if name != "on_failure":
+                await self._value(name)
+        return self._settled
+
+    async def _value(self, name: str) -> str:
+        if name not in self._settled:
+            source = self._job.late[name]
+            if isinstance(source, Command):
+                self._settled[name] = await self._printed(name, source)
+            else:
+                self._settled[name] = await self._fill(source)
+        return self._settled[name]
+
+    async def _fill(self, template: Template) -> str:
+        for part in template:
+            if isinstance(part, Reference):
+                await self._value(part.name)
+        return references.fill(template, self._settled)
+
+    async def _printed(self, name: str, source: Command) -> str:
+        try:
+            text = await self._assignment.value(name, await self._fill(source.template))
+            check = {"data_age": grammar.age}.get(name, grammar.host)
+            check(text, output_of(name))
+        except BadValue as error:
+            if name != "data_age":
+                raise
+            # A backup of unknown freshness is better than none.
+            self._assignment.warn(f"the age of the data is unknown: {error}")
+            return ""
+        return text
+
+
+# --- COPYING
+
+
+async def _copying(
+    assignment: Assignment, job: Job, frozen: Frozen, copies: tuple[Copy, ...]
+) -> None:
+    # The first copy makes it durable together with its own beginning.
+    assignment.channel.tell(assignment.moved(Step.COPYING))
+    ended = await Copies(assignment, frozen, job.type == "sync").carry_out(
+        [(copy, job.destinations[copy.destination]) for copy in copies]
+    )
+    told = [f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason]
+    status = status_of_copies(result.status for _, result in ended)
+    if status is Status.FAILED:
+        raise RunFailed("; ".join(told))
+    if status is Status.WARNING:
+        assignment.warn("; ".join(told))
