@@ -1,0 +1,42 @@
+"""From a run's facts to what a report says of it. Pure."""
+
+from datetime import datetime
+
+from b1000.model import Run
+from b1000.rsync.paths import START_TIME
+
+
+def file_name(run: Run) -> str:
+    """``JOB-INSTANCE-STARTTIME.b1k``; the dash stays where the instance is empty."""
+    return f"{run.job}-{run.instance}-{run.start_time}.b1k"
+
+
+def ini(run: Run) -> str:
+    """The content of a report file: one section for the run, one for each destination."""
+    start = datetime.strptime(run.start_time, START_TIME)
+    age = run.frozen.data_age
+    sections = {
+        f"jobstatus:{run.job}": {
+            "host": run.host,
+            "name": run.job,
+            "instance": run.instance,
+            "master_host": run.frozen.master_host,
+            "master_instance": run.frozen.master_instance,
+            "direction": run.direction,
+            "start_time": f"{start:%Y-%m-%d %H:%M:%S}",
+            "step": run.step,
+            "status": run.status,
+            "data_age": "" if age is None else f"{age:.15g}",
+        }
+    }
+    for copy in run.copies:
+        sections[f"dest:{copy.destination}"] = {
+            "type": copy.type,
+            "path": copy.path,
+            "status": copy.status,
+        }
+    return "\n".join(
+        f"[{heading}]\n"
+        + "".join(f"{key} = {value}".rstrip() + "\n" for key, value in keys.items())
+        for heading, keys in sections.items()
+    )
