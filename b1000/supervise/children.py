@@ -1,0 +1,95 @@
+"""The supervisor's children: how they are forked, and what is known of each."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from typing import Any, Protocol
+
+from b1000.model import BrokenJob, Job, Run
+from b1000.work.worker import Closable
+
+_FORK = get_context("fork")
+
+
+class Kind(Enum):
+    """What a worker was forked for."""
+
+    RUN = "run"
+    LISTING = "listing"
+    SWEEPING = "sweeping"
+    ON_FAILURE = "on_failure"
+
+
+@dataclass(eq=False)
+class Worker:
+    """One forked worker.
+
+    ``at_work`` is whether it holds a place; ``verdict`` is set once its last
+    message has come. ``parked`` is the number of the batch whose
+    acknowledgement it waits for without a place.
+    """
+
+    kind: Kind
+    uid: str
+    label: str
+    process: ForkProcess
+    connection: "Connection[Any, Any]"
+    job: Job | BrokenJob
+    run: Run | None = None
+    lock: int | None = None
+    at_work: bool = True
+    verdict: bool = False
+    open: bool = True
+    parked: int | None = None
+
+    def order(self, order: object) -> None:
+        """Send an order; a worker that is gone will be buried soon."""
+        try:
+            self.connection.send(order)
+        except OSError:
+            self.open = False
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """An open descriptor, as something that a child can close."""
+
+    number: int
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.number)
+
+
+def fork(
+    main: Callable[..., None], arguments: tuple[object, ...], inherited: Iterable[Closable]
+) -> "tuple[ForkProcess, Connection[Any, Any]]":
+    """Fork a child that runs ``main(*arguments, connection, inherited)``; gives our end too."""
+    ours, theirs = _FORK.Pipe()
+    process = _FORK.Process(target=main, args=(*arguments, theirs, (*inherited, ours)))
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+class Child(Protocol):
+    """What workers and reporters have in common; ``open`` is whether the pipe is."""
+
+    process: ForkProcess
+    connection: "Connection[Any, Any]"
+    open: bool
+
+
+def drain(child: Child) -> list[Any]:
+    """All messages that are in the pipe of a child."""
+    found = []
+    try:
+        while child.open and child.connection.poll():
+            found.append(child.connection.recv())
+    except (EOFError, OSError):
+        child.open = False
+    return found

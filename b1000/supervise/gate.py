@@ -1,0 +1,34 @@
+"""Holds runs at INIT while another instance of their job may turn out to share a directory."""
+
+from collections.abc import Iterable
+
+from b1000.supervise.collisions import may_meet
+
+
+class Gate:
+    """What is known of the instances of one job that run in this program."""
+
+    def __init__(self, instances: Iterable[str]) -> None:
+        self._related = may_meet(instances)
+        self._subjects: dict[str, str | None] = {}
+
+    def know(self, instance: str, subject: str | None) -> None:
+        """The part of the directory that names the instance; None where it will have none."""
+        self._subjects.setdefault(instance, subject)
+
+    def open(self, instance: str) -> bool:
+        """Whether enough is known to decide on the instance."""
+        return self._related[instance] <= self._subjects.keys()
+
+    def refusal(self, instance: str) -> str | None:
+        """Why the instance may not go on; None where it may."""
+        subject = self._subjects[instance]
+        same = sorted(
+            other for other in self._related[instance] if self._subjects[other] == subject
+        )
+        if not same:
+            return None
+        return (
+            f"instances {', '.join([instance, *same])} would be copied into one directory "
+            f"{subject}; rename an instance or a master"
+        )

@@ -1,0 +1,39 @@
+"""One line of the log for each transition. Pure."""
+
+import logging
+
+from b1000.model import AttemptEnded, CopyMoved, Died, Message, Resolved, RunMoved
+from b1000.steps import CopyStatus, Status, Step
+
+
+def line(message: Message) -> tuple[int, str] | None:
+    """The level and the text for a message; None where there is nothing to say."""
+    match message:
+        case Resolved():
+            return logging.DEBUG, "copies: " + ", ".join(
+                f"{copy.destination} {copy.path}" for copy in message.copies
+            )
+        case RunMoved(status=Status.FAILED):
+            return logging.ERROR, f"FAILED at {message.step}: {message.error}"
+        case RunMoved(step=Step.INIT, status=Status.WARNING):
+            return logging.WARNING, message.error
+        case RunMoved(step=Step.DONE, status=Status.WARNING):
+            return logging.WARNING, f"DONE with a WARNING: {message.error}"
+        case RunMoved():
+            return logging.INFO, str(message.step)
+        case Died():
+            return logging.ERROR, f"FAILED: {message.error}"
+        case CopyMoved(status=CopyStatus.DONE):
+            size = f" ({message.files} files, {message.bytes} bytes)" if message.bytes else ""
+            return logging.INFO, f"{message.destination}: DONE{size}"
+        case CopyMoved(status=CopyStatus.COPYING):
+            return logging.INFO, f"{message.destination}: COPYING"
+        case CopyMoved():
+            return logging.WARNING, f"{message.destination}: {message.status}: {message.error}"
+        case AttemptEnded(retry_at=float(retry_at)):
+            return logging.WARNING, (
+                f"{message.destination}: attempt {message.number} failed: {message.reason}; "
+                f"next in {retry_at - message.time:.0f} s"
+            )
+        case _:
+            return None

@@ -1,0 +1,113 @@
+"""What is to be run: jobs become job/instances once their instances are known."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from b1000.model import BrokenJob, Command, Job, label
+from b1000.state.journal import file_stem
+from b1000.supervise.collisions import equal, may_meet
+from b1000.supervise.gate import Gate
+from b1000.supervise.selection import Selection, check_instances
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job/instance that is to be run; with a ``refusal`` it FAILS at INIT."""
+
+    job: Job | BrokenJob
+    instance: str
+    refusal: str = ""
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``."""
+        return label(self.job.name, self.instance)
+
+
+class Plan:
+    """Jobs that were selected, and what is known of their instances so far.
+
+    A job whose names could meet those of another selected job waits until the
+    instances of both are known.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job | BrokenJob], selection: Selection) -> None:
+        self._jobs = jobs
+        self._selection = selection
+        self._may_meet = may_meet(selection)
+        self._unplanned = list(selection)
+        self._instances: dict[str, tuple[str, ...]] = {}
+        self._gates: dict[str, Gate] = {}
+
+    def to_list(self) -> list[Job]:
+        """The jobs whose instances a command must be asked for.
+
+        All others are known from here on.
+        """
+        asked = []
+        for name in self._selection:
+            job = self._jobs[name]
+            if isinstance(job, Job) and isinstance(job.instances, Command):
+                if name not in self._instances:
+                    asked.append(job)
+            elif isinstance(job, BrokenJob) or job.instances is None:
+                self._instances[name] = ("",)
+            else:
+                assert isinstance(job.instances, tuple)
+                self._instances[name] = job.instances
+        return asked
+
+    def to_list_first(self) -> list[Job]:
+        """Those of them of which single instances were named: the names may be wrong."""
+        return [job for job in self.to_list() if self._selection[job.name] is not None]
+
+    def know(self, job: str, instances: tuple[str, ...]) -> None:
+        """The instances that the job's command gave; () where it failed."""
+        self._instances[job] = instances
+
+    def check_named(self) -> None:
+        """UsageError where an instance was named that its job does not list now."""
+        for name, asked in self._selection.items():
+            if asked and self._instances.get(name):
+                check_instances(name, asked, self._instances[name])
+
+    def ready(self) -> list[Planned]:
+        """What can be run since the last call."""
+        planned: list[Planned] = []
+        for name in tuple(self._unplanned):
+            family = {name, *self._may_meet[name]}
+            if family <= self._instances.keys():
+                self._unplanned.remove(name)
+                planned += self._plan(name, family)
+        return planned
+
+    def _plan(self, name: str, family: Iterable[str]) -> list[Planned]:
+        job = self._jobs[name]
+        asked = self._selection[name]
+        instances = [each for each in self._instances[name] if asked is None or each in asked]
+        if isinstance(job, BrokenJob):
+            # Its instances are not known; the job itself has failed, whatever was asked for.
+            return [Planned(job, "", "; ".join(job.reasons))]
+        self._gates[name] = Gate(instances)
+        same = equal(
+            {
+                (other, instance): file_stem(other, instance)
+                for other in family
+                for instance in self._instances[other]
+            }
+        )
+        return [
+            Planned(job, instance, _refusal((name, instance), same.get((name, instance), [])))
+            for instance in instances
+        ]
+
+    def gate(self, job: str) -> Gate | None:
+        """The gate at which the job's runs are held at INIT."""
+        return self._gates.get(job)
+
+
+def _refusal(subject: tuple[str, str], others: list[tuple[str, str]]) -> str:
+    if not others:
+        return ""
+    told = ", ".join(label(*each) for each in (subject, *others))
+    return f"{told} would have the same names of files; rename one"

@@ -1,0 +1,115 @@
+"""What the supervisor does with a journal that may fail: nothing is lost while it lives."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from b1000.errors import JournalFailed
+from b1000.logs import LOGGER
+from b1000.model import Delivered, Message
+from b1000.state.journal import Journal, open_journal
+
+RETRY = 1.0  # seconds between attempts to write the journal when it fails
+_PATIENCE = 30.0  # seconds after which a journal that fails is not waited for any more
+
+Entry = tuple[str, int, Message]
+"""uid, run_id (0 for a listing), and what is to be recorded of it."""
+
+
+class Recorder:
+    """Writes to the journal, and keeps what could not be written until it can."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        """Open the journal; raises JournalUnusable."""
+        self._path = path
+        self._journal = open_journal(path, clock)
+        self._unwritten: list[Entry] = []
+        self._delivered: list[Delivered] = []
+        self._failing_since: float | None = None
+        self._log = logging.getLogger(LOGGER)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt to write failed."""
+        return self._failing_since is not None
+
+    @property
+    def patient(self) -> bool:
+        """Whether a journal that fails may still be waited for."""
+        since = self._failing_since
+        return since is None or time.monotonic() - since < _PATIENCE
+
+    @property
+    def unwritten(self) -> int:
+        """How many messages are not in the journal yet."""
+        return len(self._unwritten)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Journal]:
+        """Begin something new in one commit; JournalFailed where that cannot be done now."""
+        try:
+            with self._journal.transaction():
+                yield self._journal
+        except JournalFailed as error:
+            self._fails(error)
+            raise
+        self._works()
+
+    def write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> bool:
+        """Make everything that is known durable, in one commit; gives whether there was any.
+
+        When the journal fails, all is kept and written later: no copy under way
+        is stopped for it.
+        """
+        self._unwritten += entries
+        self._delivered += (each for each in delivered if each.states)
+        if not self._unwritten and not self._delivered:
+            return False
+        try:
+            with self._journal.transaction():
+                for uid, run_id, message in self._unwritten:
+                    self._journal.record(uid, run_id, message)
+                for each in self._delivered:
+                    for run_id, transition in each.states:
+                        self._journal.record_delivered(each.report, run_id, transition)
+        except JournalFailed as error:
+            self._fails(error)
+            return False
+        self._works()
+        changed = bool(self._unwritten)
+        self._unwritten.clear()
+        self._delivered.clear()
+        return changed
+
+    def close(self, keep_days: int) -> None:
+        """Forget old history, tell what could not be written, and close the journal."""
+        try:
+            forgotten = self._journal.prune(keep_days)
+        except JournalFailed as error:
+            self._log.warning("the journal's history could not be pruned: %s", error)
+        else:
+            if forgotten:
+                self._log.info("forgot %d runs older than %d days", forgotten, keep_days)
+        if self._unwritten:
+            self._log.error(
+                "%d states could not be written to the journal %s; what they tell is lost",
+                len(self._unwritten),
+                self._path,
+            )
+        self._journal.close()
+
+    def _fails(self, error: JournalFailed) -> None:
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+            self._log.error(
+                "the journal %s cannot be written: %s; copies go on, and it is tried again",
+                self._path,
+                error,
+            )
+
+    def _works(self) -> None:
+        if self._failing_since is not None:
+            self._failing_since = None
+            self._log.info("the journal can be written again")

@@ -1,0 +1,150 @@
+"""The reporters as their supervisor sees them: children that it never waits for."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+from b1000.locks import Locks
+from b1000.logs import LOGGER
+from b1000.model import Delivered, Look, Report
+from b1000.reports.reporter import Reporter
+from b1000.supervise.children import drain, fork
+from b1000.work.worker import Closable, leave_parent
+
+
+class ReporterChild:
+    """One reporter.
+
+    At most one order is under way to it, so that a reporter that hangs cannot
+    fill the pipe and block the supervisor.
+    """
+
+    def __init__(
+        self, report: Report, journal: Path, locks: Locks, inherited: Iterable[Closable]
+    ) -> None:
+        self.name = report.name
+        self.process, self.connection = fork(_main, (report, journal, locks), inherited)
+        self.open = True
+        self._busy = False
+        self._due = False
+
+    def look(self) -> None:
+        """The journal may owe something."""
+        self._due = True
+        if not self._busy:
+            self._send(Look())
+
+    def answered(self) -> None:
+        """It has told what arrived: order the next look, if there was need in the meantime."""
+        self._busy = False
+        if self._due:
+            self.look()
+
+    def last_look(self) -> None:
+        """It is to end when nothing is owed any more."""
+        self._send(Look(last=True))
+
+    def _send(self, order: Look) -> None:
+        self._busy, self._due = True, False
+        try:
+            self.connection.send(order)
+        except OSError:
+            self.open = False
+
+
+def _main(
+    report: Report,
+    journal: Path,
+    locks: Locks,
+    connection: "Connection[Any, Any]",
+    inherited: Iterable[Closable],
+) -> None:
+    leave_parent(inherited)
+    Reporter(report, journal, locks, connection).run()
+
+
+class Reporting:
+    """All reporters of one supervisor."""
+
+    def __init__(self) -> None:
+        self.children: list[ReporterChild] = []
+        self._log = logging.getLogger(LOGGER)
+
+    def start(
+        self,
+        names: Iterable[str],
+        reports: Mapping[str, Report],
+        journal: Path,
+        locks: Locks,
+        inherited: Callable[[], Iterable[Closable]],
+    ) -> None:
+        """Fork a reporter for each of the named reports that is configured."""
+        for name in sorted(names):
+            if name in reports:
+                child = ReporterChild(reports[name], journal, locks, inherited())
+                self.children.append(child)
+        self.wake()
+
+    def wake(self) -> None:
+        """Tell all that the journal may owe something."""
+        for child in self.children:
+            child.look()
+
+    def settle(self, ready: Collection[object]) -> list[Delivered]:
+        """Take what has arrived, and let go of those that have ended."""
+        delivered: list[Delivered] = []
+        for child in tuple(self.children):
+            ended = child.process.sentinel in ready
+            if ended or child.connection in ready:
+                for message in drain(child):
+                    delivered.append(message)
+                    child.answered()
+            if ended:
+                child.process.join()
+                child.connection.close()
+                self.children.remove(child)
+                if child.process.exitcode:
+                    self._log.warning(
+                        "the reporter of %s ended with exit code %d; the next b1000 goes on",
+                        child.name,
+                        child.process.exitcode,
+                    )
+        return delivered
+
+    def finish(
+        self, seconds: float, settled: Callable[[list[Delivered]], None], interrupted: socket
+    ) -> None:
+        """Wait until nothing is owed, at most some seconds or until a signal.
+
+        The next b1000 delivers the rest.
+        """
+        until = time.monotonic() + seconds
+        for child in self.children:
+            child.last_look()
+        while self.children and (left := until - time.monotonic()) > 0:
+            waited: list[Any] = [child.process.sentinel for child in self.children]
+            waited += [child.connection for child in self.children if child.open]
+            ready = wait([*waited, interrupted], left)
+            if interrupted in ready:
+                break
+            settled(self.settle(ready))
+        for child in self.children:
+            self._log.warning(
+                "report %s: not all states could be delivered; the next b1000 goes on", child.name
+            )
+        settled(self.end())
+
+    def end(self) -> list[Delivered]:
+        """End all that are left, at once; gives what they had told."""
+        delivered: list[Delivered] = []
+        for child in self.children:
+            child.process.kill()
+            child.process.join()
+            delivered += drain(child)
+            child.connection.close()
+        self.children.clear()
+        return delivered

@@ -1,0 +1,48 @@
+"""Which jobs and instances the command line asks for."""
+
+from collections.abc import Iterable, Mapping
+
+from b1000.config.grammar import Selector
+from b1000.errors import UsageError
+from b1000.model import BrokenJob, Job
+
+Selection = dict[str, set[str] | None]
+"""Job → the instances that were asked for; None for all of them."""
+
+
+def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Selection:
+    """What is to be run; all jobs where no word is given. UsageError for unknown names."""
+    selection: Selection = {}
+    for word in words:
+        job = jobs.get(word.job)
+        if job is None:
+            raise UsageError(f"there is no job {word.job!r}", f"known jobs: {_listed(jobs)}")
+        if word.instance is None:
+            selection[word.job] = None
+            continue
+        if isinstance(job, Job):
+            if job.instances is None:
+                raise UsageError(
+                    f"job {word.job!r} has no instances", f"run it as {word.job!r} alone"
+                )
+            if isinstance(job.instances, tuple):
+                check_instances(word.job, {word.instance}, job.instances)
+        chosen = selection.setdefault(word.job, set())
+        if chosen is not None:
+            chosen.add(word.instance)
+    return selection or dict.fromkeys(jobs)
+
+
+def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    """UsageError where an instance was asked for that the job does not list now."""
+    known = tuple(known)
+    for instance in sorted(asked):
+        if instance not in known:
+            raise UsageError(
+                f"job {job!r} has no instance {instance!r} now",
+                f"its instances: {_listed(known)}",
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

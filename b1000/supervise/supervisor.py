@@ -1,0 +1,591 @@
+"""The parent: places, forks, one wait loop, signals; every write to the journal.
+
+It never copies, never runs a script and never waits for a report. Workers tell
+it what they are about to do; it makes that durable, all messages that arrived
+together in one commit, and lets them go on.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from b1000.config.loader import Config
+from b1000.errors import JournalFailed
+from b1000.identity import is_alive, myself
+from b1000.locks import Locks, run_lock
+from b1000.logs import LOGGER, for_run
+from b1000.model import (
+    Acknowledged,
+    Batch,
+    BrokenJob,
+    Command,
+    CopyMoved,
+    Delivered,
+    Died,
+    Job,
+    Listed,
+    Message,
+    Refused,
+    Resolved,
+    Run,
+    RunMoved,
+    Stop,
+    Template,
+    label,
+    moved,
+)
+from b1000.rsync import paths
+from b1000.state.journal import Journal
+from b1000.state.queries import Reader
+from b1000.state.status_files import StatusFiles
+from b1000.steps import BEGUN, Ending, Status, Step
+from b1000.supervise import narrative
+from b1000.supervise.children import Child, Descriptor, Kind, Worker, drain, fork
+from b1000.supervise.orphans import kill_at_once
+from b1000.supervise.plan import Plan, Planned
+from b1000.supervise.recorder import RETRY, Recorder
+from b1000.supervise.reporting import Reporting
+from b1000.supervise.selection import Selection
+from b1000.supervise.signals import Signals
+from b1000.work import worker as work
+from b1000.work.assignment import Subject
+from b1000.work.worker import Closable, Task
+
+_STOP_TIME = 12.0  # seconds that workers have to end their trees once the program is stopped
+_STOP_REPORTS = 1.0  # seconds that reporters have then
+
+_SUCCESS, _FAILED, _LEFT_OUT = 0, 1, 3
+
+
+class Supervisor:
+    """Runs what was selected; :meth:`run` gives the exit code of the program."""
+
+    def __init__(
+        self, config: Config, selection: Selection, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._config = config
+        self._settings = config.settings
+        self._clock = clock
+        self._log = logging.getLogger(LOGGER)
+        self._me = myself()
+        self._locks = Locks(Path(self._settings.journal).parent / "locks")
+        self._selection = selection
+        self._plan = Plan(config.jobs, selection)
+        # What waits for a place, in the order in which places are given.
+        self._returning: deque[Worker] = deque()
+        self._failures: deque[Run] = deque()
+        self._to_list: deque[Job] = deque()
+        self._planned: deque[Planned] = deque()
+        self._planning = False  # not before all that was named is known to exist
+        # What is under way.
+        self._workers: list[Worker] = []
+        self._signals = Signals()
+        self._held: set[int] = set()  # locks of job/instances; their workers hold them too
+        self._reporting = Reporting()
+        self._signal: signal.Signals | None = None
+        self._kill_at = 0.0
+        # What comes out.
+        self._failed = 0
+        self._left_out = 0
+
+    def run(self) -> int:
+        """Carry out everything; gives the exit code.
+
+        Raises JournalUnusable before anything was run, UsageError where an
+        instance was asked for that its job does not list.
+        """
+        journal = Path(self._settings.journal)
+        self._recorder = Recorder(journal, self._clock)
+        self._reader = Reader(journal)
+        self._status_files = StatusFiles(
+            Path(self._settings.status_dir),
+            self._settings.host,
+            os.path.abspath(self._config.file),
+            self._reader,
+            is_alive,
+        )
+        self._refresh_status_files()
+        gc.freeze()  # Pages that children share are not touched by their collections.
+        with self._signals, self._no_child_left():
+            self._to_list.extend(self._plan.to_list_first())
+            self._work()
+            self._plan.check_named()
+            self._planning = True
+            self._start_reporting()
+            self._to_list.extend(self._plan.to_list())
+            self._plan_what_is_ready()
+            self._work()
+            self._finish_reporting()
+        self._refresh_status_files()
+        self._reader.close()
+        self._recorder.close(self._settings.journal_keep)
+        return self._exit_code()
+
+    def _exit_code(self) -> int:
+        if self._signal:
+            return 128 + self._signal
+        if self._failed or self._config.stray or self._recorder.unwritten:
+            return _FAILED
+        return _LEFT_OUT if self._left_out else _SUCCESS
+
+    # --- the loop
+
+    def _work(self) -> None:
+        """Go on until nothing is under way and nothing waits."""
+        self._start()
+        while self._workers or self._waits_for_journal():
+            self._turn()
+            self._start()
+
+    def _waits_for_journal(self) -> bool:
+        """Whether only the journal stands in the way, and may still be waited for."""
+        to_begin = not self._signal and (self._planned or self._to_list)
+        return bool(self._recorder.unwritten or to_begin) and self._recorder.patient
+
+    def _turn(self) -> None:
+        """Wait for something, make it durable, and act on it."""
+        children: list[Child] = [*self._workers, *self._reporting.children]
+        waited: list[Any] = [child.process.sentinel for child in children]
+        waited += [child.connection for child in children if child.open]
+        ready = set(wait([*waited, self._signals.reader], self._timeout()))
+        self._take_signals()
+        told: list[tuple[Worker, Batch]] = []
+        for worker in self._workers:
+            if worker.connection in ready or worker.process.sentinel in ready:
+                told += [(worker, batch) for batch in drain(worker)]
+        delivered = self._reporting.settle(ready)
+        self._write(
+            [(worker, message) for worker, batch in told for message in batch.messages], delivered
+        )
+        for worker, batch in told:
+            self._acknowledge(worker, batch)
+        # Drain before join: the last message may still be in the pipe when the sentinel fires.
+        for worker in [each for each in self._workers if each.process.sentinel in ready]:
+            self._bury(worker)
+        self._kill_what_lingers()
+
+    def _timeout(self) -> float | None:
+        if self._signal:
+            return max(0.0, self._kill_at - time.monotonic())
+        return RETRY if self._recorder.failing else None
+
+    def _acknowledge(self, worker: Worker, batch: Batch) -> None:
+        for message in batch.messages:
+            self._act_on(worker, message)
+        if any(isinstance(message, Resolved) for message in batch.messages):
+            self._hold_or_release(worker, batch.number)
+        else:
+            worker.order(Acknowledged(batch.number))
+
+    def _act_on(self, worker: Worker, message: Message) -> None:
+        """What a message of a worker, durable by now, means to the supervisor."""
+        if isinstance(message, Listed):
+            worker.verdict = True
+            self._listed(worker.job.name, message)
+            return
+        run = worker.run
+        if run is None or worker.kind is Kind.ON_FAILURE:
+            return
+        spoken = narrative.line(message)
+        if spoken:
+            for_run(run.label).log(*spoken)
+        match message:
+            case Resolved():
+                worker.run = replace(run, frozen=message.frozen, copies=message.copies)
+            case CopyMoved():
+                worker.run = replace(
+                    run,
+                    copies=tuple(
+                        moved(copy, message) if copy.destination == message.destination else copy
+                        for copy in run.copies
+                    ),
+                )
+            case RunMoved():
+                worker.run = replace(
+                    run, step=message.step, status=message.status, error=message.error
+                )
+                if message.final:
+                    self._ended(worker)
+                elif message.step in BEGUN:
+                    self._refresh_status_file(run, failed=False)
+            case Died():
+                worker.run = replace(run, status=Status.FAILED, error=message.error)
+                self._ended(worker)
+
+    def _ended(self, worker: Worker) -> None:
+        run = worker.run
+        assert run is not None
+        worker.verdict = True
+        failed = run.status is Status.FAILED
+        self._refresh_status_file(run, failed)
+        if failed:
+            self._note_failure(run)
+        self._know_subject(run.job, run.instance, None)
+
+    def _note_failure(self, run: Run) -> None:
+        self._failed += 1
+        if not self._signal and self._on_failure(run):
+            self._failures.append(run)
+
+    def _on_failure(self, run: Run) -> Template | None:
+        job = self._config.jobs[run.job]
+        if isinstance(job, BrokenJob):
+            return job.on_failure
+        command = job.late.get("on_failure")
+        assert not isinstance(command, Command)
+        return command
+
+    # --- the gate at INIT
+
+    def _hold_or_release(self, worker: Worker, number: int) -> None:
+        """Let a run past INIT once no other instance may share its directory."""
+        run = worker.run
+        assert run is not None
+        worker.parked = number
+        worker.at_work = False
+        self._know_subject(
+            run.job,
+            run.instance,
+            paths.subject(
+                run.host, run.instance, run.frozen.master_host, run.frozen.master_instance
+            ),
+        )
+
+    def _know_subject(self, job: str, instance: str, subject: str | None) -> None:
+        gate = self._plan.gate(job)
+        if gate is None:
+            return
+        gate.know(instance, subject)
+        for worker in self._workers:
+            if worker.parked is None or worker.run is None or worker.run.job != job:
+                continue
+            if worker in self._returning or not gate.open(worker.run.instance):
+                continue
+            refusal = gate.refusal(worker.run.instance)
+            if refusal:
+                worker.parked = None
+                worker.at_work = True
+                worker.order(Refused(refusal))
+            else:
+                self._returning.append(worker)
+
+    # --- beginnings
+
+    def _free_places(self) -> int:
+        return self._settings.workers - sum(worker.at_work for worker in self._workers)
+
+    def _start(self) -> None:
+        """Give free places to whoever waits: first those that come back, then new ones."""
+        while self._returning and self._free_places() > 0:
+            worker = self._returning.popleft()
+            number, worker.parked, worker.at_work = worker.parked, None, True
+            assert number is not None
+            worker.order(Acknowledged(number))
+        if self._signal:
+            return
+        while self._failures and self._free_places() > 0:
+            self._start_on_failure(self._failures.popleft())
+        try:
+            while self._to_list and self._free_places() > 0:
+                self._start_listing(self._to_list[0])
+                self._to_list.popleft()
+            while self._planned and self._free_places() > 0:
+                self._start_runs(self._free_places())
+        except JournalFailed as error:
+            if not self._recorder.patient:
+                self._give_up_planned(error)
+
+    def _plan_what_is_ready(self) -> None:
+        for planned in self._plan.ready():
+            if planned.refusal:
+                self._fail_at_init(planned.job, planned.instance, planned.refusal)
+            else:
+                self._planned.append(planned)
+
+    def _start_runs(self, places: int) -> None:
+        """Begin as many planned runs as there are places, in one commit."""
+        taken: list[tuple[Planned, int]] = []
+        while self._planned and len(taken) < places:
+            planned = self._planned.popleft()
+            lock = self._take_lock(planned)
+            if lock is not None:
+                taken.append((planned, lock))
+        try:
+            with self._recorder.transaction() as journal:
+                runs = [self._begin(journal, each.job, each.instance) for each, _ in taken]
+        except JournalFailed:
+            for planned, lock in reversed(taken):
+                os.close(lock)
+                self._planned.appendleft(planned)
+            raise
+        self._held.update(lock for _, lock in taken)
+        for (planned, lock), run in zip(taken, runs, strict=True):
+            job = planned.job
+            assert isinstance(job, Job)
+            for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
+            task = work.run_task(run, job, self._locks, lock)
+            self._fork(Kind.RUN, run.uid, task, job, run, lock)
+        self._reporting.wake()
+
+    def _take_lock(self, planned: Planned) -> int | None:
+        """The lock of a job/instance; None, told and counted, where a run of it still lives."""
+        job, instance = planned.job.name, planned.instance
+        try:
+            lock = self._locks.take(run_lock(job, instance))
+        except OSError as error:
+            self._fail_at_init(planned.job, instance, f"its lock cannot be taken: {error}")
+            return None
+        if lock is None:
+            self._left_out += 1
+            for_run(label(job, instance)).warning(
+                "left out: a run of it from before is still at work"
+            )
+            self._know_subject(job, instance, None)
+        return lock
+
+    def _begin(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
+        return journal.begin_run(
+            job.name,
+            instance,
+            self._settings.host,
+            job.direction,
+            job.type,
+            job.reports,
+            self._me,
+        )
+
+    def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
+        """A run that cannot even be forked: it begins and FAILS in one commit."""
+        failed = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
+        for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
+        try:
+            with self._recorder.transaction() as journal:
+                run = self._begin(journal, job, instance)
+                journal.record(run.uid, run.run_id, failed)
+        except JournalFailed:
+            self._failed += 1
+        else:
+            self._note_failure(
+                replace(run, status=Status.FAILED, error=reason, ending=Ending.FINISHED)
+            )
+            self._reporting.wake()
+        self._know_subject(job.name, instance, None)
+
+    def _give_up_planned(self, error: JournalFailed) -> None:
+        """Nothing can be begun without a journal: say so for each, once patience has ended."""
+        jobs = [job.name for job in self._to_list]
+        for name in [*jobs, *(planned.label for planned in self._planned)]:
+            self._failed += 1
+            for_run(name).error("FAILED: not begun, the journal cannot be written: %s", error)
+        self._to_list.clear()
+        self._planned.clear()
+
+    def _start_listing(self, job: Job) -> None:
+        with self._recorder.transaction() as journal:
+            uid = journal.begin_listing(job.name, self._me)
+        start_time = datetime.fromtimestamp(self._clock()).strftime(paths.START_TIME)
+        subject = Subject(uid, job.name, "", self._settings.host, job.direction, start_time)
+        self._fork(Kind.LISTING, uid, work.listing_task(subject, job, self._locks), job)
+
+    def _listed(self, job: str, message: Listed) -> None:
+        if message.error:
+            self._fail_at_init(self._config.jobs[job], "", message.error)
+        else:
+            for_run(job).info("instances: %s", ", ".join(message.instances) or "none")
+        self._plan.know(job, message.instances)
+        if self._planning:
+            self._plan_what_is_ready()
+
+    def _start_on_failure(self, run: Run) -> None:
+        job = self._config.jobs[run.job]
+        command = self._on_failure(run)
+        assert command is not None
+        task = work.failure_task(run, command, job.limits, self._locks)
+        self._fork(Kind.ON_FAILURE, run.uid, task, job, run)
+
+    def _fork(
+        self,
+        kind: Kind,
+        uid: str,
+        task: Task,
+        job: Job | BrokenJob,
+        run: Run | None = None,
+        lock: int | None = None,
+    ) -> None:
+        process, connection = fork(work.enter, (task,), self._not_for_children(lock))
+        name = label(run.job, run.instance) if run else job.name
+        self._workers.append(Worker(kind, uid, name, process, connection, job, run, lock))
+
+    def _not_for_children(self, own_lock: int | None = None) -> list[Closable]:
+        """What a child must not keep: a lock or a pipe in its hands would outlive its owner."""
+        return [
+            *(worker.connection for worker in self._workers),
+            *(reporter.connection for reporter in self._reporting.children),
+            *(Descriptor(lock) for lock in self._held if lock != own_lock),
+            self._signals.reader,
+            self._signals.writer,
+        ]
+
+    # --- ends
+
+    def _bury(self, worker: Worker) -> None:
+        """A worker has ended: take its place and lock back, judge it if it said no last word."""
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+        if worker in self._returning:
+            self._returning.remove(worker)
+        if not worker.verdict and worker.kind is not Kind.ON_FAILURE:
+            self._judge_death(worker)
+        if worker.lock is not None:
+            self._held.discard(worker.lock)
+            os.close(worker.lock)
+
+    def _judge_death(self, worker: Worker) -> None:
+        code = worker.process.exitcode
+        cause = _cause(code)
+        if self._signal:
+            if code != work.STOPPED:
+                kill_at_once([worker.uid])
+            if worker.run:
+                reason = f"interrupted by {self._signal.name}"
+                self._tell(worker, Died(self._clock(), reason, Ending.INTERRUPTED))
+        elif worker.kind is Kind.RUN and worker.run:
+            # The run is over only when nothing of it writes any more.
+            for_run(worker.label).error("%s", cause)
+            self._fork(
+                Kind.SWEEPING,
+                worker.uid,
+                work.sweeping_task(worker.uid, cause),
+                worker.job,
+                worker.run,
+                worker.lock,
+            )
+            worker.lock = None
+        else:
+            kill_at_once([worker.uid])
+            if worker.kind is Kind.LISTING:
+                self._tell(worker, Listed(self._clock(), error=f"the instances script: {cause}"))
+            else:
+                self._tell(worker, Died(self._clock(), cause, Ending.FINISHED))
+
+    def _tell(self, worker: Worker, message: Message) -> None:
+        """Record a message that the supervisor gives in a worker's stead."""
+        self._write([(worker, message)])
+        self._act_on(worker, message)
+
+    # --- the journal
+
+    def _write(
+        self, told: Iterable[tuple[Worker, Message]], delivered: Iterable[Delivered] = ()
+    ) -> None:
+        entries = [
+            (worker.uid, worker.run.run_id if worker.run else 0, message)
+            for worker, message in told
+        ]
+        if self._recorder.write(entries, delivered):
+            self._reporting.wake()
+
+    # --- projections
+
+    def _refresh_status_files(self) -> None:
+        self._try_status_files(self._status_files.refresh)
+
+    def _refresh_status_file(self, run: Run, failed: bool) -> None:
+        self._try_status_files(
+            lambda: self._status_files.refresh_subject(run.job, run.instance, failed)
+        )
+
+    def _try_status_files(self, refresh: Callable[[], None]) -> None:
+        """Status files are a projection: that they cannot be written fails no backup."""
+        try:
+            refresh()
+        except (OSError, JournalFailed) as error:
+            self._log.warning(
+                "the status files in %s cannot be written: %s", self._settings.status_dir, error
+            )
+
+    def _start_reporting(self) -> None:
+        """One reporter for each report that the jobs use, or that something is owed to."""
+        used = {name for each in self._selection for name in self._config.jobs[each].reports}
+        self._reporting.start(
+            used | self._reader.owed_by_report().keys(),
+            self._config.reports,
+            Path(self._settings.journal),
+            self._locks,
+            self._not_for_children,
+        )
+
+    def _finish_reporting(self) -> None:
+        """Wait a little for what is owed; runs have given back lock and place before."""
+
+        seconds = _STOP_REPORTS if self._signal else self._settings.report_wait_end
+        self._reporting.finish(
+            seconds, lambda delivered: self._write([], delivered), self._signals.reader
+        )
+        self._take_signals()
+
+    @contextlib.contextmanager
+    def _no_child_left(self) -> Iterator[None]:
+        """Whatever happens here, no child goes on without its supervisor."""
+        try:
+            yield
+        finally:
+            self._reporting.end()
+            for worker in self._workers:
+                worker.process.kill()
+            kill_at_once([worker.uid for worker in self._workers])
+
+    # --- signals
+
+    def _take_signals(self) -> None:
+        for number in self._signals.take():
+            self._stop(number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        """The first signal ends everything in order, a second one at once."""
+        if self._signal is None:
+            self._signal = number
+            self._kill_at = time.monotonic() + _STOP_TIME
+            self._log.error(
+                "stopped by %s; ending %s",
+                number.name,
+                ", ".join(sorted(worker.label for worker in self._workers)) or "nothing",
+            )
+            self._planned.clear()
+            self._to_list.clear()
+            self._failures.clear()
+            for worker in self._workers:
+                worker.order(Stop(number.name))
+        else:
+            self._kill_at = time.monotonic()
+
+    def _kill_what_lingers(self) -> None:
+        if self._signal and time.monotonic() >= self._kill_at and self._workers:
+            for worker in self._workers:
+                worker.process.kill()
+            kill_at_once([worker.uid for worker in self._workers])
+            self._kill_at = time.monotonic() + 1
+
+
+def _cause(code: int | None) -> str:
+    """Why a worker ended without a last word."""
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        memory = "; out of memory?" if name == "SIGKILL" else ""
+        return f"its worker was killed by {name}{memory}"
+    if code == work.STOPPED:
+        return "its worker was ended by SIGTERM"
+    if code == work.BROKEN:
+        return "its worker failed by a mistake in this program; the log has the traceback"
+    return f"its worker ended with exit code {code}"
