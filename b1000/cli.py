@@ -1,0 +1,210 @@
+"""The command line: words in, exit code out. Nothing else prints and exits."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from b1000 import __version__
+from b1000.errors import B1000Error
+
+_USAGE_ERROR = 2
+_DEFAULT_FILE = "/etc/b1000/b1000.cfg"
+
+_DESCRIPTION = "Carry out the backup jobs of an ini file."
+_EPILOG = """\
+commands, as the first word (a job of that name is reached as job:NAME):
+  status   the last run of each job/instance
+  check    what is wrong with the configuration
+`b1000 COMMAND --help` tells their options.
+
+exit codes:
+  0      everything that was asked for succeeded
+  1      at least one job/instance FAILED, all others were done
+  2      wrong usage or configuration, nothing was run
+  3      nothing failed, but something is still running from before
+  128+N  stopped by signal N
+"""
+
+
+def main() -> None:
+    """The command ``b1000``."""
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(words: Sequence[str]) -> int:
+    try:
+        return run(words)
+    except B1000Error as error:
+        from b1000.logs import to_stderr
+
+        to_stderr(f"b1000: {error}")
+        return _USAGE_ERROR
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining at its exit.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(words: Sequence[str]) -> int:
+    """Carry out a command line; gives the exit code."""
+    position = _command_position(words)
+    if position is None:
+        return _run_jobs(words)
+    rest = [*words[:position], *words[position + 1 :]]
+    return _COMMANDS[words[position]](rest)
+
+
+def _command_position(words: Sequence[str]) -> int | None:
+    """Where the first word that is no option stands, if it is a command."""
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--":
+            return None
+        if not word.startswith("-") or word == "-":
+            return position if word in _COMMANDS else None
+        # The value of -f is no word of its own, and other short options may stand before f.
+        takes_next = word == "--cfg" or (not word.startswith("--") and word.endswith("f"))
+        position += 2 if takes_next else 1
+    return None
+
+
+def _parser(command: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"b1000 {command}".strip(),
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-f",
+        "--cfg",
+        metavar="FILE",
+        default=_DEFAULT_FILE,
+        help="configuration file (default: %(default)s)",
+    )
+    return parser
+
+
+# --- b1000 [job[/instance]] ...
+
+
+def _run_jobs(words: Sequence[str]) -> int:
+    parser = _parser("", _DESCRIPTION, _EPILOG)
+    parser.add_argument("-v", "--version", action="version", version=f"b1000 {__version__}")
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard output, only failures on standard error",
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
+    )
+    arguments = parser.parse_intermixed_args(words)
+
+    import logging
+
+    from b1000 import logs
+    from b1000.config import grammar, loader
+    from b1000.errors import UsageError
+    from b1000.supervise.selection import select
+    from b1000.supervise.supervisor import Supervisor
+
+    try:
+        config = loader.load(arguments.cfg)
+    except loader.ConfigUnreadable as error:
+        if error.log_file:
+            logs.set_up(error.log_file, *loader.log_defaults(), arguments.quiet)
+        for line in error.lines:
+            logs.announce(logging.ERROR, line)
+        return _USAGE_ERROR
+    settings = config.settings
+    selectors = [grammar.selector(word) for word in arguments.jobs]
+    selection = select(config.jobs, selectors)
+    if not selection and not config.stray:
+        raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
+    logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
+    for problem in config.problems:
+        level = logging.WARNING if problem.warning else logging.ERROR
+        logs.announce(level, problem.shown(config.file), arguments.quiet)
+    return Supervisor(config, selection).run()
+
+
+# --- b1000 check
+
+
+def _check(words: Sequence[str]) -> int:
+    parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="also try destinations, directories, scripts and rsync itself",
+    )
+    arguments = parser.parse_args(words)
+
+    from b1000.config import loader
+    from b1000.logs import to_stderr
+
+    try:
+        config = loader.load(arguments.cfg)
+    except loader.ConfigUnreadable as error:
+        for line in error.lines:
+            to_stderr(line)
+        return _USAGE_ERROR
+    lines = [problem.shown(config.file) for problem in config.problems]
+    wrong = len(config.errors)
+    if arguments.connect:
+        from b1000.views.check import connect
+
+        found = connect(config)
+        lines += [f"{config.file}: {finding.text}" for finding in found]
+        wrong += sum(not finding.warning for finding in found)
+    for line in lines:
+        to_stderr(line)
+    warnings = len(lines) - wrong
+    print(
+        f"{config.file}: {len(config.jobs)} jobs, {_count(wrong, 'error')}, "
+        f"{_count(warnings, 'warning')}"
+    )
+    return _USAGE_ERROR if wrong else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# --- b1000 status
+
+
+def _status(words: Sequence[str]) -> int:
+    parser = _parser("status", "Show the last run of each job/instance. Exit code 1 if one FAILED.")
+    parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also jobs and instances that are not configured any more",
+    )
+    arguments = parser.parse_args(words)
+
+    from b1000.config import loader
+    from b1000.logs import to_stderr
+    from b1000.views import status
+
+    try:
+        config = loader.load(arguments.cfg)
+    except loader.ConfigUnreadable as error:
+        for line in error.lines:
+            to_stderr(line)
+        return _USAGE_ERROR
+    rows = status.collect(config, everything=arguments.all)
+    print(status.as_json(rows) if arguments.json else status.as_text(rows))
+    return status.exit_code(rows)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"status": _status, "check": _check}
