@@ -1,0 +1,403 @@
+"""The journal on a real disk: durability, names, other writers, corruption, history."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from b1000.errors import JournalFailed, JournalUnusable
+from b1000.identity import is_alive, myself
+from b1000.model import AttemptBegan, AttemptEnded, CopyMoved, Died, Listed, ProcessIdentity, Run
+from b1000.state import schema
+from b1000.state.journal import Journal, open_journal
+from b1000.state.queries import Reader
+from b1000.steps import CopyStatus, Ending, Status, Step
+from tests.support import build
+
+DAY = 86400.0
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime(2026, 11, 22, 10, 11, 12).timestamp())
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+    opened = open_journal(tmp_path / "j" / "journal.sqlite3", clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(journal: Journal) -> Iterator[Reader]:
+    with Reader(journal.path) as opened:
+        yield opened
+
+
+def only(runs: list[Run]) -> Run:
+    (run,) = runs
+    return run
+
+
+def test_it_is_for_its_owner_alone(journal: Journal) -> None:
+    build.begin(journal)
+    assert {oct(path.stat().st_mode & 0o777) for path in journal.path.parent.iterdir()} == {"0o600"}
+
+
+def test_a_transition_is_durable_and_in_wal_mode(journal: Journal) -> None:
+    with sqlite3.connect(journal.path) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_start_time_is_never_used_twice(journal: Journal) -> None:
+    names = [build.begin(journal).start_time for _ in range(3)]
+    assert names == ["2026-11-22-10-11-12", "2026-11-22-10-11-13", "2026-11-22-10-11-14"]
+    assert build.begin(journal, "other").start_time == "2026-11-22-10-11-12"
+
+
+def test_runs_of_one_file_stem_share_their_start_times(journal: Journal) -> None:
+    first = build.begin(journal, "a", "b-c")
+    assert build.begin(journal, "a-b", "c").start_time != first.start_time
+
+
+def test_the_hour_that_autumn_repeats_gives_no_name_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Warsaw")
+    time.tzset()
+    try:
+        clock = Clock(
+            1792886400.0
+        )  # 2026-10-25 00:00:00 UTC, 02:00 in Warsaw, and again an hour on
+        journal = open_journal(tmp_path / "journal", clock)
+        first = build.begin(journal)
+        clock.now += 3600
+        second = build.begin(journal)
+        assert first.start_time == "2026-10-25-02-00-00"
+        assert second.start_time == "2026-10-25-02-00-01"
+        assert second.started - first.started == 3601
+        journal.close()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_last_run_of_each_subject(journal: Journal, reader: Reader) -> None:
+    build.done(journal, build.begin(journal, "db", "a"))
+    second = build.begin(journal, "db", "a")
+    other = build.begin(journal, "db", "b")
+    assert [run.run_id for run in reader.last_runs()] == [second.run_id, other.run_id]
+
+
+def test_a_run_comes_back_as_it_was_told(journal: Journal, reader: Reader) -> None:
+    run = build.begin(journal)
+    build.resolve(journal, run, "one", "two")
+    build.move(journal, run, Step.COPYING)
+    with journal.transaction():
+        for message in (
+            CopyMoved(3.0, "two", CopyStatus.COPYING),
+            AttemptBegan(3.0, "two", 1),
+            AttemptEnded(4.0, "two", 1, 10, "refused", 9.0),
+            AttemptBegan(9.0, "two", 2),
+            AttemptEnded(10.0, "two", 2, 0, ""),
+            CopyMoved(10.0, "two", CopyStatus.DONE, "", 300, 3, 350, 0),
+        ):
+            journal.record(run.uid, run.run_id, message)
+    found = only(reader.last_runs())
+    assert [copy.destination for copy in found.copies] == ["one", "two"]
+    two = found.copies[1]
+    assert (two.status, two.attempts, two.bytes, two.files, two.sent, two.exit_code) == (
+        CopyStatus.DONE, 2, 300, 3, 350, 0,
+    )  # fmt: skip
+    assert (two.started, two.ended) == (3.0, 10.0)
+    assert found.supervisor == myself()
+
+
+def test_an_illegal_move_is_refused_as_a_mistake_of_the_program(journal: Journal) -> None:
+    run = build.begin(journal)
+    with pytest.raises(AssertionError, match="cannot go from INIT to POST"):
+        build.move(journal, run, Step.POST)
+    build.done(journal, run)
+    with pytest.raises(AssertionError, match="cannot go from DONE"):
+        build.copy(journal, run, "store", CopyStatus.FAILED)
+
+
+def test_a_transaction_is_written_whole_or_not_at_all(journal: Journal, reader: Reader) -> None:
+    run = build.begin(journal)
+    build.resolve(journal, run, "store")
+    before = only(reader.last_runs())
+
+    def half() -> None:
+        with journal.transaction():
+            journal.record(run.uid, run.run_id, CopyMoved(3.0, "store", CopyStatus.COPYING))
+            journal.record(run.uid, run.run_id, CopyMoved(3.0, "nowhere", CopyStatus.COPYING))
+
+    with pytest.raises(TypeError):
+        half()
+    assert only(reader.last_runs()) == before
+
+
+# --- what can be retried
+
+
+@pytest.mark.parametrize(
+    ("step", "ending", "retried"),
+    [
+        (Step.INIT, Ending.INTERRUPTED, False),
+        (Step.PRE, Ending.INTERRUPTED, False),
+        (Step.COPYING, Ending.INTERRUPTED, True),
+        (Step.COPYING, Ending.FINISHED, True),
+        (Step.POST, Ending.INTERRUPTED, True),
+        (Step.POST, Ending.FINISHED, False),
+        (Step.COPYING, Ending.CLOSED, False),
+    ],
+)
+def test_what_can_be_retried(
+    journal: Journal, reader: Reader, step: Step, ending: Ending, retried: bool
+) -> None:
+    run = build.begin(journal)
+    build.resolve(journal, run, "store")
+    for each in (Step.PRE, Step.COPYING, Step.POST):
+        if step in (Step.INIT, Step.PRE) and each is not step:
+            break
+        build.move(journal, run, each)
+        if each is step:
+            break
+    with journal.transaction():
+        journal.record(run.uid, run.run_id, Died(9.0, "why", ending))
+    assert bool(reader.retriable(is_alive)) is retried
+
+
+def test_a_run_without_an_end_counts_where_its_supervisor_is_gone(
+    journal: Journal, reader: Reader
+) -> None:
+    run = build.begin(journal)
+    build.resolve(journal, run, "store")
+    build.move(journal, run, Step.COPYING)
+    assert reader.retriable(lambda _: True) == []
+    assert only(reader.retriable(lambda _: False)).run_id == run.run_id
+
+
+def test_a_later_run_supersedes_once_it_has_begun_to_prepare(
+    journal: Journal, reader: Reader
+) -> None:
+    build.failed_at_copying(journal, build.begin(journal))
+    later = build.begin(journal)
+    assert len(reader.retriable(is_alive)) == 1
+    build.resolve(journal, later, "store")
+    build.move(journal, later, Step.PRE)
+    assert reader.retriable(is_alive) == []
+
+
+def test_a_run_with_a_dump_of_its_own_is_not_superseded(journal: Journal, reader: Reader) -> None:
+    build.failed_at_copying(journal, build.begin(journal), own_dump=True)
+    build.done(journal, build.begin(journal))
+    assert len(reader.retriable(is_alive)) == 1
+
+
+def test_a_death_fails_the_run_and_the_copies_under_way(journal: Journal, reader: Reader) -> None:
+    run = build.begin(journal)
+    build.resolve(journal, run, "one", "two", "three")
+    build.move(journal, run, Step.COPYING)
+    build.copy(journal, run, "one", CopyStatus.COPYING, CopyStatus.DONE)
+    build.copy(journal, run, "two", CopyStatus.COPYING)
+    with journal.transaction():
+        journal.record(run.uid, run.run_id, Died(9.0, "killed", Ending.FINISHED))
+    found = only(reader.last_runs())
+    assert (found.step, found.status, found.error) == (Step.COPYING, Status.FAILED, "killed")
+    assert [copy.status for copy in found.copies] == [
+        CopyStatus.DONE,
+        CopyStatus.FAILED,
+        CopyStatus.INIT,
+    ]
+
+
+# --- what reports are owed
+
+
+def test_each_report_is_owed_the_last_state_until_it_was_delivered(
+    journal: Journal, reader: Reader
+) -> None:
+    run = build.begin(journal, reports=("main", "local"))
+    first = reader.owed("main")[0].transition_id
+    build.resolve(journal, run, "store")
+    assert [owed.run.run_id for owed in reader.owed("main")] == [run.run_id]
+    with journal.transaction():
+        journal.record_delivered("main", run.run_id, first)
+    assert len(reader.owed("main")) == 1, "a later state is owed still"
+    with journal.transaction():
+        journal.record_delivered("main", run.run_id, reader.owed("main")[0].transition_id)
+    assert reader.owed("main") == []
+    assert reader.owed_by_report() == {"local": 1}
+
+
+def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -> None:
+    for listed in (Listed(1.0, ("a", "b")), Listed(2.0, ("b", "c")), Listed(3.0, error="no")):
+        with journal.transaction():
+            uid = journal.begin_listing("db", myself())
+            journal.record(uid, 0, listed)
+    assert reader.listed_instances() == {"db": ("b", "c")}
+
+
+# --- other writers, corruption, newer programs
+
+
+def test_many_writers_share_a_journal(journal: Journal, reader: Reader) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from b1000.state.journal import open_journal\n"
+        "from tests.support import build\n"
+        "journal = open_journal(Path(sys.argv[1]))\n"
+        "for number in range(50): build.done(journal, build.begin(journal, sys.argv[2]))\n"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, str(journal.path), f"job{number}"])
+        for number in range(4)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
+    runs = journal._db.execute("SELECT count(*), count(DISTINCT job) FROM runs").fetchone()
+    assert runs == (200, 4)
+
+
+@pytest.mark.parametrize("damage", ["header", "pages"])
+def test_a_corrupt_journal_is_set_aside(tmp_path: Path, damage: str, clock: Clock) -> None:
+    path = tmp_path / "journal.sqlite3"
+    first = open_journal(path, clock)
+    for _ in range(20):
+        build.done(first, build.begin(first))
+    first.close()
+    raw = bytearray(path.read_bytes())
+    raw[0 if damage == "header" else 4096 : 20000] = os.urandom(20000)
+    path.write_bytes(raw)
+    second = open_journal(path, clock)
+    with Reader(path) as reader:
+        assert reader.last_runs() == []
+    build.begin(second)
+    second.close()
+    (aside,) = tmp_path.glob("journal.sqlite3.corrupt-2026-11-22-*")
+    assert aside.read_bytes()[:20000] == bytes(raw)[:20000]
+
+
+def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    open_journal(path).close()
+    with sqlite3.connect(path) as other:
+        other.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    with pytest.raises(JournalUnusable, match="schema"):
+        open_journal(path)
+    assert path.read_bytes() == before
+    with pytest.raises(JournalUnusable, match="schema"):
+        Reader(path)
+
+
+def test_a_migration_that_fails_leaves_the_journal_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    open_journal(path).close()
+    broken = (*schema.MIGRATIONS, "CREATE TABLE extra (a); CREATE TABLE extra (b);")
+    monkeypatch.setattr(schema, "MIGRATIONS", broken)
+    with pytest.raises(JournalUnusable):
+        open_journal(path)
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (len(broken) - 1,)
+        assert other.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'extra'"
+        ).fetchone() == (0,)
+
+
+def test_a_journal_in_a_place_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalUnusable, match="cannot be opened"):
+        open_journal(tmp_path / "file" / "journal")
+
+
+def test_a_full_disk_is_a_failure_that_passes(journal: Journal, reader: Reader) -> None:
+    run = build.begin(journal)
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+
+    def many() -> None:
+        for number in range(200):
+            with journal.transaction():
+                journal.begin_run(f"job{number}", "", "h", "push", "full", (), myself())
+
+    with pytest.raises(JournalFailed, match="full"):
+        many()
+    journal._db.execute("PRAGMA max_page_count = 100000")
+    build.done(journal, run)
+    assert next(each for each in reader.last_runs() if each.job == "etc").step is Step.DONE
+
+
+# --- history
+
+
+@pytest.fixture
+def forget(journal: Journal, clock: Clock) -> Callable[[], list[int]]:
+    def prune() -> list[int]:
+        with journal.transaction():
+            journal._db.execute("DELETE FROM owed")
+        clock.now += 500 * DAY
+        journal.prune(400)
+        return [row[0] for row in journal._db.execute("SELECT run_id FROM runs ORDER BY 1")]
+
+    return prune
+
+
+def test_history_is_forgotten_but_not_the_last_complete_copies(
+    journal: Journal, forget: Callable[[], list[int]]
+) -> None:
+    old, tele, last = (build.begin(journal) for _ in range(3))
+    build.done(journal, old, "store")
+    build.done(journal, tele, "tele")
+    build.done(journal, last, "store")
+    assert forget() == [tele.run_id, last.run_id]
+
+
+def test_history_keeps_what_can_be_retried_and_what_is_not_over(
+    journal: Journal, forget: Callable[[], list[int]]
+) -> None:
+    retried = build.begin(journal)
+    build.failed_at_copying(journal, retried, own_dump=True)
+    live = build.begin(journal)
+    superseded = build.begin(journal)
+    build.failed_at_copying(journal, superseded)
+    last = build.begin(journal)
+    build.done(journal, last)
+    assert forget() == [retried.run_id, live.run_id, last.run_id]
+
+
+def test_history_keeps_what_is_owed(journal: Journal, clock: Clock) -> None:
+    for _ in range(2):
+        build.done(journal, build.begin(journal))
+    clock.now += 500 * DAY
+    assert journal.prune(400) == 0
+    with journal.transaction():
+        journal._db.execute("DELETE FROM owed")
+    assert journal.prune(400) == 1
+
+
+def test_another_boot_is_another_process() -> None:
+    me = myself()
+    assert is_alive(me)
+    assert not is_alive(ProcessIdentity(me.pid, "another boot", me.ticks))
+    assert not is_alive(ProcessIdentity(me.pid, me.boot, me.ticks + 1))

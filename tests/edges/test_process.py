@@ -1,0 +1,121 @@
+"""One command: its lines, its output that nobody closes, its limit, the end of its tree."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from b1000.work import process
+from b1000.work.process import Captured, Command, Ended, Lines, TimedOut
+
+
+def command(script: str, out: process.Sink, **options: object) -> Command:
+    defaults = {
+        "environment": process.base_environment(),
+        "mark": {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"},
+        "out": out,
+        "err": out,
+    }
+    return Command(["/bin/sh", "-c", script], **{**defaults, **options})  # type: ignore[arg-type]
+
+
+def marked() -> list[psutil.Process]:
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get("B1000_RUN") == f"test-{os.getpid()}":
+                found.append(each)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_lines_are_given_whole_and_decoded() -> None:
+    lines: list[str] = []
+    code = asyncio.run(
+        process.run(
+            command(r"printf 'one\r\ntw'; sleep 0.1; printf 'o\n\377\nlast'", Lines(lines.append))
+        )
+    )
+    assert code == 0
+    assert lines == ["one", "two", "\\xff", "last"]
+
+
+def test_an_endless_line_is_cut() -> None:
+    lines: list[str] = []
+    asyncio.run(process.run(command("head -c 100000 /dev/zero | tr '\\0' x", Lines(lines.append))))
+    assert max(map(len, lines)) <= 16384
+    assert "".join(lines) == "x" * 100000
+
+
+def test_all_output_of_a_process_that_ended_is_read() -> None:
+    captured = Captured(2**22)
+    asyncio.run(process.run(command("head -c 3000000 /dev/zero", captured)))
+    assert len(captured.data) == 3000000
+
+
+def test_output_beyond_the_limit_is_not_kept() -> None:
+    captured = Captured(1000)
+    asyncio.run(process.run(command("head -c 100000000 /dev/zero", captured)))
+    assert captured.too_much
+    assert len(captured.data) <= 1000
+
+
+def test_exit_codes_and_signals() -> None:
+    sink = Captured(10)
+    assert asyncio.run(process.run(command("exit 7", sink))) == 7
+    assert asyncio.run(process.run(command("kill -9 $$", sink))) == -9
+
+
+def test_a_service_that_holds_the_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    began = time.monotonic()
+    pid = tmp_path / "pid"
+    asyncio.run(process.run(command(f"sleep 30 & echo $! > {pid}", Captured(10))))
+    assert time.monotonic() - began < 5
+    psutil.Process(int(pid.read_text())).kill()
+
+
+def test_the_time_limit_ends_the_whole_tree() -> None:
+    with pytest.raises(TimedOut, match=r"after 0\.5 s"):
+        asyncio.run(
+            process.run(command("setsid sleep 30 & sleep 30 & sleep 30", Captured(9), limit=0.5))
+        )
+    assert marked() == []
+
+
+def test_a_guard_ends_it_with_its_reason() -> None:
+    with pytest.raises(Ended, match="enough"):
+        asyncio.run(process.run(command("sleep 30", Captured(9), guard=lambda: "enough")))
+    assert marked() == []
+
+
+def test_what_survives_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.5)
+    with pytest.raises(TimedOut):
+        asyncio.run(
+            process.run(command("trap '' TERM; while :; do sleep 1; done", Captured(9), limit=0.5))
+        )
+    assert marked() == []
+
+
+def test_a_stranger_is_left_alone() -> None:
+    """Only the mark as a whole makes a process ours."""
+    environment = {**os.environ, "B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "2"}
+    stranger = psutil.Popen(["sleep", "30"], env=environment, start_new_session=True)
+    try:
+        with pytest.raises(TimedOut):
+            asyncio.run(process.run(command("sleep 30", Captured(9), limit=0.3)))
+        assert stranger.is_running()
+        assert stranger.status() != psutil.STATUS_ZOMBIE
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_program_that_is_not_there() -> None:
+    missing = Command(["/nowhere"], {}, {}, Captured(1), Captured(1))
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(process.run(missing))

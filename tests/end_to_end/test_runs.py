@@ -1,0 +1,529 @@
+"""Steps, statuses, exit codes and words of whole runs."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.world import World
+
+
+def script(world: World, name: str, body: str) -> Path:
+    """An executable script below the world's root."""
+    path = world.root / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    """A world with files at the source."""
+    world.files()
+    return world
+
+
+# --- exit codes
+
+
+def test_exit_0_for_success_and_for_warnings(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:good": ready.push(),
+            "job:warned": ready.push(data_age="!false"),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    assert ready.last("good")["status"] == "OK"
+    assert ready.last("warned")["status"] == "WARNING"
+
+
+def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:bad": ready.push(pre="false"),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert "bad" in done.stderr
+    assert ready.last("good")["step"] == "DONE"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nosuch"], "known jobs: etc, inst"),
+        (["etc/one"], "has no instances"),
+        (["inst/c"], "its instances: a, b"),
+        (["dynamic/c"], "its instances: a, b"),
+        (["../etc"], "'.' at position 1"),
+        (["--nonsense"], "--nonsense"),
+        (["-f"], "argument"),
+    ],
+)
+def test_exit_2_for_wrong_usage_and_nothing_is_run(
+    ready: World, words: list[str], said: str
+) -> None:
+    sections = {
+        "dest:store": ready.store(),
+        "job:etc": ready.push(),
+        "job:inst": ready.push(instances="a b"),
+    }
+    if words[0].startswith("dynamic"):
+        sections["job:dynamic"] = ready.push(instances="!echo a b")
+    ready.write(sections)
+    done = ready.b1000(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (ready.root / "store").exists()
+    assert all(run["step"] is None for run in ready.status())
+
+
+def test_exit_2_for_a_configuration_that_cannot_be_used(ready: World) -> None:
+    ready.write({"global": {"workers": "many"}, "dest:store": ready.store()})
+    done = ready.b1000()
+    assert done.returncode == 2
+    assert re.search(r"b1000\.cfg:\d+: \[global\] workers: ", done.stderr)
+
+
+def test_exit_2_for_a_journal_that_cannot_be_opened(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    ready.status_dir.write_text("a file where a directory should be")
+    done = ready.b1000()
+    assert done.returncode == 2
+    assert "journal" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_job_fails_alone(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "dest:wrong": {"type": "active", "path": "relative"},
+            "job:typo": ready.push(tpye="full"),
+            "job:needs": ready.push(dest="wrong"),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert done.stderr.count("did you mean 'type'") >= 1
+    for name in ("typo", "needs"):
+        run = ready.last(name)
+        assert (run["step"], run["status"]) == ("INIT", "FAILED")
+        assert "b1000.cfg:" in run["error"]
+    assert ready.last("good")["status"] == "OK"
+    reports = [name for name in ready.report_files() if name.startswith("typo--")]
+    assert len(reports) == 1
+    assert "status = FAILED" in (ready.reports / reports[0]).read_text()
+    assert ready.status_files() == []
+
+
+def test_a_broken_job_that_was_not_asked_for_does_not_count(ready: World) -> None:
+    ready.write(
+        {"dest:store": ready.store(), "job:bad": ready.push(tpye=1), "job:good": ready.push()}
+    )
+    done = ready.b1000("good")
+    assert done.returncode == 0
+    assert "tpye" in done.stderr
+
+
+def test_a_section_that_nobody_knows_is_no_success(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "jbo:lost": ready.push(), "job:good": ready.push()})
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert "did you mean 'job'" in done.stderr
+    assert ready.last("good")["status"] == "OK"
+
+
+# --- steps
+
+
+def test_pre_that_fails_copies_nothing_and_runs_no_post(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(
+                pre="echo the disk is on fire >&2; exit 3", post=f"touch {ready.root}/post"
+            ),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    run = ready.last("etc")
+    assert (run["step"], run["status"]) == ("PRE", "FAILED")
+    assert "exit code 3" in run["error"]
+    assert "the disk is on fire" in run["error"]
+    assert run["copies"][0]["status"] == "INIT"
+    assert not (ready.root / "post").exists()
+    assert not (ready.root / "store").exists()
+    assert ready.status_files() == []
+
+
+def test_a_failed_copy_keeps_post_from_deleting_what_is_still_to_be_copied(ready: World) -> None:
+    ready.write(
+        {
+            "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(dest="down store", post=f"touch {ready.root}/post"),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    run = ready.last("etc")
+    assert (run["step"], run["status"], run["resumable"]) == ("COPYING", "FAILED", True)
+    assert [copy["status"] for copy in run["copies"]] == ["FAILED", "DONE"]
+    assert not (ready.root / "post").exists()
+    assert len(ready.status_files()) == 1
+    assert re.fullmatch(r"client-etc--\d{4}(-\d\d){5}\.json", ready.status_files()[0])
+
+
+def test_post_that_fails_fails_the_run_at_post(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(post="exit 7")})
+    assert ready.b1000().returncode == 1
+    run = ready.last("etc")
+    assert (run["step"], run["status"], run["resumable"]) == ("POST", "FAILED", False)
+    assert run["copies"][0]["status"] == "DONE"
+
+
+def test_a_later_run_takes_the_status_file_of_a_failed_one_away(ready: World) -> None:
+    failing = {
+        "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
+        "job:etc": ready.push(dest="down"),
+    }
+    ready.write(failing)
+    ready.b1000()
+    assert len(ready.status_files()) == 1
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    assert ready.status_files() == []
+
+
+def test_a_full_run_whose_data_is_its_own_stays_retriable(ready: World) -> None:
+    job = ready.push(
+        dest="down",
+        pre=f"cp -r {ready.source} {ready.root}/dump-$start_time",
+        include=f"{ready.root}/dump-$start_time/*",
+    )
+    down = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+    ready.write({"dest:down": down, "job:etc": job})
+    ready.b1000()
+    ready.b1000()
+    assert len(ready.status_files()) == 2
+
+
+# --- scripts and references
+
+
+def test_scripts_see_the_run_in_their_environment(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(instances="3306", pre=f"env > {ready.root}/$instance.env"),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    seen = dict(line.split("=", 1) for line in (ready.root / "3306.env").read_text().splitlines())
+    assert seen["B1000_JOB"] == "db"
+    assert seen["B1000_INSTANCE"] == "3306"
+    assert seen["B1000_HOST"] == "client"
+    assert seen["B1000_DIRECTION"] == "push"
+    assert re.fullmatch(r"\d{4}(-\d\d){5}", seen["B1000_START_TIME"])
+    assert seen["B1000_RUN"]
+    assert "/bin" in seen["PATH"]
+
+
+def test_dollars_of_the_shell_reach_the_shell(ready: World) -> None:
+    out = ready.root / "out"
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(
+                pre=f"""set -- one; echo $1 $? $(echo two) $$HOME >{out}
+    echo 'x three' | awk '{{print $2}}' >>{out}""",
+            ),
+        }
+    )
+    assert ready.b1000(environment={"HOME": "/home/me"}).returncode == 0
+    assert out.read_text() == "one 0 two /home/me\nthree\n"
+
+
+def test_a_dynamic_script_runs_once_in_a_run(ready: World) -> None:
+    master = script(ready, "master.sh", f"echo called >> {ready.root}/calls; echo db1")
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(
+                master_host=f"!{master} $instance",
+                pre="test $master_host = db1",
+                post=": $master_host",
+            ),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    assert (ready.root / "calls").read_text() == "called\n"
+    assert ready.last("etc")["master_host"] == "db1"
+
+
+def test_a_script_without_the_exclamation_mark_is_known_by_its_path(ready: World) -> None:
+    age = script(ready, "age.sh", "echo 12.5")
+    ready.write(
+        {
+            "global": {"scripts_dir": ready.root},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(data_age="$scripts_dir/age.sh $instance"),
+        }
+    )
+    assert age.exists()
+    assert ready.b1000().returncode == 0
+    assert ready.last("etc")["data_age"] == 12.5
+
+
+def test_an_unknown_age_is_a_warning_and_null(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(data_age="!echo replica is broken >&2; exit 1"),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    run = ready.last("etc")
+    assert (run["step"], run["status"], run["data_age"]) == ("DONE", "WARNING", None)
+    assert "replica is broken" in run["error"]
+
+
+@pytest.mark.parametrize("output", ["", "a b!", "a a"])
+def test_a_bad_list_of_instances_is_refused_as_a_whole(ready: World, output: str) -> None:
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances=f"!echo '{output}'")})
+    assert ready.b1000().returncode == 1
+    run = ready.last("db")
+    assert (run["instance"], run["step"], run["status"]) == ("", "INIT", "FAILED")
+    assert not (ready.root / "store").exists()
+
+
+def test_no_instances_may_be_allowed(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(instances="!true", allow_no_instances="yes"),
+        }
+    )
+    assert ready.b1000().returncode == 0
+
+
+def test_ports_several_to_a_line_or_on_lines(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:line": ready.push(type="sync", instances="!echo 3306, 3307 3308"),
+            "job:lines": ready.push(type="sync", instances="!printf '3306\\n3307\\n'"),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    store = ready.root / "store"
+    assert sorted(os.listdir(store / "line")) == ["client-3306", "client-3307", "client-3308"]
+    assert sorted(os.listdir(store / "lines")) == ["client-3306", "client-3307"]
+
+
+def test_the_next_run_of_an_instance_ends_a_failure_of_the_job_itself(ready: World) -> None:
+    sections = {"dest:store": ready.store()}
+    ready.write({**sections, "job:db": ready.push(instances="!exit 1")})
+    assert ready.b1000().returncode == 1
+    ready.write({**sections, "job:db": ready.push(instances="!echo a")})
+    assert ready.b1000().returncode == 0
+    assert [run["instance"] for run in ready.status()] == ["a"]
+    assert ready.b1000("status").returncode == 0
+
+
+def test_a_job_of_a_commands_name_is_reached_by_its_section(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:status": ready.push()})
+    assert ready.b1000("job:status").returncode == 0
+    assert ready.last("status")["status"] == "OK"
+
+
+def test_a_job_named_twice_runs_once(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b")})
+    assert ready.b1000("db", "db/a", "db").returncode == 0
+    assert len(ready.report_files()) == 2
+
+
+def test_one_instance_alone(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="!echo a b")})
+    assert ready.b1000("db/b").returncode == 0
+    assert [name.split("-")[1] for name in ready.report_files()] == ["b"]
+
+
+# --- names that would meet
+
+
+def test_instances_of_one_directory_both_fail(ready: World) -> None:
+    master = script(ready, "m.sh", "case $1 in a) echo b-c;; a-b) echo c;; *) echo d;; esac")
+    ready.write(
+        {
+            "global": {"workers": 1},
+            "dest:store": ready.store(),
+            "job:db": ready.push(
+                type="sync", instances="a a-b a-z", master_host=f"{master} $instance"
+            ),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    for instance in ("a", "a-b"):
+        run = ready.last("db", instance)
+        assert (run["step"], run["status"]) == ("INIT", "FAILED")
+        assert "a, a-b" in run["error"] or "a-b, a" in run["error"]
+    assert ready.last("db", "a-z")["status"] == "OK"
+
+
+def test_runs_with_one_name_of_a_file_both_fail(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:a": ready.push(instances="!echo b-c other"),
+            "job:a-b": ready.push(instances="c"),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    assert "a/b-c" in ready.last("a-b", "c")["error"]
+    assert "a-b/c" in ready.last("a", "b-c")["error"]
+    assert ready.last("a", "other")["status"] == "OK"
+
+
+# --- words and streams
+
+
+def test_quiet_says_nothing_but_failures(ready: World) -> None:
+    ready.write(
+        {"dest:store": ready.store(), "job:bad": ready.push(pre="false"), "job:good": ready.push()}
+    )
+    done = ready.b1000("-q")
+    assert done.stdout == ""
+    assert "[bad" in done.stderr
+    assert "[good" not in done.stderr
+
+
+def test_a_pipe_gets_neither_colour_nor_progress(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    done = ready.b1000()
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert "[etc       ] DONE" in done.stdout
+
+
+def test_output_of_scripts_is_logged_with_control_characters_escaped(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(pre=r"printf 'red \033[31m\nsecond \377\n'"),
+        }
+    )
+    out = ready.b1000().stdout
+    assert r"pre: red \x1b[31m" in out
+    assert r"pre: second \xff" in out
+
+
+def test_a_log_file_gets_all_and_failures_also_reach_standard_error(ready: World) -> None:
+    log = ready.root / "b1000.log"
+    ready.write(
+        {
+            "global": {"log_file": log},
+            "dest:store": ready.store(),
+            "job:bad": ready.push(pre="false"),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.stdout == ""
+    assert "FAILED at PRE" in done.stderr
+    assert "[good      ] DONE" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World) -> None:
+    ready.write(
+        {
+            "global": {"log_file": ready.root / "missing" / "b1000.log"},
+            "dest:store": ready.store(),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 0
+    assert "cannot be written" in done.stderr
+    assert "DONE" in done.stderr
+
+
+def test_on_failure_runs_for_every_run_that_failed(ready: World) -> None:
+    told = ready.root / "told"
+    ready.write(
+        {
+            "global": {
+                "on_failure": f'echo "$instance $$B1000_JOB $$B1000_STEP" >> {told}; echo called'
+            },
+            "dest:store": ready.store(),
+            "job:bad": ready.push(instances="a b", pre="false"),
+            "job:own": ready.push(pre="false", on_failure=f"echo own >> {told}"),
+            "job:broken": ready.push(tpye=1),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert sorted(told.read_text().splitlines()) == [
+        " broken INIT",
+        "a bad PRE",
+        "b bad PRE",
+        "own",
+    ]
+    assert "on_failure: called" in done.stdout
+
+
+def test_version_and_help(ready: World) -> None:
+    ready.write({})
+    assert re.fullmatch(r"b1000 \d+\.\d+\.\d+\n", ready.b1000("-v").stdout)
+    out = ready.b1000("--help").stdout
+    assert "exit codes" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+# --- check
+
+
+def test_check_tells_all_and_runs_nothing(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(tpye=1, report="mian")})
+    done = ready.b1000("check")
+    assert done.returncode == 2
+    assert "did you mean 'type'" in done.stderr
+    assert "did you mean 'main'" in done.stderr
+    assert "2 errors" in done.stdout
+    assert not ready.status_dir.exists()
+
+
+def test_check_of_a_good_configuration(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    done = ready.b1000("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0 errors" in done.stdout
+
+
+def test_check_connect_tries_what_is_named(ready: World) -> None:
+    script(ready, "there.sh", ":")
+    (ready.root / "plain.sh").write_text(":")
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
+            "job:etc": ready.push(
+                pre=f"{ready.root}/there.sh", post=f"{ready.root}/plain.sh $instance"
+            ),
+        }
+    )
+    done = ready.b1000("check", "--connect")
+    assert done.returncode == 2
+    assert "connection refused" in done.stderr
+    assert "plain.sh is not executable" in done.stderr
+    assert "there.sh" not in done.stderr
+    assert not (ready.root / "store").exists()

@@ -1,0 +1,161 @@
+"""A host of a test's own: a configuration, B1000 as a real program, and what it left."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+
+Sections = Mapping[str, Mapping[str, object]]
+
+
+class World:
+    """Directories below ``root`` and a configuration of which a test overrides what it needs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "b1000.cfg"
+        self.status_dir = root / "status"
+        self.reports = root / "reports"
+        self.source = root / "source"
+        self.source.mkdir()
+
+    def write(self, sections: Sections) -> Path:
+        """Write the configuration: common sections, then those given (None removes an option)."""
+        common: dict[str, dict[str, object]] = {
+            "global": {
+                "host": "client",
+                "status_dir": self.status_dir,
+                "copy_retries": 0,
+                "copy_retry_min_sleep": 0,
+            },
+            "report:main": {"type": "file", "path": self.reports},
+        }
+        for heading, options in sections.items():
+            common[heading] = {**common.get(heading, {}), **options}
+        self.config.write_text(
+            "\n".join(
+                f"[{heading}]\n"
+                + "".join(
+                    f"{key} = {value}\n" for key, value in options.items() if value is not None
+                )
+                for heading, options in common.items()
+            )
+        )
+        return self.config
+
+    def push(self, **options: object) -> dict[str, object]:
+        """The options of a push job, with defaults."""
+        return {
+            "direction": "push",
+            "type": "full",
+            "dest": "store",
+            "report": "main",
+            "include": f"{self.source}/",
+            **options,
+        }
+
+    def store(self, name: str = "store", **options: object) -> dict[str, object]:
+        """The options of a local destination, with defaults."""
+        return {"type": "active", "path": self.root / name, **options}
+
+    def files(self, count: int = 3) -> Path:
+        """Some small files in the source."""
+        for number in range(count):
+            (self.source / f"file{number}").write_text(f"content {number}\n")
+        return self.source
+
+    # --- the program
+
+    def start(
+        self, *words: str, environment: Mapping[str, str] | None = None, cwd: str = "/"
+    ) -> "subprocess.Popen[str]":
+        """Start ``b1000 -f CONFIG WORDS`` as a process of its own, in an empty environment."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "b1000", "-f", str(self.config), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+            cwd=cwd,
+            env={"PYTHONPATH": str(ROOT), **(environment or {})},
+            start_new_session=True,
+        )
+
+    def b1000(
+        self, *words: str, environment: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run it to its end."""
+        process = self.start(*words, environment=environment)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def status(self, *words: str) -> list[dict[str, Any]]:
+        """What ``b1000 status --json`` says."""
+        done = self.b1000("status", "--json", *words)
+        assert done.returncode in (0, 1), done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+
+    def last(self, job: str, instance: str = "") -> dict[str, Any]:
+        """The last run of one job/instance."""
+        return next(
+            run for run in self.status() if (run["job"], run["instance"]) == (job, instance)
+        )
+
+    # --- what it left
+
+    def status_files(self) -> list[str]:
+        """The names of the status files."""
+        return sorted(path.name for path in self.status_dir.glob("*.json"))
+
+    def report_files(self) -> list[str]:
+        """The names of the report files."""
+        return sorted(path.name for path in self.reports.glob("*.b1k"))
+
+    def processes(self) -> list[psutil.Process]:
+        """All processes that a run of this world started: they carry its journal's marks."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("B1000_RUN") and str(self.root) in " ".join(
+                    [*process.environ().values(), *process.cmdline()]
+                ):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for something to become true."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def tree(directory: Path) -> dict[str, bytes | str | None]:
+    """Every path below a directory: content of files, target of links, None for directories."""
+    found: dict[str, bytes | str | None] = {}
+    for path in sorted(directory.rglob("*")):
+        name = os.fsdecode(os.path.relpath(path, directory))
+        if path.is_symlink():
+            found[name] = os.readlink(path)
+        elif path.is_dir():
+            found[name] = None
+        else:
+            found[name] = path.read_bytes()
+    return found

@@ -1,0 +1,137 @@
+"""The arguments of one rsync."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b1000.model import Destination, Limits, Transfer
+from b1000.rsync import command
+
+LOCAL = Destination("store", "/srv/b1000")
+REMOTE = Destination("atm", "rsync://backup-2/b1000")
+ANY_PATH = st.text(st.characters(exclude_characters="\0"), min_size=1).map(lambda text: f"/{text}")
+
+
+def copy(
+    destination: Destination = LOCAL,
+    sources: tuple[str, ...] = ("/etc/",),
+    exclude: tuple[str, ...] = (),
+    transfer: Transfer = Transfer(),  # noqa: B008
+    limits: Limits = Limits(),  # noqa: B008
+) -> list[str]:
+    return command.copy(sources, f"{destination.path}/j/h", destination, exclude, transfer, limits)
+
+
+def test_what_every_copy_has() -> None:
+    argv = copy()
+    assert argv[0] == "rsync"
+    for option in ("--archive", "--numeric-ids", "--modify-window=-1", "--mkpath"):
+        assert option in argv
+    assert any(option.startswith("--partial-dir=") for option in argv)
+    assert argv[-3:] == ["--", "/etc/", "/srv/b1000/j/h/"]
+
+
+def test_what_no_copy_has() -> None:
+    everything = Transfer(True, True, True, True, True, True)
+    busy = Destination(
+        "x", "rsync://h/m", ("*.o",), 3, True, "10m", 2, None, "/etc/pw", ("--fuzzy",)
+    )
+    for argv in (copy(), copy(busy, transfer=everything)):
+        for option in ("--fsync", "--inplace", "--append", "--delete-excluded", "--ignore-errors"):
+            assert option not in argv
+
+
+@pytest.mark.parametrize(
+    ("transfer", "option"),
+    [
+        (Transfer(delete=True), "--delete"),
+        (Transfer(relative=True), "--relative"),
+        (Transfer(hard_links=True), "--hard-links"),
+        (Transfer(acls=True), "--acls"),
+        (Transfer(xattrs=True), "--xattrs"),
+        (Transfer(sparse=True), "--sparse"),
+    ],
+)
+def test_what_only_the_job_asks_for(transfer: Transfer, option: str) -> None:
+    assert set(copy(transfer=transfer)) - set(copy()) == {option}
+
+
+@pytest.mark.parametrize(
+    ("destination", "options"),
+    [
+        (Destination("x", "/srv/b1000", compress=True), {"--compress"}),
+        (Destination("x", "/srv/b1000", bwlimit="10m"), {"--bwlimit=10m"}),
+        (Destination("x", "/srv/b1000", exclude=("-a", "b c")), {"--exclude=-a", "--exclude=b c"}),
+        (Destination("x", "/srv/b1000", rsync_options=("--fuzzy",)), {"--fuzzy"}),
+        (Destination("x", "/srv/b1000", verbosity=2), {"--out-format=%n%L"}),
+        (Destination("x", "/srv/b1000", verbosity=3), {"--out-format=%i %n%L"}),
+    ],
+)  # fmt: skip
+def test_what_only_the_destination_asks_for(destination: Destination, options: set[str]) -> None:
+    assert set(copy(destination)) - set(copy()) == options
+
+
+def test_connection_options_are_for_daemons_only() -> None:
+    limits = Limits(io_timeout=300, connect_timeout=20)
+    assert "--timeout=300" in copy(limits=limits)
+    assert not [option for option in copy(limits=limits) if "contimeout" in option]
+    assert not [option for option in copy(limits=limits) if "sockopts" in option]
+    remote = copy(REMOTE, limits=limits)
+    assert {"--timeout=300", "--contimeout=20", "--sockopts=TCP_NODELAY"} <= set(remote)
+
+
+def test_no_time_limit_is_no_option() -> None:
+    argv = copy(REMOTE, limits=Limits(io_timeout=0, connect_timeout=0))
+    assert not [option for option in argv if "timeout" in option]
+
+
+def test_only_the_password_file_is_named_never_the_password() -> None:
+    argv = copy(Destination("x", "rsync://u@h/m", password_file="/etc/b1000/pw"))
+    assert "--password-file=/etc/b1000/pw" in argv
+
+
+def test_excludes_of_the_job_come_before_those_of_the_destination() -> None:
+    argv = copy(Destination("x", "/d", exclude=("of-dest",)), exclude=("of-job",))
+    assert [option for option in argv if option.startswith("--exclude")] == [
+        "--exclude=of-job",
+        "--exclude=of-dest",
+    ]
+
+
+@given(st.lists(ANY_PATH, min_size=1), st.lists(st.text(st.characters(exclude_characters="\0"))))
+def test_no_path_and_no_pattern_becomes_an_option(sources: list[str], exclude: list[str]) -> None:
+    argv = copy(sources=tuple(sources), exclude=tuple(exclude))
+    end = argv.index("--")
+    assert argv[end + 1 : -1] == sources
+    for pattern in exclude:
+        assert f"--exclude={pattern}" in argv[:end]
+    assert argv[:end].count("--delete") == 0
+    assert all(option.startswith("--") for option in argv[1:end])
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_sweep_sends_nothing_and_puts_only_leftovers_at_risk(relative: bool) -> None:
+    argv = command.sweep(
+        ("/etc/",),
+        "/tmp/frame",
+        "rsync://h/m/d",
+        Destination("x", "rsync://h/m", exclude=("b",), rsync_options=("--iconv=.",)),
+        ("a",),
+        Transfer(relative=relative, delete=True),
+        Limits(),
+    )
+    assert {"--existing", "--ignore-existing", "--delete"} <= set(argv)
+    rules = [option for option in argv if option.startswith(("--filter", "--exclude"))]
+    assert rules[-3:] == ["--filter=protect *", "--exclude=a", "--exclude=b"]
+    assert all(rule.startswith("--filter=risk ") for rule in rules[:-3])
+    # It has to know the names that the copy gave, by the same options.
+    assert "--iconv=." in argv
+    assert ("--relative" in argv) is relative
+    assert argv[-4] == "--"
+    assert argv[-2] == ("/tmp/frame/./" if relative else "/tmp/frame/")
+
+
+def test_a_probe_changes_nothing() -> None:
+    argv = command.probe("/tmp/empty", REMOTE, Limits())
+    assert "--dry-run" in argv
+    assert argv[-3:] == ["--", "/tmp/empty/", "rsync://backup-2/b1000/"]

@@ -1,0 +1,262 @@
+"""What the end of an rsync means. The messages were all printed by rsync 3.5.0."""
+
+import pytest
+
+from b1000.rsync import outcome
+from b1000.rsync.outcome import Outcome, Retry, Totals
+from b1000.steps import CopyStatus
+
+NEVER, ONCE, YES = Retry.NEVER, Retry.ONCE, Retry.YES
+
+RESET = "rsync: [sender] read error: Connection reset by peer (104)"
+BROKEN_PIPE = "rsync: [sender] write error: Broken pipe (32)"
+CLOSED = "rsync: connection unexpectedly closed (65 bytes received so far) [generator]"
+
+
+def noise(code: int) -> str:
+    return f"rsync error: some words of rsync (code {code}) at io.c(949) [sender=3.5.0]"
+
+
+# exit code, standard error, retry, how the reason begins
+SEEN: list[tuple[int, list[str], Retry, str]] = [
+    (1, ["ERROR: module is read only", noise(1), RESET], NEVER,
+     "the module at backup-3 is read only"),
+    (1, ["ERROR: password file must not be other-accessible", noise(1)], NEVER,
+     "the password file must not be other-accessible"),
+    (1, ["ERROR: password file must be owned by root when running as root", noise(1)], NEVER,
+     "the password file must be owned by root"),
+    (1, ["rsync: [sender] could not open password file /etc/pw: No such file or directory (2)",
+         noise(1)], NEVER,
+     "the password file /etc/pw: No such file or directory"),
+    (1, ["rsync: --nosuchoption: unknown option", noise(1)], NEVER,
+     "rsync does not know the option --nosuchoption"),
+    (1, ["The --contimeout option may only be used when connecting to an rsync daemon.", noise(1)],
+     NEVER, "rsync does not take these options"),
+    (2, ["protocol version mismatch -- is your shell clean?",
+         "(see the rsync manpage for an explanation)", noise(2)], NEVER,
+     "the rsyncs here and at backup-3 do not understand"),
+    (3, ["ERROR: destination must be a directory when copying more than 1 file", noise(3)], NEVER,
+     "the sources cannot be read or backup-3 cannot be used"),
+    (4, ["rsync: The server is configured to refuse --compress (-z)", noise(4), RESET], NEVER,
+     "backup-3 refuses the option --compress (-z)"),
+    (4, ["pre-xfer exec returned failure (256)", noise(4), RESET], NEVER,
+     "the pre-xfer script at backup-3 failed"),
+    (4, [noise(4)], NEVER, "backup-3 refuses an option or does not know it"),
+    (5, ["@ERROR: max connections (1) reached -- try again later", noise(5)], YES,
+     "backup-3 has reached its limit of 1 connections"),
+    (5, ["@ERROR: Unknown module 'b1000'", noise(5)], NEVER, "backup-3 has no module 'b1000'"),
+    (5, ["@ERROR: auth failed on module b1000", noise(5)], NEVER,
+     "backup-3 refuses user or password for module 'b1000'"),
+    (5, ["Password: @ERROR: auth failed on module b1000", noise(5)], NEVER,
+     "backup-3 refuses user or password for module 'b1000'"),
+    (5, ["@ERROR: access denied to b1000 from client (10.0.0.7)", noise(5)], NEVER,
+     "backup-3 denies this host access to module 'b1000'"),
+    (5, ["@ERROR: chdir failed", noise(5)], NEVER, "the module's directory at backup-3"),
+    (5, ["@ERROR: chroot failed", noise(5)], NEVER, "the module's directory at backup-3"),
+    (5, ["@ERROR: closed for the night", noise(5)], NEVER, "backup-3 says: closed for the night"),
+    (5, ['rsync: server sent "HTTP/1.0 400 Bad Request" rather than greeting', noise(5)], NEVER,
+     "what answers at backup-3 is no rsync daemon"),
+    (5, ["rsync: did not see server greeting", noise(5)], YES,
+     "backup-3 closed the connection at once"),
+    (5, [noise(5)], NEVER, "backup-3 refused to begin"),
+    (6, [noise(6)], NEVER, "the daemon at backup-3 cannot write its log"),
+    (10, ["rsync: [sender] failed to connect to backup-3 (10.0.0.3): Connection refused (111)",
+          noise(10)], YES, "connection refused by backup-3"),
+    (10, ["rsync: getaddrinfo: backup-3 873: Name or service not known", noise(10)], YES,
+     "the host name backup-3 cannot be resolved"),
+    (10, ["rsync: [sender] failed to connect to backup-3 (10.0.0.3): No route to host (113)",
+          noise(10)], YES, "backup-3 cannot be reached"),
+    (10, ["rsync: [sender] failed to connect to backup-3 (10.0.0.3): Network is unreachable (101)",
+          noise(10)], YES, "backup-3 cannot be reached"),
+    (10, [BROKEN_PIPE, noise(10)], YES, "the connection to backup-3 broke in mid-copy"),
+    (12, [CLOSED, noise(12)], YES, "the connection to backup-3 broke in mid-copy"),
+    (11, ['rsync: [receiver] write failed on "/x" (in m): No space left on device (28)', noise(11),
+          noise(11), RESET], NEVER, "no space left at backup-3"),
+    (23, ['rsync: [receiver] mkstemp "/.x.1dZ4UH" (in m) failed: No space left on device (28)',
+          noise(23)], NEVER, "no space left at backup-3"),
+    (11, ['rsync: [receiver] write failed on "/x" (in m): Disk quota exceeded (122)', noise(11)],
+     NEVER, "disk quota exceeded at backup-3"),
+    (11, ['rsync: [Receiver] mkdir "/x/y/" failed: Read-only file system (30)', noise(11)], NEVER,
+     "the file system is read-only at backup-3"),
+    (23, ['rsync: [receiver] mkstemp "/x/.f.V0tn5k" failed: Read-only file system (30)', noise(23)],
+     NEVER, "the file system is read-only at backup-3"),
+    (11, ['rsync: [Receiver] mkdir "/x/y/" failed: No such file or directory (2)', noise(11)],
+     NEVER, "a directory is missing at backup-3"),
+    (11, ['rsync: [Receiver] mkdir "/root/xx/y/" failed: Permission denied (13)', noise(11)], NEVER,
+     "no permission to write at backup-3"),
+    (11, ['rsync: [Receiver] mkdir "afile/" (in m) failed: File exists (17)', noise(11)], NEVER,
+     "a file is in the way of a directory at backup-3"),
+    (11, ['rsync: [receiver] write failed on "/x": File too large (27)', noise(11), BROKEN_PIPE],
+     NEVER, "a file is larger than backup-3 takes"),
+    (11, ['rsync: [receiver] write failed on "/x": Input/output error (5)', noise(11)], YES,
+     "reading or writing a file failed"),
+    (13, [noise(13)], YES, "rsync's processes lost each other"),
+    (19, [noise(19)], YES, "rsync was told to end by a signal"),
+    (20, [noise(20), noise(19)], YES, "rsync was told to end by a signal"),
+    (22, [noise(22)], YES, "rsync could not get memory"),
+    (23, ['rsync: [sender] send_files failed to open "/etc/shadow": Permission denied (13)',
+          noise(23)], ONCE, "not everything was copied: no permission to read /etc/shadow"),
+    (23, ['rsync: [sender] opendir "/root" failed: Permission denied (13)', noise(23)], ONCE,
+     "not everything was copied: no permission to read /root"),
+    (23, ['rsync: [receiver] mkstemp "/d/.f.Hn9wP0" failed: Permission denied (13)', noise(23)],
+     ONCE, "not everything was copied: no permission to write at backup-3"),
+    (23, ['rsync: [sender] link_stat "/nosuch" failed: No such file or directory (2)', noise(23)],
+     ONCE, "not everything was copied: /nosuch is missing at the source"),
+    (23, ["cannot delete non-empty directory: x",
+          "could not make way for new regular file: x", noise(23)], ONCE,
+     "not everything was copied"),
+    (25, ["Deletions stopped due to --max-delete limit (2 skipped)", noise(25)], NEVER,
+     "--max-delete stopped the deletions"),
+    (30, ["[sender] io timeout after 2 seconds -- exiting", noise(30)], YES,
+     "no data from backup-3 for too long (io_timeout)"),
+    (35, [noise(35)], YES, "backup-3 did not answer in time (connect_timeout)"),
+    (127, ["sh: rsync: not found"], NEVER, "rsync failed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "errors", "retry", "words"), SEEN)
+def test_each_row(code: int, errors: list[str], retry: Retry, words: str) -> None:
+    judged = outcome.judge(code, errors, "backup-3")
+    assert judged.reason.startswith(words)
+    assert (judged.status, judged.retry, judged.exit_code) == (CopyStatus.FAILED, retry, code)
+    assert f"(rsync exit {code}" in judged.reason
+    assert "at io.c" not in judged.reason
+
+
+def test_every_row_of_the_table_was_seen() -> None:
+    reasons = [outcome.judge(code, errors, "X").reason for code, errors, _, _ in SEEN]
+    reasons.append(outcome.judge(24, []).reason)
+    for row in outcome.VERDICTS:
+        fixed = max(row.words.replace("{place}", "\0").split("\0"), key=len).partition("{")[0]
+        assert any(fixed in reason for reason in reasons), row.words
+
+
+def test_vanished_files_are_a_warning() -> None:
+    judged = outcome.judge(
+        24,
+        [
+            'file has vanished: "/var/lib/x"',
+            "rsync warning: some files vanished before they could be transferred (code 24) at ...",
+        ],
+        "backup-3",
+    )
+    assert (judged.status, judged.retry) == (CopyStatus.WARNING, NEVER)
+    assert judged.reason == (
+        "files vanished at the source while they were copied "
+        '(rsync exit 24: file has vanished: "/var/lib/x")'
+    )
+
+
+def test_success_needs_no_words() -> None:
+    assert outcome.judge(0, ["a warning"], "x") == Outcome(CopyStatus.DONE, NEVER, "", 0)
+
+
+@pytest.mark.parametrize(("code", "name"), [(-9, "SIGKILL"), (-15, "SIGTERM"), (-40, "signal 40")])
+def test_a_killed_rsync_is_retried(code: int, name: str) -> None:
+    judged = outcome.judge(code, [], "x")
+    assert (judged.status, judged.retry, judged.leftovers) == (CopyStatus.FAILED, YES, True)
+    assert name in judged.reason
+
+
+def test_every_exit_code_fails_in_words() -> None:
+    for code in set(range(1, 256)) - {24}:
+        judged = outcome.judge(code, [], "x")
+        assert judged.status is CopyStatus.FAILED
+        assert judged.reason
+        if code in (1, 2, 3, 4):
+            assert judged.retry is NEVER
+        if code in (10, 12, 30, 35):
+            assert judged.retry is YES
+
+
+@pytest.mark.parametrize(
+    "name", ["No space left on device (28)", ": Disk quota exceeded (122)", "Connection refused"]
+)
+def test_a_name_of_a_file_does_not_decide(name: str) -> None:
+    for line in (
+        f'rsync: [sender] send_files failed to open "/srv/{name}": Permission denied (13)',
+        f'rsync: [sender] opendir "/srv/{name}/x" failed: Permission denied (13)',
+    ):
+        judged = outcome.judge(23, [line, noise(23)], "x")
+        assert judged.retry is ONCE
+        assert judged.reason.startswith("not everything was copied: no permission to read /srv/")
+
+
+def test_braces_in_a_message_are_only_text() -> None:
+    judged = outcome.judge(5, ["@ERROR: {place} {0.__class__} {9}", noise(5)], "{0}")
+    assert judged.reason.startswith("{0} says: {place} {0.__class__} {9}")
+
+
+def test_the_lines_of_rsync_are_shortened() -> None:
+    refused = next(errors for code, errors, *_ in SEEN if code == 10)
+    reason = outcome.judge(10, refused, "backup-3").reason
+    assert reason == (
+        "connection refused by backup-3 "
+        "(rsync exit 10: failed to connect to backup-3 (10.0.0.3): Connection refused)"
+    )
+    same = ['rsync: [sender] opendir "/x" failed: Permission denied (13)'] * 9
+    assert outcome.judge(23, same, "x").reason.count("opendir") == 1
+    many = [f'file has vanished: "/x/{"y" * 300}{number}"' for number in range(9)]
+    assert len(outcome.judge(24, many, "x").reason) < 500
+
+
+def test_what_only_follows_from_the_cause_is_left_out() -> None:
+    reason = outcome.judge(1, ["ERROR: module is read only", noise(1), RESET], "x").reason
+    assert "reset" not in reason
+    assert "Broken pipe" in outcome.judge(10, [BROKEN_PIPE, noise(10)], "x").reason
+
+
+def test_what_may_have_left_files_behind() -> None:
+    left = {words for code, errors, _, words in SEEN if outcome.judge(code, errors, "x").leftovers}
+    assert "the connection to backup-3 broke in mid-copy" in left
+    assert "no space left at backup-3" in left
+    assert "connection refused by backup-3" not in left
+    assert "backup-3 has reached its limit of 1 connections" not in left
+    assert not outcome.judge(0, []).leftovers
+
+
+PRINTED = """
+Number of files: 11 (reg: 10, dir: 1)
+Number of created files: 11 (reg: 10, dir: 1)
+Number of deleted files: 0
+Number of regular files transferred: 10
+Total file size: 12345 bytes
+Total transferred file size: 10 bytes
+Literal data: 10 bytes
+Matched data: 0 bytes
+File list size: 0
+File list generation time: 0.001 seconds
+File list transfer time: 0.000 seconds
+Total bytes sent: 668
+Total bytes received: 234
+
+sent 668 bytes  received 234 bytes  1804.00 bytes/sec
+total size is 12345  speedup is 0.01"""
+STATS = PRINTED.splitlines()
+
+
+def test_totals() -> None:
+    assert outcome.totals(["created directory x", *STATS]) == Totals(12345, 10, 668)
+
+
+def test_totals_of_directories_only() -> None:
+    lines = [line.replace("11 (reg: 10, dir: 1)", "1 (dir: 1)") for line in STATS]
+    assert outcome.totals(lines).files == 0
+
+
+def test_no_totals() -> None:
+    assert outcome.totals([]) == Totals()
+    assert outcome.totals(["rsync: something"]) == Totals()
+
+
+def test_a_file_named_like_a_total_is_not_one() -> None:
+    names = [
+        "Number of files: 7 (reg: 7)",
+        "Total bytes sent: 5",
+        "Total file size: 1 bytes",
+        "total size is 1  speedup is 1.00",
+    ]
+    assert outcome.totals([*names, *STATS]) == Totals(12345, 10, 668)
+    # rsync was killed before it printed any.
+    assert outcome.totals(names) == Totals()
+    assert outcome.totals([names[0]]) == Totals()
