@@ -347,14 +347,20 @@ class _Reader:
         try:
             return self._settle(section, option)
         except BadValue as error:
-            own = section.heading == "global" or option.name in section.values
-            if not own and "global" in option.sections:
-                if any(problem.option == option.name for problem in self.globals.errors):
-                    return None  # told there, and fatal
-                section.tell(option.name, f"(from [global]) {error}")
-            else:
-                section.tell(option.name, str(error))
+            if not self._told_elsewhere(section, option):
+                taken_over = section.heading != "global" and option.name not in section.values
+                origin = "(from [global]) " if taken_over and "global" in option.sections else ""
+                section.tell(option.name, f"{origin}{error}")
             return None
+
+    def _told_elsewhere(self, section: _Section, option: Option) -> bool:
+        """Whether a mistake is not this section's own: in [global], or in what a default names."""
+        if option.name in section.values:
+            return False
+        in_global = "global" in option.sections
+        if in_global and section.heading != "global":
+            return any(problem.option == option.name for problem in self.globals.errors)
+        return option.default is not None
 
     def _settle(self, section: _Section, option: Option) -> Any:
         template = self.template(section, option)

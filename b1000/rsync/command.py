@@ -91,7 +91,9 @@ def sweep(
     destination: with it those take part too, where a source is a single file.
     """
     options = ["--recursive", "--links", "--existing", "--ignore-existing", "--delete"]
-    options += ["--relative"] if transfer.relative else []
+    # With paths kept, sources and frame name the same directories; rsync 3.5.0 takes that for an
+    # attack while it lists them piece by piece ("refusing flist for cleared dir_ndx").
+    options += ["--relative", "--no-inc-recursive"] if transfer.relative else []
     # These stand first, so that no other rule can put more at risk.
     rules = (f"risk {_TEMPORARY}", f"risk {PARTIAL_DIRECTORY}/***", "protect *")
     options += [f"--filter={rule}" for rule in rules]

@@ -24,7 +24,8 @@ def line(message: Message) -> tuple[int, str] | None:
         case Died():
             return logging.ERROR, f"FAILED: {message.error}"
         case CopyMoved(status=CopyStatus.DONE):
-            size = f" ({message.files} files, {message.bytes} bytes)" if message.bytes else ""
+            counted = message.bytes is not None
+            size = f" ({message.files} files, {message.bytes} bytes)" if counted else ""
             return logging.INFO, f"{message.destination}: DONE{size}"
         case CopyMoved(status=CopyStatus.COPYING):
             return logging.INFO, f"{message.destination}: COPYING"

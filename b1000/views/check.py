@@ -12,7 +12,7 @@ from pathlib import Path
 from b1000.config import references
 from b1000.config.loader import Config
 from b1000.model import Command, Destination, Job, Limits, Template
-from b1000.rsync import command, outcome
+from b1000.rsync import command, outcome, paths
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
@@ -110,5 +110,7 @@ def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
             )
         except subprocess.TimeoutExpired:
             return [Finding(f"{place} {destination.path}: no answer within {_PATIENCE} s")]
-    verdict = outcome.judge(done.returncode, done.stderr.splitlines())
+    verdict = outcome.judge(
+        done.returncode, done.stderr.splitlines(), paths.place(destination.path)
+    )
     return [Finding(f"{place} {destination.path}: {verdict.reason}")] if verdict.reason else []

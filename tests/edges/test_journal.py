@@ -260,7 +260,7 @@ def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -
 # --- other writers, corruption, newer programs
 
 
-def test_many_writers_share_a_journal(journal: Journal, reader: Reader) -> None:
+def test_many_writers_share_a_journal(journal: Journal) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from b1000.state.journal import open_journal\n"

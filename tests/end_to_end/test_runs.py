@@ -190,11 +190,8 @@ def test_post_that_fails_fails_the_run_at_post(ready: World) -> None:
 
 
 def test_a_later_run_takes_the_status_file_of_a_failed_one_away(ready: World) -> None:
-    failing = {
-        "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
-        "job:etc": ready.push(dest="down"),
-    }
-    ready.write(failing)
+    down = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+    ready.write({"dest:down": down, "job:etc": ready.push(dest="down")})
     ready.b1000()
     assert len(ready.status_files()) == 1
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
@@ -329,7 +326,7 @@ def test_ports_several_to_a_line_or_on_lines(ready: World) -> None:
 
 
 def test_the_next_run_of_an_instance_ends_a_failure_of_the_job_itself(ready: World) -> None:
-    sections = {"dest:store": ready.store()}
+    sections: dict[str, dict[str, object]] = {"dest:store": ready.store()}
     ready.write({**sections, "job:db": ready.push(instances="!exit 1")})
     assert ready.b1000().returncode == 1
     ready.write({**sections, "job:db": ready.push(instances="!echo a")})

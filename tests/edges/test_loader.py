@@ -1,0 +1,993 @@
+"""Configuration files on disk: what is read, and how every mistake is told."""
+
+import os
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from b1000.config import references
+from b1000.config.loader import Config, ConfigUnreadable, load
+from b1000.config.options import TABLE
+from b1000.model import (
+    BrokenJob,
+    Command,
+    DestinationChoice,
+    FreeSpace,
+    Job,
+    Limits,
+    Reference,
+    Template,
+    Transfer,
+)
+
+Read = Callable[[str], Config]
+Refuse = Callable[[str | bytes], list[str]]
+
+COMMON = """\
+[global]
+host = client
+[dest:store]
+type = active
+path = /srv/store
+[report:main]
+type = file
+path = /srv/reports
+"""
+PUSH = "direction = push\ntype = full\ndest = store\nreport = main\n"
+JOB = f"[job:etc]\n{PUSH}include = /etc\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """The configuration that a text makes."""
+    file = tmp_path / "b1000.cfg"
+
+    def make(text: str) -> Config:
+        file.write_text(text, encoding="utf-8")
+        return load(str(file))
+
+    return make
+
+
+@pytest.fixture
+def refuse(tmp_path: Path) -> Refuse:
+    """The errors of a text of which nothing can be run, without the file's name."""
+    file = tmp_path / "b1000.cfg"
+
+    def make(text: str | bytes) -> list[str]:
+        file.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+        with pytest.raises(ConfigUnreadable) as error:
+            load(str(file))
+        assert str(error.value) == "\n".join(error.value.lines)
+        assert all(line.startswith(f"{file}:") for line in error.value.lines)
+        return [line.removeprefix(f"{file}:") for line in error.value.lines]
+
+    return make
+
+
+def told(config: Config) -> list[str]:
+    """All problems as the operator sees them, without the file's name."""
+    return [problem.shown("")[1:] for problem in config.problems]
+
+
+def job(config: Config, name: str = "etc") -> Job:
+    found = config.jobs[name]
+    assert isinstance(found, Job), told(config)
+    return found
+
+
+def late(config: Config, option: str, name: str = "etc") -> Template:
+    """The value of an option that a run settles."""
+    found = job(config, name).late[option]
+    assert not isinstance(found, Command)
+    return found
+
+
+def broken(config: Config, name: str = "etc") -> BrokenJob:
+    found = config.jobs[name]
+    assert isinstance(found, BrokenJob)
+    return found
+
+
+def only_problem(config: Config) -> str:
+    (problem,) = told(config)
+    return problem
+
+
+# --- what a good file gives
+
+
+def test_a_plain_job(read: Read) -> None:
+    config = read(COMMON + JOB)
+    assert told(config) == []
+    etc = job(config)
+    assert (etc.direction, etc.type, etc.reports) == ("push", "full", ("main",))
+    assert etc.dest == ((DestinationChoice("store"),),)
+    assert etc.destinations["store"].path == "/srv/store"
+    assert config.reports["main"].path == "/srv/reports"
+    assert etc.instances is None
+    assert etc.late == {"include": ("/etc",)}
+
+
+def test_the_default_values(read: Read) -> None:
+    config = read(
+        "[dest:store]\ntype = active\npath = /s\n[report:main]\ntype=file\npath=/r\n" + JOB
+    )
+    settings = config.settings
+    assert settings.host == os.uname().nodename
+    assert settings.status_dir == "/var/lib/b1000"
+    assert settings.journal == "/var/lib/b1000/journal.sqlite3"
+    assert settings.log_file == "/dev/stdout"
+    assert settings.log_level == "INFO"
+    assert settings.log_format == ("%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s")
+    assert (settings.workers, settings.journal_keep, settings.report_wait_end) == (4, 400, 10)
+    assert job(config).limits == Limits(
+        dynamic_timeout=60,
+        script_timeout=0,
+        copy_timeout=0,
+        io_timeout=300,
+        connect_timeout=20,
+        copy_retries=3,
+        copy_retry_min_sleep=60,
+    )
+    assert job(config).transfer == Transfer(False, False, False, False, False, False)
+    assert not job(config).allow_no_instances
+    store = config.destinations["store"]
+    assert (store.verbosity, store.compress, store.bwlimit, store.max_copies) == (1, False, None, 0)
+    assert (store.min_free, store.password_file, store.rsync_options) == (None, None, ())
+    assert config.reports["main"].keep == 30
+
+
+def test_the_journal_lies_below_the_status_directory(read: Read) -> None:
+    config = read("[global]\nstatus_dir = /srv/b1000/statuses/\n")
+    assert config.settings.status_dir == "/srv/b1000/statuses"
+    assert os.path.normpath(config.settings.journal) == "/srv/b1000/statuses/journal.sqlite3"
+
+
+def test_every_option_reaches_its_value(read: Read) -> None:
+    config = read(
+        COMMON
+        + JOB.replace("full", "sync")
+        + "instances = 3306, 3307\nallow_no_instances = yes\nexclude = *.tmp '*.my log'\n"
+        + "delete = yes\nrelative = yes\nhard_links = yes\nacls = yes\nxattrs = yes\nsparse = yes\n"
+        + "io_timeout = 1\nconnect_timeout = 2\ncopy_timeout = 3\nscript_timeout = 4\n"
+        + "dynamic_timeout = 5\ndata_age = 7\nmaster_host = db1\nmaster_instance = 3308\n"
+        + "[dest:more]\ntype = active\npath = rsync://b/m\ncompress = yes\nbwlimit = 10m\n"
+        + "verbosity = 3\nmax_copies = 2\npassword_file = /pw\nrsync_options = --fuzzy -y\n"
+        + "exclude = *.o\n[dest:free]\ntype = active\npath = /f\nmin_free = 5%\n"
+    )
+    assert told(config) == []
+    etc = job(config)
+    assert etc.instances == ("3306", "3307")
+    assert etc.allow_no_instances
+    assert etc.transfer == Transfer(True, True, True, True, True, True)
+    assert etc.limits == Limits(5, 4, 3, 1, 2, 3, 60)
+    assert etc.late["data_age"] == ("7",)
+    assert etc.late["exclude"] == ("*.tmp '*.my log'",)
+    more = config.destinations["more"]
+    assert (more.compress, more.bwlimit, more.verbosity, more.max_copies) == (True, "10m", 3, 2)
+    assert (more.password_file, more.rsync_options) == ("/pw", ("--fuzzy", "-y"))
+    assert more.exclude == ("*.o",)
+    assert config.destinations["free"].min_free == FreeSpace(5, percent=True)
+
+
+def test_a_job_overrides_the_limits_of_global(read: Read) -> None:
+    text = COMMON.replace("host = client", "host = client\nio_timeout = 7\ncopy_timeout = 8")
+    config = read(f"{text}{JOB}io_timeout = 9\n")
+    assert (job(config).limits.io_timeout, job(config).limits.copy_timeout) == (9, 8)
+
+
+# --- the syntax of the file
+
+
+def test_a_value_goes_on_where_lines_are_indented(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}exclude = *.tmp\n  *~\n\t*.log\npre = one &&\n  two\n")
+    assert late(config, "exclude") == ("*.tmp\n*~\n*.log",)
+    assert late(config, "pre") == ("one &&\ntwo",)
+
+
+def test_there_are_no_inline_comments(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}post = a; b # c ; d\npre = echo ;\n")
+    assert late(config, "post") == ("a; b # c ; d",)
+    assert late(config, "pre") == ("echo ;",)
+
+
+def test_lines_of_comment_are_left_out(read: Read) -> None:
+    config = read(f"# one\n; two\n{COMMON}{JOB}  # three\npost = x\n#post = y\n")
+    assert told(config) == []
+    assert late(config, "post") == ("x",)
+
+
+def test_only_the_first_equals_sign_divides(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre=a=b: c = d\n")
+    assert late(config, "pre") == ("a=b: c = d",)
+
+
+def test_a_colon_does_not_divide(refuse: Refuse) -> None:
+    assert refuse(f"{COMMON}{JOB}pre: x\n") == [
+        "15: this is neither a [section] nor an option = value"
+    ]
+
+
+def test_an_indented_file_as_pasted_from_a_page(read: Read) -> None:
+    config = read(textwrap.indent(COMMON + "\n\n" + JOB + "pre = $backup_dir/x\n", "    ").replace(
+        "host = client", "host = client\n    backup_dir = /b"
+    ))  # fmt: skip
+    assert told(config) == []
+    assert late(config, "pre") == ("/b/x",)
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\n    \n"])
+def test_an_indented_job_below_an_option_that_is_not(read: Read, blank: str) -> None:
+    other = JOB.replace("job:etc", "job:other")
+    config = read(f"{COMMON}{JOB}post = true\n{blank}{textwrap.indent(other, '    ')}")
+    assert told(config) == []
+    assert late(config, "post") == ("true",)
+    assert late(config, "include", "other") == ("/etc",)
+
+
+def test_percent_signs_are_only_text(read: Read) -> None:
+    config = read(
+        COMMON.replace("host = client", "log_format = %(asctime)s %(message)s")
+        + f"{JOB}pre = date +%Y-%m-%d%%; printf '%(x)s'\n"
+    )
+    assert config.settings.log_format == "%(asctime)s %(message)s"
+    assert late(config, "pre") == ("date +%Y-%m-%d%%; printf '%(x)s'",)
+
+
+def test_default_is_no_special_section(read: Read) -> None:
+    config = read(f"[DEFAULT]\ncompress = yes\n{COMMON}{JOB}")
+    assert not config.destinations["store"].compress
+    assert "1: [DEFAULT]: no such section" in only_problem(config)
+    assert config.stray
+
+
+def test_option_names_are_in_lower_case(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}Exclude = *.tmp\n")
+    assert "did you mean 'exclude'?" in only_problem(config)
+    assert broken(config)
+
+
+def test_a_byte_order_mark_and_dos_lines_are_read_over(tmp_path: Path) -> None:
+    file = tmp_path / "b1000.cfg"
+    file.write_bytes(b"\xef\xbb\xbf" + (COMMON + JOB).replace("\n", "\r\n").encode())
+    config = load(str(file))
+    assert told(config) == []
+    assert late(config, "include") == ("/etc",)
+
+
+def test_text_may_be_of_any_language(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre = echo 'zażółć 日本 \u2028 \u00a0x'\n")
+    assert late(config, "pre") == ("echo 'zażółć 日本 \u2028 \u00a0x'",)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (b"\xff", "the byte 0xff is not UTF-8, which it must be"),
+        (b"\xe4", "the byte 0xe4 is not UTF-8, which it must be"),
+        (b"\xed\xb3\xbf", "the byte 0xed is not UTF-8, which it must be"),
+        (b"\0", "the control character U+0000 is not text"),
+        (b"\x1b[31m", "the control character U+001B is not text"),
+        (b"\x7f", "the control character U+007F is not text"),
+        (b"a\rb", "the control character U+000D is not text"),
+        ("\u0085".encode(), "the control character U+0085 is not text"),
+    ],
+)
+def test_what_is_no_text_is_refused(refuse: Refuse, bad: bytes, said: str) -> None:
+    first = b"[global]\nhost = x" + bad + b"y\n"
+    second = b"[job:etc]\npre = " + bad + b"\n"
+    assert refuse(first + second) == [f"2: {said}", f"4: {said}"]
+
+
+def test_a_file_of_another_encoding_is_refused(refuse: Refuse) -> None:
+    assert refuse((COMMON + JOB).encode("utf-16"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none", "No such file or directory"), ("", "Is a directory")]
+)
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, said: str) -> None:
+    file = str(tmp_path / name)
+    with pytest.raises(ConfigUnreadable) as error:
+        load(file)
+    assert error.value.lines == (f"{file}: cannot be read: {said}",)
+
+
+def test_an_empty_file_has_no_jobs(read: Read) -> None:
+    assert read("").jobs == {}
+
+
+def test_options_before_a_section(refuse: Refuse) -> None:
+    assert refuse(f"\nhost = x\n{COMMON}") == ["2: a section such as [global] must come first"]
+
+
+def test_lines_that_are_nothing_are_all_told_with_the_other_mistakes(refuse: Refuse) -> None:
+    lines = refuse(f"{COMMON}nonsense\n{JOB}= x\n[job:open\ntpye = full\n")
+    assert [line.partition(" ")[0] for line in lines] == ["9:", "16:", "17:", "18:"]
+    assert "this is neither a [section] nor an option = value" in lines[0]
+    assert "did you mean 'type'?" in lines[3]
+
+
+def test_nothing_may_follow_a_heading(read: Read) -> None:
+    config = read(f"{COMMON}[job:etc] pre = x\n{PUSH}include = /etc\n")
+    assert re.match(
+        r"9: \[job:etc\] pre = x\]: the name has '\]' at position 4", only_problem(config)
+    )
+    assert config.stray
+    assert config.jobs == {}
+
+
+# --- mistakes, all at once
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
+    config = read(
+        f"{COMMON}"  # 8 lines
+        "[job:one]\n"
+        "direction = push\n"
+        "tpye = full\n"
+        "dest = store/stroe\n"
+        "report = main, mian\n"
+        "include = etc\n"
+        "delete = perhaps\n"
+        "pre = $typo\n"
+        "[job:two]\n"
+        "include = /etc /srv/etc\n"
+        f"{PUSH}"
+        "[dest:big disk]\n"
+        "[dset:x]\n"
+    )
+    assert told(config) == [
+        "9: [job:one] type: it is missing; it takes full or sync",
+        "11: [job:one] tpye: no such option here; did you mean 'type'?",
+        "12: [job:one] dest: there is no [dest:stroe]; did you mean 'store'?",
+        "13: [job:one] report: there is no [report:mian]; did you mean 'main'?",
+        "14: [job:one] include: 'etc' is not absolute; a path from / on",
+        "15: [job:one] delete: 'perhaps' is neither; yes or no",
+        "16: [job:one] pre: $typo is not an option that has a value here; did you mean 'type'?; "
+        "write $$ for a $ that the shell is to see",
+        "18: [job:two] include: /etc and /srv/etc would become one at the destination; "
+        "relative = yes keeps their full paths",
+        "23: [dest:big disk]: the name has ' ' at position 4; "
+        "a name is a letter or digit, then letters, digits, '.', '_' and '-'",
+        "23: [dest:big disk] type: it is missing; it takes active",
+        "23: [dest:big disk] path: it is missing; it takes absolute path or rsync://",
+        "24: [dset:x]: no such section; did you mean 'dest'?; "
+        "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
+    ]
+    assert config.problems == config.errors
+    assert len(broken(config, "one").reasons) == 7
+    assert all(
+        re.match(r"/.*/b1000\.cfg:\d+: \[job:one\] ", each)
+        for each in broken(config, "one").reasons
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "suggestion"),
+    [
+        ("[jbo:x]", "'job'"),
+        ("[JOB:x]", "'job'"),
+        ("[job]", "'job'"),
+        ("[ report:x]", "'report'"),
+        ("[x]", ""),
+    ],
+)
+def test_a_section_that_nobody_knows(read: Read, heading: str, suggestion: str) -> None:
+    config = read(f"{COMMON}{JOB}{heading}\nanything = x\n")
+    problem = only_problem(config)
+    assert problem.startswith(f"15: {heading}: no such section")
+    assert f"did you mean {suggestion}" in problem if suggestion else "did you" not in problem
+    assert config.stray
+    assert job(config)
+
+
+@pytest.mark.parametrize(
+    "heading", ["[Global]", "[globl]", "[global:x]", "[global] # all", "[global ]"]
+)
+def test_a_misspelt_global_is_an_error_of_global(refuse: Refuse, heading: str) -> None:
+    lines = refuse(COMMON.replace("[global]", heading) + JOB)
+    assert "1: [global" in lines[0].lower() or "did you mean 'global'" in lines[0]
+
+
+@pytest.mark.parametrize("option", ["direction", "type", "dest", "report", "include"])
+def test_what_a_job_must_have(read: Read, option: str) -> None:
+    config = read(COMMON + re.sub(f"(?m)^{option} = .*\n", "", JOB))
+    assert only_problem(config).startswith(f"9: [job:etc] {option}: it is missing; it takes ")
+    assert broken(config)
+
+
+@pytest.mark.parametrize("option", ["direction", "type", "dest", "report", "include"])
+def test_what_must_be_there_must_not_be_empty(read: Read, option: str) -> None:
+    config = read(COMMON + re.sub(f"(?m)^{option} = .*$", f"{option} =", JOB))
+    assert re.match(rf"1\d: \[job:etc\] {option}: it is empty", only_problem(config))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("type = active\n", "", "3: [dest:store] type: it is missing"),
+        ("path = /srv/store\n", "", "3: [dest:store] path: it is missing"),
+        ("type = file\n", "", "6: [report:main] type: it is missing"),
+        ("path = /srv/reports\n", "", "6: [report:main] path: it is missing"),
+    ],
+)
+def test_what_destinations_and_reports_must_have(read: Read, old: str, new: str, said: str) -> None:
+    config = read(COMMON.replace(old, new) + JOB)
+    assert told(config)[0].startswith(said)
+    assert broken(config)
+
+
+def test_an_option_of_another_section_is_told_where_it_belongs(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}workers = 3\n")
+    assert only_problem(config) == (
+        "15: [job:etc] workers: no such option here; it belongs into [global]"
+    )
+
+
+def test_an_option_twice_the_last_wins_with_a_warning(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre = one\npost = x\npre = two\n")
+    problem = only_problem(config)
+    assert problem.startswith("17: [job:etc] pre: warning: ")
+    assert "line 15" in problem
+    assert config.errors == ()
+    assert late(config, "pre") == ("two",)
+
+
+@pytest.mark.parametrize("section", ["dest:store", "report:main", "job:etc"])
+def test_a_section_twice_is_an_error_that_names_both(read: Read, section: str) -> None:
+    text = COMMON + JOB
+    first = text[: text.index(f"[{section}]")].count("\n") + 1
+    body = text[text.index(f"[{section}]") :].split("\n[")[0]
+    again = f"{JOB.replace('job:etc', 'job:other')}{body}\n"
+    config = read(text + again)
+    line = (text + JOB).count("\n") + 1
+    assert f"{line}: [{section}]: stands on lines {first} and {line}; make one of both" in told(
+        config
+    )
+    assert broken(config)
+    assert isinstance(config.jobs["other"], Job) == (section == "job:etc")
+    assert not config.stray
+
+
+def test_global_twice_is_an_error_of_global(refuse: Refuse) -> None:
+    (line,) = refuse(f"{COMMON}[global]\nworkers = 3\n{JOB}")
+    assert line == "9: [global]: stands on lines 1 and 9; make one of both"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "is empty"),
+        ("a b", "' ' at position 2"),
+        ("../x", "'.' at position 1"),
+        ("-e", "'-'"),
+        ("a/b", "'/'"),
+        ("$(x)", "'$'"),
+    ],
+)
+def test_names_of_sections(read: Read, name: str, said: str) -> None:
+    config = read(COMMON + JOB + JOB.replace("job:etc", f"job:{name}"))
+    assert said in only_problem(config)
+    assert list(config.jobs) == ["etc"]
+    assert config.stray
+
+
+@pytest.mark.parametrize("name", ["3306", "a", "my-db_2.old", "status", "Z"])
+def test_names_that_are_wider_than_those_of_the_manual(read: Read, name: str) -> None:
+    assert job(read(COMMON + JOB.replace("job:etc", f"job:{name}")), name).name == name
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("dest", "store&&", "the list has '&' at position 7"),
+        ("dest", "store store", "'store' twice"),
+        ("dest", "store; rm", "the list has ';' at position 6"),
+        ("report", "main;", "the list has ';' at position 5"),
+        ("report", ",", "is empty"),
+        ("instances", "3306 33/07", "the list has '/' at position 8"),
+        ("instances", "a a", "'a' twice"),
+        ("instances", ",", "is empty"),
+        ("master_host", "$(hostname)", "'$' at position 1"),
+        ("master_host", "a..b", "'..' at position 2"),
+        ("master_instance", "a b", "' ' at position 2"),
+        ("data_age", "-1", "'-' at position 1"),
+        ("direction", "pull", "one of: push"),
+        ("include", "/etc '/var", "not closed"),
+        ("io_timeout", "5m", "'5m' is not a whole number"),
+        ("on_failure", "", "it is empty"),
+        ("delete", "yes", "it is for type = sync"),
+    ],
+)
+def test_a_wrong_value_breaks_its_job(read: Read, option: str, value: str, said: str) -> None:
+    config = read(COMMON + re.sub(f"(?m)^{option} = .*\n", "", JOB) + f"{option} = {value}\n")
+    problem = only_problem(config)
+    assert re.match(rf"1\d: \[job:etc\] {option}: ", problem)
+    assert said in problem
+    assert broken(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "option", "said"),
+    [
+        ("srv", "", "neither a path from / on nor an rsync address"),
+        ("/srv", "password_file = /x", "rsync:// paths"),
+        ("rsync://b/m", "min_free = 5%", "local paths"),
+        ("/srv", "rsync_options = --inplace", "'--inplace' cannot be used here"),
+        ("/srv", "bwlimit = fast", "'fast' is not a rate"),
+        ("/srv", "verbosity = 4", "'4' is not a whole number"),
+    ],
+)
+def test_a_wrong_destination(read: Read, path: str, option: str, said: str) -> None:
+    config = read(COMMON.replace("path = /srv/store", f"path = {path}\n{option}") + JOB)
+    first, second = told(config)
+    assert first.startswith(f"{5 + bool(option)}: [dest:store] ")
+    assert said in first
+    assert second.endswith("[job:etc] dest: [dest:store] is wrong, as told there")
+
+
+def test_two_destinations_with_one_path(read: Read) -> None:
+    two = "[dest:two]\ntype = active\npath = /srv/store/\n"
+    config = read(COMMON + two + JOB.replace("dest = store", "dest = store two"))
+    assert "store and two have the same path" in only_problem(config)
+    assert broken(config)
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "path = rsync://u:hunter2@h/m",
+        "path = u:hunter2@h::m",
+        "password_file = hunter2",
+        "password = hunter2",
+    ],
+)
+def test_no_error_repeats_a_password(read: Read, option: str) -> None:
+    path = "" if option.startswith("path =") else "path = rsync://h/m\n"
+    config = read(f"{COMMON}[dest:far]\ntype = active\n{path}{option}\n{JOB}")
+    assert "[dest:far] " in only_problem(config)
+    assert "hunter2" not in "".join(told(config))
+
+
+# --- backup first
+
+
+def test_a_broken_job_takes_no_other_with_it(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}[job:bad]\n{PUSH}tpye = 1\n")
+    assert job(config)
+    bad = broken(config, "bad")
+    assert bad.reports == ("main",)
+    assert sorted(each.partition("[job:bad] ")[2] for each in bad.reasons) == [
+        "include: it is missing; it takes paths, split as a shell would",
+        "tpye: no such option here; did you mean 'type'?",
+    ]
+
+
+@pytest.mark.parametrize("section", ["dest", "report"])
+def test_a_broken_section_takes_only_the_jobs_that_need_it(read: Read, section: str) -> None:
+    other = JOB.replace("job:etc", "job:other").replace(f"{section} = ", f"{section} = second ")
+    config = read(f"{COMMON}{JOB}{other}[{section}:second]\ntype = nothing\n")
+    assert job(config)
+    (reason,) = broken(config, "other").reasons
+    assert f"[job:other] {section}: [{section}:second] is wrong, as told there" in reason
+    assert broken(config, "other").reports == ("main",)
+
+
+def test_a_broken_section_that_nobody_needs(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}[dest:other]\ntype = active\n")
+    assert only_problem(config).startswith("15: [dest:other] path: it is missing")
+    assert job(config)
+    assert set(config.destinations) == {"store"}
+
+
+def test_a_broken_job_keeps_its_on_failure(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}on_failure = mail $instance\ndelete = x\ncopy_timeout = 5\n")
+    assert broken(config).on_failure == ("mail ", Reference("instance"))
+    assert broken(config).limits.copy_timeout == 5
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "workers = many",
+        "wrokers = 3",
+        "io_timeout = x",
+        "host = a b",
+        "host = ../..",
+        "status_dir = x",
+        "log_format = %(x)s",
+        "on_failure = $typo",
+    ],
+)
+def test_an_error_in_global_ends_it_and_is_told_once(refuse: Refuse, option: str) -> None:
+    (line,) = refuse(COMMON.replace("host = client", option) + JOB)
+    assert line.startswith(f"2: [global] {option.partition(' ')[0]}: ")
+
+
+def test_an_error_in_global_tells_all_others_too(refuse: Refuse) -> None:
+    lines = refuse(f"{COMMON.replace('host = client', 'workers = x')}{JOB}tpye = x\n")
+    assert [line.partition(":")[0] for line in lines] == ["2", "15"]
+
+
+def test_an_error_in_global_still_tells_the_log_file(tmp_path: Path) -> None:
+    file = tmp_path / "b1000.cfg"
+    file.write_text("[global]\nlog_file = /var/log/b1000.log\nworkers = x\n")
+    with pytest.raises(ConfigUnreadable) as error:
+        load(str(file))
+    assert error.value.log_file == "/var/log/b1000.log"
+
+
+# --- references
+
+
+def test_references_are_looked_up_in_the_section_then_in_global(read: Read) -> None:
+    text = COMMON.replace("host = client", "host = client\nscripts_dir = /s/$host\nio_timeout = 7")
+    config = read(
+        f"{text}{JOB}pre = $scripts_dir/x $type ${{io_timeout}} $host $journal_keep\n"
+        "io_timeout = 8\npost = $pre\n"
+    )
+    assert late(config, "pre") == ("/s/client/x full 8 client 400",)
+    assert late(config, "post") == late(config, "pre")
+
+
+def test_what_only_a_run_knows_stays_open(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre = x $instance ${{start_time}} $host\n")
+    assert late(config, "pre") == (
+        "x ", Reference("instance"), " ", Reference("start_time"), " client",
+    )  # fmt: skip
+
+
+def test_references_in_destinations_and_reports(read: Read) -> None:
+    config = read(
+        COMMON.replace("/srv/store", "rsync://backup-1/b1000/$host/$verbosity").replace(
+            "/srv/reports", "$status_dir/reports"
+        )
+    )
+    assert config.destinations["store"].path == "rsync://backup-1/b1000/client/1"
+    assert config.reports["main"].path == "/var/lib/b1000/reports"
+
+
+def test_host_is_known_where_nobody_wrote_it(read: Read) -> None:
+    config = read("[dest:store]\ntype = active\npath = /srv/$host\n")
+    assert config.destinations["store"].path == f"/srv/{os.uname().nodename}"
+
+
+@pytest.mark.parametrize("reference", ["$instance", "$start_time", "$include", "$backup_dir"])
+def test_destinations_know_no_runs(read: Read, reference: str) -> None:
+    config = read(COMMON.replace("/srv/store", f"/srv/{reference}"))
+    assert f"{reference} is not an option that has a value here" in only_problem(config)
+
+
+def test_references_are_inserted_before_lists_are_read(read: Read) -> None:
+    text = COMMON.replace("host = client", "host = client\nbackup_dir = /a /b")
+    config = read(f"{text}{JOB}exclude = $dest/$report\n")
+    assert late(config, "exclude") == ("store/main",)
+    config = read(f"{COMMON}{JOB}instances = $dest, $report\n")
+    assert job(config).instances == ("store", "main")
+
+
+def test_dollars_of_the_shell_stay(read: Read) -> None:
+    line = "f() { echo $1 $? $(date) $((1+1)); }; awk '{print $1}' \"$$HOME\" $$$$"
+    config = read(f"{COMMON}{JOB}pre = {line}\n")
+    assert late(config, "pre") == (
+        "f() { echo $1 $? $(date) $((1+1)); }; awk '{print $1}' \"$HOME\" $$",
+    )
+
+
+@pytest.mark.parametrize("text", ["$typo", "${typo}", "x$HOME", "${HOME:-x}", "${"])
+def test_an_unknown_reference_tells_of_two_dollars(read: Read, text: str) -> None:
+    config = read(f"{COMMON}{JOB}pre = echo {text}\n")
+    assert only_problem(config).startswith("15: [job:etc] pre: ")
+    assert "write $$ for a $ that the shell is to see" in only_problem(config)
+    assert broken(config)
+
+
+def test_an_unknown_reference_suggests_the_near_one(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre = echo $instnace\n")
+    assert "$instnace is not" in only_problem(config)
+    assert "did you mean 'instance'?" in only_problem(config)
+
+
+@pytest.mark.parametrize(
+    ("lines", "circle"),
+    [
+        ("pre = $pre\n", "$pre → $pre"),
+        ("pre = $post\npost = x ${pre}\n", "$pre → $post → $pre"),
+        ("pre = $post\npost = $include\nexclude = $pre\n", ""),
+    ],
+)
+def test_circles_are_told(read: Read, lines: str, circle: str) -> None:
+    config = read(f"{COMMON}{JOB}{lines}")
+    problems = "\n".join(told(config))
+    if circle:
+        assert f"it refers to itself: {circle}; " in problems
+        assert "$$" in problems
+        assert broken(config)
+    else:
+        assert problems == ""
+
+
+def test_a_circle_through_global_ends_it(refuse: Refuse) -> None:
+    lines = refuse("[global]\nbackup_dir = $scripts_dir/x\nscripts_dir = $backup_dir/y\n")
+    assert len(lines) == 2
+    assert all("it refers to itself" in line for line in lines)
+
+
+def test_a_job_may_refer_to_an_option_of_global_with_the_same_reference_twice(read: Read) -> None:
+    text = COMMON.replace("host = client", "host = client\nbackup_dir = /b")
+    config = read(f"{text}{JOB}pre = $backup_dir $backup_dir\n")
+    assert late(config, "pre") == ("/b /b",)
+
+
+def test_what_global_says_for_all_jobs_sees_the_run_and_the_job(read: Read) -> None:
+    text = COMMON.replace(
+        "host = client", "host = client\non_failure = mail $instance $io_timeout\nio_timeout = 7"
+    )
+    config = read(f"{text}{JOB}io_timeout = 8\n")
+    assert late(config, "on_failure") == ("mail ", Reference("instance"), " 8")
+
+
+def test_log_format_is_literal(read: Read) -> None:
+    config = read("[global]\nlog_format = $typo $$ %(message)s\n")
+    assert config.settings.log_format == "$typo $$ %(message)s"
+    assert {name for table in TABLE.values() for name in table if table[name].literal} >= {
+        "log_format"
+    }
+
+
+# --- dynamic options
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!/s/m.sh $instance",
+        "! /s/m.sh $instance",
+        "/s/m.sh $instance",
+        "$scripts_dir/m.sh $instance",
+        "!$scripts_dir/m.sh $instance",
+    ],
+)
+@pytest.mark.parametrize("option", ["data_age", "master_host", "master_instance"])
+def test_a_command_begins_with_an_exclamation_mark_or_a_slash(
+    read: Read, option: str, value: str
+) -> None:
+    text = COMMON.replace("host = client", "host = client\nscripts_dir = /s")
+    command = job(read(f"{text}{JOB}{option} = {value}\n")).late[option]
+    assert isinstance(command, Command)
+    filled = references.fill(command.template, {"instance": "3306"})
+    assert filled.strip() == "/s/m.sh 3306"
+
+
+def test_the_command_for_instances(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}instances = !mysql -e 'show x' | awk '{{print $1}}'\n")
+    assert job(config).instances == Command(("mysql -e 'show x' | awk '{print $1}'",))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("instances = !\n", "no command follows the !"),
+        ("master_host = ! \n", "no command follows the !"),
+        ("instances = !list $instance\n", "$instance is not known before the list is"),
+        ("instances = !list $start_time\n", "$start_time is not known before the list is"),
+        ("instances = a-$instance\n", "$instance is known only when a run has begun"),
+        ("instances = !list\npre = x $instances\n", "use $instance"),
+        ("io_timeout = !echo 3\n", "is not a whole number"),
+        ("type = !echo full\n", "is not known"),
+    ],
+)
+def test_dynamic_options_that_cannot_be(read: Read, lines: str, said: str) -> None:
+    base = JOB.replace("type = full\n", "") if lines.startswith("type") else JOB
+    config = read(f"{COMMON}{base}{lines}")
+    assert said in only_problem(config)
+    assert broken(config)
+
+
+def test_a_reference_to_a_dynamic_option_waits_for_the_run(read: Read) -> None:
+    config = read(
+        f"{COMMON}{JOB}master_host = !m.sh\nmaster_instance = $master_host\n"
+        "data_age = 5\npre = x $master_host $data_age\n"
+    )
+    assert late(config, "master_instance") == (Reference("master_host"),)
+    assert late(config, "pre") == ("x ", Reference("master_host"), " 5")
+
+
+def test_includes_that_differ_only_in_the_run_do_not_merge(read: Read) -> None:
+    text = "include = /a/$master_host /b/$master_instance /c/instance /d/$instance\n"
+    config = read(
+        f"{COMMON}[job:etc]\n{PUSH}{text}master_host = !a\nmaster_instance = !b\ninstances = x\n"
+    )
+    assert told(config) == []
+    config = read(f"{COMMON}[job:etc]\n{PUSH}include = /a/$instance /b/$instance\ninstances = x\n")
+    assert "/a/$instance and /b/$instance would become one" in only_problem(config)
+
+
+# --- what is not built yet is not known
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (JOB.replace("push", "passive"), "'passive' is not known; one of: push"),
+        (JOB.replace("push", "pull"), "'pull' is not known; one of: push"),
+        (f"{JOB}report_source = rsync://ext/reports\n", "report_source: no such option here"),
+        (f"{JOB}report_poll_wait = 3\n", "report_poll_wait: no such option here"),
+        (f"{JOB}streams = 2\n", "streams: no such option here"),
+        (f"{JOB}nothing_like_it = 2\n", "nothing_like_it: no such option here"),
+    ],
+)
+def test_options_of_jobs_that_are_not_known(read: Read, text: str, said: str) -> None:
+    config = read(COMMON + text)
+    assert said in only_problem(config)
+    assert broken(config)
+
+
+@pytest.mark.parametrize(
+    ("section", "lines", "said"),
+    [
+        ("dest:store", "link_dest = yes", "link_dest: no such option here"),
+        ("dest:store", "streams = 2", "streams: no such option here"),
+        ("dest:store", "timeout = 10", "timeout: no such option here"),
+        ("dest:store", "type = passive", "'passive' is not known; one of: active"),
+        ("report:main", "type = mysql", "'mysql' is not known; one of: file"),
+        ("report:main", "type = sqlite", "'sqlite' is not known; one of: file"),
+        ("report:main", "server = db", "server: no such option here"),
+        ("report:main", "password = x", "password: no such option here"),
+    ],
+)
+def test_options_of_other_sections_that_are_not_known(
+    read: Read, section: str, lines: str, said: str
+) -> None:
+    text = COMMON
+    if lines.startswith("type"):
+        kind = "active" if section.startswith("dest") else "file"
+        text = text.replace(f"type = {kind}", lines)
+    else:
+        text = text.replace(f"[{section}]", f"[{section}]\n{lines}")
+    config = read(text + JOB)
+    assert said in told(config)[0]
+    assert broken(config)
+
+
+# --- the manual's examples
+
+
+MANUAL = """
+    [global]
+    log_level = INFO
+    log_file = /var/log/b1000.log
+    backup_dir = /srv/backup
+    scripts_dir = /usr/local/lib/b1000/scripts
+    status_dir = /srv/b1000/statuses
+    copy_retries = 3
+    copy_retry_min_sleep = 60
+
+
+    [report:main]
+    type = file
+    path = /srv/b1000/reports
+
+
+    [dest:tele]
+    type = active
+    path = rsync://backup-1/b1000
+    verbosity = 1
+
+
+    [dest:atm]
+    type = active
+    path = rsync://backup-2/b1000
+    verbosity = 1
+
+
+    [dest:hd]
+    type = active
+    path = rsync://backup-3/b1000
+    verbosity = 1
+
+"""
+SIMPLE = """
+    [job:etc]
+    direction = push
+    type = full
+    dest = tele/atm
+    report = main
+    include = /etc
+"""
+LESS_SIMPLE = """
+    [job:etc]
+    direction = push
+    type = full
+    dest = tele/atm
+    report = main
+    pre = tar czf $backup_dir/system_backup.tar.gz /etc
+    include = $backup_dir/system_backup.tar.gz
+    post = rm -f $backup_dir/system_backup.tar.gz
+"""
+BINLOGS = """
+    [job:binlogs]
+    direction = push
+    type = sync
+    dest = hd& tele/atm
+    report = main
+    pre = $scripts_dir/mysql_rotate_logs.sh
+    include = /var/lib/mysql/mysql-bin.*
+"""
+MYSQLDB = """
+    [job:mysqldb]
+    direction = push
+    type = full
+    dest = hd& tele/atm
+    report = main
+    instances = $scripts_dir/mysql_get_instances.sh
+    data_age = $scripts_dir/mysql_get_slave_delay.sh $instance
+    master_host = $scripts_dir/mysql_get_master_host.sh $instance
+    master_instance = $scripts_dir/mysql_get_master_instance.sh $instance
+    pre = $scripts_dir/mysql_dump_instance.sh $instance $backup_dir/$instance-$start_time
+    post = rm -rf $backup_dir/$instance-$start_time
+    include = $backup_dir/$instance-$start_time/*
+"""
+IN_ANY_ORDER = (DestinationChoice("tele"), DestinationChoice("atm"))
+
+
+def test_the_common_sections_of_the_manual(read: Read) -> None:
+    config = read(MANUAL)
+    assert told(config) == []
+    assert config.settings.log_file == "/var/log/b1000.log"
+    assert config.settings.status_dir == "/srv/b1000/statuses"
+    assert {name: each.path for name, each in config.destinations.items()} == {
+        "tele": "rsync://backup-1/b1000",
+        "atm": "rsync://backup-2/b1000",
+        "hd": "rsync://backup-3/b1000",
+    }
+
+
+def test_the_simple_example_of_the_manual(read: Read) -> None:
+    config = read(MANUAL + SIMPLE)
+    assert told(config) == []
+    assert job(config).dest == (IN_ANY_ORDER,)
+    assert job(config).late == {"include": ("/etc",)}
+
+
+def test_the_less_simple_example_of_the_manual(read: Read) -> None:
+    config = read(MANUAL + LESS_SIMPLE)
+    assert told(config) == []
+    assert job(config).late == {
+        "pre": ("tar czf /srv/backup/system_backup.tar.gz /etc",),
+        "include": ("/srv/backup/system_backup.tar.gz",),
+        "post": ("rm -f /srv/backup/system_backup.tar.gz",),
+    }
+
+
+def test_the_binlogs_example_of_the_manual(read: Read) -> None:
+    config = read(MANUAL + BINLOGS)
+    assert told(config) == []
+    assert job(config, "binlogs").dest == ((DestinationChoice("hd", True),), IN_ANY_ORDER)
+    assert job(config, "binlogs").type == "sync"
+
+
+def test_the_mysql_example_of_the_manual(read: Read) -> None:
+    config = read(MANUAL + MYSQLDB)
+    assert told(config) == []
+    found = job(config, "mysqldb")
+    scripts = "/usr/local/lib/b1000/scripts"
+    assert found.instances == Command((f"{scripts}/mysql_get_instances.sh",))
+    assert {name: found.late[name] for name in ("data_age", "master_host", "master_instance")} == {
+        "data_age": Command((f"{scripts}/mysql_get_slave_delay.sh ", Reference("instance"))),
+        "master_host": Command((f"{scripts}/mysql_get_master_host.sh ", Reference("instance"))),
+        "master_instance": Command(
+            (f"{scripts}/mysql_get_master_instance.sh ", Reference("instance"))
+        ),
+    }
+    dump = ("/srv/backup/", Reference("instance"), "-", Reference("start_time"))
+    assert found.late["include"] == (*dump, "/*")
+    assert found.late["post"] == ("rm -rf /srv/backup/", *dump[1:])
