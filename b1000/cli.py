@@ -15,6 +15,7 @@ _EPILOG = """\
 commands, as the first word (a job of that name is reached as job:NAME):
   status   the last run of each job/instance
   check    what is wrong with the configuration
+  forget   give up runs that failed
 `b1000 COMMAND --help` tells their options.
 
 exit codes:
@@ -24,6 +25,9 @@ exit codes:
   3      nothing failed, but something is still running from before
   128+N  stopped by signal N
 """
+
+
+_FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is at work."
 
 
 def main() -> None:
@@ -104,6 +108,12 @@ def _run_jobs(words: Sequence[str]) -> int:
         help="nothing on standard output, only failures on standard error",
     )
     parser.add_argument(
+        "-c",
+        "--copy",
+        action="store_true",
+        help="go on with runs that failed while copying, or were interrupted",
+    )
+    parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
     )
     arguments = parser.parse_intermixed_args(words)
@@ -113,6 +123,7 @@ def _run_jobs(words: Sequence[str]) -> int:
     from b1000 import logs
     from b1000.config import grammar, loader
     from b1000.errors import UsageError
+    from b1000.supervise.plan import Action
     from b1000.supervise.selection import select
     from b1000.supervise.supervisor import Supervisor
 
@@ -126,14 +137,46 @@ def _run_jobs(words: Sequence[str]) -> int:
         return _USAGE_ERROR
     settings = config.settings
     selectors = [grammar.selector(word) for word in arguments.jobs]
-    selection = select(config.jobs, selectors)
-    if not selection and not config.stray:
+    selection = {} if arguments.copy else select(config.jobs, selectors)
+    if not selection and not config.stray and not arguments.copy:
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
-    return Supervisor(config, selection).run()
+    supervisor = Supervisor(config, selection)
+    return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+
+
+# --- b1000 forget
+
+
+def _forget(words: Sequence[str]) -> int:
+    parser = _parser(
+        "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
+    )
+    parser.add_argument(
+        "--post", action="store_true", help="run the post script of each before it is given up"
+    )
+    parser.add_argument("jobs", nargs="+", metavar="job[/instance]", help="whose runs to give up")
+    arguments = parser.parse_intermixed_args(words)
+
+    from b1000 import logs
+    from b1000.config import grammar, loader
+    from b1000.supervise.plan import Action
+    from b1000.supervise.supervisor import Supervisor
+
+    try:
+        config = loader.load(arguments.cfg)
+    except loader.ConfigUnreadable as error:
+        for line in error.lines:
+            logs.to_stderr(line)
+        return _USAGE_ERROR
+    settings = config.settings
+    logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
+    selectors = [grammar.selector(word) for word in arguments.jobs]
+    action = Action.FORGET_WITH_POST if arguments.post else Action.FORGET
+    return Supervisor(config, {}).recover(selectors, action)
 
 
 # --- b1000 check
@@ -207,4 +250,8 @@ def _status(words: Sequence[str]) -> int:
     return status.exit_code(rows)
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"status": _status, "check": _check}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "status": _status,
+    "check": _check,
+    "forget": _forget,
+}

@@ -265,6 +265,19 @@ def label(job: str, instance: str) -> str:
     return f"{job}/{instance}" if instance else job
 
 
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What a run or a listing may have left running when it died.
+
+    ``ended`` are its commands that had ended by themselves: what these left
+    running is a service and is not touched. ``processes`` are the others.
+    """
+
+    uid: str
+    ended: frozenset[str] = frozenset()
+    processes: tuple[ProcessIdentity, ...] = ()
+
+
 # --- what a worker tells its supervisor ----------------------------------------------------
 
 
@@ -364,6 +377,14 @@ class Died:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """A failed run that nobody will retry: superseded, or forgotten by hand."""
+
+    time: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What a reporter says has arrived: run_id and the transition that was told."""
 
@@ -381,6 +402,7 @@ Message = (
     | ProcessEnded
     | Listed
     | Died
+    | Closed
 )
 
 

@@ -74,6 +74,17 @@ RESUMED_WHEN_FAILED = frozenset({Step.COPYING})
 RESUMED_WHEN_DIED = frozenset({Step.COPYING, Step.POST})
 """Steps from which ``--copy`` goes on: after a failure, and after the supervisor died."""
 
+
+def can_be_retried(step: Step, status: Status, ending: Ending | None, died: bool) -> bool:
+    """Whether ``--copy`` goes on with such a run, if nothing has superseded it.
+
+    ``died``: it has no ending, and its supervisor is not alive.
+    """
+    if died or ending is Ending.INTERRUPTED:
+        return step in RESUMED_WHEN_DIED
+    return status is Status.FAILED and ending is Ending.FINISHED and step in RESUMED_WHEN_FAILED
+
+
 _SEVERITY = {Status.OK: 0, Status.WARNING: 1, Status.FAILED: 2}
 
 

@@ -252,6 +252,17 @@ def _quoted(told: Sequence[str]) -> str:
     return f": {lines}" if lines else ""
 
 
+_MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")
+
+
+def lost_race(exit_code: int, errors: Iterable[str]) -> bool:
+    """Whether another rsync made the same missing parent (--mkpath) at the same moment.
+
+    rsync 3.5.0 gives up then; run at once again, it finds the directory.
+    """
+    return exit_code == 11 and any(_MKDIR_LOST.search(line) for line in errors)
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What rsync counted: bytes and regular files of the whole tree, and bytes sent."""

@@ -17,6 +17,7 @@ from b1000.logs import LOGGER
 from b1000.model import (
     AttemptBegan,
     AttemptEnded,
+    Closed,
     CopyMoved,
     Died,
     Listed,
@@ -209,6 +210,22 @@ class Journal:
         self._transition(run_id, self._clock(), "", Step.INIT, Status.OK, "")
         return run
 
+    def resume_run(self, run_id: int, supervisor: ProcessIdentity) -> str:
+        """A run that failed or died goes on at COPYING; gives its new uid.
+
+        With a uid of its own, nothing that still looks for processes of the
+        earlier attempt can take those of this one for them.
+        """
+        uid = secrets.token_hex(12)
+        self._db.execute(
+            """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
+                               supervisor_ticks = ?, ending = NULL, ended = NULL
+               WHERE run_id = ?""",
+            (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
+        )
+        self._move_run(run_id, RunMoved(self._clock(), Step.COPYING, Status.OK))
+        return uid
+
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
         uid = secrets.token_hex(12)
@@ -257,6 +274,8 @@ class Journal:
                 )
             case Died():
                 self._die(run_id, message)
+            case Closed():
+                self._close(run_id, message)
             case ProcessBegan() | ProcessEnded():
                 self._note_process(uid, message)
             case Listed():
@@ -412,6 +431,16 @@ class Journal:
         )
         self._transition(run_id, message.time, "", step, Status.FAILED, message.error)
 
+    def _close(self, run_id: int, message: Closed) -> None:
+        step, status = self._where(run_id)
+        (error,) = self._db.execute("SELECT error FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        told = f"{error}; {message.reason}" if error else message.reason
+        self._db.execute(
+            "UPDATE runs SET ending = ?, error = ? WHERE run_id = ?",
+            (Ending.CLOSED, told, run_id),
+        )
+        self._transition(run_id, message.time, "", step, status, told)
+
     def _transition(
         self, run_id: int, when: float, destination: str, step: str, status: str, error: str
     ) -> None:
@@ -457,8 +486,7 @@ class Journal:
                 (before,),
             ).rowcount
             self._db.execute(
-                """DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)
-                   AND ended IS NOT NULL""",
+                "DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)",
                 (before,),
             )
             self._db.execute(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalUnusable
-from b1000.model import Copy, Frozen, ProcessIdentity, Run, Transfer
-from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, failing, quoted
+from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
@@ -79,8 +79,7 @@ class Reader:
         )  # fmt: skip
         over = self._runs(
             "",
-            # The literal conditions are those of the index runs_failed.
-            f"status = 'FAILED' AND ending <> 'CLOSED' AND {CAN_BE_RETRIED} AND {of_subject}",
+            f"{CAN_BE_RETRIED} AND {of_subject}",
             "",
             parameters,
         )
@@ -94,6 +93,45 @@ class Reader:
         return sorted(
             [*over, *(run for run in died if not is_alive(run.supervisor))],
             key=lambda run: run.run_id,
+        )
+
+    def unclosed(self) -> list[Run]:
+        """The runs that are not over, or failed and were not closed; oldest first.
+
+        Among them are live ones, and those that a later run has superseded.
+        """
+        over = self._runs("", UNCLOSED, "", ())
+        return sorted([*over, *self.unfinished()], key=lambda run: run.run_id)
+
+    def unfinished(self, subject: tuple[str, str] | None = None) -> list[Run]:
+        """The runs that are not over, oldest first; of one job/instance or all."""
+        if subject is None:
+            return self._runs("", "ending IS NULL", "ORDER BY run_id", ())
+        return self._runs(
+            "",
+            "ending IS NULL AND runs.job = ? AND runs.instance = ?",
+            "ORDER BY run_id",
+            subject,
+        )
+
+    def unfinished_listings(self, job: str) -> list[tuple[str, ProcessIdentity]]:
+        """The uids and supervisors of what was asked of a job's command and has no answer."""
+        return [
+            (row["uid"], _supervisor(row))
+            for row in self._ask("SELECT * FROM listings WHERE job = ? AND ended IS NULL", (job,))
+        ]
+
+    def leftovers(self, uid: str) -> Leftovers:
+        """What is known of the processes that were started under a uid."""
+        rows = self._ask("SELECT * FROM processes WHERE uid = ?", (uid,))
+        return Leftovers(
+            uid,
+            frozenset(row["command"] for row in rows if row["ended"] is not None),
+            tuple(
+                ProcessIdentity(row["pid"], row["boot"], row["ticks"])
+                for row in rows
+                if row["ended"] is None
+            ),
         )
 
     def owed(self, report: str, limit: int = 500) -> list[Owed]:
@@ -182,9 +220,7 @@ def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
         type=row["type"],
         started=row["started"],
         start_time=row["start_time"],
-        supervisor=ProcessIdentity(
-            row["supervisor_pid"], row["supervisor_boot"], row["supervisor_ticks"]
-        ),
+        supervisor=_supervisor(row),
         step=Step(row["step"]),
         status=Status(row["status"]),
         error=row["error"],
@@ -196,6 +232,10 @@ def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
         frozen=_frozen(row["frozen"]),
         copies=tuple(copies),
     )
+
+
+def _supervisor(row: sqlite3.Row) -> ProcessIdentity:
+    return ProcessIdentity(row["supervisor_pid"], row["supervisor_boot"], row["supervisor_ticks"])
 
 
 def _copy(row: sqlite3.Row) -> Copy:

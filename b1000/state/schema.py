@@ -33,9 +33,12 @@ SUPERSEDED = """(NOT runs.own_dump AND EXISTS (
 A run whose every include contains its own start time is never superseded.
 """
 
-CAN_BE_RETRIED = f"""(runs.status = 'FAILED' AND NOT {SUPERSEDED} AND (
+UNCLOSED = f"""(runs.status = 'FAILED' AND runs.ending <> 'CLOSED' AND (
     runs.ending = 'FINISHED' AND runs.step IN ({quoted(RESUMED_WHEN_FAILED)})
     OR runs.ending = 'INTERRUPTED' AND runs.step IN ({quoted(RESUMED_WHEN_DIED)})))"""
+"""Whether a run that is over left something to do: steps.can_be_retried, in SQL."""
+
+CAN_BE_RETRIED = f"({UNCLOSED} AND NOT {SUPERSEDED})"
 """Whether ``--copy`` would go on with a run that is over."""
 
 

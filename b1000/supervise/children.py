@@ -10,6 +10,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any, Protocol
 
 from b1000.model import BrokenJob, Job, Run
+from b1000.supervise.plan import Planned
 from b1000.work.worker import Closable
 
 _FORK = get_context("fork")
@@ -21,7 +22,9 @@ class Kind(Enum):
     RUN = "run"
     LISTING = "listing"
     SWEEPING = "sweeping"
+    CLEARING = "clearing"
     ON_FAILURE = "on_failure"
+    FORGETTING = "forgetting"
 
 
 @dataclass(eq=False)
@@ -30,7 +33,8 @@ class Worker:
 
     ``at_work`` is whether it holds a place; ``verdict`` is set once its last
     message has come. ``parked`` is the number of the batch whose
-    acknowledgement it waits for without a place.
+    acknowledgement it waits for without a place. ``then`` is what was planned
+    and waits until a CLEARING worker has ended what dead runs left.
     """
 
     kind: Kind
@@ -45,6 +49,7 @@ class Worker:
     verdict: bool = False
     open: bool = True
     parked: int | None = None
+    then: Planned | None = None
 
     def order(self, order: object) -> None:
         """Send an order; a worker that is gone will be buried soon."""

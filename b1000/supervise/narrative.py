@@ -2,7 +2,7 @@
 
 import logging
 
-from b1000.model import AttemptEnded, CopyMoved, Died, Message, Resolved, RunMoved
+from b1000.model import AttemptEnded, Closed, CopyMoved, Died, Message, Resolved, RunMoved
 from b1000.steps import CopyStatus, Status, Step
 
 
@@ -21,6 +21,8 @@ def line(message: Message) -> tuple[int, str] | None:
             return logging.WARNING, f"DONE with a WARNING: {message.error}"
         case RunMoved():
             return logging.INFO, str(message.step)
+        case Closed():
+            return logging.WARNING, message.reason
         case Died():
             return logging.ERROR, f"FAILED: {message.error}"
         case CopyMoved(status=CopyStatus.DONE):

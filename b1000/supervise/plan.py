@@ -2,21 +2,44 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
-from b1000.model import BrokenJob, Command, Job, label
+from b1000.model import BrokenJob, Command, Job, Run, label
 from b1000.state.journal import file_stem
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
 from b1000.supervise.selection import Selection, check_instances
 
 
+class Action(Enum):
+    """What is to be done about a job/instance."""
+
+    RUN = "run"
+    RESUME = "resume"
+    FORGET = "forget"
+    FORGET_WITH_POST = "forget with post"
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job/instance that is to be run; with a ``refusal`` it FAILS at INIT."""
+    """Something that is to be done about a job/instance.
+
+    With a ``refusal`` a new run FAILS at INIT. ``run`` is the run of the past
+    that the other actions are about. ``swept``: what dead runs of the
+    job/instance left running has been ended.
+    """
 
     job: Job | BrokenJob
     instance: str
     refusal: str = ""
+    action: Action = Action.RUN
+    run: Run | None = None
+    swept: bool = False
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Job and instance."""
+        return self.job.name, self.instance
 
     @property
     def label(self) -> str:

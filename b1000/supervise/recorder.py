@@ -57,6 +57,10 @@ class Recorder:
             raise
         self._works()
 
+    def add(self, entry: Entry) -> None:
+        """Record something together with whatever is written next."""
+        self._unwritten.append(entry)
+
     def write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> bool:
         """Make everything that is known durable, in one commit; gives whether there was any.
 

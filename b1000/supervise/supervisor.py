@@ -12,29 +12,33 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from b1000.config.grammar import Selector
 from b1000.config.loader import Config
 from b1000.errors import JournalFailed
-from b1000.identity import is_alive, myself
+from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
 from b1000.model import (
     Acknowledged,
     Batch,
     BrokenJob,
+    Closed,
     Command,
     CopyMoved,
     Delivered,
     Died,
     Job,
+    Leftovers,
     Listed,
     Message,
+    ProcessBegan,
     Refused,
     Resolved,
     Run,
@@ -49,11 +53,12 @@ from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.steps import BEGUN, Ending, Status, Step
-from b1000.supervise import narrative
+from b1000.supervise import narrative, recovery
 from b1000.supervise.children import Child, Descriptor, Kind, Worker, drain, fork
 from b1000.supervise.orphans import kill_at_once
-from b1000.supervise.plan import Plan, Planned
+from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
+from b1000.supervise.recovery import Fate
 from b1000.supervise.reporting import Reporting
 from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
@@ -99,11 +104,45 @@ class Supervisor:
         self._left_out = 0
 
     def run(self) -> int:
-        """Carry out everything; gives the exit code.
+        """Carry out everything that was selected; gives the exit code.
 
         Raises JournalUnusable before anything was run, UsageError where an
         instance was asked for that its job does not list.
         """
+        with self._session():
+            self._to_list.extend(self._plan.to_list_first())
+            self._work()
+            self._plan.check_named()
+            self._planning = True
+            self._start_reporting(
+                name for each in self._selection for name in self._config.jobs[each].reports
+            )
+            self._to_list.extend(self._plan.to_list())
+            self._plan_what_is_ready()
+            self._work()
+            self._finish_reporting()
+        return self._exit_code()
+
+    def recover(self, words: Sequence[Selector], action: Action) -> int:
+        """Go on with runs of the past, or forget them; gives the exit code.
+
+        Raises JournalUnusable and, for names that nobody knows, UsageError.
+        """
+        with self._session():
+            runs = [
+                run for run in self._reader.unclosed() if recovery.is_recoverable(run, is_alive)
+            ]
+            seen = [(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)]
+            recovery.check_words(words, self._config.jobs, seen)
+            self._planned.extend(recovery.plan(runs, self._config.jobs, words, action))
+            self._start_reporting(name for run in runs for name in run.reports)
+            self._work()
+            self._finish_reporting()
+        return self._exit_code()
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[None]:
+        """The journal is open, signals are caught, and at the end no child is left."""
         journal = Path(self._settings.journal)
         self._recorder = Recorder(journal, self._clock)
         self._reader = Reader(journal)
@@ -117,19 +156,10 @@ class Supervisor:
         self._refresh_status_files()
         gc.freeze()  # Pages that children share are not touched by their collections.
         with self._signals, self._no_child_left():
-            self._to_list.extend(self._plan.to_list_first())
-            self._work()
-            self._plan.check_named()
-            self._planning = True
-            self._start_reporting()
-            self._to_list.extend(self._plan.to_list())
-            self._plan_what_is_ready()
-            self._work()
-            self._finish_reporting()
+            yield
         self._refresh_status_files()
         self._reader.close()
         self._recorder.close(self._settings.journal_keep)
-        return self._exit_code()
 
     def _exit_code(self) -> int:
         if self._signal:
@@ -146,11 +176,13 @@ class Supervisor:
         while self._workers or self._waits_for_journal():
             self._turn()
             self._start()
+        self._write([])
 
     def _waits_for_journal(self) -> bool:
         """Whether only the journal stands in the way, and may still be waited for."""
         to_begin = not self._signal and (self._planned or self._to_list)
-        return bool(self._recorder.unwritten or to_begin) and self._recorder.patient
+        waiting = self._recorder.unwritten or to_begin
+        return bool(waiting) and self._recorder.failing and self._recorder.patient
 
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
@@ -221,6 +253,9 @@ class Supervisor:
             case Died():
                 worker.run = replace(run, status=Status.FAILED, error=message.error)
                 self._ended(worker)
+            case Closed():
+                worker.verdict = True
+                self._refresh_status_file(run, failed=True)
 
     def _ended(self, worker: Worker) -> None:
         run = worker.run
@@ -238,9 +273,9 @@ class Supervisor:
             self._failures.append(run)
 
     def _on_failure(self, run: Run) -> Template | None:
-        job = self._config.jobs[run.job]
-        if isinstance(job, BrokenJob):
-            return job.on_failure
+        job = self._config.jobs.get(run.job)
+        if job is None or isinstance(job, BrokenJob):
+            return job.on_failure if job else None
         command = job.late.get("on_failure")
         assert not isinstance(command, Command)
         return command
@@ -299,8 +334,8 @@ class Supervisor:
             while self._to_list and self._free_places() > 0:
                 self._start_listing(self._to_list[0])
                 self._to_list.popleft()
-            while self._planned and self._free_places() > 0:
-                self._start_runs(self._free_places())
+            while self._start_planned():
+                pass
         except JournalFailed as error:
             if not self._recorder.patient:
                 self._give_up_planned(error)
@@ -312,48 +347,145 @@ class Supervisor:
             else:
                 self._planned.append(planned)
 
-    def _start_runs(self, places: int) -> None:
-        """Begin as many planned runs as there are places, in one commit."""
-        taken: list[tuple[Planned, int]] = []
-        while self._planned and len(taken) < places:
+    def _start_planned(self) -> bool:
+        """Begin as much of what is planned as there are places, in one commit.
+
+        Gives whether anything was begun; what was planned for a job/instance
+        that is at work waits.
+        """
+        places = self._free_places()
+        at_work = {(each.job.name, each.run.instance) for each in self._workers if each.run}
+        begun: list[tuple[Planned, int, list[Run]]] = []
+        later: list[Planned] = []
+        while self._planned and len(begun) < places:
             planned = self._planned.popleft()
-            lock = self._take_lock(planned)
-            if lock is not None:
-                taken.append((planned, lock))
+            if planned.subject in at_work:
+                later.append(planned)
+                continue
+            at_work.add(planned.subject)
+            dead = self._dead_runs(planned)
+            lock = self._take_lock(planned, bool(dead))
+            if dead and not planned.swept:
+                if lock is not None:
+                    os.close(lock)
+                self._start_clearing(planned, dead)
+                places -= 1
+            elif lock is not None:
+                begun.append((planned, lock, dead))
+        self._planned.extendleft(reversed(later))
+        if not begun:
+            return False
         try:
             with self._recorder.transaction() as journal:
-                runs = [self._begin(journal, each.job, each.instance) for each, _ in taken]
+                tasks = [self._begin(journal, planned, dead, lock) for planned, lock, dead in begun]
         except JournalFailed:
-            for planned, lock in reversed(taken):
+            for planned, lock, _ in reversed(begun):
                 os.close(lock)
                 self._planned.appendleft(planned)
             raise
-        self._held.update(lock for _, lock in taken)
-        for (planned, lock), run in zip(taken, runs, strict=True):
-            job = planned.job
-            assert isinstance(job, Job)
-            for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
-            task = work.run_task(run, job, self._locks, lock)
-            self._fork(Kind.RUN, run.uid, task, job, run, lock)
+        self._held.update(lock for _, lock, _ in begun)
+        for (planned, lock, dead), started in zip(begun, tasks, strict=True):
+            for run in [] if planned.run else dead:
+                self._bury_the_past(run)
+            if started:
+                kind, task, run = started
+                self._fork(kind, run.uid, task, planned.job, run, lock)
+            else:
+                self._held.discard(lock)
+                os.close(lock)
         self._reporting.wake()
+        return True
 
-    def _take_lock(self, planned: Planned) -> int | None:
-        """The lock of a job/instance; None, told and counted, where a run of it still lives."""
-        job, instance = planned.job.name, planned.instance
+    def _dead_runs(self, planned: Planned) -> list[Run]:
+        """Runs of the same job/instance that are not over although their supervisor is gone."""
+        return [
+            run for run in self._reader.unfinished(planned.subject) if not is_alive(run.supervisor)
+        ]
+
+    def _take_lock(self, planned: Planned, orphaned: bool) -> int | None:
+        """The lock of a job/instance; None where a run of it, or what is left of one, lives.
+
+        ``orphaned``: a dead run may be the one that holds it; it is ended first.
+        """
         try:
-            lock = self._locks.take(run_lock(job, instance))
+            lock = self._locks.take(run_lock(*planned.subject))
         except OSError as error:
-            self._fail_at_init(planned.job, instance, f"its lock cannot be taken: {error}")
+            self._fail_at_init(planned.job, planned.instance, f"its lock cannot be taken: {error}")
             return None
-        if lock is None:
+        if lock is None and not (orphaned and not planned.swept):
             self._left_out += 1
-            for_run(label(job, instance)).warning(
-                "left out: a run of it from before is still at work"
-            )
-            self._know_subject(job, instance, None)
+            for_run(planned.label).warning("left out: a run of it from before is still at work")
+            self._know_subject(*planned.subject, None)
         return lock
 
-    def _begin(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
+    def _start_clearing(self, planned: Planned, dead: list[Run]) -> None:
+        """End what dead runs left running; what was planned comes again afterwards."""
+        for_run(planned.label).warning("ending what an interrupted run may have left running")
+        leftovers = [self._reader.leftovers(run.uid) for run in dead]
+        task = work.clearing_task(leftovers, self._locks, run_lock(*planned.subject))
+        then = replace(planned, swept=True)
+        self._fork(Kind.CLEARING, dead[-1].uid, task, planned.job, dead[-1], then=then)
+
+    def _begin(
+        self, journal: Journal, planned: Planned, dead: list[Run], lock: int
+    ) -> tuple[Kind, Task, Run] | None:
+        """Record the beginning of something; gives the worker that it needs, if any."""
+        for run in dead:
+            if planned.run is None or planned.run.run_id == run.run_id:
+                died = Died(self._clock(), "interrupted", Ending.INTERRUPTED)
+                journal.record(run.uid, run.run_id, died)
+        job = planned.job
+        if planned.run is None:
+            assert isinstance(job, Job)
+            run = self._begin_run(journal, job, planned.instance)
+            for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
+            return Kind.RUN, work.run_task(run, job, self._locks, lock), run
+        # Somebody else may have gone on with it while it waited here.
+        run = self._reader.run(planned.run.run_id) or planned.run
+        match recovery.fate(run), planned.action:
+            case (Fate.NOTHING, _):
+                return None
+            case (Fate.FAILED, _):
+                self._bury_the_past(run)
+            case (_, Action.FORGET):
+                self._close(journal, run, "forgotten by hand")
+            case (_, Action.FORGET_WITH_POST):
+                return Kind.FORGETTING, work.post_task(run, job.limits, self._locks, lock), run
+            case (Fate.CLOSE, _):
+                self._close(journal, run, recovery.closing_words(run))
+            case (Fate.RESUME, _) if isinstance(job, BrokenJob):
+                reason = "; ".join(job.reasons)
+                refused = RunMoved(self._clock(), Step.COPYING, Status.FAILED, reason)
+                journal.record(run.uid, run.run_id, refused)
+                for_run(run.label).error("FAILED at COPYING: %s", reason)
+                self._failed += 1
+            case (Fate.RESUME, _):
+                assert isinstance(job, Job)
+                run = replace(
+                    run,
+                    uid=journal.resume_run(run.run_id, self._me),
+                    step=Step.COPYING,
+                    status=Status.OK,
+                )
+                for_run(run.label).info("resumed (run %d, %s)", run.run_id, run.start_time)
+                task = work.resume_task(run, replace(job, type=run.type), self._locks, lock)
+                return Kind.RUN, task, run
+        return None
+
+    def _close(self, journal: Journal, run: Run, reason: str) -> None:
+        journal.record(run.uid, run.run_id, Closed(self._clock(), reason))
+        for_run(run.label).warning("run %d of %s: %s", run.run_id, run.start_time, reason)
+
+    def _bury_the_past(self, run: Run) -> None:
+        """A run died and will not be gone on with here: tell of its failure."""
+        for_run(run.label).error(
+            "FAILED at %s: run %d of %s was interrupted", run.step, run.run_id, run.start_time
+        )
+        self._refresh_status_file(run, failed=True)
+        if self._on_failure(run):
+            self._failures.append(replace(run, status=Status.FAILED, error="interrupted"))
+
+    def _begin_run(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
         return journal.begin_run(
             job.name,
             instance,
@@ -370,7 +502,7 @@ class Supervisor:
         for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
         try:
             with self._recorder.transaction() as journal:
-                run = self._begin(journal, job, instance)
+                run = self._begin_run(journal, job, instance)
                 journal.record(run.uid, run.run_id, failed)
         except JournalFailed:
             self._failed += 1
@@ -395,7 +527,12 @@ class Supervisor:
             uid = journal.begin_listing(job.name, self._me)
         start_time = datetime.fromtimestamp(self._clock()).strftime(paths.START_TIME)
         subject = Subject(uid, job.name, "", self._settings.host, job.direction, start_time)
-        self._fork(Kind.LISTING, uid, work.listing_task(subject, job, self._locks), job)
+        dead = [
+            self._leftovers(other)
+            for other, supervisor in self._reader.unfinished_listings(job.name)
+            if not is_alive(supervisor)
+        ]
+        self._fork(Kind.LISTING, uid, work.listing_task(subject, job, self._locks, dead), job)
 
     def _listed(self, job: str, message: Listed) -> None:
         if message.error:
@@ -421,10 +558,18 @@ class Supervisor:
         job: Job | BrokenJob,
         run: Run | None = None,
         lock: int | None = None,
+        then: Planned | None = None,
     ) -> None:
         process, connection = fork(work.enter, (task,), self._not_for_children(lock))
         name = label(run.job, run.instance) if run else job.name
-        self._workers.append(Worker(kind, uid, name, process, connection, job, run, lock))
+        self._workers.append(
+            Worker(kind, uid, name, process, connection, job, run, lock, then=then)
+        )
+        identity = identify(process.pid or 0)
+        if kind is Kind.RUN and run and identity:
+            # Becomes durable with the next commit, which no act of the worker precedes.
+            began = ProcessBegan(self._clock(), "worker", "worker", identity)
+            self._recorder.add((uid, run.run_id, began))
 
     def _not_for_children(self, own_lock: int | None = None) -> list[Closable]:
         """What a child must not keep: a lock or a pipe in its hands would outlive its owner."""
@@ -445,7 +590,10 @@ class Supervisor:
         self._workers.remove(worker)
         if worker in self._returning:
             self._returning.remove(worker)
-        if not worker.verdict and worker.kind is not Kind.ON_FAILURE:
+        if worker.then:
+            if not self._signal:
+                self._planned.appendleft(worker.then)
+        elif not worker.verdict and worker.kind is not Kind.ON_FAILURE:
             self._judge_death(worker)
         if worker.lock is not None:
             self._held.discard(worker.lock)
@@ -457,27 +605,31 @@ class Supervisor:
         if self._signal:
             if code != work.STOPPED:
                 kill_at_once([worker.uid])
-            if worker.run:
+            if worker.run and worker.kind is not Kind.FORGETTING:
                 reason = f"interrupted by {self._signal.name}"
                 self._tell(worker, Died(self._clock(), reason, Ending.INTERRUPTED))
         elif worker.kind is Kind.RUN and worker.run:
             # The run is over only when nothing of it writes any more.
             for_run(worker.label).error("%s", cause)
-            self._fork(
-                Kind.SWEEPING,
-                worker.uid,
-                work.sweeping_task(worker.uid, cause),
-                worker.job,
-                worker.run,
-                worker.lock,
+            task = work.sweeping_task(
+                [self._leftovers(worker.uid)], Died(self._clock(), cause, Ending.INTERRUPTED)
             )
+            self._fork(Kind.SWEEPING, worker.uid, task, worker.job, worker.run, worker.lock)
             worker.lock = None
+        elif worker.kind is Kind.FORGETTING:
+            self._failed += 1
         else:
             kill_at_once([worker.uid])
             if worker.kind is Kind.LISTING:
                 self._tell(worker, Listed(self._clock(), error=f"the instances script: {cause}"))
             else:
-                self._tell(worker, Died(self._clock(), cause, Ending.FINISHED))
+                self._tell(worker, Died(self._clock(), cause, Ending.INTERRUPTED))
+
+    def _leftovers(self, uid: str) -> Leftovers:
+        try:
+            return self._reader.leftovers(uid)
+        except JournalFailed:
+            return Leftovers(uid)
 
     def _tell(self, worker: Worker, message: Message) -> None:
         """Record a message that the supervisor gives in a worker's stead."""
@@ -515,11 +667,10 @@ class Supervisor:
                 "the status files in %s cannot be written: %s", self._settings.status_dir, error
             )
 
-    def _start_reporting(self) -> None:
-        """One reporter for each report that the jobs use, or that something is owed to."""
-        used = {name for each in self._selection for name in self._config.jobs[each].reports}
+    def _start_reporting(self, used: Iterable[str]) -> None:
+        """One reporter for each report that is used, or that something is owed to."""
         self._reporting.start(
-            used | self._reader.owed_by_report().keys(),
+            {*used, *self._reader.owed_by_report()},
             self._config.reports,
             Path(self._settings.journal),
             self._locks,

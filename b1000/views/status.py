@@ -12,7 +12,7 @@ from b1000.identity import is_alive
 from b1000.logs import printable
 from b1000.model import BrokenJob, Command, Run, label
 from b1000.state.queries import Reader
-from b1000.steps import RESUMED_WHEN_DIED, RESUMED_WHEN_FAILED, CopyStatus, Ending, Status, Step
+from b1000.steps import CopyStatus, Status, Step, can_be_retried
 
 _COLUMNS = ("JOB", "STARTED", "STEP", "STATUS", "DURATION", "SIZE", "COPIES", "WHY")
 
@@ -52,11 +52,9 @@ class Row:
     def resumable(self) -> bool:
         """Whether ``--copy`` would go on with it."""
         run = self.run
-        if not run or run.superseded or self.status is not Status.FAILED:
+        if not run or run.superseded:
             return False
-        if self.died or run.ending is Ending.INTERRUPTED:
-            return run.step in RESUMED_WHEN_DIED
-        return run.ending is Ending.FINISHED and run.step in RESUMED_WHEN_FAILED
+        return can_be_retried(run.step, run.status, run.ending, self.died)
 
 
 def collect(config: Config, everything: bool, alive: Callable[..., bool] = is_alive) -> list[Row]:

@@ -147,7 +147,7 @@ class Assignment:
             )
             if exit_code < 0 and pass_fds:
                 # The first process of an rsync was killed: its others hold the lock and write on.
-                await process.end_tree(None, mark)
+                await process.end_tree(mark)
             return exit_code
         finally:
             self.channel.tell(ProcessEnded(self.clock(), command))

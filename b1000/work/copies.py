@@ -33,6 +33,7 @@ from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, sources
 from b1000.work.assignment import Assignment, Tail
 
+_RACES = 5  # how often in a row others may make the same missing directory first
 _POLL = 0.2  # seconds between looks at a lock that somebody else holds
 
 
@@ -237,9 +238,13 @@ class Copies:
                 return Outcome(CopyStatus.FAILED, reason=reason)
             guard = space.short
         try:
-            code = await self._assignment.rsync(
-                destination.name, argv, out.sink(), err.sink(), descriptors, guard
-            )
+            for _ in range(_RACES):
+                err.lines.clear()
+                code = await self._assignment.rsync(
+                    destination.name, argv, out.sink(), err.sink(), descriptors, guard
+                )
+                if not outcome.lost_race(code, err.lines):
+                    break
         except process.TimedOut:
             return Outcome(
                 CopyStatus.FAILED,

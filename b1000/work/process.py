@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -133,7 +133,7 @@ async def run(command: Command) -> int:
             _read_along(pipe, sink)
         return await _wait(process, command)
     except BaseException:
-        await end_tree(process.pid, command.mark)
+        await end_tree(command.mark, [process.pid])
         process.wait()
         raise
     finally:
@@ -188,12 +188,15 @@ def _read_rest(pipe: IO[bytes], sink: Sink) -> None:
             sink.feed(data)
 
 
-async def end_tree(root: int | None, mark: Mapping[str, str]) -> None:
-    """End a process, its descendants, its session, and all that carry the mark.
+async def end_tree(
+    mark: Mapping[str, str], roots: Collection[int] = (), spared: Collection[str] = ()
+) -> None:
+    """End the processes ``roots``, their sessions and descendants, and all that carry the mark.
 
     SIGTERM first; what is still there after :data:`GRACE` seconds gets SIGKILL.
+    What carries a ``B1000_COMMAND`` that is ``spared`` is left alone.
     """
-    tree = _Tree(root, mark)
+    tree = _Tree(mark, roots, spared)
     loop = asyncio.get_running_loop()
     kill_at = loop.time() + GRACE
     while tree.look() and loop.time() < kill_at + _KILL_TIME:
@@ -207,12 +210,15 @@ class _Tree:
     Who was once seen to belong to it does so until it ends.
     """
 
-    def __init__(self, root: int | None, mark: Mapping[str, str]) -> None:
+    def __init__(
+        self, mark: Mapping[str, str], roots: Collection[int], spared: Collection[str]
+    ) -> None:
         import psutil  # here: most runs never end a tree, and it takes time to import
 
         self._psutil = psutil
-        self._root = root
         self._mark = mark
+        self._roots = roots
+        self._spared = spared
         self._members: set[psutil.Process] = set()
         self._told: set[psutil.Process] = set()
 
@@ -244,8 +250,11 @@ class _Tree:
 
     def _belongs(self, member: "psutil.Process") -> bool:
         try:
-            if self._root is not None and os.getsid(member.pid) == self._root:
+            if os.getsid(member.pid) in self._roots:
                 return True
-            return self._mark.items() <= member.environ().items()
+            environment = member.environ()
+            if environment.get("B1000_COMMAND") in self._spared:
+                return False
+            return self._mark.items() <= environment.items()
         except (self._psutil.NoSuchProcess, self._psutil.AccessDenied, ProcessLookupError):
             return False

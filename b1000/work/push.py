@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
 from b1000.errors import BadValue, RunFailed
-from b1000.model import Command, Copy, Frozen, Job, Reference, Resolved, RunMoved, Template
+from b1000.model import (
+    Command,
+    Copy,
+    CopyMoved,
+    Frozen,
+    Job,
+    Reference,
+    Resolved,
+    Run,
+    RunMoved,
+    Template,
+)
 from b1000.rsync import paths
-from b1000.steps import Status, Step, status_of_copies
+from b1000.rsync.outcome import Outcome
+from b1000.steps import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import Assignment, output_of
 from b1000.work.copies import Copies
 
@@ -19,10 +31,29 @@ async def carry_out(assignment: Assignment, job: Job) -> None:
     if frozen.pre:
         await assignment.commit(assignment.moved(Step.PRE))
         await assignment.script("pre", frozen.pre, job.limits.script_timeout)
+    # The first copy makes it durable together with its own beginning.
+    assignment.channel.tell(assignment.moved(Step.COPYING))
     await _copying(assignment, job, frozen, copies)
+    await _post(assignment, frozen)
+
+
+async def resume(assignment: Assignment, job: Job, run: Run) -> None:
+    """Go on with a run that failed or died: only what is not complete, then post."""
+    assignment.step = Step.COPYING
+    if run.frozen.data_age is None:
+        assignment.warn("the age of the data is unknown")
+    for copy in run.copies:
+        if copy.status is CopyStatus.WARNING:
+            assignment.warn(f"{copy.destination}: {copy.error}")
+    missing = [copy for copy in run.copies if not copy.complete]
+    await _copying(assignment, job, run.frozen, tuple(missing))
+    await _post(assignment, run.frozen)
+
+
+async def _post(assignment: Assignment, frozen: Frozen) -> None:
     if frozen.post:
         await assignment.commit(assignment.moved(Step.POST))
-        await assignment.script("post", frozen.post, job.limits.script_timeout)
+        await assignment.script("post", frozen.post, assignment.limits.script_timeout)
     await assignment.commit(assignment.moved(Step.DONE))
 
 
@@ -126,14 +157,32 @@ class _Values:
 async def _copying(
     assignment: Assignment, job: Job, frozen: Frozen, copies: tuple[Copy, ...]
 ) -> None:
-    # The first copy makes it durable together with its own beginning.
-    assignment.channel.tell(assignment.moved(Step.COPYING))
-    ended = await Copies(assignment, frozen, job.type == "sync").carry_out(
-        [(copy, job.destinations[copy.destination]) for copy in copies]
-    )
+    known = [
+        (copy, job.destinations[copy.destination])
+        for copy in copies
+        if copy.destination in job.destinations
+    ]
+    ended = await Copies(assignment, frozen, job.type == "sync").carry_out(known)
+    ended += [
+        (copy, await _without_destination(assignment, copy))
+        for copy in copies
+        if copy.destination not in job.destinations
+    ]
     told = [f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason]
     status = status_of_copies(result.status for _, result in ended)
     if status is Status.FAILED:
         raise RunFailed("; ".join(told))
     if status is Status.WARNING:
         assignment.warn("; ".join(told))
+
+
+async def _without_destination(assignment: Assignment, copy: Copy) -> Outcome:
+    """A copy that is resumed although its destination is configured no more."""
+    reason = (
+        "the job has this destination no more; configure it again, "
+        "or give the run up with b1000 forget"
+    )
+    await assignment.commit(
+        CopyMoved(assignment.clock(), copy.destination, CopyStatus.FAILED, reason)
+    )
+    return Outcome(CopyStatus.FAILED, reason=reason)

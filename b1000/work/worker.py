@@ -8,18 +8,34 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 from b1000.config import grammar, references
 from b1000.errors import B1000Error, BadValue, RunFailed
+from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER
-from b1000.model import Command, Died, Job, Limits, Listed, Run, RunMoved, Template
-from b1000.steps import Ending, Status
+from b1000.model import (
+    Closed,
+    Command,
+    Died,
+    Job,
+    Leftovers,
+    Limits,
+    Listed,
+    Run,
+    RunMoved,
+    Template,
+)
+from b1000.steps import Status
 from b1000.work import process, push
 from b1000.work.assignment import Assignment, Subject, output_of
 from b1000.work.channel import Channel
+
+_LAST_SECONDS = 16.0  # more than a worker takes to end its tree: SIGTERM, 10 s, SIGKILL
+_POLL = 0.1  # seconds between looks at a lock
 
 STOPPED = 143  # exit code of a worker that ended because it was told to
 BROKEN = 70  # EX_SOFTWARE: a mistake in this program
@@ -82,12 +98,25 @@ async def _until_told(task: Task, connection: "Connection[object, object]") -> i
 
 def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that carries out one run."""
+    return _steps(run, job, locks, lock, lambda assignment: push.carry_out(assignment, job))
 
+
+def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
+    """The task that goes on with a run that failed or died."""
+    return _steps(run, job, locks, lock, lambda assignment: push.resume(assignment, job, run))
+
+
+def _steps(
+    run: Run,
+    job: Job,
+    locks: Locks,
+    lock: int,
+    carry_out: Callable[[Assignment], Awaitable[None]],
+) -> Task:
     async def task(channel: Channel) -> None:
-        subject = Subject(run.uid, run.job, run.instance, run.host, run.direction, run.start_time)
-        assignment = Assignment(subject, job.limits, channel, locks, lock)
+        assignment = Assignment(_subject(run), job.limits, channel, locks, lock)
         try:
-            await push.carry_out(assignment, job)
+            await carry_out(assignment)
         except (RunFailed, BadValue) as error:
             reasons = "; ".join([str(error), *assignment.reasons])
             await assignment.commit(
@@ -97,10 +126,35 @@ def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     return task
 
 
-def listing_task(subject: Subject, job: Job, locks: Locks) -> Task:
-    """The task that asks the ``instances`` command of a job for its list."""
+def _subject(run: Run) -> Subject:
+    return Subject(run.uid, run.job, run.instance, run.host, run.direction, run.start_time)
+
+
+def post_task(run: Run, limits: Limits, locks: Locks, lock: int) -> Task:
+    """The task that runs the post of a run that is given up, and closes it."""
 
     async def task(channel: Channel) -> None:
+        assignment = Assignment(_subject(run), limits, channel, locks, lock)
+        try:
+            if run.frozen.post:
+                await assignment.script("post", run.frozen.post, limits.script_timeout)
+            await assignment.commit(Closed(assignment.clock(), "forgotten by hand, after its post"))
+        except RunFailed as error:
+            assignment.log.error("not forgotten: %s", error)
+
+    return task
+
+
+def listing_task(
+    subject: Subject, job: Job, locks: Locks, leftovers: Iterable[Leftovers] = ()
+) -> Task:
+    """The task that asks the ``instances`` command of a job for its list.
+
+    What earlier attempts left running when their supervisor died is ended first.
+    """
+
+    async def task(channel: Channel) -> None:
+        await _end(leftovers)
         assignment = Assignment(subject, job.limits, channel, locks)
         assert isinstance(job.instances, Command)
         command = references.fill(job.instances.template, {})
@@ -124,8 +178,7 @@ def failure_task(run: Run, on_failure: Template, limits: Limits, locks: Locks) -
     """The task that runs ``on_failure`` for a run that FAILED."""
 
     async def task(channel: Channel) -> None:
-        subject = Subject(run.uid, run.job, run.instance, run.host, run.direction, run.start_time)
-        assignment = Assignment(subject, limits, channel, locks)
+        assignment = Assignment(_subject(run), limits, channel, locks)
         values: Mapping[str, str] = {
             "instance": run.instance,
             "start_time": run.start_time,
@@ -144,11 +197,35 @@ def failure_task(run: Run, on_failure: Template, limits: Limits, locks: Locks) -
     return task
 
 
-def sweeping_task(uid: str, error: str) -> Task:
-    """The task that ends what a worker left when it died, then gives its run's verdict."""
+def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died) -> Task:
+    """The task that ends what a dead worker left, then gives the verdict on its run."""
 
     async def task(channel: Channel) -> None:
-        await process.end_tree(None, {"B1000_RUN": uid})
-        await channel.commit(Died(time.time(), error, Ending.FINISHED))
+        await _end(leftovers)
+        await channel.commit(replace(last_word, time=time.time()))
 
     return task
+
+
+def clearing_task(leftovers: Iterable[Leftovers], locks: Locks, lock: str) -> Task:
+    """The task that ends what dead runs left, and waits until none of it holds the lock.
+
+    A worker whose supervisor died ends by itself, which takes it some seconds.
+    """
+
+    async def task(channel: Channel) -> None:
+        await _end(leftovers)
+        until = time.monotonic() + _LAST_SECONDS
+        while (descriptor := locks.take(lock)) is None and time.monotonic() < until:
+            await asyncio.sleep(_POLL)
+        if descriptor is not None:
+            os.close(descriptor)
+        channel.flush()
+
+    return task
+
+
+async def _end(leftovers: Iterable[Leftovers]) -> None:
+    for each in leftovers:
+        alive = [known.pid for known in each.processes if is_alive(known)]
+        await process.end_tree({"B1000_RUN": each.uid}, alive, each.ended)

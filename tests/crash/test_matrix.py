@@ -1,0 +1,142 @@
+"""The crash matrix: SIGKILL at every commit, then one ``--copy`` and one normal run.
+
+The invariants are checked after that, at each point. A point beyond the last
+commit ends the matrix, so that it is as long as the program makes it.
+"""
+
+import configparser
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from b1000.identity import is_alive
+from b1000.model import Run
+from b1000.state import status_files
+from b1000.state.queries import Reader
+from b1000.steps import CopyStatus, Ending, Step
+from tests.support.world import ROOT, World, tree, wait_until
+
+BEYOND = 100
+INSTANCES = ("a", "b")
+
+
+def prepare(root: Path) -> World:
+    """Two instances, two destinations (one in the background), pre and post."""
+    root.mkdir()
+    world = World(root)
+    for instance in INSTANCES:
+        (world.source / instance).mkdir()
+        for number in range(3):
+            (world.source / instance / f"f{number}").write_text(f"{instance} {number}\n" * 100)
+    pre = root / "pre.sh"
+    pre.write_text(f"#!/bin/sh\nrm -rf {root}/dump-$1; cp -r {world.source}/$1 {root}/dump-$1\n")
+    post = root / "post.sh"
+    post.write_text(f"#!/bin/sh\necho $1 $B1000_START_TIME >> {root}/posts\n")
+    for script in (pre, post):
+        script.chmod(0o755)
+    world.write(
+        {
+            "global": {"workers": 2},
+            "dest:one": world.store("one"),
+            "dest:two": world.store("two"),
+            "job:db": world.push(
+                dest="one& two",
+                instances=f"!echo {' '.join(INSTANCES)}",
+                pre=f"{pre} $instance",
+                include=f"{root}/dump-$instance/",
+                post=f"{post} $instance",
+            ),
+        }
+    )
+    return world
+
+
+def run_struck(world: World, kind: str, number: int, when: str) -> int:
+    """Run the program, struck; gives its exit code."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.crash.struck", kind, str(number), when),
+            *("-f", str(world.config)),
+        ],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    ).returncode
+
+
+def all_runs(world: World) -> list[Run]:
+    runs: list[Run] = []
+    with Reader(world.status_dir / "journal.sqlite3") as reader:
+        while run := reader.run(len(runs) + 1):
+            runs.append(run)
+    return runs
+
+
+def check(world: World) -> None:
+    """The invariants after any crash, one ``--copy`` and one normal run."""
+    runs = all_runs(world)
+    posts = set((world.root / "posts").read_text().splitlines())
+    for run in runs:
+        assert run.ending is not None, "no unfinished run without a live worker"
+        for copy in run.copies:
+            if copy.status is CopyStatus.DONE:
+                assert tree(Path(copy.path)) == tree(world.source / run.instance)
+        if run.step is Step.DONE:
+            assert f"{run.instance} {run.start_time}" in posts
+            assert all(copy.complete for copy in run.copies)
+    for instance in INSTANCES:
+        last = max((run for run in runs if run.instance == instance), key=lambda run: run.run_id)
+        assert (last.step, last.ending) == (Step.DONE, Ending.FINISHED)
+    with Reader(world.status_dir / "journal.sqlite3") as reader:
+        wanted = [status_files.name(run) for run in reader.retriable(is_alive)]
+        assert reader.owed_by_report() == {}
+    assert world.status_files() == sorted(wanted)
+    check_reports(world, runs)
+    temporary = [path for path in world.root.rglob(".*") if path.is_file()]
+    assert temporary == []
+
+
+def no_process_left(world: World) -> None:
+    wait_until(lambda: world.processes() == [], 5)
+
+
+def check_reports(world: World, runs: list[Run]) -> None:
+    """Every run stands in the report once, with its last state."""
+    told = {}
+    for name in world.report_files():
+        report = configparser.ConfigParser(interpolation=None)
+        report.read(world.reports / name)
+        told[name] = (report["jobstatus:db"]["step"], report["jobstatus:db"]["status"])
+    assert told == {
+        f"db-{run.instance}-{run.start_time}.b1k": (run.step, run.status) for run in runs
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "when"),
+    [("supervisor", "before"), ("supervisor", "after"), ("worker", "after"), ("rsync", "after")],
+)
+def test_every_point_is_survived(tmp_path: Path, kind: str, when: str) -> None:
+    survived = 0
+    for number in itertools.count(1):
+        world = prepare(tmp_path / f"point{number}")
+        if run_struck(world, kind, number, when) == BEYOND:
+            break
+        again = world.b1000("--copy")
+        assert again.returncode in (0, 1), f"point {number}: {again.stdout}{again.stderr}"
+        assert "Traceback" not in again.stderr
+        normal = world.b1000()
+        assert normal.returncode == 0, f"point {number}: {normal.stdout}{normal.stderr}"
+        no_process_left(world)
+        try:
+            check(world)
+        except AssertionError as error:
+            raise AssertionError(f"{kind}, {when} commit {number}: {error}") from error
+        survived += 1
+    print(f"{kind}, {when} each commit: {survived} points tried, all survived")
+    assert survived >= 10

@@ -1,0 +1,517 @@
+"""``--copy``, ``forget``, and what becomes of runs that died."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.daemon import Daemon
+from tests.support.world import World, tree, wait_until
+
+DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+
+
+def journal(world: World) -> sqlite3.Connection:
+    return sqlite3.connect(world.status_dir / "journal.sqlite3")
+
+
+def rsync_runs(world: World) -> bool:
+    return any(each.name() == "rsync" for each in world.processes())
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    world.files()
+    return world
+
+
+# --- what failed
+
+
+def test_only_the_destination_that_failed_is_touched(ready: World) -> None:
+    job = ready.push(dest="good bad", post=f"echo x >> {ready.root}/posts")
+    ready.write({"dest:good": ready.store("good"), "dest:bad": DOWN, "job:etc": job})
+    assert ready.b1000().returncode == 1
+    before = ready.last("etc")
+    good = Path(before["copies"][0]["path"])
+    times = {path: path.lstat().st_ctime_ns for path in (good, *good.iterdir())}
+    # The frozen directory stays; what the address leads to is the destination's matter.
+    with journal(ready) as opened:
+        path = before["copies"][1]["path"].replace(DOWN["path"], f"{ready.root}/bad")
+        opened.execute("UPDATE copies SET path = ? WHERE destination = 'bad'", (path,))
+    ready.write({"dest:good": ready.store("good"), "dest:bad": ready.store("bad"), "job:etc": job})
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    after = ready.last("etc")
+    assert (after["step"], after["status"]) == ("DONE", "OK")
+    assert after["run_id"] == before["run_id"]
+    assert after["start_time"] == before["start_time"]
+    assert [copy["status"] for copy in after["copies"]] == ["DONE", "DONE"]
+    assert [copy["attempts"] for copy in after["copies"]] == [1, 2]
+    assert tree(Path(path)) == tree(ready.source)
+    assert {path: path.lstat().st_ctime_ns for path in (good, *good.iterdir())} == times
+    assert (ready.root / "posts").read_text() == "x\n"
+    assert ready.status_files() == []
+
+
+def test_pre_is_not_run_again(ready: World) -> None:
+    job = ready.push(dest="bad", pre=f"echo x >> {ready.root}/pres")
+    ready.write({"dest:bad": DOWN, "job:etc": job})
+    ready.b1000()
+    ready.b1000("-c")
+    assert (ready.root / "pres").read_text() == "x\n"
+    assert ready.last("etc")["copies"][0]["attempts"] == 2
+
+
+def test_nothing_to_retry_is_a_success(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    done = ready.b1000("--copy")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ready.b1000().returncode == 0
+    assert ready.b1000("--copy").returncode == 0
+
+
+def test_single_jobs_and_instances_can_be_named(ready: World) -> None:
+    ready.write({"dest:bad": DOWN, "job:db": ready.push(dest="bad", instances="a b")})
+    ready.b1000()
+    ready.b1000("--copy", "db/b")
+    assert ready.last("db", "a")["copies"][0]["attempts"] == 1
+    assert ready.last("db", "b")["copies"][0]["attempts"] == 2
+    for word, said in (("nosuch", "known jobs: db"), ("db/c", "known instances: a, b")):
+        done = ready.b1000("--copy", word)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World) -> None:
+    ready.write({"dest:bad": DOWN, "job:old": ready.push(dest="bad"), "job:new": ready.push(
+        dest="bad")})  # fmt: skip
+    ready.b1000()
+    ready.write({"dest:store": ready.store(), "job:new": ready.push()})
+    done = ready.b1000("--copy")
+    assert done.returncode == 1
+    assert "[job:old] is configured no more" in done.stderr
+    assert "destination no more" in done.stderr
+    assert len(ready.status_files()) == 2
+    assert ready.b1000("forget", "old", "new").returncode == 0
+    assert ready.status_files() == []
+    assert ready.b1000("--copy").returncode == 0
+
+
+# --- superseded runs
+
+
+def test_the_tar_of_another_day_is_never_copied_under_todays_name(ready: World) -> None:
+    """The manual's tar example: Monday's copy fails, Tuesday's run overwrites the tar."""
+    tar = ready.root / "backup.tar"
+    job = {
+        "pre": f"tar cf {tar} -C {ready.source} .",
+        "include": tar,
+        "post": f"rm -f {tar}",
+    }
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", **job)})
+    ready.b1000()
+    monday = ready.last("etc")
+    (ready.source / "tuesday").write_text("new")
+    ready.b1000()
+    tuesday = ready.last("etc")
+    with journal(ready) as opened:
+        for run in (monday, tuesday):
+            path = run["copies"][0]["path"].replace(DOWN["path"], f"{ready.root}/bad")
+            opened.execute("UPDATE copies SET path = ? WHERE run_id = ?", (path, run["run_id"]))
+    ready.write({"dest:bad": ready.store("bad"), "job:etc": ready.push(dest="bad", **job)})
+    content = tar.read_bytes()
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    assert f"run {monday['run_id']}" in done.stdout
+    assert "never copied to bad" in done.stdout
+    copied = list((ready.root / "bad").rglob("backup.tar"))
+    assert len(copied) == 1
+    assert copied[0].read_bytes() == content
+    assert str(copied[0].parent).endswith(tuesday["start_time"][11:19])
+    assert not tar.exists()
+
+
+def test_dumps_with_their_own_start_time_are_all_copied(ready: World) -> None:
+    """The manual's MySQL example: both days are copied, each under its own name."""
+    dump = f"{ready.root}/dump-$instance-$start_time"
+    job = {
+        "instances": "3306",
+        "pre": f"mkdir {dump} && date +%N > {dump}/data",
+        "include": f"{dump}/*",
+        "post": f"rm -rf {dump}",
+    }
+    ready.write({"dest:bad": DOWN, "job:db": ready.push(dest="bad", **job)})
+    ready.b1000()
+    ready.b1000()
+    dumps = {path.name[-19:]: (path / "data").read_text() for path in ready.root.glob("dump-*")}
+    assert len(dumps) == 2
+    with journal(ready) as opened:
+        opened.execute(
+            "UPDATE copies SET path = replace(path, ?, ?)", (DOWN["path"], f"{ready.root}/bad")
+        )
+    ready.write({"dest:bad": ready.store("bad"), "job:db": ready.push(dest="bad", **job)})
+    assert len(ready.status_files()) == 2
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    copied = {
+        path.parent.name[-8:]: path.read_text() for path in (ready.root / "bad").rglob("data")
+    }
+    assert copied == {name[-8:].replace("-", ":"): text for name, text in dumps.items()}
+    assert list(ready.root.glob("dump-*")) == []
+    assert ready.status_files() == []
+
+
+# --- runs that died
+
+
+def test_what_had_arrived_of_a_large_file_is_not_sent_again(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    large = world.source / "large"
+    large.write_bytes(os.urandom(6_000_000))
+    storage = daemon()
+    store = {"type": "active", "path": storage.url("b1000")}
+    world.write({"dest:store": {**store, "bwlimit": 2000}, "job:etc": world.push()})
+    program = world.start()
+    wait_until(
+        lambda: sum(f.stat().st_size for f in storage.directory.rglob(".large.*")) > 3_000_000
+    )
+    for each in world.processes():
+        each.kill()
+    program.kill()
+    program.communicate()
+    wait_until(lambda: any(storage.directory.rglob(".b1000-partial/large")))
+    world.write({"dest:store": store, "job:etc": world.push()})
+    done = world.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    run = world.last("etc")
+    assert tree(storage.module("b1000") / run["copies"][0]["path"][len(store["path"]) + 1 :]) == (
+        tree(world.source)
+    )
+    with journal(world) as opened:
+        ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
+    print(f"6000000 bytes in all, {sent} sent by the retry")
+    assert sent < 3_200_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["PRE", "COPYING", "POST"])
+def test_a_reboot_in_each_step(ready: World, step: str, number: signal.Signals) -> None:
+    """After SIGTERM as after SIGKILL: earlier than COPYING it failed, later it goes on."""
+    slow = {"PRE": "pre", "POST": "post"}.get(step)
+    flag = ready.root / "flag"
+    wait = f"echo x >> {flag}; test -e {ready.root}/go || sleep 60"
+    (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    job = ready.push(**({slow: wait} if slow else {}))
+    limit = 100 if step == "COPYING" else None
+    ready.write({"dest:store": ready.store(bwlimit=limit), "job:etc": job})
+    program = ready.start()
+    wait_until(flag.exists if slow else lambda: rsync_runs(ready))
+    program.send_signal(number)
+    program.communicate(timeout=20)
+    (ready.root / "go").write_text("")
+    ready.write({"dest:store": ready.store(), "job:etc": job})
+    stopped = ready.last("etc")
+    assert (stopped["step"], stopped["status"]) == (step, "FAILED")
+    assert "interrupted" in stopped["error"]
+    assert stopped["resumable"] is (step != "PRE")
+    done = ready.b1000("--copy")
+    after = ready.last("etc")
+    assert after["run_id"] == stopped["run_id"]
+    if step == "PRE":
+        assert (after["step"], after["status"]) == ("PRE", "FAILED")
+        assert ready.b1000().returncode == 0
+    else:
+        assert done.returncode == 0, done.stderr
+        assert (after["step"], after["status"]) == ("DONE", "OK")
+        assert tree(Path(after["copies"][0]["path"])) == tree(ready.source)
+    assert ready.processes() == []
+
+
+def test_after_a_reboot_strangers_with_our_ids_are_left_alone(ready: World) -> None:
+    """All processes are gone, their ids belong to others: nothing is killed, all goes on."""
+    (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
+    program = ready.start()
+    wait_until(lambda: rsync_runs(ready))
+    program.kill()
+    program.communicate()
+    wait_until(lambda: ready.processes() == [])
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        with journal(ready) as opened:
+            opened.execute("UPDATE processes SET pid = ?, ended = NULL", (stranger.pid,))
+            opened.execute("UPDATE runs SET supervisor_pid = ?", (stranger.pid,))
+        ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+        assert ready.b1000("--copy").returncode == 0
+        assert stranger.poll() is None
+        assert ready.last("etc")["status"] == "OK"
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_an_orphan_holds_the_lock_until_it_was_ended(ready: World) -> None:
+    """An rsync outlives supervisor and worker: nobody else writes before it is gone."""
+    (ready.source / "large").write_bytes(b"x" * 5_000_000)
+    ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push(type="sync")})
+    program = ready.start()
+    wait_until(lambda: rsync_runs(ready))
+    orphans = ready.processes()
+    for each in (psutil.Process(program.pid), *psutil.Process(program.pid).children()):
+        each.kill()
+    program.communicate()
+    assert rsync_runs(ready)
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(type="sync")})
+    done = ready.b1000()
+    assert done.returncode == 0, done.stderr
+    assert "ending what an interrupted run may have left" in done.stdout
+    assert not any(each.is_running() and each.status() != "zombie" for each in orphans)
+    assert tree(ready.root / "store" / "etc" / "client") == tree(ready.source)
+
+
+def test_a_service_that_a_finished_script_left_is_left_alone(ready: World) -> None:
+    pid = ready.root / "service.pid"
+    pre = ready.root / "pre.sh"
+    pre.write_text(f"#!/bin/sh\nsetsid sleep 300 >/dev/null 2>&1 </dev/null &\necho $! > {pid}\n")
+    pre.chmod(0o755)
+    (ready.source / "large").write_bytes(b"x" * 5_000_000)
+    ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push(pre=pre)})
+    program = ready.start()
+    wait_until(lambda: rsync_runs(ready))
+    time.sleep(0.3)
+    service = psutil.Process(int(pid.read_text()))
+    try:
+        for each in (psutil.Process(program.pid), *psutil.Process(program.pid).children()):
+            each.kill()
+        program.communicate()
+        ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+        assert ready.b1000("--copy").returncode == 0
+        assert service.is_running()
+        assert service.status() != psutil.STATUS_ZOMBIE
+    finally:
+        service.kill()
+
+
+def test_a_job_that_died_runs_again_without_copy(ready: World) -> None:
+    job = ready.push(
+        pre=f"test -e {ready.root}/go || sleep 60", on_failure=f"touch {ready.root}/told"
+    )
+    ready.write({"dest:store": ready.store(), "job:etc": job})
+    program = ready.start()
+    wait_until(ready.processes)
+    program.kill()
+    program.communicate()
+    (ready.root / "go").write_text("")
+    done = ready.b1000()
+    assert done.returncode == 0, done.stderr
+    assert "was interrupted" in done.stderr
+    assert (ready.root / "told").exists()
+    with journal(ready) as opened:
+        endings = opened.execute("SELECT step, ending FROM runs ORDER BY run_id").fetchall()
+    assert endings == [("PRE", "INTERRUPTED"), ("DONE", "FINISHED")]
+
+
+# --- forget
+
+
+def test_forget_runs_post_only_when_asked(ready: World) -> None:
+    job = ready.push(dest="bad", post=f"echo x >> {ready.root}/posts", instances="a b")
+    ready.write({"dest:bad": DOWN, "job:db": job})
+    ready.b1000()
+    assert ready.b1000("forget", "db/a").returncode == 0
+    assert not (ready.root / "posts").exists()
+    assert len(ready.status_files()) == 1
+    assert ready.b1000("forget", "--post", "db").returncode == 0
+    assert (ready.root / "posts").read_text() == "x\n"
+    assert ready.status_files() == []
+    assert "forgotten by hand" in ready.last("db", "b")["error"]
+    assert not ready.last("db", "b")["resumable"]
+
+
+def test_forget_with_a_post_that_fails_forgets_nothing(ready: World) -> None:
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", post="exit 3")})
+    ready.b1000()
+    done = ready.b1000("forget", "--post", "etc")
+    assert done.returncode == 1
+    assert "exit code 3" in done.stderr
+    assert ready.last("etc")["resumable"]
+
+
+def test_forget_is_refused_while_a_run_is_at_work(ready: World) -> None:
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad")})
+    ready.b1000()
+    ready.write(
+        {"dest:bad": DOWN, "job:etc": ready.push(dest="bad", pre=f"touch {ready.root}/f; sleep 30")}
+    )
+    program = ready.start()
+    wait_until((ready.root / "f").exists)
+    assert ready.b1000("forget", "etc").returncode == 3
+    program.terminate()
+    program.communicate()
+
+
+# --- races
+
+
+def test_fifty_races_never_overlap_and_never_lock_up(ready: World) -> None:
+    """``--copy`` twice, beside normal runs, beside each other."""
+    guard = ready.root / "guard.sh"
+    guard.write_text(f"#!/bin/sh\nmkdir {ready.root}/busy-$1 || echo $1 >> {ready.root}/overlaps\n")
+    release = ready.root / "release.sh"
+    release.write_text(f"#!/bin/sh\nrmdir {ready.root}/busy-$1\n")
+    for script in (guard, release):
+        script.chmod(0o755)
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(
+                type="sync",
+                instances="a b",
+                pre=f"{guard} $instance",
+                post=f"{release} $instance",
+            ),
+        }
+    )
+    codes: set[int] = set()
+    for _ in range(50):
+        programs = [ready.start(*words) for words in ([], ["--copy"], ["db/a"], ["--copy"])]
+        for program in programs:
+            _, errors = program.communicate(timeout=60)
+            codes.add(program.returncode)
+            assert "Traceback" not in errors
+    assert codes <= {0, 3}
+    assert not (ready.root / "overlaps").exists()
+    with journal(ready) as opened:
+        assert opened.execute("SELECT count(*) FROM runs WHERE ending IS NULL").fetchone() == (0,)
+
+
+# --- time limits and trouble with the journal
+
+
+def test_what_hung_is_told_apart_from_what_failed(
+    ready: World, daemon: Callable[..., Daemon]
+) -> None:
+    storage = daemon()
+    (ready.source / "large").write_bytes(os.urandom(3_000_000))
+    ready.write(
+        {
+            "global": {"io_timeout": 1, "connect_timeout": 5},
+            "dest:store": {"type": "active", "path": storage.url("b1000")},
+            "dest:local": ready.store(),
+            "job:hung": ready.push(),
+            "job:script": ready.push(dest="local", pre="sleep 60", script_timeout=1),
+        }
+    )
+    storage.kill(signal.SIGSTOP)
+    done = ready.b1000()
+    storage.kill(signal.SIGCONT)
+    assert done.returncode == 1
+    assert "io_timeout" in ready.last("hung")["error"]
+    assert "time limit" in ready.last("script")["error"]
+    assert ready.b1000("--copy", "hung").returncode == 0
+
+
+def test_a_journal_that_is_locked_for_a_while_is_waited_for(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    with journal(ready) as other:
+        other.execute("BEGIN IMMEDIATE")
+        program = ready.start()
+        time.sleep(3)
+        assert program.poll() is None
+        other.rollback()
+    program.communicate(timeout=30)
+    assert program.returncode == 0
+
+
+def test_a_journal_copied_at_any_moment_opens_and_recovers(ready: World) -> None:
+    """A power cut: the files as they lie on disk."""
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(instances="a b c d e f", pre="sleep 0.1"),
+        }
+    )
+    program = ready.start()
+    copies: list[Path] = []
+    while program.poll() is None:
+        place = ready.root / f"cut{len(copies)}"
+        if (ready.status_dir / "journal.sqlite3").exists():
+            place.mkdir()
+            for suffix in ("-wal", ""):
+                with pytest.MonkeyPatch.context():
+                    source = ready.status_dir / f"journal.sqlite3{suffix}"
+                    if source.exists():
+                        shutil.copyfile(source, place / source.name)
+            copies.append(place)
+        time.sleep(0.05)
+    program.communicate()
+    assert len(copies) > 5
+    config = ready.config.read_text()
+    for place in copies:
+        ready.config.write_text(config.replace(str(ready.status_dir), str(place)))
+        done = ready.b1000("--copy")
+        assert "Traceback" not in done.stderr
+        assert "corrupt" not in done.stderr
+        with sqlite3.connect(place / "journal.sqlite3") as opened:
+            left = opened.execute("SELECT count(*) FROM runs WHERE ending IS NULL").fetchone()
+        assert left == (0,)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small file system")
+def test_a_full_disk_under_journal_and_dump_stops_no_copy(ready: World) -> None:
+    """post runs (it frees the disk), and the states are written afterwards."""
+    small = ready.root / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small], check=True)
+    try:
+        ready.write(
+            {
+                "global": {"status_dir": small / "status"},
+                "dest:store": ready.store(),
+                "job:etc": ready.push(
+                    pre=f"dd if=/dev/zero of={small}/dump bs=1k 2>/dev/null; sleep 0.5; true",
+                    post=f"rm {small}/dump",
+                ),
+            }
+        )
+        done = ready.b1000(timeout=90)
+        assert done.returncode == 0, done.stderr
+        assert "cannot be written" in done.stderr
+        assert "can be written again" in done.stdout
+        run = ready.last("etc")
+        assert (run["step"], run["status"]) == ("DONE", "OK")
+        (name,) = ready.report_files()
+        assert "step = DONE" in (ready.reports / name).read_text()
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def test_status_says_interrupted_before_anything_has_recovered_it(ready: World) -> None:
+    (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
+    program = ready.start()
+    wait_until(lambda: rsync_runs(ready))
+    program.kill()
+    program.communicate()
+    run = ready.last("etc")
+    assert (run["step"], run["status"], run["error"]) == ("COPYING", "FAILED", "interrupted")
+    assert run["resumable"]
+    assert run["copies"][0]["status"] == "FAILED"
+    ready.write({"dest:store": ready.store(), "job:other": ready.push(), "job:etc": ready.push()})
+    assert ready.b1000("other").returncode == 0
+    (name,) = ready.status_files()
+    assert re.fullmatch(r"client-etc--\d{4}(-\d\d){5}\.json", name)
+    assert json.loads((ready.status_dir / name).read_text())["error"] == "interrupted"
+    wait_until(lambda: ready.processes() == [], 20)
