@@ -1,6 +1,8 @@
 """The command line: words in, exit code out. Nothing else prints and exits."""
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -32,7 +34,17 @@ _FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is 
 
 def main() -> None:
     """The command ``b1000``."""
+    _open_standard_streams()
     sys.exit(_guarded(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """Where a standard stream is closed, the next file that is opened would take its place."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _guarded(words: Sequence[str]) -> int:
@@ -45,12 +57,21 @@ def _guarded(words: Sequence[str]) -> int:
         return _USAGE_ERROR
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining at its exit.
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _say(text: str) -> None:
+    """What a command has to say, on standard output."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise B1000Error(f"the output cannot be written: {error.strerror}") from None
 
 
 def run(words: Sequence[str]) -> int:
@@ -72,7 +93,7 @@ def _command_position(words: Sequence[str]) -> int | None:
         if not word.startswith("-") or word == "-":
             return position if word in _COMMANDS else None
         # The value of -f is no word of its own, and other short options may stand before f.
-        takes_next = word == "--cfg" or (not word.startswith("--") and word.endswith("f"))
+        takes_next = word == "--cfg" or re.fullmatch(r"-[^f-]*f", word)
         position += 2 if takes_next else 1
     return None
 
@@ -211,7 +232,7 @@ def _check(words: Sequence[str]) -> int:
     for line in lines:
         to_stderr(line)
     warnings = len(lines) - wrong
-    print(
+    _say(
         f"{config.file}: {len(config.jobs)} jobs, {_count(wrong, 'error')}, "
         f"{_count(warnings, 'warning')}"
     )
@@ -246,7 +267,7 @@ def _status(words: Sequence[str]) -> int:
             to_stderr(line)
         return _USAGE_ERROR
     rows = status.collect(config, everything=arguments.all)
-    print(status.as_json(rows) if arguments.json else status.as_text(rows))
+    _say(status.as_json(rows) if arguments.json else status.as_text(rows))
     return status.exit_code(rows)
 
 

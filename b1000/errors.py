@@ -1,5 +1,15 @@
 """The few errors of the program: each says what happened and, where known, what to do."""
 
+import signal
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal; real-time signals have none of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
 
 class B1000Error(Exception):
     """An error that the operator is told in one text, without a traceback.

@@ -5,9 +5,14 @@ into its worker and its rsyncs, and is free when the last of them has ended.
 The files are never removed: a lock on a removed file would exclude nobody.
 """
 
+import contextlib
 import fcntl
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+_POLL = 0.1  # seconds between attempts
 
 
 class Locks:
@@ -33,6 +38,16 @@ class Locks:
             os.close(descriptor)
             raise
         return descriptor
+
+    @contextlib.contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold a lock for the length of a ``with``, waiting for it as long as it takes."""
+        while (descriptor := self.take(name)) is None:
+            time.sleep(_POLL)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
     def take_one_of(self, name: str, count: int) -> int | None:
         """Take one of ``count`` equal permits, as :meth:`take` does."""

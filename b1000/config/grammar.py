@@ -19,6 +19,10 @@ HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _BLANKS = " \t\n,"
 
+# Host, job, instance and start time together name files, which have at most 255 bytes.
+LONGEST_NAME = 80
+LONGEST_HOST = 64
+
 NAME_RULE = "a letter or digit, then letters, digits, '.', '_' and '-'"
 HOST_RULE = "a letter or digit, then letters, digits, '.', '_', '-' and ':', without '..'"
 
@@ -44,7 +48,9 @@ def _fits(text: str, pattern: re.Pattern[str], what: str, rule: str) -> str:
 
 def name(text: str, what: str = "the name") -> str:
     """The text, if it can name a job, destination, report or instance."""
-    return _fits(text, NAME, what, f"a name is {NAME_RULE}")
+    _fits(text, NAME, what, f"a name is {NAME_RULE}")
+    _refuse_long([text], what)
+    return text
 
 
 def host(text: str, what: str = "the host") -> str:
@@ -54,6 +60,13 @@ def host(text: str, what: str = "the host") -> str:
         raise BadValue(
             f"{what} has '..' at position {text.index('..') + 1}", f"a host is {HOST_RULE}"
         )
+    return text
+
+
+def own_host(text: str, what: str = "the host") -> str:
+    """The text, if it can name this host: no longer than Linux lets a node's name be."""
+    if len(host(text, what)) > LONGEST_HOST:
+        raise BadValue(f"{what} has {len(text)} characters", f"at most {LONGEST_HOST}")
     return text
 
 
@@ -115,6 +128,15 @@ class _Scanner:
         )
 
 
+def _refuse_long(names: Sequence[str], what: str) -> None:
+    for each in names:
+        if len(each) > LONGEST_NAME:
+            raise BadValue(
+                f"{what} has a name of {len(each)} characters ({each[:20]}...)",
+                f"at most {LONGEST_NAME}",
+            )
+
+
 def _refuse_twice(names: Sequence[str], what: str) -> None:
     seen: set[str] = set()
     for each in names:
@@ -141,6 +163,7 @@ def names_or_none(text: str, what: str = "the list") -> tuple[str, ...]:
         if not scanner.ended and not scanner.at_blank:
             raise scanner.unexpected()
         scanner.skip_blanks()
+    _refuse_long(found, what)
     _refuse_twice(found, what)
     return tuple(found)
 

@@ -5,6 +5,7 @@ comes with its implementation; an option without a row is not known.
 """
 
 import logging
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ def _directory(text: str) -> str:
     _text(text)
     if not text.startswith("/"):
         raise BadValue(f"{text!r} is not absolute", "a path from / on")
-    return text.rstrip("/") or "/"
+    # One spelling for one directory, so that two that are the same are seen to be.
+    return "/" + posixpath.normpath(text).lstrip("/")
 
 
 _ADDRESS = re.compile(
@@ -114,10 +116,11 @@ def _patterns(text: str) -> tuple[str, ...]:
 _REFUSED_LONG = re.compile(
     r"--(?:inplace|append|del$|del=|delete|rsh|files-from|link-dest|daemon"
     r"|dry-run|list-only|only-write-batch|write-batch|read-batch"
-    r"|remove-source-files|remove-sent-files|version|help)"
+    r"|remove-source-files|remove-sent-files|version|help|quiet|no-stats|no-recursive|no-r$|dirs"
+    r"|ignore-errors|(?:info|debug)=.*help)"
 )
-# -e, -n and -V, also behind other short options; behind f, B, M and T stands their value.
-_REFUSED_SHORT = re.compile(r"-(?:(?![efBMT])[A-Za-z0-9])*[enV]")
+# -e, -n, -V, -q and -d, also behind other short options; behind f, B, M and T stands their value.
+_REFUSED_SHORT = re.compile(r"-(?:(?![efBMT])[A-Za-z0-9])*[enVqd]")
 _NO_OPTIONS = ("-", "--")  # what stands behind -- would be taken for a source
 
 
@@ -230,7 +233,7 @@ _BOTH = ("global", "job")
 OPTIONS: tuple[Option, ...] = (
     # --- [global]
     Option(
-        "host", _GLOBAL, HOST,
+        "host", _GLOBAL, Kind("host name", grammar.own_host),
         "Name of this host, in directories, reports and status. Default: the node name.",
     ),
     Option(

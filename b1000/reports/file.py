@@ -2,15 +2,16 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from b1000.files import write_atomically
+from b1000.files import sync_directory, write_atomically
 from b1000.model import Report, Run
 from b1000.reports import report
 from b1000.state.journal import file_stem
 
-_TIME = r"\d{4}(?:-\d\d){5}"
+_NAME = re.compile(r"(?P<stem>.+)-(?P<time>\d{4}(?:-\d\d){5})\.b1k")
 
 
 class FileReport:
@@ -33,18 +34,21 @@ class FileReport:
             self._directory.chmod(0o755)
         for run in runs:
             write_atomically(self._directory / report.file_name(run), report.ini(run), 0o644)
-        for stem in sorted({file_stem(run.job, run.instance) for run in runs if run.ending}):
-            self._remove_old(stem)
+        ended = {file_stem(run.job, run.instance) for run in runs if run.ending}
+        if ended:
+            self._remove_old(ended)
+        sync_directory(self._directory)
 
-    def _remove_old(self, stem: str) -> None:
-        name = re.compile(rf"{re.escape(stem)}-({_TIME})\.b1k")
-        times = sorted(
-            (found[1] for file in os.listdir(self._directory) if (found := name.fullmatch(file))),
-            reverse=True,
-        )
-        if len(times) <= self._keep:
-            return
-        unfinished = self._unfinished(stem)
-        finished = [start_time for start_time in times if start_time not in unfinished]
-        for start_time in finished[self._keep :]:
-            (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
+    def _remove_old(self, stems: set[str]) -> None:
+        times: dict[str, list[str]] = defaultdict(list)
+        for file in os.listdir(self._directory):
+            found = _NAME.fullmatch(file)
+            if found and found["stem"] in stems:
+                times[found["stem"]].append(found["time"])
+        for stem, found_times in times.items():
+            if len(found_times) <= self._keep:
+                continue
+            unfinished = self._unfinished(stem)
+            finished = sorted(set(found_times) - unfinished, reverse=True)
+            for start_time in finished[self._keep :]:
+                (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)

@@ -5,12 +5,14 @@ Whatever goes wrong with a report stays here: nothing waits for it but itself.
 """
 
 import logging
+import os
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import tenacity
 
+from b1000.errors import B1000Error
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -37,16 +39,16 @@ class Reporter:
         locks: Locks,
         connection: "Connection[Delivered, Look]",
     ) -> None:
+        self._settings = settings
         self._name = settings.name
-        self._reader = Reader(journal)
+        self._journal = journal
         self._locks = locks
         self._connection = connection
-        self._target = FileReport(settings, self._reader.unfinished_files)
         self._told: dict[int, int] = {}
         self._last = False
         self._log = logging.getLogger(LOGGER)
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(OSError),
+            retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
             wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
             sleep=self._rest,
             before_sleep=self._complain,
@@ -55,22 +57,29 @@ class Reporter:
     def run(self) -> None:
         """Deliver; returns when all is delivered after the last order, or the parent is gone."""
         try:
-            lock = self._locks.take(f"report@{self._name}")
-            while lock is None:
-                self._rest(_POLL)
-                lock = self._locks.take(f"report@{self._name}")
             while True:
-                while self._retrying(self._deliver):
-                    pass
+                self._rest(None)
+                self._retrying(self._deliver_all)
                 if self._last:
                     return
                 self._say(())
-                self._rest(None)
-                if not self._last:
-                    # States that follow each other quickly are delivered as one.
-                    time.sleep(_SETTLE)
+                # States that follow each other quickly are delivered as one.
+                time.sleep(_SETTLE)
         except _ParentGone:
             return
+
+    def _deliver_all(self) -> None:
+        """Deliver until nothing is owed; one reporter of this report at a time."""
+        while (lock := self._locks.take(f"report@{self._name}")) is None:
+            self._rest(_POLL)
+        try:
+            with Reader(self._journal) as reader:
+                self._reader = reader
+                self._target = FileReport(self._settings, reader.unfinished_files)
+                while self._deliver():
+                    pass
+        finally:
+            os.close(lock)
 
     def _deliver(self) -> bool:
         """Deliver some of what is owed; gives whether there was any."""

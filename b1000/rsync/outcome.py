@@ -7,11 +7,11 @@ and 3.5.0.
 """
 
 import re
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from b1000.errors import signal_name
 from b1000.steps import CopyStatus
 
 
@@ -219,7 +219,7 @@ def judge(exit_code: int, errors: Sequence[str], place: str = "the destination")
         return Outcome(
             CopyStatus.FAILED,
             Retry.YES,
-            f"rsync was killed by {_signal_name(-exit_code)}",
+            f"rsync was killed by {signal_name(-exit_code)}",
             exit_code,
             leftovers=True,
         )
@@ -233,13 +233,6 @@ def judge(exit_code: int, errors: Sequence[str], place: str = "the destination")
             reason = f"{words} (rsync exit {exit_code}{_quoted(told)})"
             return Outcome(row.status, row.retry, reason, exit_code, row.reached)
     raise AssertionError("the last row fits every code")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _quoted(told: Sequence[str]) -> str:

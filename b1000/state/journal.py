@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from b1000.errors import JournalUnusable
+from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
     AttemptBegan,
@@ -33,7 +34,9 @@ from b1000.rsync.paths import START_TIME
 from b1000.state.schema import CAN_BE_RETRIED, failing, migrate, quoted
 from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
-_BUSY_TIMEOUT = 30.0  # seconds that another writer may hold the journal
+_PATIENCE_AT_START = 30.0  # seconds that another writer may hold the journal when it is opened
+_BUSY_TIMEOUT = 1000  # milliseconds, afterwards
+_CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _COMPLETE = quoted(COMPLETE)
 
 
@@ -55,12 +58,19 @@ def open_journal(path: Path, clock: Callable[[], float] = time.time) -> "Journal
         except sqlite3.DatabaseError as error:
             if not _is_corrupt(error):
                 raise
-            aside = _set_aside(path, clock)
+        # One program sets it aside; whoever waited finds a new one.
+        with Locks(path.parent / "locks").hold("journal"):
+            try:
+                return Journal(path, clock)
+            except sqlite3.DatabaseError as error:
+                if not _is_corrupt(error):
+                    raise
+                aside, what = _set_aside(path, clock), str(error)
             logging.getLogger(LOGGER).error(
                 "the journal %s is corrupt (%s); it was set aside as %s and a new one begun: "
                 "what it knew of failed runs and owed reports stays there",
                 path,
-                error,
+                what,
                 aside,
             )
             return Journal(path, clock)
@@ -76,8 +86,12 @@ def open_journal(path: Path, clock: Callable[[], float] = time.time) -> "Journal
         ) from None
 
 
+class _Corrupt(sqlite3.DatabaseError):
+    """What SQLite's own check found."""
+
+
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+    return isinstance(error, _Corrupt) or getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
     )
@@ -105,16 +119,26 @@ class Journal:
         self._clock = clock
         # SQLite would make the file as the umask says; nobody else may read what it holds.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
+        self._db = sqlite3.connect(path, timeout=_PATIENCE_AT_START, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
             migrate(self._db)
-            self._db.execute("SELECT count(*) FROM latest").fetchone()
+            self._check()
+            # From here on a lock that lasts is for the caller to wait for, who has more to do.
+            self._db.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         except BaseException:
             self._db.close()
             raise
+
+    def _check(self) -> None:
+        """Notice corruption now, while the journal can still be set aside."""
+        if self.path.stat().st_size <= _CHECKED_WHOLE:
+            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise _Corrupt(told)
+        self._db.execute("SELECT count(*) FROM latest").fetchone()
 
     def close(self) -> None:
         """Close the journal."""
@@ -309,6 +333,13 @@ class Journal:
             "UPDATE listings SET ended = ?, instances = ?, error = ? WHERE uid = ?",
             (message.time, instances, message.error, uid),
         )
+        if not message.error:
+            # The job itself works again; with no instances no run would end its failure.
+            self._db.execute(
+                """DELETE FROM latest WHERE instance = '' AND job =
+                   (SELECT job FROM listings WHERE uid = ?)""",
+                (uid,),
+            )
 
     def record_delivered(self, report: str, run_id: int, transition_id: int) -> None:
         """The report has got this state of the run; later ones stay owed."""
@@ -424,6 +455,10 @@ class Journal:
             "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = "
             "(SELECT uid FROM runs WHERE run_id = ?)",
             (message.time, run_id),
+        )
+        self._db.execute(
+            """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
+            (message.time, message.error, run_id),
         )
         self._db.execute(
             "UPDATE runs SET status = ?, error = ?, ending = ?, ended = ? WHERE run_id = ?",

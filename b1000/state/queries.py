@@ -29,6 +29,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
             self._db.row_factory = sqlite3.Row
@@ -59,6 +60,12 @@ class Reader:
         return self._runs(
             "JOIN latest USING (run_id)", "TRUE", "ORDER BY runs.job, runs.instance", ()
         )
+
+    def last_run(self, job: str, instance: str) -> Run | None:
+        """The last run of one job/instance."""
+        where = "latest.job = ? AND latest.instance = ?"
+        found = self._runs("JOIN latest USING (run_id)", where, "", (job, instance))
+        return next(iter(found), None)
 
     def run(self, run_id: int) -> Run | None:
         """One run."""

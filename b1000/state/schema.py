@@ -167,6 +167,7 @@ CREATE TABLE listings (
     instances        TEXT,
     error            TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX processes_by_age ON processes (began);
 CREATE INDEX listings_of_job ON listings (job, listing_id);
 
 -- The last run of each job/instance, kept up to date: status asks for nothing else.
@@ -185,6 +186,7 @@ CREATE TABLE owed (
     since         REAL NOT NULL,
     PRIMARY KEY (report, run_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX owed_of_run ON owed (run_id);
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST,)

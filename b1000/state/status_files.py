@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from b1000.files import write_atomically
+from b1000.files import sync_directory, write_atomically
 from b1000.model import ProcessIdentity, Run
 from b1000.state.journal import file_stem
 from b1000.state.queries import Reader
@@ -22,7 +22,7 @@ def name(run: Run) -> str:
     return f"{run.host}-{file_stem(run.job, run.instance)}-{run.start_time}.json"
 
 
-def content(run: Run, config: str) -> str:
+def content(run: Run, config: str, journal: str) -> str:
     """What failed, where, why, since when, and the command that retries it."""
     return (
         json.dumps(
@@ -48,6 +48,7 @@ def content(run: Run, config: str) -> str:
                     }
                     for copy in run.copies
                 ],
+                "journal": journal,
                 "retry": shlex.join(["b1000", "-f", config, "--copy", run.label]),
             },
             indent=2,
@@ -86,23 +87,40 @@ class StatusFiles:
         """
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
-        self._settle(set(self._there), self._reader.retriable(self._is_alive))
+        self._settle(set(self._there), self._reader.retriable(self._is_alive), None)
 
     def refresh_subject(self, job: str, instance: str, failed: bool) -> None:
         """The same for one job/instance whose run has just ``failed`` or gone on."""
-        of_subject = re.compile(
-            re.escape(f"{self._host}-{file_stem(job, instance)}-") + r"\d{4}(-\d\d){5}\.json"
-        )
-        there = {file for file in self._there if of_subject.fullmatch(file)}
+        beginning = f"{self._host}-{file_stem(job, instance)}-"
+        there = {file for file in self._there if file.startswith(beginning)}
         if failed or there:
-            self._settle(there, self._reader.retriable(self._is_alive, (job, instance)))
+            subject = (job, instance)
+            self._settle(there, self._reader.retriable(self._is_alive, subject), subject)
 
-    def _settle(self, there: set[str], runs: Iterable[Run]) -> None:
-        wanted = {name(run): content(run, self._config) for run in runs}
+    def _settle(
+        self, there: set[str], runs: Iterable[Run], subject: tuple[str, str] | None
+    ) -> None:
+        journal = str(self._reader.path)
+        wanted = {name(run): content(run, self._config, journal).encode() for run in runs}
+        stale = {file for file in there - wanted.keys() if self._is_ours(file, subject)}
         for file, text in wanted.items():
             path = self._directory / file
-            if file not in there or path.read_text(encoding="utf-8") != text:
-                write_atomically(path, text, 0o600)
-        for file in there - wanted.keys():
+            if file not in there or path.read_bytes() != text:
+                write_atomically(path, text.decode(), 0o600)
+        for file in stale:
             (self._directory / file).unlink(missing_ok=True)
-        self._there = (self._there - there) | wanted.keys()
+        if wanted or stale:
+            sync_directory(self._directory)
+        self._there = (self._there - stale) | wanted.keys()
+
+    def _is_ours(self, file: str, subject: tuple[str, str] | None) -> bool:
+        """Whether a file tells of a run of this journal (and job/instance).
+
+        One that cannot be read as such is ours if it bears this host's name.
+        """
+        try:
+            told = json.loads((self._directory / file).read_bytes())
+            found = (told["job"], told["instance"])
+            return bool(told["journal"] == str(self._reader.path)) and subject in (None, found)
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            return subject is None and file.startswith(f"{self._host}-")

@@ -1,8 +1,10 @@
 """The supervisor's children: how they are forked, and what is known of each."""
 
 import os
+import resource
+import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -11,6 +13,7 @@ from typing import Any, Protocol
 
 from b1000.model import BrokenJob, Job, Run
 from b1000.supervise.plan import Planned
+from b1000.supervise.signals import STOPPING
 from b1000.work.worker import Closable
 
 _FORK = get_context("fork")
@@ -34,7 +37,8 @@ class Worker:
     ``at_work`` is whether it holds a place; ``verdict`` is set once its last
     message has come. ``parked`` is the number of the batch whose
     acknowledgement it waits for without a place. ``then`` is what was planned
-    and waits until a CLEARING worker has ended what dead runs left.
+    and waits until a CLEARING worker has ended what dead runs left. ``ended``
+    are its commands that ended by themselves: what these left is a service.
     """
 
     kind: Kind
@@ -50,6 +54,7 @@ class Worker:
     open: bool = True
     parked: int | None = None
     then: Planned | None = None
+    ended: set[str] = field(default_factory=set)
 
     def order(self, order: object) -> None:
         """Send an order; a worker that is gone will be buried soon."""
@@ -75,10 +80,31 @@ def fork(
 ) -> "tuple[ForkProcess, Connection[Any, Any]]":
     """Fork a child that runs ``main(*arguments, connection, inherited)``; gives our end too."""
     ours, theirs = _FORK.Pipe()
-    process = _FORK.Process(target=main, args=(*arguments, theirs, (*inherited, ours)))
-    process.start()
-    theirs.close()
+    process = _FORK.Process(target=_child, args=(main, *arguments, theirs, (*inherited, ours)))
+    # Until the child has handlers of its own, a signal would be taken for one of the parent's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        process.start()
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
     return process, ours
+
+
+def _child(main: Callable[..., None], *arguments: object) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, _FILES)
+    main(*arguments)
+
+
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files: each worker takes four. Children get the old one back."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES[1], _FILES[1]))
 
 
 class Child(Protocol):

@@ -6,11 +6,17 @@ from b1000.supervise.collisions import may_meet
 
 
 class Gate:
-    """What is known of the instances of one job that run in this program."""
+    """What is known of the instances of one job.
 
-    def __init__(self, instances: Iterable[str]) -> None:
-        self._related = may_meet(instances)
+    ``asked`` run in this program; of the ``listed`` others, ``elsewhere`` are
+    those that may meet one that was asked.
+    """
+
+    def __init__(self, asked: Iterable[str], listed: Iterable[str] = ()) -> None:
+        running = frozenset(asked)
+        self._related = may_meet({*running, *listed})
         self._subjects: dict[str, str | None] = {}
+        self.elsewhere = frozenset().union(*(self._related[each] for each in running)) - running
 
     def know(self, instance: str, subject: str | None) -> None:
         """The part of the directory that names the instance; None where it will have none."""

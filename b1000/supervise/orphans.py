@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,16 +12,22 @@ _LOOKS = 20  # a process that forks while it is looked for is found by a later l
 _PAUSE = 0.05  # seconds
 
 
-def kill_at_once(uids: Collection[str]) -> None:
-    """Kill everything that was started under these uids, without a grace period."""
-    if not uids:
+def kill_at_once(spared: Mapping[str, Collection[str]]) -> None:
+    """Kill everything that was started under these uids, without a grace period.
+
+    ``spared`` maps each uid to its commands that had ended by themselves.
+    """
+    if not spared:
         return
     import psutil  # here: most programs never need it, and it takes time to import
 
     def belongs(member: "psutil.Process") -> bool:
         try:
-            marked = member.environ().get("B1000_RUN") in uids
-            return marked and member.status() != psutil.STATUS_ZOMBIE
+            environment = member.environ()
+            uid = environment.get("B1000_RUN", "")
+            if uid not in spared or environment.get("B1000_COMMAND") in spared[uid]:
+                return False
+            return bool(member.status() != psutil.STATUS_ZOMBIE)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 

@@ -57,7 +57,7 @@ class Plan:
     def __init__(self, jobs: Mapping[str, Job | BrokenJob], selection: Selection) -> None:
         self._jobs = jobs
         self._selection = selection
-        self._may_meet = may_meet(selection)
+        self._may_meet = may_meet(jobs)
         self._unplanned = list(selection)
         self._instances: dict[str, tuple[str, ...]] = {}
         self._gates: dict[str, Gate] = {}
@@ -83,6 +83,14 @@ class Plan:
     def to_list_first(self) -> list[Job]:
         """Those of them of which single instances were named: the names may be wrong."""
         return [job for job in self.to_list() if self._selection[job.name] is not None]
+
+    def know_unselected(self, listed: Mapping[str, tuple[str, ...]]) -> None:
+        """Of jobs that were not selected: their instances, as they were ``listed`` last."""
+        for name, job in self._jobs.items():
+            if name not in self._selection:
+                fixed = isinstance(job, Job) and isinstance(job.instances, tuple)
+                of_old = listed.get(name, ("",))
+                self._instances[name] = job.instances if fixed else of_old  # type: ignore[union-attr,assignment]
 
     def know(self, job: str, instances: tuple[str, ...]) -> None:
         """The instances that the job's command gave; () where it failed."""
@@ -111,7 +119,7 @@ class Plan:
         if isinstance(job, BrokenJob):
             # Its instances are not known; the job itself has failed, whatever was asked for.
             return [Planned(job, "", "; ".join(job.reasons))]
-        self._gates[name] = Gate(instances)
+        self._gates[name] = Gate(instances, self._instances[name])
         same = equal(
             {
                 (other, instance): file_stem(other, instance)

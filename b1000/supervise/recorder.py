@@ -12,7 +12,7 @@ from b1000.model import Delivered, Message
 from b1000.state.journal import Journal, open_journal
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails
-_PATIENCE = 30.0  # seconds after which a journal that fails is not waited for any more
+_PATIENCE = 60.0  # seconds after which a journal that fails is not waited for any more
 
 Entry = tuple[str, int, Message]
 """uid, run_id (0 for a listing), and what is to be recorded of it."""

@@ -13,7 +13,9 @@ from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
 from b1000.reports.reporter import Reporter
 from b1000.supervise.children import drain, fork
-from b1000.work.worker import Closable, leave_parent
+from b1000.work.worker import BROKEN, Closable, leave_parent
+
+_LAST_SECONDS = 2.0  # for a reporter that hangs in a call that cannot be interrupted
 
 
 class ReporterChild:
@@ -29,6 +31,7 @@ class ReporterChild:
         self.name = report.name
         self.process, self.connection = fork(_main, (report, journal, locks), inherited)
         self.open = True
+        self.wanted = True
         self._busy = False
         self._due = False
 
@@ -46,7 +49,9 @@ class ReporterChild:
 
     def last_look(self) -> None:
         """It is to end when nothing is owed any more."""
-        self._send(Look(last=True))
+        if self.wanted:
+            self.wanted = False
+            self._send(Look(last=True))
 
     def _send(self, order: Look) -> None:
         self._busy, self._due = True, False
@@ -64,7 +69,11 @@ def _main(
     inherited: Iterable[Closable],
 ) -> None:
     leave_parent(inherited)
-    Reporter(report, journal, locks, connection).run()
+    try:
+        Reporter(report, journal, locks, connection).run()
+    except Exception:
+        logging.getLogger(LOGGER).exception("report %s failed by a mistake", report.name)
+        raise SystemExit(BROKEN) from None
 
 
 class Reporting:
@@ -76,23 +85,37 @@ class Reporting:
 
     def start(
         self,
-        names: Iterable[str],
         reports: Mapping[str, Report],
         journal: Path,
         locks: Locks,
         inherited: Callable[[], Iterable[Closable]],
     ) -> None:
-        """Fork a reporter for each of the named reports that is configured."""
-        for name in sorted(names):
-            if name in reports:
+        """Fork a reporter for each report.
+
+        Before the journal is opened here: a child must not share what SQLite
+        remembers of the locks of an open database.
+        """
+        for name in sorted(reports):
+            try:
                 child = ReporterChild(reports[name], journal, locks, inherited())
-                self.children.append(child)
-        self.wake()
+            except OSError as error:
+                self._log.warning("report %s: no reporter can be started: %s", name, error)
+                continue
+            self.children.append(child)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Let those go that have nothing to do, and wake the others."""
+        for child in self.children:
+            if child.name in names:
+                child.look()
+            else:
+                child.last_look()
 
     def wake(self) -> None:
         """Tell all that the journal may owe something."""
         for child in self.children:
-            child.look()
+            if child.wanted:
+                child.look()
 
     def settle(self, ready: Collection[object]) -> list[Delivered]:
         """Take what has arrived, and let go of those that have ended."""
@@ -125,6 +148,7 @@ class Reporting:
         until = time.monotonic() + seconds
         for child in self.children:
             child.last_look()
+        # A child that hangs is not waited for longer than this.
         while self.children and (left := until - time.monotonic()) > 0:
             waited: list[Any] = [child.process.sentinel for child in self.children]
             waited += [child.connection for child in self.children if child.open]
@@ -143,7 +167,7 @@ class Reporting:
         delivered: list[Delivered] = []
         for child in self.children:
             child.process.kill()
-            child.process.join()
+            child.process.join(_LAST_SECONDS)
             delivered += drain(child)
             child.connection.close()
         self.children.clear()

@@ -5,7 +5,7 @@ import signal
 import socket
 from types import FrameType
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
@@ -17,7 +17,9 @@ class Signals:
         self.writer.setblocking(False)
 
     def __enter__(self) -> "Signals":
-        self._before = {number: signal.signal(number, _do_nothing) for number in _STOPPING}
+        # What was ignored stays so: nohup asks for that.
+        heard = [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, _do_nothing) for number in heard}
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         return self
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed
+from b1000.errors import JournalFailed, signal_name
 from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
@@ -39,6 +39,7 @@ from b1000.model import (
     Listed,
     Message,
     ProcessBegan,
+    ProcessEnded,
     Refused,
     Resolved,
     Run,
@@ -54,7 +55,15 @@ from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.steps import BEGUN, Ending, Status, Step
 from b1000.supervise import narrative, recovery
-from b1000.supervise.children import Child, Descriptor, Kind, Worker, drain, fork
+from b1000.supervise.children import (
+    Child,
+    Descriptor,
+    Kind,
+    Worker,
+    allow_many_files,
+    drain,
+    fork,
+)
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
@@ -67,6 +76,7 @@ from b1000.work.assignment import Subject
 from b1000.work.worker import Closable, Task
 
 _STOP_TIME = 12.0  # seconds that workers have to end their trees once the program is stopped
+_KILLS = 2  # how often what lingers then is killed, a second apart
 _STOP_REPORTS = 1.0  # seconds that reporters have then
 
 _SUCCESS, _FAILED, _LEFT_OUT = 0, 1, 3
@@ -99,6 +109,7 @@ class Supervisor:
         self._reporting = Reporting()
         self._signal: signal.Signals | None = None
         self._kill_at = 0.0
+        self._kills = 0
         # What comes out.
         self._failed = 0
         self._left_out = 0
@@ -113,13 +124,15 @@ class Supervisor:
             self._to_list.extend(self._plan.to_list_first())
             self._work()
             self._plan.check_named()
-            self._planning = True
-            self._start_reporting(
-                name for each in self._selection for name in self._config.jobs[each].reports
-            )
-            self._to_list.extend(self._plan.to_list())
-            self._plan_what_is_ready()
-            self._work()
+            if not self._signal:
+                self._planning = True
+                self._plan.know_unselected(self._reader.listed_instances())
+                self._to_list.extend(self._plan.to_list())
+                self._keep_reporting(
+                    name for each in self._selection for name in self._config.jobs[each].reports
+                )
+                self._plan_what_is_ready()
+                self._work()
             self._finish_reporting()
         return self._exit_code()
 
@@ -135,7 +148,7 @@ class Supervisor:
             seen = [(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)]
             recovery.check_words(words, self._config.jobs, seen)
             self._planned.extend(recovery.plan(runs, self._config.jobs, words, action))
-            self._start_reporting(name for run in runs for name in run.reports)
+            self._keep_reporting(name for run in runs for name in run.reports)
             self._work()
             self._finish_reporting()
         return self._exit_code()
@@ -144,18 +157,22 @@ class Supervisor:
     def _session(self) -> Iterator[None]:
         """The journal is open, signals are caught, and at the end no child is left."""
         journal = Path(self._settings.journal)
-        self._recorder = Recorder(journal, self._clock)
-        self._reader = Reader(journal)
-        self._status_files = StatusFiles(
-            Path(self._settings.status_dir),
-            self._settings.host,
-            os.path.abspath(self._config.file),
-            self._reader,
-            is_alive,
-        )
-        self._refresh_status_files()
+        allow_many_files()
         gc.freeze()  # Pages that children share are not touched by their collections.
         with self._signals, self._no_child_left():
+            self._reporting.start(
+                self._config.reports, journal, self._locks, self._not_for_children
+            )
+            self._recorder = Recorder(journal, self._clock)
+            self._reader = Reader(journal)
+            self._status_files = StatusFiles(
+                Path(self._settings.status_dir),
+                self._settings.host,
+                os.path.abspath(self._config.file),
+                self._reader,
+                is_alive,
+            )
+            self._refresh_status_files()
             yield
         self._refresh_status_files()
         self._reader.close()
@@ -172,14 +189,18 @@ class Supervisor:
 
     def _work(self) -> None:
         """Go on until nothing is under way and nothing waits."""
-        self._start()
-        while self._workers or self._waits_for_journal():
-            self._turn()
+        while True:
             self._start()
+            if self._workers or self._waits_for_journal():
+                self._turn()
+            elif self._signal or not (self._failures or self._planned or self._to_list):
+                break
         self._write([])
 
     def _waits_for_journal(self) -> bool:
         """Whether only the journal stands in the way, and may still be waited for."""
+        if self._signal and time.monotonic() >= self._kill_at:
+            return False
         to_begin = not self._signal and (self._planned or self._to_list)
         waiting = self._recorder.unwritten or to_begin
         return bool(waiting) and self._recorder.failing and self._recorder.patient
@@ -194,7 +215,7 @@ class Supervisor:
         told: list[tuple[Worker, Batch]] = []
         for worker in self._workers:
             if worker.connection in ready or worker.process.sentinel in ready:
-                told += [(worker, batch) for batch in drain(worker)]
+                told += [(worker, self._as_it_counts(worker, batch)) for batch in drain(worker)]
         delivered = self._reporting.settle(ready)
         self._write(
             [(worker, message) for worker, batch in told for message in batch.messages], delivered
@@ -205,6 +226,24 @@ class Supervisor:
         for worker in [each for each in self._workers if each.process.sentinel in ready]:
             self._bury(worker)
         self._kill_what_lingers()
+
+    def _as_it_counts(self, worker: Worker, batch: Batch) -> Batch:
+        """A failure that comes once the program is being stopped is an interruption.
+
+        The signal may have reached the run's script before it reached us.
+        """
+        if not self._signal or worker.kind is not Kind.RUN:
+            return batch
+        interrupted = Died(self._clock(), f"interrupted by {self._signal.name}", Ending.INTERRUPTED)
+        return replace(
+            batch,
+            messages=tuple(
+                interrupted
+                if isinstance(message, RunMoved) and message.status is Status.FAILED
+                else message
+                for message in batch.messages
+            ),
+        )
 
     def _timeout(self) -> float | None:
         if self._signal:
@@ -224,6 +263,9 @@ class Supervisor:
         if isinstance(message, Listed):
             worker.verdict = True
             self._listed(worker.job.name, message)
+            return
+        if isinstance(message, ProcessEnded):
+            worker.ended.add(message.command)
             return
         run = worker.run
         if run is None or worker.kind is Kind.ON_FAILURE:
@@ -291,9 +333,7 @@ class Supervisor:
         self._know_subject(
             run.job,
             run.instance,
-            paths.subject(
-                run.host, run.instance, run.frozen.master_host, run.frozen.master_instance
-            ),
+            _subject_of(run),
         )
 
     def _know_subject(self, job: str, instance: str, subject: str | None) -> None:
@@ -337,15 +377,24 @@ class Supervisor:
             while self._start_planned():
                 pass
         except JournalFailed as error:
-            if not self._recorder.patient:
+            # What is still copied may have a post that frees the disk.
+            if not self._recorder.patient and not self._workers:
                 self._give_up_planned(error)
 
     def _plan_what_is_ready(self) -> None:
         for planned in self._plan.ready():
+            self._know_what_runs_elsewhere(planned.job.name)
             if planned.refusal:
                 self._fail_at_init(planned.job, planned.instance, planned.refusal)
             else:
                 self._planned.append(planned)
+
+    def _know_what_runs_elsewhere(self, job: str) -> None:
+        """Instances that were not asked for have the directories that they had last."""
+        gate = self._plan.gate(job)
+        for instance in gate.elsewhere if gate else ():
+            run = self._reader.last_run(job, instance)
+            self._know_subject(job, instance, _subject_of(run) if run and run.copies else None)
 
     def _start_planned(self) -> bool:
         """Begin as much of what is planned as there are places, in one commit.
@@ -515,12 +564,18 @@ class Supervisor:
 
     def _give_up_planned(self, error: JournalFailed) -> None:
         """Nothing can be begun without a journal: say so for each, once patience has ended."""
-        jobs = [job.name for job in self._to_list]
-        for name in [*jobs, *(planned.label for planned in self._planned)]:
+        for job in self._to_list:
+            self._plan.know(job.name, ())
+        given_up = [job.name for job in self._to_list]
+        self._to_list.clear()
+        self._planned.extend(self._plan.ready())
+        for planned in self._planned:
+            given_up.append(planned.label)
+            self._know_subject(*planned.subject, None)
+        self._planned.clear()
+        for name in given_up:
             self._failed += 1
             for_run(name).error("FAILED: not begun, the journal cannot be written: %s", error)
-        self._to_list.clear()
-        self._planned.clear()
 
     def _start_listing(self, job: Job) -> None:
         with self._recorder.transaction() as journal:
@@ -560,8 +615,12 @@ class Supervisor:
         lock: int | None = None,
         then: Planned | None = None,
     ) -> None:
-        process, connection = fork(work.enter, (task,), self._not_for_children(lock))
         name = label(run.job, run.instance) if run else job.name
+        try:
+            process, connection = fork(work.enter, (task,), self._not_for_children(lock))
+        except OSError as error:
+            self._not_forked(kind, uid, job, run, lock, error)
+            return
         self._workers.append(
             Worker(kind, uid, name, process, connection, job, run, lock, then=then)
         )
@@ -570,6 +629,31 @@ class Supervisor:
             # Becomes durable with the next commit, which no act of the worker precedes.
             began = ProcessBegan(self._clock(), "worker", "worker", identity)
             self._recorder.add((uid, run.run_id, began))
+
+    def _not_forked(
+        self,
+        kind: Kind,
+        uid: str,
+        job: Job | BrokenJob,
+        run: Run | None,
+        lock: int | None,
+        error: OSError,
+    ) -> None:
+        """The system gives no more processes or descriptors: this run alone suffers."""
+        reason = f"no worker can be started: {error.strerror}"
+        for_run(label(run.job, run.instance) if run else job.name).error("FAILED: %s", reason)
+        if lock is not None:
+            self._held.discard(lock)
+            os.close(lock)
+        if kind is Kind.LISTING:
+            self._listed(job.name, Listed(self._clock(), error=reason))
+        elif run and kind in (Kind.RUN, Kind.SWEEPING):
+            died = Died(self._clock(), reason, Ending.INTERRUPTED)
+            self._recorder.write([(uid, run.run_id, died)])
+            self._note_failure(replace(run, status=Status.FAILED, error=reason))
+            self._know_subject(run.job, run.instance, None)
+        else:
+            self._failed += 1
 
     def _not_for_children(self, own_lock: int | None = None) -> list[Closable]:
         """What a child must not keep: a lock or a pipe in its hands would outlive its owner."""
@@ -604,22 +688,22 @@ class Supervisor:
         cause = _cause(code)
         if self._signal:
             if code != work.STOPPED:
-                kill_at_once([worker.uid])
+                kill_at_once({worker.uid: worker.ended})
             if worker.run and worker.kind is not Kind.FORGETTING:
                 reason = f"interrupted by {self._signal.name}"
                 self._tell(worker, Died(self._clock(), reason, Ending.INTERRUPTED))
         elif worker.kind is Kind.RUN and worker.run:
             # The run is over only when nothing of it writes any more.
             for_run(worker.label).error("%s", cause)
-            task = work.sweeping_task(
-                [self._leftovers(worker.uid)], Died(self._clock(), cause, Ending.INTERRUPTED)
-            )
+            known = self._leftovers(worker.uid)
+            leftovers = replace(known, ended=known.ended | worker.ended)
+            task = work.sweeping_task([leftovers], Died(self._clock(), cause, Ending.INTERRUPTED))
             self._fork(Kind.SWEEPING, worker.uid, task, worker.job, worker.run, worker.lock)
             worker.lock = None
         elif worker.kind is Kind.FORGETTING:
             self._failed += 1
         else:
-            kill_at_once([worker.uid])
+            kill_at_once({worker.uid: worker.ended})
             if worker.kind is Kind.LISTING:
                 self._tell(worker, Listed(self._clock(), error=f"the instances script: {cause}"))
             else:
@@ -667,15 +751,9 @@ class Supervisor:
                 "the status files in %s cannot be written: %s", self._settings.status_dir, error
             )
 
-    def _start_reporting(self, used: Iterable[str]) -> None:
-        """One reporter for each report that is used, or that something is owed to."""
-        self._reporting.start(
-            {*used, *self._reader.owed_by_report()},
-            self._config.reports,
-            Path(self._settings.journal),
-            self._locks,
-            self._not_for_children,
-        )
+    def _keep_reporting(self, used: Iterable[str]) -> None:
+        """Wake the reporters that are used, or that something is owed to; others may go."""
+        self._reporting.keep({*used, *self._reader.owed_by_report()})
 
     def _finish_reporting(self) -> None:
         """Wait a little for what is owed; runs have given back lock and place before."""
@@ -695,7 +773,7 @@ class Supervisor:
             self._reporting.end()
             for worker in self._workers:
                 worker.process.kill()
-            kill_at_once([worker.uid for worker in self._workers])
+            kill_at_once({worker.uid: worker.ended for worker in self._workers})
 
     # --- signals
 
@@ -725,14 +803,26 @@ class Supervisor:
         if self._signal and time.monotonic() >= self._kill_at and self._workers:
             for worker in self._workers:
                 worker.process.kill()
-            kill_at_once([worker.uid for worker in self._workers])
+            kill_at_once({worker.uid: worker.ended for worker in self._workers})
             self._kill_at = time.monotonic() + 1
+            self._kills += 1
+            if self._kills > _KILLS:
+                # A disk that hangs can keep a process from ending even now: it is left behind.
+                for worker in tuple(self._workers):
+                    self._workers.remove(worker)
+                    if not worker.verdict:
+                        self._judge_death(worker)
+
+
+def _subject_of(run: Run) -> str:
+    frozen = run.frozen
+    return paths.subject(run.host, run.instance, frozen.master_host, frozen.master_instance)
 
 
 def _cause(code: int | None) -> str:
     """Why a worker ended without a last word."""
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
+        name = signal_name(-code)
         memory = "; out of memory?" if name == "SIGKILL" else ""
         return f"its worker was killed by {name}{memory}"
     if code == work.STOPPED:

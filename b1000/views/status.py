@@ -1,6 +1,7 @@
 """``b1000 status``: the last run of each job/instance, as the journal knows it."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,12 +63,23 @@ def collect(config: Config, everything: bool, alive: Callable[..., bool] = is_al
     journal = Path(config.settings.journal)
     runs: Mapping[tuple[str, str], Run] = {}
     listed: Mapping[str, tuple[str, ...]] = {}
-    if journal.exists():
+    if _may_exist(journal):
         with Reader(journal) as reader:
             runs = {(run.job, run.instance): run for run in reader.last_runs()}
             listed = reader.listed_instances()
     shown = _configured(config, runs, listed) | (runs.keys() if everything else set())
     return [_row(config, job, instance, runs, alive) for job, instance in sorted(shown)]
+
+
+def _may_exist(journal: Path) -> bool:
+    """Whether to open it; where it cannot be seen, opening it tells why."""
+    try:
+        os.stat(journal)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _configured(

@@ -1,5 +1,6 @@
 """What a worker was given to do, and how it starts processes and tells of them."""
 
+import asyncio
 import secrets
 import signal
 import time
@@ -8,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from b1000.config import grammar
-from b1000.errors import BadValue, RunFailed
+from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import for_run, printable
@@ -20,6 +21,9 @@ from b1000.work.process import Captured, Command, Lines, Sink
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 _REMEMBERED = 20  # lines of output
+_STOP_MAY_COME = 0.5  # seconds
+_SIGNALLED = frozenset({-signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 20})
+"""Exit codes of what somebody told to end; 20 is rsync's."""
 _OWN_WORDS = 5  # of them in an error text
 _OWN_LENGTH = 500
 
@@ -147,7 +151,10 @@ class Assignment:
             )
             if exit_code < 0 and pass_fds:
                 # The first process of an rsync was killed: its others hold the lock and write on.
-                await process.end_tree(mark)
+                await process.to_its_end(process.end_tree(mark))
+            if exit_code in _SIGNALLED:
+                # The program as a whole is being stopped, perhaps: that is no failure of this one.
+                await asyncio.sleep(_STOP_MAY_COME)
             return exit_code
         finally:
             self.channel.tell(ProcessEnded(self.clock(), command))
@@ -188,6 +195,8 @@ class Assignment:
             )
         except process.TimedOut as error:
             raise RunFailed(f"{purpose}: {error.what}{tail.words()}") from None
+        except OSError as error:
+            raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None
         if code:
             raise RunFailed(f"{purpose} {ending(code)}{tail.words()}")
 
@@ -204,6 +213,8 @@ class Assignment:
             )
         except process.TimedOut as error:
             raise BadValue(f"{option}: the script: {error.what}{tail.words()}") from None
+        except OSError as error:
+            raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:
             raise BadValue(f"{option}: the script {ending(code)}{tail.words()}")
         if captured.too_much:
@@ -223,6 +234,6 @@ def output_of(option: str) -> str:
 def ending(code: int) -> str:
     """How a process ended, in words."""
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {signal_name(-code)}"
     hint = {126: " (not executable?)", 127: " (not found?)"}.get(code, "")
     return f"ended with exit code {code}{hint}"

@@ -103,8 +103,6 @@ class Copies:
         )
         result: Outcome = await retrying(attempt)
         now = self._assignment.clock()
-        if result.status in COMPLETE and copying.leftovers:
-            await self._sweep(copying)
         await self._assignment.commit(
             AttemptEnded(
                 now,
@@ -172,11 +170,19 @@ class Copies:
         found = sources.find(self._frozen.include, transfer.relative, transfer.delete)
         if found.unusable:
             return Outcome(CopyStatus.FAILED, reason=found.trouble)
-        async with self._locked(copying) as descriptors:
-            copying.paths = found.paths
-            result = await self._rsync(copying, descriptors)
+        try:
+            async with self._locked(copying) as descriptors:
+                copying.paths = found.paths
+                result = await self._rsync(copying, descriptors)
+                if result.status in COMPLETE and copying.leftovers:
+                    await self._sweep(copying, descriptors)
+        except OSError as error:
+            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {error}")
         if found.trouble and result.status in COMPLETE:
             return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
+        if found.warning and result.status in COMPLETE:
+            reason = "; ".join(filter(None, (result.reason, found.warning)))
+            return Outcome(CopyStatus.WARNING, reason=reason, exit_code=result.exit_code)
         return result
 
     @contextlib.asynccontextmanager
@@ -257,9 +263,13 @@ class Copies:
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(copying.paths)))
         copying.totals = outcome.totals(out.lines)
-        return outcome.judge(code, [printable(line) for line in err.lines], place)
+        judged = outcome.judge(code, [printable(line) for line in err.lines], place)
+        if judged.status in COMPLETE and copying.totals.files is None:
+            reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
+            return Outcome(CopyStatus.FAILED, reason=reason, exit_code=code)
+        return judged
 
-    async def _sweep(self, copying: _Copying) -> None:
+    async def _sweep(self, copying: _Copying, descriptors: tuple[int, ...]) -> None:
         """Remove what killed attempts left at the destination.
 
         In a sync directory without ``delete`` nobody can tell such a file from
@@ -284,7 +294,11 @@ class Copies:
             trouble = ""
             try:
                 code = await self._assignment.rsync(
-                    f"{copying.destination.name} (sweep)", argv, Tail().sink(), err.sink()
+                    f"{copying.destination.name} (sweep)",
+                    argv,
+                    Tail().sink(),
+                    err.sink(),
+                    descriptors,
                 )
                 # 24: a source vanished in the meantime; the rest was looked through.
                 trouble = err.words() or f": rsync exit {code}" if code not in (0, 24) else ""
@@ -337,7 +351,10 @@ class _Space:
 
     def short(self) -> str | None:
         """Why copying must not go on; None where there is space enough."""
-        space = os.statvfs(self._path)
+        try:
+            space = os.statvfs(self._path)
+        except OSError as error:
+            return f"the free space at {self._destination} cannot be seen: {error.strerror}"
         free = space.f_bavail * space.f_frsize
         least = self._least.bytes_of(space.f_blocks * space.f_frsize)
         if free >= least:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 _LOOK = 0.1  # seconds between looks at what is still alive
 _KILL_TIME = 5.0  # seconds after which what survives SIGKILL (a hung disk) is given up
+_GUARD = 1.0  # seconds between questions to a guard
 _CHUNK = 65536
 _LONGEST_LINE = 16384  # bytes; a longer line is cut into several
 _REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
@@ -133,8 +134,8 @@ async def run(command: Command) -> int:
             _read_along(pipe, sink)
         return await _wait(process, command)
     except BaseException:
-        await end_tree(command.mark, [process.pid])
-        process.wait()
+        await to_its_end(end_tree(command.mark, [process.pid]))
+        process.poll()  # no wait: what even SIGKILL does not end must not hold the worker
         raise
     finally:
         for pipe, sink in pipes.items():
@@ -144,20 +145,37 @@ async def run(command: Command) -> int:
             pipe.close()
 
 
+async def to_its_end(ending: Coroutine[None, None, None]) -> None:
+    """Wait for something that must not be left half done; a cancellation counts afterwards."""
+    task = asyncio.ensure_future(ending)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled
+
+
 async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
     loop = asyncio.get_running_loop()
-    exited = asyncio.Event()
+    exited: asyncio.Future[None] = loop.create_future()
     descriptor = os.pidfd_open(process.pid)
-    loop.add_reader(descriptor, exited.set)
+
+    def note() -> None:
+        loop.remove_reader(descriptor)
+        exited.set_result(None)
+
+    loop.add_reader(descriptor, note)
     try:
         async with asyncio.timeout(command.limit or None):
-            while command.guard:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(exited.wait(), 1)
-                    break
-                if reason := command.guard():
+            while not exited.done():
+                # Not wait_for: it would swallow a cancellation that comes as the process ends.
+                await asyncio.wait([exited], timeout=_GUARD if command.guard else None)
+                if command.guard and not exited.done() and (reason := command.guard()):
                     raise Ended(reason)
-            await exited.wait()
     except TimeoutError:
         raise TimedOut(f"it was ended after {command.limit:g} s, its time limit") from None
     finally:

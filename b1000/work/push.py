@@ -138,8 +138,9 @@ class _Values:
         return references.fill(template, self._settled)
 
     async def _printed(self, name: str, source: Command) -> str:
+        command = await self._fill(source.template)
         try:
-            text = await self._assignment.value(name, await self._fill(source.template))
+            text = await self._assignment.value(name, command)
             check = {"data_age": grammar.age}.get(name, grammar.host)
             check(text, output_of(name))
         except BadValue as error:

@@ -13,11 +13,15 @@ _TOLD = 5  # paths in an error text
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied."""
+    """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied.
+
+    A ``warning`` is about paths that are copied, but perhaps not as was meant.
+    """
 
     paths: tuple[str, ...]
     trouble: str = ""
     unusable: bool = False
+    warning: str = ""
 
 
 def find(include: str, relative: bool, delete: bool) -> Sources:
@@ -29,7 +33,10 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
     """
     paths: list[str] = []
     missing: list[str] = []
+    links: list[str] = []
     for word in grammar.words(include):
+        if os.path.islink(word.text) and os.path.isdir(word.text):
+            links.append(word.text)
         found = _matches(word)
         if not found:
             missing.append(word.text)
@@ -47,7 +54,13 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
             grammar.refuse_merging(paths)
         except BadValue as error:
             return Sources((), printable(str(error)), unusable=True)
-    return Sources(tuple(paths), "; ".join(reasons), unusable=not paths)
+    warning = ""
+    if links:
+        warning = (
+            f"{_shown(links)} is a symbolic link, and only the link was copied; "
+            "with a slash at its end the directory is"
+        )
+    return Sources(tuple(paths), "; ".join(reasons), not paths, warning)
 
 
 def _shown(paths: list[str]) -> str:

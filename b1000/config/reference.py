@@ -1,0 +1,93 @@
+"""The reference of all options, made from the option table.
+
+``python -m b1000.config.reference > docs/reference.md`` writes it anew.
+"""
+
+from collections.abc import Iterable
+
+from b1000.config.options import SECTIONS, TABLE, Option
+
+_HEAD = """\
+# Reference of the configuration
+
+<!-- Made from b1000/config/options.py; a change by hand is lost. Anew:
+     python -m b1000.config.reference > docs/reference.md -->
+
+## How it is written
+
+`option = value`, in sections. A line that is indented goes on with the value
+above it. A comment is a line of its own that begins with `#` or `;`. The file
+is UTF-8, option names are in lower case.
+
+- **Names** of jobs, destinations, reports and instances begin with a letter or
+  a digit; dots, dashes and underscores may follow. Hosts and masters may also
+  hold colons. In a list they are separated by blanks or commas.
+- **References**: `$name` or `${name}` is the value of that option in the same
+  section, or else in `[global]`. It is put in as text before anything else is
+  read. `$$` is a `$` that the shell is to see; `$1`, `$?` and `$(date)` reach
+  the shell as they are. In jobs three more are known: `$instance` (empty where
+  there is none), `$host` and `$start_time`, the start of the run as
+  `2026-11-22-02-17-01`.
+- **Commands** are run by `/bin/sh -c`. They see `B1000_JOB`, `B1000_INSTANCE`,
+  `B1000_HOST`, `B1000_START_TIME`, `B1000_DIRECTION` and `B1000_RUN` in their
+  environment; `on_failure` also `B1000_STEP`, `B1000_STATUS` and `B1000_ERROR`.
+- **Dynamic** options may be given by a command: `!COMMAND`, or without the `!`
+  where the value begins with `/`. It runs once for each run (for `instances`:
+  once for each job) and must end with exit code 0; what it prints is checked
+  like any other value.
+- **Paths and patterns** are split into words as a shell would: quotes keep
+  blanks together.
+- Times are in seconds.
+"""
+
+_SECTIONS = {
+    "global": (
+        "[global]",
+        "For all of B1000. Options that stand in the table of jobs too are what jobs have\n"
+        "that say nothing else.",
+    ),
+    "job": ("[job:NAME]", "What is copied. A job has at least one destination and one report."),
+    "dest": ("[dest:NAME]", "Where copies go."),
+    "report": ("[report:NAME]", "Where each state of each run is told."),
+}
+
+
+def reference() -> str:
+    """The reference as Markdown: one table for each kind of section."""
+    return "\n".join([_HEAD, *(_section(kind) for kind in SECTIONS)])
+
+
+def _section(kind: str) -> str:
+    heading, words = _SECTIONS[kind]
+    # What a job shares with [global] comes last: few will look for it there.
+    options = sorted(TABLE[kind].values(), key=lambda option: "global" in option.sections)
+    lines = [
+        f"## {heading}",
+        "",
+        words,
+        "",
+        "| option | value | default | what it does |",
+        "|---|---|---|---|",
+        *map(_row, options),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(option: Option) -> str:
+    value = f"{option.kind.words}; *dynamic*" if option.dynamic else option.kind.words
+    cells = (f"`{option.name}`", value, _default(option), option.help)
+    return f"| {' | '.join(_escaped(cells))} |"
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "**required**"
+    return "" if option.default is None else f"`{option.default}`"
+
+
+def _escaped(cells: Iterable[str]) -> Iterable[str]:
+    return (cell.replace("|", "\\|") for cell in cells)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
