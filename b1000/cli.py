@@ -35,6 +35,7 @@ _FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is 
 def main() -> None:
     """The command ``b1000``."""
     _open_standard_streams()
+    _stand_somewhere()
     sys.exit(_guarded(sys.argv[1:]))
 
 
@@ -45,6 +46,14 @@ def _open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _stand_somewhere() -> None:
+    """Leave a directory that was removed: nothing can be found from there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _guarded(words: Sequence[str]) -> int:
@@ -159,7 +168,9 @@ def _run_jobs(words: Sequence[str]) -> int:
     settings = config.settings
     selectors = [grammar.selector(word) for word in arguments.jobs]
     selection = {} if arguments.copy else select(config.jobs, selectors)
-    if not selection and not config.stray and not arguments.copy:
+    if not selection and not arguments.copy:
+        for problem in config.problems:
+            logs.to_stderr(problem.shown(config.file))
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:

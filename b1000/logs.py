@@ -8,11 +8,14 @@ import contextlib
 import logging
 import os
 import re
+import select
 import sys
 
 LOGGER = "b1000"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PATIENCE = 1000  # milliseconds that a reader of the log may keep a line waiting
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
@@ -38,6 +41,7 @@ class _Descriptor(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self.descriptor = descriptor
+        self._stuck = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -49,7 +53,17 @@ class _Descriptor(logging.Handler):
 
     def write(self, line: bytes) -> None:
         while line:
-            line = line[os.write(self.descriptor, line) :]
+            if not self._is_writable():
+                return
+            line = line[os.write(self.descriptor, line[: select.PIPE_BUF]) :]
+
+    def _is_writable(self) -> bool:
+        """Whether a write will not block: a reader that does not read must not stop backups."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLOUT)
+        ready = bool(poll.poll(0 if self._stuck else _PATIENCE))
+        self._stuck = not ready
+        return ready
 
     def handleError(self, record: logging.LogRecord) -> None:
         """The log cannot be written: standard error gets the line, and backups go on."""

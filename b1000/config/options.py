@@ -117,7 +117,7 @@ _REFUSED_LONG = re.compile(
     r"--(?:inplace|append|del$|del=|delete|rsh|files-from|link-dest|daemon"
     r"|dry-run|list-only|only-write-batch|write-batch|read-batch"
     r"|remove-source-files|remove-sent-files|version|help|quiet|no-stats|no-recursive|no-r$|dirs"
-    r"|ignore-errors|(?:info|debug)=.*help)"
+    r"|ignore-errors|existing|ignore-existing|ignore-missing-args|partial-dir|(?:info|debug)=.*help)"
 )
 # -e, -n, -V, -q and -d, also behind other short options; behind f, B, M and T stands their value.
 _REFUSED_SHORT = re.compile(r"-(?:(?![efBMT])[A-Za-z0-9])*[enVqd]")

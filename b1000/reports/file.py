@@ -26,18 +26,31 @@ class FileReport:
         self._keep = settings.keep
         self._unfinished = unfinished
 
-    def deliver(self, runs: Sequence[Run]) -> None:
-        """Write the state of each run; raises OSError where that cannot be done."""
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], OSError | None]:
+        """Write the state of each run; gives the run_ids that were written, and the first error.
+
+        One that cannot be written holds up none of the others. Raises OSError
+        where the directory as a whole cannot be used.
+        """
         # Readable for the rsync daemon's user, whatever the umask.
         if not self._directory.is_dir():
             self._directory.mkdir(parents=True)
             self._directory.chmod(0o755)
+        written: set[int] = set()
+        trouble: OSError | None = None
         for run in runs:
-            write_atomically(self._directory / report.file_name(run), report.ini(run), 0o644)
-        ended = {file_stem(run.job, run.instance) for run in runs if run.ending}
+            try:
+                write_atomically(self._directory / report.file_name(run), report.ini(run), 0o644)
+                written.add(run.run_id)
+            except OSError as error:
+                trouble = trouble or error
+        ended = {
+            file_stem(run.job, run.instance) for run in runs if run.ending and run.run_id in written
+        }
         if ended:
             self._remove_old(ended)
         sync_directory(self._directory)
+        return written, trouble
 
     def _remove_old(self, stems: set[str]) -> None:
         times: dict[str, list[str]] = defaultdict(list)

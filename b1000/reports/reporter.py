@@ -19,7 +19,6 @@ from b1000.model import Delivered, Look, Report
 from b1000.reports.file import FileReport
 from b1000.state.queries import Reader
 
-_AT_ONCE = 100
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _SETTLE = 0.03  # seconds
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
@@ -90,15 +89,18 @@ class Reporter:
             for each in owed
             if each.run.run_id in self._told
         }
-        due = [each for each in owed if self._told.get(each.run.run_id, -1) < each.transition_id][
-            :_AT_ONCE
-        ]
+        due = [each for each in owed if self._told.get(each.run.run_id, -1) < each.transition_id]
         if not due:
             return False
-        self._target.deliver([each.run for each in due])
-        states = tuple((each.run.run_id, each.transition_id) for each in due)
+        delivered, trouble = self._target.deliver([each.run for each in due])
+        states = tuple(
+            (each.run.run_id, each.transition_id) for each in due if each.run.run_id in delivered
+        )
         self._told.update(states)
-        self._say(states)
+        if states:
+            self._say(states)
+        if trouble:
+            raise trouble
         return True
 
     def _say(self, states: tuple[tuple[int, int], ...]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from b1000.state.journal import file_stem
 from b1000.state.queries import Reader
 from b1000.steps import Status
 
+_LONGEST = 2**20  # bytes of a file that is compared
 _NAME = re.compile(r".+-\d{4}(-\d\d){5}\.json")
 
 
@@ -62,6 +64,17 @@ def _iso(when: float) -> str:
     return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
 
 
+def _read(path: Path) -> bytes:
+    """The content of a regular file; b"" where there is none, or something else in its place."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return file.read(_LONGEST) if regular else b""
+
+
 class StatusFiles:
     """The files in one directory, kept equal to what the journal says of this host."""
 
@@ -105,7 +118,7 @@ class StatusFiles:
         stale = {file for file in there - wanted.keys() if self._is_ours(file, subject)}
         for file, text in wanted.items():
             path = self._directory / file
-            if file not in there or path.read_bytes() != text:
+            if file not in there or _read(path) != text:
                 write_atomically(path, text.decode(), 0o600)
         for file in stale:
             (self._directory / file).unlink(missing_ok=True)
@@ -119,8 +132,8 @@ class StatusFiles:
         One that cannot be read as such is ours if it bears this host's name.
         """
         try:
-            told = json.loads((self._directory / file).read_bytes())
+            told = json.loads(_read(self._directory / file))
             found = (told["job"], told["instance"])
             return bool(told["journal"] == str(self._reader.path)) and subject in (None, found)
-        except (ValueError, KeyError, TypeError, FileNotFoundError):
+        except (ValueError, KeyError, TypeError):
             return subject is None and file.startswith(f"{self._host}-")

@@ -32,6 +32,7 @@ def connect(config: Config) -> list[Finding]:
     settings = config.settings
     found += _writable("status_dir", settings.status_dir)
     found += _writable("the journal's directory", str(Path(settings.journal).parent))
+    found += _private("the journal's directory", str(Path(settings.journal).parent))
     for report in config.reports.values():
         found += _writable(f"[report:{report.name}] path", report.path)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]
@@ -59,6 +60,16 @@ def _rsync() -> Iterator[Finding]:
     elif tuple(map(int, version.groups())) < _LEAST_RSYNC:
         least = ".".join(map(str, _LEAST_RSYNC))
         yield Finding(f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer")
+
+
+def _private(what: str, directory: str) -> Iterator[Finding]:
+    """The journal holds commands that run as the user of B1000: nobody else may write there."""
+    try:
+        mode = os.stat(directory).st_mode
+    except OSError:
+        return
+    if mode & 0o022:
+        yield Finding(f"{what} {directory} can be written by others; chmod go-w {directory}")
 
 
 def _writable(what: str, directory: str) -> Iterator[Finding]:
@@ -101,6 +112,7 @@ def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
             done = subprocess.run(
                 command.probe(empty, destination, limits),
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # with no terminal rsync cannot ask for a password there
                 capture_output=True,
                 text=True,
                 errors="backslashreplace",

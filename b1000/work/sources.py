@@ -1,7 +1,9 @@
 """From ``include`` to the paths that rsync is given."""
 
+import fnmatch
 import glob
 import os
+import re
 from dataclasses import dataclass
 
 from b1000.config import grammar
@@ -34,15 +36,18 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
     paths: list[str] = []
     missing: list[str] = []
     links: list[str] = []
+    unreadable: list[str] = []
     for word in grammar.words(include):
         if os.path.islink(word.text) and os.path.isdir(word.text):
             links.append(word.text)
-        found = _matches(word)
+        found = _matches(word, unreadable)
         if not found:
             missing.append(word.text)
         paths += found
     paths = list(dict.fromkeys(paths))
     reasons = [f"nothing at the source matches {_shown(missing)}"] if missing else []
+    if unreadable:
+        reasons.append(f"{_shown(unreadable)} cannot be read")
     if delete:
         if empty := [path for path in paths if _is_empty(path)]:
             reasons.append(f"the source {_shown(empty)} is empty")
@@ -68,11 +73,50 @@ def _shown(paths: list[str]) -> str:
     return ", ".join(map(printable, paths[:_TOLD])) + more
 
 
-def _matches(word: grammar.Word) -> list[str]:
+def _matches(word: grammar.Word, unreadable: list[str]) -> list[str]:
     # As in a shell: a path that exists as it is written stands for itself if the glob has no match.
-    found = sorted(glob.glob(word.pattern))
+    found = sorted(_expand(word.pattern, unreadable))
     if not found and os.path.lexists(word.text):
         return [word.text]
+    return found
+
+
+def _expand(pattern: str, unreadable: list[str]) -> list[str]:
+    """The paths that a glob matches.
+
+    Unlike :mod:`glob` it tells which directories could not be read: what would
+    have matched in them is missing from the backup.
+    """
+    if not glob.has_magic(pattern):
+        return [pattern] if os.path.lexists(pattern) else []
+    found = ["/"]
+    *parts, last = pattern.strip("/").split("/")
+    for part in parts:
+        found = [f"{path}/" for path in _level(found, part, unreadable) if os.path.isdir(path)]
+    slash = "/" if pattern.endswith("/") else ""
+    return [
+        path + slash for path in _level(found, last, unreadable) if not slash or os.path.isdir(path)
+    ]
+
+
+def _level(directories: list[str], part: str, unreadable: list[str]) -> list[str]:
+    """What one part of a pattern matches in each of the directories, which end in slashes."""
+    if not glob.has_magic(part):
+        return [path + part for path in directories if os.path.lexists(path + part)]
+    fits = re.compile(fnmatch.translate(part)).match
+    found = []
+    for directory in directories:
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            unreadable.append(directory)
+            continue
+        # A dot at the beginning is matched only by a dot, as in a shell.
+        found += [
+            directory + name
+            for name in names
+            if fits(name) and (part.startswith(".") or not name.startswith("."))
+        ]
     return found
 
 

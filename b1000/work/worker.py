@@ -59,6 +59,10 @@ def leave_parent(inherited: Iterable[Closable]) -> None:
     os.setsid()
     for each in inherited:
         each.close()
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir("/")  # rsync does not start in a directory that was removed
     gc.disable()  # Short-lived; a collection would copy the pages shared with the supervisor.
 
 
