@@ -21,6 +21,8 @@ from b1000.work.process import Captured, Command, Lines, Sink
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 _REMEMBERED = 20  # lines of output
+# English messages, and none of the user's aliases for options (popt reads ~/.popt).
+_RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 _STOP_MAY_COME = 0.5  # seconds
 _SIGNALLED = frozenset({-signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 20})
 """Exit codes of what somebody told to end; 20 is rsync's."""
@@ -124,7 +126,7 @@ class Assignment:
         limit: float,
         environment: Mapping[str, str],
         pass_fds: tuple[int, ...] = (),
-        guard: Callable[[], str | None] | None = None,
+        guard: Callable[[int], str | None] | None = None,
     ) -> int:
         """Run one process of this run; gives its exit code as :func:`process.run` does."""
         command = secrets.token_hex(6)
@@ -166,7 +168,7 @@ class Assignment:
         out: Sink,
         err: Sink,
         descriptors: tuple[int, ...] = (),
-        guard: Callable[[], str | None] | None = None,
+        guard: Callable[[int], str | None] | None = None,
     ) -> int:
         """Run one rsync; it inherits the lock of the job/instance and ``descriptors``.
 
@@ -179,7 +181,7 @@ class Assignment:
             out,
             err,
             self.limits.copy_timeout,
-            {"LC_ALL": "C"},
+            _RSYNC_ENVIRONMENT,
             (*descriptors, *own),
             guard,
         )

@@ -30,10 +30,11 @@ from b1000.model import (
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus
-from b1000.work import process, sources
+from b1000.work import process, sources, watch
 from b1000.work.assignment import Assignment, Tail
 
 _RACES = 5  # how often in a row others may make the same missing directory first
+_STALLED = "stalled"
 _POLL = 0.2  # seconds between looks at a lock that somebody else holds
 
 
@@ -237,12 +238,16 @@ class Copies:
         out = Tail((lambda line: log.info("%s: %s", destination.name, line)) if shown else None)
         err = Tail(lambda line: log.warning("%s: %s", destination.name, line))
         place = paths.place(destination.path)
-        guard = None
-        if destination.min_free:
-            space = _Space(destination)
-            if reason := space.short():
-                return Outcome(CopyStatus.FAILED, reason=reason)
-            guard = space.short
+        space = watch.Space(destination) if destination.min_free else None
+        if space and (reason := space.short()):
+            return Outcome(CopyStatus.FAILED, reason=reason)
+        progress = watch.Progress(self._limits.io_timeout) if self._limits.io_timeout else None
+
+        def guard(pid: int) -> str | None:
+            if progress and progress.stalled(pid):
+                return _STALLED
+            return space.short() if space else None
+
         try:
             for _ in range(_RACES):
                 err.lines.clear()
@@ -259,6 +264,9 @@ class Copies:
                 leftovers=True,
             )
         except process.Ended as error:
+            if error.what == _STALLED:
+                reason = f"the copy to {place} stood still (io_timeout) and was ended"
+                return Outcome(CopyStatus.FAILED, Retry.YES, reason, leftovers=True)
             return Outcome(CopyStatus.FAILED, reason=error.what)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(copying.paths)))
@@ -336,30 +344,3 @@ def _not_started(error: OSError, count: int) -> str:
             "include their directory and exclude the rest"
         )
     return f"rsync cannot be started: {error.strerror}"
-
-
-class _Space:
-    """Watches the free space of a local destination."""
-
-    def __init__(self, destination: Destination) -> None:
-        assert destination.min_free
-        self._least = destination.min_free
-        self._destination = destination.path
-        self._path = destination.path
-        while not os.path.exists(self._path):
-            self._path = os.path.dirname(self._path)
-
-    def short(self) -> str | None:
-        """Why copying must not go on; None where there is space enough."""
-        try:
-            space = os.statvfs(self._path)
-        except OSError as error:
-            return f"the free space at {self._destination} cannot be seen: {error.strerror}"
-        free = space.f_bavail * space.f_frsize
-        least = self._least.bytes_of(space.f_blocks * space.f_frsize)
-        if free >= least:
-            return None
-        return (
-            f"only {free // 2**20} MiB are free at {self._destination}, "
-            f"less than the {least // 2**20} MiB of min_free"
-        )

@@ -89,8 +89,8 @@ class Command:
     """What is to be started.
 
     ``mark`` are the variables by which every descendant is known, wherever it
-    has gone. ``guard`` is asked every second and ends the process by giving a
-    reason. Only ``pass_fds`` are inherited. A ``limit`` of 0 seconds is none.
+    has gone. ``guard`` is asked every second, with the process id, and ends the
+    process by giving a reason. Only ``pass_fds`` are inherited. A ``limit`` of 0 seconds is none.
     """
 
     argv: Sequence[str]
@@ -100,7 +100,7 @@ class Command:
     err: Sink
     limit: float = 0
     pass_fds: tuple[int, ...] = ()
-    guard: Callable[[], str | None] | None = None
+    guard: Callable[[int], str | None] | None = None
     began: Callable[[int], None] | None = None
 
 
@@ -174,7 +174,7 @@ async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
             while not exited.done():
                 # Not wait_for: it would swallow a cancellation that comes as the process ends.
                 await asyncio.wait([exited], timeout=_GUARD if command.guard else None)
-                if command.guard and not exited.done() and (reason := command.guard()):
+                if command.guard and not exited.done() and (reason := command.guard(process.pid)):
                     raise Ended(reason)
     except TimeoutError:
         raise TimedOut(f"it was ended after {command.limit:g} s, its time limit") from None
@@ -259,6 +259,8 @@ class _Tree:
             # psutil compares creation times first: a stranger under the same id gets nothing.
             with contextlib.suppress(self._psutil.NoSuchProcess, self._psutil.AccessDenied):
                 member.send_signal(number)
+                if number is signal.SIGTERM:
+                    member.send_signal(signal.SIGCONT)  # a stopped process would not hear it
 
     def _lives(self, member: "psutil.Process") -> bool:
         try:

@@ -401,3 +401,24 @@ def test_another_boot_is_another_process() -> None:
     assert is_alive(me)
     assert not is_alive(ProcessIdentity(me.pid, "another boot", me.ticks))
     assert not is_alive(ProcessIdentity(me.pid, me.boot, me.ticks + 1))
+
+
+def test_damage_anywhere_in_the_file_is_noticed_when_it_is_opened(tmp_path: Path) -> None:
+    """Whichever page is hit: set aside or not, the journal that is open afterwards works."""
+    whole = tmp_path / "whole"
+    first = open_journal(whole)
+    for number in range(20):
+        build.done(first, build.begin(first, f"job{number}"))
+    first.close()
+    raw = whole.read_bytes()
+    pages = len(raw) // 4096
+    aside = 0
+    for page in range(pages):
+        path = tmp_path / f"page{page}" / "journal.sqlite3"
+        path.parent.mkdir()
+        path.write_bytes(raw[: page * 4096] + os.urandom(4096) + raw[(page + 1) * 4096 :])
+        opened = open_journal(path)
+        build.done(opened, build.begin(opened))
+        opened.close()
+        aside += len(list(path.parent.glob("*.corrupt-*")))
+    assert aside >= pages - 2  # a page that is free may be hit without harm

@@ -88,7 +88,7 @@ def test_the_time_limit_ends_the_whole_tree() -> None:
 
 def test_a_guard_ends_it_with_its_reason() -> None:
     with pytest.raises(Ended, match="enough"):
-        asyncio.run(process.run(command("sleep 30", Captured(9), guard=lambda: "enough")))
+        asyncio.run(process.run(command("sleep 30", Captured(9), guard=lambda _: "enough")))
     assert marked() == []
 
 

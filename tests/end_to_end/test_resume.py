@@ -422,6 +422,27 @@ def test_what_hung_is_told_apart_from_what_failed(
     assert ready.b1000("--copy", "hung").returncode == 0
 
 
+def test_an_rsync_that_stands_still_is_ended(ready: World) -> None:
+    """Its own --timeout cannot do that: it is stopped as a whole."""
+    (ready.source / "large").write_bytes(os.urandom(3_000_000))
+    ready.write(
+        {
+            "global": {"io_timeout": 1},
+            "dest:store": ready.store(bwlimit=100),
+            "job:etc": ready.push(),
+        }
+    )
+    program = ready.start()
+    wait_until(lambda: rsync_runs(ready))
+    time.sleep(0.3)
+    for each in ready.processes():
+        each.suspend()
+    program.communicate(timeout=60)
+    assert program.returncode == 1
+    assert "stood still" in ready.last("etc")["error"]
+    assert ready.processes() == []
+
+
 def test_a_journal_that_is_locked_for_a_while_is_waited_for(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
     assert ready.b1000().returncode == 0

@@ -5,12 +5,13 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 
-from tests.support.world import World, tree, wait_until
+from tests.support.world import ROOT, World, tree, wait_until
 
 STUBBORN = "trap '' TERM; while :; do sleep 1; done"
 
@@ -290,3 +291,193 @@ def test_a_lock_file_left_behind_locks_nothing(world: World) -> None:
     locks.mkdir(parents=True)
     Path(locks / "run@etc@").write_text(f"{os.getpid()}\n")
     assert world.b1000().returncode == 0
+
+
+def test_a_killed_worker_does_not_take_a_service_with_it(world: World) -> None:
+    """What a script that ended by itself left running is a service, such as a database."""
+    pid = world.root / "service.pid"
+    pre = world.root / "pre.sh"
+    pre.write_text(f"#!/bin/sh\nsetsid sleep 200 >/dev/null 2>&1 </dev/null &\necho $! > {pid}\n")
+    pre.chmod(0o755)
+    (world.source / "large").write_bytes(b"x" * 4_000_000)
+    world.write({"dest:store": world.store(bwlimit=100), "job:etc": world.push(pre=pre)})
+    program = world.start()
+    wait_until(lambda: any(each.name() == "rsync" for each in world.processes()))
+    time.sleep(0.2)
+    service = psutil.Process(int(pid.read_text()))
+    try:
+        rsync = next(each for each in world.processes() if each.name() == "rsync")
+        worker = next(each for each in rsync.parents() if each.ppid() == program.pid)
+        worker.kill()
+        program.communicate(timeout=30)
+        assert program.returncode == 1
+        assert service.is_running()
+        assert [each.name() for each in world.processes()] == []
+    finally:
+        service.kill()
+
+
+def test_a_worker_killed_by_a_signal_without_a_name(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:dies": world.push(pre=f"echo $$$$ > {world.root}/script.pid; sleep 60"),
+        }
+    )
+    program = world.start()
+    worker_of(world, program).send_signal(40)
+    program.communicate(timeout=30)
+    assert program.returncode == 1
+    assert "signal 40" in world.last("dies")["error"]
+
+
+def test_a_stop_during_the_grace_of_a_time_limit_still_ends_the_tree(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "global": {"script_timeout": 1},
+            "dest:store": world.store(),
+            "job:etc": world.push(pre=f": > {world.root}/began; {STUBBORN}"),
+        }
+    )
+    program = world.start()
+    wait_until((world.root / "began").exists)
+    time.sleep(2)
+    program.send_signal(signal.SIGTERM)
+    program.communicate(timeout=30)
+    assert program.returncode == 128 + signal.SIGTERM
+    assert world.processes() == []
+
+
+def test_nohup_is_respected(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:etc": world.push(pre=f": > {world.root}/began; sleep 1"),
+        }
+    )
+    program = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "b1000", "-f", str(world.config)],
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((world.root / "began").exists)
+    program.send_signal(signal.SIGHUP)
+    assert program.wait(30) == 0
+
+
+def test_closed_standard_streams_disturb_nothing(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push(pre="echo out; echo err >&2")})
+    command = f"{sys.executable} -m b1000 -f {world.config} <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 0
+    assert world.last("etc")["status"] == "OK"
+
+
+def test_a_reader_that_does_not_read_stops_no_backup(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:etc": world.push(pre="yes | head -c 300000", post=f": > {world.root}/done"),
+        }
+    )
+    program = world.start()
+    wait_until((world.root / "done").exists, 40)
+    program.communicate(timeout=30)
+    assert program.returncode == 0
+
+
+def test_more_workers_than_descriptors_are_allowed_at_first(world: World) -> None:
+    world.files()
+    names = " ".join(f"i{number}" for number in range(80))
+    world.write(
+        {
+            "global": {"workers": 80},
+            "dest:store": world.store(),
+            "job:many": world.push(instances=names, pre="sleep 0.5"),
+        }
+    )
+    command = f"ulimit -S -n 64; exec {sys.executable} -m b1000 -q -f {world.config}"
+    done = subprocess.run(["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 0
+    assert len(list((world.root / "store" / "many").glob("*/*"))) == 80
+
+
+def test_an_overlapping_program_does_not_wait_for_the_others_reports(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:slow": world.push(pre=f": > {world.root}/began; sleep 6"),
+            "job:quick": world.push(),
+        }
+    )
+    slow = world.start("slow")
+    wait_until((world.root / "began").exists)
+    began = time.monotonic()
+    done = world.b1000("quick")
+    assert done.returncode == 0
+    assert "not all states" not in done.stdout
+    assert time.monotonic() - began < 5
+    assert [name for name in world.report_files() if name.startswith("quick")]
+    slow.communicate(timeout=30)
+
+
+def test_instances_of_one_directory_are_seen_across_programs(world: World) -> None:
+    world.files()
+    master = world.root / "master.sh"
+    master.write_text("#!/bin/sh\ncase $1 in a) echo b-c;; *) echo c;; esac\n")
+    master.chmod(0o755)
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:db": world.push(type="sync", instances="a a-b", master_host=f"{master} $instance"),
+        }
+    )
+    assert world.b1000("db/a").returncode == 0
+    assert world.b1000("db/a-b").returncode == 1
+    assert "a-b, a" in world.last("db", "a-b")["error"]
+
+
+def test_a_damaged_status_file_stops_nothing(world: World) -> None:
+    world.files()
+    down = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+    world.write({"dest:down": down, "job:bad": world.push(dest="down")})
+    world.b1000()
+    (name,) = world.status_files()
+    file = world.status_dir / name
+    text = file.read_bytes()
+    for damage in (lambda: file.write_bytes(b"\xff"), lambda: os.mkfifo(file)):
+        file.unlink()
+        damage()
+        done = world.b1000("--copy", timeout=30)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert file.is_file()
+        assert file.read_bytes()[:40] == text[:40]
+
+
+def test_one_report_that_cannot_be_written_holds_up_no_other(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "global": {"report_wait_end": 1},
+            "dest:store": world.store(),
+            "job:etc": world.push(
+                pre=f"mkdir {world.reports}/etc--$start_time.b1k || true; sleep 0.3"
+            ),
+            "job:other": world.push(pre="sleep 1"),
+        }
+    )
+    world.reports.mkdir()
+    for number in range(5):
+        moment = time.strftime("%Y-%m-%d-%H-%M-%S", time.localtime(time.time() + number))
+        (world.reports / f"etc--{moment}.b1k").mkdir()
+    assert world.b1000().returncode == 0
+    (other,) = [name for name in world.report_files() if name.startswith("other")]
+    assert "step = DONE" in (world.reports / other).read_text()

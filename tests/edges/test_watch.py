@@ -1,0 +1,57 @@
+"""Guards of a copy: progress and free space."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from b1000.model import Destination, FreeSpace
+from b1000.work.watch import Progress, Space
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watch(process: "subprocess.Popen[bytes]", seconds: int, io_timeout: int) -> bool:
+    """Whether the process counts as stalled at some time within so many seconds."""
+    clock = Clock()
+    progress = Progress(io_timeout, clock)
+    for clock.now in range(seconds):
+        time.sleep(0.01)
+        if progress.stalled(process.pid):
+            return True
+    return False
+
+
+def test_a_process_that_does_nothing_is_stalled() -> None:
+    sleeper = subprocess.Popen(["sleep", "60"])
+    try:
+        assert watch(sleeper, 30, io_timeout=10)
+        assert not watch(sleeper, 10, io_timeout=10)
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+def test_a_process_whose_child_works_is_not() -> None:
+    parent = subprocess.Popen(["sh", "-c", "dd if=/dev/zero of=/dev/null bs=1k & wait"])
+    try:
+        assert not watch(parent, 60, io_timeout=5)
+    finally:
+        subprocess.run(["pkill", "-P", str(parent.pid)], check=True)
+        parent.wait()
+
+
+def test_free_space_is_seen_before_the_directory_is_made(tmp_path: Path) -> None:
+    path = str(tmp_path / "not" / "there")
+    assert Space(Destination("d", path, min_free=FreeSpace(1))).short() is None
+    told = Space(Destination("d", path, min_free=FreeSpace(99.99, percent=True))).short()
+    assert told is not None
+    assert path in told
+    assert not os.path.exists(path)
