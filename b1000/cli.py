@@ -62,7 +62,7 @@ def _guarded(words: Sequence[str]) -> int:
     except B1000Error as error:
         from b1000.logs import to_stderr
 
-        to_stderr(f"b1000: {error}")
+        to_stderr(error.told())
         return _USAGE_ERROR
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining at its exit.
@@ -198,12 +198,7 @@ def _forget(words: Sequence[str]) -> int:
     from b1000.supervise.plan import Action
     from b1000.supervise.supervisor import Supervisor
 
-    try:
-        config = loader.load(arguments.cfg)
-    except loader.ConfigUnreadable as error:
-        for line in error.lines:
-            logs.to_stderr(line)
-        return _USAGE_ERROR
+    config = loader.load(arguments.cfg)
     settings = config.settings
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
     selectors = [grammar.selector(word) for word in arguments.jobs]
@@ -226,12 +221,7 @@ def _check(words: Sequence[str]) -> int:
     from b1000.config import loader
     from b1000.logs import to_stderr
 
-    try:
-        config = loader.load(arguments.cfg)
-    except loader.ConfigUnreadable as error:
-        for line in error.lines:
-            to_stderr(line)
-        return _USAGE_ERROR
+    config = loader.load(arguments.cfg)
     lines = [problem.shown(config.file) for problem in config.problems]
     wrong = len(config.errors)
     if arguments.connect:
@@ -268,15 +258,9 @@ def _status(words: Sequence[str]) -> int:
     arguments = parser.parse_args(words)
 
     from b1000.config import loader
-    from b1000.logs import to_stderr
     from b1000.views import status
 
-    try:
-        config = loader.load(arguments.cfg)
-    except loader.ConfigUnreadable as error:
-        for line in error.lines:
-            to_stderr(line)
-        return _USAGE_ERROR
+    config = loader.load(arguments.cfg)
     rows = status.collect(config, everything=arguments.all)
     _say(status.as_json(rows) if arguments.json else status.as_text(rows))
     return status.exit_code(rows)

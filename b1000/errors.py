@@ -25,6 +25,10 @@ class B1000Error(Exception):
     def __str__(self) -> str:
         return f"{self.what}; {self.hint}" if self.hint else self.what
 
+    def told(self) -> str:
+        """The text that the operator is shown."""
+        return f"b1000: {self}"
+
 
 class UsageError(B1000Error):
     """The command line asks for something that does not exist: exit code 2, nothing was run."""

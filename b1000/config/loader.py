@@ -93,6 +93,10 @@ class ConfigUnreadable(B1000Error):
         self.log_file = log_file
         super().__init__("\n".join(self.lines))
 
+    def told(self) -> str:
+        """The lines as they are: each begins with file and line."""
+        return "\n".join(self.lines)
+
 
 # --- the file, as it stands ------------------------------------------------------------------
 
@@ -274,6 +278,17 @@ class _Reader:
         written = [section for section in sections if section.kind == "global"]
         self.globals = written[0] if written else _Section("global", "global", "", 1)
         self.node = node
+        self._sections = sections
+
+    def trouble(self, kind: str, name: str) -> str:
+        """The first mistake of a section."""
+        errors = [
+            error
+            for section in self._sections
+            if (section.kind, section.name) == (kind, name)
+            for error in section.errors
+        ]
+        return f"{errors[0].option} {errors[0].text}".strip() if errors else ""
 
     # What an option's value is, before its references are looked up.
     def _written(self, section: _Section, option: Option) -> str | None:
@@ -541,11 +556,12 @@ def _job(
     values = reader.values(section)
     groups = values.get("dest", ())
     used = [choice.name for group in groups for choice in group]
-    _check_used(section, "dest", used, destinations)
-    _check_used(section, "report", values.get("report", ()), reports)
+    _check_used(reader, section, "dest", used, destinations)
+    _check_used(reader, section, "report", values.get("report", ()), reports)
     chosen = {name: found for name in used if (found := destinations.get(name))}
     _check_paths(section, chosen.values())
     _check_transfer(section, values)
+    _check_inside(section, values, chosen.values())
     usable = tuple(name for name in values.get("report", ()) if reports.get(name))
     limits = Limits(**_only({**settings, **values}, Limits))
     if section.broken:
@@ -578,13 +594,18 @@ def _job(
 
 
 def _check_used(
-    section: _Section, option: str, names: Iterable[str], known: Mapping[str, object]
+    reader: _Reader,
+    section: _Section,
+    option: str,
+    names: Iterable[str],
+    known: Mapping[str, object],
 ) -> None:
     for name in names:
         if name not in known:
             section.tell(option, f"there is no [{option}:{name}]{_near(name, known)}")
         elif known[name] is None:
-            section.tell(option, f"[{option}:{name}] is wrong, as told there")
+            trouble = reader.trouble(option, name)
+            section.tell(option, f"[{option}:{name}] is wrong: {trouble}")
 
 
 def _check_paths(section: _Section, chosen: Iterable[Destination]) -> None:
@@ -597,6 +618,24 @@ def _check_paths(section: _Section, chosen: Iterable[Destination]) -> None:
                 f"{other.name} and {destination.name} have the same path; "
                 "two copies would be written into one directory",
             )
+
+
+def _check_inside(
+    section: _Section, values: Mapping[str, Any], chosen: Iterable[Destination]
+) -> None:
+    """A backup that is stored in its own source holds all earlier ones, and grows and grows."""
+    if "include" not in values or "exclude" in values:
+        return
+    for word in grammar.words(references.fill(values["include"], _SAMPLES)):
+        for destination in chosen:
+            inside = f"{destination.path}/".startswith(f"{word.text.rstrip('/')}/")
+            if inside and not destination.remote and not destination.exclude:
+                section.tell(
+                    "include",
+                    f"{word.text} holds the destination {destination.name} "
+                    f"({destination.path}); exclude it",
+                    warning=True,
+                )
 
 
 def _check_transfer(section: _Section, values: Mapping[str, Any]) -> None:

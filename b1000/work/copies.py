@@ -181,8 +181,9 @@ class Copies:
             return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {error}")
         if found.trouble and result.status in COMPLETE:
             return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
-        if found.warning and result.status in COMPLETE:
-            reason = "; ".join(filter(None, (result.reason, found.warning)))
+        empty = "" if copying.totals.files else "there was no file at the source, nothing to copy"
+        if (found.warning or empty) and result.status in COMPLETE:
+            reason = "; ".join(filter(None, (result.reason, found.warning or empty)))
             return Outcome(CopyStatus.WARNING, reason=reason, exit_code=result.exit_code)
         return result
 

@@ -8,6 +8,7 @@ import configparser
 import itertools
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from b1000.steps import CopyStatus, Ending, Step
 from tests.support.world import ROOT, World, tree, wait_until
 
 BEYOND = 100
+AT_ONCE = 4  # points that are tried side by side; each mostly waits
 INSTANCES = ("a", "b")
 
 
@@ -117,26 +119,35 @@ def check_reports(world: World, runs: list[Run]) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "when"),
-    [("supervisor", "before"), ("supervisor", "after"), ("worker", "after"), ("rsync", "after")],
-)
+def survive(root: Path, kind: str, number: int, when: str) -> bool:
+    """One point of the matrix; False where it lies beyond the program's last commit."""
+    world = prepare(root / f"point{number}")
+    if run_struck(world, kind, number, when) == BEYOND:
+        return False
+    point = f"{kind}, {when} commit {number}"
+    again = world.b1000("--copy")
+    assert again.returncode in (0, 1), f"{point}: {again.stdout}{again.stderr}"
+    assert "Traceback" not in again.stderr, f"{point}: {again.stderr}"
+    normal = world.b1000()
+    assert normal.returncode == 0, f"{point}: {normal.stdout}{normal.stderr}"
+    no_process_left(world)
+    try:
+        check(world)
+    except AssertionError as error:
+        raise AssertionError(f"{point}: {error}") from error
+    return True
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kind", ["supervisor", "worker", "rsync"])
 def test_every_point_is_survived(tmp_path: Path, kind: str, when: str) -> None:
     survived = 0
-    for number in itertools.count(1):
-        world = prepare(tmp_path / f"point{number}")
-        if run_struck(world, kind, number, when) == BEYOND:
-            break
-        again = world.b1000("--copy")
-        assert again.returncode in (0, 1), f"point {number}: {again.stdout}{again.stderr}"
-        assert "Traceback" not in again.stderr
-        normal = world.b1000()
-        assert normal.returncode == 0, f"point {number}: {normal.stdout}{normal.stderr}"
-        no_process_left(world)
-        try:
-            check(world)
-        except AssertionError as error:
-            raise AssertionError(f"{kind}, {when} commit {number}: {error}") from error
-        survived += 1
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for first in itertools.count(1, AT_ONCE):
+            numbers = range(first, first + AT_ONCE)
+            points = list(pool.map(lambda number: survive(tmp_path, kind, number, when), numbers))
+            survived += sum(points)
+            if not all(points):
+                break
     print(f"{kind}, {when} each commit: {survived} points tried, all survived")
     assert survived >= 10

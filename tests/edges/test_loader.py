@@ -528,7 +528,8 @@ def test_a_wrong_destination(read: Read, path: str, option: str, said: str) -> N
     first, second = told(config)
     assert first.startswith(f"{5 + bool(option)}: [dest:store] ")
     assert said in first
-    assert second.endswith("[job:etc] dest: [dest:store] is wrong, as told there")
+    assert "[job:etc] dest: [dest:store] is wrong: " in second
+    assert second.endswith(first.partition(": [dest:store] ")[2].replace(": ", " ", 1))
 
 
 def test_two_destinations_with_one_path(read: Read) -> None:
@@ -577,7 +578,7 @@ def test_a_broken_section_takes_only_the_jobs_that_need_it(read: Read, section: 
     config = read(f"{COMMON}{JOB}{other}[{section}:second]\ntype = nothing\n")
     assert job(config)
     (reason,) = broken(config, "other").reasons
-    assert f"[job:other] {section}: [{section}:second] is wrong, as told there" in reason
+    assert f"[job:other] {section}: [{section}:second] is wrong: type 'nothing' is" in reason
     assert broken(config, "other").reports == ("main",)
 
 
@@ -991,3 +992,28 @@ def test_the_mysql_example_of_the_manual(read: Read) -> None:
     dump = ("/srv/backup/", Reference("instance"), "-", Reference("start_time"))
     assert found.late["include"] == (*dump, "/*")
     assert found.late["post"] == ("rm -rf /srv/backup/", *dump[1:])
+
+
+def test_a_broken_destination_is_told_with_its_reason(tmp_path: Path) -> None:
+    file = tmp_path / "b1000.cfg"
+    file.write_text(
+        "[report:r]\ntype = file\npath = /r\n[dest:d]\ntype = active\npath = relative\n"
+        "[job:j]\ndirection = push\ntype = full\ndest = d\nreport = r\ninclude = /etc\n"
+    )
+    job = load(str(file)).jobs["j"]
+    assert isinstance(job, BrokenJob)
+    assert "[dest:d] is wrong: path it is neither a path from / on nor" in job.reasons[0]
+
+
+def test_a_destination_inside_its_own_source_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "b1000.cfg"
+    text = (
+        "[report:r]\ntype = file\npath = /r\n[dest:d]\ntype = active\npath = /srv/backup\n"
+        "[job:j]\ndirection = push\ntype = full\ndest = d\nreport = r\ninclude = /srv\n"
+    )
+    file.write_text(text)
+    (problem,) = load(str(file)).problems
+    assert problem.warning
+    assert "/srv holds the destination d" in problem.text
+    file.write_text(f"{text}exclude = /backup\n")
+    assert load(str(file)).problems == ()

@@ -1,6 +1,8 @@
 """From ``include`` to the paths that rsync is given, on real directories."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,38 @@ def test_names_of_any_bytes_can_be_told(place: Path) -> None:
 def test_many_missing_sources_are_told_in_short(place: Path) -> None:
     found = find(" ".join(f"{place}/gone{number}" for number in range(40)), False, False)
     assert found.trouble.endswith(f"{place}/gone4 and 35 more")
+
+
+def test_a_directory_that_cannot_be_read_is_trouble_and_no_silent_gap(tmp_path: Path) -> None:
+    """As another user, since root reads everything: what the glob would match is missing."""
+    if os.getuid() != 0:
+        pytest.skip("needs to become another user")
+    for parent in (tmp_path, *tmp_path.parents[:-1]):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    for name in ("a", "b"):
+        (tmp_path / "g" / name).mkdir(parents=True)
+        (tmp_path / "g" / name / "dump").write_text(name)
+    (tmp_path / "g" / "b").chmod(0o700)
+    program = (
+        "import os, sys; from b1000.work.sources import find\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "found = find(sys.argv[1], True, False)\n"
+        "print(found.paths, found.trouble)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"{tmp_path}/g/*/dum*"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (f"('{tmp_path}/g/a/dump',) {tmp_path}/g/b/ cannot be read")
+
+
+def test_a_link_to_a_directory_is_copied_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    found = find(f"{tmp_path}/link", False, False)
+    assert found.paths == (f"{tmp_path}/link",)
+    assert "symbolic link" in found.warning
+    assert find(f"{tmp_path}/link/", False, False).warning == ""
