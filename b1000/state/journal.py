@@ -31,7 +31,7 @@ from b1000.model import (
     RunMoved,
 )
 from b1000.rsync.paths import START_TIME
-from b1000.state.schema import CAN_BE_RETRIED, failing, migrate, quoted
+from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, migrate, quoted
 from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 _PATIENCE_AT_START = 30.0  # seconds that another writer may hold the journal when it is opened
@@ -126,6 +126,7 @@ class Journal:
             self._db.execute("PRAGMA foreign_keys = ON")
             migrate(self._db)
             self._check()
+            self._try_to_write()
             # From here on a lock that lasts is for the caller to wait for, who has more to do.
             self._db.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         except BaseException:
@@ -139,6 +140,10 @@ class Journal:
             if told != "ok":
                 raise _Corrupt(told)
         self._db.execute("SELECT count(*) FROM latest").fetchone()
+
+    def _try_to_write(self) -> None:
+        """Notice a full disk or a read-only one now, before anything was run."""
+        self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
     def close(self) -> None:
         """Close the journal."""

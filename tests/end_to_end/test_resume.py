@@ -205,13 +205,14 @@ def test_what_had_arrived_of_a_large_file_is_not_sent_again(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("step", ["PRE", "COPYING", "POST"])
+@pytest.mark.parametrize("step", ["INIT", "PRE", "COPYING", "POST"])
 def test_a_reboot_in_each_step(ready: World, step: str, number: signal.Signals) -> None:
     """After SIGTERM as after SIGKILL: earlier than COPYING it failed, later it goes on."""
-    slow = {"PRE": "pre", "POST": "post"}.get(step)
+    slow = {"INIT": "master_host", "PRE": "pre", "POST": "post"}.get(step)
     flag = ready.root / "flag"
     wait = f"echo x >> {flag}; test -e {ready.root}/go || sleep 60"
     (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    wait = f"!{wait}; echo db1" if step == "INIT" else wait
     job = ready.push(**({slow: wait} if slow else {}))
     limit = 100 if step == "COPYING" else None
     ready.write({"dest:store": ready.store(bwlimit=limit), "job:etc": job})
@@ -224,12 +225,13 @@ def test_a_reboot_in_each_step(ready: World, step: str, number: signal.Signals) 
     stopped = ready.last("etc")
     assert (stopped["step"], stopped["status"]) == (step, "FAILED")
     assert "interrupted" in stopped["error"]
-    assert stopped["resumable"] is (step != "PRE")
+    early = step in ("INIT", "PRE")
+    assert stopped["resumable"] is not early
     done = ready.b1000("--copy")
     after = ready.last("etc")
     assert after["run_id"] == stopped["run_id"]
-    if step == "PRE":
-        assert (after["step"], after["status"]) == ("PRE", "FAILED")
+    if early:
+        assert (after["step"], after["status"]) == (step, "FAILED")
         assert ready.b1000().returncode == 0
     else:
         assert done.returncode == 0, done.stderr
@@ -515,6 +517,39 @@ def test_a_full_disk_under_journal_and_dump_stops_no_copy(ready: World) -> None:
         assert (run["step"], run["status"]) == ("DONE", "OK")
         (name,) = ready.report_files()
         assert "step = DONE" in (ready.reports / name).read_text()
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small file system")
+@pytest.mark.parametrize("options", ["ro", "size=1m"])
+def test_a_status_directory_read_only_or_full_is_told_before_anything_is_run(
+    ready: World, options: str
+) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    small = ready.root / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+    try:
+        shutil.copytree(ready.status_dir, small / "status")
+        if options == "ro":
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        else:
+            fill = ["dd", "if=/dev/zero", f"of={small}/fill", "bs=512"]
+            assert subprocess.run(fill, capture_output=True, check=False).returncode != 0
+        ready.write(
+            {
+                "global": {"status_dir": small / "status"},
+                "dest:store": ready.store(),
+                "job:etc": ready.push(pre=f"touch {ready.root}/ran"),
+            }
+        )
+        done = ready.b1000()
+        assert done.returncode == 2, done.stdout
+        assert "journal" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (ready.root / "ran").exists()
     finally:
         subprocess.run(["umount", "-l", small], check=True)
 

@@ -306,8 +306,8 @@ def test_a_killed_worker_does_not_take_a_service_with_it(world: World) -> None:
     time.sleep(0.2)
     service = psutil.Process(int(pid.read_text()))
     try:
-        rsync = next(each for each in world.processes() if each.name() == "rsync")
-        worker = next(each for each in rsync.parents() if each.ppid() == program.pid)
+        children = psutil.Process(program.pid).children()
+        worker = next(child for child in children if child.children())
         worker.kill()
         program.communicate(timeout=30)
         assert program.returncode == 1
