@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 from b1000.model import Destination, FreeSpace
 from b1000.work.watch import Progress, Space
 
@@ -44,7 +46,8 @@ def test_a_process_whose_child_works_is_not() -> None:
     try:
         assert not watch(parent, 60, io_timeout=5)
     finally:
-        subprocess.run(["pkill", "-P", str(parent.pid)], check=True)
+        for child in psutil.Process(parent.pid).children():
+            child.kill()
         parent.wait()
 
 
