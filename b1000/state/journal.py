@@ -34,8 +34,8 @@ from b1000.rsync.paths import START_TIME
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, migrate, quoted
 from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
-_PATIENCE_AT_START = 30.0  # seconds that another writer may hold the journal when it is opened
-_BUSY_TIMEOUT = 1000  # milliseconds, afterwards
+_PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
+_BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _COMPLETE = quoted(COMPLETE)
 
@@ -45,16 +45,21 @@ def file_stem(job: str, instance: str) -> str:
     return f"{job}-{instance}"
 
 
-def open_journal(path: Path, clock: Callable[[], float] = time.time) -> "Journal":
+def open_journal(
+    path: Path,
+    clock: Callable[[], float] = time.time,
+    stopped: Callable[[], bool] = lambda: False,
+) -> "Journal":
     """Open the journal, make or migrate it, and set a corrupt one aside.
 
     Raises JournalUnusable where it cannot be used and must not be replaced:
-    no permission, no space, a newer schema, locked for too long.
+    no permission, no space, a newer schema, locked for too long. A lock is not
+    waited for any more once ``stopped``.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            return Journal(path, clock)
+            return _when_it_is_free(path, clock, stopped)
         except sqlite3.DatabaseError as error:
             if not _is_corrupt(error):
                 raise
@@ -86,6 +91,21 @@ def open_journal(path: Path, clock: Callable[[], float] = time.time) -> "Journal
         ) from None
 
 
+def _when_it_is_free(
+    path: Path, clock: Callable[[], float], stopped: Callable[[], bool]
+) -> "Journal":
+    """Open the journal, waiting for somebody else who has it locked."""
+    until = time.monotonic() + _PATIENCE_AT_START
+    while True:
+        try:
+            return Journal(path, clock)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or stopped() or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
 class _Corrupt(sqlite3.DatabaseError):
     """What SQLite's own check found."""
 
@@ -110,8 +130,7 @@ def _set_aside(path: Path, clock: Callable[[], float]) -> Path:
 class Journal:
     """An open journal; only the supervisor has one.
 
-    Everything within one :meth:`transaction` becomes durable together. Other
-    writers are waited for up to 30 s.
+    Everything within one :meth:`transaction` becomes durable together.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -119,7 +138,8 @@ class Journal:
         self._clock = clock
         # SQLite would make the file as the umask says; nobody else may read what it holds.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._db = sqlite3.connect(path, timeout=_PATIENCE_AT_START, isolation_level=None)
+        # A lock that lasts is for the caller to wait for, who has more to do.
+        self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
@@ -127,8 +147,6 @@ class Journal:
             migrate(self._db)
             self._check()
             self._try_to_write()
-            # From here on a lock that lasts is for the caller to wait for, who has more to do.
-            self._db.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         except BaseException:
             self._db.close()
             raise

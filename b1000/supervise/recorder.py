@@ -21,10 +21,10 @@ Entry = tuple[str, int, Message]
 class Recorder:
     """Writes to the journal, and keeps what could not be written until it can."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], stopped: Callable[[], bool]) -> None:
         """Open the journal; raises JournalUnusable."""
         self._path = path
-        self._journal = open_journal(path, clock)
+        self._journal = open_journal(path, clock, stopped)
         self._unwritten: list[Entry] = []
         self._delivered: list[Delivered] = []
         self._failing_since: float | None = None

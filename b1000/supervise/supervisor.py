@@ -163,7 +163,7 @@ class Supervisor:
             self._reporting.start(
                 self._config.reports, journal, self._locks, self._not_for_children
             )
-            self._recorder = Recorder(journal, self._clock)
+            self._recorder = Recorder(journal, self._clock, self._is_stopped)
             self._reader = Reader(journal)
             self._status_files = StatusFiles(
                 Path(self._settings.status_dir),
@@ -780,6 +780,10 @@ class Supervisor:
     def _take_signals(self) -> None:
         for number in self._signals.take():
             self._stop(number)
+
+    def _is_stopped(self) -> bool:
+        self._take_signals()
+        return self._signal is not None
 
     def _stop(self, number: signal.Signals) -> None:
         """The first signal ends everything in order, a second one at once."""
