@@ -1,9 +1,7 @@
 """From a run's facts to what a report says of it. Pure."""
 
-from datetime import datetime
-
 from b1000.model import Run
-from b1000.rsync.paths import START_TIME
+from b1000.rsync.paths import moment
 
 
 def file_name(run: Run) -> str:
@@ -13,7 +11,7 @@ def file_name(run: Run) -> str:
 
 def ini(run: Run) -> str:
     """The content of a report file: one section for the run, one for each destination."""
-    start = datetime.strptime(run.start_time, START_TIME)
+    start = moment(run.start_time)
     age = run.frozen.data_age
     sections = {
         f"jobstatus:{run.job}": {

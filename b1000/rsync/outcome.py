@@ -272,15 +272,18 @@ def totals(lines: Iterable[str]) -> Totals:
     is in the order of the first two lines.
     """
     _, begin, block = "\n".join(["", *lines]).rpartition("\nNumber of files: ")
-    if not re.match(r"\d.*\nNumber of created files: ", block):
+    if not _BLOCK.match(block):
         return Totals()
 
-    def number(pattern: str) -> int | None:
-        found = re.search(pattern, begin + block, re.MULTILINE)
+    def number(pattern: re.Pattern[str]) -> int | None:
+        found = pattern.search(begin + block)
         return int(found[1]) if found else None
 
-    return Totals(
-        bytes=number(r"^Total file size: (\d+) bytes$"),
-        files=number(r"^Number of files: \d+ \(.*?reg: (\d+)") or 0,
-        sent=number(r"^Total bytes sent: (\d+)$"),
-    )
+    return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(_SENT))
+
+
+# Compiled here: every worker needs them once, and is forked after this.
+_BLOCK = re.compile(r"\d.*\nNumber of created files: ")
+_SIZE = re.compile(r"^Total file size: (\d+) bytes$", re.MULTILINE)
+_FILES = re.compile(r"^Number of files: \d+ \(.*?reg: (\d+)", re.MULTILINE)
+_SENT = re.compile(r"^Total bytes sent: (\d+)$", re.MULTILINE)

@@ -11,6 +11,16 @@ _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+def moment(start_time: str) -> datetime:
+    """The local time that a start time is written of.
+
+    Not strptime, whose first use loads a module and builds a pattern: each
+    worker would do that anew.
+    """
+    year, month, day, hour, minute, second = map(int, start_time.split("-"))
+    return datetime(year, month, day, hour, minute, second)
+
+
 def subject(host: str, instance: str, master_host: str, master_instance: str) -> str:
     """``HOST-INSTANCE-MASTERHOST-MASTERINSTANCE``; an absent part goes with its dash."""
     return "-".join(part for part in (host, instance, master_host, master_instance) if part)
@@ -25,7 +35,7 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
     """
     parts = [job, whose]
     if kind == "full":
-        start = datetime.strptime(start_time, START_TIME)
+        start = moment(start_time)
         day = _DAYS[start.weekday()]
         parts = [
             job,
