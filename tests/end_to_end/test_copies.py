@@ -564,7 +564,8 @@ def test_max_copies_holds_over_instances_and_programs(world: World, most: int) -
             out, err = program.communicate(timeout=60)
             assert program.returncode == 0, out + err
     calls = recorder.calls()
-    assert len(calls) == 4
+    # An rsync that lost the race for a parent that both had to make (11) is repeated at once.
+    assert [call.code for call in calls if call.code != 11] == [0] * 4
     at_once = max(sum(each.began <= call.began < each.ended for each in calls) for call in calls)
     assert at_once == most
 
