@@ -66,11 +66,23 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One ``[report:NAME]`` of type file."""
+    """One ``[report:NAME]``: where each state of each run is told.
+
+    ``path`` is the directory of a ``file`` report, the file of an ``sqlite``
+    one. ``server`` is a host, an address, or the absolute path of a socket.
+    """
 
     name: str
-    path: str
+    type: str
+    path: str = ""
     keep: int = 30
+    server: str = ""
+    port: int = 3306
+    db: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    password_file: str | None = None
+    ssl_ca: str | None = None
 
 
 class DestinationChoice(NamedTuple):

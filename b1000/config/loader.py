@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from b1000.config import grammar, references
-from b1000.config.options import TABLE, Option
+from b1000.config.options import TABLE, VARIANT, Option
 from b1000.errors import B1000Error, BadValue
 from b1000.model import (
     BrokenJob,
@@ -132,6 +132,12 @@ class _Section:
     @property
     def broken(self) -> bool:
         return bool(self.errors)
+
+    @property
+    def variant(self) -> str:
+        """The direction or type that is written in the section; "" where there is none."""
+        written = self.values.get(VARIANT.get(self.kind, ""))
+        return written.text if written else ""
 
 
 _TAG = "\0"  # stands in no configuration: such files are refused before they are parsed
@@ -380,8 +386,9 @@ class _Reader:
     def _settle(self, section: _Section, option: Option) -> Any:
         template = self.template(section, option)
         if template is None:
-            if option.required:
-                raise BadValue("it is missing", f"it takes {option.kind.words}")
+            if option.required and option.unless not in section.values:
+                instead = f", or give {option.unless}" if option.unless else ""
+                raise BadValue("it is missing", f"it takes {option.kind.words}{instead}")
             return None
         if not template:
             raise BadValue("it is empty", "remove the line, or give it a value")
@@ -408,7 +415,11 @@ class _Reader:
         """Tell of every option that a section of this kind does not have."""
         table = TABLE[section.kind]
         for name in section.values:
-            if name not in table:
+            if name in table:
+                if not self._belongs(section, table[name]):
+                    whose = f"{VARIANT[section.kind]} = {' or '.join(table[name].of)}"
+                    section.tell(name, f"it is for {whose}; this is {section.variant}")
+            else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
                 hint = _near(name, table)
                 if not hint and elsewhere:
@@ -423,8 +434,18 @@ class _Reader:
         found = {
             option.name: self.settle(as_job if option.late else section, option)
             for option in TABLE[section.kind].values()
+            if self._belongs(section, option)
         }
         return {name: value for name, value in found.items() if value is not None}
+
+    @staticmethod
+    def _belongs(section: _Section, option: Option) -> bool:
+        """Whether a section has the option; one of no known direction or type has all."""
+        variant = section.variant
+        known = any(variant in row.of for row in TABLE[section.kind].values())
+        if not known:
+            return not option.of or option.name in section.values
+        return option.belongs(variant)
 
 
 def _command(template: Template) -> Command | None:
@@ -542,6 +563,8 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
 
 def _report(reader: _Reader, section: _Section) -> Report | None:
     values = reader.values(section)
+    if "password" in values and "password_file" in values:
+        section.tell("password", "password_file gives it too; remove one of both")
     return None if section.broken else Report(section.name, **_only(values, Report))
 
 

@@ -106,6 +106,14 @@ def _password_file(text: str) -> str:
     return text
 
 
+def _server(text: str) -> str:
+    if text.startswith("/"):
+        return _text(text)
+    if re.fullmatch(r"[^:]+:[0-9]+", text):
+        raise BadValue(f"{text!r} ends in a port", "the host alone; its port goes into port")
+    return grammar.host(text.removeprefix("[").removesuffix("]"), "the server")
+
+
 def _patterns(text: str) -> tuple[str, ...]:
     found = tuple(word.text for word in grammar.words(text))
     if not found:
@@ -213,7 +221,9 @@ class Option:
     user would write it; None means that there is none. ``late`` options are
     settled in each run, since they may refer to what only a run knows;
     ``dynamic`` ones may be the output of a command. ``literal`` ones hold no
-    references.
+    references. ``of`` names the directions or types that have the option, all
+    where it is empty (:data:`VARIANT`). A ``required`` one may be missing where
+    the option ``unless`` is given.
     """
 
     name: str
@@ -225,10 +235,20 @@ class Option:
     late: bool = False
     dynamic: bool = False
     literal: bool = False
+    of: tuple[str, ...] = ()
+    unless: str = ""
 
+    def belongs(self, variant: str) -> bool:
+        """Whether a section of this direction or type has the option."""
+        return not self.of or variant in self.of
+
+
+VARIANT = {"job": "direction", "dest": "type", "report": "type"}
+"""Section kind → the option that decides which others the section has."""
 
 _GLOBAL, _JOB, _DEST, _REPORT = ("global",), ("job",), ("dest",), ("report",)
 _BOTH = ("global", "job")
+_MYSQL = ("mysql",)
 
 OPTIONS: tuple[Option, ...] = (
     # --- [global]
@@ -470,19 +490,54 @@ OPTIONS: tuple[Option, ...] = (
     ),
     # --- [report:NAME]
     Option(
-        "type", _REPORT, _choice("file"),
-        "file: one ini file for each run.",
+        "type", _REPORT, _choice("file", "mysql", "sqlite"),
+        "file: one ini file for each run. mysql, sqlite: rows in the tables of a database.",
         required=True,
     ),
     Option(
         "path", _REPORT, PATH,
-        "Directory of the report files.",
-        required=True,
+        "Directory of the report files, or the database file of sqlite.",
+        required=True, of=("file", "sqlite"),
     ),
     Option(
         "keep", _REPORT, _integer("number", 1, 1000000),
         "How many files of finished runs stay for each job/instance.",
-        default="30",
+        default="30", of=("file",),
+    ),
+    Option(
+        "server", _REPORT, Kind("host, address or socket", _server),
+        "Host of the database server, or the path of its socket.",
+        required=True, of=_MYSQL,
+    ),
+    Option(
+        "port", _REPORT, _integer("1 to 65535", 1, 65535),
+        "Its port.",
+        default="3306", of=_MYSQL,
+    ),
+    Option(
+        "db", _REPORT, TEXT,
+        "Name of the database.",
+        required=True, of=_MYSQL,
+    ),
+    Option(
+        "user", _REPORT, TEXT,
+        "Who logs in.",
+        required=True, of=_MYSQL,
+    ),
+    Option(
+        "password", _REPORT, TEXT,
+        "The password; then only root should be able to read the file.",
+        required=True, unless="password_file", literal=True, of=_MYSQL,
+    ),
+    Option(
+        "password_file", _REPORT, Kind("absolute path", _password_file),
+        "File with the password in its first line, instead of password.",
+        of=_MYSQL,
+    ),
+    Option(
+        "ssl_ca", _REPORT, PATH,
+        "File with the certificates that sign the server's: TLS, and no connection without.",
+        of=_MYSQL,
     ),
 )  # fmt: skip
 

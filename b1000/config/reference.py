@@ -75,13 +75,14 @@ def _section(kind: str) -> str:
 
 def _row(option: Option) -> str:
     value = f"{option.kind.words}; *dynamic*" if option.dynamic else option.kind.words
-    cells = (f"`{option.name}`", value, _default(option), option.help)
+    whose = f" Only for {' and '.join(option.of)}." if option.of else ""
+    cells = (f"`{option.name}`", value, _default(option), f"{option.help}{whose}")
     return f"| {' | '.join(_escaped(cells))} |"
 
 
 def _default(option: Option) -> str:
     if option.required:
-        return "**required**"
+        return "**required**" + (f", or `{option.unless}`" if option.unless else "")
     return "" if option.default is None else f"`{option.default}`"
 
 

@@ -19,6 +19,7 @@ from b1000.model import (
     Job,
     Limits,
     Reference,
+    Report,
     Template,
     Transfer,
 )
@@ -839,10 +840,9 @@ def test_options_of_jobs_that_are_not_known(read: Read, text: str, said: str) ->
         ("dest:store", "streams = 2", "streams: no such option here"),
         ("dest:store", "timeout = 10", "timeout: no such option here"),
         ("dest:store", "type = passive", "'passive' is not known; one of: active"),
-        ("report:main", "type = mysql", "'mysql' is not known; one of: file"),
-        ("report:main", "type = sqlite", "'sqlite' is not known; one of: file"),
-        ("report:main", "server = db", "server: no such option here"),
-        ("report:main", "password = x", "password: no such option here"),
+        ("report:main", "type = oracle", "'oracle' is not known; one of: file, mysql, sqlite"),
+        ("report:main", "server = db", "server: it is for type = mysql; this is file"),
+        ("report:main", "password = x", "password: it is for type = mysql; this is file"),
     ],
 )
 def test_options_of_other_sections_that_are_not_known(
@@ -1017,3 +1017,41 @@ def test_a_destination_inside_its_own_source_is_warned_of(tmp_path: Path) -> Non
     assert "/srv holds the destination d" in problem.text
     file.write_text(f"{text}exclude = /backup\n")
     assert load(str(file)).problems == ()
+
+
+# --- report databases
+
+MYSQL = "[report:db]\ntype = mysql\nserver = db-b1000\nuser = b1000\ndb = b1000\n"
+
+
+def test_a_mysql_report(read: Read) -> None:
+    config = read(COMMON + MYSQL + "password = $ecret=x # y\nport = 3307\nssl_ca = /etc/ca.pem\n")
+    assert told(config) == []
+    report = config.reports["db"]
+    assert report == Report(
+        "db", "mysql", server="db-b1000", port=3307, db="b1000", user="b1000",
+        password="$ecret=x # y", ssl_ca="/etc/ca.pem",
+    )  # fmt: skip
+    assert "ecret" not in repr(report)
+
+
+def test_a_password_comes_from_one_place(read: Read) -> None:
+    neither, both = MYSQL, MYSQL + "password = x\npassword_file = /etc/b1000/password\n"
+    assert "password: it is missing; it takes text, or give password_file" in told(read(neither))[0]
+    assert "password_file gives it too" in told(read(both))[0]
+    from_file = read(MYSQL + "password_file = /etc/b1000/password\n")
+    assert from_file.reports["db"].password_file == "/etc/b1000/password"
+
+
+def test_an_sqlite_report(read: Read) -> None:
+    config = read("[report:db]\ntype = sqlite\npath = /srv/b1000/reports.sqlite3\n")
+    assert config.reports["db"] == Report("db", "sqlite", path="/srv/b1000/reports.sqlite3")
+    assert (
+        "it is for type = file"
+        in told(read("[report:db]\ntype = sqlite\npath = /x\nkeep = 3\n"))[0]
+    )
+
+
+def test_a_type_that_is_not_known_asks_for_nothing_else(read: Read) -> None:
+    (problem,) = told(read("[report:db]\ntype = mysqll\nserver = db\n"))
+    assert "'mysqll' is not known" in problem

@@ -47,7 +47,7 @@ def refusal(section: str, option: str, text: str) -> str:
             "bwlimit compress exclude max_copies min_free password_file path rsync_options type "
             "verbosity",
         ),
-        ("report", "keep path type"),
+        ("report", "db keep password password_file path port server ssl_ca type user"),
     ],
 )
 def test_the_options_of_push_jobs_are_all_there(section: str, names: str) -> None:
@@ -76,7 +76,7 @@ def test_every_row_says_what_it_is_and_its_default_fits(option: Any) -> None:
         ("global", set()),
         ("job", {"direction", "type", "dest", "report", "include"}),
         ("dest", {"type", "path"}),
-        ("report", {"type", "path"}),
+        ("report", {"type", "path", "server", "db", "user", "password"}),
     ],
 )
 def test_what_is_required(section: str, required: set[str]) -> None:
@@ -133,8 +133,7 @@ def test_neither_yes_nor_no(text: str) -> None:
         ("job", "direction", "passive", "push"),
         ("job", "type", "incremental", "full, sync"),
         ("dest", "type", "passive", "active"),
-        ("report", "type", "mysql", "file"),
-        ("report", "type", "sqlite", "file"),
+        ("report", "type", "postgres", "file, mysql, sqlite"),
         ("global", "log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR, FATAL"),
     ],
 )
@@ -369,3 +368,30 @@ def test_the_format_of_the_log() -> None:
 def test_hosts_and_masters_hold_nothing_that_means_anything(option: str, text: str) -> None:
     said = refusal("global" if option == "host" else "job", option, text)
     assert re.search(r"at position \d", said)
+
+
+# --- report databases
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("db-b1000", "db-b1000"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[fe80::1]", "fe80::1"),
+        ("fe80::1", "fe80::1"),
+        ("/run/mysqld/mysqld.sock", "/run/mysqld/mysqld.sock"),
+    ],
+)
+def test_a_server_is_a_host_an_address_or_a_socket(text: str, server: str) -> None:
+    assert parse("report", "server", text) == server
+
+
+@pytest.mark.parametrize("text", ["db:3307", "db b", "mysql://db", "-h", "run/mysqld.sock"])
+def test_what_cannot_be_a_server(text: str) -> None:
+    refusal("report", "server", text)
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "mysql"])
+def test_what_cannot_be_a_port(text: str) -> None:
+    refusal("report", "port", text)
