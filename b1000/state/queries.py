@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
+_BEING_MADE = 5.0  # seconds that the making of a new journal may take
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -33,7 +35,7 @@ class Reader:
         try:
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
             self._db.row_factory = sqlite3.Row
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            version = self._version()
         except sqlite3.Error as error:
             raise JournalUnusable(
                 f"the journal {path} cannot be read: {error}",
@@ -44,6 +46,15 @@ class Reader:
                 f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
                 "the next b1000 that runs jobs brings an older one up to date",
             )
+
+    def _version(self) -> int:
+        """The schema's version; one that somebody is making at this moment is waited for."""
+        until = time.monotonic() + _BEING_MADE
+        while True:
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version or time.monotonic() > until:
+                return int(version)
+            time.sleep(0.02)
 
     def close(self) -> None:
         """Close the view."""

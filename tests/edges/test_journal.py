@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -422,3 +423,13 @@ def test_damage_anywhere_in_the_file_is_noticed_when_it_is_opened(tmp_path: Path
         opened.close()
         aside += len(list(path.parent.glob("*.corrupt-*")))
     assert aside >= pages - 2  # a page that is free may be hit without harm
+
+
+def test_a_reader_waits_for_a_journal_that_is_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    path.touch()
+    maker = Timer(0.3, lambda: open_journal(path).close())
+    maker.start()
+    with Reader(path) as reader:
+        assert reader.last_runs() == []
+    maker.join()
