@@ -241,8 +241,9 @@ class Run:
     """One execution of one job/instance, as the journal knows it.
 
     ``start_time`` is the local time in names (``%Y-%m-%d-%H-%M-%S``), unique for
-    the job/instance; ``started`` is the same instant. ``uid`` is the value of
-    ``B1000_RUN`` in everything that the run starts.
+    the job/instance; ``started`` is the same instant. ``changed`` is the time of
+    its last transition. ``uid`` is the value of ``B1000_RUN`` in everything that
+    the run starts.
     """
 
     run_id: int
@@ -261,6 +262,7 @@ class Run:
     ending: Ending | None = None
     ended: float | None = None
     last_transition: int = 0
+    changed: float = 0.0
     superseded: bool = False
     reports: tuple[str, ...] = ()
     frozen: Frozen = Frozen()

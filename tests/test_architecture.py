@@ -23,7 +23,8 @@ ROOT = frozenset({"__init__", "__main__"})
 FORBIDDEN = {"work": {"state", "reports"}}
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "sqlite3": ("state/",),
+    "sqlite3": ("state/", "reports/sqlite.py"),
+    "pymysql": ("reports/mysql.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("cli.py",),
@@ -40,6 +41,7 @@ PURE = (
     "config/grammar.py",
     "config/references.py",
     "reports/report.py",
+    "reports/tables.py",
     "supervise/collisions.py",
     "supervise/gate.py",
     "supervise/narrative.py",

@@ -21,12 +21,14 @@ class FileReport:
     over or can be retried: their files stay.
     """
 
+    settle, linger = 0.03, 0.0
+
     def __init__(self, settings: Report, unfinished: Callable[[str], set[str]]) -> None:
         self._directory = Path(settings.path)
         self._keep = settings.keep
         self._unfinished = unfinished
 
-    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], OSError | None]:
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         """Write the state of each run; gives the run_ids that were written, and the first error.
 
         One that cannot be written holds up none of the others. Raises OSError
@@ -51,6 +53,9 @@ class FileReport:
             self._remove_old(ended)
         sync_directory(self._directory)
         return written, trouble
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
     def _remove_old(self, stems: set[str]) -> None:
         times: dict[str, list[str]] = defaultdict(list)

@@ -7,6 +7,7 @@ Whatever goes wrong with a report stays here: nothing waits for it but itself.
 import logging
 import os
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
 from b1000.reports.file import FileReport
-from b1000.state.queries import Reader
+from b1000.reports.target import RunsRefused, Target
+from b1000.state.queries import Owed, Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
-_SETTLE = 0.03  # seconds
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
 
@@ -38,13 +39,16 @@ class Reporter:
         locks: Locks,
         connection: "Connection[Delivered, Look]",
     ) -> None:
-        self._settings = settings
         self._name = settings.name
         self._journal = journal
         self._locks = locks
         self._connection = connection
-        self._told: dict[int, int] = {}
+        self._target = _target(settings, lambda stem: self._reader.unfinished_files(stem))
+        self._lock: int | None = None
+        self._told: dict[int, int] = {}  # run_id → transition that arrived, or was refused
+        self._due = False
         self._last = False
+        self._trouble = False
         self._log = logging.getLogger(LOGGER)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
@@ -57,49 +61,82 @@ class Reporter:
         """Deliver; returns when all is delivered after the last order, or the parent is gone."""
         try:
             while True:
-                self._rest(None)
+                self._await_order()
                 self._retrying(self._deliver_all)
+                self._recover()
                 if self._last:
                     return
                 self._say(())
-                # States that follow each other quickly are delivered as one.
-                time.sleep(_SETTLE)
+                self._gather()
         except _ParentGone:
             return
+        finally:
+            self._let_go()
+
+    def _await_order(self) -> None:
+        """Wait until the journal may owe something; the report stays open only for a while."""
+        if not self._due:
+            self._rest(self._target.linger if self._lock is not None else None)
+        if not self._due:
+            self._let_go()
+            self._rest(None)
+        self._due = False
+
+    def _gather(self) -> None:
+        """States that follow each other quickly are delivered as one."""
+        until = time.monotonic() + self._target.settle
+        while not self._last and (left := until - time.monotonic()) > 0:
+            self._rest(left)
+
+    def _let_go(self) -> None:
+        """Close the report, and let others have it."""
+        self._target.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _deliver_all(self) -> None:
         """Deliver until nothing is owed; one reporter of this report at a time."""
-        while (lock := self._locks.take(f"report@{self._name}")) is None:
-            self._rest(_POLL)
-        try:
-            with Reader(self._journal) as reader:
-                self._reader = reader
-                self._target = FileReport(self._settings, reader.unfinished_files)
-                while self._deliver():
-                    pass
-        finally:
-            os.close(lock)
+        with Reader(self._journal) as reader:
+            self._reader = reader
+            while self._lock is None:
+                # Whoever has the lock delivers what is owed by all.
+                if not self._due_states():
+                    return
+                self._lock = self._locks.take(f"report@{self._name}")
+                if self._lock is None:
+                    self._rest(_POLL)
+            while self._deliver():
+                pass
+
+    def _due_states(self) -> list[Owed]:
+        """What is owed, was not told yet, and was not refused as it is."""
+        return self._reader.owed(self._name, self._told)
 
     def _deliver(self) -> bool:
         """Deliver some of what is owed; gives whether there was any."""
-        owed = self._reader.owed(self._name)
-        # What was told and is not marked yet stands in the journal still.
-        self._told = {
-            each.run.run_id: self._told[each.run.run_id]
-            for each in owed
-            if each.run.run_id in self._told
-        }
-        due = [each for each in owed if self._told.get(each.run.run_id, -1) < each.transition_id]
+        due = self._due_states()
         if not due:
             return False
-        delivered, trouble = self._target.deliver([each.run for each in due])
+        arrived, trouble = self._target.deliver([each.run for each in due])
         states = tuple(
-            (each.run.run_id, each.transition_id) for each in due if each.run.run_id in delivered
+            (each.run.run_id, each.transition_id) for each in due if each.run.run_id in arrived
         )
         self._told.update(states)
         if states:
             self._say(states)
-        if trouble:
+        if isinstance(trouble, RunsRefused):
+            self._told |= {
+                each.run.run_id: each.transition_id
+                for each in due
+                if each.run.run_id in trouble.run_ids
+            }
+            self._log.error(
+                "report %s: %s; it stays owed, and the next b1000 tries it again",
+                self._name,
+                trouble,
+            )
+        elif trouble:
             raise trouble
         return True
 
@@ -117,12 +154,34 @@ class Reporter:
         try:
             while self._connection.poll():
                 self._last = self._connection.recv().last or self._last
+                self._due = True
         except (EOFError, OSError):
             raise _ParentGone from None
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        level = logging.WARNING if state.attempt_number == 1 else logging.DEBUG
+        level = logging.DEBUG if self._trouble else logging.WARNING
+        self._trouble = True
         self._log.log(
             level, "report %s: %s; it is tried again, and nothing is lost", self._name, error
         )
+
+    def _recover(self) -> None:
+        if self._trouble:
+            self._trouble = False
+            self._log.info("report %s: all is delivered again", self._name)
+
+
+def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> Target:
+    """Where a report goes; what only one type needs is imported only for it."""
+    match settings.type:
+        case "mysql":
+            from b1000.reports.mysql import MysqlReport
+
+            return MysqlReport(settings)
+        case "sqlite":
+            from b1000.reports.sqlite import SqliteReport
+
+            return SqliteReport(settings)
+        case _:
+            return FileReport(settings, unfinished)

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,9 @@ from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
+_CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
 _BEING_MADE = 5.0  # seconds that the making of a new journal may take
+_NOTHING: Mapping[int, int] = {}
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -152,14 +154,27 @@ class Reader:
             ),
         )
 
-    def owed(self, report: str, limit: int = 500) -> list[Owed]:
-        """What a report has not got yet, oldest first."""
+    def owed(
+        self, report: str, known: Mapping[int, int] = _NOTHING, limit: int = 500
+    ) -> list[Owed]:
+        """What a report has not got yet, oldest first.
+
+        Without those states (run_id → transition) that are ``known`` to have
+        been told although that is not marked yet.
+        """
+        due = [
+            row["run_id"]
+            for row in self._ask(
+                "SELECT run_id, transition_id FROM owed WHERE report = ? ORDER BY transition_id",
+                (report,),
+            )
+            if known.get(row["run_id"], -1) < row["transition_id"]
+        ][:limit]
         runs = self._runs(
             "",
-            """run_id IN (SELECT run_id FROM owed WHERE report = ?
-                          ORDER BY transition_id LIMIT ?)""",
+            f"run_id IN ({', '.join('?' * len(due))})",
             "ORDER BY runs.last_transition",
-            (report, limit),
+            due,
         )
         # The state that is read now may be newer than the one that was owed: it is what counts.
         return [Owed(run.last_transition, run) for run in runs]
@@ -201,7 +216,8 @@ class Reader:
         self, join: str, where: str, order: str, parameters: Sequence[str | int]
     ) -> list[Run]:
         rows = self._ask(
-            f"SELECT runs.*, {SUPERSEDED} AS superseded FROM runs {join} WHERE {where} {order}",
+            f"SELECT runs.*, {SUPERSEDED} AS superseded, {_CHANGED} AS changed FROM runs {join} "
+            f"WHERE {where} {order}",
             parameters,
         )
         copies = self._copies([row["run_id"] for row in rows])
@@ -245,6 +261,7 @@ def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
         ending=Ending(row["ending"]) if row["ending"] else None,
         ended=row["ended"],
         last_transition=row["last_transition"],
+        changed=row["started"] if row["changed"] is None else row["changed"],
         superseded=bool(row["superseded"]),
         reports=tuple(json.loads(row["reports"])),
         frozen=_frozen(row["frozen"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from b1000.config import references
 from b1000.config.loader import Config
-from b1000.model import Command, Destination, Job, Limits, Template
+from b1000.model import Command, Destination, Job, Limits, Report, Template
 from b1000.rsync import command, outcome, paths
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
@@ -34,7 +34,7 @@ def connect(config: Config) -> list[Finding]:
     found += _writable("the journal's directory", str(Path(settings.journal).parent))
     found += _private("the journal's directory", str(Path(settings.journal).parent))
     for report in config.reports.values():
-        found += _writable(f"[report:{report.name}] path", report.path)
+        found += _report(report)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]
     for job in jobs:
         found += _scripts(job)
@@ -60,6 +60,22 @@ def _rsync() -> Iterator[Finding]:
     elif tuple(map(int, version.groups())) < _LEAST_RSYNC:
         least = ".".join(map(str, _LEAST_RSYNC))
         yield Finding(f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer")
+
+
+def _report(report: Report) -> Iterable[Finding]:
+    """Whether a report could be written now; what only one type needs is imported only for it."""
+    place = f"[report:{report.name}]"
+    match report.type:
+        case "mysql":
+            from b1000.reports import mysql
+
+            return [Finding(f"{place} {text}") for text in mysql.findings(report)]
+        case "sqlite":
+            from b1000.reports import sqlite
+
+            return [Finding(f"{place} {text}") for text in sqlite.findings(report)]
+        case _:
+            return _writable(f"{place} path", report.path)
 
 
 def _private(what: str, directory: str) -> Iterator[Finding]:

@@ -1,0 +1,141 @@
+"""Reports of type sqlite: the tables of the central database in a file."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from b1000.model import Report, Run
+from b1000.reports import report
+from b1000.reports.report import Row, Values
+from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_table
+from b1000.reports.target import NotDelivered
+
+_BUSY = 5.0  # seconds that one statement waits for somebody else
+_SETTLE, _LINGER = 0.2, 0.0
+
+
+def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
+    """The database of a report; made, and brought up to date, unless it is only read.
+
+    Raises NotDelivered.
+    """
+    try:
+        if read_only:
+            return sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY, isolation_level=None
+            )
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o755)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise NotDelivered(_in_words(error, path)) from None
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _bring_up_to_date(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise NotDelivered(_in_words(error, path)) from None
+    return connection
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    if all(not _missing(connection, table) for table in TABLES):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for table in TABLES:
+        connection.execute(sqlite_table(table))
+        # Another program may have done it while this one waited.
+        for name in _missing(connection, table):
+            kind = table.column(name).sqlite
+            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+    connection.execute("COMMIT")
+
+
+def _missing(connection: sqlite3.Connection, table: Table) -> list[str]:
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+    return [column.name for column in table.columns if column.name not in there]
+
+
+class SqliteReport:
+    """Writes the rows of one ``[report:NAME]``."""
+
+    settle, linger = _SETTLE, _LINGER
+
+    def __init__(self, settings: Report) -> None:
+        self._path = Path(settings.path)
+        self._connection: sqlite3.Connection | None = None
+
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
+        """Tell the state of each run in one transaction."""
+        if self._connection is None:
+            self._connection = connect(self._path)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._write(row for run in runs for row in report.rows(run))
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            # The file may have been replaced, or the disk be full: begin anew.
+            self.close()
+            raise NotDelivered(_in_words(error, self._path)) from None
+        return {run.run_id for run in runs}, None
+
+    def close(self) -> None:
+        """Close the file; what was not committed is rolled back."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            number = self._upsert(JOBS, row.job)
+            for copy in row.copies:
+                self._upsert(COPIES, {"job_id": number, **copy})
+
+    def _upsert(self, table: Table, row: Values) -> int:
+        """Insert a row, or move it to a higher transition, never to a lower; gives its number."""
+        assert self._connection
+        changed = [name for name in row if name not in table.key]
+        moves = ", ".join(f"{name} = excluded.{name}" for name in changed)
+        self._connection.execute(
+            f"INSERT INTO {table.name} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
+            f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {moves} "
+            f"WHERE excluded.transition > {table.name}.transition",
+            tuple(row.values()),
+        )
+        condition = " AND ".join(f"{name} = ?" for name in table.key)
+        (number,) = self._connection.execute(
+            f"SELECT {table.identity} FROM {table.name} WHERE {condition}",
+            tuple(row[name] for name in table.key),
+        ).fetchone()
+        return int(number)
+
+
+def _in_words(error: Exception, path: Path) -> str:
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror}"
+    return f"{path}: {error}"
+
+
+def findings(settings: Report) -> list[str]:
+    """What is not as it needs to be; a file that is not there will be made."""
+    path = Path(settings.path)
+    if not path.exists():
+        place = path.parent
+        while not place.exists():
+            place = place.parent
+        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+        return [] if writable else [f"{path}: no permission to make it in {place}"]
+    if not os.access(path, os.W_OK):
+        return [f"{path}: no permission to write"]
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return [f"{path}: no permission to write in its directory, which SQLite needs"]
+    try:
+        with contextlib.closing(connect(path, read_only=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except (NotDelivered, sqlite3.Error) as error:
+        return [str(error) if isinstance(error, NotDelivered) else _in_words(error, path)]
+    return []

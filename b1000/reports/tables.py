@@ -1,0 +1,245 @@
+"""THE tables of the central database: one row for each column, all statements follow from it.
+
+``etc/schema.sql``, the statements of both kinds of databases and what ``check
+--connect`` looks for are made from :data:`TABLES`. ``python -m
+b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    ``mysql`` and ``sqlite`` are its definition in either dialect. An
+    ``original`` one stands in the tables of older installations too; the
+    others are added to those, so they must have a default.
+    """
+
+    name: str
+    mysql: str
+    sqlite: str
+    original: bool = True
+
+    @property
+    def length(self) -> int:
+        """How many characters it holds; 0 where it is not a VARCHAR."""
+        kind, _, rest = self.mysql.partition("(")
+        return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: ``identity`` is its numbering column, ``key`` what names a row."""
+
+    name: str
+    identity: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+# Names are told apart as they are written: upper and lower case, accents.
+_NAME = "COLLATE utf8mb4_bin NOT NULL"
+
+
+def _key(name: str, length: int = 128) -> Column:
+    return Column(name, f"VARCHAR({length}) {_NAME}", "TEXT NOT NULL")
+
+
+def _name(name: str, length: int) -> Column:
+    return Column(name, f"VARCHAR({length}) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''")
+
+
+def _number(name: str, kind: str = "BIGINT") -> Column:
+    sqlite = "REAL" if kind == "DOUBLE" else "INTEGER"
+    return Column(name, f"{kind} NULL DEFAULT NULL", f"{sqlite} DEFAULT NULL", original=False)
+
+
+def _count(name: str, kind: str = "INT") -> Column:
+    return Column(name, f"{kind} NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0", original=False)
+
+
+def _utc(name: str) -> Column:
+    return Column(name, "DATETIME(3) NULL DEFAULT NULL", "TEXT DEFAULT NULL", original=False)
+
+
+_ERROR = Column(
+    "error",
+    "TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL",
+    "TEXT DEFAULT NULL",
+    original=False,
+)
+_LAST_OPERATION = Column("last_op_time", "DATETIME NULL DEFAULT NULL", "TEXT DEFAULT NULL")
+
+JOBS = Table(
+    "jobs",
+    "job_id",
+    ("start_time", "host", "name", "instance"),
+    (
+        _key("host"),
+        _key("name"),
+        _key("instance"),
+        _name("master_host", 255),
+        _name("master_instance", 255),
+        _name("direction", 16),
+        Column("start_time", "DATETIME NOT NULL", "TEXT NOT NULL"),
+        _LAST_OPERATION,
+        _name("step", 16),
+        _name("status", 16),
+        Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
+        Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
+        Column("type", f"VARCHAR(16) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''", False),
+        _utc("started_utc"),
+        _utc("ended_utc"),
+        _number("duration", "DOUBLE"),
+        _number("bytes"),
+        _number("files"),
+        _count("attempts"),
+        _ERROR,
+        _count("transition", "BIGINT"),
+    ),
+)
+
+COPIES = Table(
+    "copies",
+    "copy_id",
+    ("job_id", "destination"),
+    (
+        Column("job_id", "INT UNSIGNED NOT NULL", "INTEGER NOT NULL"),
+        _key("destination", 255),
+        _name("type", 16),
+        _name("path", 4096),
+        _name("status", 16),
+        _LAST_OPERATION,
+        _utc("started_utc"),
+        _utc("ended_utc"),
+        _number("duration", "DOUBLE"),
+        _number("bytes"),
+        _number("files"),
+        _number("sent"),
+        _count("attempts"),
+        _number("exit_code", "INT"),
+        _ERROR,
+        _count("transition", "BIGINT"),
+    ),
+)
+
+
+def _limit(name: str) -> Column:
+    return Column(name, "INT NULL DEFAULT NULL", "INTEGER DEFAULT NULL")
+
+
+PLAN = Table(
+    "plan",
+    "plan_id",
+    ("master_host", "job_name", "master_instance"),
+    (
+        _name("master_ip", 45),
+        _key("master_host", 255),
+        _key("job_name", 128),
+        _key("master_instance", 255),
+        Column(
+            "timestamp",
+            "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
+            "TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP",
+        ),
+        Column("ignored", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
+        _limit("max_data_age"),
+        _limit("max_backup_age"),
+        _limit("max_copy_time"),
+        _name("note", 1024),
+    ),
+)
+
+TABLES = (JOBS, COPIES, PLAN)
+
+
+# --- SQLite
+
+
+def sqlite_table(table: Table) -> str:
+    """The statement that makes a table in SQLite."""
+    lines = [f"{table.identity} INTEGER PRIMARY KEY"]
+    lines += [f"{column.name} {column.sqlite}" for column in table.columns]
+    lines.append(f"UNIQUE ({', '.join(table.key)})")
+    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n    " + ",\n    ".join(lines) + "\n)"
+
+
+# --- MySQL and MariaDB
+
+_HEAD = """\
+-- The tables of the central database of B1000: MariaDB 10.5 or newer, MySQL 5.7 or newer.
+--
+-- Made from b1000/reports/tables.py (python -m b1000.reports.tables); a change by hand is lost.
+--
+--     mysql b1000 < schema.sql
+--
+-- Makes what is missing. Of tables that are there already nothing is changed: columns that
+-- older installations do not have are added, each with a default, so that older programs go
+-- on writing beside this one. May be loaded again and again.
+
+SET NAMES utf8mb4;
+SET SESSION group_concat_max_len = 65535;
+"""
+
+
+def schema() -> str:
+    """``etc/schema.sql``."""
+    return "\n".join([_HEAD, *(_mysql_table(table) + _mysql_upgrade(table) for table in TABLES)])
+
+
+def _mysql_table(table: Table) -> str:
+    lines = [f"{table.identity} INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"]
+    lines += [f"{column.name} {column.mysql}" for column in table.columns]
+    lines.append(f"UNIQUE KEY {table.name}_key ({', '.join(table.key)})")
+    body = ",\n    ".join(lines)
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table.name} (\n    {body}\n"
+        ") ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;\n"
+    )
+
+
+def _mysql_upgrade(table: Table) -> str:
+    """One ALTER TABLE with what is missing; nothing where nothing is."""
+    added = [column for column in table.columns if not column.original]
+    if not added:
+        return ""
+    wanted = "\n    UNION ALL ".join(
+        f"SELECT {number} AS position, '{column.name}' AS name, "
+        f"'{column.mysql.replace(chr(39), chr(39) * 2)}' AS definition"
+        for number, column in enumerate(added)
+    )
+    return f"""
+SET @alter = (
+    SELECT CONCAT('ALTER TABLE {table.name} ', GROUP_CONCAT(
+        'ADD COLUMN ', wanted.name, ' ', wanted.definition ORDER BY wanted.position SEPARATOR ', '))
+    FROM (
+    {wanted}) AS wanted
+    WHERE NOT EXISTS (
+        SELECT 1 FROM information_schema.columns AS present
+        WHERE present.table_schema = DATABASE() AND present.table_name = '{table.name}'
+        AND CONVERT(present.column_name USING utf8mb4) COLLATE utf8mb4_bin = wanted.name));
+SET @alter = COALESCE(@alter, 'DO 0');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+"""
+
+
+def add_column(table: Table, column: Column) -> str:
+    """The statement that adds a column which is missing."""
+    return f"ALTER TABLE {table.name} ADD COLUMN {column.name} {column.mysql}"
+
+
+def widen_column(table: Table, column: Column) -> str:
+    """The statement that gives a column the length that it should have."""
+    return f"ALTER TABLE {table.name} MODIFY COLUMN {column.name} {column.mysql}"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

@@ -1,0 +1,40 @@
+"""What the reporter needs of a place where reports go."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from b1000.errors import B1000Error
+from b1000.model import Run
+
+
+class NotDelivered(B1000Error):
+    """A report takes nothing now."""
+
+
+class RunsRefused(B1000Error):
+    """A report takes all but these runs, and would refuse them again."""
+
+    def __init__(self, run_ids: Collection[int], message: str) -> None:
+        super().__init__(message)
+        self.run_ids = frozenset(run_ids)
+
+
+class Target(Protocol):
+    """One report, open or not.
+
+    ``settle`` is for how many seconds states that follow each other quickly are
+    gathered; ``linger`` for how many it stays open when there is no more work.
+    """
+
+    settle: float
+    linger: float
+
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
+        """Tell the state of each run; gives the run_ids that arrived, and what was in the way.
+
+        What arrived is durable there. Raises OSError or NotDelivered where
+        nothing could be told.
+        """
+
+    def close(self) -> None:
+        """Let go of what is open; the next delivery opens it again."""
