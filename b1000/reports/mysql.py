@@ -294,7 +294,7 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
                 f"table {table.name} has no unique key ({key}): "
                 f"ALTER TABLE {table.name} ADD UNIQUE KEY ({key})"
             )
-        yield from _rights(cursor, table, settings)
+        yield from _rights(cursor, table, list(there), settings)
 
 
 def _is_unique(cursor: Cursor, table: Table) -> bool:
@@ -309,13 +309,15 @@ def _is_unique(cursor: Cursor, table: Table) -> bool:
     return set(table.key) in indexes.values()
 
 
-def _rights(cursor: Cursor, table: Table, settings: Report) -> Iterator[str]:
+def _rights(
+    cursor: Cursor, table: Table, columns: Sequence[str], settings: Report
+) -> Iterator[str]:
     """Each right is tried with a statement that changes nothing."""
-    name = table.key[-1]
+    one, names = table.key[-1], ", ".join(columns)
     for right, statement in (
-        ("SELECT", f"SELECT {name} FROM {table.name} WHERE 1 = 0"),
-        ("INSERT", f"INSERT INTO {table.name} ({name}) SELECT '' FROM DUAL WHERE 1 = 0"),
-        ("UPDATE", f"UPDATE {table.name} SET {name} = {name} WHERE 1 = 0"),
+        ("SELECT", f"SELECT {one} FROM {table.name} WHERE 1 = 0"),
+        ("INSERT", f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {table.name} LIMIT 0"),
+        ("UPDATE", f"UPDATE {table.name} SET {one} = {one} WHERE 1 = 0"),
     ):
         try:
             cursor.execute(statement)

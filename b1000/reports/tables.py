@@ -5,7 +5,7 @@
 b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,6 @@ class Table:
 _NAME = "COLLATE utf8mb4_bin NOT NULL"
 
 
-def _key(name: str, length: int = 128) -> Column:
-    return Column(name, f"VARCHAR({length}) {_NAME}", "TEXT NOT NULL")
-
-
 def _name(name: str, length: int) -> Column:
     return Column(name, f"VARCHAR({length}) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''")
 
@@ -81,9 +77,9 @@ JOBS = Table(
     "job_id",
     ("start_time", "host", "name", "instance"),
     (
-        _key("host"),
-        _key("name"),
-        _key("instance"),
+        _name("host", 128),
+        _name("name", 128),
+        _name("instance", 128),
         _name("master_host", 255),
         _name("master_instance", 255),
         _name("direction", 16),
@@ -93,7 +89,7 @@ JOBS = Table(
         _name("status", 16),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        Column("type", f"VARCHAR(16) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''", False),
+        replace(_name("type", 16), original=False),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),
@@ -111,7 +107,7 @@ COPIES = Table(
     ("job_id", "destination"),
     (
         Column("job_id", "INT UNSIGNED NOT NULL", "INTEGER NOT NULL"),
-        _key("destination", 255),
+        _name("destination", 255),
         _name("type", 16),
         _name("path", 4096),
         _name("status", 16),
@@ -140,9 +136,9 @@ PLAN = Table(
     ("master_host", "job_name", "master_instance"),
     (
         _name("master_ip", 45),
-        _key("master_host", 255),
-        _key("job_name", 128),
-        _key("master_instance", 255),
+        _name("master_host", 255),
+        _name("job_name", 128),
+        _name("master_instance", 255),
         Column(
             "timestamp",
             "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
