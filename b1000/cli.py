@@ -10,6 +10,7 @@ from b1000 import __version__
 from b1000.errors import B1000Error
 
 _USAGE_ERROR = 2
+_UNKNOWN = 3  # as Nagios counts
 _DEFAULT_FILE = "/etc/b1000/b1000.cfg"
 
 _DESCRIPTION = "Carry out the backup jobs of an ini file."
@@ -18,6 +19,7 @@ commands, as the first word (a job of that name is reached as job:NAME):
   status   the last run of each job/instance
   check    what is wrong with the configuration
   forget   give up runs that failed
+  monitor  whether there is a good, fresh, complete backup of everything
 `b1000 COMMAND --help` tells their options.
 
 exit codes:
@@ -266,8 +268,80 @@ def _status(words: Sequence[str]) -> int:
     return status.exit_code(rows)
 
 
+# --- b1000 monitor
+
+
+_MONITOR_EPILOG = """\
+exit codes, as Nagios counts them:
+  0  OK: a good, fresh, complete backup of everything
+  1  WARNING
+  2  CRITICAL: of something there is none, or none that is fresh enough
+  3  UNKNOWN: the database does not answer, or the command cannot be understood
+"""
+
+
+def _monitor(words: Sequence[str]) -> int:
+    parser = _parser(
+        "monitor",
+        "Ask the central database: is there a good, fresh, complete backup of everything?",
+        _MONITOR_EPILOG,
+    )
+    parser.add_argument("--report", metavar="NAME", default="", help="the report to ask")
+    parser.add_argument("--job", metavar="NAME", default="", help="only this job")
+    parser.add_argument("--host", metavar="NAME", default="", help="only this host or master")
+    parser.add_argument(
+        "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a JSON object")
+    form.add_argument("--nagios", action="store_true", help="as one line with performance data")
+    form.add_argument("--prometheus", action="store_true", help="as metrics")
+    parser.add_argument("--output", metavar="FILE", help="where to write the metrics")
+    parser.add_argument("--html", metavar="FILE", help="write a page that shows everything")
+    try:
+        arguments = parser.parse_args(words)
+        if arguments.output and not arguments.prometheus:
+            parser.error("--output is the file of --prometheus")
+    except SystemExit as end:
+        # Nagios takes 2 for CRITICAL.
+        return _UNKNOWN if end.code else 0
+
+    import gc
+
+    from b1000.views.answer import Form, Wanted, answer
+    from b1000.views.monitor import Question
+
+    # Thousands of histories, no cycles: looking for those would take as long as all the rest.
+    gc.disable()
+    form_asked = next(
+        (each for each in Form if getattr(arguments, each.value, False)),
+        Form.NONE if arguments.html else Form.TABLE,
+    )
+    wanted = Wanted(form_asked, arguments.output or "", arguments.html or "")
+    question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
+    given = answer(arguments.cfg, question, wanted, _width(), sys.stdout.encoding)
+    if given.complaint:
+        from b1000.logs import to_stderr
+
+        to_stderr(f"b1000: {given.complaint}")
+    if given.text:
+        _say(given.text)
+    return given.exit_code
+
+
+def _width() -> int:
+    """Of the terminal; 0 where standard output is none."""
+    if not sys.stdout.isatty():
+        return 0
+    try:
+        return max(os.get_terminal_size(1).columns, 60)
+    except OSError:
+        return 80
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "status": _status,
     "check": _check,
     "forget": _forget,
+    "monitor": _monitor,
 }

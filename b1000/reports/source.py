@@ -71,15 +71,13 @@ class _MysqlRows:
 
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         from pymysql import Error
-        from pymysql.cursors import SSCursor
 
         from b1000.reports import mysql
 
         try:
-            # Unbuffered: the answer may be larger than what is kept of it.
-            with self._connection.cursor(SSCursor) as cursor:
+            with self._connection.cursor() as cursor:
                 cursor.execute(statement.replace("?", "%s"), tuple(parameters) or None)
-                yield from cursor.fetchall_unbuffered()
+                yield from cursor
         except (Error, OSError) as error:
             raise NoAnswer(mysql.in_words(error, self._settings)) from None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from b1000.logs import printable
 from b1000.reports.source import SEPARATOR, Source
@@ -26,7 +26,8 @@ from b1000.views.verdicts import (
     span,
 )
 
-_RUNS_ONE_BY_ONE = 50  # instances in one statement
+_MOST_ROWS = 150_000  # of the last days
+_KEYS_AT_ONCE = 50  # in one statement
 _RUNS_AT_ONCE = 1000  # runs in one statement
 _VANISHED = 24  # rsync's exit code for files that vanished
 _LONGEST_ERROR = 200  # characters of it that are told
@@ -51,18 +52,8 @@ class Fleet:
     notes: Sequence[Note] = ()
 
 
-class Track(NamedTuple):
-    """One instance of a job on the host that backs it up, whatever its master is."""
-
-    host: str
-    name: str
-    instance: str
-
-
-class _Row(NamedTuple):
-    past: Past
-    master_host: str
-    master_instance: str
+Track = tuple[str, str, str]
+"""Host, name and instance as the host calls them that does the backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +118,20 @@ def learn(source: Source, judgements: Iterable[Judgement], plans: Mapping[Subjec
 
 
 class _Reading:
-    """Reads and puts together; ``_rows`` has what was read of each track, by job_id."""
+    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance."""
 
     def __init__(self, source: Source, now: float) -> None:
         self._source = source
         self._now = now
-        self._rows: dict[Track, dict[int, _Row]] = {}
-        self._copies: dict[int, Copies] = {}
+        self._tracks: dict[Track, list[Past]] = {}
+        self._histories: dict[Subject, list[Past]] = {}
         seconds = source.dialect.seconds
         self._fields = source.dialect.joined(
             [
-                "j.job_id",
                 "j.host",
                 "j.name",
                 "j.instance",
-                "j.master_host",
-                "j.master_instance",
+                "j.job_id",
                 # What older writers told is local time.
                 f"COALESCE({seconds('j.started_utc')}, j.start_time)",
                 "j.step",
@@ -150,6 +139,8 @@ class _Reading:
                 "j.data_age",
                 "j.bytes",
                 "j.ack",
+                "j.master_host",
+                "j.master_instance",
                 "j.direction",
                 f"CASE j.status WHEN '{Status.OK}' THEN '' "
                 f"ELSE substr(j.error, 1, {_LONGEST_ERROR}) END",
@@ -157,113 +148,167 @@ class _Reading:
         )
 
     def all(self) -> tuple[dict[Subject, list[Past]], list[tuple[Subject, Note]]]:
-        """The histories, and failures that belong to none."""
-        self._last_days()
-        self._one_by_one()
-        self._masters_of_the_past()
+        """The histories in the order of time, and failures that belong to none."""
+        self._last_runs()
+        notes = self._put_together()
         self._look_at_copies()
         self._good_ones_of_the_past()
-        self._look_at_copies()
-        return self._put_together()
+        return self._histories, notes
 
-    def _last_days(self) -> None:
-        """Runs of all tracks, over as many days as make some of each; the tracks without any."""
-        ids = self._source.rows("SELECT DISTINCT host, name, instance FROM jobs")
-        self._rows = {Track(*row): {} for row in ids}
-        ((day,),) = self._source.rows(
+    def _last_runs(self) -> None:
+        """Some runs of each track: those of the last days, and older ones where they are few."""
+        ((daily,),) = self._source.rows(
             "SELECT COUNT(*) FROM jobs WHERE start_time >= ?", (self._ago(1),)
         )
-        days = (LOOKED_AT + 1) * min(1.0, len(self._rows) * 1.5 / max(1, int(day)))
-        self._take(f"SELECT {self._fields} FROM jobs j WHERE j.start_time >= ?", (self._ago(days),))
+        since = self._ago(min(LOOKED_AT + 1.0, _MOST_ROWS / max(1, daily)))
+        self._take(f"SELECT {self._fields} FROM jobs j WHERE j.start_time >= ?", (since,))
+        few = [track for track, runs in self._tracks.items() if len(runs) < LOOKED_AT]
+        few += self._silent_since(since, "host, name, instance")
+        self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few)
+        # Subjects that no track backs up lately: their instances have other masters now.
+        odd = "master_host = '' AND master_instance > ''"
+        masters = self._silent_since(since, "master_host, name, master_instance", f"OR {odd}")
+        gone = [key for key in masters if key[0]]
+        self._last_of("j.master_host = ? AND j.name = ? AND j.master_instance = ?", gone)
+        if len(gone) < len(masters):
+            # So few name a master's instance on their own host that no index is made for them.
+            gone = self._silent_since(since, "host, name, master_instance", where=f"WHERE {odd}")
+            self._last_of("j.host = ? AND j.name = ? AND j.master_instance = ?", gone)
+
+    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> list[Track]:
+        """The names that no later run bears, and more."""
+        statement = (
+            f"SELECT {names} FROM jobs {where} GROUP BY {names} HAVING MAX(start_time) < ? {more}"
+        )
+        return [(row[0], row[1], row[2]) for row in self._source.rows(statement, (since,))]
 
     def _ago(self, days: float) -> str:
         moment = datetime.fromtimestamp(self._now) - timedelta(days=days)
         return moment.isoformat(" ", "seconds")
 
-    def _one_by_one(self) -> None:
-        few = [track for track, rows in self._rows.items() if len(rows) < LOOKED_AT]
-        self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few)
-
-    def _masters_of_the_past(self) -> None:
-        """Subjects that no track backs up lately: their instance has another master now."""
-        known = {
-            (row.master_host, track.name, row.master_instance)
-            for track, rows in self._rows.items()
-            for row in rows.values()
-        }
-        gone = [
-            key
-            for key in self._source.rows(
-                "SELECT DISTINCT master_host, name, master_instance FROM jobs "
-                "WHERE master_host > ''"
-            )
-            if key not in known
-        ]
-        self._last_of("j.master_host = ? AND j.name = ? AND j.master_instance = ?", gone)
-
-    def _good_ones_of_the_past(self) -> None:
-        """Where the last runs hold hardly a good one, and there are more."""
-        lacking = [
-            track
-            for track, rows in self._rows.items()
-            if len(rows) >= LOOKED_AT
-            and sum(self._with_copies(row.past).good for row in rows.values()) * 2 < LOOKED_AT
-        ]
-        condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {_HAS_GOOD_COPY}"
-        self._last_of(condition, lacking)
-
-    def _last_of(self, condition: str, keys: Sequence[tuple[str, ...]]) -> None:
-        """Take the last runs that meet the condition, for each key."""
+    def _last_of(self, condition: str, keys: Sequence[tuple[str, ...]]) -> set[Track]:
+        """Take the last runs that meet the condition, for each key; gives the tracks they have."""
         one = (
             f"SELECT * FROM (SELECT {self._fields} AS run FROM jobs j WHERE {condition} "
             f"ORDER BY j.start_time DESC LIMIT {LOOKED_AT}) t"
         )
-        for some in _batches(keys, _RUNS_ONE_BY_ONE):
+        touched: set[Track] = set()
+        for some in _batches(keys, _KEYS_AT_ONCE):
             statement = " UNION ALL ".join(f"{one}{number}" for number in range(len(some)))
-            self._take(statement, [part for key in some for part in key])
+            touched |= self._take(statement, [part for key in some for part in key])
+        for track in touched:
+            whole = {run.job_id: run for run in self._tracks[track]}
+            self._tracks[track] = list(whole.values())
+        return touched
 
-    def _take(self, statement: str, parameters: Sequence[object]) -> None:
+    def _take(self, statement: str, parameters: Sequence[object]) -> set[Track]:
+        touched: set[Track] = set()
         for (text,) in self._source.rows(statement, parameters):
             fields = text.split(SEPARATOR, 13)
             try:
-                row = _Row(_past(fields), fields[4], fields[5])
+                run = _past(fields)
             except (ValueError, IndexError):
                 continue  # a name or a time that no B1000 writes
-            track = Track(fields[1], fields[2], fields[3])
-            self._rows.setdefault(track, {})[row.past.job_id] = row
+            track = (fields[0], fields[1], fields[2])
+            touched.add(track)
+            self._tracks.setdefault(track, []).append(run)
+        return touched
+
+    def _good_ones_of_the_past(self) -> None:
+        """Where the last runs hold hardly a good one, and there are more."""
+        lacking = {
+            (run.made_on, subject.job, run.listed_as)
+            for subject, runs in self._histories.items()
+            if len(runs) >= LOOKED_AT and sum(run.good for run in runs) * 2 < LOOKED_AT
+            for run in runs
+        }
+        if lacking:
+            condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {_HAS_GOOD_COPY}"
+            self._last_of(condition, sorted(lacking))
+            self._put_together()
+            self._look_at_copies()
+
+    # --- whose they are
+
+    def _put_together(self) -> list[tuple[Subject, Note]]:
+        """Make the histories; gives what belongs to no subject."""
+        self._histories = {}
+        strays: list[tuple[Track, list[Past]]] = []
+        places: dict[tuple[str, str], list[Subject]] = {}
+        for track, runs in self._tracks.items():
+            runs.sort(key=_by_time)
+            subjects = _subjects(track, runs)
+            if not subjects:
+                strays.append((track, runs))
+            for subject, its in subjects.items():
+                if subject in self._histories:
+                    self._histories[subject] = sorted(
+                        [*self._histories[subject], *its], key=_by_time
+                    )
+                else:
+                    self._histories[subject] = its
+                places.setdefault(track[:2], []).append(subject)
+        notes = []
+        for track, failures in strays:
+            for subject in places.get(track[:2], ()):
+                self._histories[subject] = sorted(
+                    [*self._histories[subject], *failures], key=_by_time
+                )
+            if track[:2] not in places and (note := self._note(track, failures)):
+                notes.append((Subject(*track), note))
+        return notes
+
+    def _note(self, track: Track, failures: Sequence[Past]) -> Note | None:
+        """A failure of a job of which no backup is known; one that found no client to pull."""
+        last = failures[-1]
+        if last.acknowledged or last.status != Status.FAILED:
+            return None
+        host, job, _ = track
+        age = self._now - last.started
+        why = f": {last.error}" if last.error else ""
+        if last.direction != "pull":
+            text = f"{job} on {host} FAILED {span(age)} ago before it knew what to do"
+            return Note(
+                "job", f"{text}, and nothing of it was ever backed up{why}", Verdict.CRITICAL
+            )
+        relayed = (
+            run.started
+            for subject, runs in self._histories.items()
+            if subject.job == job
+            for run in runs
+            if run.direction == "passive"
+        )
+        # A pull that succeeds leaves a row of its client, none of its own.
+        if age > AGE_AFTER_ONE or any(started > last.started for started in relayed):
+            return None
+        text = f"{job} on {host} found nothing to pull {span(age)} ago{why}"
+        return Note("pull", text, Verdict.WARNING)
 
     # --- their copies
 
     def _look_at_copies(self) -> None:
-        """Of each run that is not plainly good, and of the last good one of each subject."""
-        sought: list[int] = []
-        for rows in self._rows.values():
-            latest: dict[tuple[str, str], Past] = {}
-            for row in rows.values():
-                if row.past.good:
-                    master = (row.master_host, row.master_instance)
-                    if master not in latest or row.past.started >= latest[master].started:
-                        latest[master] = row.past
-                elif row.past.job_id not in self._copies:
-                    sought.append(row.past.job_id)
-            for past in latest.values():
-                if past.job_id not in self._copies:
-                    sought.append(past.job_id)
-        self._read_copies(sought)
-        self._distrust()
+        """Of each run that is not plainly good, and of the last of the others."""
+        sought: dict[int, None] = {}
+        for runs in self._histories.values():
+            seen = False
+            for run in reversed(runs):
+                if not run.done:
+                    sought[run.job_id] = None
+                elif not seen:
+                    seen = True
+                    sought[run.job_id] = None
+        copies = self._copies_of([*sought])
+        doubtful: dict[int, None] = {}
+        for runs in self._histories.values():
+            # A run that is DONE and OK without a good copy: look at the others too.
+            if _count_copies(runs, copies):
+                doubtful |= {run.job_id: None for run in runs if run.job_id not in copies}
+        if doubtful:
+            more = self._copies_of([*doubtful])
+            for runs in self._histories.values():
+                _count_copies(runs, more)
 
-    def _distrust(self) -> None:
-        """Where a run that is DONE and OK has no good copy all the same, look at all others."""
-        doubtful = [
-            row.past.job_id
-            for rows in self._rows.values()
-            if any(row.past.good and not self._with_copies(row.past).good for row in rows.values())
-            for row in rows.values()
-            if row.past.job_id not in self._copies
-        ]
-        self._read_copies(doubtful)
-
-    def _read_copies(self, job_ids: Sequence[int]) -> None:
+    def _copies_of(self, job_ids: Sequence[int]) -> dict[int, Copies]:
         fields = self._source.dialect.joined(
             [
                 "c.job_id",
@@ -281,114 +326,86 @@ class _Reading:
             for (text,) in self._source.rows(
                 f"SELECT {fields} FROM copies c WHERE c.job_id IN ({numbers})"
             ):
-                copy = text.split(SEPARATOR, 5)
-                found[int(copy[0])].append(copy[1:])
-        for job_id, copies in found.items():
-            self._copies[job_id] = _summary(copies)
-
-    def _with_copies(self, past: Past) -> Past:
-        copies = self._copies.get(past.job_id)
-        if copies is None:
-            return past
-        return past._replace(
-            done=copies.done,
-            vanished=copies.vanished,
-            total=copies.total,
-            copying_since=copies.copying_since,
-            missing=copies.missing,
-            error=past.error or "",
-        )
-
-    # --- whose they are
-
-    def _put_together(self) -> tuple[dict[Subject, list[Past]], list[tuple[Subject, Note]]]:
-        histories: dict[Subject, list[Past]] = {}
-        of_jobs: list[tuple[Track, list[Past]]] = []
-        places: dict[tuple[str, str], set[Subject]] = {}
-        for track, rows in self._rows.items():
-            ordered = sorted(rows.values(), key=lambda row: (row.past.started, row.past.job_id))
-            if not any(map(_knows_its_subject, ordered)) and not track.instance:
-                of_jobs.append((track, [self._with_copies(row.past) for row in ordered]))
-                continue
-            for subject, row in _subjects(track, ordered):
-                histories.setdefault(subject, []).append(self._with_copies(row.past))
-                places.setdefault((track.host, track.name), set()).add(subject)
-        notes = []
-        for track, failures in of_jobs:
-            concerned = places.get((track.host, track.name), ())
-            for subject in concerned:
-                histories[subject] += failures
-            if not concerned and (note := self._note(track, failures, histories)):
-                notes.append((Subject(*track), note))
-        return histories, notes
-
-    def _note(
-        self, track: Track, failures: Sequence[Past], histories: Mapping[Subject, Sequence[Past]]
-    ) -> Note | None:
-        """A failure of a job of which no backup is known; one that found no client to pull."""
-        last = failures[-1]
-        if last.acknowledged or last.status != Status.FAILED:
-            return None
-        age = self._now - last.started
-        why = f": {last.error}" if last.error else ""
-        if last.direction != "pull":
-            text = f"{track.name} on {track.host} FAILED {span(age)} ago before it knew what to do"
-            return Note(
-                "job", f"{text}, and nothing of it was ever backed up{why}", Verdict.CRITICAL
-            )
-        relayed = (
-            run.started
-            for subject, runs in histories.items()
-            if subject.job == track.name
-            for run in runs
-            if run.direction == "passive"
-        )
-        # A pull that succeeds leaves a row of its client, none of its own.
-        if age > AGE_AFTER_ONE or any(started > last.started for started in relayed):
-            return None
-        text = f"{track.name} on {track.host} found nothing to pull {span(age)} ago{why}"
-        return Note("pull", text, Verdict.WARNING)
+                job_id, *copy = text.split(SEPARATOR, 5)
+                found[int(job_id)].append(copy)
+        return {job_id: _summary(copies) for job_id, copies in found.items()}
 
 
 def _past(fields: Sequence[str]) -> Past:
     """One run, from the fields in the order in which they are asked for."""
-    step, status = fields[7], fields[8]
+    step, status = fields[5], fields[6]
     # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-    copies = int(step == Step.DONE and status == Status.OK)
+    copies = 1 if step == Step.DONE and status == Status.OK else 0
     return Past(
-        _seconds(fields[6]),
+        _seconds(fields[4]),
         step,
         status,
         copies,
         copies,
-        data_age=float(fields[9]) if fields[9] else None,
-        bytes=int(fields[10]) if fields[10] else None,
-        acknowledged=fields[11] not in ("", "0"),
-        made_on=fields[1],
-        listed_as=fields[3],
-        direction=fields[12],
-        error=_short(fields[13]),
-        job_id=int(fields[0]),
+        0,
+        float(fields[7]) if fields[7] else None,
+        int(fields[8]) if fields[8] else None,
+        fields[9] not in ("", "0"),
+        fields[0],
+        fields[2],
+        fields[10],
+        fields[11],
+        fields[12],
+        None,
+        _short(fields[13]),
+        (),
+        int(fields[3]),
     )
 
 
-def _knows_its_subject(row: _Row) -> bool:
-    """Masters are known once INIT is over."""
-    return row.past.step != Step.INIT or bool(row.master_host or row.master_instance)
+def _by_time(run: Past) -> tuple[float, int]:
+    return run.started, run.job_id
 
 
-def _subjects(track: Track, rows: Sequence[_Row]) -> Iterator[tuple[Subject, _Row]]:
-    """Whose each run is; one that FAILED before its master was known: that of its neighbour."""
-    known = [row for row in rows if _knows_its_subject(row)]
-    neighbour = _subject(track, known[0]) if known else Subject(*track)
-    for row in rows:
-        if _knows_its_subject(row):
-            neighbour = _subject(track, row)
-        yield neighbour, row
+def _subjects(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
+    """Whose the runs of a track are; nobody's where none came so far as to know its master.
+
+    One that FAILED before is that of its neighbours.
+    """
+    masters = {(run.master_host, run.master_instance) for run in runs}
+    known = [run for run in runs if _knows_its_master(run)]
+    if not known:
+        return {Subject(*track): runs} if track[2] else {}
+    if len(masters) == 1:
+        return {_subject(track, runs[0]): runs}
+    neighbour = _subject(track, known[0])
+    found: dict[Subject, list[Past]] = {}
+    for run in runs:
+        if _knows_its_master(run):
+            neighbour = _subject(track, run)
+        found.setdefault(neighbour, []).append(run)
+    return found
 
 
-def _subject(track: Track, row: _Row) -> Subject:
-    return Subject(row.master_host or track.host, track.name, row.master_instance or track.instance)
+def _knows_its_master(run: Past) -> bool:
+    """Whether INIT is over, or as good as."""
+    return run.step != Step.INIT or bool(run.master_host or run.master_instance)
+
+
+def _subject(track: Track, run: Past) -> Subject:
+    return Subject(run.master_host or track[0], track[1], run.master_instance or track[2])
+
+
+def _count_copies(runs: list[Past], copies: Mapping[int, Copies]) -> bool:
+    """Put into the runs what is known of their copies; gives whether one lost its good one."""
+    lost = False
+    for place, run in enumerate(runs):
+        known = copies.get(run.job_id)
+        if known:
+            runs[place] = run._replace(
+                done=known.done,
+                vanished=known.vanished,
+                total=known.total,
+                copying_since=known.copying_since,
+                missing=known.missing,
+            )
+            lost = lost or (run.good and not runs[place].good)
+    return lost
 
 
 def _summary(copies: Sequence[Sequence[str]]) -> Copies:

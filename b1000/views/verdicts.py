@@ -23,7 +23,7 @@ AGE_AFTER_ONE = 26 * HOUR  # a daily backup, and some time for it
 _SHRUNK = 0.5  # of the usual size
 _SKEW = 10 * MINUTE  # by which clocks may differ before it is told
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
-LOOKED_AT = 7
+LOOKED_AT = 6
 """How many runs of the past say what is usual."""
 
 
@@ -70,8 +70,9 @@ class Past(NamedTuple):
     ``done`` counts copies that are DONE, ``vanished`` those that ended with a
     WARNING since files vanished meanwhile, ``total`` all. ``data_age`` is None
     where it could not be found out, 0 where nobody asked. ``made_on`` and
-    ``listed_as`` are the host and instance that did the work. ``missing`` names
-    destinations without a copy.
+    ``listed_as`` are the host and instance that did the work, ``master_host`` and
+    ``master_instance`` those it was done for, where they are others. ``missing``
+    names destinations without a copy.
     """
 
     started: float
@@ -85,6 +86,8 @@ class Past(NamedTuple):
     acknowledged: bool = False
     made_on: str = ""
     listed_as: str = ""
+    master_host: str = ""
+    master_instance: str = ""
     direction: str = ""
     copying_since: float | None = None
     error: str = ""
@@ -115,6 +118,9 @@ class Plan:
     max_data_age: float | None = None
     max_copy_time: float | None = None
     ignored: bool = False
+
+
+NO_PLAN = Plan()
 
 
 class Finding(NamedTuple):
@@ -149,7 +155,6 @@ class _Facts:
 
     runs: Sequence[Past]
     plan: Plan
-    planned: bool
     now: float
     live: Sequence[Past]
     ahead: Sequence[Past]
@@ -194,18 +199,21 @@ def judge(subject: Subject, history: Iterable[Past], plan: Plan | None, now: flo
 
 
 def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
-    runs = sorted(history, key=lambda run: (run.started, run.job_id))
+    runs = sorted(history, key=_by_time)
     live = _live(runs)
-    ahead = [run for run in runs if run.started > now + _SKEW]
-    believed = [run for run in runs if run.started <= now + _MOST_SKEW]
+    ahead: Sequence[Past] = ()
+    believed = runs
+    if runs and runs[-1].started > now + _SKEW:
+        ahead = [run for run in runs if run.started > now + _SKEW]
+        believed = [run for run in runs if run.started <= now + _MOST_SKEW]
     good = [run for run in believed if run.good]
-    max_age, expected_by = _expectation([run.started for run in good], plan)
+    max_age, expected_by = _expectation([run.started for run in good[-LOOKED_AT - 1 :]], plan)
     last_good = _last_good(good, live, max_age, now)
-    earlier = [run for run in good if last_good and run.started < last_good.started][-LOOKED_AT:]
+    earlier = good[: good.index(last_good)][-LOOKED_AT:] if last_good else []
+    since = believed[believed.index(last_good) + 1 :] if last_good else believed
     return _Facts(
         runs=runs,
-        plan=plan or Plan(),
-        planned=plan is not None,
+        plan=plan or NO_PLAN,
         now=now,
         live=live,
         ahead=ahead,
@@ -213,21 +221,20 @@ def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
         age=max(0.0, now - last_good.started) if last_good else None,
         max_age=max_age,
         expected_by=expected_by,
-        since=[
-            run
-            for run in believed
-            if not run.good
-            and run not in live
-            and not run.acknowledged
-            and (last_good is None or run.started > last_good.started)
-        ],
-        usual_bytes=_median(run.bytes for run in earlier),
-        usual_data_age=_median(run.data_age for run in earlier),
+        since=[run for run in since if not (run.good or run.acknowledged or run in live)],
+        usual_bytes=_median([run.bytes for run in earlier if run.bytes is not None]),
+        usual_data_age=_median([run.data_age for run in earlier if run.data_age is not None]),
     )
+
+
+def _by_time(run: Past) -> tuple[float, int]:
+    return run.started, run.job_id
 
 
 def _live(runs: Sequence[Past]) -> list[Past]:
     """Runs without an end; one that another run of its instance followed is dead."""
+    if all(run.ended for run in runs):
+        return []
     last = {(run.made_on, run.listed_as): run for run in runs}
     return [run for run in last.values() if not run.ended]
 
@@ -256,9 +263,8 @@ def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None
     return learned_age(good), "learned"
 
 
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
 
 
 # --- the rules: each tells what it finds wrong
