@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo tools lint clean
+.PHONY: test demo tools test-tools lint clean
 
-test: lint
+test: lint test-tools
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/installed-test tools
@@ -20,6 +20,13 @@ demo: $(VENV)/installed tools
 
 tools:
 	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
+
+# The programs of MariaDB without the package that runs them as a service of this machine.
+test-tools: tools
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
+		&& command -v mariadb >/dev/null \
+		|| sh etc/install-debian.sh mariadb-server-core mariadb-client-core
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
