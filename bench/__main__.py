@@ -11,6 +11,7 @@ from bench import history, start
 from bench.instances import instances
 from bench.measure import Result
 from bench.memory import memory
+from bench.reports import reports
 from bench.site import Site, machine, site
 from bench.trees import first_full
 
@@ -22,6 +23,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "memory": memory,
     "status": history.status,
     "transition": history.transition,
+    "reports": reports,
 }
 
 
