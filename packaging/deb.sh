@@ -34,7 +34,7 @@ put_as() {
     install -D -m "$1" "$2" "$root$3"
 }
 
-find b1000 -name '*.py' | while read -r module; do
+find b1000 -type f ! -path '*/__pycache__/*' | while read -r module; do
     put_as 644 "$module" "/usr/share/b1000/$module"
 done
 put_as 755 packaging/debian/b1000 /usr/bin/b1000
