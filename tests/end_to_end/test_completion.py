@@ -1,5 +1,6 @@
 """What the shells offer when the tabulator is pressed, in the shells themselves."""
 
+import argparse
 import os
 import pty
 import select
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import cli
-from b1000.manual import files
+from b1000 import cli, completion
+from b1000.manual import files as generated
 from tests.support.world import ROOT, wait_until
 
 COMPLETION = ROOT / "etc" / "completion"
@@ -35,14 +36,14 @@ def run(program: str, script: str, **environment: str) -> "subprocess.CompletedP
     )
 
 
-def in_bash(*words: str, **environment: str) -> list[str]:
+def in_bash(*words: str, files: Path = COMPLETION, **environment: str) -> list[str]:
     """What bash offers for the last word."""
     split = [part for word in ("b1000", *words) for part in _as_bash_splits(word)]
     quoted = " ".join(map(shlex.quote, split))
     done = run(
         "bash",
         f"""
-        . {COMPLETION}/bash/b1000
+        . {files}/bash/b1000
         COMP_WORDS=({quoted}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
         _b1000
         (( ${{#COMPREPLY[@]}} )) && printf '%s\\n' "${{COMPREPLY[@]}}"
@@ -64,16 +65,16 @@ def _as_bash_splits(word: str) -> list[str]:
     return [part for part in parts if part] or [""]
 
 
-def in_fish(*words: str, **environment: str) -> list[str]:
+def in_fish(*words: str, files: Path = COMPLETION, **environment: str) -> list[str]:
     """What fish offers for the last word."""
     line = " ".join(["b1000", *(shlex.quote(word) if word else "" for word in words)])
-    script = f". {COMPLETION}/fish/b1000.fish; complete -C {shlex.quote(line)}"
+    script = f". {files}/fish/b1000.fish; complete -C {shlex.quote(line)}"
     done = run("fish", script, **environment)
     assert done.stderr == ""
     return [found.partition("\t")[0] for found in done.stdout.splitlines()]
 
 
-def in_zsh(*words: str, **environment: str) -> list[str]:
+def in_zsh(*words: str, files: Path = COMPLETION, **environment: str) -> list[str]:
     """What zsh offers for the last word: all matches are inserted and the line is kept."""
     line = " ".join(["b1000", *(shlex.quote(word) if word else "" for word in words)])
     directory = Path(environment.pop("SCRATCH"))
@@ -81,7 +82,7 @@ def in_zsh(*words: str, **environment: str) -> list[str]:
     kept.unlink(missing_ok=True)
     (directory / ".zshrc").write_text(
         f"""
-        fpath=({COMPLETION}/zsh $fpath)
+        fpath=({files}/zsh $fpath)
         autoload -Uz compinit; compinit -u -d {directory}/dump
         insert-all() {{ compstate[insert]=all }}
         all-matches() {{ comppostfuncs=(insert-all); _main_complete }}
@@ -140,10 +141,10 @@ def offer(request: pytest.FixtureRequest, tmp_path: Path) -> Offer:
     if not shutil.which(request.param):
         pytest.skip(f"there is no {request.param}")
 
-    def offered(*words: str, **environment: str) -> list[str]:
+    def offered(*words: str, files: Path = COMPLETION, **environment: str) -> list[str]:
         if request.param == "zsh":
             environment["SCRATCH"] = str(tmp_path)
-        return sorted(SHELLS[request.param](*words, **environment))
+        return sorted(SHELLS[request.param](*words, files=files, **environment))
 
     return offered
 
@@ -169,7 +170,7 @@ def config(tmp_path: Path) -> str:
 
 
 def test_the_files_are_made_from_the_parsers() -> None:
-    for path, content in files().items():
+    for path, content in generated().items():
         assert (ROOT / "etc" / path).read_text() == content, (
             "write it anew: python -m b1000.manual etc"
         )
@@ -198,6 +199,38 @@ def test_each_command_has_its_options(offer: Offer, config: str) -> None:
     assert offer("--cop") == ["--copy"]
     assert offer("status", "--cop") == []
     assert offer("-f", config, "etc", "--qui") == ["--quiet"]
+
+
+def test_values_are_known_by_their_names(offer: Offer, config: str, tmp_path: Path) -> None:
+    """What a command may have some day: choices, jobs, files, and what nobody can guess."""
+    parsers = {"": argparse.ArgumentParser(), "watch": argparse.ArgumentParser()}
+    parsers[""].add_argument("-f", "--cfg", metavar="FILE", default="/nowhere")
+    parsers["watch"].add_argument("-f", "--cfg", metavar="FILE", default="/nowhere")
+    parsers["watch"].add_argument("--form", choices=["table", "text"], help="it's [this]: 100%%")
+    parsers["watch"].add_argument("--job", metavar="JOB")
+    parsers["watch"].add_argument("--last", metavar="N")
+    parsers["watch"].add_argument("--hidden", help=argparse.SUPPRESS)
+    program = completion.program(parsers)
+    for path, text in (
+        ("bash/b1000", completion.bash(program)),
+        ("zsh/_b1000", completion.zsh(program)),
+        ("fish/b1000.fish", completion.fish(program)),
+    ):
+        (tmp_path / "made" / path).parent.mkdir(parents=True)
+        (tmp_path / "made" / path).write_text(text)
+
+    def offered(*words: str) -> list[str]:
+        return offer("-f", config, *words, files=tmp_path / "made")
+
+    assert offered("w") == ["watch"]
+    assert offered("watch", "--form", "") == ["table", "text"]
+    assert offered("watch", "--form", "te") == ["text"]
+    assert offered("watch", "--job", "m") == ["mysqldb"]
+    assert offered("watch", "--last", "m") == []
+    # zsh writes the = as well.
+    assert [name.rstrip("=") for name in offered("watch", "--last", "3", "--jo")] == ["--job"]
+    assert offered("watch", "--hid") == []
+    assert offered("watch", "m") == []
 
 
 def test_what_cannot_be_read_is_silent(offer: Offer, tmp_path: Path) -> None:
