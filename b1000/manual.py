@@ -58,8 +58,9 @@ def program_page() -> str:
     for parser in parsers.values():
         lines += [f".SS {literal(parser.prog)}", literal(parser.description or "")]
         lines += _arguments(parser, shared=False)
-        lines += [f".PP\n{literal(parser.epilog.strip())}"] if parser.epilog else []
-    lines += [".SH EXIT STATUS", *_exit_codes(program)]
+        lines += _epilog(parser)
+    # The commands have just been told, with all their options.
+    lines += [".SH EXIT STATUS", *_rows(_blocks(program)["exit codes"])]
     lines += [
         ".SH FILES",
         tagged(rf"\fI{literal(program.get_default('cfg'))}\fR", "Configuration."),
@@ -95,12 +96,28 @@ def _arguments(parser: argparse.ArgumentParser, shared: bool) -> Iterator[str]:
         yield tagged(tag, literal(completion.help_text(parser, action)))
 
 
-def _exit_codes(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """The rows that stand below ``exit codes:`` in what ``--help`` says."""
-    _, _, rows = (parser.epilog or "").partition("exit codes:\n")
-    for row in re.split(r"\n(?=  \S)", rows.partition("\n\n")[0].rstrip("\n")):
-        code, words = row.split(maxsplit=1)
-        yield tagged(rf"\fB{literal(code)}\fR", literal(" ".join(words.split())))
+def _blocks(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Heading → rows below it, of what ``--help`` says last; text without rows has none."""
+    found = {}
+    for block in re.split(r"\n\s*\n", (parser.epilog or "").strip("\n")):
+        heading, _, rows = block.partition(":\n")
+        found[heading if rows.startswith("  ") else block] = rows if rows.startswith("  ") else ""
+    return found
+
+
+def _epilog(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for heading, rows in _blocks(parser).items():
+        if heading:
+            text = " ".join(heading.split())
+            yield f".PP\n{literal(f'{text[0].upper()}{text[1:]}:' if rows else text)}"
+        yield from _rows(rows)
+
+
+def _rows(rows: str) -> Iterator[str]:
+    """A list of two columns; a line that is indented further goes on with the one above."""
+    for row in re.findall(r"^  \S.*(?:\n   .*)*", rows, re.MULTILINE):
+        name, _, words = row.strip().partition(" ")
+        yield tagged(rf"\fB{literal(name)}\fR", literal(" ".join(words.split())))
 
 
 def _resolved(default: str) -> str:

@@ -1,5 +1,6 @@
 """The man pages: up to date, whole, and what troff understands."""
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from b1000 import cli
 from b1000.config import manual
 from b1000.config.options import OPTIONS
-from b1000.manual import files
+from b1000.manual import _epilog, files
 from tests.support.world import ROOT
 
 PAGES = ("man/b1000.1", "man/b1000.cfg.5")
@@ -80,6 +81,19 @@ def test_every_command_flag_and_exit_code_is_told() -> None:
             assert re.search(rf"(?<!\S){flag}(?!\S)", own), (name, flag)
     codes = page.partition("EXIT STATUS")[2].partition("\nFILES")[0]
     assert re.findall(r"^       (\S+)", codes, re.MULTILINE) == ["0", "1", "2", "3", "128+N"]
+
+
+def test_what_help_says_last_becomes_a_list() -> None:
+    parser = argparse.ArgumentParser(
+        epilog="exit codes:\n  0  it\n     went\n  1  it did not\n\nA word\nmore.\n"
+    )
+    assert list(_epilog(parser)) == [
+        ".PP\nExit codes:",
+        ".TP\n\\fB0\\fR\nit went",
+        ".TP\n\\fB1\\fR\nit did not",
+        ".PP\nA word more.",
+    ]
+    assert list(_epilog(argparse.ArgumentParser())) == []
 
 
 def test_a_command_without_a_parser_is_not_hidden() -> None:
