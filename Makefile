@@ -40,3 +40,19 @@ $(VENV)/installed-test: pyproject.toml
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- for those who pack and publish
+
+.PHONY: generated deb dist
+
+# What is made from the tables: man pages, completions, the reference.
+generated: $(VENV)/installed
+	$(BIN)/python -m b1000.manual etc
+	$(BIN)/python -m b1000.config.reference >docs/reference.md
+
+deb:
+	sh packaging/deb.sh
+
+dist: $(VENV)/installed
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build

@@ -128,7 +128,7 @@ def _parser(command: str, description: str, epilog: str = "") -> argparse.Argume
 # --- b1000 [job[/instance]] ...
 
 
-def _run_jobs(words: Sequence[str]) -> int:
+def _jobs_parser() -> argparse.ArgumentParser:
     parser = _parser("", _DESCRIPTION, _EPILOG)
     parser.add_argument("-v", "--version", action="version", version=f"b1000 {__version__}")
     parser.add_argument(
@@ -146,7 +146,11 @@ def _run_jobs(words: Sequence[str]) -> int:
     parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
     )
-    arguments = parser.parse_intermixed_args(words)
+    return parser
+
+
+def _run_jobs(words: Sequence[str]) -> int:
+    arguments = _jobs_parser().parse_intermixed_args(words)
 
     import logging
 
@@ -183,7 +187,7 @@ def _run_jobs(words: Sequence[str]) -> int:
 # --- b1000 forget
 
 
-def _forget(words: Sequence[str]) -> int:
+def _forget_parser() -> argparse.ArgumentParser:
     parser = _parser(
         "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
     )
@@ -191,7 +195,11 @@ def _forget(words: Sequence[str]) -> int:
         "--post", action="store_true", help="run the post script of each before it is given up"
     )
     parser.add_argument("jobs", nargs="+", metavar="job[/instance]", help="whose runs to give up")
-    arguments = parser.parse_intermixed_args(words)
+    return parser
+
+
+def _forget(words: Sequence[str]) -> int:
+    arguments = _forget_parser().parse_intermixed_args(words)
 
     from b1000 import logs
     from b1000.config import grammar, loader
@@ -209,14 +217,18 @@ def _forget(words: Sequence[str]) -> int:
 # --- b1000 check
 
 
-def _check(words: Sequence[str]) -> int:
+def _check_parser() -> argparse.ArgumentParser:
     parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
     parser.add_argument(
         "--connect",
         action="store_true",
         help="also try destinations, directories, scripts and rsync itself",
     )
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def _check(words: Sequence[str]) -> int:
+    arguments = _check_parser().parse_args(words)
 
     from b1000.config import loader
     from b1000.logs import to_stderr
@@ -247,7 +259,7 @@ def _count(number: int, what: str) -> str:
 # --- b1000 status
 
 
-def _status(words: Sequence[str]) -> int:
+def _status_parser() -> argparse.ArgumentParser:
     parser = _parser("status", "Show the last run of each job/instance. Exit code 1 if one FAILED.")
     parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
     parser.add_argument(
@@ -255,7 +267,11 @@ def _status(words: Sequence[str]) -> int:
         action="store_true",
         help="also jobs and instances that are not configured any more",
     )
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def _status(words: Sequence[str]) -> int:
+    arguments = _status_parser().parse_args(words)
 
     from b1000.config import loader
     from b1000.views import status
@@ -271,3 +287,11 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": _check,
     "forget": _forget,
 }
+
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "": _jobs_parser,
+    "status": _status_parser,
+    "check": _check_parser,
+    "forget": _forget_parser,
+}
+"""Command → its parser, with "" for the jobs: what the manual and the completions tell."""
