@@ -1,5 +1,6 @@
 """Fixtures: a world of directories and a configuration, real rsync daemons and databases."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pytest
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, make_template
 from tests.support.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and programs keep that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
