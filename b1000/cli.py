@@ -5,9 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from b1000 import __version__
 from b1000.errors import B1000Error
+
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.supervise.selection import Selection
 
 _USAGE_ERROR = 2
 _DEFAULT_FILE = "/etc/b1000/b1000.cfg"
@@ -144,6 +149,12 @@ def _jobs_parser() -> argparse.ArgumentParser:
         help="go on with runs that failed while copying, or were interrupted",
     )
     parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="tell what would be run and sent, and change nothing",
+    )
+    parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
     )
     return parser
@@ -164,7 +175,7 @@ def _run_jobs(words: Sequence[str]) -> int:
     try:
         config = loader.load(arguments.cfg)
     except loader.ConfigUnreadable as error:
-        if error.log_file:
+        if error.log_file and not arguments.dry_run:
             logs.set_up(error.log_file, *loader.log_defaults(), arguments.quiet)
         for line in error.lines:
             logs.announce(logging.ERROR, line)
@@ -176,12 +187,31 @@ def _run_jobs(words: Sequence[str]) -> int:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
+    if arguments.dry_run:
+        for problem in config.problems:
+            logs.to_stderr(problem.shown(config.file))
+        return _rehearse_copy(config) if arguments.copy else _rehearse(config, selection)
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
     supervisor = Supervisor(config, selection)
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+
+
+def _rehearse(config: "Config", selection: "Selection") -> int:
+    from b1000.work.rehearsal import rehearse
+
+    return int(not rehearse(config.jobs, selection, config.settings.host, _say))
+
+
+def _rehearse_copy(config: "Config") -> int:
+    """What ``--copy`` would go on with."""
+    from b1000.views import status
+
+    for line in status.retriable(config):
+        _say(line)
+    return 0
 
 
 # --- b1000 forget

@@ -64,6 +64,7 @@ complete -c b1000 -n '__b1000_at "" -' -s f -l cfg -r -F -d 'configuration file 
 complete -c b1000 -n '__b1000_at "" -' -s v -l version -d 'show program\'s version number and exit'
 complete -c b1000 -n '__b1000_at "" -' -s q -l quiet -d 'nothing on standard output, only failures on standard error'
 complete -c b1000 -n '__b1000_at "" -' -s c -l copy -d 'go on with runs that failed while copying, or were interrupted'
+complete -c b1000 -n '__b1000_at "" -' -s n -l dry-run -d 'tell what would be run and sent, and change nothing'
 complete -c b1000 -n '__b1000_at "" -' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at status' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at status' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
