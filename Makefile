@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo tools lint clean
+.PHONY: test demo tools test-tools lint clean
 
-test: lint
+test: lint test-tools
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/installed-test tools
@@ -21,6 +21,13 @@ demo: $(VENV)/installed tools
 tools:
 	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
 
+# The programs of MariaDB without the package that runs them as a service of this machine.
+test-tools: tools
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
+		&& command -v mariadb >/dev/null \
+		|| sh etc/install-debian.sh mariadb-server-core mariadb-client-core
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
@@ -33,3 +40,19 @@ $(VENV)/installed-test: pyproject.toml
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- for those who pack and publish
+
+.PHONY: generated deb dist
+
+# What is made from the tables: man pages, completions, the reference.
+generated: $(VENV)/installed
+	$(BIN)/python -m b1000.manual etc
+	$(BIN)/python -m b1000.config.reference >docs/reference.md
+
+deb:
+	sh packaging/deb.sh
+
+dist: $(VENV)/installed
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build

@@ -5,9 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from b1000 import __version__
 from b1000.errors import B1000Error
+
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.supervise.selection import Selection
 
 _USAGE_ERROR = 2
 _UNKNOWN = 3  # as Nagios counts
@@ -130,7 +135,7 @@ def _parser(command: str, description: str, epilog: str = "") -> argparse.Argume
 # --- b1000 [job[/instance]] ...
 
 
-def _run_jobs(words: Sequence[str]) -> int:
+def _jobs_parser() -> argparse.ArgumentParser:
     parser = _parser("", _DESCRIPTION, _EPILOG)
     parser.add_argument("-v", "--version", action="version", version=f"b1000 {__version__}")
     parser.add_argument(
@@ -146,9 +151,19 @@ def _run_jobs(words: Sequence[str]) -> int:
         help="go on with runs that failed while copying, or were interrupted",
     )
     parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="tell what would be run and sent, and change nothing",
+    )
+    parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
     )
-    arguments = parser.parse_intermixed_args(words)
+    return parser
+
+
+def _run_jobs(words: Sequence[str]) -> int:
+    arguments = _jobs_parser().parse_intermixed_args(words)
 
     import logging
 
@@ -162,7 +177,7 @@ def _run_jobs(words: Sequence[str]) -> int:
     try:
         config = loader.load(arguments.cfg)
     except loader.ConfigUnreadable as error:
-        if error.log_file:
+        if error.log_file and not arguments.dry_run:
             logs.set_up(error.log_file, *loader.log_defaults(), arguments.quiet)
         for line in error.lines:
             logs.announce(logging.ERROR, line)
@@ -174,6 +189,10 @@ def _run_jobs(words: Sequence[str]) -> int:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
+    if arguments.dry_run:
+        for problem in config.problems:
+            logs.to_stderr(problem.shown(config.file))
+        return _rehearse_copy(config) if arguments.copy else _rehearse(config, selection)
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
@@ -182,10 +201,25 @@ def _run_jobs(words: Sequence[str]) -> int:
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
 
 
+def _rehearse(config: "Config", selection: "Selection") -> int:
+    from b1000.work.rehearsal import rehearse
+
+    return int(not rehearse(config.jobs, selection, config.settings.host, _say))
+
+
+def _rehearse_copy(config: "Config") -> int:
+    """What ``--copy`` would go on with."""
+    from b1000.views import status
+
+    for line in status.retriable(config):
+        _say(line)
+    return 0
+
+
 # --- b1000 forget
 
 
-def _forget(words: Sequence[str]) -> int:
+def _forget_parser() -> argparse.ArgumentParser:
     parser = _parser(
         "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
     )
@@ -193,7 +227,11 @@ def _forget(words: Sequence[str]) -> int:
         "--post", action="store_true", help="run the post script of each before it is given up"
     )
     parser.add_argument("jobs", nargs="+", metavar="job[/instance]", help="whose runs to give up")
-    arguments = parser.parse_intermixed_args(words)
+    return parser
+
+
+def _forget(words: Sequence[str]) -> int:
+    arguments = _forget_parser().parse_intermixed_args(words)
 
     from b1000 import logs
     from b1000.config import grammar, loader
@@ -211,14 +249,18 @@ def _forget(words: Sequence[str]) -> int:
 # --- b1000 check
 
 
-def _check(words: Sequence[str]) -> int:
+def _check_parser() -> argparse.ArgumentParser:
     parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
     parser.add_argument(
         "--connect",
         action="store_true",
         help="also try destinations, directories, scripts and rsync itself",
     )
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def _check(words: Sequence[str]) -> int:
+    arguments = _check_parser().parse_args(words)
 
     from b1000.config import loader
     from b1000.logs import to_stderr
@@ -249,7 +291,7 @@ def _count(number: int, what: str) -> str:
 # --- b1000 status
 
 
-def _status(words: Sequence[str]) -> int:
+def _status_parser() -> argparse.ArgumentParser:
     parser = _parser("status", "Show the last run of each job/instance. Exit code 1 if one FAILED.")
     parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
     parser.add_argument(
@@ -257,7 +299,11 @@ def _status(words: Sequence[str]) -> int:
         action="store_true",
         help="also jobs and instances that are not configured any more",
     )
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def _status(words: Sequence[str]) -> int:
+    arguments = _status_parser().parse_args(words)
 
     from b1000.config import loader
     from b1000.views import status
@@ -345,3 +391,11 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "forget": _forget,
     "monitor": _monitor,
 }
+
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "": _jobs_parser,
+    "status": _status_parser,
+    "check": _check_parser,
+    "forget": _forget_parser,
+}
+"""Command → its parser, with "" for the jobs: what the manual and the completions tell."""

@@ -1,7 +1,9 @@
 """The log: whole lines, each with the job/instance it is about.
 
-Every process writes for itself, a line with one write(2) to a descriptor in
-append mode, so that lines of several processes never mix.
+Every process writes for itself, each line with one write(2), so that lines of
+several processes never mix: to a file in append mode, or to a pipe, where a line
+that is too long for that becomes several. A log file that has been rotated away
+is opened anew by whoever writes the next line, also by a run that is under way.
 """
 
 import contextlib
@@ -9,7 +11,9 @@ import logging
 import os
 import re
 import select
+import stat
 import sys
+from collections.abc import Iterator
 
 LOGGER = "b1000"
 
@@ -35,6 +39,10 @@ class _Formatter(logging.Formatter):
         return super().format(record)
 
 
+def _encoded(line: str) -> bytes:
+    return (line + "\n").encode("utf-8", "backslashreplace")
+
+
 class _Descriptor(logging.Handler):
     """Writes whole lines to an open descriptor."""
 
@@ -45,17 +53,35 @@ class _Descriptor(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+            for line in self._lines(record):
+                self.write(line)
         except BrokenPipeError:
             pass  # A reader that went away must not end a backup.
         except OSError:
             self.handleError(record)
 
     def write(self, line: bytes) -> None:
-        while line:
-            if not self._is_writable():
-                return
-            line = line[os.write(self.descriptor, line[: select.PIPE_BUF]) :]
+        while line and self._is_writable():
+            line = line[os.write(self.descriptor, line) :]
+
+    def _lines(self, record: logging.LogRecord) -> Iterator[bytes]:
+        """The line, or several with parts of the message where one would not be written whole."""
+        line = _encoded(self.format(record))
+        if len(line) <= select.PIPE_BUF or not self._is_a_pipe():
+            yield line
+            return
+        message = record.getMessage()
+        room = select.PIPE_BUF - (len(line) - len(_encoded(message)))
+        # A character takes four bytes at most, and the newline one.
+        step = max(room // 4 - 1, 1)
+        for start in range(0, len(message), step):
+            part = logging.makeLogRecord(record.__dict__ | {"msg": message[start : start + step]})
+            yield _encoded(self.format(part))
+
+    def _is_a_pipe(self) -> bool:
+        """Whether only PIPE_BUF bytes at once arrive in one piece, and without waiting."""
+        mode = os.fstat(self.descriptor).st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
     def _is_writable(self) -> bool:
         """Whether a write will not block: a reader that does not read must not stop backups."""
@@ -68,7 +94,7 @@ class _Descriptor(logging.Handler):
     def handleError(self, record: logging.LogRecord) -> None:
         """The log cannot be written: standard error gets the line, and backups go on."""
         with contextlib.suppress(OSError):
-            os.write(2, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+            os.write(2, _encoded(self.format(record)))
 
 
 class _File(_Descriptor):

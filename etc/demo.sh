@@ -20,6 +20,10 @@ status_dir = $here/demo/status
 type = file
 path = $here/demo/reports
 
+[report:central]
+type = sqlite
+path = $here/demo/central.sqlite3
+
 [dest:tele]
 type = active
 path = $here/demo/tele
@@ -32,7 +36,7 @@ path = $here/demo/atm
 direction = push
 type = full
 dest = tele/atm
-report = main
+report = main central
 include = /etc
 END
 
@@ -63,5 +67,6 @@ echo
 echo "exit code:     $code"
 echo "configuration: $(pwd)/demo/b1000.cfg"
 echo "report:        $(pwd)/$report"
+echo "database:      $(pwd)/demo/central.sqlite3"
 sed -n 's/^path = /copy:          /p' "$report"
 exit "$code"

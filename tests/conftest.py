@@ -1,12 +1,21 @@
-"""Fixtures: a world of directories and a configuration, and real rsync daemons."""
+"""Fixtures: a world of directories and a configuration, real rsync daemons and databases."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.database import Database, Schema, make_template
 from tests.support.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and programs keep that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -28,3 +37,43 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture(scope="session")
+def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of an empty MariaDB, of which servers get copies."""
+    return make_template(tmp_path_factory.mktemp("mariadb") / "template")
+
+
+@pytest.fixture(scope="session")
+def database_server(
+    tmp_path_factory: pytest.TempPathFactory, database_template: Path
+) -> Iterator[Database]:
+    """The MariaDB that tests share; what is done to it as a whole would meet the others."""
+    server = Database(tmp_path_factory.mktemp("mariadb"), database_template)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def database(database_server: Database) -> Schema:
+    """Fresh tables in the shared server, and the user ``b1000`` with rights to them alone."""
+    return Schema(database_server)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, database_template: Path) -> Iterator[Database]:
+    """A MariaDB of the test's own, to be stopped, killed, frozen, and set as it likes."""
+    server = Database(tmp_path / "mariadb", database_template)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def own_database(own_server: Database) -> Schema:
+    """Fresh tables in a server of the test's own."""
+    return Schema(own_server)

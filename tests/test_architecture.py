@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "b1000"
 
 # Imports go down only; never sideways between the folders of one row.
 ROWS: tuple[frozenset[str], ...] = (
-    frozenset({"cli"}),
+    frozenset({"manual"}),
+    frozenset({"cli", "completion"}),
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
     frozenset({"state"}),
@@ -27,7 +28,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pymysql": ("reports/mysql.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
-    "argparse": ("cli.py",),
+    "argparse": ("cli.py", "completion.py", "manual.py"),
     "configparser": ("config/loader.py",),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),

@@ -106,13 +106,14 @@ def test_files_named_in_the_architecture_are_there() -> None:
     assert set(re.findall(r"^\| `(\w+)/`", page, re.MULTILINE)) == rooms
 
 
-def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
-    file = tmp_path / "b1000.cfg"
-    file.write_text(text)
-    config = load(str(file))
-    assert config.problems == ()
-    assert config.jobs
+def test_the_configurations_of_the_readme_load(tmp_path: Path) -> None:
+    first, *more = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
+    for text in (first, *(f"{first}\n{each}" for each in more)):
+        file = tmp_path / "b1000.cfg"
+        file.write_text(text)
+        config = load(str(file))
+        assert config.problems == ()
+        assert config.jobs
 
 
 # --- etc/

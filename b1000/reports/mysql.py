@@ -1,16 +1,19 @@
 """Reports of type mysql: rows in the tables of a MariaDB or MySQL server."""
 
 import contextlib
+import re
+import ssl
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor
 
 from b1000.model import Report, Run
 from b1000.reports import report, tables
 from b1000.reports.report import Row, Values
-from b1000.reports.tables import COPIES, JOBS, TABLES, Table
+from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Table
 from b1000.reports.target import NotDelivered, RunsRefused
 
 _CONNECT = 5  # seconds
@@ -36,12 +39,36 @@ _REFUSED_DATA = frozenset(
 )
 """Errors that are about the values of single runs: the others can be told all the same."""
 
+_NO_SERVER = (LookupError, ValueError, struct.error)
+"""What PyMySQL raises where something answers in words that it cannot read."""
+
+_MOST_TOLD = 3  # refused runs that are named one by one
+
+
+class _Unfit(Exception):
+    """A value that its column cannot hold."""
+
+
+class _Connection(pymysql.Connection):
+    """One that goes on with TLS or not at all, where TLS is wanted."""
+
+    server_capabilities: int
+
+    def _request_authentication(self) -> None:
+        # The PyMySQL of Debian 12 goes on in clear where the server offers no TLS, and gives
+        # the password to whoever then asks for it.
+        if self.client_flag & CLIENT.SSL and not self.server_capabilities & CLIENT.SSL:
+            raise pymysql.OperationalError(
+                CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS, which ssl_ca asks for"
+            )
+        super()._request_authentication()  # type: ignore[misc]
+
 
 def connect(settings: Report, read_only: bool = False) -> "pymysql.Connection[Cursor]":
     """A connection with a session of our own kind; NotDelivered where there is none to be had."""
     socket = settings.server if settings.server.startswith("/") else None
     try:
-        return pymysql.connect(
+        return _Connection(
             host=None if socket else settings.server,
             unix_socket=socket,
             port=settings.port,
@@ -51,24 +78,38 @@ def connect(settings: Report, read_only: bool = False) -> "pymysql.Connection[Cu
             charset="utf8mb4",
             autocommit=read_only,
             sql_mode=_SQL_MODE,
+            # A server may be told to ignore the character set of the handshake.
             init_command=(
-                f"SET SESSION innodb_lock_wait_timeout = {_LOCKED}, lock_wait_timeout = {_LOCKED}"
+                f"SET NAMES utf8mb4, SESSION innodb_lock_wait_timeout = {_LOCKED}, "
+                f"SESSION lock_wait_timeout = {_LOCKED}"
             ),
             connect_timeout=_CONNECT,
             read_timeout=_ANSWER,
             write_timeout=_ANSWER,
-            ssl={"ca": settings.ssl_ca} if settings.ssl_ca else None,
+            ssl=None if socket else _trust(settings),
         )
-    except (pymysql.Error, OSError) as error:
+    # RuntimeError: without the package cryptography PyMySQL cannot log in in every way.
+    except (pymysql.Error, OSError, RuntimeError, *_NO_SERVER) as error:
         raise NotDelivered(in_words(error, settings)) from None
 
 
-def _password(settings: Report) -> str:
+def _trust(settings: Report) -> ssl.SSLContext | None:
+    """Who may sign the server's certificate; None where that does not matter."""
+    if settings.ssl_ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ssl_ca)
+    except OSError as error:
+        raise NotDelivered(f"ssl_ca {settings.ssl_ca}: {error.strerror}") from None
+
+
+def _password(settings: Report) -> bytes:
+    """The password in the encoding in which the server has it; PyMySQL would take Latin-1."""
     if settings.password_file is None:
-        return settings.password
+        return settings.password.encode()
     try:
         with open(settings.password_file, encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
+            return file.readline().rstrip("\r\n").encode()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise NotDelivered(f"the password_file {settings.password_file}: {why}") from None
@@ -86,10 +127,8 @@ class MysqlReport:
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         """Tell the state of each run in one transaction, or one by one where that is refused."""
         try:
-            self._write([row for run in runs for row in report.rows(run)])
-        except (pymysql.Error, OSError) as error:
-            if not self._undo(error):
-                raise NotDelivered(in_words(error, self._settings)) from None
+            self._tell([row for run in runs for row in report.rows(run)])
+        except _Unfit:
             return self._one_by_one(runs)
         return {run.run_id for run in runs}, None
 
@@ -98,16 +137,18 @@ class MysqlReport:
         refused: dict[int, str] = {}
         for run in runs:
             try:
-                self._write(report.rows(run))
+                self._tell(report.rows(run))
                 arrived.add(run.run_id)
-            except (pymysql.Error, OSError) as error:
-                words = in_words(error, self._settings)
-                if not self._undo(error):
-                    return arrived, NotDelivered(words)
-                refused[run.run_id] = f"{run.label} of {run.start_time}: {words}"
+            except _Unfit as error:
+                refused[run.run_id] = f"{run.label} of {run.start_time}: {error}"
+            except NotDelivered as error:
+                return arrived, error
         if not refused:
             return arrived, None
-        return arrived, RunsRefused(refused, "; ".join(refused.values()))
+        told = "; ".join(list(refused.values())[:_MOST_TOLD])
+        if len(refused) > _MOST_TOLD:
+            told += f"; and {len(refused) - _MOST_TOLD} more"
+        return arrived, RunsRefused(refused, f"{_place(self._settings)} refuses {told}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -116,18 +157,19 @@ class MysqlReport:
                 self._connection.close()
             self._connection = None
 
-    def _undo(self, error: Exception) -> bool:
-        """Undo what was not committed; gives whether only the values of a run were at fault."""
-        if isinstance(error, pymysql.Error) and error.args and error.args[0] in _REFUSED_DATA:
+    def _tell(self, rows: Sequence[Row]) -> None:
+        """Write rows, all or none; raises NotDelivered, and _Unfit where a value is at fault."""
+        try:
             try:
+                self._write(rows)
+            except _Unfit:
                 if self._connection:
                     self._connection.rollback()
-                return True
-            except (pymysql.Error, OSError):
-                pass
-        # Whatever else it was, a new connection knows nothing of it.
-        self.close()
-        return False
+                raise
+        except (pymysql.Error, OSError) as error:
+            # Whatever it was, a new connection knows nothing of it.
+            self.close()
+            raise NotDelivered(in_words(error, self._settings)) from None
 
     def _write(self, rows: Sequence[Row]) -> None:
         """One transaction. In the order of the keys, so that others wait and do not deadlock."""
@@ -173,27 +215,45 @@ def _upsert(
     )
     new = [row for number, row in zip(numbers, rows, strict=True) if number is None]
     _move(cursor, table, new, only_new)
-    added = iter(_numbers(cursor, table, new))
+    # What somebody else inserted since the first look is seen only with a lock.
+    added = iter(_numbers(cursor, table, new, " LOCK IN SHARE MODE"))
     found = [next(added) if number is None else number for number in numbers]
     return [number for number in found if number is not None]
 
 
-def _numbers(cursor: Cursor, table: Table, rows: Sequence[Values]) -> list[int | None]:
-    """The number of the row that each key names, as the table's collation has it."""
+def _numbers(
+    cursor: Cursor, table: Table, rows: Sequence[Values], lock: str = ""
+) -> list[int | None]:
+    """The number of the row that each key names.
+
+    Raises _Unfit where the table takes two names for one, such as upper and lower case.
+    """
     found: list[int | None] = [None] * len(rows)
+    names = [name for name in table.key if table.column(name).length]
     condition = " AND ".join(f"{name} = %s" for name in table.key)
     for start in range(0, len(rows), _KEYS_AT_ONCE):
         some = rows[start : start + _KEYS_AT_ONCE]
         cursor.execute(
             " UNION ALL ".join(
-                f"SELECT {position}, {table.identity} FROM {table.name} WHERE {condition}"
+                f"(SELECT {position}, {', '.join([table.identity, *names])} "
+                f"FROM {table.name} WHERE {condition}{lock})"
                 for position in range(start, start + len(some))
             ),
             [row[name] for row in some for name in table.key],
         )
-        for position, number in cursor.fetchall():
+        for position, number, *there in cursor.fetchall():
+            for name, other in zip(names, there, strict=True):
+                if other != rows[position][name]:
+                    raise _Unfit(_one_for_two(table, name, other, rows[position]))
             found[position] = int(number)
     return found
+
+
+def _one_for_two(table: Table, name: str, other: str, row: Values) -> str:
+    return (
+        f"the row of {name} {other} in {table.name} would be overwritten by that of {row[name]} "
+        f"({tables.widen_column(table, table.column(name))})"
+    )
 
 
 def _move(cursor: Cursor, table: Table, rows: Sequence[Values], only_new: tuple[str, ...]) -> None:
@@ -207,11 +267,24 @@ def _move(cursor: Cursor, table: Table, rows: Sequence[Values], only_new: tuple[
         f"{table.name}.{name})"
         for name in (*(name for name in names if name not in fixed), "transition")
     )
-    cursor.executemany(
-        f"INSERT INTO {table.name} ({', '.join(names)}) "
-        f"VALUES ({', '.join(['%s'] * len(names))}) ON DUPLICATE KEY UPDATE {moves}",
-        [tuple(row.values()) for row in rows],
-    )
+    try:
+        cursor.executemany(
+            f"INSERT INTO {table.name} ({', '.join(names)}) "
+            f"VALUES ({', '.join(['%s'] * len(names))}) ON DUPLICATE KEY UPDATE {moves}",
+            [tuple(row.values()) for row in rows],
+        )
+    except pymysql.Error as error:
+        if error.args[0] not in _REFUSED_DATA:
+            raise
+        raise _Unfit(_unfit(table, str(error.args[-1]))) from None
+
+
+def _unfit(table: Table, told: str) -> str:
+    """What the server told of a value, with the statement that makes room for it."""
+    # The last column that is named: the value may be told before it.
+    names = re.findall(r"column [`'](?:.*[`.])?(\w+)[`']", told, re.IGNORECASE)
+    column = next((each for each in table.columns if names and each.name == names[-1]), None)
+    return f"{told} ({tables.widen_column(table, column)})" if column else told
 
 
 # --- words
@@ -224,8 +297,7 @@ _HINTS: Mapping[int, str] = {
     ER.BAD_DB_ERROR: "CREATE DATABASE {db}, then load etc/schema.sql into it",
     ER.NO_SUCH_TABLE: "load etc/schema.sql into {db}",
     ER.BAD_FIELD_ERROR: "load etc/schema.sql into {db}: it adds the columns that are missing",
-    ER.DATA_TOO_LONG: "b1000 check --connect tells which columns are too short",
-    ER.TRUNCATED_WRONG_VALUE_FOR_FIELD: "the column's character set cannot hold it; use utf8mb4",
+    ER.NO_DEFAULT_FOR_FIELD: "it is none of B1000's columns: ALTER TABLE gives it a default",
     ER.LOCK_WAIT_TIMEOUT: "somebody holds a lock on the tables",
     ER.LOCK_DEADLOCK: "it is tried again",
     ER.OPTION_PREVENTS_STATEMENT: "the server is read-only",
@@ -237,9 +309,15 @@ _HINTS: Mapping[int, str] = {
 }
 
 
+def _place(settings: Report) -> str:
+    return f"{settings.user}@{settings.server}, database {settings.db}"
+
+
 def in_words(error: Exception, settings: Report) -> str:
     """What went wrong, for the operator; never a password."""
-    place = f"{settings.user}@{settings.server}, database {settings.db}"
+    place = _place(settings)
+    if isinstance(error, _NO_SERVER):
+        return f"{place}: what answers there is no MySQL server"
     if not isinstance(error, pymysql.Error):
         return f"{place}: {error}"
     code = error.args[0] if error.args else 0
@@ -294,7 +372,8 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
                 f"table {table.name} has no unique key ({key}): "
                 f"ALTER TABLE {table.name} ADD UNIQUE KEY ({key})"
             )
-        yield from _rights(cursor, table, list(there), settings)
+        if table is not PLAN:
+            yield from _rights(cursor, table, list(there), settings)
 
 
 def _is_unique(cursor: Cursor, table: Table) -> bool:
@@ -314,6 +393,9 @@ def _rights(
 ) -> Iterator[str]:
     """Each right is tried with a statement that changes nothing."""
     one, names = table.key[-1], ", ".join(columns)
+    cursor.execute("SELECT CURRENT_USER()")
+    (account,) = cursor.fetchone() or ("",)
+    user, _, host = str(account).rpartition("@")
     for right, statement in (
         ("SELECT", f"SELECT {one} FROM {table.name} WHERE 1 = 0"),
         ("INSERT", f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {table.name} LIMIT 0"),
@@ -325,7 +407,7 @@ def _rights(
             if error.args[0] in (ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR):
                 yield (
                     f"no right to {right} in {table.name}: GRANT {right} ON "
-                    f"`{settings.db}`.{table.name} TO '{settings.user}'@'%'"
+                    f"`{settings.db}`.{table.name} TO '{user}'@'{host}'"
                 )
             else:
                 yield in_words(error, settings)

@@ -46,6 +46,7 @@ class Reporter:
         self._target = _target(settings, lambda stem: self._reader.unfinished_files(stem))
         self._lock: int | None = None
         self._told: dict[int, int] = {}  # run_id → transition that arrived, or was refused
+        self._refused: set[int] = set()  # run_ids, to be spoken of once
         self._due = False
         self._last = False
         self._trouble = False
@@ -131,11 +132,13 @@ class Reporter:
                 for each in due
                 if each.run.run_id in trouble.run_ids
             }
-            self._log.error(
-                "report %s: %s; it stays owed, and the next b1000 tries it again",
-                self._name,
-                trouble,
-            )
+            if not trouble.run_ids <= self._refused:
+                self._refused |= trouble.run_ids
+                self._log.error(
+                    "report %s: %s; it stays owed, and the next b1000 tries it again",
+                    self._name,
+                    trouble,
+                )
         elif trouble:
             raise trouble
         return True

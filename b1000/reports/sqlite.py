@@ -29,7 +29,7 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
             path.parent.chmod(0o755)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        _make(path)
         connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise NotDelivered(_in_words(error, path)) from None
@@ -40,6 +40,16 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
         connection.close()
         raise NotDelivered(_in_words(error, path)) from None
     return connection
+
+
+def _make(path: Path) -> None:
+    """An empty file that the group may read, whatever the umask; one that is there stays."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    except FileExistsError:
+        return
+    os.fchmod(descriptor, 0o640)
+    os.close(descriptor)
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

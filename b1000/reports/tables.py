@@ -219,7 +219,7 @@ SET @alter = (
     WHERE NOT EXISTS (
         SELECT 1 FROM information_schema.columns AS present
         WHERE present.table_schema = DATABASE() AND present.table_name = '{table.name}'
-        AND CONVERT(present.column_name USING utf8mb4) COLLATE utf8mb4_bin = wanted.name));
+        AND CONVERT(present.column_name USING utf8mb4) COLLATE utf8mb4_general_ci = wanted.name));
 SET @alter = COALESCE(@alter, 'DO 0');
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;

@@ -69,6 +69,11 @@ def copy(
     return ["rsync", *options, "--", *sources, f"{directory}/"]
 
 
+def rehearsed(argv: Sequence[str]) -> list[str]:
+    """The same rsync as one that changes nothing."""
+    return [argv[0], "--dry-run", *argv[1:]]
+
+
 _TEMPORARY = ".*.[a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9]"
 """How a receiver calls a file until it is complete."""
 

@@ -282,6 +282,26 @@ def totals(lines: Iterable[str]) -> Totals:
     return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(_SENT))
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an rsync --dry-run would do: regular files sent, their bytes, files deleted."""
+
+    files: int
+    bytes: int
+    deleted: int
+
+
+def forecast(lines: Iterable[str]) -> Forecast | None:
+    """The forecast in the totals of ``--dry-run --stats``; None where rsync printed none."""
+    block = "\n".join(lines)
+    files = re.search(r"^Number of regular files transferred: (\d+)", block, re.MULTILINE)
+    size = re.search(r"^Total transferred file size: (\d+) bytes", block, re.MULTILINE)
+    deleted = re.search(r"^Number of deleted files: (\d+)", block, re.MULTILINE)
+    if not files or not size:
+        return None
+    return Forecast(int(files[1]), int(size[1]), int(deleted[1]) if deleted else 0)
+
+
 # Compiled here: every worker needs them once, and is forked after this.
 _BLOCK = re.compile(r"\d.*\nNumber of created files: ")
 _SIZE = re.compile(r"^Total file size: (\d+) bytes$", re.MULTILINE)

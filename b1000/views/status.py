@@ -71,6 +71,27 @@ def collect(config: Config, everything: bool, alive: Callable[..., bool] = is_al
     return [_row(config, job, instance, runs, alive) for job, instance in sorted(shown)]
 
 
+def retriable(config: Config, alive: Callable[..., bool] = is_alive) -> list[str]:
+    """A line for each run that ``--copy`` would go on with: what is missing, and where."""
+    journal = Path(config.settings.journal)
+    if not _may_exist(journal):
+        return []
+    with Reader(journal) as reader:
+        runs = reader.retriable(alive)
+    return [
+        f"{run.label} of {run.start_time}: "
+        + (
+            ", ".join(
+                f"copy to {copy.destination}: {copy.path}"
+                for copy in run.copies
+                if not copy.complete
+            )
+            or "post"
+        )
+        for run in runs
+    ]
+
+
 def _may_exist(journal: Path) -> bool:
     """Whether to open it; where it cannot be seen, opening it tells why."""
     try:

@@ -62,6 +62,19 @@ async def _post(assignment: Assignment, frozen: Frozen) -> None:
 
 async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
     """Settle what only this run knows, and make it durable."""
+    frozen, copies = await settle(assignment, job)
+    now = assignment.clock()
+    messages = [Resolved(now, frozen, copies)]
+    if assignment.reasons:
+        warning = RunMoved(now, Step.INIT, Status.WARNING, "; ".join(assignment.reasons))
+        await assignment.commit(*messages, warning)
+    else:
+        await assignment.commit(*messages)
+    return frozen, copies
+
+
+async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
+    """What only this run knows: the values of its late options, and its copies in their order."""
     subject = assignment.subject
     settled = await _Values(assignment, job).settle()
     include = settled.get("include", "")
@@ -94,13 +107,6 @@ async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, .
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    now = assignment.clock()
-    messages = [Resolved(now, frozen, copies)]
-    if assignment.reasons:
-        warning = RunMoved(now, Step.INIT, Status.WARNING, "; ".join(assignment.reasons))
-        await assignment.commit(*messages, warning)
-    else:
-        await assignment.commit(*messages)
     return frozen, copies
 
 

@@ -1,0 +1,136 @@
+"""What is made from the tables for those who install B1000: man pages and completions.
+
+``python -m b1000.manual etc`` writes them anew into ``etc/``.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from b1000 import completion
+from b1000.cli import PARSERS
+from b1000.config.manual import configuration_page, literal, page, rich, tagged, title
+from b1000.config.options import TABLE
+
+_FILES = (
+    ("status_dir", "What can be retried, as a readable file for each run; journal and locks."),
+    ("journal", "The journal: all that B1000 remembers."),
+)
+
+_EXAMPLES = (
+    ("b1000 check --connect", "Tell what is wrong with the configuration, or cannot be reached."),
+    ("b1000 etc mysqldb/3306", "Run a job, and one instance of another."),
+    ("b1000 -q --copy", "Go on with what failed or was interrupted; for cron, every ten minutes."),
+)
+
+
+def files() -> dict[str, str]:
+    """Path below ``etc/`` → content of each file that is made from the tables."""
+    program = completion.program({name: make() for name, make in PARSERS.items()})
+    return {
+        "man/b1000.1": program_page(),
+        "man/b1000.cfg.5": configuration_page(),
+        "completion/bash/b1000": completion.bash(program),
+        "completion/zsh/_b1000": completion.zsh(program),
+        "completion/fish/b1000.fish": completion.fish(program),
+    }
+
+
+def program_page() -> str:
+    """b1000(1)."""
+    parsers = {name: make() for name, make in PARSERS.items()}
+    program = parsers.pop("")
+    lines = [title("b1000", 1, "backups of many servers with rsync and cron"), ".SH SYNOPSIS"]
+    lines += [_synopsis(parser) for parser in (program, *parsers.values())]
+    lines += [
+        ".SH DESCRIPTION",
+        literal(program.description or ""),
+        rich("Without a job all of them are run. The configuration is explained in"),
+        r"\fBb1000.cfg\fR(5).",
+        ".SH OPTIONS",
+        *_arguments(program, shared=True),
+        ".SH COMMANDS",
+        rich("A command is the first word that is no option; a job of the same name is"),
+        rich("reached as `job:NAME`. All commands have `-f` and `-h`."),
+    ]
+    for parser in parsers.values():
+        lines += [f".SS {literal(parser.prog)}", literal(parser.description or "")]
+        lines += _arguments(parser, shared=False)
+        lines += _epilog(parser)
+    # The commands have just been told, with all their options.
+    lines += [".SH EXIT STATUS", *_rows(_blocks(program)["exit codes"])]
+    lines += [
+        ".SH FILES",
+        tagged(rf"\fI{literal(program.get_default('cfg'))}\fR", "Configuration."),
+    ]
+    for name, words in _FILES:
+        path = _resolved(TABLE["global"][name].default or "")
+        lines.append(
+            tagged(rf"\fI{literal(path)}\fR", f"{literal(words)} Option {rich(f'`{name}`')}.")
+        )
+    lines.append(".SH EXAMPLES")
+    lines += [tagged(rich(f"`{example}`"), literal(words)) for example, words in _EXAMPLES]
+    lines += [".SH SEE ALSO", r"\fBb1000.cfg\fR(5), \fBrsync\fR(1), \fBcrontab\fR(5)", ""]
+    return page(lines)
+
+
+def _synopsis(parser: argparse.ArgumentParser) -> str:
+    words = [rf"\fB{literal(parser.prog)}\fR", r"[\fIoptions\fR]"]
+    for action in completion.actions(parser):
+        if not action.option_strings:
+            name = rf"\fI{literal(str(action.metavar or action.dest))}\fR"
+            more = " ..." if action.nargs in ("*", "+") else ""
+            words.append(f"[{name}]{more}" if action.nargs in ("*", "?") else f"{name}{more}")
+    return ".PP\n" + " ".join(words)
+
+
+def _arguments(parser: argparse.ArgumentParser, shared: bool) -> Iterator[str]:
+    for action in completion.actions(parser):
+        if not shared and set(action.option_strings) & {"-f", "-h"}:
+            continue
+        value = rf" \fI{literal(completion.value_name(action))}\fR" if action.nargs != 0 else ""
+        names = [rf"\fB{literal(option)}\fR" for option in action.option_strings]
+        tag = ", ".join(names) + value if names else value.strip()
+        yield tagged(tag, literal(completion.help_text(parser, action)))
+
+
+def _blocks(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Heading → rows below it, of what ``--help`` says last; text without rows has none."""
+    found = {}
+    for block in re.split(r"\n\s*\n", (parser.epilog or "").strip("\n")):
+        heading, _, rows = block.partition(":\n")
+        found[heading if rows.startswith("  ") else block] = rows if rows.startswith("  ") else ""
+    return found
+
+
+def _epilog(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for heading, rows in _blocks(parser).items():
+        if heading:
+            text = " ".join(heading.split())
+            yield f".PP\n{literal(f'{text[0].upper()}{text[1:]}:' if rows else text)}"
+        yield from _rows(rows)
+
+
+def _rows(rows: str) -> Iterator[str]:
+    """A list of two columns; a line that is indented further goes on with the one above."""
+    for row in re.findall(r"^  \S.*(?:\n   .*)*", rows, re.MULTILINE):
+        name, _, words = row.strip().partition(" ")
+        yield tagged(rf"\fB{literal(name)}\fR", literal(" ".join(words.split())))
+
+
+def _resolved(default: str) -> str:
+    """A default of the table with the defaults that it refers to in their places."""
+    return re.sub(r"\$(\w+)", lambda found: TABLE["global"][found[1]].default or "", default)
+
+
+def write(directory: Path) -> None:
+    """Write all files below ``etc/`` anew."""
+    for path, content in files().items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(content)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

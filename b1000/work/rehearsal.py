@@ -1,0 +1,195 @@
+"""``--dry-run``: what a run would do, found out without a change to anything.
+
+Dynamic scripts run, since nothing could be told without their values; pre, post
+and on_failure do not.
+"""
+
+import asyncio
+import shlex
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from b1000.config import grammar, references
+from b1000.errors import B1000Error, BadValue
+from b1000.locks import Locks
+from b1000.logs import printable
+from b1000.model import BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
+from b1000.rsync import command, outcome, paths
+from b1000.steps import CopyStatus
+from b1000.work import process, push, sources
+from b1000.work.assignment import Assignment, Subject, Tail, output_of
+from b1000.work.channel import Channel
+
+_NOWHERE = Locks(Path("/nonexistent"))  # a rehearsal holds no locks
+_UID = "rehearsal"
+
+
+class _Nobody(Channel):
+    """A channel behind which no supervisor stands."""
+
+    def __init__(self) -> None:
+        """Nothing is connected."""
+
+    def tell(self, *messages: Message) -> None:
+        """Nobody is told."""
+
+    async def commit(self, *messages: Message) -> None:
+        """Nothing becomes durable."""
+
+
+def rehearse(
+    jobs: Mapping[str, Job | BrokenJob],
+    selection: Mapping[str, Collection[str] | None],
+    host: str,
+    say: Callable[[str], None],
+) -> bool:
+    """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
+
+    ``selection`` maps a job to the instances that were asked for, None for all.
+    """
+    return asyncio.run(_rehearse(jobs, selection, host, say))
+
+
+async def _rehearse(
+    jobs: Mapping[str, Job | BrokenJob],
+    selection: Mapping[str, Collection[str] | None],
+    host: str,
+    say: Callable[[str], None],
+) -> bool:
+    rehearsal = Rehearsal(host)
+    for name, asked in selection.items():
+        job = jobs[name]
+        if isinstance(job, BrokenJob):
+            rehearsal.failed = True
+            say("\n".join([name, *(f"  would FAIL at INIT: {why}" for why in job.reasons)]))
+            continue
+        try:
+            instances = await rehearsal.instances(job)
+            _check_named(name, asked or (), instances)
+        except BadValue as error:
+            rehearsal.failed = True
+            say(f"{name}\n  would FAIL at INIT: {printable(str(error))}")
+            continue
+        if not instances:
+            say(f"{name}\n  no instances")
+        for instance in instances:
+            if asked is None or instance in asked:
+                say("\n".join(await rehearsal.lines(job, instance)))
+    return not rehearsal.failed
+
+
+def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> None:
+    """BadValue where an instance was asked for that the job does not have now."""
+    for instance in sorted(asked):
+        if instance not in instances:
+            raise BadValue(
+                f"there is no instance {instance!r} now", f"{job} has: {', '.join(instances)}"
+            )
+
+
+class Rehearsal:
+    """What one program would run at this moment; ``failed`` once something would fail."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._start_time = datetime.fromtimestamp(time.time()).strftime(paths.START_TIME)
+        self.failed = False
+
+    def _assignment(self, job: Job, instance: str) -> Assignment:
+        subject = Subject(_UID, job.name, instance, self._host, job.direction, self._start_time)
+        return Assignment(subject, job.limits, _Nobody(), _NOWHERE)
+
+    async def instances(self, job: Job) -> tuple[str, ...]:
+        """The instances that the job would have now; ("",) where it has none at all."""
+        if job.instances is None:
+            return ("",)
+        if not isinstance(job.instances, Command):
+            return job.instances
+        text = await self._assignment(job, "").value(
+            "instances", references.fill(job.instances.template, {})
+        )
+        found = grammar.names_or_none(text, output_of("instances"))
+        if not found and not job.allow_no_instances:
+            raise BadValue(
+                f"{output_of('instances')} is empty", "allow_no_instances = yes allows it"
+            )
+        return found
+
+    async def lines(self, job: Job, instance: str) -> list[str]:
+        """What one run would do, in its order."""
+        heading = f"{label(job.name, instance)} ({job.direction}, {job.type})"
+        assignment = self._assignment(job, instance)
+        try:
+            frozen, copies = await push.settle(assignment, job)
+        except B1000Error as error:
+            self.failed = True
+            return [heading, f"  would FAIL at INIT: {printable(str(error))}"]
+        told = [
+            heading,
+            *self._settled(frozen),
+            *(f"  warning: {why}" for why in assignment.reasons),
+        ]
+        if frozen.pre:
+            told.append(f"  pre: {printable(frozen.pre)}")
+        for copy in copies:
+            destination = job.destinations[copy.destination]
+            told += await self._copy(assignment, frozen, copy, destination)
+        if frozen.post:
+            told.append(f"  post: {printable(frozen.post)}")
+        return told
+
+    @staticmethod
+    def _settled(frozen: Frozen) -> Iterator[str]:
+        if frozen.master_host or frozen.master_instance:
+            yield f"  master: {frozen.master_host} {frozen.master_instance}".rstrip()
+        if frozen.data_age:
+            yield f"  age of the data: {frozen.data_age:g} s"
+
+    async def _copy(
+        self, assignment: Assignment, frozen: Frozen, copy: Copy, destination: Destination
+    ) -> list[str]:
+        beside = " in the background" if copy.background else ""
+        told = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
+        transfer = frozen.transfer
+        found = sources.find(frozen.include, transfer.relative, transfer.delete)
+        if found.unusable:
+            if frozen.pre:
+                return [*told, f"    {found.trouble}; pre may make it"]
+            self.failed = True
+            return [*told, f"    would FAIL: {found.trouble}"]
+        exclude = [word.text for word in grammar.words(frozen.exclude)]
+        argv = command.copy(
+            found.paths, copy.path, destination, exclude, transfer, assignment.limits
+        )
+        told.append(f"    {printable(shlex.join(argv))}")
+        if found.trouble:
+            told.append(f"    {found.trouble}" + ("; pre may make it" if frozen.pre else ""))
+        return [*told, f"    {await self._forecast(assignment, copy, destination, argv)}"]
+
+    async def _forecast(
+        self, assignment: Assignment, copy: Copy, destination: Destination, argv: list[str]
+    ) -> str:
+        out, err = Tail(), Tail()
+        try:
+            code = await assignment.rsync(
+                copy.destination, command.rehearsed(argv), out.sink(), err.sink()
+            )
+        except process.TimedOut as error:
+            self.failed = True
+            return f"would FAIL: {error.what}"
+        except OSError as error:
+            self.failed = True
+            return f"would FAIL: rsync cannot be started: {error.strerror}"
+        verdict = outcome.judge(
+            code, [printable(line) for line in err.lines], paths.place(destination.path)
+        )
+        if verdict.status is CopyStatus.FAILED:
+            self.failed = True
+            return f"would FAIL: {verdict.reason}"
+        would = outcome.forecast(out.lines)
+        if would is None:
+            return "rsync gave no totals"
+        deleted = f", delete {would.deleted}" if would.deleted else ""
+        return f"would send {would.files} files, {would.bytes} bytes{deleted}"

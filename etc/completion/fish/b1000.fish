@@ -1,0 +1,82 @@
+# Completion of b1000 for fish.
+# Made from b1000/cli.py; a change by hand is lost. Anew: python -m b1000.manual etc
+
+# The words of the command line that are whole: the configuration, then the command
+# ("-" where jobs are to be run, nothing before the first word that is no option).
+function __b1000_words
+    set -l file /etc/b1000/b1000.cfg
+    set -l command
+    set -l expected
+    set -l ended
+    set -l words (commandline -opc)
+    for word in $words[2..-1]
+        if test -n "$expected"
+            test "$expected" = cfg; and set file $word
+            set expected
+        else if test -n "$ended"; or not string match -q -- '-?*' $word
+            test -n "$command"; and continue
+            set command -
+            test -z "$ended"; and contains -- $word status check forget; and set command $word
+        else if test "$word" = --
+            set ended yes
+        else if string match -q -- '--cfg=*' $word
+            set file (string replace -- --cfg= '' $word)
+        else if test "$word" = --cfg; or string match -qr -- '^-[^f-]*f$' $word
+            set expected cfg
+        else if string match -qr -- '^-[^f-]*f.+$' $word
+            set file (string replace -r -- '^-[^f-]*f' '' $word)
+        else
+            switch "$command:$word"
+                case ':-f' ':--cfg' '-:-f' '-:--cfg'
+                    set expected files
+                case 'status:-f' 'status:--cfg'
+                    set expected files
+                case 'check:-f' 'check:--cfg'
+                    set expected files
+                case 'forget:-f' 'forget:--cfg'
+                    set expected files
+            end
+        end
+    end
+    string replace -r -- '^~/' "$HOME/" $file
+    echo $command
+end
+
+function __b1000_at
+    set -l found (__b1000_words)
+    contains -- "$found[2]" $argv
+end
+
+# Jobs of the configuration; nothing where it cannot be read.
+function __b1000_jobs
+    set -l found (__b1000_words)
+    test -f "$found[1]" -a -r "$found[1]"; or return 0
+    for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
+        # The first word is a command where it can be one.
+        test -z "$found[2]"; and contains -- $job status check forget; and set job job:$job
+        echo $job
+    end
+end
+
+complete -c b1000 -f
+complete -c b1000 -n '__b1000_at "" -' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at "" -' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at "" -' -s v -l version -d 'show program\'s version number and exit'
+complete -c b1000 -n '__b1000_at "" -' -s q -l quiet -d 'nothing on standard output, only failures on standard error'
+complete -c b1000 -n '__b1000_at "" -' -s c -l copy -d 'go on with runs that failed while copying, or were interrupted'
+complete -c b1000 -n '__b1000_at "" -' -s n -l dry-run -d 'tell what would be run and sent, and change nothing'
+complete -c b1000 -n '__b1000_at "" -' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at status' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at status' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at status' -l json -d 'as a list of JSON objects'
+complete -c b1000 -n '__b1000_at status' -l all -d 'also jobs and instances that are not configured any more'
+complete -c b1000 -n '__b1000_at check' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at check' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at check' -l connect -d 'also try destinations, directories, scripts and rsync itself'
+complete -c b1000 -n '__b1000_at forget' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at forget' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at forget' -l post -d 'run the post script of each before it is given up'
+complete -c b1000 -n '__b1000_at forget' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance'
+complete -c b1000 -n '__b1000_at ""' -a check -d 'Tell all that is wrong with the configuration; run nothing'
+complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: nothing retries them any more'

@@ -1,0 +1,713 @@
+"""Reports of type mysql, statement by statement, on a real MariaDB."""
+
+import contextlib
+import gc
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b1000.identity import myself
+from b1000.locks import Locks
+from b1000.logs import LOGGER
+from b1000.model import Copy, Delivered, Frozen, Look, Report, Run
+from b1000.reports import mysql
+from b1000.reports.mysql import MysqlReport, findings
+from b1000.reports.reporter import Reporter
+from b1000.reports.tables import TABLES
+from b1000.reports.target import NotDelivered, RunsRefused
+from b1000.state.journal import open_journal
+from b1000.steps import CopyStatus, Status, Step
+from tests.support import build
+from tests.support.database import TABLES as SCHEMA_FILE
+from tests.support.database import Database, Schema
+from tests.support.world import wait_until
+
+STARTED = 1_795_000_000.0
+
+# Of an authority of which nobody has the key.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIDFTCCAf2gAwIBAgIUM/9/Dq3EHLL8sUgM/icr/eiQlfcwDQYJKoZIhvcNAQEL
+BQAwGTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwIBcNMjYxMTIzMDU0NTE0WhgP
+MjEyNjEwMzAwNTQ1MTRaMBkxFzAVBgNVBAMMDlRlc3QgYXV0aG9yaXR5MIIBIjAN
+BgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzf5+b0HkFheBTi5DcMhNZkmwmSfB
+iWwCSdasKLiLiTZjN2kprAPDN7SthCQYXjYG1aH73EG5859vc99ZJ0uYdBOPwGak
++EW24Edv4e9HmNSJzxm4ldP4uPUhQytL2a0P1Akr1KLJ70JQ1HZ1iwAHypNiBjJu
+DRFagcFYO3chTOyakZEcGYOys/W1+VvDk1BVvMO/qS2Qb8AuAYsxz9DQWWDcustM
+lpFFUvulbSqc4SVtL03W6/VM38UvfuuBN+J45EI4LDsfH5YgPft8tceVyUVlqPLw
+QI3seNFVhq5JjMogZlTANsh7c/S8OywTow3RX8utwoenNtRDBFKG1CepyQIDAQAB
+o1MwUTAdBgNVHQ4EFgQU+1Tr8PM2jv94mxYVCbGLHzYvTAcwHwYDVR0jBBgwFoAU
++1Tr8PM2jv94mxYVCbGLHzYvTAcwDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0B
+AQsFAAOCAQEAVRlet7h/RDoPSpNXOmZ0V+5/RrXjGr04ccarT27+umOAWSUG5zfn
+RsKjybNluYUHs+9uYrPo8pPZ7GAJr6AXRDEFIxGEdWSzxtNAKrVtmqDk8TRoNzse
+MFwKpMRka1LHx1iw16OJvNdqr6UlR9wUAnBZ8j5rukwS7wWZbtD8T631blDfn5/t
+cYfGah5/2LkjWHz5n2jn8xkaVOc4DbLdSgOgI4B6CILgXda+nhJatigi6fR0BoZO
+JDwtaOofSjmPA9BklmPKyXp3v+dAHeKyiWpD2cIIboOLlDcNRlEBhF2RFMa7KjfX
+OZopFSTsI0cQ6AsoH7E+BmXpr4Y+zwkuZA==
+-----END CERTIFICATE-----
+"""
+
+# As plausible installations of the program that came before this one have them.
+ORIGINAL_TABLES = """
+CREATE TABLE jobs (
+    job_id int(11) NOT NULL AUTO_INCREMENT,
+    host varchar(255) NOT NULL,
+    name varchar(255) NOT NULL,
+    instance varchar(255) NOT NULL,
+    master_host varchar(255) NOT NULL,
+    master_instance varchar(255) NOT NULL,
+    direction varchar(10) NOT NULL,
+    start_time datetime NOT NULL,
+    last_op_time datetime NOT NULL,
+    step varchar(20) NOT NULL,
+    status varchar(20) NOT NULL,
+    data_age int(11),
+    ack tinyint(1) NOT NULL,
+    PRIMARY KEY (job_id),
+    UNIQUE KEY start_time (start_time, host, name, instance)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+CREATE TABLE copies (
+    copy_id int(11) NOT NULL AUTO_INCREMENT,
+    job_id int(11) NOT NULL,
+    destination varchar(255) NOT NULL,
+    type varchar(20) NOT NULL,
+    path varchar(255) NOT NULL,
+    status varchar(20) NOT NULL,
+    last_op_time datetime NOT NULL,
+    PRIMARY KEY (copy_id),
+    UNIQUE KEY job_id (job_id, destination)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+CREATE TABLE plan (
+    master_ip varchar(15) NOT NULL,
+    master_host varchar(255) NOT NULL,
+    job_name varchar(255) NOT NULL,
+    master_instance varchar(255) NOT NULL,
+    timestamp timestamp NOT NULL,
+    ignored tinyint(1) NOT NULL,
+    max_data_age int(11),
+    max_backup_age int(11),
+    max_copy_time int(11),
+    note varchar(255),
+    UNIQUE KEY master_host (master_host, job_name, master_instance)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+"""
+
+OLD_WRITER = """
+INSERT INTO jobs (host, name, instance, master_host, master_instance, direction, start_time,
+                  last_op_time, step, status, data_age, ack)
+VALUES ('old', %(name)s, '', 'master', '', 'push', '2026-11-01 10:00:00', NOW(),
+        %(step)s, 'OK', 0, 0)
+ON DUPLICATE KEY UPDATE job_id = LAST_INSERT_ID(job_id), step = VALUES(step),
+    status = VALUES(status), last_op_time = VALUES(last_op_time)
+"""
+OLD_WRITER_COPY = """
+INSERT INTO copies (job_id, destination, type, path, status, last_op_time)
+VALUES (LAST_INSERT_ID(), 'storage', 'active', '/backup/x', %(step)s, NOW())
+ON DUPLICATE KEY UPDATE status = VALUES(status), last_op_time = VALUES(last_op_time)
+"""
+
+
+def settings(database: Schema, **changes: Any) -> Report:
+    """The report whose tables are those of a test."""
+    return Report(name="central", **{**database.report(), **changes})
+
+
+@pytest.fixture
+def report(database: Schema) -> Iterator[MysqlReport]:
+    with contextlib.closing(MysqlReport(settings(database))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def original(database_server: Database, tmp_path: Path) -> Schema:
+    """A database with the tables of older installations."""
+    tables = tmp_path / "original.sql"
+    tables.write_text(ORIGINAL_TABLES)
+    return Schema(database_server, tables)
+
+
+def upgrade(database: Schema) -> None:
+    """Load ``etc/schema.sql`` as people do."""
+    done = database.server.load(SCHEMA_FILE, database.name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def state(number: int, transition: int = 1, **changes: Any) -> Run:
+    """A state of the run of one number, with two copies."""
+    run = Run(
+        run_id=number,
+        uid=f"{number:024x}",
+        job=f"job{number}",
+        instance="3306",
+        host="client",
+        direction="push",
+        type="full",
+        started=STARTED,
+        start_time="2026-11-23-05-38-55",
+        supervisor=myself(),
+        step=Step.COPYING,
+        last_transition=transition,
+        changed=STARTED + transition,
+        frozen=Frozen(master_host="master", master_instance="3306", data_age=12.5),
+        copies=(
+            Copy("near", f"/near/{number}", status=CopyStatus.COPYING, attempts=transition),
+            Copy("far", f"rsync://far/b/{number}", status=CopyStatus.INIT),
+        ),
+    )
+    return replace(run, **changes)
+
+
+def done(number: int, transition: int = 9) -> Run:
+    """The last state of a run."""
+    run = state(number, transition, step=Step.DONE, ended=STARTED + 60)
+    copies = tuple(
+        replace(copy, status=CopyStatus.DONE, bytes=10, files=1, sent=5) for copy in run.copies
+    )
+    return replace(run, copies=copies)
+
+
+def everything(database: Schema) -> list[list[dict[str, Any]]]:
+    """All rows, and the numbers that the next rows would get."""
+    return [
+        database.jobs(),
+        database.copies(),
+        database.query(
+            "SELECT table_name, auto_increment FROM information_schema.tables "
+            "WHERE table_schema = DATABASE() ORDER BY table_name"
+        ),
+    ]
+
+
+# --- once, and never backwards
+
+
+def test_what_is_told_again_changes_nothing(database: Schema, report: MysqlReport) -> None:
+    """As after a crash between the commit and its mark in the journal."""
+    runs = [state(number) for number in range(1, 20)]
+    assert report.deliver(runs) == ({run.run_id for run in runs}, None)
+    before = everything(database)
+    assert len(before[0]) == 19
+    assert len(before[1]) == 38
+    assert report.deliver(runs) == ({run.run_id for run in runs}, None)
+    with contextlib.closing(MysqlReport(settings(database))) as another:
+        assert another.deliver(runs[::-1])[1] is None
+    assert everything(database)[:2] == before[:2]
+
+
+def test_updates_use_up_no_numbers(database: Schema, report: MysqlReport) -> None:
+    """A fleet that reports each step for years must not run out of them."""
+    for transition in range(1, 30):
+        report.deliver([state(1, transition)])
+    report.deliver([state(2)])
+    assert [row["job_id"] for row in database.jobs()] == [1, 2]
+    assert [row["copy_id"] for row in database.copies()] == [1, 2, 3, 4]
+
+
+def test_a_row_never_goes_back(database: Schema, report: MysqlReport) -> None:
+    report.deliver([done(1, 9)])
+    before = everything(database)
+    assert report.deliver([state(1, 8, status=Status.FAILED, error="late"), state(2)])[1] is None
+    assert everything(database)[0][:1] == before[0]
+    assert everything(database)[1][:2] == before[1]
+    report.deliver([state(1, 10, status=Status.WARNING)])
+    assert database.jobs("status, transition")[0] == {"status": "WARNING", "transition": 10}
+    assert {row["transition"] for row in database.copies()[:2]} == {10}
+
+
+def test_a_copy_that_an_old_state_did_not_have_is_not_changed(
+    database: Schema, report: MysqlReport
+) -> None:
+    """Each row of ``copies`` has a transition of its own."""
+    report.deliver([state(1, 1, copies=())])
+    report.deliver([done(1, 5)])
+    database.query("UPDATE jobs SET transition = 1")
+    report.deliver([state(1, 3)])
+    assert {row["status"] for row in database.copies("copies.status")} == {"DONE"}
+
+
+def test_a_row_that_appears_after_the_look_is_no_mistake(
+    database: Schema, report: MysqlReport
+) -> None:
+    """A stalled reporter commits the same or a newer state while this one waits for its lock."""
+    with contextlib.closing(MysqlReport(settings(database))) as stalled:
+        connection = mysql.connect(settings(database))
+        commit = threading.Event()
+
+        class Held:
+            """A connection that stalls before it commits."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(connection, name)
+
+            def commit(self) -> None:
+                commit.wait(30)
+                connection.commit()
+
+        stalled._connection = Held()  # type: ignore[assignment]
+        thread = threading.Thread(target=stalled.deliver, args=([done(1, 9), done(2, 9)],))
+        thread.start()
+        wait_until(lambda: blocked_or_written(database))
+        threading.Timer(0.5, commit.set).start()
+        arrived, trouble = report.deliver([done(1, 9), state(2, 8), state(3, 1)])
+        thread.join()
+    assert trouble is None
+    assert arrived == {1, 2, 3}
+    assert [row["transition"] for row in database.jobs()] == [9, 9, 1]
+    assert len(database.copies()) == 6
+
+
+def blocked_or_written(database: Schema) -> bool:
+    """Whether a transaction has written rows that are not committed."""
+    return bool(
+        database.query("SELECT 1 FROM information_schema.innodb_trx WHERE trx_rows_modified >= 6")
+    )
+
+
+def test_many_writers_at_once(database: Schema) -> None:
+    """16 of them, the same rows and rows of their own: deadlocks and timeouts are tried again."""
+    troubles: list[Exception] = []
+
+    def write(writer: int) -> None:
+        with contextlib.closing(MysqlReport(settings(database))) as target:
+            for transition in range(1, 6):
+                shared = [state(number, transition * 16 + writer) for number in range(1, 11)]
+                own = [state(1000 + writer * 10 + number, transition) for number in range(5)]
+                told = shared + own if writer % 2 else own[::-1] + shared[::-1]
+                for _ in range(30):
+                    try:
+                        assert target.deliver(told)[1] is None
+                        break
+                    except NotDelivered as error:
+                        troubles.append(error)
+                        time.sleep(0.02)
+                else:
+                    raise AssertionError("it was never delivered")
+
+    failures: list[BaseException] = []
+
+    def guarded(writer: int) -> None:
+        try:
+            write(writer)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(writer,)) for writer in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    rows = {row["name"]: row["transition"] for row in database.jobs()}
+    assert len(rows) == 10 + 16 * 5
+    assert {rows[f"job{number}"] for number in range(1, 11)} == {5 * 16 + 15}
+    assert {rows[f"job{1000 + writer * 10}"] for writer in range(16)} == {5}
+    assert len(database.copies()) == 2 * len(rows)
+
+
+# --- values
+
+
+STRANGE = (
+    "it's \"quoted\" `ticked` back\\slash \\' \\",
+    "100% %s %(x)s {0} -- /* ; \n\t\r\x1a",
+    "süß Диск 備份 🗄 a\u0301 \u202e",
+)
+
+
+def test_texts_are_kept_as_they_are(database: Schema, report: MysqlReport) -> None:
+    for number, text in enumerate(STRANGE):
+        copy = Copy("near", f"/near/{text}", error=text)
+        report.deliver([state(number, error=text, copies=(copy,))])
+    assert tuple(row["error"] for row in database.jobs()) == STRANGE
+    assert tuple(row["path"] for row in database.copies()) == tuple(
+        f"/near/{text}" for text in STRANGE
+    )
+
+
+def test_what_is_no_character_is_shown(database: Schema, report: MysqlReport) -> None:
+    text = b"/a\xff\xfe\0b".decode("utf-8", "surrogateescape")
+    report.deliver([state(1, error=text, copies=(Copy("near", text),))])
+    assert "\\x00b" in database.jobs()[0]["error"]
+    assert database.jobs()[0]["error"].startswith("/a\\udcff\\udcfe")
+    assert database.copies()[0]["path"] == database.jobs()[0]["error"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "備", "🗄"])
+def test_an_endless_error_is_cut_and_says_so(
+    database: Schema, report: MysqlReport, letter: str
+) -> None:
+    assert report.deliver([state(1, error="." + letter * 70_000)])[1] is None
+    kept = database.jobs()[0]["error"]
+    assert kept.endswith(f"{letter} [...]")
+    assert len(kept.encode()) <= 65_535
+
+
+@pytest.mark.parametrize("mode", ["NO_BACKSLASH_ESCAPES,ANSI_QUOTES", "", "ANSI"])
+def test_the_mode_of_the_server_does_not_matter(database: Schema, mode: str) -> None:
+    (before,) = database.query("SELECT @@GLOBAL.sql_mode AS mode")
+    database.server.query("SET GLOBAL sql_mode = %s", parameters=[mode])
+    try:
+        with contextlib.closing(MysqlReport(settings(database))) as target:
+            target.deliver([state(1, error=STRANGE[0])])
+            assert database.jobs()[0]["error"] == STRANGE[0]
+            database.query("ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(3) NOT NULL")
+            assert isinstance(target.deliver([state(2)])[1], RunsRefused)
+    finally:
+        database.server.query("SET GLOBAL sql_mode = %s", parameters=[before["mode"]])
+
+
+# --- what cannot be stored
+
+
+def test_a_run_that_cannot_be_stored_holds_up_no_other(
+    database: Schema, report: MysqlReport
+) -> None:
+    database.query("ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(10) NOT NULL")
+    runs = [state(number) for number in range(1, 501)]
+    secret = replace(runs[249], frozen=Frozen(master_host="much.longer.than.that"))
+    runs[249] = secret
+    arrived, trouble = report.deliver(runs)
+    assert arrived == {run.run_id for run in runs} - {secret.run_id}
+    assert isinstance(trouble, RunsRefused)
+    assert trouble.run_ids == {secret.run_id}
+    assert "job250/3306" in str(trouble)
+    assert "ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(255)" in str(trouble)
+    assert len(database.jobs()) == 499
+    # The statement that it names mends it.
+    database.query(str(trouble)[str(trouble).index("ALTER TABLE") :].rstrip(")"))
+    assert report.deliver([secret]) == ({secret.run_id}, None)
+    assert len(database.jobs()) == 500
+    assert len(database.copies()) == 1000
+
+
+def test_a_path_that_cannot_be_stored_names_its_own_table(
+    database: Schema, report: MysqlReport
+) -> None:
+    """No part of the run is stored: what is there of it stays one state."""
+    report.deliver([state(1)])
+    database.query("ALTER TABLE copies MODIFY COLUMN path VARCHAR(20) CHARACTER SET latin1")
+    for path in ("/much/longer/than/twenty", "/備份"):
+        arrived, trouble = report.deliver([state(1, 2, copies=(Copy("near", path),)), state(2)])
+        assert arrived == {2}
+        assert isinstance(trouble, RunsRefused)
+        assert "ALTER TABLE copies MODIFY COLUMN path VARCHAR(4096)" in str(trouble)
+    assert database.jobs("transition")[0] == {"transition": 1}
+
+
+def test_two_names_that_an_old_table_takes_for_one_share_no_row(original: Schema) -> None:
+    """Two jobs of one host that differ by case, or two destinations of a job."""
+    upgrade(original)
+    runs = [state(1, job="db"), state(2, job="DB"), state(3)]
+    with contextlib.closing(MysqlReport(settings(original))) as report:
+        for told in (runs, runs[:1], runs[1:2], runs[::-1]):
+            arrived, trouble = report.deliver(told)
+            assert {run.run_id for run in told} - arrived <= {1, 2}
+            assert len(original.jobs()) == len(report_names(original))
+        assert isinstance(trouble, RunsRefused)
+        assert "would be overwritten" in str(trouble)
+        original.query(str(trouble)[str(trouble).index("ALTER TABLE") :].rstrip(")"))
+        assert report.deliver(runs) == ({1, 2, 3}, None)
+        assert report_names(original) == {"db", "DB", "job3"}
+        copies = (Copy("near", "/a"), Copy("NEAR", "/b"))
+        arrived, trouble = report.deliver([state(4, copies=copies)])
+        assert arrived == set()
+        assert "ALTER TABLE copies MODIFY COLUMN destination" in str(trouble)
+
+
+def report_names(database: Schema) -> set[str]:
+    """The names of the jobs that have a row."""
+    return {row["name"] for row in database.jobs("name")}
+
+
+def test_many_that_cannot_be_stored_are_told_in_few_words(
+    database: Schema, report: MysqlReport
+) -> None:
+    database.query("ALTER TABLE jobs MODIFY COLUMN direction VARCHAR(2) NOT NULL")
+    arrived, trouble = report.deliver([state(number) for number in range(200)])
+    assert arrived == set()
+    assert isinstance(trouble, RunsRefused)
+    assert len(trouble.run_ids) == 200
+    assert len(str(trouble)) < 1000
+
+
+def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
+    database: Schema, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no reason to wait, nor to try again and again."""
+    database.query("ALTER TABLE jobs MODIFY COLUMN name VARCHAR(4) NOT NULL")
+    ours, theirs = Pipe()
+    with contextlib.closing(open_journal(tmp_path / "journal.sqlite3")) as journal:
+        bad = build.begin(journal, "much-longer", reports=("central",))
+        build.done(journal, bad)
+        good = build.begin(journal, "etc", reports=("central",))
+        reporter = Reporter(
+            settings(database), tmp_path / "journal.sqlite3", Locks(tmp_path), theirs
+        )
+        ours.send(Look())
+        with caplog.at_level(logging.DEBUG, LOGGER):
+            thread = threading.Thread(target=reporter.run)
+            thread.start()
+            wait_until(lambda: len(database.jobs()) == 1)
+            build.done(journal, good)
+            ours.send(Look(last=True))
+            thread.join(30)
+        assert not thread.is_alive()
+    (line,) = [line for line in caplog.messages if "much-longer" in line]
+    assert "ALTER TABLE jobs MODIFY COLUMN name" in line
+    assert [row["step"] for row in database.jobs()] == ["DONE"]
+    told: set[int] = set()
+    while ours.poll():
+        message = ours.recv()
+        assert isinstance(message, Delivered)
+        told |= {run_id for run_id, _ in message.states}
+    assert told == {good.run_id}
+
+
+# --- older installations
+
+
+def test_an_old_installation_is_upgraded_while_it_is_written_to(original: Schema) -> None:
+    """Twice over, full of rows: none is lost or changed, and both programs go on."""
+    for number in range(50):
+        original.query(OLD_WRITER, {"name": f"early{number}", "step": "DONE"})
+    stop = threading.Event()
+    written: list[str] = []
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with contextlib.closing(original.connect()) as connection:
+                while not stop.is_set():
+                    name = f"late{len(written)}"
+                    with connection.cursor() as cursor:
+                        for step in ("INIT", "DONE"):
+                            cursor.execute(OLD_WRITER, {"name": name, "step": step})
+                            cursor.execute(OLD_WRITER_COPY, {"step": step})
+                    written.append(name)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        wait_until(lambda: len(written) > 50)
+        upgrade(original)
+        reached = len(written)
+        upgrade(original)
+        with contextlib.closing(MysqlReport(settings(original))) as report:
+            assert report.deliver([state(1), state(2)]) == ({1, 2}, None)
+            assert report.deliver([done(1)]) == ({1}, None)
+        wait_until(lambda: len(written) > reached + 50)
+    finally:
+        stop.set()
+        thread.join()
+    assert failures == []
+    rows = {row["name"]: row for row in original.jobs()}
+    early = {f"early{number}" for number in range(50)}
+    assert rows.keys() == early | set(written) | {"job1", "job2"}
+    assert {rows[name]["step"] for name in written} == {"DONE"}
+    assert {rows[name]["transition"] for name in written} == {0}
+    assert (rows["job1"]["step"], rows["job1"]["transition"]) == ("DONE", 9)
+    assert len(original.copies()) == len(written) + 4
+
+
+def test_before_the_upgrade_it_says_what_to_load(original: Schema) -> None:
+    with contextlib.closing(MysqlReport(settings(original))) as report:
+        with pytest.raises(NotDelivered, match=r"load etc/schema\.sql"):
+            report.deliver([state(1)])
+        upgrade(original)
+        assert report.deliver([state(1)]) == ({1}, None)
+    upgrade(original)
+    assert len(original.jobs()) == 1
+
+
+def test_an_upgrade_that_is_half_done_is_completed(original: Schema) -> None:
+    original.query("ALTER TABLE jobs ADD COLUMN bytes BIGINT NULL, ADD COLUMN Error TEXT NULL")
+    upgrade(original)
+    for table in TABLES[:2]:
+        there = {row["Field"].lower() for row in original.query(f"SHOW COLUMNS FROM {table.name}")}
+        assert there >= {column.name for column in table.columns}
+
+
+# --- trouble, in words
+
+
+def told(report: Report) -> str:
+    """What is said of a report that takes nothing."""
+    with (
+        contextlib.closing(MysqlReport(report)) as target,
+        pytest.raises(NotDelivered) as raised,
+    ):
+        target.deliver([state(1)])
+    return str(raised.value)
+
+
+def without_right(database: Schema) -> Report:
+    database.server.create_user("reader", "Reader-w0rd", database.name, ["SELECT"])
+    return settings(database, user="reader", password="Reader-w0rd")
+
+
+def without_database(database: Schema) -> Report:
+    database.server.create_user("nobody1", "Reader-w0rd")
+    return settings(database, user="nobody1", password="Reader-w0rd")
+
+
+def without_table(database: Schema) -> Report:
+    database.query("DROP TABLE copies")
+    return settings(database)
+
+
+def without_password_file(database: Schema) -> Report:
+    return settings(database, password="", password_file="/nowhere/password")
+
+
+def with_wrong_password(database: Schema) -> Report:
+    return settings(database, password="Wr0ng-w0rd")
+
+
+def without_server(database: Schema) -> Report:
+    return settings(database, server="/nowhere/socket")
+
+
+def without_name(database: Schema) -> Report:
+    return settings(database, server="nowhere.invalid")
+
+
+def with_certificate_missing(database: Schema) -> Report:
+    return settings(database, ssl_ca="/nowhere/ca.pem")
+
+
+# PyMySQL leaves a socket that it could not connect to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (without_right, ["INSERT", "jobs", "GRANT ", "'reader'@'%'"]),
+        (without_database, ["GRANT SELECT, INSERT, UPDATE ON", "'nobody1'@"]),
+        (without_table, ["copies", "etc/schema.sql"]),
+        (without_password_file, ["/nowhere/password", "No such file"]),
+        (with_wrong_password, ["Access denied", "b1000@127.0.0.1", "check user and password"]),
+        (without_server, ["/nowhere/socket"]),
+        (without_name, ["nowhere.invalid"]),
+        (with_certificate_missing, ["/nowhere/ca.pem"]),
+    ],
+)
+def test_what_is_the_matter_is_said_without_the_password(
+    database: Schema, make: Callable[[Schema], Report], words: list[str]
+) -> None:
+    report = make(database)
+    for text in (told(report), "\n".join(findings(report))):
+        for word in words:
+            assert word in text
+        for password in (database.password, "Reader-w0rd", "Wr0ng-w0rd"):
+            assert password not in text
+    assert "w0rd" not in repr(report)
+    gc.collect()
+
+
+def test_without_tls_there_is_no_connection_where_tls_is_wanted(
+    database: Schema, tmp_path: Path
+) -> None:
+    """Nobody in between can talk it out of TLS, and then ask for the password."""
+    authority = tmp_path / "ca.pem"
+    authority.write_text(CERTIFICATE)
+    assert "TLS" in told(settings(database, ssl_ca=str(authority)))
+
+
+def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:
+    """And may hold any character."""
+    file = tmp_path / "password"
+    file.write_text("old\n")
+    database.server.create_user("changing", "pä€ss🗝 ", database.name)
+    report = settings(database, user="changing", password="", password_file=str(file))
+    with contextlib.closing(MysqlReport(report)) as target:
+        with pytest.raises(NotDelivered, match="Access denied"):
+            target.deliver([state(1)])
+        file.write_text("pä€ss🗝 \n")
+        assert target.deliver([state(1)]) == ({1}, None)
+    file.write_bytes(b"\xff\n")
+    assert "not UTF-8" in told(report)
+
+
+def test_something_else_may_listen_there(database: Schema) -> None:
+    for greeting in (b"SSH-2.0-OpenSSH_9.2p1\r\n", b"\0\0\0\0", b"\x05\0\0\0\x0a5.5.", b""):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=greet, args=(server, greeting))
+            thread.start()
+            words = told(settings(database, port=server.getsockname()[1]))
+            thread.join()
+        assert words.startswith("b1000@127.0.0.1")
+
+
+def greet(server: socket.socket, greeting: bytes) -> None:
+    """Say something to whoever comes first, and hang up."""
+    client, _ = server.accept()
+    with client:
+        client.sendall(greeting)
+
+
+def test_a_lost_connection_is_made_again(database: Schema, report: MysqlReport) -> None:
+    report.deliver([state(1)])
+    for row in database.query("SHOW PROCESSLIST"):
+        if row["User"] == database.user and row["db"] == database.name:
+            database.query(f"KILL {row['Id']}")
+    with pytest.raises(NotDelivered):
+        report.deliver([state(1, 2)])
+    assert report.deliver([state(1, 2)]) == ({1}, None)
+
+
+# --- b1000 check --connect
+
+
+def test_nothing_is_found_where_all_is_well(database: Schema) -> None:
+    assert findings(settings(database)) == []
+    assert database.jobs() == []
+
+
+def test_each_finding_brings_what_mends_it(original: Schema) -> None:
+    original.query("ALTER TABLE copies DROP KEY job_id")
+    original.query("DROP TABLE plan")
+    found = findings(settings(original))
+    text = "\n".join(found)
+    for words in (
+        "there is no table plan",
+        "table jobs has no column transition",
+        f"mysql {original.name} < etc/schema.sql",
+        "ALTER TABLE copies MODIFY COLUMN path VARCHAR(4096)",
+        "ALTER TABLE copies ADD UNIQUE KEY (job_id, destination)",
+    ):
+        assert words in text
+    upgrade(original)
+    for line in findings(settings(original)):
+        original.query(line[line.index("ALTER TABLE") :])
+    assert findings(settings(original)) == []
+
+
+def test_a_right_that_is_missing_is_named(database: Schema) -> None:
+    for right in ("INSERT", "UPDATE"):
+        others = [each for each in ("SELECT", "INSERT", "UPDATE") if each != right]
+        database.server.create_user("partly", "Reader-w0rd", database.name, others)
+        report = settings(database, user="partly", password="Reader-w0rd")
+        found = findings(report)
+        assert found
+        for line in found:
+            assert f"no right to {right}" in line
+            database.server.query(line[line.index("GRANT") :].replace("%", "%%"), None, [])
+        assert findings(report) == []
+
+
+def test_a_server_that_is_read_only_is_found(database: Schema) -> None:
+    database.server.query("SET GLOBAL read_only = 1")
+    try:
+        assert "read-only" in "\n".join(findings(settings(database)))
+        assert "read-only" in told(settings(database))
+    finally:
+        database.server.query("SET GLOBAL read_only = 0")

@@ -1,0 +1,119 @@
+"""``--dry-run``: what would be run is told, and nothing is written anywhere."""
+
+from collections.abc import Callable
+
+from tests.support.daemon import Daemon
+from tests.support.world import World, tree
+
+
+def written(world: World) -> dict[str, object]:
+    """All below the world's directory but what daemons log, and what SQLite needs to read."""
+    return {
+        name: content
+        for name, content in tree(world.root).items()
+        if not name.endswith(("/log", "-shm", "-wal"))
+    }
+
+
+def rehearsed(world: World, *words: str, code: int = 0) -> str:
+    """What it says; nothing below the world's directory has changed."""
+    before = written(world)
+    done = world.b1000("-n", *words)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert written(world) == before
+    return done.stdout + done.stderr
+
+
+def test_all_is_told_and_nothing_is_made(world: World, daemon: Callable[..., Daemon]) -> None:
+    world.files(3)
+    storage = daemon()
+    ran = world.root / "ran"
+    world.write(
+        {
+            "global": {"log_file": world.root / "log"},
+            "dest:store": world.store(),
+            "dest:far": {
+                "type": "active",
+                "path": storage.url("b1000"),
+                "rsync_options": "--fuzzy",
+            },
+            "job:db": world.push(
+                instances="!echo a b",
+                master_host="!echo master-$instance",
+                data_age="!echo 12",
+                dest="store far&",
+                exclude="*2",
+                pre=f"touch {ran}",
+                post=f"touch {ran}",
+            ),
+        }
+    )
+    told = rehearsed(world)
+    for instance in ("a", "b"):
+        assert f"db/{instance} (push, full)" in told
+        assert f"client-{instance}-master-{instance}-" in told
+    assert told.count("would send 2 files, 20 bytes") == 4
+    assert told.count("age of the data: 12 s") == 2
+    assert told.count("copy to far in the background: rsync://127.0.0.1") == 2
+    assert told.count("--fuzzy") == 2
+    assert told.count(f"pre: touch {ran}") == told.count(f"post: touch {ran}") == 2
+    assert rehearsed(world, "db/b").count("(push, full)") == 1
+
+
+def test_what_would_fail_fails(world: World) -> None:
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:gone": world.push(include=world.root / "nothing"),
+            "job:made": world.push(include=world.root / "nothing", pre=":"),
+            "job:silent": world.push(instances="!true"),
+            "job:stranger": world.push(master_host="!echo 'a b'"),
+            "job:broken": world.push(dest="nowhere"),
+        }
+    )
+    told = rehearsed(world, code=1)
+    assert "would FAIL: nothing at the source matches" in told
+    assert "nothing; pre may make it" in told
+    assert "the output of the instances script is empty" in told
+    assert told.count("would FAIL at INIT") == 3
+    assert "there is no [dest:nowhere]" in told
+    rehearsed(world, "made")
+
+
+def test_what_delete_would_remove(world: World) -> None:
+    world.files(3)
+    world.write({"dest:store": world.store(), "job:j": world.push(type="sync", delete="yes")})
+    assert world.b1000().returncode == 0
+    (world.source / "file1").unlink()
+    assert "would send 0 files, 0 bytes, delete 1" in rehearsed(world)
+
+
+def test_what_copy_would_go_on_with(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(path="/proc/nowhere"), "job:j": world.push()})
+    assert rehearsed(world, "--copy") == ""
+    assert world.b1000().returncode == 1
+    told = rehearsed(world, "--copy")
+    assert told.startswith("j of 20")
+    assert "copy to store: /proc/nowhere/j/" in told
+
+
+def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> None:
+    world.files()
+    secrets = world.root / "secrets"
+    secrets.write_text("client-1:pa55word\n")
+    secrets.chmod(0o600)
+    storage = daemon({"b1000": f"auth users = client-1\nsecrets file = {secrets}"})
+    password = world.root / "password"
+    password.write_text("pa55word\n")
+    password.chmod(0o600)
+    url = storage.url("b1000").replace("rsync://", "rsync://client-1@")
+    world.write(
+        {
+            "dest:far": {"type": "active", "path": url, "password_file": password},
+            "job:j": world.push(dest="far"),
+        }
+    )
+    told = rehearsed(world)
+    assert "would send 3 files" in told
+    assert "pa55word" not in told

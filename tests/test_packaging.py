@@ -1,0 +1,264 @@
+"""What is packed: wheel, sdist, Debian package and the units of systemd."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from b1000 import __version__
+from b1000.manual import files
+from tests.support.world import ROOT
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", "*.egg-info", "build", "dist", "demo", ".*_cache", ".hypothesis"
+)
+UNITS = sorted((ROOT / "etc" / "systemd").iterdir())
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "b1000").rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+)
+
+
+def run(*words: str | Path) -> str:
+    """Run a command that has to succeed; gives its standard output."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout in which it may be built."""
+    place = tmp_path_factory.mktemp("packaging") / "b1000"
+    shutil.copytree(ROOT, place, ignore=LEFT_OUT, symlinks=True)
+    return place
+
+
+# --- wheel and sdist
+
+
+@pytest.fixture(scope="module")
+def packed(checkout: Path) -> Path:
+    """A directory with wheel and sdist; the build needs setuptools from the network."""
+    hook = "from setuptools.build_meta import *; build_sdist('dist'); build_wheel('dist')"
+    place = checkout.parent / "build"
+    run(sys.executable, "-m", "venv", place)
+    python = place / "bin" / "python"
+    tried = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "setuptools>=77"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode:
+        pytest.skip("setuptools cannot be fetched")
+    subprocess.run([python, "-c", hook], cwd=checkout, check=True, capture_output=True)
+    return checkout / "dist"
+
+
+def test_the_wheel_has_program_manual_and_completions(packed: Path) -> None:
+    (wheel,) = packed.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert sorted(name for name in names if name.startswith("b1000/")) == MODULES
+    shared = {name.partition(".data/data/share/")[2] for name in names}
+    for page in ("man/man1/b1000.1", "man/man5/b1000.cfg.5", "zsh/site-functions/_b1000"):
+        assert page in shared
+    assert "bash-completion/completions/b1000" in shared
+    for unit in UNITS:
+        assert f"doc/b1000/examples/systemd/{unit.name}" in shared
+    (metadata,) = (name for name in names if name.endswith("/METADATA"))
+    text = zipfile.ZipFile(wheel).read(metadata).decode()
+    assert f"Version: {__version__}" in text
+    assert "License-Expression: MIT" in text
+    assert "\n# B1000\n" in text  # the README
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_the_sdist_has_all_that_git_has(packed: Path, checkout: Path) -> None:
+    (sdist,) = packed.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        found = {name.partition("/")[2] for name in archive.getnames()}
+    for path in checkout.rglob("*"):
+        name = path.relative_to(checkout).as_posix()
+        if path.is_file() and not re.match(r"\.|dist/|build/|.*\.egg-info/|.*__pycache__", name):
+            assert name in found
+
+
+def test_the_wheel_works_in_a_fresh_place(packed: Path, tmp_path: Path) -> None:
+    (wheel,) = packed.glob("*.whl")
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    run(tmp_path / "venv" / "bin" / "pip", "install", "--no-deps", "--no-index", wheel)
+    # What it depends on is that of these tests, so that nothing is fetched.
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (site / "dependencies.pth").write_text(str(Path(psutil.__file__).parents[1]))
+    program = tmp_path / "venv" / "bin" / "b1000"
+    where = run(tmp_path / "venv" / "bin" / "python", "-I", "-c", "import b1000; print(b1000)")
+    assert str(site) in where
+    assert run(program, "--version") == f"b1000 {__version__}\n"
+    shipped = tmp_path / "venv" / "share" / "doc" / "b1000" / "examples" / "b1000.cfg"
+    assert "0 errors" in run(program, "check", "-f", shipped)
+
+
+# --- the Debian package
+
+
+@pytest.fixture(scope="module")
+def deb(checkout: Path) -> Iterator[Path]:
+    """The package, unpacked: its files, and what controls it in DEBIAN/."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("there is no dpkg-deb")
+    run("sh", checkout / "packaging" / "deb.sh")
+    place = checkout.parent / "deb"
+    run("dpkg-deb", "-R", checkout / "dist" / f"b1000_{__version__}_all.deb", place)
+    yield place
+    shutil.rmtree(place)
+
+
+def test_the_package_says_what_it_is(deb: Path) -> None:
+    control = (deb / "DEBIAN" / "control").read_text()
+    for line in (f"Version: {__version__}", "Package: b1000", "Architecture: all"):
+        assert re.search(rf"^{re.escape(line)}$", control, re.MULTILINE)
+    for need in ("python3 (>= 3.11)", "python3-psutil", "python3-tenacity", "rsync (>= 3.2.3)"):
+        assert need in control
+    changelog = (ROOT / "packaging" / "debian" / "changelog").read_text()
+    assert changelog.startswith(f"b1000 ({__version__})")
+
+
+def test_the_package_has_all_parts(deb: Path) -> None:
+    program = deb / "usr" / "share" / "b1000"
+    assert (
+        sorted(
+            path.relative_to(program).as_posix() for path in program.rglob("*") if path.is_file()
+        )
+        == MODULES
+    )
+    assert os.access(deb / "usr" / "bin" / "b1000", os.X_OK)
+    generated = {Path(path).name for path in files()}
+    packed = {path.name.removesuffix(".gz") for path in (deb / "usr" / "share").rglob("*")}
+    assert generated <= packed
+    assert {path.name for path in (deb / "lib" / "systemd" / "system").iterdir()} == {
+        unit.name for unit in UNITS
+    }
+
+
+def test_the_package_guards_passwords_and_schedules_nothing(deb: Path) -> None:
+    config = deb / "etc" / "b1000" / "b1000.cfg"
+    assert config.stat().st_mode & 0o777 == 0o600
+    conffiles = (deb / "DEBIAN" / "conffiles").read_text().split()
+    assert conffiles == ["/etc/b1000/b1000.cfg", "/etc/logrotate.d/b1000"]
+    assert not (deb / "etc" / "cron.d").exists()
+    assert not list(deb.rglob("*.wants"))
+    assert "enable" not in (deb / "DEBIAN" / "postinst").read_text()
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "../deb.sh"])
+def test_scripts_of_the_package_are_right(script: str) -> None:
+    run("sh", "-n", ROOT / "packaging" / "debian" / script)
+
+
+def test_purge_takes_what_b1000_made_and_no_backup(tmp_path: Path) -> None:
+    text = (ROOT / "packaging" / "debian" / "postrm").read_text()
+    for path in ("/var/", "/etc/b1000", "/run/systemd/system"):
+        assert path in text
+        text = text.replace(path, f"{tmp_path}{path}")
+    own = (
+        "var/log/b1000.log",
+        "var/log/b1000.log.2.gz",
+        "var/lib/b1000/journal.sqlite3",
+        "var/lib/b1000/journal.sqlite3-wal",
+        "var/lib/b1000/journal.sqlite3.corrupt-2026-11-22-02-17-01-9",
+        "var/lib/b1000/client-etc--2026-11-22-02-17-01.json",
+        "var/lib/b1000/locks/etc@",
+    )
+    kept = ("var/lib/b1000/disk/etc/hosts", "etc/b1000/rsync.password", "var/log/b1000.logic")
+    for name in (*own, *kept):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    run("sh", "-c", text, "postrm", "remove")
+    assert all((tmp_path / name).exists() for name in (*own, *kept))
+    run("sh", "-c", text, "postrm", "purge")
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(kept)
+
+
+# --- systemd
+
+
+def unit(name: str) -> configparser.RawConfigParser:
+    """A unit, as far as no setting stands twice."""
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read(ROOT / "etc" / "systemd" / name)
+    return parser
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units, with the program of this checkout: b1000 may not be installed."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("there is no systemd-analyze")
+    for each in UNITS:
+        text = each.read_text().replace("ExecStart=b1000", f"ExecStart={sys.executable} -m b1000")
+        (tmp_path / each.name).write_text(text)
+    return tmp_path
+
+
+def test_systemd_understands_the_units(units: Path) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *sorted(units.iterdir())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    about_ours = [line for line in done.stderr.splitlines() if "b1000" in line]
+    assert (done.returncode, about_ours) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["b1000.service", "b1000-copy.service"])
+def test_the_services_are_hardened(units: Path, name: str) -> None:
+    out = run(
+        "systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=50", units / name
+    )
+    assert "exposure level" in out
+
+
+def test_nothing_is_hidden_from_a_backup() -> None:
+    for name in ("b1000.service", "b1000-copy.service"):
+        service = unit(name)["Service"]
+        assert service["ProtectSystem"] == "full"
+        for hiding in (
+            "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateUsers", "ProtectKernelModules",
+            "InaccessiblePaths", "TemporaryFileSystem", "DynamicUser", "User", "ProtectProc",
+            "ProtectClock", "PrivateNetwork",
+        ):  # fmt: skip
+            assert hiding not in service
+        assert service["KillMode"] == "process"
+        assert service["SuccessExitStatus"] == "3"
+
+
+def test_both_services_have_the_same_settings() -> None:
+    def settings(name: str) -> list[str]:
+        lines = (ROOT / "etc" / "systemd" / name).read_text().splitlines()
+        return [line for line in lines if re.match(r"(?!Description|ExecStart)[A-Z]", line)]
+
+    assert settings("b1000.service") == settings("b1000-copy.service")
+    assert unit("b1000.service")["Service"]["ExecStart"] == "b1000 -q"
+    assert unit("b1000-copy.service")["Service"]["ExecStart"] == "b1000 -q --copy"
+
+
+def test_the_timers_are_those_of_cron() -> None:
+    cron = (ROOT / "etc" / "cron.d" / "b1000").read_text()
+    assert "\n17 2 * * *  root  b1000 -q\n" in cron
+    assert unit("b1000.timer")["Timer"]["OnCalendar"] == "*-*-* 02:17:00"
+    assert "\n*/10 * * * *  root  b1000 -q --copy\n" in cron
+    assert unit("b1000-copy.timer")["Timer"]["OnCalendar"] == "*:0/10"

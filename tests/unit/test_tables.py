@@ -1,0 +1,66 @@
+"""The tables of the central database, as they are declared."""
+
+import pytest
+
+from b1000.identity import myself
+from b1000.model import Copy, Run
+from b1000.reports import report
+from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table, schema
+from tests.support.world import ROOT
+
+# What the existing fleet's monitoring reads and writes.
+ORIGINAL = {
+    JOBS: "host name instance master_host master_instance direction start_time last_op_time "
+    "step status data_age ack",
+    COPIES: "job_id destination type path status last_op_time",
+    PLAN: "master_ip master_host job_name master_instance timestamp ignored max_data_age "
+    "max_backup_age max_copy_time note",
+}
+COLUMNS = [(table, column) for table in TABLES for column in table.columns]
+NAMES = [f"{table.name}.{column.name}" for table, column in COLUMNS]
+
+
+def test_the_file_is_what_the_table_says() -> None:
+    """``python -m b1000.reports.tables > etc/schema.sql`` after each change."""
+    assert (ROOT / "etc" / "schema.sql").read_text() == schema()
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_columns_of_the_fleet_stay(table: Table) -> None:
+    originals = [column.name for column in table.columns if column.original]
+    assert sorted(originals) == sorted(ORIGINAL[table].split())
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS, ids=NAMES)
+def test_what_is_in_no_key_has_a_default(table: Table, column: Column) -> None:
+    """Older writers do not name what they do not know."""
+    if column.name not in table.key:
+        assert "DEFAULT" in column.mysql
+        assert "DEFAULT" in column.sqlite
+    assert column.original or column.name not in table.key
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_key_fits_into_an_index(table: Table) -> None:
+    """InnoDB: 3072 bytes, of which a character of utf8mb4 may take four."""
+    lengths = [table.column(name).length for name in table.key]
+    assert sum(4 * length or 8 for length in lengths) <= 3072
+
+
+def test_a_run_fills_every_column_that_is_not_for_others() -> None:
+    run = Run(
+        run_id=1,
+        uid="a",
+        job="etc",
+        instance="",
+        host="client",
+        direction="push",
+        type="full",
+        started=0.0,
+        start_time="2026-11-23-05-38-55",
+        supervisor=myself(),
+        copies=(Copy("near", "/near"),),
+    )
+    ((job, copies),) = report.rows(run)
+    assert job.keys() == {column.name for column in JOBS.columns} - {"ack"}
+    assert copies[0].keys() == {column.name for column in COPIES.columns} - {"job_id"}
