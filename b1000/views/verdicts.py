@@ -305,7 +305,7 @@ def _failed_since(facts: _Facts) -> Iterator[Finding]:
 
 def _incomplete(facts: _Facts) -> Iterator[Finding]:
     last = facts.last_good
-    if not last or last.complete or last.acknowledged:
+    if not last or last.complete or (last.acknowledged and last.done):
         return
     lacking = last.total - last.done - last.vanished
     if last in facts.live:
