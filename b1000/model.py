@@ -398,10 +398,15 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a reporter says has arrived: run_id and the transition that was told."""
+    """What a reporter says has arrived: run_id and the transition that was told.
+
+    ``trouble`` says why nothing more arrives for now, and is no answer to an
+    order: the reporter goes on trying. Without states and trouble, all has arrived.
+    """
 
     report: str
     states: tuple[tuple[int, int], ...]
+    trouble: str = ""
 
 
 Message = (

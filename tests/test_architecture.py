@@ -15,7 +15,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"work", "reports"}),
     frozenset({"state"}),
     frozenset({"rsync", "config"}),
-    frozenset({"files", "locks", "logs", "identity", "model", "steps", "errors"}),
+    frozenset({"files", "locks", "logs", "identity", "model", "progress", "steps", "errors"}),
 )
 ROOT = frozenset({"__init__", "__main__"})
 

@@ -59,9 +59,9 @@ class Reporter:
             while True:
                 self._rest(None)
                 self._retrying(self._deliver_all)
+                self._say(())
                 if self._last:
                     return
-                self._say(())
                 # States that follow each other quickly are delivered as one.
                 time.sleep(_SETTLE)
         except _ParentGone:
@@ -103,10 +103,10 @@ class Reporter:
             raise trouble
         return True
 
-    def _say(self, states: tuple[tuple[int, int], ...]) -> None:
+    def _say(self, states: tuple[tuple[int, int], ...], trouble: str = "") -> None:
         """Tell what has arrived; the supervisor then orders the next look, if there is need."""
         try:
-            self._connection.send(Delivered(self._name, states))
+            self._connection.send(Delivered(self._name, states, trouble))
         except OSError:
             raise _ParentGone from None
 
@@ -122,6 +122,7 @@ class Reporter:
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        self._say((), str(error))
         level = logging.WARNING if state.attempt_number == 1 else logging.DEBUG
         self._log.log(
             level, "report %s: %s; it is tried again, and nothing is lost", self._name, error

@@ -125,7 +125,8 @@ class Reporting:
             if ended or child.connection in ready:
                 for message in drain(child):
                     delivered.append(message)
-                    child.answered()
+                    if not message.trouble:
+                        child.answered()
             if ended:
                 child.process.join()
                 child.connection.close()

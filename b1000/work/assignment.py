@@ -39,9 +39,10 @@ class Tail:
 
     def sink(self) -> Lines:
         """A sink for one stream of the process; both may have one."""
-        return Lines(self._take)
+        return Lines(self.take)
 
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
+        """One line of a stream."""
         self.lines.append(line)
         if self._log:
             self._log(line)
@@ -89,6 +90,7 @@ class Assignment:
     locks: Locks
     lock: int | None = None
     clock: Callable[[], float] = time.time
+    run_id: int = 0
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 
