@@ -5,9 +5,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from b1000 import __version__
 from b1000.errors import B1000Error
+
+if TYPE_CHECKING:
+    from b1000.views.progress import Bars
 
 _USAGE_ERROR = 2
 _DEFAULT_FILE = "/etc/b1000/b1000.cfg"
@@ -176,8 +180,27 @@ def _run_jobs(words: Sequence[str]) -> int:
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
-    supervisor = Supervisor(config, selection)
+    display = None if arguments.quiet else _display(settings.journal)
+    supervisor = Supervisor(config, selection, display=display)
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+
+
+def _display(journal: str) -> "Bars | None":
+    """Bars below the log, where standard output is a terminal whose cursor can be moved."""
+    if not sys.stdout.isatty():
+        return None
+    from pathlib import Path
+
+    from b1000 import logs
+    from b1000.progress import directory_of
+    from b1000.views.progress import ERASE, Bars
+    from b1000.views.screen import screen_of
+
+    screen = screen_of(1, os.environ, sys.stdout.encoding)
+    if not screen or not screen.moves:
+        return None
+    logs.write_before_each_line(ERASE)
+    return Bars(screen, directory_of(Path(journal)))
 
 
 # --- b1000 forget
@@ -247,23 +270,68 @@ def _count(number: int, what: str) -> str:
 # --- b1000 status
 
 
+_STATUS_EPILOG = """\
+exit codes:
+  0  no last run that is shown FAILED
+  1  one did
+  2  wrong usage or configuration, or the journal cannot be read
+"""
+
+
 def _status(words: Sequence[str]) -> int:
-    parser = _parser("status", "Show the last run of each job/instance. Exit code 1 if one FAILED.")
+    parser = _parser(
+        "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
+    )
     parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
     parser.add_argument(
         "--all",
         action="store_true",
         help="also jobs and instances that are not configured any more",
     )
-    arguments = parser.parse_args(words)
+    parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
+    parser.add_argument(
+        "--last", type=_positive, metavar="N", default=1, help="the last N runs of each"
+    )
+    parser.add_argument(
+        "--run", type=_positive, metavar="ID", help="all that happened in one run, by time"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="again every second, with progress, until Ctrl-C"
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
+    )
+    arguments = parser.parse_intermixed_args(words)
+    if arguments.watch and arguments.json:
+        parser.error("--watch is for people: it does not go with --json")
+    if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
+        parser.error("--run shows one run: it goes with no job, --failed or --last")
 
-    from b1000.config import loader
-    from b1000.views import status
+    from b1000.config import grammar, loader
+    from b1000.views.answers import Asked
+    from b1000.views.screen import screen_of
+    from b1000.views.status import Question
 
-    config = loader.load(arguments.cfg)
-    rows = status.collect(config, everything=arguments.all)
-    _say(status.as_json(rows) if arguments.json else status.as_text(rows))
-    return status.exit_code(rows)
+    selectors = tuple(grammar.selector(word) for word in arguments.jobs)
+    question = Question(selectors, arguments.all, arguments.failed, arguments.last)
+    asked = Asked(loader.load(arguments.cfg), question, arguments.run)
+    if arguments.watch:
+        from b1000.views.watch import watch
+
+        return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
+    if arguments.json:
+        answer = asked.for_programs()
+    else:
+        answer = asked.for_people(screen_of(1, os.environ, sys.stdout.encoding))
+    _say(answer.text)
+    return answer.exit_code
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tenacity
 
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, words
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -122,8 +122,9 @@ class Reporter:
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._say((), str(error))
+        trouble = words(error) if error else ""
+        self._say((), trouble)
         level = logging.WARNING if state.attempt_number == 1 else logging.DEBUG
         self._log.log(
-            level, "report %s: %s; it is tried again, and nothing is lost", self._name, error
+            level, "report %s: %s; it is tried again, and nothing is lost", self._name, trouble
         )
