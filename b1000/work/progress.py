@@ -42,6 +42,7 @@ class Told:
     def sink(self, take: Callable[[str], None]) -> "Told":
         """An rsync begins: a sink for its standard output; ``take`` gets all other lines."""
         self._begin()
+        self._seen.append((self._clock(), 0))
         self._lines = Lines(take)
         self._schedule()
         return self
