@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import JournalUnusable
+from b1000.errors import JournalFailed, JournalUnusable
 from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
@@ -94,7 +94,7 @@ class Reader:
         if version != len(MIGRATIONS):
             raise JournalUnusable(
                 f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
-                "the next b1000 that runs jobs brings an older one up to date",
+                "b1000 --copy brings an older one up to date; a newer one needs a newer b1000",
             )
 
     def close(self) -> None:
@@ -275,8 +275,11 @@ class Reader:
         }
 
     def _ask(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
-        with failing():
-            return self._db.execute(sql, parameters).fetchall()
+        try:
+            with failing():
+                return self._db.execute(sql, parameters).fetchall()
+        except JournalFailed as error:
+            raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
 
     def _runs(
         self, join: str, where: str, order: str, parameters: Sequence[str | int]

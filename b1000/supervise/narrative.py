@@ -21,8 +21,12 @@ def line(message: Message) -> tuple[int, str] | None:
     """The level and the text for a message; None where there is nothing to say."""
     match message:
         case Resolved():
-            return logging.DEBUG, "copies: " + ", ".join(
-                f"{copy.destination} {copy.path}" for copy in message.copies
+            copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
+            return logging.INFO, f"to be copied to {copies}"
+        case RunMoved(status=Status.FAILED, step=Step.COPYING):
+            return (
+                logging.ERROR,
+                f"FAILED at COPYING: {message.error}; b1000 --copy goes on with it",
             )
         case RunMoved(status=Status.FAILED):
             return logging.ERROR, f"FAILED at {message.step}: {message.error}"

@@ -110,13 +110,16 @@ class Recorder:
         try:
             forgotten = self._journal.prune(keep_days)
         except JournalFailed as error:
-            self._log.warning("the journal's history could not be pruned: %s", error)
+            self._log.warning(
+                "the journal's history could not be pruned: %s; the next b1000 does", error
+            )
         else:
             if forgotten:
                 self._log.info("forgot %d runs older than %d days", forgotten, keep_days)
         if self._unwritten:
             self._log.error(
-                "%d states could not be written to the journal %s; what they tell is lost",
+                "%d states could not be written to the journal %s and are lost: runs may be shown "
+                "as interrupted; see the space on its disk and its permissions",
                 len(self._unwritten),
                 self._path,
             )

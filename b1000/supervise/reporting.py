@@ -8,6 +8,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
+from b1000.errors import words
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -99,7 +100,11 @@ class Reporting:
             try:
                 child = ReporterChild(reports[name], journal, locks, inherited())
             except OSError as error:
-                self._log.warning("report %s: no reporter can be started: %s", name, error)
+                self._log.warning(
+                    "report %s: no reporter can be started: %s; the next b1000 delivers",
+                    name,
+                    words(error),
+                )
                 continue
             self.children.append(child)
 
@@ -133,7 +138,7 @@ class Reporting:
                 self.children.remove(child)
                 if child.process.exitcode:
                     self._log.warning(
-                        "the reporter of %s ended with exit code %d; the next b1000 goes on",
+                        "report %s: its reporter ended with exit code %d; the next b1000 delivers",
                         child.name,
                         child.process.exitcode,
                     )
@@ -159,7 +164,7 @@ class Reporting:
             settled(self.settle(ready))
         for child in self.children:
             self._log.warning(
-                "report %s: not all states could be delivered; the next b1000 goes on", child.name
+                "report %s: not all states have arrived; the next b1000 delivers them", child.name
             )
         settled(self.end())
 

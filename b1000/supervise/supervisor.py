@@ -21,7 +21,7 @@ from typing import Any
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed, signal_name
+from b1000.errors import JournalFailed, signal_name, words
 from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
@@ -143,7 +143,7 @@ class Supervisor:
             self._finish_reporting()
         return self._exit_code()
 
-    def recover(self, words: Sequence[Selector], action: Action) -> int:
+    def recover(self, selectors: Sequence[Selector], action: Action) -> int:
         """Go on with runs of the past, or forget them; gives the exit code.
 
         Raises JournalUnusable and, for names that nobody knows, UsageError.
@@ -153,8 +153,8 @@ class Supervisor:
                 run for run in self._reader.unclosed() if recovery.is_recoverable(run, is_alive)
             ]
             seen = [(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)]
-            recovery.check_words(words, self._config.jobs, seen)
-            self._planned.extend(recovery.plan(runs, self._config.jobs, words, action))
+            recovery.check_words(selectors, self._config.jobs, seen)
+            self._planned.extend(recovery.plan(runs, self._config.jobs, selectors, action))
             self._keep_reporting(name for run in runs for name in run.reports)
             self._work()
             self._finish_reporting()
@@ -491,7 +491,9 @@ class Supervisor:
         try:
             lock = self._locks.take(run_lock(*planned.subject))
         except OSError as error:
-            self._fail_at_init(planned.job, planned.instance, f"its lock cannot be taken: {error}")
+            self._fail_at_init(
+                planned.job, planned.instance, f"its lock cannot be taken: {words(error)}"
+            )
             return None
         if lock is None and not (orphaned and not planned.swept):
             self._leave_out(planned)
@@ -793,7 +795,9 @@ class Supervisor:
             refresh()
         except (OSError, JournalFailed) as error:
             self._log.warning(
-                "the status files in %s cannot be written: %s", self._settings.status_dir, error
+                "the status files in %s cannot be written: %s; backups go on",
+                self._settings.status_dir,
+                words(error),
             )
 
     def _keep_reporting(self, used: Iterable[str]) -> None:
@@ -835,10 +839,11 @@ class Supervisor:
         if self._signal is None:
             self._signal = number
             self._kill_at = time.monotonic() + _STOP_TIME
+            ending = ", ".join(sorted({worker.label for worker in self._workers}))
             self._log.error(
-                "stopped by %s; ending %s",
+                "stopped by %s; %s",
                 number.name,
-                ", ".join(sorted(worker.label for worker in self._workers)) or "nothing",
+                f"ending {ending}; a second signal ends at once" if ending else "nothing to end",
             )
             self._planned.clear()
             self._to_list.clear()

@@ -198,7 +198,8 @@ class Assignment:
                 purpose, _shell(text), tail.sink(), tail.sink(), limit, environment or {}
             )
         except process.TimedOut as error:
-            raise RunFailed(f"{purpose}: {error.what}{tail.words()}") from None
+            option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
+            raise RunFailed(f"{purpose}: {error.what} ({option}){tail.words()}") from None
         except OSError as error:
             raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None
         if code:
@@ -216,7 +217,9 @@ class Assignment:
                 option, _shell(text), captured, tail.sink(), self.limits.dynamic_timeout, {}
             )
         except process.TimedOut as error:
-            raise BadValue(f"{option}: the script: {error.what}{tail.words()}") from None
+            raise BadValue(
+                f"{option}: the script: {error.what} (dynamic_timeout){tail.words()}"
+            ) from None
         except OSError as error:
             raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import tenacity
 
 from b1000.config import grammar
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, words
 from b1000.logs import printable
 from b1000.model import (
     AttemptBegan,
@@ -188,7 +188,7 @@ class Copies:
                 if result.status in COMPLETE and copying.leftovers:
                     await self._sweep(copying, descriptors)
         except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {error}")
+            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
         if found.trouble and result.status in COMPLETE:
             return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
         empty = "" if copying.totals.files else "there was no file at the source, nothing to copy"
