@@ -31,6 +31,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
+    "rich": ("views/",),
     "threading": (),
     "subprocess": ("work/process.py", "views/check.py"),
 }

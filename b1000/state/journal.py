@@ -266,6 +266,9 @@ class Journal:
         """
         uid = secrets.token_hex(12)
         self._db.execute(
+            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
+        )
+        self._db.execute(
             """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
                                supervisor_ticks = ?, ending = NULL, ended = NULL
                WHERE run_id = ?""",

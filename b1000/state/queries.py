@@ -230,10 +230,13 @@ class Reader:
                  FROM attempts WHERE run_id = ? ORDER BY began"""
         return [Attempt(*row) for row in self._ask(sql, (run_id,))]
 
-    def started(self, uid: str) -> list[Started]:
-        """The processes that were started under a uid, by the time of their beginning."""
-        sql = "SELECT purpose, pid, began, ended FROM processes WHERE uid = ? ORDER BY began"
-        return [Started(*row) for row in self._ask(sql, (uid,))]
+    def started(self, run_id: int) -> list[Started]:
+        """The processes that a run started, by the time of their beginning."""
+        sql = """SELECT purpose, pid, began, ended FROM processes WHERE uid IN (
+                     SELECT uid FROM runs WHERE run_id = ?1
+                     UNION ALL SELECT uid FROM earlier_uids WHERE run_id = ?1)
+                 ORDER BY began"""
+        return [Started(*row) for row in self._ask(sql, (run_id,))]
 
     def debts(self) -> list[Debt]:
         """The reports that have not got all states, by name."""

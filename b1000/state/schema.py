@@ -197,6 +197,13 @@ CREATE TABLE report_troubles (
     since   REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The uids that a run had before it was resumed, under which its first processes are known.
+CREATE TABLE earlier_uids (
+    uid    TEXT PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX earlier_uids_of_run ON earlier_uids (run_id);
+
 -- What was left out, and behind what; until the job/instance runs again.
 CREATE TABLE left_out (
     job      TEXT NOT NULL,

@@ -33,6 +33,7 @@ class ReporterChild:
         self.process, self.connection = fork(_main, (report, journal, locks), inherited)
         self.open = True
         self.wanted = True
+        self.troubled = False
         self._busy = False
         self._due = False
 
@@ -130,6 +131,7 @@ class Reporting:
             if ended or child.connection in ready:
                 for message in drain(child):
                     delivered.append(message)
+                    child.troubled = bool(message.trouble)
                     if not message.trouble:
                         child.answered()
             if ended:
@@ -142,6 +144,8 @@ class Reporting:
                         child.name,
                         child.process.exitcode,
                     )
+                    trouble = f"its reporter ended with exit code {child.process.exitcode}"
+                    delivered.append(Delivered(child.name, (), trouble))
         return delivered
 
     def finish(
@@ -166,6 +170,8 @@ class Reporting:
             self._log.warning(
                 "report %s: not all states have arrived; the next b1000 delivers them", child.name
             )
+        silent = [child.name for child in self.children if not child.troubled]
+        settled([Delivered(name, (), "it did not answer in time") for name in silent])
         settled(self.end())
 
     def end(self) -> list[Delivered]:

@@ -54,14 +54,13 @@ def bars(copies: Sequence[UnderWay], width: int) -> "Iterable[RenderableType]":
     for name, each in zip(names, copies, strict=True):
         told = each.progress
         if told.waiting:
-            waiting.append(Text(printable(f"{name} waits for {told.waiting}"), no_wrap=True))
-            waiting[-1].overflow = "crop"
+            waiting.append(Text(printable(f"{name} waits for {told.waiting}")[:width]))
             continue
         share = None if told.percent is None else float(told.percent)
         bar = ProgressBar(total=100, completed=share or 0.0)
         grid.add_row(
             name,
-            Text("listing files") if told.bytes is None else bar,
+            Text("listing") if told.bytes is None else bar,
             "" if told.percent is None else f"{told.percent}%",
             "" if told.bytes is None else figures.size(told.bytes),
             "" if told.rate is None else f"{figures.size(told.rate)}/s",
@@ -101,6 +100,11 @@ class Bars:
         if self._clock() - self._drawn_at < _EVERY:
             return
         self._drawn_at = self._clock()
+        # What only decorates must not end a backup, whatever is wrong with it.
+        with contextlib.suppress(Exception):
+            self._draw(runs)
+
+    def _draw(self, runs: Sequence[Run]) -> None:
         copies = [
             UnderWay(run.label, copy.destination, told)
             for run in runs

@@ -156,7 +156,7 @@ class Story:
     def read(cls, reader: Reader, run: Run) -> "Story":
         """Ask the journal."""
         return cls(
-            reader.transitions(run.run_id), reader.attempts(run.run_id), reader.started(run.uid)
+            reader.transitions(run.run_id), reader.attempts(run.run_id), reader.started(run.run_id)
         )
 
 

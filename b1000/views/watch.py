@@ -31,9 +31,11 @@ def watch(look: Look, out: TextIO) -> int:
         return _below_each_other(look, screen, out)
     with contextlib.suppress(KeyboardInterrupt), _alternate(out):
         while True:
+            began = time.monotonic()
             answer = look(screen)
             _draw(answer.text, screen, out)
-            time.sleep(_EVERY)
+            # A large answer must not keep a processor busy.
+            time.sleep(max(_EVERY, 4 * (time.monotonic() - began)))
             screen = _screen(out) or screen
     # What was seen last stays in sight.
     print(answer.text, file=out, flush=True)

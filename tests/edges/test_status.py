@@ -17,6 +17,7 @@ from b1000.state.queries import Reader
 from b1000.steps import CopyStatus, Status, Step
 from b1000.supervise.recorder import Recorder
 from b1000.views import status, tables, timeline
+from b1000.views.progress import UnderWay, bars
 from b1000.views.screen import Screen
 from b1000.views.status import Question
 from tests.support import build
@@ -226,3 +227,31 @@ def test_who_may_read_the_journal_needs_no_permission_to_write(
     assert done.stdout == "['etc']\n", done.stderr
     if live:
         beside.close()
+
+
+# --- bars
+
+
+@pytest.mark.parametrize("width", [40, 79, 80, 200])
+def test_bars_fit_the_terminal(width: int) -> None:
+    copies = [
+        UnderWay(label, "store", told)
+        for label in ("etc", "a-job-with-a-long-name/an-instance-with-a-long-name", "x" * 200)
+        for told in (
+            Progress(),
+            Progress(1023 * 2**40, 100, 1023 * 2**30, 99 * 3600.0),
+            Progress(5, None, 0.0),
+            Progress(waiting="another copy writes into " + "/directory" * 20),
+        )
+    ]
+    lines = Screen(1, width).render(bars(copies, width)).splitlines()
+    assert len(lines) == len(copies)
+    assert max(map(len, lines)) <= width
+    if width >= 79:
+        assert sum("1023.0 TiB" in line and "99:00:00 left" in line for line in lines) == 3
+        assert all("store" in line for line in lines[:1])
+
+
+def test_bars_without_unicode() -> None:
+    told = [UnderWay("etc", "store", Progress(5, 50, 1.0, 5.0))]
+    assert Screen(1, 80, encoding="latin-1").render(bars(told, 80)).isascii()

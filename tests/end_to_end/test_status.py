@@ -133,6 +133,21 @@ def test_run_tells_all_that_happened(ready: World) -> None:
     assert {each["purpose"] for each in found["processes"]} >= {*("worker", "pre")}
 
 
+def test_run_tells_of_what_happened_before_it_was_resumed(ready: World) -> None:
+    wall = ready.root / "wall"
+    wall.write_text("a file is in the way of the directory")
+    ready.write({"dest:off": ready.store("wall"), "job:bad": ready.push(dest="off", pre="sleep 1")})
+    assert ready.b1000().returncode == 1
+    wall.unlink()
+    assert ready.b1000("--copy").returncode == 0
+    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    assert [each["purpose"] for each in found["processes"]].count("worker") == 2
+    assert "pre" in [each["purpose"] for each in found["processes"]]
+    off = [each for each in found["attempts"] if each["destination"] == "off"]
+    assert [each["number"] for each in off] == [1, 2]
+    assert ready.b1000("status", "--run", "1").returncode == 0
+
+
 def test_wrong_usage_says_what_would_be_right(ready: World) -> None:
     for words, told in (
         (("--run", "7"), "has no run 7; b1000 status --last 10 shows the numbers"),
