@@ -328,10 +328,9 @@ def _status(words: Sequence[str]) -> int:
 
 
 def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
+    if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

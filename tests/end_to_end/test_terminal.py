@@ -55,11 +55,11 @@ def bars(text: str) -> list[str]:
     return [line for line in text.splitlines() if BAR in line]
 
 
-@pytest.mark.usefixtures("slow")
-def test_two_copies_side_by_side(terminal: Start) -> None:
+def test_two_copies_side_by_side(slow: World, terminal: Start) -> None:
     """Bars below the log, seen from a second terminal too, and a failure read afterwards."""
+    (slow.source / "large").write_bytes(os.urandom(7_000_000))
     program = terminal()
-    program.read_until(lambda: len(bars(program.text)) == 2)
+    program.read_until(lambda: sum("left" in line for line in bars(program.text)) == 2)
     one, two = sorted(bars(program.text))
     for line, name in ((one, "one store"), (two, "two store")):
         assert re.fullmatch(
