@@ -12,6 +12,7 @@ from b1000.errors import B1000Error
 
 if TYPE_CHECKING:
     from b1000.views.progress import Bars
+    from b1000.views.screen import Screen
 
 _USAGE_ERROR = 2
 _DEFAULT_FILE = "/etc/b1000/b1000.cfg"
@@ -187,20 +188,27 @@ def _run_jobs(words: Sequence[str]) -> int:
 
 def _display(journal: str) -> "Bars | None":
     """Bars below the log, where standard output is a terminal whose cursor can be moved."""
-    if not sys.stdout.isatty():
+    if not os.isatty(1):
         return None
     from pathlib import Path
 
     from b1000 import logs
     from b1000.progress import directory_of
     from b1000.views.progress import ERASE, Bars
-    from b1000.views.screen import screen_of
 
-    screen = screen_of(1, os.environ, sys.stdout.encoding)
+    screen = _screen()
     if not screen or not screen.moves:
         return None
     logs.write_before_each_line(ERASE)
     return Bars(screen, directory_of(Path(journal)))
+
+
+def _screen() -> "Screen | None":
+    """The terminal behind standard output, if there is one."""
+    from b1000.views.screen import screen_of
+
+    # There is no sys.stdout where it was closed when the program began.
+    return screen_of(1, os.environ, sys.stdout.encoding) if sys.stdout else None
 
 
 # --- b1000 forget
@@ -309,20 +317,16 @@ def _status(words: Sequence[str]) -> int:
 
     from b1000.config import grammar, loader
     from b1000.views.answers import Asked
-    from b1000.views.screen import screen_of
     from b1000.views.status import Question
 
     selectors = tuple(grammar.selector(word) for word in arguments.jobs)
     question = Question(selectors, arguments.all, arguments.failed, arguments.last)
     asked = Asked(loader.load(arguments.cfg), question, arguments.run)
-    if arguments.watch:
+    if arguments.watch and sys.stdout:
         from b1000.views.watch import watch
 
         return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
-    if arguments.json:
-        answer = asked.for_programs()
-    else:
-        answer = asked.for_people(screen_of(1, os.environ, sys.stdout.encoding))
+    answer = asked.for_programs() if arguments.json else asked.for_people(_screen())
     _say(answer.text)
     return answer.exit_code
 

@@ -277,3 +277,10 @@ def test_a_watch_into_a_pipe_tells_of_changes(ready: World) -> None:
     _, err = watch.communicate(timeout=30)
     assert watch.returncode == 0
     assert err == ""
+
+
+@pytest.mark.parametrize("words", ["status", "status --watch", "status --json"])
+def test_closed_standard_streams(ready: World, words: str) -> None:
+    command = f"{sys.executable} -m b1000 -f {ready.config} {words} <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 0
