@@ -286,7 +286,7 @@ exit codes:
 """
 
 
-def _status(words: Sequence[str]) -> int:
+def _status_parser() -> argparse.ArgumentParser:
     parser = _parser(
         "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
     )
@@ -309,6 +309,11 @@ def _status(words: Sequence[str]) -> int:
     parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
     )
+    return parser
+
+
+def _status(words: Sequence[str]) -> int:
+    parser = _status_parser()
     arguments = parser.parse_intermixed_args(words)
     if arguments.watch and arguments.json:
         parser.error("--watch is for people: it does not go with --json")

@@ -400,13 +400,15 @@ class Closed:
 class Delivered:
     """What a reporter says has arrived: run_id and the transition that was told.
 
-    ``trouble`` says why nothing more arrives for now, and is no answer to an
-    order: the reporter goes on trying. Without states and trouble, all has arrived.
+    ``trouble`` says why nothing more arrives for now; without states and trouble,
+    all has arrived. ``trying``: the reporter goes on by itself, so that this is
+    no answer to an order.
     """
 
     report: str
     states: tuple[tuple[int, int], ...]
     trouble: str = ""
+    trying: bool = False
 
 
 Message = (

@@ -103,10 +103,12 @@ class Reporter:
             raise trouble
         return True
 
-    def _say(self, states: tuple[tuple[int, int], ...], trouble: str = "") -> None:
+    def _say(
+        self, states: tuple[tuple[int, int], ...], trouble: str = "", trying: bool = False
+    ) -> None:
         """Tell what has arrived; the supervisor then orders the next look, if there is need."""
         try:
-            self._connection.send(Delivered(self._name, states, trouble))
+            self._connection.send(Delivered(self._name, states, trouble, trying))
         except OSError:
             raise _ParentGone from None
 
@@ -123,7 +125,7 @@ class Reporter:
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         trouble = words(error) if error else ""
-        self._say((), trouble)
+        self._say((), trouble, trying=True)
         level = logging.WARNING if state.attempt_number == 1 else logging.DEBUG
         self._log.log(
             level, "report %s: %s; it is tried again, and nothing is lost", self._name, trouble

@@ -132,7 +132,7 @@ class Reporting:
                 for message in drain(child):
                     delivered.append(message)
                     child.troubled = bool(message.trouble)
-                    if not message.trouble:
+                    if not message.trying:
                         child.answered()
             if ended:
                 child.process.join()
