@@ -44,7 +44,8 @@ class Tail:
     def take(self, line: str) -> None:
         """One line of a stream."""
         self.lines.append(line)
-        if self._log:
+        # rsync ends a line of its progress before an error, on standard error.
+        if self._log and line.strip():
             self._log(line)
 
     def words(self) -> str:

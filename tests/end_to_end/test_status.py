@@ -241,6 +241,24 @@ def test_progress_of_a_killed_program_is_no_progress(ready: World) -> None:
     assert list((ready.status_dir / "progress").iterdir()) == []
 
 
+def test_no_line_of_the_log_is_empty(ready: World) -> None:
+    """Before an error rsync ends the line of its progress, on standard error."""
+    for number in range(3):
+        (ready.source / f"large{number}").write_bytes(b"x" * 100_000)
+    in_the_way = ready.root / "store" / "etc" / "client" / "large1" / "x"
+    in_the_way.mkdir(parents=True)
+    ready.write(
+        {"dest:store": ready.store(verbosity=2), "job:etc": ready.push(type="sync")},
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert "store: large2" in done.stdout
+    assert "large1" in done.stdout
+    for line in done.stdout.splitlines():
+        assert "%" not in line
+        assert not line.rstrip().endswith(":")
+
+
 def test_a_pipe_needs_nothing_of_a_terminal(ready: World) -> None:
     """No colour, no cursor, and not the library that makes them: a status is made quickly."""
     ready.b1000()
