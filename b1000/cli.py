@@ -13,6 +13,8 @@ from b1000.errors import B1000Error
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.supervise.selection import Selection
+    from b1000.views.progress import Bars
+    from b1000.views.screen import Screen
 
 _USAGE_ERROR = 2
 _UNKNOWN = 3  # as Nagios counts
@@ -197,7 +199,8 @@ def _run_jobs(words: Sequence[str]) -> int:
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
-    supervisor = Supervisor(config, selection)
+    display = None if arguments.quiet else _display(settings.journal)
+    supervisor = Supervisor(config, selection, display=display)
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
 
 
@@ -214,6 +217,31 @@ def _rehearse_copy(config: "Config") -> int:
     for line in status.retriable(config):
         _say(line)
     return 0
+
+
+def _display(journal: str) -> "Bars | None":
+    """Bars below the log, where standard output is a terminal whose cursor can be moved."""
+    if not os.isatty(1):
+        return None
+    from pathlib import Path
+
+    from b1000 import logs
+    from b1000.progress import directory_of
+    from b1000.views.progress import ERASE, Bars
+
+    screen = _screen()
+    if not screen or not screen.moves:
+        return None
+    logs.write_before_each_line(ERASE)
+    return Bars(screen, directory_of(Path(journal)))
+
+
+def _screen() -> "Screen | None":
+    """The terminal behind standard output, if there is one."""
+    from b1000.views.screen import screen_of
+
+    # There is no sys.stdout where it was closed when the program began.
+    return screen_of(1, os.environ, sys.stdout.encoding) if sys.stdout else None
 
 
 # --- b1000 forget
@@ -291,27 +319,68 @@ def _count(number: int, what: str) -> str:
 # --- b1000 status
 
 
+_STATUS_EPILOG = """\
+exit codes:
+  0  no last run that is shown FAILED
+  1  one did
+  2  wrong usage or configuration, or the journal cannot be read
+"""
+
+
 def _status_parser() -> argparse.ArgumentParser:
-    parser = _parser("status", "Show the last run of each job/instance. Exit code 1 if one FAILED.")
+    parser = _parser(
+        "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
+    )
     parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
     parser.add_argument(
         "--all",
         action="store_true",
         help="also jobs and instances that are not configured any more",
     )
+    parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
+    parser.add_argument(
+        "--last", type=_positive, metavar="N", default=1, help="the last N runs of each"
+    )
+    parser.add_argument(
+        "--run", type=_positive, metavar="ID", help="all that happened in one run, by time"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="again every second, with progress, until Ctrl-C"
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
+    )
     return parser
 
 
 def _status(words: Sequence[str]) -> int:
-    arguments = _status_parser().parse_args(words)
+    parser = _status_parser()
+    arguments = parser.parse_intermixed_args(words)
+    if arguments.watch and arguments.json:
+        parser.error("--watch is for people: it does not go with --json")
+    if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
+        parser.error("--run shows one run: it goes with no job, --failed or --last")
 
-    from b1000.config import loader
-    from b1000.views import status
+    from b1000.config import grammar, loader
+    from b1000.views.answers import Asked
+    from b1000.views.status import Question
 
-    config = loader.load(arguments.cfg)
-    rows = status.collect(config, everything=arguments.all)
-    _say(status.as_json(rows) if arguments.json else status.as_text(rows))
-    return status.exit_code(rows)
+    selectors = tuple(grammar.selector(word) for word in arguments.jobs)
+    question = Question(selectors, arguments.all, arguments.failed, arguments.last)
+    asked = Asked(loader.load(arguments.cfg), question, arguments.run)
+    if arguments.watch and sys.stdout:
+        from b1000.views.watch import watch
+
+        return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
+    answer = asked.for_programs() if arguments.json else asked.for_people(_screen())
+    _say(answer.text)
+    return answer.exit_code
+
+
+def _positive(word: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
 
 
 # --- b1000 monitor

@@ -11,6 +11,13 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def words(error: BaseException) -> str:
+    """An error as a clause of a sentence: of the system's, the file and what is wrong with it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 class B1000Error(Exception):
     """An error that the operator is told in one text, without a traceback.
 

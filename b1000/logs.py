@@ -49,12 +49,13 @@ class _Descriptor(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self.descriptor = descriptor
+        self.before = b""
         self._stuck = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             for line in self._lines(record):
-                self.write(line)
+                self.write(self.before + line)
         except BrokenPipeError:
             pass  # A reader that went away must not end a backup.
         except OSError:
@@ -166,6 +167,13 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
         logger.addHandler(handler)
     if trouble:
         logger.error(trouble)
+
+
+def write_before_each_line(text: str) -> None:
+    """On terminals each line begins with this, in the same write(2)."""
+    for handler in logging.getLogger(LOGGER).handlers:
+        if isinstance(handler, _Descriptor) and os.isatty(handler.descriptor):
+            handler.before = text.encode()
 
 
 def announce(level: int, text: str, quiet: bool = False) -> None:

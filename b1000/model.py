@@ -400,10 +400,17 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a reporter says has arrived: run_id and the transition that was told."""
+    """What a reporter says has arrived: run_id and the transition that was told.
+
+    ``trouble`` says why nothing more arrives for now; without states and trouble,
+    all has arrived. ``trying``: the reporter goes on by itself, so that this is
+    no answer to an order.
+    """
 
     report: str
     states: tuple[tuple[int, int], ...]
+    trouble: str = ""
+    trying: bool = False
 
 
 Message = (

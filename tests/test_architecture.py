@@ -16,7 +16,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"work", "reports"}),
     frozenset({"state"}),
     frozenset({"rsync", "config"}),
-    frozenset({"files", "locks", "logs", "identity", "model", "steps", "errors"}),
+    frozenset({"files", "locks", "logs", "identity", "model", "progress", "steps", "errors"}),
 )
 ROOT = frozenset({"__init__", "__main__"})
 
@@ -33,6 +33,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
+    "rich": ("views/",),
     "threading": (),
     "subprocess": ("work/process.py", "views/check.py"),
 }

@@ -293,3 +293,24 @@ def test_the_storage_answers_small_messages_at_once() -> None:
     """Half of the gain comes from the daemon's side."""
     text = (ROOT / "etc" / "rsyncd-storage.conf").read_text()
     assert re.search(r"^socket options = TCP_NODELAY$", text, re.MULTILINE)
+
+
+# --- the guide
+
+
+def test_the_configurations_of_the_guide_load(tmp_path: Path) -> None:
+    found = re.findall(r"```ini\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), re.DOTALL)
+    assert len(found) >= 2
+    for number, text in enumerate(found):
+        file = tmp_path / f"{number}.cfg"
+        file.write_text(text)
+        config = load(str(file))
+        assert config.problems == ()
+        assert config.jobs
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "etc" / "scripts").iterdir()), ids=relative)
+def test_every_script_is_one(script: Path) -> None:
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/bin/sh\n# ")
+    subprocess.run(["sh", "-n", script], check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tenacity
 
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, words
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -49,6 +49,7 @@ class Reporter:
         self._refused: set[int] = set()  # run_ids, to be spoken of once
         self._due = False
         self._last = False
+        self._refusal = ""
         self._trouble = False
         self._log = logging.getLogger(LOGGER)
         self._retrying = tenacity.Retrying(
@@ -65,9 +66,9 @@ class Reporter:
                 self._await_order()
                 self._retrying(self._deliver_all)
                 self._recover()
+                self._say((), self._refusal)
                 if self._last:
                     return
-                self._say(())
                 self._gather()
         except _ParentGone:
             return
@@ -132,6 +133,7 @@ class Reporter:
                 for each in due
                 if each.run.run_id in trouble.run_ids
             }
+            self._refusal = words(trouble)
             if not trouble.run_ids <= self._refused:
                 self._refused |= trouble.run_ids
                 self._log.error(
@@ -143,10 +145,12 @@ class Reporter:
             raise trouble
         return True
 
-    def _say(self, states: tuple[tuple[int, int], ...]) -> None:
+    def _say(
+        self, states: tuple[tuple[int, int], ...], trouble: str = "", trying: bool = False
+    ) -> None:
         """Tell what has arrived; the supervisor then orders the next look, if there is need."""
         try:
-            self._connection.send(Delivered(self._name, states))
+            self._connection.send(Delivered(self._name, states, trouble, trying))
         except OSError:
             raise _ParentGone from None
 
@@ -163,10 +167,12 @@ class Reporter:
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        trouble = words(error) if error else ""
+        self._say((), trouble, trying=True)
         level = logging.DEBUG if self._trouble else logging.WARNING
         self._trouble = True
         self._log.log(
-            level, "report %s: %s; it is tried again, and nothing is lost", self._name, error
+            level, "report %s: %s; it is tried again, and nothing is lost", self._name, trouble
         )
 
     def _recover(self) -> None:

@@ -26,6 +26,7 @@ _ALWAYS = (
     f"--partial-dir={PARTIAL_DIRECTORY}",
     "--stats",
     "--no-human-readable",
+    "--info=progress2",
     # Names as they are in log and error texts; without it every byte above 127 is escaped.
     "--8-bit-output",
 )

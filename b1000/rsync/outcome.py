@@ -77,8 +77,18 @@ VERDICTS: tuple[Verdict, ...] = (
         CopyStatus.WARNING,
     ),
     # A full disk is not emptied by waiting a minute; `b1000 --copy` goes on once it is.
-    _row(_ANY, r": No space left on device \(\d+\)$", Retry.NEVER, "no space left at {place}"),
-    _row(_ANY, r": Disk quota exceeded \(\d+\)$", Retry.NEVER, "disk quota exceeded at {place}"),
+    _row(
+        _ANY,
+        r": No space left on device \(\d+\)$",
+        Retry.NEVER,
+        "no space left at {place}: free some",
+    ),
+    _row(
+        _ANY,
+        r": Disk quota exceeded \(\d+\)$",
+        Retry.NEVER,
+        "disk quota exceeded at {place}: free some",
+    ),
     _row(
         _ANY,
         r": Read-only file system \(\d+\)$",
@@ -92,18 +102,23 @@ VERDICTS: tuple[Verdict, ...] = (
         Retry.YES,
         "{place} has reached its limit of {0} connections",
     ),
-    _door({5}, r"@ERROR: [Uu]nknown module '(.*)'", Retry.NEVER, "{place} has no module {0!r}"),
+    _door(
+        {5},
+        r"@ERROR: [Uu]nknown module '(.*)'",
+        Retry.NEVER,
+        "{place} has no module {0!r}: see path in the destination, and the modules there",
+    ),
     _door(
         {5},
         r"@ERROR: auth failed on module (\S+)",
         Retry.NEVER,
-        "{place} refuses user or password for module {0!r}",
+        "{place} refuses user or password for module {0!r}: see password_file",
     ),
     _door(
         {5},
         r"@ERROR: access denied to (\S+)",
         Retry.NEVER,
-        "{place} denies this host access to module {0!r}",
+        "{place} denies this host access to module {0!r}: see hosts allow there",
     ),
     _door(
         {5},
@@ -181,7 +196,7 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     _row({23}, "", Retry.ONCE, "not everything was copied"),
     # These stay as they are until somebody changes a configuration or a program.
-    _door({1}, "", Retry.NEVER, "rsync does not take these options"),
+    _door({1}, "", Retry.NEVER, "rsync does not take these options: see rsync_options"),
     _door(
         {2},
         "",
@@ -194,7 +209,7 @@ VERDICTS: tuple[Verdict, ...] = (
     _door({6}, "", Retry.NEVER, "the daemon at {place} cannot write its log"),
     _row({13, 14, 21}, "", Retry.YES, "rsync's processes lost each other"),
     _row({25}, "", Retry.NEVER, "--max-delete stopped the deletions"),
-    _row(_ANY, "", Retry.NEVER, "rsync failed"),
+    _row(_ANY, "", Retry.NEVER, "rsync failed in an unknown way: see its manual page"),
 )
 
 _NOISE = re.compile(r"rsync error: |rsync warning: |\(see the rsync manpage|\s*$")

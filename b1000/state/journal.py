@@ -241,6 +241,7 @@ class Journal:
         if instance:
             # A failure of the job itself is ended by the next run of any of its instances.
             self._db.execute("DELETE FROM latest WHERE job = ? AND instance = ''", (job,))
+        self._runs_again(job, instance)
         run = Run(
             run_id,
             uid,
@@ -265,13 +266,31 @@ class Journal:
         """
         uid = secrets.token_hex(12)
         self._db.execute(
+            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
+        )
+        self._db.execute(
             """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
                                supervisor_ticks = ?, ending = NULL, ended = NULL
                WHERE run_id = ?""",
             (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
         )
         self._move_run(run_id, RunMoved(self._clock(), Step.COPYING, Status.OK))
+        job, instance = self._db.execute(
+            "SELECT job, instance FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        self._runs_again(job, instance)
         return uid
+
+    def leave_out(self, job: str, instance: str, behind: str) -> None:
+        """Note that a job/instance was not run, and what it would have had to wait for."""
+        self._db.execute(
+            """INSERT INTO left_out (job, instance, time, behind) VALUES (?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET time = excluded.time, behind = excluded.behind""",
+            (job, instance, self._clock(), behind),
+        )
+
+    def _runs_again(self, job: str, instance: str) -> None:
+        self._db.execute("DELETE FROM left_out WHERE job = ? AND instance = ?", (job, instance))
 
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
@@ -370,6 +389,21 @@ class Journal:
             "DELETE FROM owed WHERE report = ? AND run_id = ? AND transition_id <= ?",
             (report, run_id, transition_id),
         )
+
+    def troubled_reports(self) -> set[str]:
+        """The reports that are known to be behind."""
+        return {report for (report,) in self._db.execute("SELECT report FROM report_troubles")}
+
+    def record_trouble(self, report: str, trouble: str) -> None:
+        """Note why a report is behind, or with "" that all has arrived."""
+        if trouble:
+            self._db.execute(
+                """INSERT INTO report_troubles (report, trouble, since) VALUES (?, ?, ?)
+                   ON CONFLICT DO UPDATE SET trouble = excluded.trouble""",
+                (report, trouble, self._clock()),
+            )
+        else:
+            self._db.execute("DELETE FROM report_troubles WHERE report = ?", (report,))
 
     def _move_run(self, run_id: int, message: RunMoved) -> None:
         step, status = self._where(run_id)

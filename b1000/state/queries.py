@@ -1,6 +1,7 @@
 """The reader of the journal: every SELECT whose answer leaves the room, as model values."""
 
 import json
+import os
 import sqlite3
 import time
 from collections import defaultdict
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import JournalUnusable
+from b1000.errors import JournalFailed, JournalUnusable
 from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
@@ -26,6 +27,58 @@ class Owed(NamedTuple):
     run: Run
 
 
+class Debt(NamedTuple):
+    """How far a report is behind: of how many runs it lacks the last state, since when, and why.
+
+    ``trouble`` is what its reporter said last; it may be "".
+    """
+
+    report: str
+    states: int
+    since: float
+    trouble: str
+
+
+class LeftOut(NamedTuple):
+    """A job/instance that was not run when it was due, and what was still at work."""
+
+    job: str
+    instance: str
+    time: float
+    behind: str
+
+
+class Transition(NamedTuple):
+    """One change of a run, or of the copy at ``destination``."""
+
+    time: float
+    destination: str
+    step: str
+    status: str
+    error: str
+
+
+class Attempt(NamedTuple):
+    """One rsync of a copy; ``retry_at`` is when the next was to follow, if there was one."""
+
+    destination: str
+    number: int
+    began: float
+    ended: float | None
+    exit_code: int | None
+    reason: str
+    retry_at: float | None
+
+
+class Started(NamedTuple):
+    """A process that a run started."""
+
+    purpose: str
+    pid: int
+    began: float
+    ended: float | None
+
+
 class Reader:
     """A read-only view of a journal, safe beside its writers.
 
@@ -35,18 +88,19 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
-            self._db.row_factory = sqlite3.Row
-            version = self._version()
+            self._db, version = _open(path)
+            if not version:
+                version = self._version()
         except sqlite3.Error as error:
             raise JournalUnusable(
                 f"the journal {path} cannot be read: {error}",
-                "it belongs to the user who runs the backups, mostly root",
+                "it belongs to the user who runs the backups, mostly root; "
+                "docs/status.md says how others may read it",
             ) from None
         if version != len(MIGRATIONS):
             raise JournalUnusable(
                 f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
-                "the next b1000 that runs jobs brings an older one up to date",
+                "b1000 --copy brings an older one up to date; a newer one needs a newer b1000",
             )
 
     def _version(self) -> int:
@@ -186,6 +240,49 @@ class Reader:
             for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
         }
 
+    def history(self, job: str, instance: str, number: int) -> list[Run]:
+        """The last ``number`` runs of one job/instance, the newest first."""
+        where = "runs.job = ? AND runs.instance = ?"
+        order = "ORDER BY runs.run_id DESC LIMIT ?"
+        return self._runs("", where, order, (job, instance, number))
+
+    def transitions(self, run_id: int) -> list[Transition]:
+        """All changes of one run, in their order."""
+        sql = """SELECT time, destination, step, status, error FROM transitions
+                 WHERE run_id = ? ORDER BY transition_id"""
+        return [Transition(*row) for row in self._ask(sql, (run_id,))]
+
+    def attempts(self, run_id: int) -> list[Attempt]:
+        """All attempts of the copies of one run, by the time of their beginning."""
+        sql = """SELECT destination, number, began, ended, exit_code, reason, retry_at
+                 FROM attempts WHERE run_id = ? ORDER BY began"""
+        return [Attempt(*row) for row in self._ask(sql, (run_id,))]
+
+    def started(self, run_id: int) -> list[Started]:
+        """The processes that a run started, by the time of their beginning."""
+        sql = """SELECT purpose, pid, began, ended FROM processes WHERE uid IN (
+                     SELECT uid FROM runs WHERE run_id = ?1
+                     UNION ALL SELECT uid FROM earlier_uids WHERE run_id = ?1)
+                 ORDER BY began"""
+        return [Started(*row) for row in self._ask(sql, (run_id,))]
+
+    def debts(self) -> list[Debt]:
+        """The reports that have not got all states, by name."""
+        return [
+            Debt(*row)
+            for row in self._ask(
+                """SELECT report, count(*), min(since), coalesce(
+                       (SELECT trouble FROM report_troubles AS known
+                        WHERE known.report = owed.report), '')
+                   FROM owed GROUP BY report ORDER BY report"""
+            )
+        ]
+
+    def left_out(self) -> list[LeftOut]:
+        """What was left out and has not run since, by name."""
+        sql = "SELECT job, instance, time, behind FROM left_out ORDER BY job, instance"
+        return [LeftOut(*row) for row in self._ask(sql)]
+
     def unfinished_files(self, file_stem: str) -> set[str]:
         """The start times of the runs of one name that are not over or can be retried."""
         return {
@@ -209,8 +306,11 @@ class Reader:
         }
 
     def _ask(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
-        with failing():
-            return self._db.execute(sql, parameters).fetchall()
+        try:
+            with failing():
+                return self._db.execute(sql, parameters).fetchall()
+        except JournalFailed as error:
+            raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
 
     def _runs(
         self, join: str, where: str, order: str, parameters: Sequence[str | int]
@@ -234,6 +334,29 @@ class Reader:
             ):
                 found[row["run_id"]].append(_copy(row))
         return found
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+    """The database and its schema's number."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _connect(uri)
+    except sqlite3.OperationalError as error:
+        # SQLite keeps an index beside a journal in use, and makes it where it is missing. Whoever
+        # may not write there can read a journal only as it is; where there is no log of changes,
+        # nothing is missing from it.
+        unused = not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK)
+        refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if error.sqlite_errorcode & 0xFF not in refused or not unused:
+            raise
+        return _connect(f"{uri}&immutable=1")
+
+
+def _connect(uri: str) -> tuple[sqlite3.Connection, int]:
+    database = sqlite3.connect(uri, uri=True, timeout=30)
+    database.row_factory = sqlite3.Row
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return database, version
 
 
 def _frozen(text: str) -> Frozen:

@@ -189,7 +189,32 @@ CREATE TABLE owed (
 CREATE INDEX owed_of_run ON owed (run_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_TOLD_BY_STATUS = """
+-- Why a report is behind: what its reporter said last. No row where all has arrived.
+CREATE TABLE report_troubles (
+    report  TEXT PRIMARY KEY,
+    trouble TEXT NOT NULL,
+    since   REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The uids that a run had before it was resumed, under which its first processes are known.
+CREATE TABLE earlier_uids (
+    uid    TEXT PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX earlier_uids_of_run ON earlier_uids (run_id);
+
+-- What was left out, and behind what; until the job/instance runs again.
+CREATE TABLE left_out (
+    job      TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    time     REAL NOT NULL,
+    behind   TEXT NOT NULL,
+    PRIMARY KEY (job, instance)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

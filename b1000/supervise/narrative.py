@@ -1,8 +1,19 @@
 """One line of the log for each transition. Pure."""
 
 import logging
+from datetime import datetime
 
-from b1000.model import AttemptEnded, Closed, CopyMoved, Died, Message, Resolved, RunMoved
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    Closed,
+    CopyMoved,
+    Died,
+    Message,
+    Resolved,
+    Run,
+    RunMoved,
+)
 from b1000.steps import CopyStatus, Status, Step
 
 
@@ -10,8 +21,12 @@ def line(message: Message) -> tuple[int, str] | None:
     """The level and the text for a message; None where there is nothing to say."""
     match message:
         case Resolved():
-            return logging.DEBUG, "copies: " + ", ".join(
-                f"{copy.destination} {copy.path}" for copy in message.copies
+            copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
+            return logging.INFO, f"to be copied to {copies}"
+        case RunMoved(status=Status.FAILED, step=Step.COPYING):
+            return (
+                logging.ERROR,
+                f"FAILED at COPYING: {message.error}; b1000 --copy goes on with it",
             )
         case RunMoved(status=Status.FAILED):
             return logging.ERROR, f"FAILED at {message.step}: {message.error}"
@@ -33,6 +48,8 @@ def line(message: Message) -> tuple[int, str] | None:
             return logging.INFO, f"{message.destination}: COPYING"
         case CopyMoved():
             return logging.WARNING, f"{message.destination}: {message.status}: {message.error}"
+        case AttemptBegan(number=number) if number > 1:
+            return logging.INFO, f"{message.destination}: attempt {number}"
         case AttemptEnded(retry_at=float(retry_at)):
             return logging.WARNING, (
                 f"{message.destination}: attempt {message.number} failed: {message.reason}; "
@@ -40,3 +57,9 @@ def line(message: Message) -> tuple[int, str] | None:
             )
         case _:
             return None
+
+
+def still_at_work(run: Run) -> str:
+    """A run that another one would have to wait for."""
+    began = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
+    return f"run {run.run_id} of {began} (at {run.step}, process {run.supervisor.pid})"

@@ -25,6 +25,8 @@ class Recorder:
         """Open the journal; raises JournalUnusable."""
         self._path = path
         self._journal = open_journal(path, clock, stopped)
+        # Why reports are behind, as far as the journal has been told of it from here.
+        self._troubles = dict.fromkeys(self._journal.troubled_reports(), "")
         self._unwritten: list[Entry] = []
         self._delivered: list[Delivered] = []
         self._failing_since: float | None = None
@@ -68,7 +70,7 @@ class Recorder:
         is stopped for it.
         """
         self._unwritten += entries
-        self._delivered += (each for each in delivered if each.states)
+        self._delivered += (each for each in delivered if each.states or self._is_news(each))
         if not self._unwritten and not self._delivered:
             return False
         try:
@@ -78,27 +80,46 @@ class Recorder:
                 for each in self._delivered:
                     for run_id, transition in each.states:
                         self._journal.record_delivered(each.report, run_id, transition)
+                    if not each.states:
+                        self._journal.record_trouble(each.report, each.trouble)
         except JournalFailed as error:
             self._fails(error)
             return False
         self._works()
         changed = bool(self._unwritten)
+        for each in self._delivered:
+            self._note_trouble(each)
         self._unwritten.clear()
         self._delivered.clear()
         return changed
+
+    def _is_news(self, told: Delivered) -> bool:
+        """Whether the journal does not know yet how a report fares."""
+        if told.trouble:
+            return told.trouble != self._troubles.get(told.report)
+        return told.report in self._troubles
+
+    def _note_trouble(self, told: Delivered) -> None:
+        if told.trouble:
+            self._troubles[told.report] = told.trouble
+        elif not told.states:
+            self._troubles.pop(told.report, None)
 
     def close(self, keep_days: int) -> None:
         """Forget old history, tell what could not be written, and close the journal."""
         try:
             forgotten = self._journal.prune(keep_days)
         except JournalFailed as error:
-            self._log.warning("the journal's history could not be pruned: %s", error)
+            self._log.warning(
+                "the journal's history could not be pruned: %s; the next b1000 does", error
+            )
         else:
             if forgotten:
                 self._log.info("forgot %d runs older than %d days", forgotten, keep_days)
         if self._unwritten:
             self._log.error(
-                "%d states could not be written to the journal %s; what they tell is lost",
+                "%d states could not be written to the journal %s and are lost: runs may be shown "
+                "as interrupted; see the space on its disk and its permissions",
                 len(self._unwritten),
                 self._path,
             )

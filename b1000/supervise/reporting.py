@@ -8,6 +8,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
+from b1000.errors import words
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -32,6 +33,7 @@ class ReporterChild:
         self.process, self.connection = fork(_main, (report, journal, locks), inherited)
         self.open = True
         self.wanted = True
+        self.troubled = False
         self._busy = False
         self._due = False
 
@@ -99,7 +101,11 @@ class Reporting:
             try:
                 child = ReporterChild(reports[name], journal, locks, inherited())
             except OSError as error:
-                self._log.warning("report %s: no reporter can be started: %s", name, error)
+                self._log.warning(
+                    "report %s: no reporter can be started: %s; the next b1000 delivers",
+                    name,
+                    words(error),
+                )
                 continue
             self.children.append(child)
 
@@ -125,17 +131,21 @@ class Reporting:
             if ended or child.connection in ready:
                 for message in drain(child):
                     delivered.append(message)
-                    child.answered()
+                    child.troubled = bool(message.trouble)
+                    if not message.trying:
+                        child.answered()
             if ended:
                 child.process.join()
                 child.connection.close()
                 self.children.remove(child)
                 if child.process.exitcode:
                     self._log.warning(
-                        "the reporter of %s ended with exit code %d; the next b1000 goes on",
+                        "report %s: its reporter ended with exit code %d; the next b1000 delivers",
                         child.name,
                         child.process.exitcode,
                     )
+                    trouble = f"its reporter ended with exit code {child.process.exitcode}"
+                    delivered.append(Delivered(child.name, (), trouble))
         return delivered
 
     def finish(
@@ -158,8 +168,10 @@ class Reporting:
             settled(self.settle(ready))
         for child in self.children:
             self._log.warning(
-                "report %s: not all states could be delivered; the next b1000 goes on", child.name
+                "report %s: not all states have arrived; the next b1000 delivers them", child.name
             )
+        silent = [child.name for child in self.children if not child.troubled]
+        settled([Delivered(name, (), "it did not answer in time") for name in silent])
         settled(self.end())
 
     def end(self) -> list[Delivered]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed, signal_name
+from b1000.errors import JournalFailed, signal_name, words
 from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
@@ -49,11 +49,12 @@ from b1000.model import (
     label,
     moved,
 )
+from b1000.progress import directory_of, remove_stale
 from b1000.rsync import paths
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
-from b1000.steps import BEGUN, Ending, Status, Step
+from b1000.steps import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
 from b1000.supervise.children import (
     Child,
@@ -64,6 +65,7 @@ from b1000.supervise.children import (
     drain,
     fork,
 )
+from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
@@ -86,7 +88,11 @@ class Supervisor:
     """Runs what was selected; :meth:`run` gives the exit code of the program."""
 
     def __init__(
-        self, config: Config, selection: Selection, clock: Callable[[], float] = time.time
+        self,
+        config: Config,
+        selection: Selection,
+        clock: Callable[[], float] = time.time,
+        display: Display | None = None,
     ) -> None:
         self._config = config
         self._settings = config.settings
@@ -107,6 +113,7 @@ class Supervisor:
         self._signals = Signals()
         self._held: set[int] = set()  # locks of job/instances; their workers hold them too
         self._reporting = Reporting()
+        self._display = display
         self._signal: signal.Signals | None = None
         self._kill_at = 0.0
         self._kills = 0
@@ -136,7 +143,7 @@ class Supervisor:
             self._finish_reporting()
         return self._exit_code()
 
-    def recover(self, words: Sequence[Selector], action: Action) -> int:
+    def recover(self, selectors: Sequence[Selector], action: Action) -> int:
         """Go on with runs of the past, or forget them; gives the exit code.
 
         Raises JournalUnusable and, for names that nobody knows, UsageError.
@@ -146,8 +153,8 @@ class Supervisor:
                 run for run in self._reader.unclosed() if recovery.is_recoverable(run, is_alive)
             ]
             seen = [(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)]
-            recovery.check_words(words, self._config.jobs, seen)
-            self._planned.extend(recovery.plan(runs, self._config.jobs, words, action))
+            recovery.check_words(selectors, self._config.jobs, seen)
+            self._planned.extend(recovery.plan(runs, self._config.jobs, selectors, action))
             self._keep_reporting(name for run in runs for name in run.reports)
             self._work()
             self._finish_reporting()
@@ -159,7 +166,7 @@ class Supervisor:
         journal = Path(self._settings.journal)
         allow_many_files()
         gc.freeze()  # Pages that children share are not touched by their collections.
-        with self._signals, self._no_child_left():
+        with self._signals, self._no_child_left(), self._displayed():
             self._reporting.start(
                 self._config.reports, journal, self._locks, self._not_for_children
             )
@@ -173,10 +180,22 @@ class Supervisor:
                 is_alive,
             )
             self._refresh_status_files()
+            remove_stale(
+                directory_of(journal),
+                {run.run_id for run in self._reader.unfinished() if is_alive(run.supervisor)},
+            )
             yield
         self._refresh_status_files()
         self._reader.close()
         self._recorder.close(self._settings.journal_keep)
+
+    @contextlib.contextmanager
+    def _displayed(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._display:
+                self._display.clear()
 
     def _exit_code(self) -> int:
         if self._signal:
@@ -226,6 +245,8 @@ class Supervisor:
         for worker in [each for each in self._workers if each.process.sentinel in ready]:
             self._bury(worker)
         self._kill_what_lingers()
+        if self._display:
+            self._display.show(self._copying())
 
     def _as_it_counts(self, worker: Worker, batch: Batch) -> Batch:
         """A failure that comes once the program is being stopped is an interruption.
@@ -245,10 +266,21 @@ class Supervisor:
             ),
         )
 
+    def _copying(self) -> list[Run]:
+        """The runs that are at work on copies."""
+        return [
+            worker.run
+            for worker in self._workers
+            if worker.run and any(copy.status is CopyStatus.COPYING for copy in worker.run.copies)
+        ]
+
     def _timeout(self) -> float | None:
+        limits = [RETRY] if self._recorder.failing else []
         if self._signal:
-            return max(0.0, self._kill_at - time.monotonic())
-        return RETRY if self._recorder.failing else None
+            limits = [max(0.0, self._kill_at - time.monotonic())]
+        if self._display and self._copying():
+            limits.append(INTERVAL)
+        return min(limits, default=None)
 
     def _acknowledge(self, worker: Worker, batch: Batch) -> None:
         for message in batch.messages:
@@ -459,13 +491,28 @@ class Supervisor:
         try:
             lock = self._locks.take(run_lock(*planned.subject))
         except OSError as error:
-            self._fail_at_init(planned.job, planned.instance, f"its lock cannot be taken: {error}")
+            self._fail_at_init(
+                planned.job, planned.instance, f"its lock cannot be taken: {words(error)}"
+            )
             return None
         if lock is None and not (orphaned and not planned.swept):
-            self._left_out += 1
-            for_run(planned.label).warning("left out: a run of it from before is still at work")
-            self._know_subject(*planned.subject, None)
+            self._leave_out(planned)
         return lock
+
+    def _leave_out(self, planned: Planned) -> None:
+        self._left_out += 1
+        behind = "a run that has just begun, or what an earlier one left running"
+        # That it cannot be written down changes nothing for the runs that can begin.
+        with contextlib.suppress(JournalFailed):
+            alive = [
+                run for run in self._reader.unfinished(planned.subject) if is_alive(run.supervisor)
+            ]
+            if alive:
+                behind = narrative.still_at_work(alive[-1])
+            with self._recorder.transaction() as journal:
+                journal.leave_out(*planned.subject, behind)
+        for_run(planned.label).warning("left out: %s is still at work", behind)
+        self._know_subject(*planned.subject, None)
 
     def _start_clearing(self, planned: Planned, dead: list[Run]) -> None:
         """End what dead runs left running; what was planned comes again afterwards."""
@@ -748,7 +795,9 @@ class Supervisor:
             refresh()
         except (OSError, JournalFailed) as error:
             self._log.warning(
-                "the status files in %s cannot be written: %s", self._settings.status_dir, error
+                "the status files in %s cannot be written: %s; backups go on",
+                self._settings.status_dir,
+                words(error),
             )
 
     def _keep_reporting(self, used: Iterable[str]) -> None:
@@ -790,10 +839,11 @@ class Supervisor:
         if self._signal is None:
             self._signal = number
             self._kill_at = time.monotonic() + _STOP_TIME
+            ending = ", ".join(sorted({worker.label for worker in self._workers}))
             self._log.error(
-                "stopped by %s; ending %s",
+                "stopped by %s; %s",
                 number.name,
-                ", ".join(sorted(worker.label for worker in self._workers)) or "nothing",
+                f"ending {ending}; a second signal ends at once" if ending else "nothing to end",
             )
             self._planned.clear()
             self._to_list.clear()

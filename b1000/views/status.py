@@ -1,26 +1,32 @@
-"""``b1000 status``: the last run of each job/instance, as the journal knows it."""
+"""What ``b1000 status`` knows: runs, what they wait for, what is owed and was left out."""
 
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from b1000.config.grammar import Selector
 from b1000.config.loader import Config
+from b1000.errors import UsageError
 from b1000.identity import is_alive
-from b1000.logs import printable
-from b1000.model import BrokenJob, Command, Run, label
-from b1000.state.queries import Reader
+from b1000.model import BrokenJob, Command, Copy, Run, label
+from b1000.progress import Progress, directory_of, path_of, read
+from b1000.state.queries import Attempt, Debt, LeftOut, Reader, Started, Transition
 from b1000.steps import CopyStatus, Status, Step, can_be_retried
+from b1000.views.figures import iso
 
-_COLUMNS = ("JOB", "STARTED", "STEP", "STATUS", "DURATION", "SIZE", "COPIES", "WHY")
+_SOON = 10.0  # seconds within which a report may lack a state without being behind
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One job/instance; ``run`` is None where it never ran. ``died``: its supervisor is gone."""
+    """One run of a job/instance; ``run`` is None where it never ran.
+
+    ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
+    says for what it waits, ``progress`` how far its copies are, by destination.
+    """
 
     job: str
     instance: str
@@ -29,15 +35,23 @@ class Row:
     host: str
     run: Run | None
     died: bool = False
+    last: bool = True
+    waits: tuple[str, ...] = ()
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``."""
+        return label(self.job, self.instance)
 
     @property
     def step(self) -> Step | None:
-        """Where its last run stands."""
+        """Where the run stands."""
         return self.run.step if self.run else None
 
     @property
     def status(self) -> Status | None:
-        """How its last run fares; a run whose supervisor died has FAILED."""
+        """How the run fares; one whose supervisor died has FAILED."""
         if not self.run:
             return None
         return Status.FAILED if self.died else self.run.status
@@ -50,6 +64,11 @@ class Row:
         return "interrupted" if self.died else self.run.error
 
     @property
+    def live(self) -> bool:
+        """Whether it is under way."""
+        return self.run is not None and self.run.ending is None and not self.died
+
+    @property
     def resumable(self) -> bool:
         """Whether ``--copy`` would go on with it."""
         run = self.run
@@ -57,18 +76,170 @@ class Row:
             return False
         return can_be_retried(run.step, run.status, run.ending, self.died)
 
+    def duration(self, now: float) -> float | None:
+        """Seconds from start to end, or until now; None where the end is not known."""
+        if not self.run or self.died:
+            return None
+        end = self.run.ended if self.run.ended is not None else now
+        return round(max(0.0, end - self.run.started), 3)
 
-def collect(config: Config, everything: bool, alive: Callable[..., bool] = is_alive) -> list[Row]:
-    """The rows, by name; ``everything``: also jobs and instances that are not there any more."""
+    def status_of(self, copy: Copy) -> CopyStatus:
+        """How a copy fares; one that a dead run was making has FAILED."""
+        died = self.died and copy.status is CopyStatus.COPYING
+        return CopyStatus.FAILED if died else copy.status
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for: of which job/instances (all, without ``words``), and which runs.
+
+    ``everything``: also jobs and instances that are not configured any more.
+    ``failed``: only runs that FAILED. ``last``: how many runs of each.
+    """
+
+    words: tuple[Selector, ...] = ()
+    everything: bool = False
+    failed: bool = False
+    last: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The answer: rows by name, the newest run first, and what else there is to know."""
+
+    rows: list[Row]
+    debts: list[Debt] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def collect(
+    config: Config,
+    question: Question,
+    alive: Callable[..., bool] = is_alive,
+    clock: Callable[[], float] = time.time,
+) -> Overview:
+    """Ask the journal. UsageError for a job or instance that nobody knows."""
     journal = Path(config.settings.journal)
-    runs: Mapping[tuple[str, str], Run] = {}
-    listed: Mapping[str, tuple[str, ...]] = {}
+    if not _may_exist(journal):
+        shown = _shown(config, question, {}, {})
+        return Overview([] if question.failed else [_never(config, *each) for each in shown])
+    with Reader(journal) as reader:
+        return _Collector(config, reader, alive, clock()).answer(question)
+
+
+def look_at(
+    config: Config, run_id: int, alive: Callable[..., bool] = is_alive
+) -> "tuple[Row, Story]":
+    """One run and all that happened in it. UsageError where there is none of that number."""
+    journal = Path(config.settings.journal)
     if _may_exist(journal):
         with Reader(journal) as reader:
-            runs = {(run.job, run.instance): run for run in reader.last_runs()}
-            listed = reader.listed_instances()
-    shown = _configured(config, runs, listed) | (runs.keys() if everything else set())
-    return [_row(config, job, instance, runs, alive) for job, instance in sorted(shown)]
+            run = reader.run(run_id)
+            if run:
+                row = _Collector(config, reader, alive, time.time()).row(run)
+                return row, Story.read(reader, run)
+    raise UsageError(
+        f"the journal {journal} has no run {run_id}",
+        "b1000 status --last 10 shows the numbers of the last runs",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that the journal noted of one run."""
+
+    transitions: list[Transition]
+    attempts: list[Attempt]
+    processes: list[Started]
+
+    @classmethod
+    def read(cls, reader: Reader, run: Run) -> "Story":
+        """Ask the journal."""
+        return cls(
+            reader.transitions(run.run_id), reader.attempts(run.run_id), reader.started(run.run_id)
+        )
+
+
+class _Collector:
+    """Makes rows of runs."""
+
+    def __init__(
+        self, config: Config, reader: Reader, alive: Callable[..., bool], now: float
+    ) -> None:
+        self._config = config
+        self._reader = reader
+        self._alive = alive
+        self._now = now
+        self._progress = directory_of(reader.path)
+
+    def answer(self, question: Question) -> Overview:
+        """Everything that was asked for."""
+        runs = {(run.job, run.instance): run for run in self._reader.last_runs()}
+        listed = self._reader.listed_instances()
+        subjects = _shown(self._config, question, runs, listed)
+        rows: list[Row] = []
+        for subject in subjects:
+            known = [runs[subject]] if subject in runs else []
+            if known and question.last > 1:
+                known = self._reader.history(*subject, question.last)
+            rows += [
+                replace(self.row(run), last=position == 0) for position, run in enumerate(known)
+            ] or [_never(self._config, *subject)]
+        if question.failed:
+            rows = [row for row in rows if row.status is Status.FAILED]
+        return Overview(
+            rows,
+            [
+                debt
+                for debt in self._reader.debts()
+                if debt.trouble or debt.since < self._now - _SOON
+            ],
+            [each for each in self._reader.left_out() if each[:2] in subjects],
+        )
+
+    def row(self, run: Run) -> Row:
+        """One run."""
+        died = run.ending is None and not self._alive(run.supervisor)
+        row = Row(run.job, run.instance, run.direction, run.type, run.host, run, died)
+        if not row.live:
+            return row
+        progress = {}
+        for copy in run.copies:
+            if copy.status is CopyStatus.COPYING:
+                told = read(path_of(self._progress, run.run_id, copy.destination))
+                if told:
+                    progress[copy.destination] = told
+        waits = tuple(self._waits(run, progress))
+        return replace(
+            row,
+            waits=waits,
+            progress={name: told for name, told in progress.items() if not told.waiting},
+        )
+
+    def _waits(self, run: Run, progress: Mapping[str, Progress]) -> Iterable[str]:
+        """For what a run that is under way waits, if it does."""
+        waiting: str = getattr(run, "waiting", "")
+        if waiting:
+            yield waiting
+        if run.step is Step.INIT and run.copies:
+            yield "a place among the workers, or other instances that may share its directory"
+        if not any(copy.status is CopyStatus.COPYING for copy in run.copies):
+            return
+        attempts = {each.destination: each for each in self._reader.attempts(run.run_id)}
+        for copy in run.copies:
+            if copy.status is not CopyStatus.COPYING:
+                continue
+            told = progress.get(copy.destination)
+            last = attempts.get(copy.destination)
+            if told and told.waiting:
+                yield f"{copy.destination}: {told.waiting}"
+            elif last and last.ended is not None and last.retry_at is not None:
+                at = max(0.0, last.retry_at - self._now)
+                when = f"in {at:.0f} s" if at else "once another copy has ended"
+                yield (
+                    f"{copy.destination}: attempt {last.number + 1} {when}; "
+                    f"attempt {last.number} failed: {last.reason}"
+                )
 
 
 def retriable(config: Config, alive: Callable[..., bool] = is_alive) -> list[str]:
@@ -103,6 +274,37 @@ def _may_exist(journal: Path) -> bool:
     return True
 
 
+def _shown(
+    config: Config,
+    question: Question,
+    runs: Mapping[tuple[str, str], Run],
+    listed: Mapping[str, tuple[str, ...]],
+) -> list[tuple[str, str]]:
+    """The job/instances that are asked for, by name."""
+    configured = _configured(config, runs, listed)
+    known = configured | runs.keys()
+    if not question.words:
+        return sorted(known if question.everything else configured)
+    shown: set[tuple[str, str]] = set()
+    for word in question.words:
+        of_job = {each for each in known if each[0] == word.job}
+        if not of_job:
+            names = ", ".join(sorted({job for job, _ in known})) or "none"
+            raise UsageError(f"there is no job {word.job!r}", f"known jobs: {names}")
+        if word.instance is None:
+            # A job that is configured no more is meant as it was.
+            now = of_job & configured
+            shown |= of_job if question.everything or not now else now
+        elif (word.job, word.instance) in of_job:
+            shown.add((word.job, word.instance))
+        else:
+            names = ", ".join(sorted(instance for _, instance in of_job if instance)) or "none"
+            raise UsageError(
+                f"job {word.job!r} has no instance {word.instance!r}", f"known instances: {names}"
+            )
+    return sorted(shown)
+
+
 def _configured(
     config: Config,
     runs: Mapping[tuple[str, str], Run],
@@ -126,33 +328,58 @@ def _configured(
     return shown
 
 
-def _row(
-    config: Config,
-    job: str,
-    instance: str,
-    runs: Mapping[tuple[str, str], Run],
-    alive: Callable[..., bool],
-) -> Row:
-    run = runs.get((job, instance))
-    if run:
-        died = run.ending is None and not alive(run.supervisor)
-        return Row(job, instance, run.direction, run.type, run.host, run, died)
+def _never(config: Config, job: str, instance: str) -> Row:
     configured = config.jobs[job]
     return Row(job, instance, configured.direction, configured.type, config.settings.host, None)
 
 
 def exit_code(rows: Sequence[Row]) -> int:
     """1 where a last run that is shown FAILED."""
-    return int(any(row.status is Status.FAILED for row in rows))
+    return int(any(row.last and row.status is Status.FAILED for row in rows))
 
 
-# --- forms
+# --- for programs
 
 
 def as_json(rows: Sequence[Row], now: float | None = None) -> str:
     """The rows as a list of objects; times are ISO 8601 with offset."""
     moment = time.time() if now is None else now
-    return json.dumps([_object(row, moment) for row in rows], indent=2, ensure_ascii=False)
+    return _json([_object(row, moment) for row in rows])
+
+
+def story_as_json(row: Row, story: Story) -> str:
+    """One run as the only object of a list, with all that happened in it."""
+    return _json(
+        [
+            {
+                **_object(row, time.time()),
+                "transitions": [
+                    {**each._asdict(), "time": iso(each.time)} for each in story.transitions
+                ],
+                "attempts": [
+                    {
+                        **each._asdict(),
+                        "began": iso(each.began),
+                        "ended": _iso(each.ended),
+                        "retry_at": _iso(each.retry_at),
+                    }
+                    for each in story.attempts
+                ],
+                "processes": [
+                    {**each._asdict(), "began": iso(each.began), "ended": _iso(each.ended)}
+                    for each in story.processes
+                ],
+            }
+        ]
+    )
+
+
+def _json(found: list[dict[str, object]]) -> str:
+    return json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _iso(when: float | None) -> str | None:
+    return None if when is None else iso(when)
 
 
 def _object(row: Row, now: float) -> dict[str, object]:
@@ -164,11 +391,11 @@ def _object(row: Row, now: float) -> dict[str, object]:
         "host": row.host,
         "direction": row.direction,
         "type": row.type,
-        "start_time": _iso(run.started) if run else None,
+        "start_time": iso(run.started) if run else None,
         "step": row.step,
         "status": row.status,
-        "finished": _iso(run.ended) if run and run.ended is not None else None,
-        "duration": _duration(row, now),
+        "finished": _iso(run.ended) if run else None,
+        "duration": row.duration(now),
         "master_host": run.frozen.master_host if run else "",
         "master_instance": run.frozen.master_instance if run else "",
         "data_age": run.frozen.data_age if run else None,
@@ -178,7 +405,7 @@ def _object(row: Row, now: float) -> dict[str, object]:
             {
                 "destination": copy.destination,
                 "path": copy.path,
-                "status": _copy_status(row, copy.status),
+                "status": row.status_of(copy),
                 "attempts": copy.attempts,
                 "bytes": copy.bytes,
                 "files": copy.files,
@@ -187,72 +414,3 @@ def _object(row: Row, now: float) -> dict[str, object]:
             for copy in (run.copies if run else ())
         ],
     }
-
-
-def _copy_status(row: Row, status: CopyStatus) -> CopyStatus:
-    return CopyStatus.FAILED if row.died and status is CopyStatus.COPYING else status
-
-
-def _duration(row: Row, now: float) -> float | None:
-    """Seconds from start to end, or until now; None where the end is not known."""
-    if not row.run or row.died:
-        return None
-    end = row.run.ended if row.run.ended is not None else now
-    return round(max(0.0, end - row.run.started), 3)
-
-
-def _iso(when: float) -> str:
-    return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
-
-
-def as_text(rows: Sequence[Row], now: float | None = None) -> str:
-    """The rows in plain columns."""
-    moment = time.time() if now is None else now
-    lines = [_COLUMNS, *(_cells(row, moment) for row in rows)]
-    # The last column is as long as it needs to be.
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS) - 1)]
-    return "\n".join(
-        "  ".join(
-            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _cells(row: Row, now: float) -> tuple[str, ...]:
-    run = row.run
-    if not run:
-        return (label(row.job, row.instance), "never", "-", "-", "-", "-", "-", "")
-    sizes = [copy.bytes for copy in run.copies if copy.bytes is not None]
-    duration = _duration(row, now)
-    copies = " ".join(
-        f"{copy.destination}:{_copy_status(row, copy.status)}"
-        + (f"({copy.attempts})" if copy.attempts > 1 else "")
-        for copy in run.copies
-    )
-    return (
-        label(row.job, row.instance),
-        datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S"),
-        run.step,
-        row.status or "-",
-        "-" if duration is None else _clock(duration),
-        size(max(sizes)) if sizes else "-",
-        copies or "-",
-        printable(row.error),
-    )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def size(count: int) -> str:
-    """A number of bytes for people, in units of 1024."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"

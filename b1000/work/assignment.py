@@ -39,11 +39,13 @@ class Tail:
 
     def sink(self) -> Lines:
         """A sink for one stream of the process; both may have one."""
-        return Lines(self._take)
+        return Lines(self.take)
 
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
+        """One line of a stream."""
         self.lines.append(line)
-        if self._log:
+        # rsync ends a line of its progress before an error, on standard error.
+        if self._log and line.strip():
             self._log(line)
 
     def words(self) -> str:
@@ -89,6 +91,7 @@ class Assignment:
     locks: Locks
     lock: int | None = None
     clock: Callable[[], float] = time.time
+    run_id: int = 0
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 
@@ -196,7 +199,8 @@ class Assignment:
                 purpose, _shell(text), tail.sink(), tail.sink(), limit, environment or {}
             )
         except process.TimedOut as error:
-            raise RunFailed(f"{purpose}: {error.what}{tail.words()}") from None
+            option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
+            raise RunFailed(f"{purpose}: {error.what} ({option}){tail.words()}") from None
         except OSError as error:
             raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None
         if code:
@@ -214,7 +218,9 @@ class Assignment:
                 option, _shell(text), captured, tail.sink(), self.limits.dynamic_timeout, {}
             )
         except process.TimedOut as error:
-            raise BadValue(f"{option}: the script: {error.what}{tail.words()}") from None
+            raise BadValue(
+                f"{option}: the script: {error.what} (dynamic_timeout){tail.words()}"
+            ) from None
         except OSError as error:
             raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:

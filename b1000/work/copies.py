@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import tenacity
 
 from b1000.config import grammar
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, words
 from b1000.logs import printable
 from b1000.model import (
     AttemptBegan,
@@ -27,11 +27,13 @@ from b1000.model import (
     Frozen,
     Message,
 )
+from b1000.progress import DIRECTORY, path_of
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, sources, watch
 from b1000.work.assignment import Assignment, Tail
+from b1000.work.progress import Told
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
@@ -45,6 +47,7 @@ class _Copying:
     copy: Copy
     destination: Destination
     number: int
+    told: Told
     totals: Totals = field(default_factory=Totals)
     retried_once: bool = False
     leftovers: bool = False
@@ -71,13 +74,19 @@ class Copies:
             tasks = []
             for copy, destination in copies:
                 # What a copy is resumed from was interrupted, in whatever way.
-                copying = _Copying(copy, destination, copy.attempts, leftovers=copy.attempts > 0)
+                copying = _Copying(
+                    copy, destination, copy.attempts, self._told(copy), leftovers=copy.attempts > 0
+                )
                 tried = asyncio.Event()
                 tasks.append(group.create_task(self._copy(copying, tried)))
                 if not copy.background:
                     await tried.wait()
             self._all_begun.set()
         return [(copy, task.result()) for (copy, _), task in zip(copies, tasks, strict=True)]
+
+    def _told(self, copy: Copy) -> Told:
+        locks, run_id = self._assignment.locks, self._assignment.run_id
+        return Told(path_of(locks.directory.with_name(DIRECTORY), run_id, copy.destination))
 
     async def _copy(self, copying: _Copying, tried: asyncio.Event) -> Outcome:
         """All attempts of one copy; ``tried`` is set after the first."""
@@ -87,6 +96,7 @@ class Copies:
                 async with self._turn(copying.copy):
                     return await self._attempt(copying)
             finally:
+                copying.told.end()
                 tried.set()
 
         async def rest(seconds: float) -> None:
@@ -178,7 +188,7 @@ class Copies:
                 if result.status in COMPLETE and copying.leftovers:
                     await self._sweep(copying, descriptors)
         except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {error}")
+            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
         if found.trouble and result.status in COMPLETE:
             return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
         empty = "" if copying.totals.files else "there was no file at the source, nothing to copy"
@@ -197,25 +207,28 @@ class Copies:
                 name = copying.destination.name
                 held.append(
                     await self._wait_for(
-                        f"copies@{name}", most, f"{name} has its limit of {most} (max_copies)"
+                        copying,
+                        f"copies@{name}",
+                        most,
+                        f"{name} has its limit of {most} copies (max_copies)",
                     )
                 )
             if self._sync:
                 path = copying.copy.path
                 name = hashlib.sha256(path.encode()).hexdigest()[:32]
-                held.append(
-                    await self._wait_for(f"directory@{name}", 1, f"another copy writes into {path}")
-                )
+                why = f"another copy writes into {path}"
+                held.append(await self._wait_for(copying, f"directory@{name}", 1, why))
             yield tuple(held)
         finally:
             for descriptor in held:
                 os.close(descriptor)
 
-    async def _wait_for(self, name: str, count: int, why: str) -> int:
+    async def _wait_for(self, copying: _Copying, name: str, count: int, why: str) -> int:
         told = False
         while (descriptor := self._assignment.locks.take_one_of(name, count)) is None:
             if not told:
-                self._assignment.log.info("waiting: %s", why)
+                self._assignment.log.info("%s waits: %s", copying.copy.destination, why)
+                copying.told.waits(why)
                 told = True
             await asyncio.sleep(_POLL)
         return descriptor
@@ -253,7 +266,12 @@ class Copies:
             for _ in range(_RACES):
                 err.lines.clear()
                 code = await self._assignment.rsync(
-                    destination.name, argv, out.sink(), err.sink(), descriptors, guard
+                    destination.name,
+                    argv,
+                    copying.told.sink(out.take),
+                    err.sink(),
+                    descriptors,
+                    guard,
                 )
                 if not outcome.lost_race(code, err.lines):
                     break

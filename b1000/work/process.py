@@ -34,7 +34,14 @@ class Ended(B1000Error):
 
 
 class Sink(Protocol):
-    """Takes what a process prints."""
+    """Takes what a process prints.
+
+    ``pause`` are the seconds after each read in which more may gather.
+    """
+
+    @property
+    def pause(self) -> float:
+        """0 where all is taken at once."""
 
     def feed(self, data: bytes) -> None:
         """Take some bytes."""
@@ -45,6 +52,8 @@ class Sink(Protocol):
 
 class Lines:
     """Gives each line, decoded, to a function."""
+
+    pause = 0.0
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self._take = take
@@ -69,6 +78,8 @@ class Lines:
 
 class Captured:
     """Keeps all bytes up to a limit; ``too_much`` once there were more."""
+
+    pause = 0.0
 
     def __init__(self, limit: int) -> None:
         self.data = b""
@@ -186,15 +197,22 @@ async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
 
 def _read_along(pipe: IO[bytes], sink: Sink) -> None:
     os.set_blocking(pipe.fileno(), False)
+    loop = asyncio.get_running_loop()
 
     def read() -> None:
         data = os.read(pipe.fileno(), _CHUNK)
+        if not data or sink.pause:
+            loop.remove_reader(pipe)
         if data:
             sink.feed(data)
-        else:
-            asyncio.get_running_loop().remove_reader(pipe)
+            if sink.pause:
+                loop.call_later(sink.pause, listen)
 
-    asyncio.get_running_loop().add_reader(pipe, read)
+    def listen() -> None:
+        if not pipe.closed:
+            loop.add_reader(pipe, read)
+
+    loop.add_reader(pipe, read)
 
 
 def _read_rest(pipe: IO[bytes], sink: Sink) -> None:

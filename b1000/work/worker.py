@@ -119,7 +119,7 @@ def _steps(
     carry_out: Callable[[Assignment], Awaitable[None]],
 ) -> Task:
     async def task(channel: Channel) -> None:
-        assignment = Assignment(_subject(run), job.limits, channel, locks, lock)
+        assignment = Assignment(_subject(run), job.limits, channel, locks, lock, run_id=run.run_id)
         try:
             await carry_out(assignment)
         except (RunFailed, BadValue) as error:

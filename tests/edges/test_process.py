@@ -116,6 +116,6 @@ def test_a_stranger_is_left_alone() -> None:
 
 
 def test_a_program_that_is_not_there() -> None:
-    missing = Command(["/nowhere"], {}, {}, Captured(1), Captured(1))
+    missing = Command(["/nowhere/at/all"], {}, {}, Captured(1), Captured(1))
     with pytest.raises(FileNotFoundError):
         asyncio.run(process.run(missing))

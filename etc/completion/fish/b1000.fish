@@ -31,6 +31,10 @@ function __b1000_words
                     set expected files
                 case 'status:-f' 'status:--cfg'
                     set expected files
+                case 'status:--last'
+                    set expected anything
+                case 'status:--run'
+                    set expected anything
                 case 'check:-f' 'check:--cfg'
                     set expected files
                 case 'forget:-f' 'forget:--cfg'
@@ -70,6 +74,11 @@ complete -c b1000 -n '__b1000_at status' -s h -l help -d 'show this help message
 complete -c b1000 -n '__b1000_at status' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at status' -l json -d 'as a list of JSON objects'
 complete -c b1000 -n '__b1000_at status' -l all -d 'also jobs and instances that are not configured any more'
+complete -c b1000 -n '__b1000_at status' -l failed -d 'only runs that FAILED'
+complete -c b1000 -n '__b1000_at status' -l last -x -d 'the last N runs of each'
+complete -c b1000 -n '__b1000_at status' -l run -x -d 'all that happened in one run, by time'
+complete -c b1000 -n '__b1000_at status' -l watch -d 'again every second, with progress, until Ctrl-C'
+complete -c b1000 -n '__b1000_at status' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at check' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at check' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at check' -l connect -d 'also try destinations, directories, scripts and rsync itself'
@@ -77,6 +86,6 @@ complete -c b1000 -n '__b1000_at forget' -s h -l help -d 'show this help message
 complete -c b1000 -n '__b1000_at forget' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at forget' -l post -d 'run the post script of each before it is given up'
 complete -c b1000 -n '__b1000_at forget' -a '(__b1000_jobs)' -d job
-complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance'
+complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Tell all that is wrong with the configuration; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: nothing retries them any more'

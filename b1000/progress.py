@@ -1,0 +1,86 @@
+"""Progress of copies under way: small files beside the journal, for whoever looks.
+
+They decorate, and nothing depends on them: one that cannot be written or read
+is left out. Only what the journal knows to be under way counts.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_NAME = re.compile(r"(\d+)-(.+)\.json")
+DIRECTORY = "progress"
+_LONGEST = 4096  # bytes of a file that is read
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one copy is.
+
+    ``bytes`` is None until the first has been copied, ``percent`` until the
+    whole is known, ``rate`` (bytes a second) and ``left`` (seconds) until they
+    can be told. ``waiting`` says for what it waits before it begins.
+    """
+
+    bytes: int | None = None
+    percent: int | None = None
+    rate: float | None = None
+    left: float | None = None
+    waiting: str = ""
+
+
+def directory_of(journal: Path) -> Path:
+    """Where the files of one journal are."""
+    return journal.parent / DIRECTORY
+
+
+def path_of(directory: Path, run_id: int, destination: str) -> Path:
+    """The file of one copy."""
+    return directory / f"{run_id}-{destination}.json"
+
+
+def write(path: Path, progress: Progress) -> None:
+    """Replace the file: readers see the old text or the new one."""
+    text = json.dumps(asdict(progress)).encode()
+    temporary = path.with_name(f".{path.name}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            os.write(descriptor, text)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+
+
+def read(path: Path) -> Progress | None:
+    """What a file says; None where there is none that could be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return Progress(**json.loads(os.read(descriptor, _LONGEST)))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove(path: Path) -> None:
+    """Remove the file of a copy that has ended."""
+    for each in (path, path.with_name(f".{path.name}")):
+        with contextlib.suppress(OSError):
+            each.unlink()
+
+
+def remove_stale(directory: Path, live: Collection[int]) -> None:
+    """Remove what dead runs left; ``live`` are the numbers of those that are under way."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            found = _NAME.fullmatch(name.removeprefix("."))
+            if found and int(found[1]) not in live:
+                remove(directory / name.removeprefix("."))

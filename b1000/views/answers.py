@@ -1,0 +1,56 @@
+"""The answer to one ``b1000 status``, in the form that suits where it goes."""
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from b1000.config.loader import Config
+from b1000.views import status, tables, timeline
+from b1000.views.screen import Screen
+from b1000.views.status import Question
+
+
+class Answer(NamedTuple):
+    """What is to be seen; ``states`` differ where more than a clock has moved on."""
+
+    text: str
+    exit_code: int
+    states: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: an overview, or one run by its number."""
+
+    config: Config
+    question: Question
+    run_id: int | None = None
+
+    def for_programs(self) -> Answer:
+        """As JSON."""
+        if self.run_id is not None:
+            row, story = status.look_at(self.config, self.run_id)
+            return Answer(status.story_as_json(row, story), status.exit_code([row]))
+        rows = status.collect(self.config, self.question).rows
+        return Answer(status.as_json(rows), status.exit_code(rows))
+
+    def for_people(self, screen: Screen | None, with_bars: bool = False) -> Answer:
+        """For a terminal, or without a ``screen`` for a pipe."""
+        now = time.time()
+        if self.run_id is not None:
+            row, story = status.look_at(self.config, self.run_id)
+            text = (
+                timeline.shown(row, story, screen, now)
+                if screen
+                else timeline.plain(row, story, now)
+            )
+            return Answer(text, status.exit_code([row]), (row.run, row.died, story))
+        overview = status.collect(self.config, self.question)
+        text = (
+            tables.shown(overview, screen, now, with_bars)
+            if screen
+            else tables.plain(overview, now)
+        )
+        runs = [(row.run, row.died) for row in overview.rows]
+        states = (runs, overview.debts, overview.left_out)
+        return Answer(text, status.exit_code(overview.rows), states)

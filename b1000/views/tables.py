@@ -1,0 +1,199 @@
+"""The answer of ``b1000 status`` for people: plain columns for a pipe, a table for a terminal."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from b1000.logs import printable
+from b1000.model import Copy
+from b1000.state.queries import Debt, LeftOut
+from b1000.steps import CopyStatus
+from b1000.views import figures
+from b1000.views.progress import UnderWay, bars
+from b1000.views.screen import STYLES, Screen
+from b1000.views.status import Overview, Row
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_COLUMNS = ("JOB", "RUN", "STARTED", "STEP", "STATUS", "DURATION", "SIZE")
+_MORE = ("COPIES", "WHY")
+_NUMBERS = frozenset({1, 5, 6})  # columns that are aligned to the right
+_STATES = (3, 4)
+_GAP = "  "
+_INDENT = 4
+
+
+# --- for a pipe
+
+
+def plain(overview: Overview, now: float) -> str:
+    """One line for each run, however long, and what else there is to know."""
+    lines = [
+        (*_COLUMNS, *_MORE),
+        *((*_cells(row, now), _copies(row), _why(row)) for row in overview.rows),
+    ]
+    # The last column is as long as it needs to be.
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
+    table = [
+        _GAP.join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
+        for line in lines
+    ]
+    below = list(_below(overview, now))
+    return "\n".join([*table, *([""] if below else []), *below])
+
+
+def _cells(row: Row, now: float) -> tuple[str, ...]:
+    run = row.run
+    if not run:
+        return (row.label, "-", "never", "-", "-", "-", "-")
+    sizes = [copy.bytes for copy in run.copies if copy.bytes is not None]
+    sizes += [told.bytes for told in row.progress.values() if told.bytes is not None]
+    duration = row.duration(now)
+    return (
+        row.label,
+        str(run.run_id),
+        figures.moment(run.started),
+        run.step,
+        row.status or "-",
+        "-" if duration is None else figures.clock(duration),
+        figures.size(max(sizes)) if sizes else "-",
+    )
+
+
+def _copies(row: Row) -> str:
+    return " ".join(_copy(row, copy) for copy in row.run.copies) or "-" if row.run else "-"
+
+
+def _copy(row: Row, copy: Copy) -> str:
+    """One copy in one word: ``store:FAILED(4)`` after four attempts, ``store:COPYING,45%``."""
+    told = row.progress.get(copy.destination)
+    attempts = f"({copy.attempts})" if copy.attempts > 1 else ""
+    percent = f",{told.percent}%" if told and told.percent is not None else ""
+    return f"{copy.destination}:{row.status_of(copy)}{attempts}{percent}"
+
+
+def _why(row: Row) -> str:
+    waits = [f"waits for {each}" for each in row.waits]
+    return printable("; ".join([*([row.error] if row.error else []), *waits]))
+
+
+def _below(overview: Overview, now: float) -> Iterator[str]:
+    for each in overview.left_out:
+        yield _left_out(each, now)
+    for debt in overview.debts:
+        yield _debt(debt, now)
+
+
+def _left_out(each: LeftOut, now: float) -> str:
+    subject = f"{each.job}/{each.instance}" if each.instance else each.job
+    return printable(f"left out {figures.since(each.time, now)}: {subject}, behind {each.behind}")
+
+
+def _debt(debt: Debt, now: float) -> str:
+    why = f", {debt.trouble}" if debt.trouble else ""
+    states = figures.count(debt.states, "state")
+    return printable(
+        f"owed to report {debt.report}: {states} since {figures.since(debt.since, now)}{why}"
+    )
+
+
+# --- for a terminal
+
+
+def shown(overview: Overview, screen: Screen, now: float, with_bars: bool = False) -> str:
+    """The same, as wide as the terminal is: what does not fit a column stands below its row.
+
+    ``with_bars``: above it a bar for each copy that is under way.
+    """
+    return screen.render(_all(overview, screen.width, now, with_bars))
+
+
+def _all(overview: Overview, width: int, now: float, with_bars: bool) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
+    copies = [
+        UnderWay(row.label, destination, told)
+        for row in overview.rows
+        for destination, told in row.progress.items()
+    ]
+    if with_bars and copies:
+        yield from bars(copies, width)
+        yield Text("")
+    yield from table(overview, width, now)
+
+
+def table(overview: Overview, width: int, now: float) -> "Iterable[RenderableType]":
+    """The rows as a table with what else there is to know below it."""
+    from rich.text import Text
+
+    rows = [_cells(row, now) for row in overview.rows]
+    widths = [max(len(line[column]) for line in (_COLUMNS, *rows)) for column in range(7)]
+    rest = sum(widths[1:]) + len(_GAP) * 6
+    # A name that is longer than there is room for has a line of its own.
+    widths[0] = min(widths[0], max(10, width - rest))
+    copies = max((len(_copies(row)) for row in overview.rows), default=0)
+    beside = copies and widths[0] + rest + len(_GAP) + copies <= width
+    header = [*_COLUMNS, *(("COPIES",) if beside else ())]
+    yield Text(_laid_out(header, widths), "bold", no_wrap=True)
+    for row, cells in zip(overview.rows, rows, strict=True):
+        yield from _row(row, cells, widths, bool(beside))
+    below = list(_below(overview, now))
+    if below:
+        yield Text("")
+    for line in below:
+        yield from _indented(Text(line, "yellow"), 0)
+
+
+def _laid_out(cells: Iterable[str], widths: list[int]) -> str:
+    return _GAP.join(
+        cell.rjust(widths[column])
+        if column in _NUMBERS
+        else cell.ljust(widths[column] if column < len(widths) else 0)
+        for column, cell in enumerate(cells)
+    )
+
+
+def _row(
+    row: Row, cells: tuple[str, ...], widths: list[int], beside: bool
+) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
+    if len(cells[0]) > widths[0]:
+        yield Text(cells[0], no_wrap=True, overflow="fold")
+        cells = ("", *cells[1:])
+    line = Text(no_wrap=True)
+    for column, cell in enumerate(cells):
+        padded = cell.rjust(widths[column]) if column in _NUMBERS else cell.ljust(widths[column])
+        line.append(padded, STYLES.get(cell, "") if column in _STATES else "")
+        line.append(_GAP)
+    if beside:
+        line.append_text(_styled_copies(row))
+    yield line
+    if not beside and row.run and row.run.copies:
+        yield from _indented(_styled_copies(row), _INDENT)
+    if row.error:
+        yield from _indented(Text(printable(row.error), STYLES.get(row.status or "", "")), _INDENT)
+    for wait in row.waits:
+        yield from _indented(Text(printable(f"waits for {wait}"), "cyan"), _INDENT)
+    if row.resumable:
+        yield from _indented(Text(f"b1000 --copy {row.label} goes on with it"), _INDENT)
+
+
+def _styled_copies(row: Row) -> "Text":
+    from rich.text import Text
+
+    line = Text()
+    for copy in row.run.copies if row.run else ():
+        style = STYLES.get(row.status_of(copy), "") if copy.status is not CopyStatus.INIT else ""
+        line.append(" " if line else "")
+        line.append(_copy(row, copy), style)
+    return line
+
+
+def _indented(text: "Text", columns: int) -> "Iterator[RenderableType]":
+    from rich.padding import Padding
+
+    yield Padding(text, (0, 0, 0, columns))

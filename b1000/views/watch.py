@@ -1,0 +1,87 @@
+"""An answer that is given again every second, until Ctrl-C."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TextIO
+
+from b1000.views.answers import Answer
+from b1000.views.screen import Screen, screen_of
+
+_EVERY = 1.0  # seconds
+# The alternate screen, without a cursor; and back.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+
+Look = Callable[[Screen | None], Answer]
+
+
+def watch(look: Look, out: TextIO) -> int:
+    """Show the answer anew until KeyboardInterrupt, which ends it well; gives the exit code.
+
+    Where the cursor cannot be moved, or there is no terminal, it is written
+    again whenever its states have changed.
+    """
+    screen = _screen(out)
+    answer = look(screen)  # What is wrong with the question is told before the screen is taken.
+    if not screen or not screen.moves:
+        return _below_each_other(look, screen, out)
+    with contextlib.suppress(KeyboardInterrupt), _alternate(out):
+        while True:
+            began = time.monotonic()
+            answer = look(screen)
+            _draw(answer.text, screen, out)
+            # A large answer must not keep a processor busy.
+            time.sleep(max(_EVERY, 4 * (time.monotonic() - began)))
+            screen = _screen(out) or screen
+    # What was seen last stays in sight.
+    print(answer.text, file=out, flush=True)
+    return answer.exit_code
+
+
+def _screen(out: TextIO) -> Screen | None:
+    return screen_of(out.fileno(), os.environ, out.encoding)
+
+
+def _below_each_other(look: Look, screen: Screen | None, out: TextIO) -> int:
+    answer = Answer("", 0)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            newer = look(screen)
+            if newer.states != answer.states:
+                print(newer.text, end="\n\n", file=out, flush=True)
+            answer = newer
+            time.sleep(_EVERY)
+    return answer.exit_code
+
+
+def _draw(text: str, screen: Screen, out: TextIO) -> None:
+    lines = text.split("\n")
+    if len(lines) > screen.height:
+        hidden = len(lines) - screen.height + 1
+        lines[screen.height - 1 :] = [f"... {hidden} more lines"]
+    # Each line is erased as it is written anew, so that nothing flickers.
+    out.write("\x1b[H" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
+    out.flush()
+
+
+@contextlib.contextmanager
+def _alternate(out: TextIO) -> Iterator[None]:
+    """A screen of its own, that is left again however the program ends."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
+    out.write(_ENTER)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            out.write(_LEAVE)
+            out.flush()
+        for number, handler in before.items():
+            signal.signal(number, handler)

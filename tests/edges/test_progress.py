@@ -1,0 +1,112 @@
+"""What is told of a copy that is under way, and the file in which it is told."""
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from b1000 import progress
+from b1000.progress import Progress
+from b1000.work.progress import Told
+
+# Recorded: a large file and small ones with --out-format=%n, one message to standard error.
+PRINTED = (
+    b"./\none\n"
+    b"\r          32768   0%    0.00kB/s    0:00:00  "
+    b"\r       11206656  28%    9.92MB/s    0:00:02  "
+    b"\r       30000000  74%   10.23MB/s    0:00:02 (xfr#1, to-chk=202/204)\n"
+    b"two\n"
+    b"\r       40000000  99%   10.14MB/s    0:00:03 (xfr#2, to-chk=201/204)1/\n"
+    b"1/0\n"
+    b"\r       40000100  99%   10.14MB/s    0:00:03 (xfr#3, to-chk=199/204)"
+    b"\r       40000200  99%   10.14MB/s    0:00:03 (xfr#4, to-chk=198/204)\n"
+    b"\nNumber of files: 204 (reg: 202, dir: 2)\nTotal file size: 40,000,200 bytes\n"
+)
+LINES = ["./", "one", "two", "1/", "1/0", "", "Number of files: 204 (reg: 202, dir: 2)"]
+
+
+def taken(pieces: list[bytes]) -> list[str]:
+    """The lines that remain when the progress has been taken out."""
+
+    async def feed() -> list[str]:
+        lines: list[str] = []
+        told = Told(Path("/nonexistent/file"))
+        sink = told.sink(lines.append)
+        for piece in pieces:
+            sink.feed(piece)
+        sink.close()
+        told.end()
+        return lines
+
+    return asyncio.run(feed())
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, len(PRINTED)), max_size=8).map(sorted))
+def test_lines_are_whole_wherever_the_pipe_cuts(cuts: list[int]) -> None:
+    ends = [0, *cuts, len(PRINTED)]
+    pieces = [PRINTED[start:end] for start, end in itertools.pairwise(ends)]
+    assert taken(pieces) == [*LINES, "Total file size: 40,000,200 bytes"]
+
+
+def test_a_copy_tells_once_a_second_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "progress" / "7-store.json"
+    seen: list[Progress | None] = []
+
+    async def copy() -> None:
+        told = Told(path)
+        sink = told.sink(lambda _line: None)
+        for number in range(1, 25):
+            sink.feed(b"\r %d  %d%%  1.00MB/s 0:00:01 " % (number * 1000, number))
+            await asyncio.sleep(0.1)
+            seen.append(progress.read(path))
+        assert path.stat().st_mode & 0o777 == 0o600
+        told.end()
+
+    asyncio.run(copy())
+    assert seen[:8] == [None] * 8, "a copy of less than a second is not told of"
+    written = [each for each in dict.fromkeys(seen) if each]
+    assert len(written) == 2
+    last = written[-1]
+    assert last.bytes is not None
+    assert last.percent == last.bytes // 1000
+    assert last.rate == pytest.approx(10_000, rel=0.3)
+    assert last.left == pytest.approx((100 - last.percent) / 10, rel=0.4)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_while_rsync_lists_the_whole_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "7-store.json"
+
+    async def copy() -> Progress | None:
+        told = Told(path)
+        sink = told.sink(lambda _line: None)
+        sink.feed(
+            b"\r 500  80%  1.00MB/s 0:00:01 (xfr#1, ir-chk=1000/1251)\r 600 90% 1.00MB/s 0:00:01"
+        )
+        await asyncio.sleep(1.1)
+        return progress.read(path)
+
+    told = asyncio.run(copy())
+    assert told
+    assert (told.bytes, told.percent, told.left) == (600, None, None)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"strange": 1}', "\x00"])
+def test_a_file_that_makes_no_sense_tells_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "1-store.json"
+    path.write_text(text)
+    assert progress.read(path) is None
+
+
+def test_what_dead_runs_left_is_removed(tmp_path: Path) -> None:
+    for run_id in (1, 2):
+        progress.write(progress.path_of(tmp_path, run_id, "a-b"), Progress(1, 2))
+    (tmp_path / ".1-c.json").write_text("")
+    (tmp_path / "notes").write_text("")
+    progress.remove_stale(tmp_path, {2})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2-a-b.json", "notes"]
+    progress.remove_stale(tmp_path / "nowhere", {2})

@@ -1,0 +1,257 @@
+"""What status reads from the journal, who may read it, and how the answer is shown."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from b1000.config.loader import load
+from b1000.identity import myself
+from b1000.model import AttemptBegan, AttemptEnded, Delivered, RunMoved
+from b1000.progress import Progress, directory_of, path_of, write
+from b1000.state.journal import Journal, open_journal
+from b1000.state.queries import Reader
+from b1000.steps import CopyStatus, Status, Step
+from b1000.supervise.recorder import Recorder
+from b1000.views import status, tables, timeline
+from b1000.views.progress import UnderWay, bars
+from b1000.views.screen import Screen
+from b1000.views.status import Question
+from tests.support import build
+from tests.support.world import ROOT, World
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def journal(world: World) -> Journal:
+    """The journal of a world with two jobs."""
+    world.write({"dest:store": world.store(), "job:etc": world.push(), "job:db": world.push()})
+    return open_journal(world.status_dir / "journal.sqlite3", lambda: NOW)
+
+
+def overview(world: World, question: Question = Question()) -> status.Overview:  # noqa: B008
+    """What status knows."""
+    return status.collect(load(str(world.config)), question, clock=lambda: NOW + 60)
+
+
+# --- what is owed
+
+
+def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    recorder = Recorder(path, lambda: NOW, lambda: False)
+    with recorder.transaction() as journal:
+        run = journal.begin_run("etc", "", "client", "push", "full", ("main",), myself())
+
+    def debts() -> list[tuple[str, int, float, str]]:
+        with Reader(path) as reader:
+            return [tuple(debt) for debt in reader.debts()]  # type: ignore[misc]
+
+    assert debts() == [("main", 1, NOW, "")]
+    for trouble in ("access denied", "access denied", "connection refused"):
+        recorder.write([], [Delivered("main", (), trouble)])
+        assert debts() == [("main", 1, NOW, trouble)]
+    # What was owed meanwhile is no success yet; that all has arrived is.
+    recorder.write([], [Delivered("main", ((run.run_id, 0),))])
+    assert debts() == [("main", 1, NOW, "connection refused")]
+    recorder.close(400)
+    # Another program knows of the trouble too.
+    recorder = Recorder(path, lambda: NOW, lambda: False)
+    recorder.write([], [Delivered("main", ((run.run_id, 10),)), Delivered("main", ())])
+    assert debts() == []
+    recorder.close(400)
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM report_troubles").fetchone() == (0,)
+    database.close()
+
+
+def test_that_all_is_well_costs_no_commit(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "journal.sqlite3", lambda: NOW, lambda: False)
+    assert recorder.write([], [Delivered("main", ())]) is False
+    recorder.close(400)
+
+
+# --- what was left out
+
+
+def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: Journal) -> None:
+    build.done(journal, build.begin(journal, "etc"))
+    with journal.transaction():
+        journal.leave_out("etc", "", "run 1 of yesterday")
+        journal.leave_out("etc", "", "run 1 of today")
+        journal.leave_out("gone", "x", "run 2")
+    found = overview(world)
+    assert [each.behind for each in found.left_out] == ["run 1 of today"]
+    text = tables.plain(found, NOW + 60)
+    assert ": etc, behind run 1 of today\n" in text
+    build.begin(journal, "etc")
+    assert overview(world).left_out == []
+    journal.close()
+
+
+# --- what a run waits for
+
+
+def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
+    run = build.begin(journal, "etc")
+    build.resolve(journal, run, "store", "spare", "third")
+    assert "a place" in overview(world).rows[1].waits[0]
+    build.move(journal, run, Step.COPYING)
+    for name in ("store", "spare", "third"):
+        build.copy(journal, run, name, CopyStatus.COPYING)
+    assert overview(world).rows[1].waits == ()
+    with journal.transaction():
+        for message in (
+            AttemptBegan(NOW, "store", 1),
+            AttemptEnded(NOW + 1, "store", 1, 10, "connection refused", NOW + 100),
+            AttemptBegan(NOW, "spare", 1),
+        ):
+            journal.record(run.uid, run.run_id, message)
+    directory = directory_of(world.status_dir / "journal.sqlite3")
+    write(path_of(directory, run.run_id, "spare"), Progress(2**20, 45, 1000.0, 75.0))
+    write(path_of(directory, run.run_id, "third"), Progress(waiting="third has its limit of 1"))
+    (row,) = (each for each in overview(world).rows if each.job == "etc")
+    assert row.waits == (
+        "store: attempt 2 in 40 s; attempt 1 failed: connection refused",
+        "third: third has its limit of 1",
+    )
+    assert row.progress == {"spare": Progress(2**20, 45, 1000.0, 75.0)}
+    text = tables.plain(status.Overview([row]), NOW + 60)
+    assert "spare:COPYING,45%" in text
+    assert "1.0 MiB" in text
+    assert "waits for store: attempt 2 in 40 s" in text
+    # A run that is over waits for nothing, whatever file is left.
+    with journal.transaction():
+        journal.record(run.uid, run.run_id, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
+    assert overview(world).rows[1].waits == ()
+    assert overview(world).rows[1].progress == {}
+    journal.close()
+
+
+# --- forms
+
+
+def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Journal) -> None:
+    long = "a-job-with-a-name-that-is-longer-than-any-column"
+    names = ("etc", "db", long)
+    world.write({"dest:store": world.store(), **{f"job:{name}": world.push() for name in names}})
+    for name in names:
+        run = build.begin(journal, name, reports=("main",))
+        build.resolve(journal, run, *(f"destination{number}" for number in range(8)))
+        build.move(journal, run, Step.COPYING)
+        build.copy(journal, run, "destination0", CopyStatus.COPYING)
+        with journal.transaction():
+            error = "destination0: no space left " * 8 + "x" * 100
+            journal.record(
+                run.uid, run.run_id, RunMoved(NOW + 9, Step.COPYING, Status.FAILED, error)
+            )
+            journal.leave_out(name, "", "run 7 " * 20)
+            journal.record_trouble("main", "access denied " * 10)
+    found = overview(world)
+    for width in (60, 80, 120, 300):
+        text = tables.shown(found, Screen(1, width), NOW)
+        assert max(map(len, text.splitlines())) <= width
+        assert long in text
+        assert "\x1b" not in text
+    assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
+    row, story = status.look_at(load(str(world.config)), 1)
+    text = timeline.shown(row, story, Screen(1, 80), NOW)
+    assert max(map(len, text.splitlines())) <= 80
+    # In a pipe each run has one line, and each event.
+    lines = tables.plain(found, NOW).splitlines()
+    assert len(lines) == 1 + 3 + 1 + 3 + 1
+    assert lines[0].split() == [
+        *("JOB", "RUN", "STARTED", "STEP", "STATUS", "DURATION", "SIZE", "COPIES", "WHY")
+    ]
+    journal.close()
+
+
+def test_control_characters_never_reach_a_terminal(world: World, journal: Journal) -> None:
+    run = build.begin(journal, "etc")
+    with journal.transaction():
+        failed = RunMoved(NOW, Step.INIT, Status.FAILED, "bad\x1b[2J\nworse")
+        journal.record(run.uid, run.run_id, failed)
+        journal.leave_out("etc", "", "\x1b[2J")
+        journal.record_trouble("main", "\x1b[2J")
+    config = load(str(world.config))
+    row, story = status.look_at(config, run.run_id)
+    for text in (
+        tables.plain(overview(world), NOW),
+        tables.shown(overview(world), Screen(1), NOW),
+        timeline.plain(row, story, NOW),
+        timeline.shown(row, story, Screen(1), NOW),
+    ):
+        assert "\x1b" not in text
+        assert "bad\\x1b[2J\\nworse" in text
+    journal.close()
+
+
+# --- who may read
+
+AS_NOBODY = 65534
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("live", [True, False], ids=["in use", "at rest"])
+def test_who_may_read_the_journal_needs_no_permission_to_write(
+    world: World, journal: Journal, live: bool
+) -> None:
+    build.done(journal, build.begin(journal, "etc"))
+    path = world.status_dir / "journal.sqlite3"
+    path.chmod(0o644)
+    world.status_dir.chmod(0o755)
+    journal.close()
+    beside = Journal(path, lambda: NOW)
+    if not live:
+        beside.close()
+    asked = (
+        "import os, sys; from pathlib import Path; from b1000.state.queries import Reader\n"
+        # Of the program all has been read by now; it may lie where only root can go.
+        f"os.setgid({AS_NOBODY}); os.setuid({AS_NOBODY}); os.chdir(sys.argv[1])\n"
+        "print([run.job for run in Reader(Path('journal.sqlite3')).last_runs()])"
+    )
+    for parent in (world.status_dir, *world.status_dir.parents):
+        if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
+            parent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", asked, world.status_dir],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.stdout == "['etc']\n", done.stderr
+    if live:
+        beside.close()
+
+
+# --- bars
+
+
+@pytest.mark.parametrize("width", [40, 79, 80, 200])
+def test_bars_fit_the_terminal(width: int) -> None:
+    copies = [
+        UnderWay(label, "store", told)
+        for label in ("etc", "a-job-with-a-long-name/an-instance-with-a-long-name", "x" * 200)
+        for told in (
+            Progress(),
+            Progress(1023 * 2**40, 100, 1023 * 2**30, 99 * 3600.0),
+            Progress(5, None, 0.0),
+            Progress(waiting="another copy writes into " + "/directory" * 20),
+        )
+    ]
+    lines = Screen(1, width).render(bars(copies, width)).splitlines()
+    assert len(lines) == len(copies)
+    assert max(map(len, lines)) <= width
+    if width >= 79:
+        assert sum("1023.0 TiB" in line and "99:00:00 left" in line for line in lines) == 3
+        assert all("store" in line for line in lines[:1])
+
+
+def test_bars_without_unicode() -> None:
+    told = [UnderWay("etc", "store", Progress(5, 50, 1.0, 5.0))]
+    assert Screen(1, 80, encoding="latin-1").render(bars(told, 80)).isascii()

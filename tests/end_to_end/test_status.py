@@ -1,0 +1,304 @@
+"""``b1000 status``: each of its options, on real runs."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.world import ROOT, World, wait_until
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    """Two jobs that succeed and one that fails."""
+    world.files()
+    world.write(
+        {
+            "global": {"copy_retries": 1},
+            "dest:store": world.store(),
+            "dest:off": {"type": "active", "path": "rsync://127.0.0.1:1/x"},
+            "job:bad": world.push(dest="store off", pre="sleep 0.3"),
+            "job:etc": world.push(),
+            "job:many": world.push(instances="a b"),
+        }
+    )
+    return world
+
+
+def lines(world: World, *words: str) -> list[str]:
+    """What ``b1000 status`` prints into a pipe."""
+    return world.b1000("status", *words).stdout.splitlines()
+
+
+def names(world: World, *words: str) -> list[str]:
+    """The job/instances that it shows."""
+    return [line.split()[0] for line in lines(world, *words)[1:]]
+
+
+def test_words_select_jobs_and_instances(ready: World) -> None:
+    ready.b1000()
+    assert names(ready) == ["bad", "etc", "many/a", "many/b"]
+    assert names(ready, "many") == ["many/a", "many/b"]
+    assert names(ready, "many/b", "etc", "etc") == ["etc", "many/b"]
+    assert names(ready, "job:etc") == ["etc"]
+    assert ready.b1000("status", "etc", "many").returncode == 0
+    assert ready.b1000("status", "etc", "bad").returncode == 1
+    for word, known in (("nix", "bad, etc, many"), ("many/c", "a, b"), ("etc/a", "none")):
+        done = ready.b1000("status", word)
+        assert done.returncode == 2
+        assert known in done.stderr
+        assert done.stdout == ""
+
+
+def test_what_is_configured_no_more_is_shown_by_its_name(ready: World) -> None:
+    ready.b1000()
+    ready.write({"dest:store": ready.store(), "job:many": ready.push(instances="b c")})
+    assert names(ready) == ["many/b", "many/c"]
+    assert names(ready, "--all") == ["bad", "etc", "many/a", "many/b", "many/c"]
+    assert names(ready, "bad") == ["bad"]
+    assert names(ready, "many") == ["many/b", "many/c"]
+    assert names(ready, "many/a") == ["many/a"]
+    assert names(ready, "many", "--all") == ["many/a", "many/b", "many/c"]
+
+
+def test_failed_shows_failures_only(ready: World) -> None:
+    assert lines(ready, "--failed") == lines(ready, "--failed", "etc")
+    ready.b1000()
+    assert names(ready, "--failed") == ["bad"]
+    assert ready.b1000("status", "--failed").returncode == 1
+    assert ready.b1000("status", "--failed", "etc").returncode == 0
+    assert [run["job"] for run in ready.status("--failed")] == ["bad"]
+
+
+def test_last_shows_the_history(ready: World) -> None:
+    for _ in range(3):
+        ready.b1000("etc", "bad")
+    shown = ready.status("--last", "2")
+    assert [run["job"] for run in shown] == ["bad", "bad", "etc", "etc", "many", "many"]
+    numbers = [run["run_id"] for run in shown]
+    assert {*numbers[:4]} == {3, 4, 5, 6}
+    assert numbers[0] > numbers[1]
+    assert numbers[2] > numbers[3]
+    assert numbers[4:] == [None, None]
+    assert names(ready, "--last", "9", "etc") == ["etc"] * 3
+    # A failure of the past is shown; the exit code is about the last run.
+    ready.write({"dest:store": ready.store(), "job:bad": ready.push()})
+    ready.b1000("bad")
+    assert ready.b1000("status", "bad", "--last", "3").returncode == 0
+    assert [run["status"] for run in ready.status("bad", "--last", "3")] == [
+        "OK",
+        "FAILED",
+        "FAILED",
+    ]
+
+
+def test_run_tells_all_that_happened(ready: World) -> None:
+    ready.b1000("bad")
+    done = ready.b1000("status", "--run", "1")
+    assert done.returncode == 1
+    text = done.stdout
+    assert "run 1: bad, push full, host client" in text
+    assert "FAILED at COPYING" in text
+    assert "b1000 --copy bad goes on with it" in text
+    order = [
+        "  INIT\n",
+        "  PRE\n",
+        ": pre\n",
+        "  COPYING\n",
+        "  off: COPYING\n",
+        "  off: attempt 1\n",
+        "  off: attempt 1 failed (exit code 10): connection refused by 127.0.0.1",
+        "; the next at ",
+        "  off: attempt 2\n",
+        "  off: attempt 2 failed (exit code 10)",
+        "  off: FAILED: connection refused by 127.0.0.1",
+        "  COPYING FAILED: off: connection refused",
+    ]
+    position = 0
+    for words in order:
+        position = text.index(words, position) + 1
+    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    assert found.keys() - ready.last("bad").keys() == {"transitions", "attempts", "processes"}
+    assert found["transitions"][0]["step"] == "INIT"
+    assert found["transitions"][-1]["status"] == "FAILED"
+    off = [each for each in found["attempts"] if each["destination"] == "off"]
+    assert [each["number"] for each in off] == [1, 2]
+    assert [each["exit_code"] for each in off] == [10, 10]
+    assert [each["retry_at"] is None for each in off] == [False, True]
+    assert {each["purpose"] for each in found["processes"]} >= {*("worker", "pre")}
+
+
+def test_run_tells_of_what_happened_before_it_was_resumed(ready: World) -> None:
+    wall = ready.root / "wall"
+    wall.write_text("a file is in the way of the directory")
+    ready.write({"dest:off": ready.store("wall"), "job:bad": ready.push(dest="off", pre="sleep 1")})
+    assert ready.b1000().returncode == 1
+    wall.unlink()
+    assert ready.b1000("--copy").returncode == 0
+    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    assert [each["purpose"] for each in found["processes"]].count("worker") == 2
+    assert "pre" in [each["purpose"] for each in found["processes"]]
+    off = [each for each in found["attempts"] if each["destination"] == "off"]
+    assert [each["number"] for each in off] == [1, 2]
+    assert ready.b1000("status", "--run", "1").returncode == 0
+
+
+def test_wrong_usage_says_what_would_be_right(ready: World) -> None:
+    for words, told in (
+        (("--run", "7"), "has no run 7; b1000 status --last 10 shows the numbers"),
+        (("--run", "x"), "argument --run: 'x' is not a whole number from 1 on"),
+        (("--run", "0"), "argument --run: '0' is not a whole number from 1 on"),
+        (("--last", "0"), "argument --last: '0' is not a whole number from 1 on"),
+        (("--last", "9" * 30), "is not a whole number"),
+        (("--run", "1", "etc"), "--run shows one run"),
+        (("--watch", "--json"), "--watch is for people"),
+    ):
+        done = ready.b1000("status", *words)
+        assert done.returncode == 2, words
+        assert told in done.stderr
+        assert done.stdout == ""
+
+
+def test_what_reports_are_owed_and_why(ready: World) -> None:
+    ready.reports.write_text("a file is in the way of the directory")
+    ready.write(
+        {
+            "global": {"report_wait_end": 1},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(),
+        }
+    )
+    assert ready.b1000().returncode == 0
+    *_, empty, owed = lines(ready)
+    assert empty == ""
+    assert owed.startswith("owed to report main: 1 state since ")
+    assert str(ready.reports) in owed
+    assert "Errno" not in owed
+    ready.reports.unlink()
+    assert ready.b1000().returncode == 0
+    assert len(lines(ready)) == 2
+    with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
+        assert journal.execute("SELECT * FROM report_troubles").fetchall() == []
+    journal.close()
+
+
+def test_what_was_left_out_and_behind_what(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:etc": ready.push(pre=f"touch {ready.root}/begun; sleep 60"),
+        }
+    )
+    first = ready.start("etc")
+    wait_until((ready.root / "begun").exists)
+    assert ready.b1000("etc").returncode == 3
+    told = lines(ready)[-1]
+    assert told.startswith("left out ")
+    assert "etc, behind run 1 of " in told
+    assert f"(at PRE, process {first.pid})" in told
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=30)
+    assert lines(ready)[-1] == told
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    ready.b1000()
+    assert len(lines(ready)) == 2
+
+
+def test_a_copy_that_waits_for_a_permit_says_so(ready: World) -> None:
+    (ready.source / "large").write_bytes(b"x" * 4_000_000)
+    ready.write(
+        {
+            "dest:store": ready.store(max_copies=1, bwlimit=100),
+            "job:many": ready.push(instances="a b"),
+        }
+    )
+    program = ready.start()
+    wait_until(lambda: "has its limit of 1 copies (max_copies)" in "\n".join(lines(ready)))
+    text = "\n".join(lines(ready))
+    assert "waits for store: store has its limit" in text
+    program.send_signal(signal.SIGTERM)
+    program.communicate(timeout=30)
+    assert list((ready.status_dir / "progress").iterdir()) == []
+
+
+def test_progress_of_a_killed_program_is_no_progress(ready: World) -> None:
+    (ready.source / "large").write_bytes(b"x" * 4_000_000)
+    ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
+    program = ready.start()
+    wait_until(lambda: "%" in "\n".join(lines(ready)))
+    for process in ready.processes():
+        process.kill()
+    program.kill()
+    program.communicate(timeout=30)
+    (ready.status_dir / "progress" / "1-store.json").write_text('{"bytes": 1, "percent": 50}')
+    assert "%" not in "\n".join(lines(ready))
+    assert "interrupted" in "\n".join(lines(ready))
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    ready.b1000()
+    assert list((ready.status_dir / "progress").iterdir()) == []
+
+
+def test_no_line_of_the_log_is_empty(ready: World) -> None:
+    """Before an error rsync ends the line of its progress, on standard error."""
+    for number in range(3):
+        (ready.source / f"large{number}").write_bytes(b"x" * 100_000)
+    in_the_way = ready.root / "store" / "etc" / "client" / "large1" / "x"
+    in_the_way.mkdir(parents=True)
+    ready.write(
+        {"dest:store": ready.store(verbosity=2), "job:etc": ready.push(type="sync")},
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert "store: large2" in done.stdout
+    assert "large1" in done.stdout
+    for line in done.stdout.splitlines():
+        assert "%" not in line
+        assert not line.rstrip().endswith(":")
+
+
+def test_a_pipe_needs_nothing_of_a_terminal(ready: World) -> None:
+    """No colour, no cursor, and not the library that makes them: a status is made quickly."""
+    ready.b1000()
+    environment = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "COLUMNS": "40"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "b1000", "-f", ready.config, "status"],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={"PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
+    assert "\x1b" not in done.stdout
+    assert len(done.stdout.splitlines()) == 5
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "b1000.views.status" in imported
+    for slow in ("rich", "psutil", "tenacity", "multiprocessing", "asyncio"):
+        assert slow not in imported
+    ran = ready.b1000(environment=environment)
+    assert "\x1b" not in ran.stdout + ran.stderr
+
+
+def test_a_watch_into_a_pipe_tells_of_changes(ready: World) -> None:
+    ready.b1000("etc")
+    watch = ready.start("status", "--watch", "etc")
+    assert watch.stdout
+    assert watch.stdout.readline().startswith("JOB")
+    ready.b1000("etc")
+    for line in watch.stdout:
+        assert "\x1b" not in line
+        if line.split()[1:2] == ["2"] and "DONE" in line:
+            break
+    watch.send_signal(signal.SIGINT)
+    _, err = watch.communicate(timeout=30)
+    assert watch.returncode == 0
+    assert err == ""
+
+
+@pytest.mark.parametrize("words", ["status", "status --watch", "status --json"])
+def test_closed_standard_streams(ready: World, words: str) -> None:
+    command = f"{sys.executable} -m b1000 -f {ready.config} {words} <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 0

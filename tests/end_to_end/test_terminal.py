@@ -1,0 +1,183 @@
+"""What somebody at a terminal sees: bars, tables, colours, and the end of them."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.terminal import Terminal
+from tests.support.world import World
+
+ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[?25h\x1b[?1049l"
+BAR = "━"
+
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def terminal(world: World) -> Iterator[Start]:
+    """``terminal(words)`` starts ``b1000`` on a terminal of its own."""
+    started: list[Terminal] = []
+
+    def start(*words: str, environment: dict[str, str] | None = None, **size: int) -> Terminal:
+        argv = [sys.executable, "-m", "b1000", "-f", str(world.config), *words]
+        started.append(Terminal(argv, environment or {}, **size))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            os.killpg(each.process.pid, signal.SIGKILL)
+            each.process.wait()
+
+
+@pytest.fixture
+def slow(world: World) -> World:
+    """Two jobs whose copies take some seconds, and one that fails at once."""
+    (world.source / "large").write_bytes(os.urandom(3_000_000))
+    world.write(
+        {
+            "dest:store": world.store(bwlimit=600),
+            "dest:off": {"type": "active", "path": "rsync://127.0.0.1:1/x"},
+            "job:bad": world.push(dest="off"),
+            "job:one": world.push(),
+            "job:two": world.push(),
+        }
+    )
+    return world
+
+
+def bars(text: str) -> list[str]:
+    """The lines of the screen that are bars."""
+    return [line for line in text.splitlines() if BAR in line]
+
+
+def test_two_copies_side_by_side(slow: World, terminal: Start) -> None:
+    """Bars below the log, seen from a second terminal too, and a failure read afterwards."""
+    (slow.source / "large").write_bytes(os.urandom(7_000_000))
+    program = terminal()
+    program.read_until(lambda: sum("left" in line for line in bars(program.text)) == 2)
+    one, two = sorted(bars(program.text))
+    for line, name in ((one, "one store"), (two, "two store")):
+        assert re.fullmatch(
+            rf"{name} +\S+ +\d+% +[\d.]+ [KM]iB +[\d.]+ KiB/s +\d:\d\d:\d\d left", line.rstrip()
+        )
+    # They stand below the log.
+    *log, last, lowest = program.text.splitlines()
+    assert BAR in last
+    assert BAR in lowest
+    assert not any(BAR in line for line in log)
+
+    watch = terminal("status", "--watch")
+    watch.read_until(lambda: len(bars(watch.text)) == 2)
+    assert ENTER in watch.raw
+    shown = watch.text
+    assert re.search(r"^one +\d+ +\S+ \S+  COPYING  OK ", shown, re.MULTILINE)
+    assert re.search(r"^    store:COPYING,\d+%$", shown, re.MULTILINE)
+    assert re.search(r"^bad +\d+ +\S+ \S+  COPYING  FAILED ", shown, re.MULTILINE)
+    first = int(re.findall(r"(\d+)%", bars(shown)[0])[0])
+    watch.read_until(lambda: int(re.findall(r"(\d+)%", bars(watch.text)[0])[0]) > first)
+    watch.keys(b"\x03")
+    assert watch.finish() == 1
+    assert LEAVE in watch.raw
+    assert "Traceback" not in watch.text
+
+    assert program.finish() == 1
+    everything = program.everything
+    assert BAR not in everything
+    assert "Traceback" not in everything
+    assert program.screen.cursor.x == 0
+    flat = everything.replace("\n", "")
+    for said in ("[one       ] store: DONE", "[two       ] store: DONE", "[one       ] DONE"):
+        assert said in flat
+
+    asked = terminal("status", "--failed")
+    assert asked.finish() == 1
+    (number,) = re.findall(r"^bad +(\d+) ", asked.text, re.MULTILINE)
+    assert "connection refused by 127.0.0.1" in asked.text
+    story = terminal("status", "--run", number, lines=60)
+    assert story.finish() == 1
+    assert f"run {number}: bad, push full, host client" in story.text
+    assert "off: attempt 1 failed (exit code 10): connection refused" in story.text
+
+
+@pytest.mark.usefixtures("slow")
+def test_ctrl_c_says_what_it_ends_and_leaves_a_clean_terminal(terminal: Start) -> None:
+    program = terminal("one", "two")
+    program.read_until(lambda: len(bars(program.text)) == 2)
+    program.keys(b"\x03")
+    assert program.finish() == 130
+    flat = program.everything.replace("\n", "")
+    assert "stopped by SIGINT; ending one, two" in flat
+    assert "[two       ] FAILED: interrupted by SIGINT" in flat
+    assert BAR not in flat
+    assert "^C" not in flat
+    assert program.screen.cursor.x == 0
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR", "TERM"])
+def test_no_colour_where_none_is_wanted(slow: World, terminal: Start, variable: str) -> None:
+    without = {"NO_COLOR": {"NO_COLOR": "1"}, "TERM": {"TERM": "dumb"}}[variable]
+    slow.b1000("bad")
+    coloured = terminal("status")
+    plain = terminal("status", environment=without)
+    assert coloured.finish() == plain.finish() == 1
+    assert b"\x1b[" in coloured.raw
+    assert b"\x1b[" not in plain.raw
+    assert coloured.text == plain.text
+    program = terminal("one", environment=without)
+    if variable == "TERM":
+        assert program.finish() == 0
+        assert b"\x1b" not in program.raw
+        assert BAR not in program.everything
+    else:
+        program.read_until(lambda: bars(program.text))
+        assert re.search(rb"\x1b\[[\d;]*m", program.raw) is None
+
+
+def test_a_log_in_a_file_leaves_the_bars_alone(slow: World, terminal: Start) -> None:
+    slow.config.write_text(
+        slow.config.read_text().replace("[global]", f"[global]\nlog_file = {slow.root}/log")
+    )
+    program = terminal("one")
+    program.read_until(lambda: bars(program.text))
+    assert program.text.splitlines() == bars(program.text)
+    assert program.finish() == 0
+    assert program.text == ""
+    assert "\x1b" not in (slow.root / "log").read_text()
+
+
+@pytest.mark.usefixtures("slow")
+def test_quiet_is_quiet(terminal: Start) -> None:
+    program = terminal("-q", "one")
+    assert program.finish() == 0
+    assert program.raw == b""
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_watch_ended_by_a_signal_gives_the_screen_back(terminal: Start) -> None:
+    watch = terminal("status", "--watch")
+    watch.read_until(lambda: "never" in watch.text)
+    watch.process.send_signal(signal.SIGTERM)
+    assert watch.finish() == 143
+    assert watch.raw.endswith(LEAVE)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_watch_that_is_asked_nonsense_never_takes_the_screen(terminal: Start) -> None:
+    watch = terminal("status", "--watch", "nix")
+    assert watch.finish() == 2
+    assert ENTER not in watch.raw
+    assert "there is no job 'nix'" in watch.text
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_small_terminal_shows_the_beginning(terminal: Start) -> None:
+    watch = terminal("status", "--watch", lines=3)
+    watch.read_until(lambda: "more lines" in watch.text)
+    assert watch.text.splitlines()[0].startswith("JOB")
+    watch.keys(b"\x03")
+    assert watch.finish() == 0
