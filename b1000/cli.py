@@ -395,7 +395,7 @@ exit codes, as Nagios counts them:
 """
 
 
-def _monitor(words: Sequence[str]) -> int:
+def _monitor_parser() -> argparse.ArgumentParser:
     parser = _parser(
         "monitor",
         "Ask the central database: is there a good, fresh, complete backup of everything?",
@@ -411,8 +411,15 @@ def _monitor(words: Sequence[str]) -> int:
     form.add_argument("--json", action="store_true", help="as a JSON object")
     form.add_argument("--nagios", action="store_true", help="as one line with performance data")
     form.add_argument("--prometheus", action="store_true", help="as metrics")
-    parser.add_argument("--output", metavar="FILE", help="where to write the metrics")
-    parser.add_argument("--html", metavar="FILE", help="write a page that shows everything")
+    parser.add_argument("--output", metavar="FILE", default="", help="where to write the metrics")
+    parser.add_argument(
+        "--html", metavar="FILE", default="", help="write a page that shows everything"
+    )
+    return parser
+
+
+def _monitor(words: Sequence[str]) -> int:
+    parser = _monitor_parser()
     try:
         arguments = parser.parse_args(words)
         if arguments.output and not arguments.prometheus:
@@ -423,35 +430,24 @@ def _monitor(words: Sequence[str]) -> int:
 
     import gc
 
+    from b1000.logs import to_stderr
     from b1000.views.answer import Form, Wanted, answer
     from b1000.views.monitor import Question
 
-    # Thousands of histories, no cycles: looking for those would take as long as all the rest.
+    # Thousands of histories without a cycle: to look for those takes as long as all the rest.
     gc.disable()
-    form_asked = next(
+    form = next(
         (each for each in Form if getattr(arguments, each.value, False)),
         Form.NONE if arguments.html else Form.TABLE,
     )
-    wanted = Wanted(form_asked, arguments.output or "", arguments.html or "")
+    wanted = Wanted(form, arguments.output, arguments.html)
     question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
-    given = answer(arguments.cfg, question, wanted, _width(), sys.stdout.encoding)
+    given = answer(arguments.cfg, question, wanted, _screen())
     if given.complaint:
-        from b1000.logs import to_stderr
-
         to_stderr(f"b1000: {given.complaint}")
     if given.text:
         _say(given.text)
     return given.exit_code
-
-
-def _width() -> int:
-    """Of the terminal; 0 where standard output is none."""
-    if not sys.stdout.isatty():
-        return 0
-    try:
-        return max(os.get_terminal_size(1).columns, 60)
-    except OSError:
-        return 80
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -466,5 +462,6 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "status": _status_parser,
     "check": _check_parser,
     "forget": _forget_parser,
+    "monitor": _monitor_parser,
 }
 """Command → its parser, with "" for the jobs: what the manual and the completions tell."""

@@ -15,6 +15,7 @@ from b1000.files import write_atomically
 from b1000.views import forms, metrics
 from b1000.views.monitor import NoVerdict, Question, Survey, database, survey
 from b1000.views.page import SHOWN_DAYS, page
+from b1000.views.screen import Screen
 from b1000.views.verdicts import Verdict, span
 
 
@@ -46,18 +47,18 @@ class Answer:
     complaint: str = ""
 
 
-def answer(file: str, question: Question, wanted: Wanted, width: int, encoding: str) -> Answer:
-    """Ask what the configuration names. ``width``: of the terminal, 0 where there is none."""
+def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None) -> Answer:
+    """Ask what the configuration names. ``screen``: the terminal, if there is one."""
     try:
         settings = database(loader.load(file), question.report)
         found = survey(settings, replace(question, days=SHOWN_DAYS if wanted.html else 0))
-        text = _written(found, wanted, width, encoding)
+        text = _written(found, wanted, screen)
     except B1000Error as error:
         return _unknown(str(error), wanted)
     return Answer(text, found.verdict.exit_code)
 
 
-def _written(found: Survey, wanted: Wanted, width: int, encoding: str) -> str:
+def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
     """Write the files; gives what remains to be said."""
     if wanted.html:
         template = Path(__file__).with_name("page.html").read_text("utf-8")
@@ -68,7 +69,7 @@ def _written(found: Survey, wanted: Wanted, width: int, encoding: str) -> str:
         case Form.NAGIOS:
             return forms.as_nagios(found)
         case Form.TABLE:
-            return forms.as_table(found, width, encoding) if width else forms.as_text(found)
+            return forms.as_table(found, screen) if screen else forms.as_text(found)
         case Form.PROMETHEUS if wanted.output:
             _write(wanted.output, metrics.as_prometheus(found))
         case Form.PROMETHEUS:

@@ -5,9 +5,11 @@ import json
 from b1000.logs import printable
 from b1000.views import figures
 from b1000.views.monitor import ORDER, Survey, summary
+from b1000.views.screen import STYLES, Screen
 from b1000.views.verdicts import Judgement, Verdict, span
 
 _COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE", "REASON")
+_NUMBERS = ("AGE", "MAX", "SIZE")
 
 
 def as_json(found: Survey) -> str:
@@ -68,39 +70,29 @@ def as_text(found: Survey) -> str:
     return "\n".join([*table, "", *below])
 
 
-def as_table(found: Survey, width: int, encoding: str) -> str:
-    """The same for a terminal, in colour."""
+def as_table(found: Survey, screen: Screen) -> str:
+    """The same for a terminal: as wide as that is, in colour."""
     # Here: a pipe does without, and it takes longer to import than an answer to be made.
-    import io
-
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    styles = {"OK": "green", "WARNING": "yellow", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in _COLUMNS:
-        numeric = column in ("AGE", "MAX", "SIZE")
+        why = column == "REASON"
         table.add_column(
             column,
-            justify="right" if numeric else "left",
-            no_wrap=column not in ("HOST", "REASON"),
+            justify="right" if column in _NUMBERS else "left",
+            no_wrap=not why,
             overflow="fold",
-            ratio=1 if column == "REASON" else None,
-            min_width=20 if column == "REASON" else None,
+            ratio=1 if why else None,
+            min_width=24 if why else None,
         )
     for each in _worst_first(found):
         verdict, *cells = _cells(each)
-        table.add_row(Text(verdict, styles[verdict]), *(Text(cell) for cell in cells))
-    sheet = io.StringIO()
-    console = Console(
-        file=sheet, width=width, force_terminal=True, highlight=False, markup=False, emoji=False
-    )
-    console.print(table)
-    console.print()
-    for line in _below(found):
-        console.print(Text(line))
-    return sheet.getvalue().rstrip("\n").encode(encoding, "backslashreplace").decode(encoding)
+        table.add_row(Text(verdict, STYLES[verdict]), *(Text(cell) for cell in cells))
+    below = [Text(line) for line in _below(found)]
+    below[-1].stylize(STYLES[found.verdict])
+    return screen.render([table, Text(""), *below])
 
 
 def _worst_first(found: Survey) -> list[Judgement]:

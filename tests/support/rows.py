@@ -44,8 +44,7 @@ class Rows:
         if isinstance(self._place, Path):
             with contextlib.closing(sqlite3.connect(self._place)) as connection, connection:
                 return int(connection.execute(statement, parameters).lastrowid or 0)
-        connection = self._place.connect()
-        with contextlib.closing(connection), connection.cursor() as cursor:
+        with contextlib.closing(self._place.connect()) as server, server.cursor() as cursor:
             cursor.execute(statement.replace("?", "%s"), parameters)
             return int(cursor.lastrowid)
 
