@@ -1,6 +1,8 @@
 """A survey as text: JSON, plain columns, a table for a terminal, the line of Nagios."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from b1000.logs import printable
 from b1000.views import figures
@@ -8,8 +10,14 @@ from b1000.views.monitor import ORDER, Survey, summary
 from b1000.views.screen import STYLES, Screen
 from b1000.views.verdicts import Judgement, Verdict, span
 
-_COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE", "REASON")
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE")
 _NUMBERS = ("AGE", "MAX", "SIZE")
+_EXPENDABLE = ("MAX", "SIZE", "COPIES")
+_GAP = "  "
+_INDENT = 4
 
 
 def as_json(found: Survey) -> str:
@@ -57,42 +65,61 @@ def unknown_as_json(reason: str) -> str:
 
 
 def as_text(found: Survey) -> str:
-    """Plain columns, the worst first."""
-    lines = [_COLUMNS, *(_cells(each) for each in _worst_first(found))]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS) - 1)]
-    table = [
-        "  ".join(
-            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
-        ).rstrip()
-        for line in lines
+    """Plain columns, the worst first, a line for each subject however long."""
+    rows = [(_cells(each), printable(each.reason)) for each in _worst_first(found)]
+    widths = _widths([_COLUMNS, *(cells for cells, _ in rows)])
+    lines = [
+        f"{_laid_out(cells, widths)}  {reason}" for cells, reason in [(_COLUMNS, "REASON"), *rows]
     ]
-    below = _below(found)
-    return "\n".join([*table, "", *below])
+    return "\n".join([*lines, "", *_below(found)])
 
 
 def as_table(found: Survey, screen: Screen) -> str:
-    """The same for a terminal: as wide as that is, in colour."""
+    """The same for a terminal, in colour; what is wrong stands below its line."""
+    return screen.render(_table(found, screen.width))
+
+
+def _table(found: Survey, room: int) -> "Iterator[RenderableType]":
     # Here: a pipe does without, and it takes longer to import than an answer to be made.
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in _COLUMNS:
-        why = column == "REASON"
-        table.add_column(
-            column,
-            justify="right" if column in _NUMBERS else "left",
-            no_wrap=not why,
-            overflow="fold",
-            ratio=1 if why else None,
-            min_width=24 if why else None,
-        )
-    for each in _worst_first(found):
-        verdict, *cells = _cells(each)
-        table.add_row(Text(verdict, STYLES[verdict]), *(Text(cell) for cell in cells))
-    below = [Text(line) for line in _below(found)]
-    below[-1].stylize(STYLES[found.verdict])
-    return screen.render([table, Text(""), *below])
+    rows = [(each, _cells(each)) for each in _worst_first(found)]
+    widths = _fitting(_widths([_COLUMNS, *(cells for _, cells in rows)]), room)
+    yield Text(_laid_out(_COLUMNS, widths), "bold", overflow="fold")
+    for each, cells in rows:
+        style = STYLES[each.verdict]
+        line = Text(_laid_out(cells, widths), overflow="fold")
+        line.stylize(style, 0, widths[0])
+        yield line
+        if each.verdict is not Verdict.OK:
+            yield Padding(Text(printable(each.reason), style), (0, 0, 0, _INDENT))
+    yield Text("")
+    *below, last = _below(found)
+    for text in below:
+        yield Text(text)
+    yield Text(last, STYLES[found.verdict])
+
+
+def _widths(lines: Iterable[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[int]:
+    """The widths, 0 for columns for which there is no room."""
+    found = list(widths)
+    for column in _EXPENDABLE:
+        if sum(width + len(_GAP) for width in found if width) - len(_GAP) > room:
+            found[_COLUMNS.index(column)] = 0
+    return found
+
+
+def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(
+        cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+        for cell, width, column in zip(cells, widths, _COLUMNS, strict=True)
+        if width
+    )
 
 
 def _worst_first(found: Survey) -> list[Judgement]:
@@ -109,7 +136,6 @@ def _cells(each: Judgement) -> tuple[str, ...]:
         "-" if each.max_age is None else span(each.max_age),
         f"{each.copies_done}/{each.copies_total}",
         "-" if each.bytes is None else figures.size(each.bytes),
-        printable(each.reason),
     )
 
 

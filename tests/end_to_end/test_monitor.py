@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -128,7 +129,7 @@ def test_plain_columns_the_worst_first(world: World, central: Rows) -> None:
 def test_a_table_on_a_terminal(world: World, central: Rows) -> None:
     mixed(central)
     done = subprocess.run(
-        ["script", "-qec", " ".join(_command(world)), "/dev/null"],
+        ["script", "-qec", "stty cols 80; " + " ".join(_command(world)), "/dev/null"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -138,13 +139,13 @@ def test_a_table_on_a_terminal(world: World, central: Rows) -> None:
     assert done.returncode == 2
     assert "\x1b[" in done.stdout
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)
-    assert "CRITICAL" in plain
-    assert "payments" in plain
+    lines = plain.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("CRITICAL  never ") for line in lines)
+    assert any(line.startswith("    never backed up: ") for line in lines)
 
 
 def _command(world: World) -> list[str]:
-    import sys
-
     return [sys.executable, "-m", "b1000", "monitor", "-f", str(world.config)]
 
 
