@@ -67,6 +67,9 @@ class Copies:
     missing: tuple[str, ...]
 
 
+_NO_COPIES = Copies(0, 0, 0, None, ())
+
+
 def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     """The histories and plans of the subjects that are wanted and not ignored.
 
@@ -160,7 +163,7 @@ class _Reading:
         ((daily,),) = self._source.rows(
             "SELECT COUNT(*) FROM jobs WHERE start_time >= ?", (self._ago(1),)
         )
-        since = self._ago(min(LOOKED_AT + 1.0, _MOST_ROWS / max(1, daily)))
+        since = self._ago(min(LOOKED_AT + 0.5, _MOST_ROWS / max(1, daily)))
         self._take(f"SELECT {self._fields} FROM jobs j WHERE j.start_time >= ?", (since,))
         few = [track for track, runs in self._tracks.items() if len(runs) < LOOKED_AT]
         few += self._silent_since(since, "host, name, instance")
@@ -202,7 +205,7 @@ class _Reading:
         return touched
 
     def _take(self, statement: str, parameters: Sequence[object]) -> set[Track]:
-        touched: set[Track] = set()
+        found: dict[Track, list[Past]] = {}
         for (text,) in self._source.rows(statement, parameters):
             fields = text.split(SEPARATOR, 13)
             try:
@@ -210,9 +213,13 @@ class _Reading:
             except (ValueError, IndexError):
                 continue  # a name or a time that no B1000 writes
             track = (fields[0], fields[1], fields[2])
-            touched.add(track)
-            self._tracks.setdefault(track, []).append(run)
-        return touched
+            if track in found:
+                found[track].append(run)
+            else:
+                found[track] = [run]
+        for track, runs in found.items():
+            self._tracks.setdefault(track, []).extend(runs)
+        return set(found)
 
     def _good_ones_of_the_past(self) -> None:
         """Where the last runs hold hardly a good one, and there are more."""
@@ -288,27 +295,52 @@ class _Reading:
 
     def _look_at_copies(self) -> None:
         """Of each run that is not plainly good, and of the last of the others."""
-        sought: dict[int, None] = {}
+        sought: list[tuple[list[Past], int]] = []
         for runs in self._histories.values():
             seen = False
-            for run in reversed(runs):
-                if not run.done:
-                    sought[run.job_id] = None
-                elif not seen:
-                    seen = True
-                    sought[run.job_id] = None
-        copies = self._copies_of([*sought])
-        doubtful: dict[int, None] = {}
-        for runs in self._histories.values():
-            # A run that is DONE and OK without a good copy: look at the others too.
-            if _count_copies(runs, copies):
-                doubtful |= {run.job_id: None for run in runs if run.job_id not in copies}
-        if doubtful:
-            more = self._copies_of([*doubtful])
-            for runs in self._histories.values():
-                _count_copies(runs, more)
+            for place in range(len(runs) - 1, -1, -1):
+                if not runs[place].done or not seen:
+                    sought.append((runs, place))
+                    seen = seen or runs[place].done > 0
+        deceptive = self._count_copies(sought)
+        # A run that is DONE and OK without a copy: look at all others of its subject too.
+        self._count_copies([(runs, place) for runs in deceptive for place in range(len(runs))])
+
+    def _count_copies(self, sought: Sequence[tuple[list[Past], int]]) -> list[list[Past]]:
+        """Put into runs what their copies came to; gives the histories that seemed better."""
+        copies = self._copies_of([*{runs[place].job_id: None for runs, place in sought}])
+        deceptive = []
+        for runs, place in sought:
+            run = runs[place]
+            known = copies[run.job_id]
+            if run.good and not known.done + known.vanished:
+                deceptive.append(runs)
+            runs[place] = run._replace(
+                done=known.done,
+                vanished=known.vanished,
+                total=known.total,
+                copying_since=known.copying_since,
+                missing=known.missing,
+            )
+        return deceptive
 
     def _copies_of(self, job_ids: Sequence[int]) -> dict[int, Copies]:
+        """By job_id; those of which all are DONE, which most are, are only counted."""
+        found = dict.fromkeys(job_ids, _NO_COPIES)
+        different = []
+        counts = f"c.job_id, COUNT(*), SUM(c.status = '{CopyStatus.DONE}')"
+        for some in _batches(job_ids, _RUNS_AT_ONCE):
+            for job_id, total, done in self._source.rows(
+                f"SELECT {counts} FROM copies c WHERE {_among(some)} GROUP BY c.job_id"
+            ):
+                found[job_id] = Copies(int(done), 0, total, None, ())
+                if done != total:
+                    different.append(job_id)
+        for some in _batches(different, _RUNS_AT_ONCE):
+            found |= self._different_copies(some)
+        return found
+
+    def _different_copies(self, job_ids: Sequence[int]) -> dict[int, Copies]:
         fields = self._source.dialect.joined(
             [
                 "c.job_id",
@@ -321,14 +353,14 @@ class _Reading:
             ]
         )
         found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
-        for some in _batches(job_ids, _RUNS_AT_ONCE):
-            numbers = ", ".join(map(str, some))
-            for (text,) in self._source.rows(
-                f"SELECT {fields} FROM copies c WHERE c.job_id IN ({numbers})"
-            ):
-                job_id, *copy = text.split(SEPARATOR, 5)
-                found[int(job_id)].append(copy)
+        for (text,) in self._source.rows(f"SELECT {fields} FROM copies c WHERE {_among(job_ids)}"):
+            job_id, *copy = text.split(SEPARATOR, 5)
+            found[int(job_id)].append(copy)
         return {job_id: _summary(copies) for job_id, copies in found.items()}
+
+
+def _among(job_ids: Sequence[int]) -> str:
+    return f"c.job_id IN ({', '.join(map(str, job_ids))})"
 
 
 def _past(fields: Sequence[str]) -> Past:
@@ -337,7 +369,7 @@ def _past(fields: Sequence[str]) -> Past:
     # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
     copies = 1 if step == Step.DONE and status == Status.OK else 0
     return Past(
-        _seconds(fields[4]),
+        float(fields[4]) if "-" not in fields[4] else _local(fields[4]),
         step,
         status,
         copies,
@@ -352,7 +384,7 @@ def _past(fields: Sequence[str]) -> Past:
         fields[11],
         fields[12],
         None,
-        _short(fields[13]),
+        _short(fields[13]) if fields[13] else "",
         (),
         int(fields[3]),
     )
@@ -368,11 +400,11 @@ def _subjects(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
     One that FAILED before is that of its neighbours.
     """
     masters = {(run.master_host, run.master_instance) for run in runs}
+    if len(masters) == 1 and _knows_its_master(runs[0]):
+        return {_subject(track, runs[0]): runs}
     known = [run for run in runs if _knows_its_master(run)]
     if not known:
         return {Subject(*track): runs} if track[2] else {}
-    if len(masters) == 1:
-        return {_subject(track, runs[0]): runs}
     neighbour = _subject(track, known[0])
     found: dict[Subject, list[Past]] = {}
     for run in runs:
@@ -389,23 +421,6 @@ def _knows_its_master(run: Past) -> bool:
 
 def _subject(track: Track, run: Past) -> Subject:
     return Subject(run.master_host or track[0], track[1], run.master_instance or track[2])
-
-
-def _count_copies(runs: list[Past], copies: Mapping[int, Copies]) -> bool:
-    """Put into the runs what is known of their copies; gives whether one lost its good one."""
-    lost = False
-    for place, run in enumerate(runs):
-        known = copies.get(run.job_id)
-        if known:
-            runs[place] = run._replace(
-                done=known.done,
-                vanished=known.vanished,
-                total=known.total,
-                copying_since=known.copying_since,
-                missing=known.missing,
-            )
-            lost = lost or (run.good and not runs[place].good)
-    return lost
 
 
 def _summary(copies: Sequence[Sequence[str]]) -> Copies:
@@ -425,16 +440,14 @@ def _summary(copies: Sequence[Sequence[str]]) -> Copies:
     return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))
 
 
-def _seconds(text: str) -> float:
-    """Seconds since the epoch; a local time is one of this machine's zone."""
-    if "-" in text[1:]:
-        return datetime.fromisoformat(text).timestamp()
-    return float(text)
+def _local(text: str) -> float:
+    """Seconds since the epoch of a local time, which is one of this machine's zone."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _short(error: str) -> str:
     """One line of an error."""
-    return printable(" ".join(error.split())) if error else ""
+    return printable(" ".join(error.split()))
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
