@@ -442,7 +442,14 @@ def _monitor(words: Sequence[str]) -> int:
     )
     wanted = Wanted(form, arguments.output, arguments.html)
     question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
-    given = answer(arguments.cfg, question, wanted, _screen())
+    try:
+        given = answer(arguments.cfg, question, wanted, _screen())
+    except Exception:
+        # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
+        import traceback
+
+        to_stderr(traceback.format_exc().rstrip())
+        return _UNKNOWN
     if given.complaint:
         to_stderr(f"b1000: {given.complaint}")
     if given.text:

@@ -102,7 +102,7 @@ class _SqliteRows:
         self._path = Path(settings.path)
         self._connection = sqlite.connect(self._path, read_only)
         if not read_only:
-            self._connection.execute("BEGIN IMMEDIATE")
+            list(self.rows("BEGIN IMMEDIATE", ()))
 
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         try:
@@ -111,10 +111,7 @@ class _SqliteRows:
             raise NoAnswer(f"{self._path}: {error}") from None
 
     def commit(self) -> None:
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise NoAnswer(f"{self._path}: {error}") from None
+        list(self.rows("COMMIT", ()))
 
     def close(self) -> None:
         self._connection.close()

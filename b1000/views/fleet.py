@@ -28,7 +28,8 @@ from b1000.views.verdicts import (
 
 _MOST_ROWS = 150_000  # of the last days
 _KEYS_AT_ONCE = 50  # in one statement
-_RUNS_AT_ONCE = 1000  # runs in one statement
+# Of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long.
+_RUNS_AT_ONCE = 900
 _VANISHED = 24  # rsync's exit code for files that vanished
 _LONGEST_ERROR = 200  # characters of it that are told
 

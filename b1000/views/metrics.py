@@ -27,9 +27,9 @@ _GAUGES: tuple[tuple[str, str, Callable[[Judgement], float | None]], ...] = (
 
 def as_prometheus(found: Survey) -> str:
     """The text exposition. Raises NoVerdict where prometheus-client is not installed."""
+    registry = _registry()
     from prometheus_client import Gauge
 
-    registry = _registry()
     for name, words, value in _GAUGES:
         gauge = Gauge(f"b1000_backup_{name}", words, _LABELS, registry=registry)
         for each in found.judgements:

@@ -1,10 +1,12 @@
 """``b1000 monitor`` as a program: forms, exit codes, databases that are down, a fleet's story."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ import pytest
 
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
-from tests.support.world import World
+from tests.support.world import ROOT, World
 
 UNKNOWN = 3
 
@@ -189,6 +191,27 @@ def test_promtool_accepts_the_metrics(world: World, central: Rows) -> None:
         ["promtool", "check", "metrics"], input=done.stdout, capture_output=True, text=True
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_without_prometheus_client_it_is_told_what_to_install(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    (world.root / "prometheus_client.py").write_text("raise ImportError")
+    environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
+    done = world.b1000("monitor", "--prometheus", environment=environment)
+    assert done.returncode == UNKNOWN
+    assert "--prometheus needs the package prometheus-client" in done.stderr
+    assert world.b1000("monitor", "--nagios", environment=environment).returncode == 0
+
+
+def test_a_file_that_somebody_else_writes_into_is_unknown_to_learn(
+    world: World, central: Rows
+) -> None:
+    central.daily("web1", "etc")
+    with contextlib.closing(sqlite3.connect(world.root / "central.sqlite3")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = world.b1000("monitor", "--learn")
+        assert (done.returncode, "is locked" in done.stderr) == (UNKNOWN, True)
+        assert world.b1000("monitor").returncode == 0
 
 
 def test_a_page_and_metrics_of_one_survey(world: World, rows: Rows) -> None:
