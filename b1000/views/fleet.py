@@ -41,20 +41,24 @@ _GOOD_COPY = (
 _HAS_GOOD_COPY = f"EXISTS (SELECT 1 FROM copies c WHERE c.job_id = j.job_id AND {_GOOD_COPY})"
 
 T = TypeVar("T")
+Track = tuple[str, str, str]
+"""Host, name and instance as the host calls them that does the backup."""
+
 Wanted = Callable[[Subject], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the database knows. ``notes``: failures that belong to no subject."""
+    """What the database knows.
+
+    ``notes``: failures that belong to no subject. ``owners``: whose the last
+    run of each track is.
+    """
 
     histories: Mapping[Subject, Sequence[Past]]
     plans: Mapping[Subject, Plan]
     notes: Sequence[Note] = ()
-
-
-Track = tuple[str, str, str]
-"""Host, name and instance as the host calls them that does the backup."""
+    owners: Mapping[Track, Subject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,15 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     def shown(subject: Subject) -> bool:
         return wanted(subject) and not (subject in plans and plans[subject].ignored)
 
-    histories, notes = _Reading(source, now).all()
+    reading = _Reading(source, now)
+    histories, notes = reading.all()
     for subject in plans:
         histories.setdefault(subject, [])
     return Fleet(
         {subject: runs for subject, runs in histories.items() if shown(subject)},
         plans,
         [note for subject, note in notes if shown(subject)],
+        reading.owners,
     )
 
 
@@ -129,6 +135,7 @@ class _Reading:
         self._now = now
         self._tracks: dict[Track, list[Past]] = {}
         self._histories: dict[Subject, list[Past]] = {}
+        self.owners: dict[Track, Subject] = {}
         seconds = source.dialect.seconds
         self._fields = source.dialect.joined(
             [
@@ -246,7 +253,9 @@ class _Reading:
         for track, runs in self._tracks.items():
             runs.sort(key=_by_time)
             subjects = _subjects(track, runs)
-            if not subjects:
+            if subjects:
+                self.owners[track] = max(subjects, key=lambda each: subjects[each][-1].started)
+            else:
                 strays.append((track, runs))
             for subject, its in subjects.items():
                 if subject in self._histories:
@@ -472,7 +481,9 @@ class Days:
     bytes: list[int | None] = field(default_factory=list)
 
 
-def read_days(source: Source, now: float, count: int) -> dict[Subject, Days]:
+def read_days(
+    source: Source, now: float, count: int, owners: Mapping[Track, Subject]
+) -> dict[Subject, Days]:
     """The last days of each subject, today included; the days are those of the hosts."""
     dialect = source.dialect
     names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
@@ -487,14 +498,17 @@ def read_days(source: Source, now: float, count: int) -> dict[Subject, Days]:
         day = today - timedelta(days=count - 1 - number)
         for (text,) in source.rows(
             f"SELECT {fields} FROM jobs j WHERE j.start_time >= ? AND j.start_time < ? "
-            f"AND (j.step <> '{Step.INIT}' OR j.instance <> '' OR j.master_host <> '') "
             f"GROUP BY {', '.join(names)}",
             (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"),
         ):
             parts = text.split(SEPARATOR)
             if len(parts) != 7:
                 continue
-            subject = Subject(parts[3] or parts[0], parts[1], parts[4] or parts[2])
+            host, name, instance, master_host, master_instance = parts[:5]
+            subject = Subject(master_host or host, name, master_instance or instance)
+            if not master_host and not master_instance:
+                # Perhaps it FAILED before its master was known.
+                subject = owners.get((host, name, instance), subject)
             days = found.setdefault(subject, Days([None] * count, [None] * count))
             days.runs[number] = max(days.runs[number] or 0, int(parts[5]))
             if parts[6]:

@@ -89,7 +89,7 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
             if question.days:
-                days = fleet.read_days(source, moment, question.days)
+                days = fleet.read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.reports.source import Source
-from b1000.views import fleet, monitor
+from b1000.views import monitor
 from b1000.views.monitor import Question, Survey
 from b1000.views.verdicts import LOOKED_AT, Judgement, Subject, Verdict
 from tests.support.rows import DAY, HOUR, Rows
@@ -322,10 +321,17 @@ def test_days_of_the_page(rows: Rows) -> None:
     rows.daily("db1", "etc", "", 3, 0)
     rows.run("db1", "etc", "", 3 * DAY, "near:DONE far:FAILED", bytes=5)
     rows.run("db1", "etc", "", 4 * DAY, "near:FAILED far:FAILED")
-    with Source(rows.report) as source:
-        days = fleet.read_days(source, rows.now, 7)[Subject("db1", "etc", "")]
+    (days,) = (ask(rows, days=7).days or {}).values()
     assert days.runs == [None, None, 0, 1, 2, 2, 2]
     assert days.bytes == [None, None, None, 5, 1000, 1000, 1000]
+
+
+def test_a_day_on_which_the_master_was_not_known_is_one_of_the_master(rows: Rows) -> None:
+    rows.daily("slave3", "mysql", "3307", 3, DAY, master_host="db1")
+    rows.run("slave3", "mysql", "3307", 0, "", step="INIT", status="FAILED")
+    (subject,) = (ask(rows, days=5).days or {}).items()
+    assert subject[0] == Subject("db1", "mysql", "3307")
+    assert subject[1].runs == [None, 2, 2, 2, 0]
 
 
 def test_hourly_and_monthly_subjects_side_by_side(rows: Rows) -> None:
