@@ -33,6 +33,8 @@ _RUNS_AT_ONCE = 900
 _VANISHED = 24  # rsync's exit code for files that vanished
 _LONGEST_ERROR = 200  # characters of it that are told
 
+_DONE, _OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
+
 # The values stand in the statements as they are: they are ours.
 _GOOD_COPY = (
     f"(c.status = '{CopyStatus.DONE}' OR "
@@ -377,7 +379,7 @@ def _past(fields: Sequence[str]) -> Past:
     """One run, from the fields in the order in which they are asked for."""
     step, status = fields[5], fields[6]
     # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-    copies = 1 if step == Step.DONE and status == Status.OK else 0
+    copies = 1 if step == _DONE and status == _OK else 0
     return Past(
         float(fields[4]) if "-" not in fields[4] else _local(fields[4]),
         step,

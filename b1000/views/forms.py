@@ -22,9 +22,9 @@ _INDENT = 4
 
 def as_json(found: Survey) -> str:
     """One object, with one line for each subject."""
-    subjects = ",\n".join(
-        json.dumps(_object(each), ensure_ascii=False) for each in found.judgements
-    )
+    # One encoder for all: json.dumps makes a new one for each object.
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    subjects = ",\n".join(encode(_object(each)) for each in found.judgements)
     notes = [
         {"kind": each.kind, "verdict": each.verdict, "text": each.text} for each in found.notes
     ]
