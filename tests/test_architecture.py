@@ -13,7 +13,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
-    frozenset({"state"}),
+    frozenset({"state", "meeting"}),
     frozenset({"rsync", "config"}),
     frozenset({"files", "locks", "logs", "identity", "model", "steps", "errors"}),
 )
@@ -27,7 +27,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("cli.py",),
-    "configparser": ("config/loader.py",),
+    "configparser": ("config/loader.py", "meeting/offers.py"),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
@@ -37,6 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 
 PURE = (
     "rsync/",
+    "meeting/",
     "config/grammar.py",
     "config/references.py",
     "reports/report.py",

@@ -1,12 +1,13 @@
 """From a run's facts to what a report says of it. Pure."""
 
+from b1000.meeting import names
 from b1000.model import Run
 from b1000.rsync.paths import moment
 
 
 def file_name(run: Run) -> str:
     """``JOB-INSTANCE-STARTTIME.b1k``; the dash stays where the instance is empty."""
-    return f"{run.job}-{run.instance}-{run.start_time}.b1k"
+    return names.report_file(run.job, run.instance, run.start_time)
 
 
 def ini(run: Run) -> str:

@@ -2,7 +2,17 @@
 
 import logging
 
-from b1000.model import AttemptEnded, Closed, CopyMoved, Died, Message, Resolved, RunMoved
+from b1000.model import (
+    AttemptEnded,
+    Closed,
+    CopyMoved,
+    Died,
+    Message,
+    Relayed,
+    Resolved,
+    RunMoved,
+    Waiting,
+)
 from b1000.steps import CopyStatus, Status, Step
 
 
@@ -23,6 +33,10 @@ def line(message: Message) -> tuple[int, str] | None:
             return logging.INFO, str(message.step)
         case Closed():
             return logging.WARNING, message.reason
+        case Waiting():
+            return logging.INFO, f"waiting, its place is free for others: {message.reason}"
+        case Relayed(client=client):
+            return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
             return logging.ERROR, f"FAILED: {message.error}"
         case CopyMoved(status=CopyStatus.DONE):
