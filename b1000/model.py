@@ -168,6 +168,8 @@ class Job:
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
     pull: Pull | None = None
+    report_directories: tuple[str, ...] = ()
+    """Where a passive job and those who pull from it meet: the paths of its file reports."""
 
     @property
     def has_instances(self) -> bool:

@@ -624,6 +624,11 @@ def _job(
         transfer=Transfer(**_only(values, Transfer)),
         limits=limits,
         pull=_pull(section, values) if section.variant == "pull" else None,
+        report_directories=tuple(
+            report.path
+            for name in usable
+            if section.variant == "passive" and (report := reports[name]) and report.type == "file"
+        ),
     )
 
 

@@ -63,7 +63,7 @@ async def _post(assignment: Assignment, frozen: Frozen) -> None:
 async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
     """Settle what only this run knows, and make it durable."""
     subject = assignment.subject
-    settled = await _Values(assignment, job).settle()
+    settled = await Values(assignment, job).settle()
     include = settled.get("include", "")
     # An absent instance may have left less than the configuration promised.
     TABLE["job"]["include"].kind.parse(include)
@@ -104,7 +104,7 @@ async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, .
     return frozen, copies
 
 
-class _Values:
+class Values:
     """The late options of a job, settled once for this run."""
 
     def __init__(self, assignment: Assignment, job: Job) -> None:
