@@ -36,7 +36,7 @@ from b1000.work.assignment import Assignment
 from b1000.work.push import Values
 
 _POLL = 0.5  # seconds between looks for a notification
-_WRITTEN = 30.0  # seconds that the reporter has to write a report
+_WRITTEN = 20.0  # seconds that the reporter has to write a report
 _NEXT_LOOK = 0.05  # seconds between looks for the report
 
 
@@ -233,7 +233,9 @@ def _content(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return ""
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        return file.read(names.LARGEST_REPORT).decode("utf-8", "replace")
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        text = os.read(descriptor, names.LARGEST_REPORT) if regular else b""
+    finally:
+        os.close(descriptor)
+    return text.decode("utf-8", "replace")
