@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_who_waits_holds_no_place(world: World) -> None:
 def test_a_run_that_is_killed(world: World, step: str) -> None:
     """Its report stands still, and --copy goes on with it where there is data."""
     slow = f"while [ ! -e {world.root}/gate ]; do sleep 0.05; done"
-    hangs = {"PRE": {"pre": slow}, "POST": {"post": slow}}.get(step, {})
+    hangs: dict[str, Any] = {"PRE": {"pre": slow}, "POST": {"post": slow}}.get(step, {})
     configure(world, "one", **hangs)
     program = world.start()
     if step == "POST":
