@@ -142,7 +142,8 @@ class Copies:
         retrying = tenacity.AsyncRetrying(
             sleep=rest,
             stop=tenacity.stop_after_attempt(1 + self._limits.copy_retries),
-            wait=tenacity.wait_exponential_jitter(initial=least, max=10 * least, jitter=least),
+            wait=tenacity.wait_exponential(multiplier=least, max=9 * least)
+            + tenacity.wait_random(0, least),
             retry=tenacity.retry_if_result(lambda result: self._again(copying, result)),
             before_sleep=lambda state: self._tell_retry(copying, state),
             retry_error_callback=_last_outcome,

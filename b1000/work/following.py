@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from b1000.config import grammar
-from b1000.errors import B1000Error, BadValue, RunFailed
+from b1000.errors import B1000Error, RunFailed
 from b1000.logs import printable
 from b1000.meeting import choice, offers
 from b1000.meeting.choice import Offer
 from b1000.model import Client, Pull, Relayed, label
-from b1000.rsync.outcome import Retry
 from b1000.steps import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
 from b1000.work.polling import Directory, Look, Seen, Unseen
-from b1000.work.sources import Sources
 
 _VERIFY_PAUSE = 1.0  # seconds between looks for a sign of life
 _LEAST_PAUSE = 1.0
@@ -204,12 +201,13 @@ class Follower:
             text = "its report now tells of something else"
             raise Lost(text, _judged(client, text))
         await self.relay(now)
-        if offers.is_finished(now):
-            return now
+        over = offers.is_finished(now)
         old = choice.superseded(each.client for each in look.seen.values())
         if now.file in old or _is_hidden(now, look):
             text = "a newer run has begun"
-            raise Lost(text, _judged(now, text), newer=True)
+            raise Lost(text, now if over else _judged(now, text), newer=True)
+        if over:
+            return now
         if stale := self._pulse.stale(seen):
             raise Lost(stale, _judged(now, stale), silent=True)
         return now
@@ -300,88 +298,15 @@ class Follower:
                     )
                     return ""
                 await self.relay(lost.client)
-                return f"{whose} did not end: {lost.what}"
+                if lost.client.judged:
+                    return f"{whose} did not end: {lost}"
+                client = lost.client
             if client.status is Status.FAILED:
                 return f"{whose} {ended(client)}"
             if offers.is_finished(client):
                 return ""
             await asyncio.sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
         return f"{whose} could not be followed to its end: {trouble}" if trouble else ""
-
-
-class Offered:
-    """The data of a client, as the copies of a pull see it.
-
-    ``lost`` is set once the client offers it no more.
-    """
-
-    def __init__(
-        self, pull: Pull, directory: Directory, follower: Follower, client: Client
-    ) -> None:
-        self.pull: Pull | None = pull
-        self.lost: Lost | None = None
-        self._directory = directory
-        self._follower = follower
-        self._client = client
-
-    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
-        """The addresses, as long as the client offers what is there."""
-        await self._look()
-        if self.lost:
-            return Sources((), f"the client gave up: {self.lost}", unusable=True)
-        addresses = [word.text for word in grammar.words(include)]
-        if delete and (trouble := await self._empty(addresses)):
-            return trouble
-        if not relative:
-            try:
-                grammar.refuse_merging(addresses)
-            except BadValue as error:
-                return Sources((), printable(str(error)), unusable=True)
-        return Sources(tuple(addresses))
-
-    async def _look(self) -> None:
-        try:
-            now = await self._follower.again(self._client)
-            if not offers.is_offered(now):
-                raise Lost(ended(now), now)
-        except Unseen:
-            pass  # the copy itself will tell
-        except Lost as lost:
-            await self._note(lost)
-
-    async def _note(self, lost: Lost) -> None:
-        self.lost = lost
-        await self._follower.relay(lost.client)
-
-    async def _empty(self, addresses: list[str]) -> Sources | None:
-        """Why the sources must not be taken with ``delete``; None where they may."""
-        for address in addresses:
-            try:
-                found = await self._directory.list_address(address)
-                kinds = [entry.kind for entry in found.values()]
-                plain = not any(sign in address for sign in "*?[")
-                if plain and not address.endswith("/") and kinds == ["d"]:
-                    found = await self._directory.list_address(f"{address}/")
-            except Unseen as error:
-                passing = error.retry is not Retry.NEVER
-                return Sources((), f"{error}; {_EMPTIED}", unusable=True, passing=passing)
-            if not found:
-                return Sources((), f"the source {address} is empty; {_EMPTIED}", unusable=True)
-        return None
-
-    async def verify(self) -> str:
-        """Why what was copied cannot be relied on; "" where it can."""
-        try:
-            if not self.lost:
-                await self._follower.verify(self._client)
-        except Unseen as error:
-            return f"the client's report could not be read again: {error}"
-        except Lost as lost:
-            await self._note(lost)
-        return f"the client gave up while we copied: {self.lost}" if self.lost else ""
-
-
-_EMPTIED = "with delete = yes the destination would be emptied"
 
 
 def ended(client: Client) -> str:

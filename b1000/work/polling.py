@@ -6,7 +6,6 @@ memory, names, files and bytes.
 
 import asyncio
 import os
-import re
 import resource
 import stat
 import tempfile
@@ -25,10 +24,8 @@ from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Retry
 from b1000.work import process
 from b1000.work.assignment import Assignment, Tail
-from b1000.work.process import Lines
+from b1000.work.listing import MOST_ENTRIES, Entry, Listing
 
-_MOST_ENTRIES = 10_000
-_MOST_BYTES = 4 * 2**20  # of a listing
 _MOST_FETCHED = 200  # reports in one look, the newest first
 _OF_ONE_SUBJECT = 3  # of them of one job/instance; an hour in autumn mixes their order
 _SILENCE = 60  # seconds without a word after which a look is given up
@@ -41,9 +38,6 @@ _BOUNDS = {
     resource.RLIMIT_CORE: 0,
 }
 
-_ENTRY = re.compile(
-    r"(?P<kind>[-dlpscb])\S{9,10} +(?P<size>[0-9,.]+) (?P<stamp>\S{10} \S{8}) (?P<name>.+)"
-)
 _DELIVERY_PATIENCE = 60.0  # seconds for a notification
 _LONGEST_PAUSE = 10.0
 
@@ -57,39 +51,6 @@ class Unseen(B1000Error):
     def __init__(self, what: str, hint: str = "", retry: Retry = Retry.YES) -> None:
         super().__init__(what, hint)
         self.retry = retry
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a listing; ``kind`` as in the first letter of ls -l."""
-
-    name: str
-    kind: str
-    size: int
-    stamp: str
-
-
-class Listing:
-    """Takes what ``rsync --list-only`` prints, no more of it than may be."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.too_much = False
-        self._bytes = 0
-
-    def sink(self) -> Lines:
-        """The sink for its output."""
-        return Lines(self._take)
-
-    def _take(self, line: str) -> None:
-        self._bytes += len(line)
-        if len(self.entries) >= _MOST_ENTRIES or self._bytes > _MOST_BYTES:
-            self.too_much = True
-        found = None if self.too_much else _ENTRY.fullmatch(line)
-        if found and found["name"] != ".":
-            size = int(re.sub("[,.]", "", found["size"])[:18])
-            entry = Entry(found["name"], found["kind"], size, found["stamp"])
-            self.entries[entry.name] = entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,35 +111,34 @@ class Directory:
         """What is there now; of one job/instance only, if its ``stem`` is given. Raises Unseen."""
         async with self._turn:
             entries = await self._list(f"{self._pull.source}/")
-            wanted = _newest(entries, stem)
-            seen: dict[str, Seen] = {}
             unusable: dict[str, str] = {}
-            fetched: list[Entry] = []
-            for name in wanted:
+            read: dict[Entry, Seen | str] = {}
+            unread: list[Entry] = []
+            for name in _newest(entries, stem):
                 entry = entries[name.file]
                 if entry.kind != "-":
                     unusable[entry.name] = "it is no regular file"
                 elif entry.size > names.LARGEST_REPORT:
                     unusable[entry.name] = f"it has more than {names.LARGEST_REPORT} bytes"
-                elif entry not in self._known:
-                    fetched.append(entry)
-            found = {
+                elif entry in self._known:
+                    read[entry] = self._known[entry]
+                else:
+                    unread.append(entry)
+            if unread:
+                read |= await self._fetch(unread, unusable)
+            # What has ended, or is no report at all, is not fetched again until it changes.
+            known = {
                 entry: self._known[entry] for entry in entries.values() if entry in self._known
             }
-            self._known = {
+            self._known = known | {
                 entry: result
-                for entry, result in found.items()
+                for entry, result in read.items()
                 if isinstance(result, str) or offers.is_finished(result.client)
             }
-            if fetched:
-                found |= await self._fetch(fetched)
-            for entry, result in found.items():
-                if isinstance(result, str):
-                    unusable[entry.name] = result
-                else:
-                    seen[entry.name] = result
+            unusable |= {entry.name: each for entry, each in read.items() if isinstance(each, str)}
             for file, reason in unusable.items():
                 self._tell(file, reason)
+            seen = {entry.name: each for entry, each in read.items() if isinstance(each, Seen)}
             return Look(frozenset(entries), seen, unusable)
 
     async def list_address(self, address: str) -> Mapping[str, Entry]:
@@ -196,13 +156,18 @@ class Directory:
                 raise
         if listing.too_much and not some:
             raise Unseen(
-                f"{self._pull.source} holds more than {_MOST_ENTRIES} files",
+                f"{self._pull.source} holds more than {MOST_ENTRIES} files",
                 "it is for reports alone; remove what does not belong there",
             )
         return listing.entries
 
-    async def _fetch(self, entries: list[Entry]) -> dict[Entry, Seen | str]:
-        """Read reports; what a finished or unusable one says is kept until it changes."""
+    async def _fetch(
+        self, entries: list[Entry], missing: dict[str, str]
+    ) -> dict[Entry, Seen | str]:
+        """Read reports: each, or what is wrong with it; why others are ``missing``.
+
+        Raises Unseen where none could be fetched.
+        """
         found: dict[Entry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             wanted = Path(private, "names")
@@ -217,26 +182,22 @@ class Directory:
                 self._pull.password_file,
                 self._limits,
             )
-            trouble = ""
+            trouble: Unseen | None = None
             try:
                 await self._rsync(argv)
             except Unseen as error:
-                trouble = str(error)
+                trouble = error
             for entry in entries:
                 try:
                     found[entry] = self._read(into / entry.name)
                 except FileNotFoundError:
-                    if not trouble:
-                        continue  # it was removed in the meantime
-                    found[entry] = f"it could not be fetched: {trouble}"
-                except (BadValue, OSError) as error:
-                    found[entry] = self._known[entry] = _words(error)
-                else:
-                    seen = found[entry]
-                    if isinstance(seen, Seen) and offers.is_finished(seen.client):
-                        self._known[entry] = seen
-        if trouble and not any(isinstance(result, Seen) for result in found.values()):
-            raise Unseen(trouble)
+                    missing[entry.name] = f"it could not be fetched: {trouble or 'it went away'}"
+                except BadValue as error:
+                    found[entry] = str(error)
+                except OSError as error:
+                    missing[entry.name] = f"it cannot be read: {error.strerror}"
+        if trouble and not found:
+            raise trouble
         return found
 
     def _read(self, path: Path) -> Seen:
@@ -327,9 +288,3 @@ def _newest(entries: Mapping[str, Entry], stem: str | None) -> list[ReportName]:
         for name in sorted(found, key=lambda each: each.start_time)[-_OF_ONE_SUBJECT:]
     ]
     return sorted(newest, key=lambda each: each.start_time)[-_MOST_FETCHED:]
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"it cannot be read: {error.strerror}"
-    return str(error)

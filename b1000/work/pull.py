@@ -9,19 +9,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from b1000.config import references
 from b1000.errors import B1000Error, RunFailed
 from b1000.meeting import names, offers
 from b1000.model import (
     Client,
     Closed,
-    Command,
     Copy,
     Frozen,
     Job,
     PlaceWanted,
     Pull,
-    Reference,
     Resolved,
     Run,
     RunMoved,
@@ -32,8 +29,10 @@ from b1000.rsync import paths
 from b1000.steps import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, without_destination
-from b1000.work.following import PATIENCE, Follower, Lost, Offered, Patience
+from b1000.work.following import PATIENCE, Follower, Lost, Patience
+from b1000.work.offered import Offered
 from b1000.work.polling import Directory
+from b1000.work.push import Values
 
 
 async def carry_out(assignment: Assignment, job: Job, patience: Patience = PATIENCE) -> None:
@@ -74,7 +73,7 @@ class _Pulling:
         await self._wait(f"a report for {host} at {self._pull.source}")
         client = await self._offered()
         try:
-            frozen, copies = self._settle(client)
+            frozen, copies = await self._settle(client)
             now = self._assignment.clock()
             await self._assignment.commit(Resolved(now, frozen, copies), PlaceWanted(now))
         except B1000Error:
@@ -106,7 +105,8 @@ class _Pulling:
                 await self._fail_for_good(reason, "the client offers it no more")
             else:
                 # All data is here, and was there when it was copied.
-                await self._end("" if lost.gone else f"{_whose(client)} did not end: {lost}")
+                well = lost.gone or lost.client.step is Step.DONE
+                await self._end("" if well else f"{_whose(client)} did not end: {lost}")
             return
         if missing:
             await assignment.commit(PlaceWanted(assignment.clock()))
@@ -137,16 +137,17 @@ class _Pulling:
                 self._assignment.log.warning("%s: %s", client.file, lost.what)
                 self._follower.release()
 
-    def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
+    async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
         """What this run keeps, and its copies."""
         job = self._job
         start_time = self._assignment.subject.start_time
+        values = await Values(self._assignment, job).settle()
         frozen = Frozen(
             master_host=client.master_host,
             master_instance=client.master_instance,
             data_age=client.data_age,
-            include=self._late("include"),
-            exclude=self._late("exclude"),
+            include=values.get("include", ""),
+            exclude=values.get("exclude", ""),
             transfer=job.transfer,
         )
         whose = paths.subject(
@@ -164,17 +165,6 @@ class _Pulling:
             for choice in random.sample(group, len(group))
         )
         return frozen, copies
-
-    def _late(self, name: str) -> str:
-        """The value of an option that refers to what only a run knows; a pull has no scripts."""
-        subject = self._assignment.subject
-        known = {"instance": subject.instance, "start_time": subject.start_time}
-        if name in known:
-            return known[name]
-        value = self._job.late.get(name, ())
-        assert not isinstance(value, Command)
-        used = [part.name for part in value if isinstance(part, Reference)]
-        return references.fill(value, {each: self._late(each) for each in used})
 
     # --- COPYING
 

@@ -241,7 +241,7 @@ def test_two_pulls_of_one_client_take_their_own(world: World, client: Client) ->
     """The one whose client comes late does not take what is the other's."""
     storage(world, client)
     (client.daemon.module("other") / "www").write_text("www")
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "global": {"host": "backup-2"},
         "dest:local": {**world.store("local"), "min_free": 0},
         "job:system": pull(client, report_job="ext"),
@@ -471,7 +471,8 @@ def test_one_client_leaves_a_place_to_others(world: World, client: Client) -> No
         runs = filter(None, [run_of(world, job) for job in jobs])
         most = max(most, sum(run.step == "COPYING" and not run.waiting for run in runs))
         time.sleep(0.1)
-    assert running.returncode == 0
+    out, _ = running.communicate()
+    assert running.returncode == 0, out
     assert most == 1
 
 
