@@ -292,16 +292,16 @@ def _check(words: Sequence[str]) -> int:
 
     from b1000.config import loader
     from b1000.logs import to_stderr
+    from b1000.views import check
 
     config = loader.load(arguments.cfg)
     lines = [problem.shown(config.file) for problem in config.problems]
-    wrong = len(config.errors)
-    if arguments.connect:
-        from b1000.views.check import connect
-
-        found = connect(config)
-        lines += [f"{config.file}: {finding.text}" for finding in found]
-        wrong += sum(not finding.warning for finding in found)
+    found = check.advice(config) + (check.connect(config) if arguments.connect else [])
+    lines += [
+        f"{config.file}: {'warning: ' if finding.warning else ''}{finding.text}"
+        for finding in found
+    ]
+    wrong = len(config.errors) + sum(not finding.warning for finding in found)
     for line in lines:
         to_stderr(line)
     warnings = len(lines) - wrong

@@ -1,17 +1,24 @@
 """Files that are replaced as a whole."""
 
+import contextlib
 import os
+import re
+import time
 from pathlib import Path
 
+_TEMPORARY = re.compile(r"\.b1000-[0-9a-f]{16}")
+_STALE = 3600  # seconds after which nobody is still writing a temporary file
 
-def write_atomically(path: Path, text: str, mode: int) -> None:
+
+def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> None:
     """Replace a file: readers see the old text or the new one, also after a power cut.
 
     Raises OSError; the old file then stays as it was. That the new one is
-    there after a power cut is certain once :func:`sync_directory` has returned.
+    there after a power cut is certain once :func:`sync_directory` has returned,
+    unless it need not be ``durable``.
     """
-    temporary = path.with_name(f".b1000-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    # Nobody else who may write in the directory can know the name before.
+    temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, mode)
     try:
@@ -19,11 +26,21 @@ def write_atomically(path: Path, text: str, mode: int) -> None:
             file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_stale(directory: Path) -> None:
+    """Remove the temporary files that writers left when they were killed."""
+    before = time.time() - _STALE
+    for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
+        with contextlib.suppress(OSError):
+            if os.lstat(directory / name).st_mtime < before:
+                os.unlink(directory / name)
 
 
 def sync_directory(directory: Path) -> None:

@@ -45,10 +45,14 @@ class FreeSpace:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One ``[dest:NAME]`` of type active: a local directory or an rsync:// address."""
+    """One ``[dest:NAME]``.
+
+    An ``active`` one is a local directory or an rsync:// address. For a
+    ``passive`` one ``host`` pulls, within ``timeout`` seconds.
+    """
 
     name: str
-    path: str
+    path: str = ""
     exclude: tuple[str, ...] = ()
     verbosity: int = 1
     compress: bool = False
@@ -57,6 +61,9 @@ class Destination:
     min_free: FreeSpace | None = None
     password_file: str | None = None
     rsync_options: tuple[str, ...] = ()
+    type: str = "active"
+    host: str = ""
+    timeout: int = 0
 
     @property
     def remote(self) -> bool:
@@ -122,6 +129,25 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Pull:
+    """Where a pull job looks for what it is to pull, and for how long.
+
+    ``source`` is the rsync address of a client's report directory, without a
+    slash at its end; ``job`` the passive job that is wanted there. ``claimed``
+    are the names that other pull jobs with the same source want. ``poll_wait``
+    and ``wait`` are seconds.
+    """
+
+    source: str
+    job: str
+    poll_wait: int
+    poll_retries: int
+    wait: int = 86400
+    claimed: frozenset[str] = frozenset()
+    password_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One ``[job:NAME]``, checked.
 
@@ -141,6 +167,9 @@ class Job:
     late: Mapping[str, Template | Command] = field(default_factory=dict)
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
+    pull: Pull | None = None
+    report_directories: tuple[str, ...] = ()
+    """Where a passive job and those who pull from it meet: the paths of its file reports."""
 
     @property
     def has_instances(self) -> bool:
@@ -237,6 +266,38 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """A passive run of a client, as its report file tells of it.
+
+    ``file`` is the name of that file, ``destination`` the section that is meant
+    for this host and ``pull_host`` this host as it is written there.
+    ``start_time`` is written as in names; ``started`` and ``transition`` are
+    None in the reports of older programs. ``alive`` is what the client renews
+    while it lives. ``judged``: the state is this host's own conclusion, since
+    the client has fallen silent.
+    """
+
+    file: str
+    host: str
+    job: str
+    instance: str
+    start_time: str
+    step: Step
+    status: Status
+    destination: str
+    pull_host: str
+    copy_status: CopyStatus
+    master_host: str = ""
+    master_instance: str = ""
+    data_age: float | None = 0.0
+    error: str = ""
+    alive: str = ""
+    started: float | None = None
+    transition: int | None = None
+    judged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of one job/instance, as the journal knows it.
 
@@ -267,6 +328,10 @@ class Run:
     reports: tuple[str, ...] = ()
     frozen: Frozen = Frozen()
     copies: tuple[Copy, ...] = ()
+    clients: tuple[Client, ...] = ()
+    """The runs of clients that a pull run took, in that order."""
+    waiting: str = ""
+    """What a run waits for that has given its place up."""
 
     @property
     def label(self) -> str:
@@ -391,6 +456,29 @@ class Died:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The run gives its place up while it waits for something."""
+
+    time: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceWanted:
+    """What the run waited for has come: this is acknowledged once it has a place again."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """A pull run saw this state of the client's run."""
+
+    time: float
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A failed run that nobody will retry: superseded, or forgotten by hand."""
 
@@ -423,6 +511,9 @@ Message = (
     | ProcessEnded
     | Listed
     | Died
+    | Waiting
+    | PlaceWanted
+    | Relayed
     | Closed
 )
 

@@ -14,7 +14,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "completion"}),
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
-    frozenset({"state"}),
+    frozenset({"state", "meeting"}),
     frozenset({"rsync", "config"}),
     frozenset({"files", "locks", "logs", "identity", "model", "progress", "steps", "errors"}),
 )
@@ -30,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("cli.py", "completion.py", "manual.py"),
-    "configparser": ("config/loader.py",),
+    "configparser": ("config/loader.py", "meeting/offers.py"),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
@@ -41,6 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 
 PURE = (
     "rsync/",
+    "meeting/",
     "config/grammar.py",
     "config/references.py",
     "reports/report.py",

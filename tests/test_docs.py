@@ -20,7 +20,14 @@ from tests.support.world import ROOT, World, tree
 README = (ROOT / "README.md").read_text()
 CONFIGURATIONS = sorted((ROOT / "etc").rglob("*.cfg"))
 # In the program, and documented with the issue that brings them.
-EXAMPLES = ("mysql-binlogs", "mysql-instances", "simple-etc", "tar-etc")
+EXAMPLES = (
+    "mysql-binlogs",
+    "mysql-instances",
+    "passive-client",
+    "pull-storage",
+    "simple-etc",
+    "tar-etc",
+)
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 

@@ -21,8 +21,10 @@ from b1000.model import (
     BrokenJob,
     Command,
     Destination,
+    FreeSpace,
     Job,
     Limits,
+    Pull,
     Reference,
     Report,
     Settings,
@@ -300,11 +302,11 @@ class _Reader:
     def _written(self, section: _Section, option: Option) -> str | None:
         if option.name in section.values:
             return section.values[option.name].text
-        if section.kind == "job" and "global" in option.sections:
-            return self._written(self.globals, option)
-        if option.name == "host":
+        if section.kind == "job" and option.name in self.globals.values:
+            return self.globals.values[option.name].text if "global" in option.sections else None
+        if section.kind == "global" and option.name == "host":
             return self.node.replace("$", "$$")
-        return option.default
+        return option.defaults.get(section.variant, option.default)
 
     def _home(self, section: _Section, name: str) -> tuple[_Section, Option] | None:
         """Where ``$name`` of a section is found: in the section itself, then in [global]."""
@@ -503,6 +505,7 @@ def load(file: str) -> Config:
         for section in named["job"]
         if grammar.NAME.fullmatch(section.name)
     }
+    jobs = {name: _claimed(name, job, jobs) for name, job in jobs.items()}
     problems = sorted(
         (
             *unparsed,
@@ -556,8 +559,6 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
     remote = path.startswith("rsync://")
     if path and remote and "min_free" in values:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
-    if path and not remote and "password_file" in values:
-        section.tell("password_file", "it is for rsync:// paths; a local path takes none")
     return None if section.broken else Destination(section.name, **_only(values, Destination))
 
 
@@ -582,10 +583,19 @@ def _job(
     _check_used(reader, section, "dest", used, destinations)
     _check_used(reader, section, "report", values.get("report", ()), reports)
     chosen = {name: found for name in used if (found := destinations.get(name))}
-    _check_paths(section, chosen.values())
-    _check_transfer(section, values)
-    _check_inside(section, values, chosen.values())
     usable = tuple(name for name in values.get("report", ()) if reports.get(name))
+    _check_destinations(section, chosen.values())
+    match section.variant:
+        case "passive":
+            _check_passive(section, values, reports)
+        case "pull":
+            chosen = {name: _for_pulling(each) for name, each in chosen.items()}
+            _check_pull(section, values, chosen.values())
+            _check_transfer(section, values)
+        case _:
+            _check_push(section, values, chosen.values())
+            _check_transfer(section, values)
+            _check_inside(section, values, chosen.values())
     limits = Limits(**_only({**settings, **values}, Limits))
     if section.broken:
         return BrokenJob(
@@ -600,12 +610,12 @@ def _job(
     return Job(
         name=section.name,
         direction=values["direction"],
-        type=values["type"],
+        type=values.get("type", ""),
         dest=groups,
         reports=usable,
         destinations=chosen,
         instances=values.get("instances"),
-        allow_no_instances=values["allow_no_instances"],
+        allow_no_instances=values.get("allow_no_instances", False),
         late={
             name: values[name]
             for name, option in TABLE["job"].items()
@@ -613,7 +623,39 @@ def _job(
         },
         transfer=Transfer(**_only(values, Transfer)),
         limits=limits,
+        pull=_pull(section, values) if section.variant == "pull" else None,
+        report_directories=tuple(
+            report.path
+            for name in usable
+            if section.variant == "passive" and (report := reports[name]) and report.type == "file"
+        ),
     )
+
+
+def _pull(section: _Section, values: Mapping[str, Any]) -> Pull:
+    return Pull(
+        values["report_source"],
+        values.get("report_job", section.name),
+        values["report_poll_wait"],
+        values["report_poll_retries"],
+        values["report_wait"],
+        password_file=values.get("password_file"),
+    )
+
+
+def _claimed(
+    name: str, job: Job | BrokenJob, jobs: Mapping[str, Job | BrokenJob]
+) -> Job | BrokenJob:
+    """The job; a pull job with the names that others want of the same client."""
+    if isinstance(job, BrokenJob) or not job.pull:
+        return job
+    others = frozenset(
+        other.pull.job
+        for each, other in jobs.items()
+        if each != name and isinstance(other, Job) and other.pull
+        if other.pull.source == job.pull.source
+    )
+    return replace(job, pull=replace(job.pull, claimed=others))
 
 
 def _check_used(
@@ -631,31 +673,111 @@ def _check_used(
             section.tell(option, f"[{option}:{name}] is wrong: {trouble}")
 
 
-def _check_paths(section: _Section, chosen: Iterable[Destination]) -> None:
+_WRITTEN_BY = {"active": "push and pull", "passive": "passive"}
+
+
+def _check_destinations(section: _Section, chosen: Iterable[Destination]) -> None:
+    """They are of the type that the direction takes, and no two of them are one place."""
+    wanted = "passive" if section.variant == "passive" else "active"
     first: dict[str, Destination] = {}
     for destination in chosen:
-        other = first.setdefault(destination.path, destination)
-        if other is not destination:
+        if destination.type != wanted:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is {destination.type}, "
+                f"for {_WRITTEN_BY[destination.type]} jobs; this job takes type = {wanted}",
+            )
+            continue
+        other = first.setdefault(destination.path or destination.host, destination)
+        if other is not destination and wanted == "active":
             section.tell(
                 "dest",
                 f"{other.name} and {destination.name} have the same path; "
                 "two copies would be written into one directory",
             )
+        elif other is not destination:
+            section.tell(
+                "dest",
+                f"{other.name} and {destination.name} have the same host; "
+                "nobody could tell which of both it has pulled for",
+            )
+
+
+def _check_push(
+    section: _Section, values: Mapping[str, Any], chosen: Iterable[Destination]
+) -> None:
+    for word in _include(values):
+        if word.startswith("rsync://"):
+            section.tell("include", f"{word} is not on this host; direction = pull fetches it")
+    for destination in chosen:
+        if destination.password_file and not destination.remote:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is a local path, which takes no password_file",
+            )
+
+
+def _check_passive(
+    section: _Section, values: Mapping[str, Any], reports: Mapping[str, Report | None]
+) -> None:
+    found = [reports.get(name) for name in values.get("report", ())]
+    if all(found) and not any(report and report.type == "file" for report in found):
+        section.tell("report", "a passive job needs one of type = file; others read it and come")
+
+
+def _check_pull(
+    section: _Section, values: Mapping[str, Any], chosen: Iterable[Destination]
+) -> None:
+    for destination in chosen:
+        if destination.remote:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is at another host; "
+                "rsync copies from one host to this one, into a local path",
+            )
+    words = _include(values)
+    machines = {word.split("/")[2] for word in words if word.startswith("rsync://")}
+    for word in words:
+        if not word.startswith("rsync://"):
+            section.tell("include", f"{word} is not at a client; a pull fetches from rsync://")
+    if len(machines) > 1:
+        section.tell("include", "all must be at one host; rsync fetches from one at a time")
+    # rsync takes the content of a bare module, as if a slash stood at its end.
+    bare = [word for word in words if word.startswith("rsync://") and word.count("/") == 3]
+    if bare and len(words) > 1:
+        section.tell(
+            "include",
+            f"{bare[0]} is a whole module, whose content would be mixed with the others; "
+            "give it a job of its own",
+        )
+
+
+def _for_pulling(destination: Destination) -> Destination:
+    """The client could fill the disk, unless there is a limit."""
+    if destination.min_free is None and not destination.remote:
+        return replace(destination, min_free=FreeSpace(5, percent=True))
+    return destination
+
+
+def _include(values: Mapping[str, Any]) -> list[str]:
+    if "include" not in values:
+        return []
+    return [word.text for word in grammar.words(references.fill(values["include"], _SAMPLES))]
 
 
 def _check_inside(
     section: _Section, values: Mapping[str, Any], chosen: Iterable[Destination]
 ) -> None:
     """A backup that is stored in its own source holds all earlier ones, and grows and grows."""
-    if "include" not in values or "exclude" in values:
+    if "exclude" in values:
         return
-    for word in grammar.words(references.fill(values["include"], _SAMPLES)):
+    for word in _include(values):
         for destination in chosen:
-            inside = f"{destination.path}/".startswith(f"{word.text.rstrip('/')}/")
+            inside = f"{destination.path}/".startswith(f"{word.rstrip('/')}/")
             if inside and not destination.remote and not destination.exclude:
                 section.tell(
                     "include",
-                    f"{word.text} holds the destination {destination.name} "
+                    f"{word} holds the destination {destination.name} "
                     f"({destination.path}); exclude it",
                     warning=True,
                 )

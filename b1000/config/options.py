@@ -7,8 +7,8 @@ comes with its implementation; an option without a row is not known.
 import logging
 import posixpath
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from b1000.config import grammar
@@ -79,13 +79,18 @@ _ADDRESS = re.compile(
 
 def _destination_path(text: str) -> str:
     _text(text)
-    rule = "a local directory such as /srv/backup, or rsync://HOST[:PORT]/MODULE[/PATH]"
     if text.startswith("/"):
         return _directory(text)
+    return _rsync_address(text, "a local directory such as /srv/backup, or ")
+
+
+def _rsync_address(text: str, instead: str = "") -> str:
+    rule = f"{instead}rsync://HOST[:PORT]/MODULE[/PATH]"
     # Never repeat the text: somebody may have written a password into it.
-    address = re.fullmatch(r"rsync://([^/]*)/(.+)", text)
+    address = re.fullmatch(r"rsync://([^/]*)/(.+)", _text(text))
     if not address:
-        raise BadValue("it is neither a path from / on nor an rsync address", rule)
+        neither = "neither a path from / on nor" if instead else "not"
+        raise BadValue(f"it is {neither} an rsync address", rule)
     user, at, _ = address[1].rpartition("@")
     if at and ":" in user:
         raise BadValue("rsync takes no password in an address", "use password_file")
@@ -192,7 +197,9 @@ def _include(text: str) -> str:
     if not found:
         raise BadValue("it is empty", "name at least one path")
     for word in found:
-        if not word.text.startswith("/"):
+        if word.text.startswith("rsync://"):
+            _rsync_address(word.text)
+        elif not word.text.startswith("/"):
             raise BadValue(f"{word.text!r} is not absolute", "a path from / on")
     return text
 
@@ -222,8 +229,9 @@ class Option:
     settled in each run, since they may refer to what only a run knows;
     ``dynamic`` ones may be the output of a command. ``literal`` ones hold no
     references. ``of`` names the directions or types that have the option, all
-    where it is empty (:data:`VARIANT`). A ``required`` one may be missing where
-    the option ``unless`` is given.
+    where it is empty (:data:`VARIANT`); ``defaults`` the defaults of some of
+    them that differ. A ``required`` one may be missing where the option
+    ``unless`` is given.
     """
 
     name: str
@@ -237,6 +245,7 @@ class Option:
     literal: bool = False
     of: tuple[str, ...] = ()
     unless: str = ""
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def belongs(self, variant: str) -> bool:
         """Whether a section of this direction or type has the option."""
@@ -248,6 +257,9 @@ VARIANT = {"job": "direction", "dest": "type", "report": "type"}
 
 _GLOBAL, _JOB, _DEST, _REPORT = ("global",), ("job",), ("dest",), ("report",)
 _BOTH = ("global", "job")
+_PUSH, _PULL = ("push",), ("pull",)
+_COPIES, _PREPARES = ("push", "pull"), ("push", "passive")
+_ACTIVE, _PASSIVE = ("active",), ("passive",)
 _MYSQL = ("mysql",)
 
 OPTIONS: tuple[Option, ...] = (
@@ -329,7 +341,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "copy_timeout", _BOTH, SECONDS,
         "Time limit of one attempt of a copy. 0: none.",
-        default="0",
+        default="0", defaults={"pull": "86400"},
     ),
     Option(
         "io_timeout", _BOTH, SECONDS,
@@ -348,14 +360,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     # --- [job:NAME]
     Option(
-        "direction", _JOB, _choice("push"),
-        "push: this host sends its data to the destinations.",
+        "direction", _JOB, _choice("push", "passive", "pull"),
+        "push: this host sends its data to the destinations. "
+        "passive: it prepares data and waits until others have pulled it. "
+        "pull: it fetches what a passive job of another host has prepared.",
         required=True,
     ),
     Option(
         "type", _JOB, _choice("full", "sync"),
         "full: a new directory for each run. sync: always the same directory.",
-        required=True,
+        required=True, of=_COPIES,
     ),
     Option(
         "dest", _JOB, DESTINATIONS,
@@ -370,123 +384,168 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "instances", _JOB, NAMES,
         "Instances; each is a run of its own.",
-        dynamic=True,
+        dynamic=True, of=_PUSH,
     ),
     Option(
         "allow_no_instances", _JOB, YES_NO,
         "Whether an instances command that prints nothing is all right.",
-        default="no",
+        default="no", of=_PUSH,
     ),
     Option(
         "data_age", _JOB, Kind("seconds", grammar.age),
         "Age of the data when the run began, such as the delay of a replica.",
-        late=True, dynamic=True,
+        late=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "master_host", _JOB, HOST,
         "The host whose data this really is.",
-        late=True, dynamic=True,
+        late=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "master_instance", _JOB, HOST,
         "The instance there whose data this really is.",
-        late=True, dynamic=True,
+        late=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "pre", _JOB, COMMAND,
         "Command to run before copying. If it fails, nothing is copied.",
-        late=True,
+        late=True, of=_PREPARES,
     ),
     Option(
         "post", _JOB, COMMAND,
         "Command to run after all copies are complete.",
-        late=True,
+        late=True, of=_PREPARES,
     ),
     Option(
         "include", _JOB, Kind("paths, split as a shell would", _include),
         "Files and directories to copy; globs are expanded when the copy begins.",
-        required=True, late=True,
+        required=True, late=True, of=_COPIES,
     ),
     Option(
         "exclude", _JOB, Kind("patterns, split as a shell would", _exclude),
         "Patterns of rsync for what is not copied.",
-        late=True,
+        late=True, of=_COPIES,
     ),
     Option(
         "delete", _JOB, YES_NO,
         "sync only: remove at the destination what is gone at the source.",
-        default="no",
+        default="no", of=_COPIES,
     ),
     Option(
         "relative", _JOB, YES_NO,
         "Keep the full paths of the sources at the destination.",
-        default="no",
+        default="no", of=_COPIES,
     ),
     Option(
         "hard_links", _JOB, YES_NO,
         "Keep hard links.",
-        default="no",
+        default="no", of=_COPIES,
     ),
     Option(
         "acls", _JOB, YES_NO,
         "Keep access control lists.",
-        default="no",
+        default="no", of=_COPIES,
     ),
     Option(
         "xattrs", _JOB, YES_NO,
         "Keep extended attributes.",
-        default="no",
+        default="no", of=_COPIES,
     ),
     Option(
         "sparse", _JOB, YES_NO,
         "Write runs of zeros as holes.",
-        default="no",
+        default="no", of=_COPIES,
+    ),
+    Option(
+        "report_source", _JOB, Kind("rsync://HOST[:PORT]/MODULE[/PATH]", _rsync_address),
+        "The client's directory of report files.",
+        required=True, of=_PULL,
+    ),
+    Option(
+        "report_poll_wait", _JOB, _integer("seconds", 1),
+        "How long to wait between looks at the client's reports.",
+        required=True, of=_PULL,
+    ),
+    Option(
+        "report_poll_retries", _JOB, _integer("number", 1),
+        "How many looks may find no live report for this host.",
+        required=True, of=_PULL,
+    ),
+    Option(
+        "report_job", _JOB, Kind("name", grammar.name),
+        "The client's passive job. Default: the name of this job.",
+        of=_PULL,
+    ),
+    Option(
+        "report_wait", _JOB, SECONDS,
+        "How long to follow a client that is still preparing its data.",
+        default="86400", of=_PULL,
+    ),
+    Option(
+        "password_file", _JOB, Kind("absolute path", _password_file),
+        "File with the password for the client's daemon; else that of the destination is used.",
+        of=_PULL,
     ),
     # --- [dest:NAME]
     Option(
-        "type", _DEST, _choice("active"),
-        "active: data is sent there.",
+        "type", _DEST, _choice("active", "passive"),
+        "active: data is copied there. passive: another host comes and pulls it.",
         required=True,
+    ),
+    Option(
+        "host", _DEST, Kind("host name", grammar.own_host),
+        "The host that pulls, as its own configuration calls it.",
+        required=True, of=_PASSIVE,
+    ),
+    Option(
+        "timeout", _DEST, _integer("seconds", 1),
+        "How long the whole pull may take, counted from when the data is ready.",
+        required=True, of=_PASSIVE,
     ),
     Option(
         "path", _DEST, Kind("absolute path or rsync://", _destination_path),
         "Local directory, or rsync://HOST[:PORT]/MODULE[/PATH].",
-        required=True,
+        required=True, of=_ACTIVE,
     ),
     Option(
         "exclude", _DEST, Kind("patterns, split as a shell would", _patterns),
         "Patterns of rsync for what is not copied to this destination.",
+        of=_ACTIVE,
     ),
     Option(
         "verbosity", _DEST, _integer("1 to 3", 1, 3),
         "What rsync logs. 1: totals; 2: each file too; 3: and why it was sent.",
-        default="1",
+        default="1", of=_ACTIVE,
     ),
     Option(
         "compress", _DEST, YES_NO,
         "Compress on the way.",
-        default="no",
+        default="no", of=_ACTIVE,
     ),
     Option(
         "bwlimit", _DEST, Kind("rate", _rate),
         "Limit of the rate, in KiB a second or with a unit (10m).",
+        of=_ACTIVE,
     ),
     Option(
         "max_copies", _DEST, _integer("number", 0, 1000),
         "Copies into this destination at once, over all B1000 of this journal. 0: no limit.",
-        default="0",
+        default="0", of=_ACTIVE,
     ),
     Option(
         "min_free", _DEST, Kind("bytes, 20g or 5%", _free_space),
         "Local paths: end a copy that would leave less space free than this.",
+        of=_ACTIVE,
     ),
     Option(
         "password_file", _DEST, Kind("absolute path", _password_file),
         "File with the password for the rsync daemon; only its owner may read it.",
+        of=_ACTIVE,
     ),
     Option(
         "rsync_options", _DEST, Kind("options, split as a shell would", _rsync_options),
         "More options for rsync.",
+        of=_ACTIVE,
     ),
     # --- [report:NAME]
     Option(

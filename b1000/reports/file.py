@@ -1,12 +1,14 @@
 """Reports of type file: one ini file for each run, replaced as a whole at each state."""
 
+import contextlib
 import os
 import re
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from b1000.files import sync_directory, write_atomically
+from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.model import Report, Run
 from b1000.reports import report
 from b1000.state.journal import file_stem
@@ -23,10 +25,17 @@ class FileReport:
 
     settle, linger = 0.03, 0.0
 
-    def __init__(self, settings: Report, unfinished: Callable[[str], set[str]]) -> None:
+    def __init__(
+        self,
+        settings: Report,
+        unfinished: Callable[[str], set[str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._directory = Path(settings.path)
         self._keep = settings.keep
         self._unfinished = unfinished
+        self._clock = clock
+        self._begun = False
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         """Write the state of each run; gives the run_ids that were written, and the first error.
@@ -38,11 +47,14 @@ class FileReport:
         if not self._directory.is_dir():
             self._directory.mkdir(parents=True)
             self._directory.chmod(0o755)
+        if not self._begun:
+            remove_stale(self._directory)
+            self._begun = True
         written: set[int] = set()
         trouble: OSError | None = None
         for run in runs:
             try:
-                write_atomically(self._directory / report.file_name(run), report.ini(run), 0o644)
+                self._write(run)
                 written.add(run.run_id)
             except OSError as error:
                 trouble = trouble or error
@@ -53,6 +65,16 @@ class FileReport:
             self._remove_old(ended)
         sync_directory(self._directory)
         return written, trouble
+
+    def renew(self, runs: Iterable[Run]) -> None:
+        """Say anew that these runs are alive; where that cannot be said, they seem dead."""
+        for run in runs:
+            with contextlib.suppress(OSError):
+                self._write(run, durable=False)
+
+    def _write(self, run: Run, durable: bool = True) -> None:
+        path = self._directory / report.file_name(run)
+        write_atomically(path, report.ini(run, self._clock()), 0o644, durable)
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from b1000.model import Copy, Run
+from b1000.meeting import names
+from b1000.model import Client, Copy, Run
 from b1000.rsync.paths import moment
+from b1000.steps import Status, Step
 
 Value = str | int | float | None
 Values = Mapping[str, Value]
 """Column → value of one row; :mod:`b1000.reports.tables` has the columns."""
 
+_LONGEST_LINE = 1000  # characters of an error in a report file
 _LONGEST_ERROR = 60_000  # bytes; a TEXT column of MySQL takes 65,535
 
 
@@ -23,74 +26,189 @@ class Row(NamedTuple):
 
 def file_name(run: Run) -> str:
     """``JOB-INSTANCE-STARTTIME.b1k``; the dash stays where the instance is empty."""
-    return f"{run.job}-{run.instance}-{run.start_time}.b1k"
+    return names.report_file(run.job, run.instance, run.start_time)
 
 
-def ini(run: Run) -> str:
-    """The content of a report file: one section for the run, one for each destination."""
-    start = moment(run.start_time)
-    age = run.frozen.data_age
-    sections = {
-        f"jobstatus:{run.job}": {
-            "host": run.host,
-            "name": run.job,
-            "instance": run.instance,
-            "master_host": run.frozen.master_host,
-            "master_instance": run.frozen.master_instance,
-            "direction": run.direction,
-            "start_time": f"{start:%Y-%m-%d %H:%M:%S}",
-            "step": run.step,
-            "status": run.status,
-            "data_age": "" if age is None else f"{age:.15g}",
-        }
+class _Told(NamedTuple):
+    """What is told as one run: this host's own, or one that a client had while we pulled.
+
+    ``copies`` are this host's, under the names that they have there.
+    """
+
+    host: str
+    job: str
+    instance: str
+    master_host: str
+    master_instance: str
+    direction: str
+    start_time: str
+    step: Step
+    status: Status
+    data_age: float | None
+    error: str
+    started: float | None
+    ended: float | None
+    transition: int
+    copies: tuple[tuple[str, Copy], ...]
+
+
+def _told(run: Run) -> list[_Told]:
+    """As what runs a run is told.
+
+    A pull run that took a report tells of the client's run instead of its own,
+    and of nothing until it has found one, or given up.
+    """
+    if run.direction != "pull":
+        return [_own(run)]
+    if run.clients:
+        *earlier, last = run.clients
+        return [*(_of_client(each, run, ()) for each in earlier), _of_client(last, run, run.copies)]
+    return [_own(run)] if run.status is Status.FAILED else []
+
+
+def _own(run: Run) -> _Told:
+    frozen = run.frozen
+    return _Told(
+        run.host,
+        run.job,
+        run.instance,
+        frozen.master_host,
+        frozen.master_instance,
+        run.direction,
+        run.start_time,
+        run.step,
+        run.status,
+        frozen.data_age,
+        run.error,
+        run.started,
+        run.ended,
+        run.last_transition,
+        tuple((copy.destination, copy) for copy in run.copies),
+    )
+
+
+def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
+    over = client.status is Status.FAILED or client.step is Step.DONE
+    several = len(copies) > 1
+    return _Told(
+        client.host,
+        client.job,
+        client.instance,
+        client.master_host,
+        client.master_instance,
+        "passive",
+        client.start_time,
+        client.step,
+        client.status,
+        client.data_age,
+        client.error,
+        client.started,
+        run.changed if over else None,
+        _number(client),
+        tuple(
+            (f"{client.destination}/{copy.destination}" if several else client.destination, copy)
+            for copy in copies
+        ),
+    )
+
+
+def _number(client: Client) -> int:
+    """A number that grows with each state of the client's run.
+
+    Older programs tell none; their states are numbered as they follow each
+    other. What we conclude ourselves comes behind what the client has told.
+    """
+    number = client.transition
+    if number is None:
+        number = 1 + 2 * list(Step).index(client.step) + (client.status is Status.FAILED)
+    return number + client.judged
+
+
+def ini(run: Run, now: float) -> str:
+    """The content of a report file: one section for the run, one for each destination.
+
+    Who pulls from a passive run also sees when it was last ``alive``, and which
+    state of it this is.
+    """
+    told = _of_client(run.clients[-1], run, run.copies) if run.clients else _own(run)
+    age = told.data_age
+    keys = {
+        "host": told.host,
+        "name": told.job,
+        "instance": told.instance,
+        "master_host": told.master_host,
+        "master_instance": told.master_instance,
+        "direction": told.direction,
+        "start_time": f"{moment(told.start_time):%Y-%m-%d %H:%M:%S}",
+        "step": told.step,
+        "status": told.status,
+        "data_age": "" if age is None else f"{age:.15g}",
     }
-    for copy in run.copies:
-        sections[f"dest:{copy.destination}"] = {
-            "type": copy.type,
-            "path": copy.path,
-            "status": copy.status,
+    if run.direction == "passive":
+        keys |= {
+            "started": _instant(run.started),
+            "transition": str(run.last_transition),
+            "error": _line(run.error),
+            "alive": _instant(now),
         }
+    sections = {f"jobstatus:{told.job}": keys}
+    for name, copy in told.copies:
+        sections[f"dest:{name}"] = {"type": copy.type, "path": copy.path, "status": copy.status}
     return "\n".join(
         f"[{heading}]\n"
-        + "".join(f"{key} = {value}".rstrip() + "\n" for key, value in keys.items())
-        for heading, keys in sections.items()
+        + "".join(f"{key} = {value}".rstrip() + "\n" for key, value in values.items())
+        for heading, values in sections.items()
     )
+
+
+def _instant(when: float) -> str:
+    return f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _line(text: str) -> str:
+    """An error text as others may read it: one line, not too long, and nothing but characters."""
+    shown = "".join(each if each.isprintable() else " " for each in text[:_LONGEST_LINE])
+    return " ".join(shown.split())
 
 
 # --- databases
 
 
 def rows(run: Run) -> list[Row]:
-    """What databases are told of a run."""
+    """What databases are told of a run; nothing as long as there is nothing to tell."""
+    return [_row(told, run) for told in _told(run)]
+
+
+def _row(told: _Told, run: Run) -> Row:
     job: dict[str, Value] = {
-        "host": run.host,
-        "name": run.job,
-        "instance": run.instance,
-        "master_host": run.frozen.master_host,
-        "master_instance": run.frozen.master_instance,
-        "direction": run.direction,
-        "start_time": f"{moment(run.start_time):%Y-%m-%d %H:%M:%S}",
+        "host": told.host,
+        "name": told.job,
+        "instance": told.instance,
+        "master_host": told.master_host,
+        "master_instance": told.master_instance,
+        "direction": told.direction,
+        "start_time": f"{moment(told.start_time):%Y-%m-%d %H:%M:%S}",
         "last_op_time": _local(run.changed),
-        "step": run.step.value,
-        "status": run.status.value,
-        "data_age": run.frozen.data_age,
+        "step": told.step.value,
+        "status": told.status.value,
+        "data_age": told.data_age,
         "type": run.type,
-        "started_utc": _utc(run.started),
-        "ended_utc": _utc(run.ended),
-        "duration": _between(run.started, run.ended),
+        "started_utc": _utc(told.started),
+        "ended_utc": _utc(told.ended),
+        "duration": _between(told.started, told.ended),
         # The size of the backup, not of all its copies together.
-        "bytes": _most(copy.bytes for copy in run.copies),
-        "files": _most(copy.files for copy in run.copies),
-        "attempts": sum(copy.attempts for copy in run.copies),
-        "error": _text(run.error),
-        "transition": run.last_transition,
+        "bytes": _most(copy.bytes for _, copy in told.copies),
+        "files": _most(copy.files for _, copy in told.copies),
+        "attempts": sum(copy.attempts for _, copy in told.copies),
+        "error": _text(told.error),
+        "transition": told.transition,
     }
-    return [Row(job, tuple(_copy(copy, run) for copy in run.copies))]
+    return Row(job, tuple(_copy(name, copy, run) for name, copy in told.copies))
 
 
-def _copy(copy: Copy, run: Run) -> Values:
+def _copy(name: str, copy: Copy, run: Run) -> Values:
     return {
-        "destination": copy.destination,
+        "destination": name,
         "type": copy.type,
         "path": _text(copy.path),
         "status": copy.status.value,

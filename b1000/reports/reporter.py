@@ -14,6 +14,7 @@ from pathlib import Path
 import tenacity
 
 from b1000.errors import B1000Error, words
+from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Look, Report
@@ -22,6 +23,7 @@ from b1000.reports.target import RunsRefused, Target
 from b1000.state.queries import Owed, Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
+_RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
 
@@ -38,12 +40,17 @@ class Reporter:
         journal: Path,
         locks: Locks,
         connection: "Connection[Delivered, Look]",
+        renews: bool = False,
     ) -> None:
+        """``renews``: passive jobs have the report, and others look whether they are alive."""
         self._name = settings.name
         self._journal = journal
         self._locks = locks
         self._connection = connection
         self._target = _target(settings, lambda stem: self._reader.unfinished_files(stem))
+        self._renewal = _RENEWAL if renews else None
+        self._renewed = time.monotonic()
+        self._parent = identify(os.getppid())
         self._lock: int | None = None
         self._told: dict[int, int] = {}  # run_id → transition that arrived, or was refused
         self._refused: set[int] = set()  # run_ids, to be spoken of once
@@ -70,6 +77,7 @@ class Reporter:
                 if self._last:
                     return
                 self._gather()
+                self._renew()
         except _ParentGone:
             return
         finally:
@@ -81,8 +89,35 @@ class Reporter:
             self._rest(self._target.linger if self._lock is not None else None)
         if not self._due:
             self._let_go()
-            self._rest(None)
+        while not self._due:
+            self._rest(self._renewal)
+            self._renew()
         self._due = False
+
+    def _renew(self) -> None:
+        """Those who wait to be pulled from, under the supervisor here, show that they live."""
+        if self._renewal is None or time.monotonic() - self._renewed < self._renewal:
+            return
+        self._renewed = time.monotonic()
+        if not isinstance(self._target, FileReport):
+            return
+        lock = self._locks.take(f"report@{self._name}") if self._lock is None else None
+        if self._lock is None and lock is None:
+            return
+        try:
+            with Reader(self._journal) as reader:
+                waiting = [
+                    run
+                    for run in reader.unfinished()
+                    if (run.direction, run.supervisor) == ("passive", self._parent)
+                    and self._name in run.reports
+                ]
+            self._target.renew(waiting)
+        except B1000Error as error:
+            self._log.debug("report %s cannot be renewed: %s", self._name, error)
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def _gather(self) -> None:
         """States that follow each other quickly are delivered as one."""

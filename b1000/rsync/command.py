@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.model import Destination, Limits, Transfer
+from b1000.model import Destination, Limits, Pull, Transfer
 
 PARTIAL_DIRECTORY = ".b1000-partial"
 """Where a receiver keeps what arrived of a file when it is interrupted."""
@@ -34,17 +34,27 @@ _ALWAYS = (
 _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 
 
-def connection(destination: Destination, limits: Limits) -> list[str]:
-    """The options that reach a destination and notice when it falls silent."""
+# What a client sends cannot make a device here, whatever else the options say; and what its
+# daemon greets with is not taken for rsync's own words.
+_FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
+
+
+def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
+    """The options that reach a destination, or a client, and notice when it falls silent."""
+    password_file = (pull.password_file if pull else None) or destination.password_file
+    return _connection(destination.remote or pull is not None, password_file, limits)
+
+
+def _connection(remote: bool, password_file: str | None, limits: Limits) -> list[str]:
     options = []
     if limits.io_timeout:
         options.append(f"--timeout={limits.io_timeout}")
-    if destination.remote:
+    if remote:
         if limits.connect_timeout:
             options.append(f"--contimeout={limits.connect_timeout}")
         options.append("--sockopts=TCP_NODELAY")
-    if destination.password_file:
-        options.append(f"--password-file={destination.password_file}")
+    if password_file:
+        options.append(f"--password-file={password_file}")
     return options
 
 
@@ -55,9 +65,10 @@ def copy(
     exclude: Sequence[str],
     transfer: Transfer,
     limits: Limits,
+    pull: Pull | None = None,
 ) -> list[str]:
-    """One attempt to copy ``sources`` into ``directory`` at the destination."""
-    options = [*_ALWAYS, *connection(destination, limits)]
+    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``."""
+    options = [*_ALWAYS, *connection(destination, limits, pull)]
     options += [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
     if destination.compress:
         options.append("--compress")
@@ -66,6 +77,7 @@ def copy(
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
     options += destination.rsync_options
+    options += _FROM_CLIENT if pull else ()
     # Behind -- nothing is taken as an option, whatever a file is called.
     return ["rsync", *options, "--", *sources, f"{directory}/"]
 
@@ -87,6 +99,7 @@ def sweep(
     exclude: Sequence[str],
     transfer: Transfer,
     limits: Limits,
+    pull: Pull | None = None,
 ) -> list[str]:
     """Remove from ``directory`` what a killed receiver left there, and nothing else.
 
@@ -95,6 +108,7 @@ def sweep(
     source cannot be read, rsync deletes nothing. ``frame`` is a local directory
     with no more than the directories in which the sources stand at the
     destination: with it those take part too, where a source is a single file.
+    With ``pull`` there is none: rsync takes no sources of two hosts.
     """
     options = ["--recursive", "--links", "--existing", "--ignore-existing", "--delete"]
     # With paths kept, sources and frame name the same directories; rsync 3.5.0 takes that for an
@@ -107,13 +121,17 @@ def sweep(
     # a path that is only kept there, rsync would not know a file again and take it for a leftover.
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
     options += destination.rsync_options
+    frames = [f"{frame}/./" if transfer.relative else f"{frame}/"]
+    if pull:
+        options += _FROM_CLIENT
+        frames = []
     return [
         "rsync",
-        *connection(destination, limits),
+        *connection(destination, limits, pull),
         *options,
         "--",
         *sources,
-        f"{frame}/./" if transfer.relative else f"{frame}/",
+        *frames,
         f"{directory}/",
     ]
 
@@ -129,3 +147,49 @@ def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
         f"{empty}/",
         f"{destination.path}/",
     ]
+
+
+def listing(address: str, password_file: str | None, limits: Limits) -> list[str]:
+    """What is at an address of a daemon: one line for each name, without what is below."""
+    return [
+        "rsync",
+        "--list-only",
+        "--no-motd",
+        "--no-human-readable",
+        *_connection(True, password_file, limits),
+        "--",
+        address,
+    ]
+
+
+def fetch(
+    source: str,
+    names: str,
+    directory: str,
+    largest: int,
+    password_file: str | None,
+    limits: Limits,
+) -> list[str]:
+    """Fetch regular files, named in the file ``names`` (ended by NUL), as nothing but content."""
+    return [
+        "rsync",
+        f"--files-from={names}",
+        "--from0",
+        "--no-relative",
+        "--no-dirs",
+        "--no-links",
+        "--times",
+        "--ignore-times",
+        f"--max-size={largest}",
+        *_FROM_CLIENT,
+        *_connection(True, password_file, limits),
+        "--",
+        f"{source}/",
+        f"{directory}/",
+    ]
+
+
+def deliver(file: str, target: str, password_file: str | None, limits: Limits) -> list[str]:
+    """Send one file, as nothing but content, into a directory at a daemon."""
+    connected = _connection(True, password_file, limits)
+    return ["rsync", "--no-motd", "--ignore-times", *connected, "--", file, f"{target}/"]

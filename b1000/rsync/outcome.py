@@ -42,7 +42,8 @@ class Verdict:
     """One row: for these codes and a message that fits, whether to retry, and in which words.
 
     ``{0}``, ``{1}`` in the words are the groups of the pattern, ``{place}`` is
-    where the copy goes. ``reached``: data may have begun to arrive there.
+    where the copy goes, ``{peer}`` the host at the other end: that of the place, or
+    the one that is pulled from. ``reached``: data may have begun to arrive there.
     """
 
     codes: frozenset[int]
@@ -100,42 +101,42 @@ VERDICTS: tuple[Verdict, ...] = (
         {5},
         r"@ERROR: max connections \((\d+)\)",
         Retry.YES,
-        "{place} has reached its limit of {0} connections",
+        "{peer} has reached its limit of {0} connections",
     ),
     _door(
         {5},
         r"@ERROR: [Uu]nknown module '(.*)'",
         Retry.NEVER,
-        "{place} has no module {0!r}: see path in the destination, and the modules there",
+        "{peer} has no module {0!r}: see the address, and the modules there",
     ),
     _door(
         {5},
         r"@ERROR: auth failed on module (\S+)",
         Retry.NEVER,
-        "{place} refuses user or password for module {0!r}: see password_file",
+        "{peer} refuses user or password for module {0!r}: see password_file",
     ),
     _door(
         {5},
         r"@ERROR: access denied to (\S+)",
         Retry.NEVER,
-        "{place} denies this host access to module {0!r}: see hosts allow there",
+        "{peer} denies this host access to module {0!r}: see hosts allow there",
     ),
     _door(
         {5},
         r"@ERROR: (?:chdir|chroot) failed",
         Retry.NEVER,
-        "the module's directory at {place} is missing or closed",
+        "the module's directory at {peer} is missing or closed",
     ),
-    _door({5}, r"@ERROR: (.*)", Retry.NEVER, "{place} says: {0}"),
+    _door({5}, r"@ERROR: (.*)", Retry.NEVER, "{peer} says: {0}"),
     # Something that is no rsync daemon answers; or one that is just ending, or a proxy without it.
     _door(
         {5},
         r"server sent .* rather than greeting",
         Retry.NEVER,
-        "what answers at {place} is no rsync daemon",
+        "what answers at {peer} is no rsync daemon",
     ),
-    _door({5}, r"did not see server greeting", Retry.YES, "{place} closed the connection at once"),
-    _door({1}, r"module is read only", Retry.NEVER, "the module at {place} is read only"),
+    _door({5}, r"did not see server greeting", Retry.YES, "{peer} closed the connection at once"),
+    _door({1}, r"module is read only", Retry.NEVER, "the module at {peer} is read only"),
     _door({1}, r"password file must (.*)", Retry.NEVER, "the password file must {0}"),
     _door(
         {1},
@@ -145,18 +146,18 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     _door({1}, r"(\S+): unknown option", Retry.NEVER, "rsync does not know the option {0}"),
     _door(
-        {4}, r"server is configured to refuse (.*)", Retry.NEVER, "{place} refuses the option {0}"
+        {4}, r"server is configured to refuse (.*)", Retry.NEVER, "{peer} refuses the option {0}"
     ),
     _door(
-        {4}, r"pre-xfer exec returned failure", Retry.NEVER, "the pre-xfer script at {place} failed"
+        {4}, r"pre-xfer exec returned failure", Retry.NEVER, "the pre-xfer script at {peer} failed"
     ),
     # The network, the daemon or its host: down now, perhaps up in a minute.
-    _door({10}, r": Connection refused \(\d+\)$", Retry.YES, "connection refused by {place}"),
-    _door({10}, r"getaddrinfo: ", Retry.YES, "the host name {place} cannot be resolved"),
-    _door({10}, r"failed to connect to ", Retry.YES, "{place} cannot be reached"),
-    _row({10, 12}, "", Retry.YES, "the connection to {place} broke in mid-copy"),
-    _row({30}, "", Retry.YES, "no data from {place} for too long (io_timeout)"),
-    _door({35}, "", Retry.YES, "{place} did not answer in time (connect_timeout)"),
+    _door({10}, r": Connection refused \(\d+\)$", Retry.YES, "connection refused by {peer}"),
+    _door({10}, r"getaddrinfo: ", Retry.YES, "the host name {peer} cannot be resolved"),
+    _door({10}, r"failed to connect to ", Retry.YES, "{peer} cannot be reached"),
+    _row({10, 12}, "", Retry.YES, "the connection to {peer} broke in mid-copy"),
+    _row({30}, "", Retry.YES, "no data from {peer} for too long (io_timeout)"),
+    _door({35}, "", Retry.YES, "{peer} did not answer in time (connect_timeout)"),
     _row({19, 20}, "", Retry.YES, "rsync was told to end by a signal"),
     _row({22}, "", Retry.YES, "rsync could not get memory"),
     # Writing failed. What is missing, forbidden or in the way stays so.
@@ -184,13 +185,13 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     _row(
         {23},
-        r'"(.*)"(?: failed)?: Permission denied \(\d+\)$',
+        r'"(.*)"(?: \(in \S+\))?(?: failed)?: Permission denied \(\d+\)$',
         Retry.ONCE,
         "not everything was copied: no permission to read {0}",
     ),
     _row(
         {23},
-        r'link_stat "(.*)" failed: No such file or directory \(\d+\)$',
+        r'link_stat "(.*)"(?: \(in \S+\))? failed: No such file or directory \(\d+\)$',
         Retry.ONCE,
         "not everything was copied: {0} is missing at the source",
     ),
@@ -201,12 +202,12 @@ VERDICTS: tuple[Verdict, ...] = (
         {2},
         "",
         Retry.NEVER,
-        "the rsyncs here and at {place} do not understand each other's protocol",
+        "the rsyncs here and at {peer} do not understand each other's protocol",
     ),
     _door({3}, "", Retry.NEVER, "the sources cannot be read or {place} cannot be used"),
-    _door({4}, "", Retry.NEVER, "{place} refuses an option or does not know it"),
-    _door({5}, "", Retry.NEVER, "{place} refused to begin"),
-    _door({6}, "", Retry.NEVER, "the daemon at {place} cannot write its log"),
+    _door({4}, "", Retry.NEVER, "{peer} refuses an option or does not know it"),
+    _door({5}, "", Retry.NEVER, "{peer} refused to begin"),
+    _door({6}, "", Retry.NEVER, "the daemon at {peer} cannot write its log"),
     _row({13, 14, 21}, "", Retry.YES, "rsync's processes lost each other"),
     _row({25}, "", Retry.NEVER, "--max-delete stopped the deletions"),
     _row(_ANY, "", Retry.NEVER, "rsync failed in an unknown way: see its manual page"),
@@ -221,12 +222,18 @@ _SHOWN_LINES = 3
 _SHOWN_LENGTH = 400
 
 
-def judge(exit_code: int, errors: Sequence[str], place: str = "the destination") -> Outcome:
+def judge(
+    exit_code: int,
+    errors: Sequence[str],
+    place: str = "the destination",
+    peer: str | None = None,
+) -> Outcome:
     """The verdict on an rsync that ended by itself.
 
     ``exit_code`` as subprocess gives it (negative: the signal that killed it);
     ``errors`` are the lines of its standard error, oldest first; ``place`` says
-    where the copy was to go, in words (:func:`b1000.rsync.paths.place`).
+    where the copy was to go, in words (:func:`b1000.rsync.paths.place`), ``peer``
+    the host at the other end where that is not the place.
     """
     if exit_code == 0:
         return Outcome(CopyStatus.DONE, exit_code=0)
@@ -244,7 +251,9 @@ def judge(exit_code: int, errors: Sequence[str], place: str = "the destination")
             continue
         found = next((match for line in told if (match := re.search(row.message, line))), None)
         if found or not row.message:
-            words = row.words.format(*(found.groups() if found else ()), place=place)
+            words = row.words.format(
+                *(found.groups() if found else ()), place=place, peer=peer or place
+            )
             reason = f"{words} (rsync exit {exit_code}{_quoted(told)})"
             return Outcome(row.status, row.retry, reason, exit_code, row.reached)
     raise AssertionError("the last row fits every code")

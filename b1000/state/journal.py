@@ -23,12 +23,15 @@ from b1000.model import (
     Died,
     Listed,
     Message,
+    PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     ProcessIdentity,
+    Relayed,
     Resolved,
     Run,
     RunMoved,
+    Waiting,
 )
 from b1000.rsync.paths import START_TIME
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, migrate, quoted
@@ -270,7 +273,7 @@ class Journal:
         )
         self._db.execute(
             """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
-                               supervisor_ticks = ?, ending = NULL, ended = NULL
+                               supervisor_ticks = ?, ending = NULL, ended = NULL, waiting = ''
                WHERE run_id = ?""",
             (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
         )
@@ -346,6 +349,26 @@ class Journal:
                 self._note_process(uid, message)
             case Listed():
                 self._note_listing(uid, message)
+            case Waiting():
+                self._wait(run_id, message.reason)
+            case PlaceWanted():
+                self._wait(run_id, "")
+            case Relayed():
+                self._relay(run_id, message)
+
+    def _wait(self, run_id: int, reason: str) -> None:
+        self._db.execute("UPDATE runs SET waiting = ? WHERE run_id = ?", (reason, run_id))
+
+    def _relay(self, run_id: int, message: Relayed) -> None:
+        client = message.client
+        self._db.execute(
+            """INSERT INTO clients (run_id, file, client) VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET client = excluded.client""",
+            (run_id, client.file, json.dumps(asdict(client))),
+        )
+        # No destination is called so.
+        whose = f"@{client.host}/{client.job}"
+        self._transition(run_id, message.time, whose, client.step, client.status, client.error)
 
     def _note_process(self, uid: str, message: ProcessBegan | ProcessEnded) -> None:
         if isinstance(message, ProcessEnded):

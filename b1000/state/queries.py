@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
-from b1000.model import Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.model import Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
@@ -321,7 +321,17 @@ class Reader:
             parameters,
         )
         copies = self._copies([row["run_id"] for row in rows])
-        return [_run(row, copies[row["run_id"]]) for row in rows]
+        clients = self._clients([row["run_id"] for row in rows if row["direction"] == "pull"])
+        return [_run(row, copies[row["run_id"]], clients[row["run_id"]]) for row in rows]
+
+    def _clients(self, run_ids: Sequence[int]) -> dict[int, list[Client]]:
+        found: dict[int, list[Client]] = defaultdict(list)
+        for run_id in run_ids:
+            for row in self._ask(
+                "SELECT * FROM clients WHERE run_id = ? ORDER BY rowid", (run_id,)
+            ):
+                found[run_id].append(_client(row["client"]))
+        return found
 
     def _copies(self, run_ids: Sequence[int]) -> dict[int, list[Copy]]:
         found: dict[int, list[Copy]] = defaultdict(list)
@@ -366,7 +376,17 @@ def _frozen(text: str) -> Frozen:
     return Frozen(**values)
 
 
-def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
+def _client(text: str) -> Client:
+    values = json.loads(text)
+    states = {
+        "step": Step(values["step"]),
+        "status": Status(values["status"]),
+        "copy_status": CopyStatus(values["copy_status"]),
+    }
+    return Client(**{**values, **states})
+
+
+def _run(row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]) -> Run:
     return Run(
         run_id=row["run_id"],
         uid=row["uid"],
@@ -389,6 +409,8 @@ def _run(row: sqlite3.Row, copies: Iterable[Copy]) -> Run:
         reports=tuple(json.loads(row["reports"])),
         frozen=_frozen(row["frozen"]),
         copies=tuple(copies),
+        clients=tuple(clients),
+        waiting=row["waiting"],
     )
 
 

@@ -214,7 +214,19 @@ CREATE TABLE left_out (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS)
+_PULLING = """
+ALTER TABLE runs ADD COLUMN waiting TEXT NOT NULL DEFAULT '';
+
+-- The runs of clients that a pull run took, as it saw them last; client is model.Client as JSON.
+CREATE TABLE clients (
+    run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    file   TEXT NOT NULL,
+    client TEXT NOT NULL,
+    PRIMARY KEY (run_id, file)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS, _PULLING)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

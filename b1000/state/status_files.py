@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from b1000.files import sync_directory, write_atomically
+from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.model import ProcessIdentity, Run
 from b1000.state.journal import file_stem
 from b1000.state.queries import Reader
@@ -99,6 +99,7 @@ class StatusFiles:
         Raises OSError where the directory cannot be written.
         """
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_stale(self._directory)
         self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
         self._settle(set(self._there), self._reader.retriable(self._is_alive), None)
 

@@ -10,9 +10,11 @@ from b1000.model import (
     CopyMoved,
     Died,
     Message,
+    Relayed,
     Resolved,
     Run,
     RunMoved,
+    Waiting,
 )
 from b1000.steps import CopyStatus, Status, Step
 
@@ -38,6 +40,10 @@ def line(message: Message) -> tuple[int, str] | None:
             return logging.INFO, str(message.step)
         case Closed():
             return logging.WARNING, message.reason
+        case Waiting():
+            return logging.INFO, f"waiting, its place is free for others: {message.reason}"
+        case Relayed(client=client):
+            return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
             return logging.ERROR, f"FAILED: {message.error}"
         case CopyMoved(status=CopyStatus.DONE):

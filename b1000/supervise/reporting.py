@@ -27,10 +27,15 @@ class ReporterChild:
     """
 
     def __init__(
-        self, report: Report, journal: Path, locks: Locks, inherited: Iterable[Closable]
+        self,
+        report: Report,
+        renews: bool,
+        journal: Path,
+        locks: Locks,
+        inherited: Iterable[Closable],
     ) -> None:
         self.name = report.name
-        self.process, self.connection = fork(_main, (report, journal, locks), inherited)
+        self.process, self.connection = fork(_main, (report, renews, journal, locks), inherited)
         self.open = True
         self.wanted = True
         self.troubled = False
@@ -65,6 +70,7 @@ class ReporterChild:
 
 def _main(
     report: Report,
+    renews: bool,
     journal: Path,
     locks: Locks,
     connection: "Connection[Any, Any]",
@@ -72,7 +78,7 @@ def _main(
 ) -> None:
     leave_parent(inherited)
     try:
-        Reporter(report, journal, locks, connection).run()
+        Reporter(report, journal, locks, connection, renews).run()
     except Exception:
         logging.getLogger(LOGGER).exception("report %s failed by a mistake", report.name)
         raise SystemExit(BROKEN) from None
@@ -88,18 +94,19 @@ class Reporting:
     def start(
         self,
         reports: Mapping[str, Report],
+        renewed: Collection[str],
         journal: Path,
         locks: Locks,
         inherited: Callable[[], Iterable[Closable]],
     ) -> None:
-        """Fork a reporter for each report.
+        """Fork a reporter for each report; those of passive jobs are ``renewed``.
 
         Before the journal is opened here: a child must not share what SQLite
         remembers of the locks of an open database.
         """
         for name in sorted(reports):
             try:
-                child = ReporterChild(reports[name], journal, locks, inherited())
+                child = ReporterChild(reports[name], name in renewed, journal, locks, inherited())
             except OSError as error:
                 self._log.warning(
                     "report %s: no reporter can be started: %s; the next b1000 delivers",

@@ -38,6 +38,7 @@ from b1000.model import (
     Leftovers,
     Listed,
     Message,
+    PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     Refused,
@@ -46,6 +47,7 @@ from b1000.model import (
     RunMoved,
     Stop,
     Template,
+    Waiting,
     label,
     moved,
 )
@@ -167,8 +169,14 @@ class Supervisor:
         allow_many_files()
         gc.freeze()  # Pages that children share are not touched by their collections.
         with self._signals, self._no_child_left(), self._displayed():
+            passive = {
+                report
+                for job in self._config.jobs.values()
+                if job.direction == "passive"
+                for report in job.reports
+            }
             self._reporting.start(
-                self._config.reports, journal, self._locks, self._not_for_children
+                self._config.reports, passive, journal, self._locks, self._not_for_children
             )
             self._recorder = Recorder(journal, self._clock, self._is_stopped)
             self._reader = Reader(journal)
@@ -287,6 +295,9 @@ class Supervisor:
             self._act_on(worker, message)
         if any(isinstance(message, Resolved) for message in batch.messages):
             self._hold_or_release(worker, batch.number)
+        elif any(isinstance(message, PlaceWanted) for message in batch.messages):
+            worker.parked = batch.number
+            self._returning.append(worker)
         else:
             worker.order(Acknowledged(batch.number))
 
@@ -324,6 +335,8 @@ class Supervisor:
                     self._ended(worker)
                 elif message.step in BEGUN:
                     self._refresh_status_file(run, failed=False)
+            case Waiting():
+                worker.at_work = False
             case Died():
                 worker.run = replace(run, status=Status.FAILED, error=message.error)
                 self._ended(worker)
@@ -393,11 +406,12 @@ class Supervisor:
 
     def _start(self) -> None:
         """Give free places to whoever waits: first those that come back, then new ones."""
-        while self._returning and self._free_places() > 0:
-            worker = self._returning.popleft()
-            number, worker.parked, worker.at_work = worker.parked, None, True
-            assert number is not None
-            worker.order(Acknowledged(number))
+        for worker in tuple(self._returning):
+            if self._free_places() > 0 and self._client_has_place(worker):
+                self._returning.remove(worker)
+                number, worker.parked, worker.at_work = worker.parked, None, True
+                assert number is not None
+                worker.order(Acknowledged(number))
         if self._signal:
             return
         while self._failures and self._free_places() > 0:
@@ -412,6 +426,14 @@ class Supervisor:
             # What is still copied may have a post that frees the disk.
             if not self._recorder.patient and not self._workers:
                 self._give_up_planned(error)
+
+    def _client_has_place(self, worker: Worker) -> bool:
+        """Whether the host that the run pulls from leaves a place to others."""
+        client = _client_host(worker)
+        most = max(1, self._settings.workers - 1)
+        return not client or most > sum(
+            each.at_work and _client_host(each) == client for each in self._workers
+        )
 
     def _plan_what_is_ready(self) -> None:
         for planned in self._plan.ready():
@@ -866,6 +888,12 @@ class Supervisor:
                     self._workers.remove(worker)
                     if not worker.verdict:
                         self._judge_death(worker)
+
+
+def _client_host(worker: Worker) -> str:
+    """The host that a run pulls from; "" where it does not."""
+    pull = worker.job.pull if isinstance(worker.job, Job) else None
+    return paths.place(pull.source) if pull else ""
 
 
 def _subject_of(run: Run) -> str:

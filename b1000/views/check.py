@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from b1000.model import Command, Destination, Job, Limits, Report, Template
 from b1000.rsync import command, outcome, paths
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
+_SAFE_FOR_PULLS = (3, 4, 0)
+_SHORT_PULL = 300  # seconds
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
@@ -26,9 +28,33 @@ class Finding:
     warning: bool = False
 
 
+def advice(config: Config) -> list[Finding]:
+    """What is allowed and rarely meant; seen without trying anything."""
+    found = [
+        Finding(
+            f"[dest:{destination.name}] timeout: {destination.timeout} s are short for a whole "
+            "pull, which they have to cover",
+            warning=True,
+        )
+        for destination in config.destinations.values()
+        if destination.type == "passive" and destination.timeout < _SHORT_PULL
+    ]
+    secret = any(report.password for report in config.reports.values())
+    if secret and os.stat(config.file).st_mode & 0o044:
+        found.append(
+            Finding(
+                f"others can read it, and a password stands in it; chmod 600 {config.file}, "
+                "or use password_file",
+                warning=True,
+            )
+        )
+    return found
+
+
 def connect(config: Config) -> list[Finding]:
-    """Try rsync, directories, scripts and destinations."""
-    found = list(_rsync())
+    """Try rsync, directories, scripts, destinations, reports, and where pull jobs look."""
+    pulls = any(isinstance(job, Job) and job.pull for job in config.jobs.values())
+    found = list(_rsync(pulls))
     settings = config.settings
     found += _writable("status_dir", settings.status_dir)
     found += _writable("the journal's directory", str(Path(settings.journal).parent))
@@ -42,11 +68,21 @@ def connect(config: Config) -> list[Finding]:
         return found
     limits = {name: job.limits for job in jobs for name in job.destinations}
     for destination in config.destinations.values():
-        found += _destination(destination, limits.get(destination.name, Limits()))
+        if destination.type == "active":
+            found += _destination(destination, limits.get(destination.name, Limits()))
+    for job in jobs:
+        if job.pull:
+            password_file = job.pull.password_file or next(
+                (each.password_file for each in job.destinations.values()), None
+            )
+            argv = command.listing(f"{job.pull.source}/", password_file, job.limits)
+            found += _tried(
+                f"[job:{job.name}] report_source {job.pull.source}", argv, job.pull.source
+            )
     return found
 
 
-def _rsync() -> Iterator[Finding]:
+def _rsync(pulls: bool) -> Iterator[Finding]:
     try:
         told = subprocess.run(
             ["rsync", "--version"], capture_output=True, text=True, check=False
@@ -60,6 +96,12 @@ def _rsync() -> Iterator[Finding]:
     elif tuple(map(int, version.groups())) < _LEAST_RSYNC:
         least = ".".join(map(str, _LEAST_RSYNC))
         yield Finding(f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer")
+    elif pulls and tuple(map(int, version.groups())) < _SAFE_FOR_PULLS:
+        yield Finding(
+            f"rsync is {'.'.join(version.groups())}; whoever pulls from a host that he does not "
+            "trust needs 3.4.0 or newer (CVE-2024-12084 to 12088, CVE-2022-29154)",
+            warning=True,
+        )
 
 
 def _report(report: Report) -> Iterable[Finding]:
@@ -124,21 +166,26 @@ def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
     if not destination.remote:
         return _writable(place, destination.path)
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        try:
-            done = subprocess.run(
-                command.probe(empty, destination, limits),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # with no terminal rsync cannot ask for a password there
-                capture_output=True,
-                text=True,
-                errors="backslashreplace",
-                timeout=_PATIENCE,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired:
-            return [Finding(f"{place} {destination.path}: no answer within {_PATIENCE} s")]
-    verdict = outcome.judge(
-        done.returncode, done.stderr.splitlines(), paths.place(destination.path)
-    )
-    return [Finding(f"{place} {destination.path}: {verdict.reason}")] if verdict.reason else []
+        argv = command.probe(empty, destination, limits)
+        return _tried(f"{place} {destination.path}", argv, destination.path)
+
+
+def _tried(what: str, argv: Sequence[str], address: str) -> list[Finding]:
+    """What a daemon answers to an rsync that changes nothing."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # with no terminal rsync cannot ask for a password there
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="backslashreplace",
+            timeout=_PATIENCE,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        return [Finding(f"{what}: no answer within {_PATIENCE} s")]
+    verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(address))
+    return [Finding(f"{what}: {verdict.reason}")] if verdict.reason else []

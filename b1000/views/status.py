@@ -218,7 +218,7 @@ class _Collector:
 
     def _waits(self, run: Run, progress: Mapping[str, Progress]) -> Iterable[str]:
         """For what a run that is under way waits, if it does."""
-        waiting: str = getattr(run, "waiting", "")
+        waiting: str = run.waiting
         if waiting:
             yield waiting
         if run.step is Step.INIT and run.copies:

@@ -31,10 +31,13 @@ _OWN_LENGTH = 500
 
 
 class Tail:
-    """The last lines that a process printed; each is also logged, or not."""
+    """The last lines that a process printed; each is also logged, or the first of them."""
 
-    def __init__(self, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, log: Callable[[str], None] | None = None, most_logged: int | None = None
+    ) -> None:
         self._log = log
+        self._left = most_logged
         self.lines: deque[str] = deque(maxlen=_REMEMBERED)
 
     def sink(self) -> Lines:
@@ -45,8 +48,12 @@ class Tail:
         """One line of a stream."""
         self.lines.append(line)
         # rsync ends a line of its progress before an error, on standard error.
-        if self._log and line.strip():
+        if self._log and self._left != 0 and line.strip():
             self._log(line)
+        if self._log and self._left:
+            self._left -= 1
+            if not self._left:
+                self._log("(what else it says is not logged)")
 
     def words(self) -> str:
         """The last of them as the end of an error text; "" where there are none."""
@@ -130,13 +137,18 @@ class Assignment:
         environment: Mapping[str, str],
         pass_fds: tuple[int, ...] = (),
         guard: Callable[[int], str | None] | None = None,
+        bounds: Mapping[int, int] | None = None,
+        noted: bool = True,
     ) -> int:
-        """Run one process of this run; gives its exit code as :func:`process.run` does."""
+        """Run one process of this run; gives its exit code as :func:`process.run` does.
+
+        One that is not ``noted`` in the journal is known by its marks alone.
+        """
         command = secrets.token_hex(6)
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
 
         def began(pid: int) -> None:
-            identity = identify(pid)
+            identity = identify(pid) if noted else None
             if identity:
                 self.channel.tell(ProcessBegan(self.clock(), command, purpose, identity))
 
@@ -152,6 +164,7 @@ class Assignment:
                     pass_fds,
                     guard,
                     began,
+                    bounds or {},
                 )
             )
             if exit_code < 0 and pass_fds:
@@ -162,7 +175,8 @@ class Assignment:
                 await asyncio.sleep(_STOP_MAY_COME)
             return exit_code
         finally:
-            self.channel.tell(ProcessEnded(self.clock(), command))
+            if noted:
+                self.channel.tell(ProcessEnded(self.clock(), command))
 
     async def rsync(
         self,
@@ -172,10 +186,13 @@ class Assignment:
         err: Sink,
         descriptors: tuple[int, ...] = (),
         guard: Callable[[int], str | None] | None = None,
+        bounds: Mapping[int, int] | None = None,
+        limit: float | None = None,
     ) -> int:
         """Run one rsync; it inherits the lock of the job/instance and ``descriptors``.
 
-        Raises what :func:`process.run` raises.
+        Its time is limited by copy_timeout, or ``limit`` seconds. Raises what
+        :func:`process.run` raises.
         """
         own = () if self.lock is None else (self.lock,)
         return await self._process(
@@ -183,10 +200,23 @@ class Assignment:
             argv,
             out,
             err,
-            self.limits.copy_timeout,
+            self.limits.copy_timeout if limit is None else limit,
             _RSYNC_ENVIRONMENT,
             (*descriptors, *own),
             guard,
+            bounds,
+        )
+
+    async def look(
+        self, argv: Sequence[str], out: Sink, err: Sink, limit: float, bounds: Mapping[int, int]
+    ) -> int:
+        """Run an rsync that only looks at what a client offers; within ``limit`` seconds.
+
+        It changes nothing that others see, holds no lock, and the journal is
+        spared a note of each. Raises what :func:`process.run` raises.
+        """
+        return await self._process(
+            "rsync (look)", argv, out, err, limit, _RSYNC_ENVIRONMENT, bounds=bounds, noted=False
         )
 
     async def script(

@@ -7,11 +7,15 @@ that is down delays no other.
 
 import asyncio
 import contextlib
+import fnmatch
 import hashlib
 import os
+import re
+import resource
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import tenacity
 
@@ -26,6 +30,7 @@ from b1000.model import (
     Destination,
     Frozen,
     Message,
+    Pull,
 )
 from b1000.progress import DIRECTORY, path_of
 from b1000.rsync import command, outcome, paths
@@ -34,9 +39,12 @@ from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, sources, watch
 from b1000.work.assignment import Assignment, Tail
 from b1000.work.progress import Told
+from b1000.work.sources import Sources
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
+_MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
+_MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
 _POLL = 0.2  # seconds between looks at a lock that somebody else holds
 
 
@@ -56,11 +64,38 @@ class _Copying:
     """What the last attempt copied."""
 
 
+class Origin(Protocol):
+    """Where the data of a run is; ``pull`` is set where that is another host."""
+
+    pull: Pull | None
+
+    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+        """What is to be copied, looked for anew by each attempt."""
+
+    async def verify(self) -> str:
+        """After a copy: why it cannot be relied on, or ""."""
+
+
+class _Here:
+    """The data is on this host."""
+
+    pull: Pull | None = None
+
+    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+        return sources.find(include, relative, delete)
+
+    async def verify(self) -> str:
+        return ""
+
+
 class Copies:
     """Makes the copies of a run that are not complete yet."""
 
-    def __init__(self, assignment: Assignment, frozen: Frozen, sync: bool) -> None:
+    def __init__(
+        self, assignment: Assignment, frozen: Frozen, sync: bool, origin: Origin | None = None
+    ) -> None:
         self._assignment = assignment
+        self._origin = origin or _Here()
         self._frozen = frozen
         self._sync = sync
         self._limits = assignment.limits
@@ -107,12 +142,15 @@ class Copies:
         retrying = tenacity.AsyncRetrying(
             sleep=rest,
             stop=tenacity.stop_after_attempt(1 + self._limits.copy_retries),
-            wait=tenacity.wait_exponential_jitter(initial=least, max=10 * least, jitter=least),
+            wait=tenacity.wait_exponential(multiplier=least, max=9 * least)
+            + tenacity.wait_random(0, least),
             retry=tenacity.retry_if_result(lambda result: self._again(copying, result)),
             before_sleep=lambda state: self._tell_retry(copying, state),
             retry_error_callback=_last_outcome,
         )
         result: Outcome = await retrying(attempt)
+        if result.status in COMPLETE and (doubt := await self._origin.verify()):
+            result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
         now = self._assignment.clock()
         await self._assignment.commit(
             AttemptEnded(
@@ -178,9 +216,10 @@ class Copies:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
         await self._assignment.commit(*begins)
         transfer = self._frozen.transfer
-        found = sources.find(self._frozen.include, transfer.relative, transfer.delete)
+        found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
         if found.unusable:
-            return Outcome(CopyStatus.FAILED, reason=found.trouble)
+            retry = Retry.YES if found.passing else Retry.NEVER
+            return Outcome(CopyStatus.FAILED, retry, found.trouble)
         try:
             async with self._locked(copying) as descriptors:
                 copying.paths = found.paths
@@ -238,6 +277,7 @@ class Copies:
 
     async def _rsync(self, copying: _Copying, descriptors: tuple[int, ...]) -> Outcome:
         destination = copying.destination
+        pull = self._origin.pull
         argv = command.copy(
             copying.paths,
             copying.copy.path,
@@ -245,13 +285,18 @@ class Copies:
             self._exclude(),
             self._frozen.transfer,
             self._limits,
+            pull,
         )
         log = self._assignment.log
         log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
         shown = destination.verbosity > 1
         out = Tail((lambda line: log.info("%s: %s", destination.name, line)) if shown else None)
-        err = Tail(lambda line: log.warning("%s: %s", destination.name, line))
+        # A client that is hostile must not fill the log.
+        most = _MOST_ERRORS if pull else None
+        err = Tail(lambda line: log.warning("%s: %s", destination.name, line), most)
         place = paths.place(destination.path)
+        peer = paths.place(pull.source) if pull else None
+        bounds = {resource.RLIMIT_AS: _MEMORY} if pull else None
         space = watch.Space(destination) if destination.min_free else None
         if space and (reason := space.short()):
             return Outcome(CopyStatus.FAILED, reason=reason)
@@ -272,6 +317,7 @@ class Copies:
                     err.sink(),
                     descriptors,
                     guard,
+                    bounds,
                 )
                 if not outcome.lost_race(code, err.lines):
                     break
@@ -290,7 +336,7 @@ class Copies:
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(copying.paths)))
         copying.totals = outcome.totals(out.lines)
-        judged = outcome.judge(code, [printable(line) for line in err.lines], place)
+        judged = outcome.judge(code, [printable(line) for line in err.lines], place, peer)
         if judged.status in COMPLETE and copying.totals.files is None:
             reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
             return Outcome(CopyStatus.FAILED, reason=reason, exit_code=code)
@@ -307,7 +353,10 @@ class Copies:
             return
         err = Tail()
         with tempfile.TemporaryDirectory(prefix="b1000-frame-") as frame:
-            if transfer.relative:
+            if self._origin.pull:
+                if not transfer.relative:
+                    _sweep_single_files(copying.copy.path, copying.paths)
+            elif transfer.relative:
                 _make_frame(frame, copying.paths)
             argv = command.sweep(
                 copying.paths,
@@ -317,6 +366,7 @@ class Copies:
                 self._exclude(),
                 transfer,
                 self._limits,
+                self._origin.pull,
             )
             trouble = ""
             try:
@@ -346,6 +396,35 @@ def _make_frame(frame: str, sources: tuple[str, ...]) -> None:
         kept = source.partition("/./")[2] or source
         inside = os.path.dirname(os.path.normpath("/" + kept))
         os.makedirs(frame + inside, exist_ok=True)
+
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}")
+
+
+def _sweep_single_files(directory: str, addresses: tuple[str, ...]) -> None:
+    """Remove what a killed receiver left of sources that are files at a client.
+
+    They stand side by side in the directory itself, which is no source's.
+    """
+    wanted = {address.rpartition("/")[2] for address in addresses}
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in list(entries):
+            found = _TEMPORARY.fullmatch(entry.name)
+            ours = found and any(fnmatch.fnmatchcase(found["name"], each) for each in wanted)
+            if ours and entry.name not in wanted and entry.is_file(follow_symlinks=False):
+                os.unlink(entry.path)
+
+
+async def without_destination(assignment: Assignment, copy: Copy) -> Outcome:
+    """A copy that is resumed although its destination is configured no more."""
+    reason = (
+        "the job has this destination no more; configure it again, "
+        "or give the run up with b1000 forget"
+    )
+    await assignment.commit(
+        CopyMoved(assignment.clock(), copy.destination, CopyStatus.FAILED, reason)
+    )
+    return Outcome(CopyStatus.FAILED, reason=reason)
 
 
 def _last_outcome(state: tenacity.RetryCallState) -> Outcome:

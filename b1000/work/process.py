@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from b1000.errors import B1000Error
@@ -102,6 +103,7 @@ class Command:
     ``mark`` are the variables by which every descendant is known, wherever it
     has gone. ``guard`` is asked every second, with the process id, and ends the
     process by giving a reason. Only ``pass_fds`` are inherited. A ``limit`` of 0 seconds is none.
+    ``bounds`` are limits of the system (RLIMIT_...) for the process and its children.
     """
 
     argv: Sequence[str]
@@ -113,6 +115,7 @@ class Command:
     pass_fds: tuple[int, ...] = ()
     guard: Callable[[int], str | None] | None = None
     began: Callable[[int], None] | None = None
+    bounds: Mapping[int, int] = field(default_factory=dict)
 
 
 def base_environment() -> dict[str, str]:
@@ -139,6 +142,7 @@ async def run(command: Command) -> int:
     assert process.stderr is not None
     pipes = {process.stdout: command.out, process.stderr: command.err}
     try:
+        _bound(process.pid, command.bounds)
         if command.began:
             command.began(process.pid)
         for pipe, sink in pipes.items():
@@ -154,6 +158,14 @@ async def run(command: Command) -> int:
             _read_rest(pipe, sink)
             sink.close()
             pipe.close()
+
+
+def _bound(pid: int, bounds: Mapping[int, int]) -> None:
+    for which, value in bounds.items():
+        with contextlib.suppress(ProcessLookupError):
+            _, most = resource.prlimit(pid, which)
+            least = value if most == resource.RLIM_INFINITY else min(value, most)
+            resource.prlimit(pid, which, (least, least))
 
 
 async def to_its_end(ending: Coroutine[None, None, None]) -> None:

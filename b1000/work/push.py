@@ -76,7 +76,7 @@ async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, .
 async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
     """What only this run knows: the values of its late options, and its copies in their order."""
     subject = assignment.subject
-    settled = await _Values(assignment, job).settle()
+    settled = await Values(assignment, job).settle()
     include = settled.get("include", "")
     # An absent instance may have left less than the configuration promised.
     TABLE["job"]["include"].kind.parse(include)
@@ -110,7 +110,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     return frozen, copies
 
 
-class _Values:
+class Values:
     """The late options of a job, settled once for this run."""
 
     def __init__(self, assignment: Assignment, job: Job) -> None:

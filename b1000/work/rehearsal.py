@@ -119,9 +119,12 @@ class Rehearsal:
 
     async def lines(self, job: Job, instance: str) -> list[str]:
         """What one run would do, in its order."""
-        heading = f"{label(job.name, instance)} ({job.direction}, {job.type})"
+        kind = f", {job.type}" if job.type else ""
+        heading = f"{label(job.name, instance)} ({job.direction}{kind})"
         assignment = self._assignment(job, instance)
         try:
+            if job.direction == "passive":
+                return [heading, *await self._passive(assignment, job)]
             frozen, copies = await push.settle(assignment, job)
         except B1000Error as error:
             self.failed = True
@@ -131,11 +134,16 @@ class Rehearsal:
             *self._settled(frozen),
             *(f"  warning: {why}" for why in assignment.reasons),
         ]
+        if job.pull:
+            told.append(
+                f"  look at {job.pull.source} every {job.pull.poll_wait} s "
+                f"for a report of {job.pull.job}, meant for {self._host}"
+            )
         if frozen.pre:
             told.append(f"  pre: {printable(frozen.pre)}")
         for copy in copies:
             destination = job.destinations[copy.destination]
-            told += await self._copy(assignment, frozen, copy, destination)
+            told += await self._copy(assignment, job, frozen, copy, destination)
         if frozen.post:
             told.append(f"  post: {printable(frozen.post)}")
         return told
@@ -147,13 +155,34 @@ class Rehearsal:
         if frozen.data_age:
             yield f"  age of the data: {frozen.data_age:g} s"
 
+    async def _passive(self, assignment: Assignment, job: Job) -> list[str]:
+        values = await push.Values(assignment, job).settle()
+        told = [f"  pre: {printable(values['pre'])}"] if "pre" in values else []
+        told += [
+            f"  wait for {destination.host}, {destination.timeout} s at most"
+            + (" (in the background)" if choice.background else "")
+            for group in job.dest
+            for choice in group
+            for destination in [job.destinations[choice.name]]
+        ]
+        return told + ([f"  post: {printable(values['post'])}"] if "post" in values else [])
+
     async def _copy(
-        self, assignment: Assignment, frozen: Frozen, copy: Copy, destination: Destination
+        self,
+        assignment: Assignment,
+        job: Job,
+        frozen: Frozen,
+        copy: Copy,
+        destination: Destination,
     ) -> list[str]:
         beside = " in the background" if copy.background else ""
         told = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
         transfer = frozen.transfer
-        found = sources.find(frozen.include, transfer.relative, transfer.delete)
+        if job.pull:
+            # The client's own name and masters are known only from its report.
+            found = sources.Sources(tuple(word.text for word in grammar.words(frozen.include)))
+        else:
+            found = sources.find(frozen.include, transfer.relative, transfer.delete)
         if found.unusable:
             if frozen.pre:
                 return [*told, f"    {found.trouble}; pre may make it"]
@@ -161,15 +190,20 @@ class Rehearsal:
             return [*told, f"    would FAIL: {found.trouble}"]
         exclude = [word.text for word in grammar.words(frozen.exclude)]
         argv = command.copy(
-            found.paths, copy.path, destination, exclude, transfer, assignment.limits
+            found.paths, copy.path, destination, exclude, transfer, assignment.limits, job.pull
         )
         told.append(f"    {printable(shlex.join(argv))}")
         if found.trouble:
             told.append(f"    {found.trouble}" + ("; pre may make it" if frozen.pre else ""))
-        return [*told, f"    {await self._forecast(assignment, copy, destination, argv)}"]
+        return [*told, f"    {await self._forecast(assignment, job, copy, destination, argv)}"]
 
     async def _forecast(
-        self, assignment: Assignment, copy: Copy, destination: Destination, argv: list[str]
+        self,
+        assignment: Assignment,
+        job: Job,
+        copy: Copy,
+        destination: Destination,
+        argv: list[str],
     ) -> str:
         out, err = Tail(), Tail()
         try:
@@ -183,7 +217,10 @@ class Rehearsal:
             self.failed = True
             return f"would FAIL: rsync cannot be started: {error.strerror}"
         verdict = outcome.judge(
-            code, [printable(line) for line in err.lines], paths.place(destination.path)
+            code,
+            [printable(line) for line in err.lines],
+            paths.place(destination.path),
+            paths.place(job.pull.source) if job.pull else None,
         )
         if verdict.status is CopyStatus.FAILED:
             self.failed = True

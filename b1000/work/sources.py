@@ -18,12 +18,14 @@ class Sources:
     """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied.
 
     A ``warning`` is about paths that are copied, but perhaps not as was meant.
+    ``passing``: what makes them unusable may pass by itself.
     """
 
     paths: tuple[str, ...]
     trouble: str = ""
     unusable: bool = False
     warning: str = ""
+    passing: bool = False
 
 
 def find(include: str, relative: bool, delete: bool) -> Sources:

@@ -30,7 +30,7 @@ from b1000.model import (
     Template,
 )
 from b1000.steps import Status
-from b1000.work import process, push
+from b1000.work import passive, process, pull, push
 from b1000.work.assignment import Assignment, Subject, output_of
 from b1000.work.channel import Channel
 
@@ -101,14 +101,29 @@ async def _until_told(task: Task, connection: "Connection[object, object]") -> i
     return 0
 
 
+class Direction(Protocol):
+    """What a direction does in each step; RunFailed ends a run at the step where it stands."""
+
+    async def carry_out(self, assignment: Assignment, job: Job) -> None:
+        """Run all steps of a run."""
+
+    async def resume(self, assignment: Assignment, job: Job, run: Run) -> None:
+        """Go on with a run that failed or died."""
+
+
+_DIRECTIONS: Mapping[str, Direction] = {"push": push, "passive": passive, "pull": pull}
+
+
 def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that carries out one run."""
-    return _steps(run, job, locks, lock, lambda assignment: push.carry_out(assignment, job))
+    direction = _DIRECTIONS[job.direction]
+    return _steps(run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job))
 
 
 def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that goes on with a run that failed or died."""
-    return _steps(run, job, locks, lock, lambda assignment: push.resume(assignment, job, run))
+    direction = _DIRECTIONS[run.direction]
+    return _steps(run, job, locks, lock, lambda assignment: direction.resume(assignment, job, run))
 
 
 def _steps(

@@ -14,10 +14,12 @@ from b1000.config.options import TABLE
 from b1000.model import (
     BrokenJob,
     Command,
+    Destination,
     DestinationChoice,
     FreeSpace,
     Job,
     Limits,
+    Pull,
     Reference,
     Report,
     Template,
@@ -355,8 +357,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
         "relative = yes keeps their full paths",
         "23: [dest:big disk]: the name has ' ' at position 4; "
         "a name is a letter or digit, then letters, digits, '.', '_' and '-'",
-        "23: [dest:big disk] type: it is missing; it takes active",
-        "23: [dest:big disk] path: it is missing; it takes absolute path or rsync://",
+        "23: [dest:big disk] type: it is missing; it takes active or passive",
         "24: [dset:x]: no such section; did you mean 'dest'?; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     ]
@@ -498,7 +499,7 @@ def test_names_that_are_wider_than_those_of_the_manual(read: Read, name: str) ->
         ("master_host", "a..b", "'..' at position 2"),
         ("master_instance", "a b", "' ' at position 2"),
         ("data_age", "-1", "'-' at position 1"),
-        ("direction", "pull", "one of: push"),
+        ("direction", "pul", "one of: push, passive, pull"),
         ("include", "/etc '/var", "not closed"),
         ("io_timeout", "5m", "'5m' is not a whole number"),
         ("on_failure", "", "it is empty"),
@@ -517,7 +518,6 @@ def test_a_wrong_value_breaks_its_job(read: Read, option: str, value: str, said:
     ("path", "option", "said"),
     [
         ("srv", "", "neither a path from / on nor an rsync address"),
-        ("/srv", "password_file = /x", "rsync:// paths"),
         ("rsync://b/m", "min_free = 5%", "local paths"),
         ("/srv", "rsync_options = --inplace", "'--inplace' cannot be used here"),
         ("/srv", "bwlimit = fast", "'fast' is not a rate"),
@@ -813,16 +813,20 @@ def test_includes_that_differ_only_in_the_run_do_not_merge(read: Read) -> None:
     assert "/a/$instance and /b/$instance would become one" in only_problem(config)
 
 
-# --- what is not built yet is not known
+# --- options of others, and what nobody has
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (JOB.replace("push", "passive"), "'passive' is not known; one of: push"),
-        (JOB.replace("push", "pull"), "'pull' is not known; one of: push"),
-        (f"{JOB}report_source = rsync://ext/reports\n", "report_source: no such option here"),
-        (f"{JOB}report_poll_wait = 3\n", "report_poll_wait: no such option here"),
+        (
+            f"{JOB}report_source = rsync://ext/reports\n",
+            "report_source: it is for direction = pull; this is push",
+        ),
+        (
+            f"{JOB}report_poll_wait = 3\n",
+            "report_poll_wait: it is for direction = pull; this is push",
+        ),
         (f"{JOB}streams = 2\n", "streams: no such option here"),
         (f"{JOB}nothing_like_it = 2\n", "nothing_like_it: no such option here"),
     ],
@@ -838,8 +842,8 @@ def test_options_of_jobs_that_are_not_known(read: Read, text: str, said: str) ->
     [
         ("dest:store", "link_dest = yes", "link_dest: no such option here"),
         ("dest:store", "streams = 2", "streams: no such option here"),
-        ("dest:store", "timeout = 10", "timeout: no such option here"),
-        ("dest:store", "type = passive", "'passive' is not known; one of: active"),
+        ("dest:store", "timeout = 10", "timeout: it is for type = passive; this is active"),
+        ("dest:store", "type = idle", "'idle' is not known; one of: active, passive"),
         ("report:main", "type = oracle", "'oracle' is not known; one of: file, mysql, sqlite"),
         ("report:main", "server = db", "server: it is for type = mysql; this is file"),
         ("report:main", "password = x", "password: it is for type = mysql; this is file"),
@@ -1055,3 +1059,116 @@ def test_an_sqlite_report(read: Read) -> None:
 def test_a_type_that_is_not_known_asks_for_nothing_else(read: Read) -> None:
     (problem,) = told(read("[report:db]\ntype = mysqll\nserver = db\n"))
     assert "'mysqll' is not known" in problem
+
+
+# --- passive and pull
+
+PASSIVE = "[dest:atm]\ntype = passive\nhost = backup-2\ntimeout = 600\n"
+EXT = "[job:ext]\ndirection = passive\ndest = atm\nreport = main\n"
+PULL = (
+    "[job:system]\ndirection = pull\ntype = full\ndest = store\nreport = main\n"
+    "report_source = rsync://ext/reports/\nreport_poll_wait = 3\nreport_poll_retries = 5\n"
+)
+FETCHED = "include = rsync://ext/backup\n"
+
+
+def test_a_passive_job(read: Read) -> None:
+    config = read(f"{COMMON}{PASSIVE}{EXT}pre = /dump.sh\n")
+    assert told(config) == []
+    found = job(config, "ext")
+    assert (found.direction, found.type, found.pull) == ("passive", "", None)
+    assert found.report_directories == ("/srv/reports",)
+    assert found.destinations["atm"] == Destination(
+        "atm", type="passive", host="backup-2", timeout=600
+    )
+
+
+def test_a_pull_job(read: Read) -> None:
+    found = job(read(f"{COMMON}{PULL}{FETCHED}"), "system")
+    assert found.pull == Pull("rsync://ext/reports", "system", 3, 5)
+    assert found.limits.copy_timeout == 86400
+    assert found.destinations["store"].min_free == FreeSpace(5, percent=True)
+    assert found.report_directories == ()
+
+
+def test_what_a_pull_job_is_told_itself_counts(read: Read) -> None:
+    text = COMMON.replace("path = /srv/store", "path = /srv/store\nmin_free = 0")
+    text = text.replace("[global]", "[global]\ncopy_timeout = 60")
+    more = "report_job = ext\nreport_wait = 9\npassword_file = /p\n"
+    found = job(read(f"{text}{PULL}{FETCHED}{more}"), "system")
+    assert found.pull == Pull("rsync://ext/reports", "ext", 3, 5, 9, password_file="/p")
+    assert found.limits.copy_timeout == 60
+    assert found.destinations["store"].min_free == FreeSpace(0)
+
+
+def test_a_limit_for_all_pulls_is_none_for_pushes(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}{PULL}{FETCHED}")
+    assert job(config, "etc").limits.copy_timeout == 0
+    assert job(config, "etc").destinations["store"].min_free is None
+
+
+def test_pulls_from_one_client_know_of_each_other(read: Read) -> None:
+    other = PULL.replace("job:system", "job:db") + FETCHED + "report_job = mysql\n"
+    elsewhere = (PULL.replace("job:system", "job:far") + FETCHED).replace("//ext/", "//far/")
+    config = read(f"{COMMON}{PULL}{FETCHED}{other}{elsewhere}")
+    claimed = {
+        name: found.pull.claimed for name in config.jobs if (found := job(config, name)).pull
+    }
+    assert claimed == {
+        "system": frozenset({"mysql"}),
+        "db": frozenset({"system"}),
+        "far": frozenset(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PASSIVE + EXT.replace("atm", "store"), "[dest:store] is active, for push and pull jobs"),
+        (PASSIVE + JOB.replace("store", "atm"), "[dest:atm] is passive, for passive jobs"),
+        (f"{PASSIVE}{EXT}include = /etc\n", "include: it is for direction = push or pull"),
+        (f"{PASSIVE}{EXT}type = full\n", "type: it is for direction = push or pull"),
+        (f"{PASSIVE}{EXT}instances = a\n", "instances: it is for direction = push; this is"),
+        (
+            PASSIVE + PASSIVE.replace("atm", "too") + EXT.replace("= atm", "= atm too"),
+            "atm and too have the same host",
+        ),
+        (
+            "[report:db]\ntype = sqlite\npath = /x\n" + PASSIVE + EXT.replace("main", "db"),
+            "a passive job needs one of type = file",
+        ),
+        (PULL, "include: it is missing"),
+        (f"{PULL}include = /etc\n", "/etc is not at a client; a pull fetches from rsync://"),
+        (f"{PULL}include = rsync://a/x/1 rsync://b/x/2\n", "all must be at one host"),
+        (f"{PULL}include = rsync://ext/a rsync://ext/b/c\n", "rsync://ext/a is a whole module"),
+        (f"{PULL}include = rsync://ext/a/x rsync://ext/b/x\n", "would become one"),
+        (f"{PULL}{FETCHED}pre = x\n", "pre: it is for direction = push or passive"),
+        (f"{PULL}{FETCHED}master_host = !x\n", "master_host: it is for direction = push; this"),
+        (
+            PULL.replace("rsync://ext/reports/", "/srv/reports") + FETCHED,
+            "report_source: it is not an rsync address",
+        ),
+        (
+            PULL.replace("rsync://ext/reports/", "rsync://a:b@ext/reports") + FETCHED,
+            "rsync takes no password in an address",
+        ),
+        (PULL.replace("wait = 3", "wait = 0") + FETCHED, "at least 1"),
+        (
+            "[dest:far]\ntype = active\npath = rsync://backup-1/b1000\n"
+            + PULL.replace("dest = store", "dest = far")
+            + FETCHED,
+            "[dest:far] is at another host",
+        ),
+        (JOB.replace("/etc", "rsync://ext/etc"), "is not on this host; direction = pull"),
+        (JOB.replace("include = /etc", "include = rsync://a:b@c/d"), "takes no password"),
+    ],
+)
+def test_what_passive_and_pull_cannot_be(read: Read, text: str, said: str) -> None:
+    assert any(said in each for each in told(read(COMMON + text))), told(read(COMMON + text))
+
+
+def test_a_password_file_is_for_a_daemon(read: Read) -> None:
+    with_password = COMMON.replace("path = /srv/store", "path = /srv/store\npassword_file = /p")
+    assert told(read(f"{with_password}{PULL}{FETCHED}")) == []
+    (problem,) = told(read(with_password + JOB))
+    assert "[dest:store] is a local path, which takes no password_file" in problem

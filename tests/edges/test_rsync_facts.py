@@ -1,5 +1,6 @@
 """The words of the real rsync, provoked: what :mod:`b1000.rsync.outcome` goes by."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -169,6 +170,11 @@ def test_something_else_answers(source: Path, answer: bytes, retry: Retry, words
         )  # fmt: skip
         connection, _ = listener.accept()
         connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
+        # With its greeting unread the kernel would break the connection instead of closing it.
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(1024):
+                pass
         connection.close()
         _, errors = process.communicate(timeout=20)
     judged = outcome.judge(process.returncode, errors.splitlines(), "127.0.0.1")

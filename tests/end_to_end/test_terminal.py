@@ -72,7 +72,7 @@ def test_two_copies_side_by_side(slow: World, terminal: Start) -> None:
     assert not any(BAR in line for line in log)
 
     watch = terminal("status", "--watch")
-    watch.read_until(lambda: len(bars(watch.text)) == 2)
+    watch.read_until(lambda: len(bars(watch.text)) == 2 and "\nbad " in watch.text)
     assert ENTER in watch.raw
     shown = watch.text
     assert re.search(r"^one +\d+ +\S+ \S+  COPYING  OK ", shown, re.MULTILINE)

@@ -27,6 +27,7 @@ _PATH = os.pathsep.join(
     [os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/usr/local/sbin"]
 )  # a normal user of Debian has no sbin in PATH
 _NUMBERS = itertools.count(1)
+_ATTEMPTS = 3  # to make an empty database
 
 
 def program(name: str) -> str:
@@ -38,7 +39,17 @@ def program(name: str) -> str:
 
 def make_template(directory: Path) -> Path:
     """A new data directory, to be copied: root logs in without a password, nobody else does."""
-    done = subprocess.run(
+    # The server that it starts has been seen to crash, once in some dozens of times.
+    for number in range(_ATTEMPTS):
+        done = _install(directory / str(number))
+        if done.returncode == 0:
+            return directory / str(number)
+    raise AssertionError(done.stdout)
+
+
+def _install(directory: Path) -> "subprocess.CompletedProcess[str]":
+    directory.mkdir(parents=True)
+    return subprocess.run(
         [
             program("mariadb-install-db"),
             "--no-defaults",
@@ -53,8 +64,6 @@ def make_template(directory: Path) -> Path:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
-    return directory
 
 
 def _as_root() -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.model import Destination, Limits, Transfer
+from b1000.model import Destination, Limits, Pull, Transfer
 from b1000.rsync import command
 
 LOCAL = Destination("store", "/srv/b1000")
@@ -135,3 +135,57 @@ def test_a_probe_changes_nothing() -> None:
     argv = command.probe("/tmp/empty", REMOTE, Limits())
     assert "--dry-run" in argv
     assert argv[-3:] == ["--", "/tmp/empty/", "rsync://backup-2/b1000/"]
+
+
+PULL = Pull("rsync://ext/reports", "ext", 3, 3, password_file="/etc/pw")
+
+
+def pulled(destination: Destination = LOCAL) -> list[str]:
+    sources = ("rsync://ext/backup",)
+    return command.copy(sources, "/srv/b1000/j/h", destination, (), Transfer(), Limits(), PULL)
+
+
+def test_from_a_client_come_no_devices_whatever_the_options_say() -> None:
+    argv = pulled(Destination("x", "/srv", rsync_options=("--devices", "-D")))
+    last = max(argv.index("--devices"), argv.index("-D"), argv.index("--archive"))
+    assert argv.index("--no-devices") > last
+    assert argv.index("--no-specials") > last
+    assert "--no-devices" not in copy()
+
+
+def test_a_client_is_reached_as_a_daemon() -> None:
+    for option in ("--contimeout=20", "--sockopts=TCP_NODELAY", "--timeout=300", "--no-motd"):
+        assert option in pulled()
+    assert "--contimeout=20" not in copy()
+
+
+def test_the_password_of_the_job_or_else_of_the_destination() -> None:
+    own = Destination("x", "/srv", password_file="/etc/other")
+    assert "--password-file=/etc/pw" in pulled(own)
+    plain = Pull("rsync://ext/reports", "ext", 3, 3)
+    assert "--password-file=/etc/other" in command.connection(own, Limits(), plain)
+
+
+def test_sweeping_what_came_from_a_client_takes_no_second_host() -> None:
+    sources = ("rsync://ext/backup",)
+    argv = command.sweep(sources, "/frame", "/d", LOCAL, (), Transfer(), Limits(), PULL)
+    assert argv[-3:] == ["--", "rsync://ext/backup", "/d/"]
+
+
+@given(ANY_PATH)
+def test_looks_take_nothing_for_an_option(path: str) -> None:
+    for argv in (
+        command.listing(path, None, Limits()),
+        command.fetch(path, "/names", "/into", 65536, None, Limits()),
+        command.deliver(path, "rsync://ext/reports", None, Limits()),
+    ):
+        assert any(argument.rstrip("/") == path.rstrip("/") for argument in argv)
+        assert all(argument.startswith("-") for argument in argv[1 : argv.index("--")])
+
+
+def test_a_look_fetches_content_and_nothing_else() -> None:
+    argv = command.fetch("rsync://ext/reports", "/names", "/into", 65536, None, Limits())
+    for option in ("--no-links", "--no-devices", "--no-specials", "--max-size=65536", "--no-dirs"):
+        assert option in argv
+    for option in ("--archive", "--perms", "--owner", "--recursive"):
+        assert option not in argv

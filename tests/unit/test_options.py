@@ -74,8 +74,12 @@ def test_every_row_says_what_it_is_and_its_default_fits(option: Any) -> None:
     ("section", "required"),
     [
         ("global", set()),
-        ("job", {"direction", "type", "dest", "report", "include"}),
-        ("dest", {"type", "path"}),
+        (
+            "job",
+            {"direction", "type", "dest", "report", "include"}
+            | {"report_source", "report_poll_wait", "report_poll_retries"},
+        ),
+        ("dest", {"type", "path", "host", "timeout"}),
         ("report", {"type", "path", "server", "db", "user", "password"}),
     ],
 )
@@ -129,10 +133,9 @@ def test_neither_yes_nor_no(text: str) -> None:
 @pytest.mark.parametrize(
     ("section", "option", "text", "known"),
     [
-        ("job", "direction", "pull", "push"),
-        ("job", "direction", "passive", "push"),
+        ("job", "direction", "pall", "push, passive, pull"),
         ("job", "type", "incremental", "full, sync"),
-        ("dest", "type", "passive", "active"),
+        ("dest", "type", "idle", "active, passive"),
         ("report", "type", "postgres", "file, mysql, sqlite"),
         ("global", "log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR, FATAL"),
     ],

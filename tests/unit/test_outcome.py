@@ -260,3 +260,19 @@ def test_a_file_named_like_a_total_is_not_one() -> None:
     # rsync was killed before it printed any.
     assert outcome.totals(names) == Totals()
     assert outcome.totals([names[0]]) == Totals()
+
+
+def test_of_a_pull_the_client_is_named_and_the_place_only_where_it_is_to_blame() -> None:
+    def told(code: int, line: str) -> str:
+        return outcome.judge(code, [line], "/srv/b1000", "ext").reason
+
+    refused = "rsync: [Receiver] failed to connect to ext (10.0.0.1): Connection refused (111)"
+    assert told(10, refused).startswith("connection refused by ext")
+    assert told(5, "@ERROR: Unknown module 'x'").startswith("ext has no module 'x'")
+    assert told(30, "").startswith("no data from ext for too long")
+    full = 'rsync: [receiver] write failed on "/srv/b1000/f": No space left on device (28)'
+    assert told(11, full).startswith("no space left at /srv/b1000")
+    missing = 'rsync: [sender] link_stat "/x" (in backup) failed: No such file or directory (2)'
+    assert told(23, missing).startswith("not everything was copied: /x is missing at the source")
+    closed = 'rsync: [sender] send_files failed to open "/x" (in backup): Permission denied (13)'
+    assert told(23, closed).startswith("not everything was copied: no permission to read /x")

@@ -1,0 +1,95 @@
+"""Which of the reports at a client a pull takes. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from b1000.errors import BadValue
+from b1000.meeting import offers
+from b1000.model import Client, label
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A report that could be read, and what is known of it besides.
+
+    ``stale`` says why nobody who wrote it seems to live, and is "" where somebody
+    does. ``answered``: this host has sent a notification for it. ``superseded``:
+    there is a newer report of the same job/instance.
+    """
+
+    client: Client
+    stale: str = ""
+    answered: bool = False
+    superseded: bool = False
+
+    @property
+    def obstacle(self) -> str:
+        """Why it is not to be taken; "" where it is."""
+        client = self.client
+        if self.superseded:
+            return "it is older than another one"
+        if offers.is_finished(client):
+            return f"it has ended as {client.status} at {client.step}"
+        if self.answered:
+            return "it is pulled already"
+        return self.stale
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The report to take, or why there is none."""
+
+    client: Client | None
+    reason: str = ""
+
+
+def choose(found: Iterable[Offer], wanted: str, claimed: frozenset[str]) -> Choice:
+    """Take the report of the job ``wanted``; where none bears that name, the only one there is.
+
+    One of a job in ``claimed`` is another pull's. Raises BadValue where several could be meant.
+    """
+    ours = [offer for offer in found if offer.client.destination]
+    named = [offer for offer in ours if offer.client.job == wanted]
+    others = [offer for offer in ours if offer.client.job not in claimed]
+    candidates = named or others
+    usable = [offer.client for offer in candidates if not offer.obstacle]
+    if len(usable) > 1:
+        told = ", ".join(sorted(each.file for each in usable)[:5])
+        raise BadValue(
+            f"{len(usable)} reports could be meant: {told}",
+            "a pull takes one; report_job names the client's job",
+        )
+    if usable:
+        return Choice(usable[0])
+    newest = [offer for offer in candidates if not offer.superseded]
+    told = "; ".join(
+        f"{label(offer.client.job, offer.client.instance)} of {offer.client.start_time}: "
+        f"{offer.obstacle}"
+        for offer in newest[:3]
+    )
+    if told:
+        return Choice(None, told)
+    if ours:
+        return Choice(None, "all that are there belong to other pull jobs")
+    return Choice(None, "there is none")
+
+
+def superseded(clients: Iterable[Client]) -> set[str]:
+    """The files of those runs of which a newer one of the same job/instance is there."""
+    newest: dict[tuple[str, str], Client] = {}
+    old: set[str] = set()
+    for client in clients:
+        other = newest.setdefault((client.job, client.instance), client)
+        if other is client:
+            continue
+        older, newer = (client, other) if _is_newer(other, client) else (other, client)
+        newest[client.job, client.instance] = newer
+        old.add(older.file)
+    return old
+
+
+def _is_newer(one: Client, other: Client) -> bool:
+    # Names hold local time, which an hour in autumn repeats; an older program has nothing else.
+    if one.started is not None and other.started is not None and one.started != other.started:
+        return one.started > other.started
+    return one.start_time > other.start_time

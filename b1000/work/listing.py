@@ -1,0 +1,44 @@
+"""What a daemon lists, and no more of it than may be."""
+
+import re
+from dataclasses import dataclass
+
+from b1000.work.process import Lines
+
+MOST_ENTRIES = 10_000
+_MOST_BYTES = 4 * 2**20
+_ENTRY = re.compile(
+    r"(?P<kind>[-dlpscb])\S{9,10} +(?P<size>[0-9]{1,18}) (?P<stamp>\S{10} \S{8}) (?P<name>.+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a listing; ``kind`` as in the first letter of ls -l."""
+
+    name: str
+    kind: str
+    size: int
+    stamp: str
+
+
+class Listing:
+    """Takes what ``rsync --list-only`` prints, no more of it than may be."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.too_much = False
+        self._bytes = 0
+
+    def sink(self) -> Lines:
+        """The sink for its output."""
+        return Lines(self._take)
+
+    def _take(self, line: str) -> None:
+        self._bytes += len(line)
+        if len(self.entries) >= MOST_ENTRIES or self._bytes > _MOST_BYTES:
+            self.too_much = True
+        found = None if self.too_much else _ENTRY.fullmatch(line)
+        if found and found["name"] != ".":
+            entry = Entry(found["name"], found["kind"], int(found["size"]), found["stamp"])
+            self.entries[entry.name] = entry

@@ -1,0 +1,82 @@
+"""The data of a client, as the copies of a pull see it."""
+
+from b1000.config import grammar
+from b1000.errors import BadValue
+from b1000.logs import printable
+from b1000.meeting import offers
+from b1000.model import Client, Pull
+from b1000.rsync.outcome import Retry
+from b1000.work.following import Follower, Lost, ended
+from b1000.work.polling import Directory, Unseen
+from b1000.work.sources import Sources
+
+_EMPTIED = "with delete = yes the destination would be emptied"
+
+
+class Offered:
+    """What a client offers; ``lost`` is set once it does so no more."""
+
+    def __init__(
+        self, pull: Pull, directory: Directory, follower: Follower, client: Client
+    ) -> None:
+        self.pull: Pull | None = pull
+        self.lost: Lost | None = None
+        self._directory = directory
+        self._follower = follower
+        self._client = client
+
+    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+        """The addresses, as long as the client offers what is there."""
+        await self._look()
+        if self.lost:
+            return Sources((), f"the client gave up: {self.lost}", unusable=True)
+        addresses = [word.text for word in grammar.words(include)]
+        if delete and (trouble := await self._empty(addresses)):
+            return trouble
+        if not relative:
+            try:
+                grammar.refuse_merging(addresses)
+            except BadValue as error:
+                return Sources((), printable(str(error)), unusable=True)
+        return Sources(tuple(addresses))
+
+    async def _look(self) -> None:
+        try:
+            now = await self._follower.again(self._client)
+            if not offers.is_offered(now):
+                raise Lost(ended(now), now)
+        except Unseen:
+            pass  # the copy itself will tell
+        except Lost as lost:
+            await self._note(lost)
+
+    async def _note(self, lost: Lost) -> None:
+        self.lost = lost
+        await self._follower.relay(lost.client)
+
+    async def _empty(self, addresses: list[str]) -> Sources | None:
+        """Why the sources must not be taken with ``delete``; None where they may."""
+        for address in addresses:
+            try:
+                found = await self._directory.list_address(address)
+                kinds = [entry.kind for entry in found.values()]
+                plain = not any(sign in address for sign in "*?[")
+                if plain and not address.endswith("/") and kinds == ["d"]:
+                    found = await self._directory.list_address(f"{address}/")
+            except Unseen as error:
+                passing = error.retry is not Retry.NEVER
+                return Sources((), f"{error}; {_EMPTIED}", unusable=True, passing=passing)
+            if not found:
+                return Sources((), f"the source {address} is empty; {_EMPTIED}", unusable=True)
+        return None
+
+    async def verify(self) -> str:
+        """Why what was copied cannot be relied on; "" where it can."""
+        try:
+            if not self.lost:
+                await self._follower.verify(self._client)
+        except Unseen as error:
+            return f"the client's report could not be read again: {error}"
+        except Lost as lost:
+            await self._note(lost)
+        return f"the client gave up while we copied: {self.lost}" if self.lost else ""

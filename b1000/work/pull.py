@@ -1,0 +1,245 @@
+"""What a pull job does in each step.
+
+It waits without a place for a client's report, copies what the client offers,
+tells it with an empty file, and follows it to its end. Each state of the
+client's run that it sees it relays.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from b1000.errors import B1000Error, RunFailed
+from b1000.meeting import names, offers
+from b1000.model import (
+    Client,
+    Closed,
+    Copy,
+    Frozen,
+    Job,
+    PlaceWanted,
+    Pull,
+    Resolved,
+    Run,
+    RunMoved,
+    Waiting,
+    label,
+)
+from b1000.rsync import paths
+from b1000.steps import CopyStatus, Status, Step, status_of_copies
+from b1000.work.assignment import Assignment
+from b1000.work.copies import Copies, without_destination
+from b1000.work.following import PATIENCE, Follower, Lost, Patience
+from b1000.work.offered import Offered
+from b1000.work.polling import Directory
+from b1000.work.push import Values
+
+
+async def carry_out(assignment: Assignment, job: Job, patience: Patience = PATIENCE) -> None:
+    """Run all steps of a pull run. RunFailed ends it at the step where it stands."""
+    await _Pulling(assignment, job, _pull_of(job), patience).from_the_start()
+
+
+async def resume(assignment: Assignment, job: Job, run: Run, patience: Patience = PATIENCE) -> None:
+    """Go on with a run that failed or died, if the client still offers the same data."""
+    assignment.step = Step.COPYING
+    if job.pull is None:
+        raise RunFailed(f"[job:{job.name}] is no pull job any more; b1000 forget gives the run up")
+    await _Pulling(assignment, job, _pull_of(job), patience).again(run)
+
+
+def _pull_of(job: Job) -> Pull:
+    """Where to look, with the password of the job or else that of a destination."""
+    assert job.pull
+    files = [job.destinations[choice.name].password_file for group in job.dest for choice in group]
+    password_file = job.pull.password_file or next(filter(None, files), None)
+    return replace(job.pull, password_file=password_file)
+
+
+class _Pulling:
+    """One pull run at work."""
+
+    def __init__(self, assignment: Assignment, job: Job, pull: Pull, patience: Patience) -> None:
+        self._assignment = assignment
+        self._job = job
+        self._pull = pull
+        self._patience = patience
+        self._directory = Directory(assignment, pull)
+        self._follower = Follower(assignment, pull, self._directory, patience)
+
+    async def from_the_start(self) -> None:
+        """All steps of a new run."""
+        host = self._assignment.subject.host
+        await self._wait(f"a report for {host} at {self._pull.source}")
+        client = await self._offered()
+        try:
+            frozen, copies = await self._settle(client)
+            now = self._assignment.clock()
+            await self._assignment.commit(Resolved(now, frozen, copies), PlaceWanted(now))
+        except B1000Error:
+            await self._directory.notify(client, names.ERROR)
+            raise
+        await self._copy_and_tell(client, frozen, copies)
+
+    async def again(self, run: Run) -> None:
+        """Go on with what is missing of a run."""
+        assignment = self._assignment
+        for copy in run.copies:
+            if copy.status is CopyStatus.WARNING:
+                assignment.warn(f"{copy.destination}: {copy.error}")
+        missing = tuple(copy for copy in run.copies if not copy.complete)
+        if not run.clients:
+            raise RunFailed("it is not known what was pulled; b1000 forget gives the run up")
+        client = run.clients[-1]
+        await self._wait(f"another look at {client.file} at {self._pull.source}")
+        if not self._follower.take(client):
+            raise RunFailed(f"another pull is at work on {client.file}")
+        try:
+            now = await self._follower.look_again(client)
+            if missing:
+                now = await self._follower.until_offered(now)
+        except Lost as lost:
+            await self._follower.relay(lost.client)
+            if missing:
+                reason = f"{_whose(client)}: {lost}"
+                await self._fail_for_good(reason, "the client offers it no more")
+            else:
+                # All data is here, and was there when it was copied.
+                well = lost.gone or lost.client.step is Step.DONE
+                await self._end("" if well else f"{_whose(client)} did not end: {lost}")
+            return
+        if missing:
+            await assignment.commit(PlaceWanted(assignment.clock()))
+            await self._copy_and_tell(now, run.frozen, missing)
+        elif offers.is_offered(now):
+            await self._tell(now)
+        else:
+            await self._follow(now)
+
+    async def _wait(self, reason: str) -> None:
+        """Give the place up."""
+        await self._assignment.commit(Waiting(self._assignment.clock(), reason))
+
+    # --- INIT
+
+    async def _offered(self) -> Client:
+        """The run of a client that waits for this pull."""
+        while True:
+            client = await self._follower.find()
+            await self._follower.relay(client)
+            await self._wait(f"{client.host} to prepare {_job_of(client)}")
+            try:
+                return await self._follower.until_offered(client)
+            except Lost as lost:
+                await self._follower.relay(lost.client)
+                if not lost.newer:
+                    raise RunFailed(f"{_whose(client)}: {lost}") from None
+                self._assignment.log.warning("%s: %s", client.file, lost.what)
+                self._follower.release()
+
+    async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
+        """What this run keeps, and its copies."""
+        job = self._job
+        start_time = self._assignment.subject.start_time
+        values = await Values(self._assignment, job).settle()
+        frozen = Frozen(
+            master_host=client.master_host,
+            master_instance=client.master_instance,
+            data_age=client.data_age,
+            include=values.get("include", ""),
+            exclude=values.get("exclude", ""),
+            transfer=job.transfer,
+        )
+        whose = paths.subject(
+            client.host, client.instance, client.master_host, client.master_instance
+        )
+        copies = tuple(
+            Copy(
+                choice.name,
+                paths.directory(
+                    job.destinations[choice.name].path, job.name, job.type, whose, start_time
+                ),
+                choice.background,
+            )
+            for group in job.dest
+            for choice in random.sample(group, len(group))
+        )
+        return frozen, copies
+
+    # --- COPYING
+
+    async def _copy_and_tell(self, client: Client, frozen: Frozen, copies: Sequence[Copy]) -> None:
+        assignment = self._assignment
+        # The first copy makes it durable together with its own beginning.
+        assignment.channel.tell(assignment.moved(Step.COPYING))
+        known = [
+            (copy, self._job.destinations[copy.destination])
+            for copy in copies
+            if copy.destination in self._job.destinations
+        ]
+        origin = Offered(self._pull, self._directory, self._follower, client)
+        ended = await Copies(assignment, frozen, self._job.type == "sync", origin).carry_out(known)
+        ended += [
+            (copy, await without_destination(assignment, copy))
+            for copy in copies
+            if copy.destination not in self._job.destinations
+        ]
+        told = "; ".join(
+            f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason
+        )
+        status = status_of_copies(result.status for _, result in ended)
+        if status is Status.FAILED:
+            await self._tell_failure(client, told, origin.lost)
+            return
+        if status is Status.WARNING:
+            assignment.warn(told)
+        await self._tell(client)
+
+    async def _tell_failure(self, client: Client, reason: str, lost: Lost | None) -> None:
+        """Tell the client that its data was not copied; nobody then goes on with this run."""
+        await self._wait("the client to hear that its data was not copied")
+        if lost is None or lost.silent:
+            trouble = await self._directory.notify(client, names.ERROR)
+            if trouble and not lost:
+                raise RunFailed(f"{reason}; the client could not be told: {trouble}")
+            if not lost:
+                await self._follower.to_the_end(client, self._patience.ending_badly)
+        closing = "the client offers it no more" if lost else "the client has been told"
+        await self._fail_for_good(reason, closing)
+
+    async def _fail_for_good(self, reason: str, closing: str) -> None:
+        now = self._assignment.clock()
+        reason = "; ".join([reason, *self._assignment.reasons])
+        await self._assignment.commit(
+            RunMoved(now, Step.COPYING, Status.FAILED, reason), Closed(now, closing)
+        )
+
+    # --- POST
+
+    async def _tell(self, client: Client) -> None:
+        """Tell the client that its data is here."""
+        await self._wait("the client to hear that its data was copied")
+        trouble = await self._directory.notify(client, names.DONE)
+        if trouble:
+            await self._end(f"the client could not be told that its data was copied: {trouble}")
+        else:
+            await self._follow(client)
+
+    async def _follow(self, client: Client) -> None:
+        assignment = self._assignment
+        waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
+        await assignment.commit(assignment.moved(Step.POST), waiting)
+        await self._end(await self._follower.to_the_end(client, self._patience.ending))
+
+    async def _end(self, warning: str) -> None:
+        if warning:
+            self._assignment.warn(warning)
+        await self._assignment.commit(self._assignment.moved(Step.DONE))
+
+
+def _job_of(client: Client) -> str:
+    return label(client.job, client.instance)
+
+
+def _whose(client: Client) -> str:
+    return f"the client's run of {_job_of(client)}"

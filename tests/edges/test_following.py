@@ -1,0 +1,179 @@
+"""A client that falls silent: what takes minutes in earnest, with patience for seconds."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from b1000.model import (
+    Closed,
+    CopyMoved,
+    Destination,
+    DestinationChoice,
+    Job,
+    Limits,
+    Pull,
+    Relayed,
+    RunMoved,
+)
+from b1000.steps import CopyStatus, Status, Step
+from b1000.work import pull
+from b1000.work.following import Patience
+from tests.support.client import Client, Report
+from tests.support.daemon import Daemon
+from tests.support.worker import Supervised
+from tests.support.world import wait_until
+
+Daemons = Callable[..., Daemon]
+
+IMPATIENT = Patience(silence=2.5, ending=4, ending_badly=1)
+
+
+@pytest.fixture
+def client(daemon: Daemons) -> Iterator[Client]:
+    made = Client(daemon({"reports": "", "backup": ""}))
+    made.data()
+    yield made
+    made.stop()
+
+
+class Storage:
+    """A pull run that can be watched."""
+
+    def __init__(self, root: Path, client: Client, **options: int) -> None:
+        limits = Limits(io_timeout=5, connect_timeout=2, copy_retries=0, copy_retry_min_sleep=0)
+        self.root = root
+        self.worker = Supervised(root, limits)
+        self.job = Job(
+            "system",
+            "pull",
+            "full",
+            ((DestinationChoice("local"),),),
+            (),
+            {"local": Destination("local", str(root / "local"), bwlimit="500")},
+            late={"include": (client.daemon.url("backup"),)},
+            limits=limits,
+            pull=Pull(client.daemon.url("reports"), "ext", 1, options.get("poll_retries", 3)),
+        )
+        self.error = ""
+
+    def run(self) -> "Storage":
+        self.error = self.worker.run(
+            lambda assignment: pull.carry_out(assignment, self.job, IMPATIENT)
+        )
+        return self
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self.run)
+        thread.start()
+        return thread
+
+    def last_client(self) -> tuple[Step, Status, bool]:
+        relayed = self.worker.of(Relayed)[-1]
+        assert isinstance(relayed, Relayed)
+        return relayed.client.step, relayed.client.status, relayed.client.judged
+
+    def seen(self, step: Step) -> bool:
+        return bool(self.worker.of(Relayed)) and self.last_client()[0] is step
+
+    def moved(self) -> list[tuple[Step, Status]]:
+        found = self.worker.of(RunMoved)
+        return [(each.step, each.status) for each in found if isinstance(each, RunMoved)]
+
+    def copied(self) -> list[CopyStatus]:
+        return [each.status for each in self.worker.of(CopyMoved) if isinstance(each, CopyMoved)]
+
+
+def large(client: Client, seconds: int) -> None:
+    (client.backup / "large").write_bytes(b"x" * (500 * 1024 * seconds))
+
+
+def test_a_client_that_died_before_it_copied(tmp_path: Path, client: Client) -> None:
+    storage = Storage(tmp_path, client)
+    report = client.report().write("PRE").keep_alive()
+    thread = storage.start()
+    wait_until(lambda: storage.seen(Step.PRE))
+    report.kill()
+    thread.join(30)
+    assert "its client has not renewed it since" in storage.error
+    assert storage.last_client() == (Step.PRE, Status.FAILED, True)
+    assert not report.told()
+
+
+@pytest.mark.parametrize("after", [0.0, 2.0])
+def test_a_client_that_died_while_it_was_copied(
+    tmp_path: Path, client: Client, after: float
+) -> None:
+    """Also one that lived through most of the copy: never DONE, never .done."""
+    large(client, 4)
+    storage = Storage(tmp_path, client)
+    report = client.report().copying().keep_alive()
+    thread = storage.start()
+    wait_until(lambda: CopyStatus.COPYING in storage.copied())
+    time.sleep(after)
+    report.kill()
+    thread.join(30)
+    assert storage.copied() == [CopyStatus.COPYING, CopyStatus.FAILED]
+    assert storage.moved()[-1] == (Step.COPYING, Status.FAILED)
+    assert storage.worker.of(Closed)
+    assert report.told() == "error"
+    assert storage.last_client() == (Step.COPYING, Status.FAILED, True)
+
+
+def test_a_client_that_dies_in_post(tmp_path: Path, client: Client) -> None:
+    storage = Storage(tmp_path, client)
+    report = client.report().copying().keep_alive()
+    thread = storage.start()
+    wait_until(report.told)
+    report.write("POST", copy="DONE")
+    wait_until(lambda: storage.seen(Step.POST))
+    report.kill()
+    thread.join(30)
+    assert storage.moved()[-1] == (Step.DONE, Status.WARNING)
+    assert storage.copied()[-1] is CopyStatus.DONE
+    assert storage.last_client() == (Step.POST, Status.FAILED, True)
+
+
+def test_a_client_that_waits_for_others_still_is_not_waited_for(
+    tmp_path: Path, client: Client
+) -> None:
+    storage = Storage(tmp_path, client)
+    report = client.report().copying().keep_alive()
+    began = time.monotonic()
+    storage.run()
+    assert time.monotonic() - began < 15
+    assert storage.moved()[-1] == (Step.DONE, Status.OK)
+    assert report.told() == "done"
+
+
+def test_a_daemon_that_goes_while_the_client_prepares(tmp_path: Path, client: Client) -> None:
+    storage = Storage(tmp_path, client)
+    client.report().write("PRE").keep_alive()
+    thread = storage.start()
+    wait_until(lambda: storage.seen(Step.PRE))
+    client.daemon.stop()
+    thread.join(30)
+    assert "cannot be looked at any more: connection refused by 127.0.0.1" in storage.error
+    assert storage.last_client() == (Step.PRE, Status.FAILED, True)
+
+
+class Skewed(Report):
+    """A report of a host whose clock is wrong by ten years."""
+
+    def text(self, keys: dict[str, str]) -> str:  # type: ignore[override]
+        wrong = {key: each.replace("2026-", "2036-") for key, each in keys.items()}
+        return super().text({**keys, "alive": wrong["alive"]})
+
+
+def test_a_clock_that_is_wrong_does_not_matter(tmp_path: Path, client: Client) -> None:
+    storage = Storage(tmp_path, client)
+    report = Skewed(client.reports)
+    client.written.append(report)
+    report.copying()
+    report.keep_alive()
+    thread = storage.start()
+    report.end()
+    thread.join(30)
+    assert storage.moved()[-1] == (Step.DONE, Status.OK)

@@ -1,0 +1,329 @@
+"""A passive and a pull job as two programs with two configurations, and a daemon between them."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import client_is_at, is_at, last
+from tests.support.daemon import Daemon
+from tests.support.world import World, tree, wait_until
+
+Daemons = Callable[..., Daemon]
+Process = subprocess.Popen[str]
+
+WHOLE = {"dump": b"dumped\n"}
+
+
+class Host(World):
+    """A host with a directory and a configuration of its own."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        root.mkdir()
+        super().__init__(root)
+        self.name = name
+
+
+class ClientHost(Host):
+    """A host with a passive job ``ext`` that a daemon shares the data and the reports of."""
+
+    def __init__(self, root: Path, name: str, daemon: Daemon) -> None:
+        super().__init__(root, name)
+        self.daemon = daemon
+
+    def passive(
+        self,
+        *pullers: str,
+        pre: str = "",
+        timeout: int = 60,
+        job: str = "ext",
+        dest: str = "",
+        **options: object,
+    ) -> "ClientHost":
+        """Configure it; ``pre`` comes before the dump is written."""
+        backup = self.daemon.module("backup")
+        pullers = pullers or ("backup-2",)
+        self.write(
+            {
+                "global": {"host": self.name},
+                "report:main": {"path": self.daemon.module("reports")},
+                **{
+                    f"dest:{name}": {"type": "passive", "host": name, "timeout": timeout}
+                    for name in pullers
+                },
+                f"job:{job}": {
+                    "direction": "passive",
+                    "dest": dest or " ".join(pullers),
+                    "report": "main",
+                    "pre": f"{pre or 'true'}; echo dumped > {backup}/dump",
+                    "post": f"rm {backup}/dump",
+                    **options,
+                },
+            }
+        )
+        return self
+
+    def left(self) -> list[str]:
+        """The names of the notifications."""
+        return sorted(
+            path.name.split(".b1k.")[1] for path in self.daemon.module("reports").glob("*.b1k.*")
+        )
+
+
+class StorageHost(Host):
+    """A host with pull jobs."""
+
+    def pulls(self, *clients: ClientHost, **options: object) -> "StorageHost":
+        """Configure it: a job for each client, called as the client is."""
+        jobs = {
+            f"job:{client.name.partition('.')[0]}": {
+                "direction": "pull",
+                "type": "full",
+                "dest": "local",
+                "report": "main",
+                "include": client.daemon.url("backup"),
+                "report_source": client.daemon.url("reports"),
+                "report_poll_wait": 1,
+                "report_poll_retries": 15,
+                **options,
+            }
+            for client in clients
+        }
+        local = {**self.store("local"), "min_free": 0}
+        self.write({"global": {"host": self.name}, "dest:local": local, **jobs})
+        return self
+
+    def copied(self, job: str = "ext") -> list[dict[str, object]]:
+        """What all copies of a job hold."""
+        return [dict(tree(path)) for path in sorted((self.root / "local" / job).glob("*/*"))]
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, daemon: Daemons) -> Callable[..., tuple[ClientHost, StorageHost]]:
+    """``hosts(client, storage)``: a client and a storage by these names."""
+
+    def make(client: str = "ext", name: str = "backup-2") -> tuple[ClientHost, StorageHost]:
+        shared = daemon({"reports": "", "backup": "read only = yes"})
+        return (
+            ClientHost(tmp_path / "client", client, shared),
+            StorageHost(tmp_path / "storage", name),
+        )
+
+    return make
+
+
+Hosts = Callable[..., tuple[ClientHost, StorageHost]]
+
+
+def ends(*running: Process, code: int = 0) -> None:
+    """All end with this exit code."""
+    for each in running:
+        out, err = each.communicate(timeout=60)
+        assert each.returncode == code, out + err
+
+
+def state(world: World, job: str = "ext") -> tuple[str, str]:
+    run = last(world, job)
+    return run.step, run.status
+
+
+DONE = ("DONE", "OK")
+
+
+@pytest.mark.parametrize("first", ["client", "storage"])
+def test_in_both_orders_of_start(hosts: Hosts, first: str) -> None:
+    client, storage = hosts()
+    client.passive()
+    storage.pulls(client)
+    order: list[World] = [client, storage] if first == "client" else [storage, client]
+    early = order[0].start()
+    time.sleep(2)
+    ends(early, order[1].start())
+    assert (state(client), state(storage)) == (DONE, DONE)
+    assert storage.copied() == [WHOLE]
+    assert client.left() == ["backup-2.done"]
+    assert not (client.daemon.module("backup") / "dump").exists()
+    (relayed,) = last(storage, "ext").clients
+    assert (relayed.step, relayed.status, relayed.judged) == ("DONE", "OK", False)
+    assert relayed.start_time == last(client, "ext").start_time
+
+
+def test_again_and_again(hosts: Hosts) -> None:
+    """What the round before left does no harm."""
+    client, storage = hosts()
+    client.passive()
+    storage.pulls(client)
+    for number in range(1, 4):
+        ends(client.start(), storage.start())
+        assert len(storage.copied()) == number
+        time.sleep(1)
+    assert client.left() == ["backup-2.done"]
+
+
+def test_a_pre_that_takes_long(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive(pre="sleep 5")
+    storage.pulls(client, report_poll_retries=3)
+    running = client.start()
+    wait_until(lambda: is_at(client, "PRE", "ext"))
+    ends(storage.start(), running)
+    assert storage.copied() == [WHOLE]
+
+
+@pytest.mark.parametrize(
+    ("name", "puller"),
+    [("backup-2.example.com", "backup-2"), ("backup-2", "backup-2.example.com")],
+)
+def test_short_and_full_names(hosts: Hosts, name: str, puller: str) -> None:
+    client, storage = hosts("ext.example.com", name)
+    client.passive(puller)
+    storage.pulls(client)
+    ends(client.start(), storage.start())
+    assert client.left() == [f"{puller}.done"]
+    assert (state(client), state(storage)) == (DONE, DONE)
+
+
+def test_three_clients_and_one_storage(tmp_path: Path, daemon: Daemons) -> None:
+    clients = [
+        ClientHost(
+            tmp_path / name, name, daemon({"reports": "", "backup": "read only = yes"})
+        ).passive()
+        for name in ("ext1", "ext2", "ext3")
+    ]
+    storage = StorageHost(tmp_path / "storage", "backup-2").pulls(*clients)
+    ends(storage.start(), *(client.start() for client in clients))
+    for client in clients:
+        assert storage.copied(client.name) == [WHOLE]
+        assert last(storage, client.name).clients[0].host == client.name
+
+
+@pytest.mark.parametrize("dest", ["backup-2 backup-3", "backup-2& backup-3&", "backup-2/backup-3"])
+def test_one_client_and_two_storages(tmp_path: Path, hosts: Hosts, dest: str) -> None:
+    client, storage = hosts()
+    client.passive("backup-2", "backup-3", dest=dest)
+    storage.pulls(client)
+    other = StorageHost(tmp_path / "other", "backup-3").pulls(client)
+    ends(other.start(), storage.start(), client.start())
+    assert storage.copied() == other.copied() == [WHOLE]
+    assert client.left() == ["backup-2.done", "backup-3.done"]
+    assert (state(client), state(storage), state(other)) == (DONE, DONE, DONE)
+
+
+# --- failures
+
+
+def test_a_pull_that_fails_and_is_repeated(hosts: Hosts) -> None:
+    """.error; then --copy at the client, and a new pull."""
+    client, storage = hosts()
+    client.passive()
+    storage.pulls(client, include=client.daemon.url("backup/missing"))
+    ends(client.start(), storage.start(), code=1)
+    assert state(client) == state(storage) == ("COPYING", "FAILED")
+    assert client.left() == ["backup-2.error"]
+    assert last(storage, "ext").ending == "CLOSED"
+    ends(storage.start("--copy"))
+    storage.pulls(client)
+    ends(client.start("--copy"), storage.start())
+    assert (state(client), state(storage)) == (DONE, DONE)
+    assert storage.copied()[-1] == WHOLE
+    assert client.left() == ["backup-2.done"]
+
+
+def test_nobody_comes_in_time(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive(timeout=2)
+    storage.pulls(client, report_poll_retries=2)
+    ends(client.start(), code=1)
+    assert state(client) == ("COPYING", "FAILED")
+    assert "did not pull it within 2 s" in last(client, "ext").error
+    ends(storage.start(), code=1)
+    assert state(storage) == ("INIT", "FAILED")
+    assert storage.copied() == []
+
+
+def test_a_pre_that_fails(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive(pre="sleep 2; exit 7")
+    storage.pulls(client)
+    running = client.start()
+    wait_until(lambda: is_at(client, "PRE", "ext"))
+    ends(storage.start(), running, code=1)
+    assert "FAILED at PRE" in last(storage, "ext").error
+    assert "exit code 7" in last(storage, "ext").error
+
+
+def test_a_post_that_fails(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive(post="sleep 1; exit 7")
+    storage.pulls(client)
+    running = client.start()
+    ends(storage.start())
+    ends(running, code=1)
+    assert state(storage) == ("DONE", "WARNING")
+    assert "FAILED at POST" in last(storage, "ext").error
+    (relayed,) = last(storage, "ext").clients
+    assert (relayed.step, relayed.status) == ("POST", "FAILED")
+
+
+# --- killed
+
+
+def kill(running: Process) -> None:
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("step", ["INIT", "PRE", "COPYING"])
+def test_the_storage_is_killed(hosts: Hosts, step: str) -> None:
+    """Whatever it was at, what comes next brings both to the end."""
+    client, storage = hosts()
+    client.passive(pre="sleep 3")
+    storage.pulls(client)
+    running = client.start()
+    pulling = storage.start()
+    if step == "COPYING":
+        wait_until(lambda: is_at(storage, "COPYING", "ext"))
+    else:
+        wait_until(lambda: client_is_at(storage, step, "ext") or is_at(client, "PRE", "ext"))
+    kill(pulling)
+    again = storage.start("--copy")
+    again.communicate(timeout=60)
+    if state(storage) != DONE:
+        assert state(storage) == ("INIT", "FAILED")
+        ends(storage.start())
+    ends(running)
+    assert (state(client), state(storage)) == (DONE, DONE)
+    assert storage.copied()[-1] == WHOLE
+
+
+def test_the_client_is_killed_while_it_waits(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive()
+    storage.pulls(client)
+    running = client.start()
+    wait_until(lambda: is_at(client, "COPYING", "ext"))
+    kill(running)
+    ends(client.start("--copy"), storage.start())
+    assert (state(client), state(storage)) == (DONE, DONE)
+    assert storage.copied() == [WHOLE]
+    assert client.left() == ["backup-2.done"]
+
+
+def test_the_client_is_killed_in_pre_and_begins_anew(hosts: Hosts) -> None:
+    client, storage = hosts()
+    client.passive(pre="sleep 3")
+    storage.pulls(client)
+    running = client.start()
+    wait_until(lambda: is_at(client, "PRE", "ext"))
+    pulling = storage.start()
+    wait_until(lambda: client_is_at(storage, "PRE", "ext"))
+    kill(running)
+    ends(client.start(), pulling)
+    assert (state(client), state(storage)) == (DONE, DONE)
+    old, new = last(storage, "ext").clients
+    assert (old.status, new.status) == ("FAILED", "OK")
+    assert storage.copied() == [WHOLE]
