@@ -312,7 +312,8 @@ def _incomplete(facts: _Facts) -> Iterator[Finding]:
         text = f"{last.done} of {last.total} copies are there, the run is still at {last.step}"
     elif lacking > 0:
         where = f": {', '.join(last.missing)}" if last.missing else ""
-        text = f"{lacking} of {last.total} copies of the last good backup is missing{where}"
+        verb = "is" if lacking == 1 else "are"
+        text = f"{lacking} of {last.total} copies of the last good backup {verb} missing{where}"
     elif last.vanished:
         text = "files vanished while the last good backup copied them"
     else:
