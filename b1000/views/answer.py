@@ -13,8 +13,7 @@ from b1000.config import loader
 from b1000.errors import B1000Error
 from b1000.files import write_atomically
 from b1000.views import forms, metrics
-from b1000.views.monitor import NoVerdict, Question, Survey, database, survey
-from b1000.views.page import SHOWN_DAYS, page
+from b1000.views.monitor import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
 from b1000.views.screen import Screen
 from b1000.views.verdicts import Verdict, span
 
@@ -61,6 +60,9 @@ def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None)
 def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
     """Write the files; gives what remains to be said."""
     if wanted.html:
+        # Here: nobody else needs what it imports.
+        from b1000.views.page import page
+
         template = Path(__file__).with_name("page.html").read_text("utf-8")
         _write(wanted.html, page(found, template))
     match wanted.form:

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from b1000.logs import printable
-from b1000.reports.source import SEPARATOR, Source
+from b1000.reports.source import SEPARATOR, Asked, Source
 from b1000.steps import CopyStatus, Status, Step
 from b1000.views.drift import Note
 from b1000.views.verdicts import (
@@ -32,8 +32,10 @@ _MOST_ROWS = 150_000  # of the last days
 _KEYS_AT_ONCE = 50  # in one statement
 # Of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long.
 _RUNS_AT_ONCE = 900
+_DENSE = 2  # so many in a row are read for one that is looked for
 _VANISHED = 24  # rsync's exit code for files that vanished
 _LONGEST_ERROR = 200  # characters of it that are told
+_NEVER = "9999-12-31 23:59:59"
 
 _DONE, _OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
 
@@ -176,26 +178,44 @@ class _Reading:
         )
         days = min(LOOKED_AT + 0.5, _MOST_ROWS / max(1, daily))
         since = self._ago(days)
-        self._take_all(days)
-        few = [track for track, runs in self._tracks.items() if len(runs) < LOOKED_AT]
-        few += self._silent_since(since, "host, name, instance")
-        self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few)
-        # Subjects that no track backs up lately: their instances have other masters now.
         odd = "master_host = '' AND master_instance > ''"
-        masters = self._silent_since(since, "master_host, name, master_instance", f"OR {odd}")
+        slices = self._slices(days)
+        answers = self._source.texts_of_each(
+            [
+                *slices,
+                self._silent_since(since, "host, name, instance"),
+                self._silent_since(since, "master_host, name, master_instance", f"OR {odd}"),
+            ]
+        )
+        tracks = self._tracks
+        for texts in islice(answers, len(slices)):
+            for track, run in _parsed(texts):
+                tracks[track].append(run)
+        few = [track for track, runs in tracks.items() if len(runs) < LOOKED_AT]
+        silent, masters = map(_names, answers)
+        self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few + silent)
+        # Subjects that no track backs up lately: their instances have other masters now.
         gone = [key for key in masters if key[0]]
         self._last_of("j.master_host = ? AND j.name = ? AND j.master_instance = ?", gone)
         if len(gone) < len(masters):
             # So few name a master's instance on their own host that no index is made for them.
-            gone = self._silent_since(since, "host, name, master_instance", where=f"WHERE {odd}")
+            asked = self._silent_since(since, "host, name, master_instance", where=f"WHERE {odd}")
+            gone = _names(self._source.texts(*asked))
             self._last_of("j.host = ? AND j.name = ? AND j.master_instance = ?", gone)
 
-    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> list[Track]:
+    def _slices(self, days: float) -> list[Asked]:
+        """The runs of so many days, in pieces of one."""
+        moments = [self._ago(days), *(self._ago(each) for each in range(int(days), 0, -1)), _NEVER]
+        origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
+        return [Asked(self._fields, origin, piece) for piece in pairwise(moments)]
+
+    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> Asked:
         """The names that no later run bears, and more."""
-        statement = (
-            f"SELECT {names} FROM jobs {where} GROUP BY {names} HAVING MAX(start_time) < ? {more}"
+        origin = (
+            f"(SELECT {names} FROM jobs {where} GROUP BY {names} "
+            f"HAVING MAX(start_time) < ? {more}) t"
         )
-        return [(row[0], row[1], row[2]) for row in self._source.rows(statement, (since,))]
+        return Asked(self._source.dialect.joined(names.split(", ")), origin, (since,))
 
     def _ago(self, days: float) -> str:
         moment = datetime.fromtimestamp(self._now) - timedelta(days=days)
@@ -218,21 +238,6 @@ class _Reading:
             whole = {run.job_id: run for run in self._tracks[track]}
             self._tracks[track] = list(whole.values())
         return touched
-
-    def _take_all(self, days: float) -> None:
-        """Take the runs of so many days, in pieces of one."""
-        whole = int(days)
-        moments = [self._ago(days), *(self._ago(each) for each in range(whole, 0, -1))]
-        for since, until in pairwise(moments):
-            origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
-            self._take(self._source.texts(self._fields, origin, (since, until)))
-        origin = "jobs j WHERE j.start_time >= ?"
-        self._take(self._source.texts(self._fields, origin, (moments[-1],)))
-
-    def _take(self, texts: Iterable[str]) -> None:
-        tracks = self._tracks
-        for track, run in _parsed(texts):
-            tracks[track].append(run)
 
     def _good_ones_of_the_past(self) -> None:
         """Where the last runs hold hardly a good one, and there are more."""
@@ -345,13 +350,14 @@ class _Reading:
         different = []
         counted = f"c.job_id, COUNT(*) AS total, SUM(c.status = '{CopyStatus.DONE}') AS done"
         fields = self._source.dialect.joined(["t.job_id", "t.total", "t.done"])
-        for some in _batches(job_ids, _RUNS_AT_ONCE):
+        for some in _batches(sorted(job_ids), _RUNS_AT_ONCE):
             origin = f"(SELECT {counted} FROM copies c WHERE {_among(some)} GROUP BY c.job_id) t"
             for text in self._source.texts(fields, origin):
                 job_id, total, done = map(int, text.split(SEPARATOR))
-                found[job_id] = Copies(done, 0, total, None, ())
-                if done != total:
-                    different.append(job_id)
+                if job_id in found:
+                    found[job_id] = Copies(done, 0, total, None, ())
+                    if done != total:
+                        different.append(job_id)
         for some in _batches(different, _RUNS_AT_ONCE):
             found |= self._different_copies(some)
         return found
@@ -371,19 +377,32 @@ class _Reading:
         found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
         for (text,) in self._source.rows(f"SELECT {fields} FROM copies c WHERE {_among(job_ids)}"):
             job_id, *copy = text.split(SEPARATOR, 5)
-            found[int(job_id)].append(copy)
+            if int(job_id) in found:
+                found[int(job_id)].append(copy)
         return {job_id: _summary(copies) for job_id, copies in found.items()}
 
 
 def _among(job_ids: Sequence[int]) -> str:
+    """A condition that holds for these, ascending, and perhaps for a few in between."""
+    if job_ids[-1] - job_ids[0] < _DENSE * len(job_ids):
+        return f"c.job_id BETWEEN {job_ids[0]} AND {job_ids[-1]}"
     return f"c.job_id IN ({', '.join(map(str, job_ids))})"
+
+
+def _names(texts: Iterable[str]) -> list[Track]:
+    """Three names each; what has more separators names nothing that a B1000 wrote."""
+    found = (text.split(SEPARATOR) for text in texts)
+    return [(names[0], names[1], names[2]) for names in found if len(names) == 3]
 
 
 def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
     """Each run, and whose it is by the names of the host that made it.
 
-    Many are read, so that a call less for each of them can be noticed.
+    Many are read, so that a call less for each can be noticed, and so can names that
+    are kept only once.
     """
+    names: dict[str, str] = {}
+    kept = names.setdefault
     for text in texts:
         try:
             (
@@ -391,7 +410,10 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 master_host, master_instance, direction, error,
             ) = text.split(SEPARATOR, 13)  # fmt: skip
             # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-            copies = 1 if step == _DONE and status == _OK else 0
+            if step == _DONE and status == _OK:
+                step, status, copies = _DONE, _OK, 1
+            else:
+                copies = 0
             run = Past(
                 float(started) if "-" not in started else _local(started),
                 step,
@@ -402,11 +424,11 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 float(data_age) if data_age else None,
                 int(size) if size else None,
                 ack != "0" and ack != "",
-                host,
-                instance,
-                master_host,
-                master_instance,
-                direction,
+                kept(host, host),
+                kept(instance, instance),
+                kept(master_host, master_host),
+                kept(master_instance, master_instance),
+                kept(direction, direction),
                 None,
                 _short(error) if error else "",
                 (),
@@ -501,32 +523,33 @@ def read_days(
     source: Source, now: float, count: int, owners: Mapping[Track, Subject]
 ) -> dict[Subject, Days]:
     """The last days of each subject, today included; the days are those of the hosts."""
-    dialect = source.dialect
     names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
     level = (
         f"CASE WHEN j.step = '{Step.DONE}' AND j.status = '{Status.OK}' THEN 2 "
         f"WHEN {_HAS_GOOD_COPY} THEN 1 ELSE 0 END"
     )
-    fields = dialect.joined([*names, f"MAX({level})", "MAX(j.bytes)"])
+    fields = source.dialect.joined([*names, level, "j.bytes"])
     today = datetime.fromtimestamp(now).date()
+    days = [today - timedelta(days=count - 1 - number) for number in range(count)]
+    origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
+    asked = [
+        Asked(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
+        for day in days
+    ]
     found: dict[Subject, Days] = {}
-    for number in range(count):
-        day = today - timedelta(days=count - 1 - number)
-        for (text,) in source.rows(
-            f"SELECT {fields} FROM jobs j WHERE j.start_time >= ? AND j.start_time < ? "
-            f"GROUP BY {', '.join(names)}",
-            (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"),
-        ):
+    for number, texts in enumerate(source.texts_of_each(asked)):
+        for text in texts:
             parts = text.split(SEPARATOR)
             if len(parts) != 7:
                 continue
-            host, name, instance, master_host, master_instance = parts[:5]
+            host, name, instance, master_host, master_instance, reached, size = parts
             subject = Subject(master_host or host, name, master_instance or instance)
             if not master_host and not master_instance:
                 # Perhaps it FAILED before its master was known.
                 subject = owners.get((host, name, instance), subject)
-            days = found.setdefault(subject, Days([None] * count, [None] * count))
-            days.runs[number] = max(days.runs[number] or 0, int(parts[5]))
-            if parts[6]:
-                days.bytes[number] = max(days.bytes[number] or 0, int(parts[6]))
+            if (its := found.get(subject)) is None:
+                its = found[subject] = Days([None] * count, [None] * count)
+            its.runs[number] = max(its.runs[number] or 0, int(reached))
+            if size:
+                its.bytes[number] = max(its.bytes[number] or 0, int(size))
     return found

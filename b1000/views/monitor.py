@@ -15,6 +15,9 @@ from b1000.views.drift import Note, drift
 from b1000.views.fleet import Days
 from b1000.views.verdicts import Judgement, Subject, Verdict, judge, worst
 
+SHOWN_DAYS = 30
+"""Of the past, on the page."""
+
 _DATABASES = ("mysql", "sqlite")
 ORDER = {Verdict.CRITICAL: 0, Verdict.WARNING: 1, Verdict.UNKNOWN: 2, Verdict.OK: 3}
 

@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from b1000.views.fleet import Days
-from b1000.views.monitor import Survey, summary
+from b1000.views.monitor import SHOWN_DAYS, Survey, summary
 from b1000.views.verdicts import DAY, Judgement
-
-SHOWN_DAYS = 30
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEVELS = "FPC"  # failed, incomplete, complete: as Days.runs counts

@@ -23,7 +23,7 @@ AGE_AFTER_ONE = 26 * HOUR  # a daily backup, and some time for it
 _SHRUNK = 0.5  # of the usual size
 _SKEW = 10 * MINUTE  # by which clocks may differ before it is told
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
-LOOKED_AT = 6
+LOOKED_AT = 5
 """How many runs of the past say what is usual."""
 
 

@@ -8,6 +8,7 @@ import pytest
 from b1000.views import monitor
 from b1000.views.monitor import Question, Survey
 from b1000.views.verdicts import LOOKED_AT, Judgement, Subject, Verdict
+from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
 
 
@@ -307,11 +308,33 @@ def test_filters(rows: Rows) -> None:
 def test_rows_that_no_b1000_writes_do_no_harm(rows: Rows) -> None:
     rows.daily("db1", "etc")
     rows.run("evil\x1fhost", "etc", "", HOUR)
-    rows.run("db1", "etc", "", HOUR / 2, "near:FAILED", error="two\nlines \x1f \x1b[31m")
+    rows.run("db1", "etc", "", HOUR / 2, "near:FAILED", error="two\nlines \x1f \x1e \x1b[31m")
     found = judged(rows)
     assert list(found) == ["db1 etc"]
     assert "\n" not in found["db1 etc"].reason
     assert "\x1b" not in found["db1 etc"].reason
+    assert "FAILED at COPYING: two lines" in found["db1 etc"].reason
+
+
+def test_what_a_server_cuts_off_is_asked_for_again(own_server: Database) -> None:
+    """A server with a small max_allowed_packet gives no more of one text than that."""
+    own_server.query("SET GLOBAL max_allowed_packet = 131072")
+    rows = Rows(Schema(own_server))
+    first = rows.run("web0", "etc", "", HOUR)
+    rows.do(
+        "INSERT INTO jobs (host, name, direction, start_time, started_utc, step, status, error) "
+        "SELECT CONCAT(REPEAT('x', 90), seq), REPEAT('y', 90), direction, start_time, "
+        "started_utc, step, 'WARNING', REPEAT('z', 200) FROM jobs JOIN seq_1_to_500"
+    )
+    rows.do(
+        "INSERT INTO copies (job_id, destination, status) "
+        "SELECT job_id, 'near', 'DONE' FROM jobs WHERE job_id > ?",
+        first,
+    )
+    found = ask(rows, days=2)
+    assert len(found.judgements) == 501
+    assert {each.verdict for each in found.judgements} == {Verdict.OK}
+    assert len(found.days or {}) == 501
 
 
 # --- much

@@ -9,8 +9,8 @@ import pytest
 
 import b1000
 from b1000.views.fleet import Days
-from b1000.views.monitor import Survey
-from b1000.views.page import SHOWN_DAYS, page
+from b1000.views.monitor import SHOWN_DAYS, Survey
+from b1000.views.page import page
 from b1000.views.verdicts import DAY, Past, Subject, judge
 from tests.support.browser import Browser, missing
 from tests.support.rows import HOUR, Rows

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import b1000
 from b1000.views.drift import Note
 from b1000.views.fleet import Days
-from b1000.views.monitor import Survey
-from b1000.views.page import SHOWN_DAYS, levels, marks, page
+from b1000.views.monitor import SHOWN_DAYS, Survey
+from b1000.views.page import levels, marks, page
 from b1000.views.verdicts import DAY, Past, Subject, Verdict, judge
 
 TEMPLATE = (Path(b1000.__file__).parent / "views" / "page.html").read_text()
