@@ -161,7 +161,6 @@ def monitor(site: Site) -> list[Result]:
 # --- how the server runs the queries
 
 _ENTRY = re.compile(r"^# Time:|^# User@Host:", re.MULTILINE)
-_LONGEST = 600
 
 
 def plans(fleet: _Fleet) -> Iterator[tuple[str, Sequence[str], int]]:
@@ -179,11 +178,10 @@ def plans(fleet: _Fleet) -> Iterator[tuple[str, Sequence[str], int]]:
     fleet.server.query("SET GLOBAL slow_query_log = 0")
     kinds: dict[str, tuple[str, list[str], int]] = {}
     for entry in _ENTRY.split(log.read_text("utf-8", "replace")):
-        plan = [line[len("# explain: ") :] for line in entry.splitlines() if "# explain:" in line]
-        statement = " ".join(
-            line for line in entry.splitlines() if line and line[0] != "#"
-        ).partition("SELECT ")
-        text = _shortened("".join(statement[1:]))
+        plan = [line[len("# explain: ") :] for line in entry.split("\n") if "# explain:" in line]
+        told = " ".join(line for line in entry.split("\n") if line and line[0] != "#")
+        statement = re.search(r"\(?SELECT .*", told)
+        text = _shortened(statement[0].rstrip(";")) if statement else ""
         if not plan or not text or "SET GLOBAL" in text:
             continue
         kind = re.sub(r"[0-9]+", "", text)
@@ -194,7 +192,8 @@ def plans(fleet: _Fleet) -> Iterator[tuple[str, Sequence[str], int]]:
 
 def _shortened(statement: str) -> str:
     """Lists of numbers and repeated parts of a union told by their first."""
-    text = re.sub(r"IN \((\d+)(, \d+)+\)", r"IN (\1, ...)", statement.replace("\x1f", "|"))
+    text = statement.replace("\x1f", "|").replace("\x1e", "$")
+    text = re.sub(r"IN \((\d+)(, \d+)+\)", r"IN (\1, ...)", text)
     first, union, _ = text.partition(" UNION ALL ")
     return first + (" UNION ALL ..." if union else "")
 
@@ -206,9 +205,10 @@ def _document(fleet: _Fleet) -> Iterator[str]:
     (rows,) = fleet.server.query("SELECT COUNT(*) AS runs FROM jobs", "b")
     yield (
         f"MariaDB {version['version']}, {_SUBJECTS:,} subjects, {rows['runs']:,} runs with two "
-        "copies each, for `--json --html FILE`. Taken from the server's own log by"
+        "copies each, for `--json --html FILE`."
     )
-    yield "`python -m bench.monitor`; `python -m bench monitor` measures."
+    yield "From the server's own log, by `python -m bench.monitor`."
+    yield "`|` and `$` stand for the control characters between fields and after rows."
     for statement, plan, times in plans(fleet):
         yield ""
         yield f"## {times} times" if times > 1 else "## once"
