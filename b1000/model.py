@@ -65,6 +65,13 @@ class Destination:
     host: str = ""
     timeout: int = 0
 
+    def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
+        """The destination as a run found it, whose directory there is ``path``."""
+        if path.startswith(f"{self.path.rstrip('/')}/"):
+            return replace(self, exclude=exclude)
+        moved = replace(self, path=path, exclude=exclude)
+        return replace(moved, min_free=None) if moved.remote else moved
+
     @property
     def remote(self) -> bool:
         """Whether an rsync daemon stands behind the path."""
@@ -172,6 +179,13 @@ class Job:
     """Where a passive job and those who pull from it meet: the paths of its file reports."""
 
     @property
+    def destination_excludes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The destinations that have patterns of their own, with them."""
+        return tuple(
+            (each.name, each.exclude) for each in self.destinations.values() if each.exclude
+        )
+
+    @property
     def has_instances(self) -> bool:
         """Whether the job spawns one run for each instance."""
         return self.instances is not None
@@ -237,6 +251,8 @@ class Frozen:
     pre: str = ""
     post: str = ""
     transfer: Transfer = Transfer()
+    destination_excludes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of destinations, and the patterns of each that has some of its own."""
     own_dump: bool = False
     """Every include contains the run's own start time, so that its data is its own."""
 
@@ -456,6 +472,13 @@ class Died:
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """Nothing of what was started on a run's behalf runs any more; the run stays as it is."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The run gives its place up while it waits for something."""
 
@@ -511,6 +534,7 @@ Message = (
     | ProcessEnded
     | Listed
     | Died
+    | Swept
     | Waiting
     | PlaceWanted
     | Relayed

@@ -105,12 +105,17 @@ class Copies:
 
     async def carry_out(self, copies: list[tuple[Copy, Destination]]) -> list[tuple[Copy, Outcome]]:
         """Copy to each destination; gives how each ended, when all have."""
+        excludes = dict(self._frozen.destination_excludes)
         async with asyncio.TaskGroup() as group:
             tasks = []
             for copy, destination in copies:
                 # What a copy is resumed from was interrupted, in whatever way.
                 copying = _Copying(
-                    copy, destination, copy.attempts, self._told(copy), leftovers=copy.attempts > 0
+                    copy,
+                    destination.as_at(copy.path, excludes.get(copy.destination, ())),
+                    copy.attempts,
+                    self._told(copy),
+                    leftovers=copy.attempts > 0,
                 )
                 tried = asyncio.Event()
                 tasks.append(group.create_task(self._copy(copying, tried)))

@@ -149,6 +149,7 @@ class _Pulling:
             include=values.get("include", ""),
             exclude=values.get("exclude", ""),
             transfer=job.transfer,
+            destination_excludes=job.destination_excludes,
         )
         whose = paths.subject(
             client.host, client.instance, client.master_host, client.master_instance

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from b1000.config import grammar, references
 from b1000.errors import B1000Error, BadValue, RunFailed
-from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
@@ -27,6 +26,7 @@ from b1000.model import (
     Listed,
     Run,
     RunMoved,
+    Swept,
     Template,
 )
 from b1000.steps import Status
@@ -217,8 +217,8 @@ def failure_task(run: Run, on_failure: Template, limits: Limits, locks: Locks) -
     return task
 
 
-def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died) -> Task:
-    """The task that ends what a dead worker left, then gives the verdict on its run."""
+def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died | Swept) -> Task:
+    """The task that ends what a dead worker left, then says what became of its run."""
 
     async def task(channel: Channel) -> None:
         await _end(leftovers)
@@ -247,5 +247,4 @@ def clearing_task(leftovers: Iterable[Leftovers], locks: Locks, lock: str) -> Ta
 
 async def _end(leftovers: Iterable[Leftovers]) -> None:
     for each in leftovers:
-        alive = [known.pid for known in each.processes if is_alive(known)]
-        await process.end_tree({"B1000_RUN": each.uid}, alive, each.ended)
+        await process.end_tree({"B1000_RUN": each.uid}, each.processes, each.ended)
