@@ -22,12 +22,15 @@ demo: $(VENV)/installed tools
 tools:
 	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
 
-# The programs of MariaDB without the package that runs them as a service of this machine.
+# The programs of MariaDB without the package that runs them as a service of this machine, and
+# a browser for the page of b1000 monitor.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
 		&& command -v mariadb >/dev/null \
 		|| sh etc/install-debian.sh mariadb-server-core mariadb-client-core
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+		|| sh etc/install-debian.sh chromium chromium-driver
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

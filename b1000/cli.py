@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from b1000.views.screen import Screen
 
 _USAGE_ERROR = 2
+_UNKNOWN = 3  # as Nagios counts
 _DEFAULT_FILE = "/etc/b1000/b1000.cfg"
 
 _DESCRIPTION = "Carry out the backup jobs of an ini file."
@@ -25,6 +26,7 @@ commands, as the first word (a job of that name is reached as job:NAME):
   status   the last run of each job/instance
   check    what is wrong with the configuration
   forget   give up runs that failed
+  monitor  whether there is a good, fresh, complete backup of everything
 `b1000 COMMAND --help` tells their options.
 
 exit codes:
@@ -381,10 +383,85 @@ def _positive(word: str) -> int:
     return int(word)
 
 
+# --- b1000 monitor
+
+
+_MONITOR_EPILOG = """\
+exit codes, as Nagios counts them:
+  0  OK: a good, fresh, complete backup of everything
+  1  WARNING
+  2  CRITICAL: of something there is none, or none that is fresh enough
+  3  UNKNOWN: the database does not answer, or the command cannot be understood
+"""
+
+
+def _monitor_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "monitor",
+        "Ask the central database: is there a good, fresh, complete backup of everything?",
+        _MONITOR_EPILOG,
+    )
+    parser.add_argument("--report", metavar="NAME", default="", help="the report to ask")
+    parser.add_argument("--job", metavar="NAME", default="", help="only this job")
+    parser.add_argument("--host", metavar="NAME", default="", help="only this host or master")
+    parser.add_argument(
+        "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a JSON object")
+    form.add_argument("--nagios", action="store_true", help="as one line with performance data")
+    form.add_argument("--prometheus", action="store_true", help="as metrics")
+    parser.add_argument("--output", metavar="FILE", default="", help="where to write the metrics")
+    parser.add_argument(
+        "--html", metavar="FILE", default="", help="write a page that shows everything"
+    )
+    return parser
+
+
+def _monitor(words: Sequence[str]) -> int:
+    parser = _monitor_parser()
+    try:
+        arguments = parser.parse_args(words)
+        if arguments.output and not arguments.prometheus:
+            parser.error("--output is the file of --prometheus")
+    except SystemExit as end:
+        # Nagios takes 2 for CRITICAL.
+        return _UNKNOWN if end.code else 0
+
+    import gc
+
+    from b1000.logs import to_stderr
+    from b1000.views.answer import Form, Wanted, answer
+    from b1000.views.monitor import Question
+
+    # Thousands of histories without a cycle: to look for those takes as long as all the rest.
+    gc.disable()
+    form = next(
+        (each for each in Form if getattr(arguments, each.value, False)),
+        Form.NONE if arguments.html else Form.TABLE,
+    )
+    wanted = Wanted(form, arguments.output, arguments.html)
+    question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
+    try:
+        given = answer(arguments.cfg, question, wanted, _screen())
+    except Exception:
+        # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
+        import traceback
+
+        to_stderr(traceback.format_exc().rstrip())
+        return _UNKNOWN
+    if given.complaint:
+        to_stderr(f"b1000: {given.complaint}")
+    if given.text:
+        _say(given.text)
+    return given.exit_code
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "status": _status,
     "check": _check,
     "forget": _forget,
+    "monitor": _monitor,
 }
 
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
@@ -392,5 +469,6 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "status": _status_parser,
     "check": _check_parser,
     "forget": _forget_parser,
+    "monitor": _monitor_parser,
 }
 """Command → its parser, with "" for the jobs: what the manual and the completions tell."""

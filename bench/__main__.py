@@ -11,6 +11,7 @@ from bench import history, start
 from bench.instances import instances
 from bench.measure import Result
 from bench.memory import memory
+from bench.monitor import monitor
 from bench.reports import reports
 from bench.site import Site, machine, site
 from bench.trees import first_full
@@ -24,6 +25,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "status": history.status,
     "transition": history.transition,
     "reports": reports,
+    "monitor": monitor,
 }
 
 

@@ -6,7 +6,7 @@
 --
 -- Makes what is missing. Of tables that are there already nothing is changed: columns that
 -- older installations do not have are added, each with a default, so that older programs go
--- on writing beside this one. May be loaded again and again.
+-- on writing beside this one; then indexes. May be loaded again and again.
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     attempts INT NOT NULL DEFAULT 0,
     error TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
     transition BIGINT NOT NULL DEFAULT 0,
-    UNIQUE KEY jobs_key (start_time, host, name, instance)
+    UNIQUE KEY jobs_key (start_time, host, name, instance),
+    KEY jobs_subject (host, name, instance, start_time),
+    KEY jobs_master (master_host, name, master_instance, start_time)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 SET @alter = (
@@ -117,3 +119,23 @@ CREATE TABLE IF NOT EXISTS plan (
     note VARCHAR(1024) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
     UNIQUE KEY plan_key (master_host, job_name, master_instance)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'jobs'
+        AND index_name = 'jobs_subject'),
+    'DO 0', 'ALTER TABLE jobs ADD KEY jobs_subject (host, name, instance, start_time)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'jobs'
+        AND index_name = 'jobs_master'),
+    'DO 0', 'ALTER TABLE jobs ADD KEY jobs_master (master_host, name, master_instance, start_time)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;

@@ -52,7 +52,8 @@ put 600 etc/b1000.cfg /etc/b1000
 doc=/usr/share/doc/b1000
 put 644 README.md docs/*.md $doc
 put 644 docs/decisions/*.md $doc/decisions
-put 644 etc/cron.d/b1000 $doc/examples/cron.d
+put 644 etc/cron.d/b1000 etc/cron.d/b1000-monitor $doc/examples/cron.d
+put 644 etc/monitoring/* $doc/examples/monitoring
 for example in etc/*.cfg etc/*.conf etc/*.sql etc/examples/*.cfg; do
     [ ! -e "$example" ] || put 644 "$example" $doc/examples
 done

@@ -24,8 +24,9 @@ ROOT = frozenset({"__init__", "__main__"})
 FORBIDDEN = {"work": {"state", "reports"}}
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "sqlite3": ("state/", "reports/sqlite.py"),
-    "pymysql": ("reports/mysql.py",),
+    "sqlite3": ("state/", "reports/sqlite.py", "reports/source.py"),
+    "pymysql": ("reports/mysql.py", "reports/source.py"),
+    "prometheus_client": ("views/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("cli.py", "completion.py", "manual.py"),
@@ -48,6 +49,9 @@ PURE = (
     "supervise/collisions.py",
     "supervise/gate.py",
     "supervise/narrative.py",
+    "views/drift.py",
+    "views/page.py",
+    "views/verdicts.py",
     "steps.py",
     "model.py",
 )

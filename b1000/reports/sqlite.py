@@ -9,7 +9,7 @@ from pathlib import Path
 from b1000.model import Report, Run
 from b1000.reports import report
 from b1000.reports.report import Row, Values
-from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_table
+from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_index, sqlite_table
 from b1000.reports.target import NotDelivered
 
 _BUSY = 5.0  # seconds that one statement waits for somebody else
@@ -53,7 +53,7 @@ def _make(path: Path) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    if all(not _missing(connection, table) for table in TABLES):
+    if all(_is_up_to_date(connection, table) for table in TABLES):
         return
     connection.execute("BEGIN IMMEDIATE")
     for table in TABLES:
@@ -62,7 +62,14 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         for name in _missing(connection, table):
             kind = table.column(name).sqlite
             connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+        for index in table.indexes:
+            connection.execute(sqlite_index(table, index))
     connection.execute("COMMIT")
+
+
+def _is_up_to_date(connection: sqlite3.Connection, table: Table) -> bool:
+    indexes = {row[1] for row in connection.execute(f"PRAGMA index_list({table.name})")}
+    return not _missing(connection, table) and indexes >= {index.name for index in table.indexes}
 
 
 def _missing(connection: sqlite3.Connection, table: Table) -> list[str]:

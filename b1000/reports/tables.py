@@ -30,6 +30,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """One index that names no row, made for those who read."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def definition(self) -> str:
+        """Its name and columns, as both dialects write them."""
+        return f"{self.name} ({', '.join(self.columns)})"
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table: ``identity`` is its numbering column, ``key`` what names a row."""
 
@@ -37,6 +50,7 @@ class Table:
     identity: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    indexes: tuple[Index, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -98,6 +112,11 @@ JOBS = Table(
         _count("attempts"),
         _ERROR,
         _count("transition", "BIGINT"),
+    ),
+    # The last runs of one subject, and of all: what `b1000 monitor` asks for.
+    (
+        Index("jobs_subject", ("host", "name", "instance", "start_time")),
+        Index("jobs_master", ("master_host", "name", "master_instance", "start_time")),
     ),
 )
 
@@ -166,6 +185,12 @@ def sqlite_table(table: Table) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table.name} (\n    " + ",\n    ".join(lines) + "\n)"
 
 
+def sqlite_index(table: Table, index: Index) -> str:
+    """The statement that makes an index in SQLite."""
+    name, columns = index.name, ", ".join(index.columns)
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({columns})"
+
+
 # --- MySQL and MariaDB
 
 _HEAD = """\
@@ -177,22 +202,32 @@ _HEAD = """\
 --
 -- Makes what is missing. Of tables that are there already nothing is changed: columns that
 -- older installations do not have are added, each with a default, so that older programs go
--- on writing beside this one. May be loaded again and again.
+-- on writing beside this one; then indexes. May be loaded again and again.
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
 """
 
+_EXECUTE = """\
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+"""
+
 
 def schema() -> str:
     """``etc/schema.sql``."""
-    return "\n".join([_HEAD, *(_mysql_table(table) + _mysql_upgrade(table) for table in TABLES)])
+    parts = [_mysql_table(table) + _mysql_upgrade(table) for table in TABLES]
+    # Last: if the columns of an old table are too long for one, all else is done by then.
+    parts += [_mysql_index(table, index) for table in TABLES for index in table.indexes]
+    return "\n".join([_HEAD, *parts])
 
 
 def _mysql_table(table: Table) -> str:
     lines = [f"{table.identity} INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"]
     lines += [f"{column.name} {column.mysql}" for column in table.columns]
     lines.append(f"UNIQUE KEY {table.name}_key ({', '.join(table.key)})")
+    lines += [f"KEY {index.definition}" for index in table.indexes]
     body = ",\n    ".join(lines)
     return (
         f"CREATE TABLE IF NOT EXISTS {table.name} (\n    {body}\n"
@@ -221,10 +256,23 @@ SET @alter = (
         WHERE present.table_schema = DATABASE() AND present.table_name = '{table.name}'
         AND CONVERT(present.column_name USING utf8mb4) COLLATE utf8mb4_general_ci = wanted.name));
 SET @alter = COALESCE(@alter, 'DO 0');
-PREPARE upgrade FROM @alter;
-EXECUTE upgrade;
-DEALLOCATE PREPARE upgrade;
-"""
+{_EXECUTE}"""
+
+
+def _mysql_index(table: Table, index: Index) -> str:
+    return f"""\
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = '{table.name}'
+        AND index_name = '{index.name}'),
+    'DO 0', '{add_index(table, index)}');
+{_EXECUTE}"""
+
+
+def add_index(table: Table, index: Index) -> str:
+    """The statement that adds an index which is missing."""
+    return f"ALTER TABLE {table.name} ADD KEY {index.definition}"
 
 
 def add_column(table: Table, column: Column) -> str:

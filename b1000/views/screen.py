@@ -17,6 +17,8 @@ STYLES = {
     "DONE": "green",
     "WARNING": "yellow",
     "FAILED": "bold red",
+    "CRITICAL": "bold red",
+    "UNKNOWN": "magenta",
     "COPYING": "cyan",
 }
 """How states look; the words themselves say the same without colour."""

@@ -535,6 +535,8 @@ def test_an_upgrade_that_is_half_done_is_completed(original: Schema) -> None:
     for table in TABLES[:2]:
         there = {row["Field"].lower() for row in original.query(f"SHOW COLUMNS FROM {table.name}")}
         assert there >= {column.name for column in table.columns}
+        indexes = {row["Key_name"] for row in original.query(f"SHOW INDEX FROM {table.name}")}
+        assert indexes >= {index.name for index in table.indexes}
 
 
 # --- trouble, in words

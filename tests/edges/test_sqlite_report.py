@@ -139,10 +139,12 @@ def test_an_older_file_gets_what_is_missing(path: Path, report: SqliteReport) ->
         for name in ("bytes", "error", "transition"):
             old.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
         old.execute("DROP TABLE plan")
+        old.execute("DROP INDEX jobs_subject")
     assert report.deliver([state(1, 2), state(2)]) == ({1, 2}, None)
     assert rows(path, "SELECT job_id, transition FROM jobs") == [(1, 2), (2, 1)]
     names = {row[0] for row in rows(path, "SELECT name FROM sqlite_master")}
     assert names >= {table.name for table in TABLES}
+    assert names >= {index.name for table in TABLES for index in table.indexes}
 
 
 def patiently(target: SqliteReport, told: list[Run]) -> None:

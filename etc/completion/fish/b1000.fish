@@ -16,7 +16,7 @@ function __b1000_words
         else if test -n "$ended"; or not string match -q -- '-?*' $word
             test -n "$command"; and continue
             set command -
-            test -z "$ended"; and contains -- $word status check forget; and set command $word
+            test -z "$ended"; and contains -- $word status check forget monitor; and set command $word
         else if test "$word" = --
             set ended yes
         else if string match -q -- '--cfg=*' $word
@@ -39,6 +39,18 @@ function __b1000_words
                     set expected files
                 case 'forget:-f' 'forget:--cfg'
                     set expected files
+                case 'monitor:-f' 'monitor:--cfg'
+                    set expected files
+                case 'monitor:--report'
+                    set expected anything
+                case 'monitor:--job'
+                    set expected anything
+                case 'monitor:--host'
+                    set expected anything
+                case 'monitor:--output'
+                    set expected files
+                case 'monitor:--html'
+                    set expected files
             end
         end
     end
@@ -57,7 +69,7 @@ function __b1000_jobs
     test -f "$found[1]" -a -r "$found[1]"; or return 0
     for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
         # The first word is a command where it can be one.
-        test -z "$found[2]"; and contains -- $job status check forget; and set job job:$job
+        test -z "$found[2]"; and contains -- $job status check forget monitor; and set job job:$job
         echo $job
     end
 end
@@ -86,6 +98,18 @@ complete -c b1000 -n '__b1000_at forget' -s h -l help -d 'show this help message
 complete -c b1000 -n '__b1000_at forget' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at forget' -l post -d 'run the post script of each before it is given up'
 complete -c b1000 -n '__b1000_at forget' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at monitor' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at monitor' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at monitor' -l report -x -d 'the report to ask'
+complete -c b1000 -n '__b1000_at monitor' -l job -x -d 'only this job'
+complete -c b1000 -n '__b1000_at monitor' -l host -x -d 'only this host or master'
+complete -c b1000 -n '__b1000_at monitor' -l learn -d 'write what is usual into plan, where plan has nothing'
+complete -c b1000 -n '__b1000_at monitor' -l json -d 'as a JSON object'
+complete -c b1000 -n '__b1000_at monitor' -l nagios -d 'as one line with performance data'
+complete -c b1000 -n '__b1000_at monitor' -l prometheus -d 'as metrics'
+complete -c b1000 -n '__b1000_at monitor' -l output -r -F -d 'where to write the metrics'
+complete -c b1000 -n '__b1000_at monitor' -l html -r -F -d 'write a page that shows everything'
 complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Tell all that is wrong with the configuration; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: nothing retries them any more'
+complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'

@@ -1,0 +1,150 @@
+"""Reading the tables of a database report, MySQL and SQLite alike.
+
+Statements are written with ``?`` for their parameters, and with the words of
+the :class:`Dialect` where the two differ.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from b1000.model import Report
+from b1000.reports import sqlite
+from b1000.reports.target import NotDelivered
+
+if TYPE_CHECKING:
+    import pymysql
+    from pymysql.cursors import Cursor
+
+
+SEPARATOR = "\x1f"
+"""Between the fields that ``joined`` puts into one text."""
+
+
+class NoAnswer(NotDelivered):
+    """The database of a report does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The words in which MySQL and SQLite differ."""
+
+    ignoring: str
+    mysql: bool
+
+    def joined(self, fields: Sequence[str]) -> str:
+        """An expression: the values of others as one text; NULL is an empty one.
+
+        One text for each row arrives three times as fast as its fields.
+        """
+        texts = [f"COALESCE({field}, '')" for field in fields]
+        if self.mysql:
+            return f"CONCAT_WS('{SEPARATOR}', {', '.join(texts)})"
+        return f" || '{SEPARATOR}' || ".join(texts)
+
+    def seconds(self, column: str) -> str:
+        """An expression: a column in UTC as seconds since the epoch, whatever the time zone."""
+        if self.mysql:
+            return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"
+        return f"CAST(strftime('%s', {column}) AS INTEGER)"
+
+    def day(self, column: str) -> str:
+        """An expression: the date of a column."""
+        return f"DATE({column})" if self.mysql else f"substr({column}, 1, 10)"
+
+
+_MYSQL = Dialect("INSERT IGNORE", True)
+_SQLITE = Dialect("INSERT OR IGNORE", False)
+
+
+class _MysqlRows:
+    dialect = _MYSQL
+
+    def __init__(self, settings: Report, read_only: bool) -> None:
+        from b1000.reports import mysql
+
+        self._settings = settings
+        self._connection: pymysql.Connection[Cursor] = mysql.connect(settings, read_only)
+
+    def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        from pymysql import Error
+
+        from b1000.reports import mysql
+
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement.replace("?", "%s"), tuple(parameters) or None)
+                yield from cursor
+        except (Error, OSError) as error:
+            raise NoAnswer(mysql.in_words(error, self._settings)) from None
+
+    def commit(self) -> None:
+        from pymysql import Error
+
+        from b1000.reports import mysql
+
+        try:
+            self._connection.commit()
+        except (Error, OSError) as error:
+            raise NoAnswer(mysql.in_words(error, self._settings)) from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _SqliteRows:
+    dialect = _SQLITE
+
+    def __init__(self, settings: Report, read_only: bool) -> None:
+        self._path = Path(settings.path)
+        self._connection = sqlite.connect(self._path, read_only)
+        if not read_only:
+            list(self.rows("BEGIN IMMEDIATE", ()))
+
+    def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(statement, tuple(parameters))
+        except sqlite3.Error as error:
+            raise NoAnswer(f"{self._path}: {error}") from None
+
+    def commit(self) -> None:
+        list(self.rows("COMMIT", ()))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Source:
+    """A database report that is open; every method raises NotDelivered where it does not answer."""
+
+    def __init__(self, settings: Report, read_only: bool = True) -> None:
+        kind = _MysqlRows if settings.type == "mysql" else _SqliteRows
+        self._rows = kind(settings, read_only)
+        self.dialect: Dialect = self._rows.dialect
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._rows.close()
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows that a statement gives, as they come; one statement at a time."""
+        return self._rows.rows(statement, parameters)
+
+    def do(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        """Carry out a statement that gives no rows."""
+        for _ in self.rows(statement, parameters):
+            pass
+
+    def commit(self) -> None:
+        """Make what was done last."""
+        self._rows.commit()

@@ -1,0 +1,111 @@
+"""The answer of ``b1000 monitor`` to one command line: text, files, exit code.
+
+Whatever is in the way of an answer is UNKNOWN, and leaves files that an earlier
+answer wrote as they are.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from b1000.config import loader
+from b1000.errors import B1000Error
+from b1000.files import write_atomically
+from b1000.views import forms, metrics
+from b1000.views.monitor import NoVerdict, Question, Survey, database, survey
+from b1000.views.page import SHOWN_DAYS, page
+from b1000.views.screen import Screen
+from b1000.views.verdicts import Verdict, span
+
+
+class Form(StrEnum):
+    """What is written to standard output."""
+
+    JSON = "json"
+    NAGIOS = "nagios"
+    PROMETHEUS = "prometheus"
+    TABLE = "table"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A form; ``output`` takes metrics and ``html`` a page, where they are not empty."""
+
+    form: Form
+    output: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``text`` goes to standard output, ``complaint`` to standard error."""
+
+    text: str
+    exit_code: int
+    complaint: str = ""
+
+
+def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None) -> Answer:
+    """Ask what the configuration names. ``screen``: the terminal, if there is one."""
+    try:
+        settings = database(loader.load(file), question.report)
+        found = survey(settings, replace(question, days=SHOWN_DAYS if wanted.html else 0))
+        text = _written(found, wanted, screen)
+    except B1000Error as error:
+        return _unknown(str(error), wanted)
+    return Answer(text, found.verdict.exit_code)
+
+
+def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
+    """Write the files; gives what remains to be said."""
+    if wanted.html:
+        template = Path(__file__).with_name("page.html").read_text("utf-8")
+        _write(wanted.html, page(found, template))
+    match wanted.form:
+        case Form.JSON:
+            return forms.as_json(found)
+        case Form.NAGIOS:
+            return forms.as_nagios(found)
+        case Form.TABLE:
+            return forms.as_table(found, screen) if screen else forms.as_text(found)
+        case Form.PROMETHEUS if wanted.output:
+            _write(wanted.output, metrics.as_prometheus(found))
+        case Form.PROMETHEUS:
+            return metrics.as_prometheus(found).rstrip("\n")
+    return ""
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        write_atomically(Path(name).absolute(), text, 0o644)
+    except OSError as error:
+        raise NoVerdict(f"{name} cannot be written: {error.strerror}") from None
+
+
+def _unknown(reason: str, wanted: Wanted) -> Answer:
+    stale = [_age(name) for name in (wanted.output, wanted.html) if name]
+    complaint = "; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale])
+    code = Verdict.UNKNOWN.exit_code
+    match wanted.form:
+        case Form.JSON:
+            return Answer(forms.unknown_as_json(reason), code, complaint)
+        case Form.NAGIOS:
+            # Nagios shows the first line of standard output only.
+            return Answer(forms.unknown_as_nagios(reason), code)
+        case Form.PROMETHEUS if not wanted.output:
+            try:
+                return Answer(metrics.unknown(time.time()).rstrip("\n"), code, complaint)
+            except NoVerdict:
+                return Answer("", code, complaint)
+    return Answer("", code, complaint)
+
+
+def _age(name: str) -> str:
+    """What is told of a file that is left as it was."""
+    try:
+        age = time.time() - Path(name).stat().st_mtime
+    except OSError:
+        return f"there is no {name} of an earlier answer"
+    return f"{name} stays as it is, {span(age)} old"

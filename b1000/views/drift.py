@@ -1,0 +1,107 @@
+"""What comes and goes in a fleet without anybody having said so. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from b1000.views.verdicts import (
+    AGE_AFTER_ONE,
+    DAY,
+    LEAST_AGE,
+    LOOKED_AT,
+    Past,
+    Subject,
+    Verdict,
+    span,
+)
+
+
+class Note(NamedTuple):
+    """Something to know of the fleet that is no subject's verdict, or explains one."""
+
+    kind: str
+    text: str
+    verdict: Verdict = Verdict.OK
+
+
+_NEW_FOR = 7 * DAY
+
+
+def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[Note]:
+    """Instances that vanished, came, or seem to have another host now, by name.
+
+    Histories are in the order of time; one of fewer than ``LOOKED_AT`` runs is
+    taken for a whole one.
+    """
+    newest: dict[tuple[str, str], float] = {}
+    for subject, runs in histories.items():
+        if runs:
+            place = (runs[-1].made_on, subject.job)
+            newest[place] = max(newest.get(place, 0.0), runs[-1].started)
+    came = _arrivals(histories, now)
+    heirs: dict[tuple[str, str], list[Subject]] = {}
+    for subject in came:
+        heirs.setdefault((subject.job, subject.instance), []).append(subject)
+    notes = []
+    for subject, runs in histories.items():
+        if not runs or now - runs[-1].started <= LEAST_AGE:
+            continue
+        others = newest[runs[-1].made_on, subject.job]
+        new = heirs.get((subject.job, subject.instance), ())
+        if others > runs[-1].started + LEAST_AGE or new:
+            notes += [(subject, note) for note in _departure(subject, runs, others, new, came, now)]
+    notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
+    return [note for _, note in sorted(notes)]
+
+
+def _departure(
+    subject: Subject,
+    runs: Sequence[Past],
+    others: float,
+    new: Sequence[Subject],
+    came: Mapping[Subject, float],
+    now: float,
+) -> Iterator[Note]:
+    """``others``: when the rest of its job ran last where it ran last."""
+    last = runs[-1]
+    interval = _interval(runs)
+    silent = now - last.started
+    heir = [each for each in new if each.host != subject.host and came[each] > last.started]
+    if silent > interval and len(heir) == 1:
+        text = (
+            f"{subject.label} has not run for {span(silent)}, and {heir[0].label} "
+            f"began {span(now - came[heir[0]])} ago: renamed?"
+        )
+        yield Note("renamed", text)
+    elif others - last.started > interval:
+        text = (
+            f"{subject.label} has vanished from {last.made_on}: its last run is "
+            f"{span(silent)} old, that of the rest of the job {span(now - others)}"
+        )
+        yield Note("vanished", text)
+
+
+def _arrivals(histories: Mapping[Subject, Sequence[Past]], now: float) -> dict[Subject, float]:
+    """When subjects began that are new in a fleet that is not."""
+    oldest = min((runs[0].started for runs in histories.values() if runs), default=now)
+    return {
+        subject: runs[0].started
+        for subject, runs in histories.items()
+        if 0 < len(runs) < LOOKED_AT
+        and now - runs[0].started <= _NEW_FOR
+        and runs[0].started - oldest > DAY
+    }
+
+
+def _interval(runs: Sequence[Past]) -> float:
+    """After how long a next run should have come: a usual interval and a half."""
+    gaps = [later.started - earlier.started for earlier, later in pairwise(runs)]
+    return max(LEAST_AGE, median(gaps) * 1.5) if gaps else AGE_AFTER_ONE
+
+
+def _arrival(subject: Subject, runs: Sequence[Past], start: float, now: float) -> Note:
+    text = f"{subject.label} is new: its first run began {span(now - start)} ago"
+    if not any(run.good for run in runs):
+        text += ", and it was never backed up"
+    return Note("new", text)

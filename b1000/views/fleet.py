@@ -1,0 +1,518 @@
+"""From the rows of a central database to the history of each subject.
+
+Only what a verdict needs is read: the last runs of each instance, and the last
+good ones where those are older. The rows of the last days come with one range
+scan; instances of which that does not tell enough are asked for one by one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from b1000.logs import printable
+from b1000.reports.source import SEPARATOR, Source
+from b1000.steps import CopyStatus, Status, Step
+from b1000.views.drift import Note
+from b1000.views.verdicts import (
+    AGE_AFTER_ONE,
+    LOOKED_AT,
+    Judgement,
+    Past,
+    Plan,
+    Subject,
+    Verdict,
+    span,
+)
+
+_MOST_ROWS = 150_000  # of the last days
+_KEYS_AT_ONCE = 50  # in one statement
+# Of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long.
+_RUNS_AT_ONCE = 900
+_VANISHED = 24  # rsync's exit code for files that vanished
+_LONGEST_ERROR = 200  # characters of it that are told
+
+_DONE, _OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
+
+# The values stand in the statements as they are: they are ours.
+_GOOD_COPY = (
+    f"(c.status = '{CopyStatus.DONE}' OR "
+    f"c.status = '{CopyStatus.WARNING}' AND c.exit_code = {_VANISHED})"
+)
+_HAS_GOOD_COPY = f"EXISTS (SELECT 1 FROM copies c WHERE c.job_id = j.job_id AND {_GOOD_COPY})"
+
+T = TypeVar("T")
+Track = tuple[str, str, str]
+"""Host, name and instance as the host calls them that does the backup."""
+
+Wanted = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What the database knows.
+
+    ``notes``: failures that belong to no subject. ``owners``: whose the last
+    run of each track is.
+    """
+
+    histories: Mapping[Subject, Sequence[Past]]
+    plans: Mapping[Subject, Plan]
+    notes: Sequence[Note] = ()
+    owners: Mapping[Track, Subject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What the copies of one run came to."""
+
+    done: int
+    vanished: int
+    total: int
+    copying_since: float | None
+    missing: tuple[str, ...]
+
+
+_NO_COPIES = Copies(0, 0, 0, None, ())
+
+
+def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
+    """The histories and plans of the subjects that are wanted and not ignored.
+
+    Raises NotDelivered where the database does not answer.
+    """
+    plans = dict(_plans(source))
+
+    def shown(subject: Subject) -> bool:
+        return wanted(subject) and not (subject in plans and plans[subject].ignored)
+
+    reading = _Reading(source, now)
+    histories, notes = reading.all()
+    for subject in plans:
+        histories.setdefault(subject, [])
+    return Fleet(
+        {subject: runs for subject, runs in histories.items() if shown(subject)},
+        plans,
+        [note for subject, note in notes if shown(subject)],
+        reading.owners,
+    )
+
+
+def _plans(source: Source) -> Iterator[tuple[Subject, Plan]]:
+    for row in source.rows(
+        "SELECT master_host, job_name, master_instance, "
+        "max_backup_age, max_data_age, max_copy_time, ignored FROM plan"
+    ):
+        backup_age, data_age, copy_time = (float(limit) if limit else None for limit in row[3:6])
+        yield Subject(row[0], row[1], row[2]), Plan(backup_age, data_age, copy_time, bool(row[6]))
+
+
+def learn(source: Source, judgements: Iterable[Judgement], plans: Mapping[Subject, Plan]) -> int:
+    """Write a row into ``plan`` for each subject that has none; gives their number.
+
+    Subjects that were never backed up have taught nothing, and get none.
+    """
+    learned = [
+        each for each in judgements if each.max_age is not None and each.subject not in plans
+    ]
+    for each in learned:
+        source.do(
+            f"{source.dialect.ignoring} INTO plan "
+            "(master_host, job_name, master_instance, max_backup_age, note) VALUES (?, ?, ?, ?, ?)",
+            (*each.subject, round(each.max_age or 0), "learned by b1000 monitor"),
+        )
+    source.commit()
+    return len(learned)
+
+
+# --- the last runs
+
+
+class _Reading:
+    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance."""
+
+    def __init__(self, source: Source, now: float) -> None:
+        self._source = source
+        self._now = now
+        self._tracks: dict[Track, list[Past]] = {}
+        self._histories: dict[Subject, list[Past]] = {}
+        self.owners: dict[Track, Subject] = {}
+        seconds = source.dialect.seconds
+        self._fields = source.dialect.joined(
+            [
+                "j.host",
+                "j.name",
+                "j.instance",
+                "j.job_id",
+                # What older writers told is local time.
+                f"COALESCE({seconds('j.started_utc')}, j.start_time)",
+                "j.step",
+                "j.status",
+                "j.data_age",
+                "j.bytes",
+                "j.ack",
+                "j.master_host",
+                "j.master_instance",
+                "j.direction",
+                f"CASE j.status WHEN '{Status.OK}' THEN '' "
+                f"ELSE substr(j.error, 1, {_LONGEST_ERROR}) END",
+            ]
+        )
+
+    def all(self) -> tuple[dict[Subject, list[Past]], list[tuple[Subject, Note]]]:
+        """The histories in the order of time, and failures that belong to none."""
+        self._last_runs()
+        notes = self._put_together()
+        self._look_at_copies()
+        self._good_ones_of_the_past()
+        return self._histories, notes
+
+    def _last_runs(self) -> None:
+        """Some runs of each track: those of the last days, and older ones where they are few."""
+        ((daily,),) = self._source.rows(
+            "SELECT COUNT(*) FROM jobs WHERE start_time >= ?", (self._ago(1),)
+        )
+        since = self._ago(min(LOOKED_AT + 0.5, _MOST_ROWS / max(1, daily)))
+        self._take(f"SELECT {self._fields} FROM jobs j WHERE j.start_time >= ?", (since,))
+        few = [track for track, runs in self._tracks.items() if len(runs) < LOOKED_AT]
+        few += self._silent_since(since, "host, name, instance")
+        self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few)
+        # Subjects that no track backs up lately: their instances have other masters now.
+        odd = "master_host = '' AND master_instance > ''"
+        masters = self._silent_since(since, "master_host, name, master_instance", f"OR {odd}")
+        gone = [key for key in masters if key[0]]
+        self._last_of("j.master_host = ? AND j.name = ? AND j.master_instance = ?", gone)
+        if len(gone) < len(masters):
+            # So few name a master's instance on their own host that no index is made for them.
+            gone = self._silent_since(since, "host, name, master_instance", where=f"WHERE {odd}")
+            self._last_of("j.host = ? AND j.name = ? AND j.master_instance = ?", gone)
+
+    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> list[Track]:
+        """The names that no later run bears, and more."""
+        statement = (
+            f"SELECT {names} FROM jobs {where} GROUP BY {names} HAVING MAX(start_time) < ? {more}"
+        )
+        return [(row[0], row[1], row[2]) for row in self._source.rows(statement, (since,))]
+
+    def _ago(self, days: float) -> str:
+        moment = datetime.fromtimestamp(self._now) - timedelta(days=days)
+        return moment.isoformat(" ", "seconds")
+
+    def _last_of(self, condition: str, keys: Sequence[tuple[str, ...]]) -> set[Track]:
+        """Take the last runs that meet the condition, for each key; gives the tracks they have."""
+        one = (
+            f"SELECT * FROM (SELECT {self._fields} AS run FROM jobs j WHERE {condition} "
+            f"ORDER BY j.start_time DESC LIMIT {LOOKED_AT}) t"
+        )
+        touched: set[Track] = set()
+        for some in _batches(keys, _KEYS_AT_ONCE):
+            statement = " UNION ALL ".join(f"{one}{number}" for number in range(len(some)))
+            touched |= self._take(statement, [part for key in some for part in key])
+        for track in touched:
+            whole = {run.job_id: run for run in self._tracks[track]}
+            self._tracks[track] = list(whole.values())
+        return touched
+
+    def _take(self, statement: str, parameters: Sequence[object]) -> set[Track]:
+        found: dict[Track, list[Past]] = {}
+        for (text,) in self._source.rows(statement, parameters):
+            fields = text.split(SEPARATOR, 13)
+            try:
+                run = _past(fields)
+            except (ValueError, IndexError):
+                continue  # a name or a time that no B1000 writes
+            track = (fields[0], fields[1], fields[2])
+            if track in found:
+                found[track].append(run)
+            else:
+                found[track] = [run]
+        for track, runs in found.items():
+            self._tracks.setdefault(track, []).extend(runs)
+        return set(found)
+
+    def _good_ones_of_the_past(self) -> None:
+        """Where the last runs hold hardly a good one, and there are more."""
+        lacking = {
+            (run.made_on, subject.job, run.listed_as)
+            for subject, runs in self._histories.items()
+            if len(runs) >= LOOKED_AT and sum(run.good for run in runs) * 2 < LOOKED_AT
+            for run in runs
+        }
+        if lacking:
+            condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {_HAS_GOOD_COPY}"
+            self._last_of(condition, sorted(lacking))
+            self._put_together()
+            self._look_at_copies()
+
+    # --- whose they are
+
+    def _put_together(self) -> list[tuple[Subject, Note]]:
+        """Make the histories; gives what belongs to no subject."""
+        self._histories = {}
+        strays: list[tuple[Track, list[Past]]] = []
+        places: dict[tuple[str, str], list[Subject]] = {}
+        for track, runs in self._tracks.items():
+            runs.sort(key=_by_time)
+            subjects = _subjects(track, runs)
+            if subjects:
+                self.owners[track] = max(subjects, key=lambda each: subjects[each][-1].started)
+            else:
+                strays.append((track, runs))
+            for subject, its in subjects.items():
+                if subject in self._histories:
+                    self._histories[subject] = sorted(
+                        [*self._histories[subject], *its], key=_by_time
+                    )
+                else:
+                    self._histories[subject] = its
+                places.setdefault(track[:2], []).append(subject)
+        notes = []
+        for track, failures in strays:
+            for subject in places.get(track[:2], ()):
+                self._histories[subject] = sorted(
+                    [*self._histories[subject], *failures], key=_by_time
+                )
+            if track[:2] not in places and (note := self._note(track, failures)):
+                notes.append((Subject(*track), note))
+        return notes
+
+    def _note(self, track: Track, failures: Sequence[Past]) -> Note | None:
+        """A failure of a job of which no backup is known; one that found no client to pull."""
+        last = failures[-1]
+        if last.acknowledged or last.status != Status.FAILED:
+            return None
+        host, job, _ = track
+        age = self._now - last.started
+        why = f": {last.error}" if last.error else ""
+        if last.direction != "pull":
+            text = f"{job} on {host} FAILED {span(age)} ago before it knew what to do"
+            return Note(
+                "job", f"{text}, and nothing of it was ever backed up{why}", Verdict.CRITICAL
+            )
+        relayed = (
+            run.started
+            for subject, runs in self._histories.items()
+            if subject.job == job
+            for run in runs
+            if run.direction == "passive"
+        )
+        # A pull that succeeds leaves a row of its client, none of its own.
+        if age > AGE_AFTER_ONE or any(started > last.started for started in relayed):
+            return None
+        text = f"{job} on {host} found nothing to pull {span(age)} ago{why}"
+        return Note("pull", text, Verdict.WARNING)
+
+    # --- their copies
+
+    def _look_at_copies(self) -> None:
+        """Of each run that is not plainly good, and of the last of the others."""
+        sought: list[tuple[list[Past], int]] = []
+        for runs in self._histories.values():
+            seen = False
+            for place in range(len(runs) - 1, -1, -1):
+                if not runs[place].done or not seen:
+                    sought.append((runs, place))
+                    seen = seen or runs[place].done > 0
+        deceptive = self._count_copies(sought)
+        # A run that is DONE and OK without a copy: look at all others of its subject too.
+        self._count_copies([(runs, place) for runs in deceptive for place in range(len(runs))])
+
+    def _count_copies(self, sought: Sequence[tuple[list[Past], int]]) -> list[list[Past]]:
+        """Put into runs what their copies came to; gives the histories that seemed better."""
+        copies = self._copies_of([*{runs[place].job_id: None for runs, place in sought}])
+        deceptive = []
+        for runs, place in sought:
+            run = runs[place]
+            known = copies[run.job_id]
+            if run.good and not known.done + known.vanished:
+                deceptive.append(runs)
+            runs[place] = run._replace(
+                done=known.done,
+                vanished=known.vanished,
+                total=known.total,
+                copying_since=known.copying_since,
+                missing=known.missing,
+            )
+        return deceptive
+
+    def _copies_of(self, job_ids: Sequence[int]) -> dict[int, Copies]:
+        """By job_id; those of which all are DONE, which most are, are only counted."""
+        found = dict.fromkeys(job_ids, _NO_COPIES)
+        different = []
+        counts = f"c.job_id, COUNT(*), SUM(c.status = '{CopyStatus.DONE}')"
+        for some in _batches(job_ids, _RUNS_AT_ONCE):
+            for job_id, total, done in self._source.rows(
+                f"SELECT {counts} FROM copies c WHERE {_among(some)} GROUP BY c.job_id"
+            ):
+                found[job_id] = Copies(int(done), 0, total, None, ())
+                if done != total:
+                    different.append(job_id)
+        for some in _batches(different, _RUNS_AT_ONCE):
+            found |= self._different_copies(some)
+        return found
+
+    def _different_copies(self, job_ids: Sequence[int]) -> dict[int, Copies]:
+        fields = self._source.dialect.joined(
+            [
+                "c.job_id",
+                "c.destination",
+                "c.status",
+                "c.exit_code",
+                self._source.dialect.seconds("c.started_utc"),
+                f"CASE c.status WHEN '{CopyStatus.DONE}' THEN '' "
+                f"ELSE substr(c.error, 1, {_LONGEST_ERROR}) END",
+            ]
+        )
+        found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
+        for (text,) in self._source.rows(f"SELECT {fields} FROM copies c WHERE {_among(job_ids)}"):
+            job_id, *copy = text.split(SEPARATOR, 5)
+            found[int(job_id)].append(copy)
+        return {job_id: _summary(copies) for job_id, copies in found.items()}
+
+
+def _among(job_ids: Sequence[int]) -> str:
+    return f"c.job_id IN ({', '.join(map(str, job_ids))})"
+
+
+def _past(fields: Sequence[str]) -> Past:
+    """One run, from the fields in the order in which they are asked for."""
+    step, status = fields[5], fields[6]
+    # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
+    copies = 1 if step == _DONE and status == _OK else 0
+    return Past(
+        float(fields[4]) if "-" not in fields[4] else _local(fields[4]),
+        step,
+        status,
+        copies,
+        copies,
+        0,
+        float(fields[7]) if fields[7] else None,
+        int(fields[8]) if fields[8] else None,
+        fields[9] not in ("", "0"),
+        fields[0],
+        fields[2],
+        fields[10],
+        fields[11],
+        fields[12],
+        None,
+        _short(fields[13]) if fields[13] else "",
+        (),
+        int(fields[3]),
+    )
+
+
+def _by_time(run: Past) -> tuple[float, int]:
+    return run.started, run.job_id
+
+
+def _subjects(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
+    """Whose the runs of a track are; nobody's where none came so far as to know its master.
+
+    One that FAILED before is that of its neighbours.
+    """
+    masters = {(run.master_host, run.master_instance) for run in runs}
+    if len(masters) == 1 and _knows_its_master(runs[0]):
+        return {_subject(track, runs[0]): runs}
+    known = [run for run in runs if _knows_its_master(run)]
+    if not known:
+        return {Subject(*track): runs} if track[2] else {}
+    neighbour = _subject(track, known[0])
+    found: dict[Subject, list[Past]] = {}
+    for run in runs:
+        if _knows_its_master(run):
+            neighbour = _subject(track, run)
+        found.setdefault(neighbour, []).append(run)
+    return found
+
+
+def _knows_its_master(run: Past) -> bool:
+    """Whether INIT is over, or as good as."""
+    return run.step != Step.INIT or bool(run.master_host or run.master_instance)
+
+
+def _subject(track: Track, run: Past) -> Subject:
+    return Subject(run.master_host or track[0], track[1], run.master_instance or track[2])
+
+
+def _summary(copies: Sequence[Sequence[str]]) -> Copies:
+    """Fields of copies: destination, status, exit_code, start, error."""
+    done = vanished = 0
+    since: list[float] = []
+    missing = []
+    for destination, status, exit_code, started, error in copies:
+        if status == CopyStatus.DONE:
+            done += 1
+        elif status == CopyStatus.WARNING and exit_code == str(_VANISHED):
+            vanished += 1
+        else:
+            missing.append(f"{destination} ({_short(error) or status})")
+            if status == CopyStatus.COPYING and started:
+                since.append(float(started))
+    return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))
+
+
+def _local(text: str) -> float:
+    """Seconds since the epoch of a local time, which is one of this machine's zone."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _short(error: str) -> str:
+    """One line of an error."""
+    return printable(" ".join(error.split()))
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+# --- the days of the page
+
+
+@dataclass(slots=True)
+class Days:
+    """What each of the last days held of one subject, the oldest first.
+
+    ``runs``: None for no run, 0 for runs without a copy, 1 for a good one, 2 for
+    a complete one. ``bytes``: the largest backup.
+    """
+
+    runs: list[int | None]
+    bytes: list[int | None] = field(default_factory=list)
+
+
+def read_days(
+    source: Source, now: float, count: int, owners: Mapping[Track, Subject]
+) -> dict[Subject, Days]:
+    """The last days of each subject, today included; the days are those of the hosts."""
+    dialect = source.dialect
+    names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
+    level = (
+        f"CASE WHEN j.step = '{Step.DONE}' AND j.status = '{Status.OK}' THEN 2 "
+        f"WHEN {_HAS_GOOD_COPY} THEN 1 ELSE 0 END"
+    )
+    fields = dialect.joined([*names, f"MAX({level})", "MAX(j.bytes)"])
+    today = datetime.fromtimestamp(now).date()
+    found: dict[Subject, Days] = {}
+    for number in range(count):
+        day = today - timedelta(days=count - 1 - number)
+        for (text,) in source.rows(
+            f"SELECT {fields} FROM jobs j WHERE j.start_time >= ? AND j.start_time < ? "
+            f"GROUP BY {', '.join(names)}",
+            (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"),
+        ):
+            parts = text.split(SEPARATOR)
+            if len(parts) != 7:
+                continue
+            host, name, instance, master_host, master_instance = parts[:5]
+            subject = Subject(master_host or host, name, master_instance or instance)
+            if not master_host and not master_instance:
+                # Perhaps it FAILED before its master was known.
+                subject = owners.get((host, name, instance), subject)
+            days = found.setdefault(subject, Days([None] * count, [None] * count))
+            days.runs[number] = max(days.runs[number] or 0, int(parts[5]))
+            if parts[6]:
+                days.bytes[number] = max(days.bytes[number] or 0, int(parts[6]))
+    return found

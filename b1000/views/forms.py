@@ -1,0 +1,179 @@
+"""A survey as text: JSON, plain columns, a table for a terminal, the line of Nagios."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from b1000.logs import printable
+from b1000.views import figures
+from b1000.views.monitor import ORDER, Survey, summary
+from b1000.views.screen import STYLES, Screen
+from b1000.views.verdicts import Judgement, Verdict, span
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE")
+_NUMBERS = ("AGE", "MAX", "SIZE")
+_EXPENDABLE = ("MAX", "SIZE", "COPIES")
+_GAP = "  "
+_INDENT = 4
+
+
+def as_json(found: Survey) -> str:
+    """One object, with one line for each subject."""
+    # One encoder for all: json.dumps makes a new one for each object.
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    subjects = ",\n".join(encode(_object(each)) for each in found.judgements)
+    notes = [
+        {"kind": each.kind, "verdict": each.verdict, "text": each.text} for each in found.notes
+    ]
+    head = (
+        f'{{"verdict": "{found.verdict}", "time": {json.dumps(figures.iso(found.when))}, '
+        f'"drift": {json.dumps(notes, ensure_ascii=False)}'
+    )
+    return f'{head}, "subjects": [\n{subjects}\n]}}'
+
+
+def _object(each: Judgement) -> dict[str, object]:
+    return {
+        "job": each.subject.job,
+        "host": each.subject.host,
+        "instance": each.subject.instance,
+        "verdict": each.verdict,
+        "reason": each.reason,
+        "last_good": None if each.last_good is None else figures.iso(each.last_good),
+        "age": _whole(each.age),
+        "max_age": _whole(each.max_age),
+        "expected_by": each.expected_by,
+        "data_age": each.data_age,
+        "bytes": each.bytes,
+        "copies_done": each.copies_done,
+        "copies_total": each.copies_total,
+    }
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
+def unknown_as_json(reason: str) -> str:
+    """What ``as_json`` says where there is no answer."""
+    return json.dumps(
+        {"verdict": Verdict.UNKNOWN, "reason": reason, "subjects": []}, ensure_ascii=False
+    )
+
+
+def as_text(found: Survey) -> str:
+    """Plain columns, the worst first, a line for each subject however long."""
+    rows = [(_cells(each), printable(each.reason)) for each in _worst_first(found)]
+    widths = _widths([_COLUMNS, *(cells for cells, _ in rows)])
+    lines = [
+        f"{_laid_out(cells, widths)}  {reason}" for cells, reason in [(_COLUMNS, "REASON"), *rows]
+    ]
+    return "\n".join([*lines, "", *_below(found)])
+
+
+def as_table(found: Survey, screen: Screen) -> str:
+    """The same for a terminal, in colour; what is wrong stands below its line."""
+    return screen.render(_table(found, screen.width))
+
+
+def _table(found: Survey, room: int) -> "Iterator[RenderableType]":
+    # Here: a pipe does without, and it takes longer to import than an answer to be made.
+    from rich.padding import Padding
+    from rich.text import Text
+
+    rows = [(each, _cells(each)) for each in _worst_first(found)]
+    widths = _fitting(_widths([_COLUMNS, *(cells for _, cells in rows)]), room)
+    yield Text(_laid_out(_COLUMNS, widths), "bold", overflow="fold")
+    for each, cells in rows:
+        style = STYLES[each.verdict]
+        line = Text(_laid_out(cells, widths), overflow="fold")
+        line.stylize(style, 0, widths[0])
+        yield line
+        if each.verdict is not Verdict.OK:
+            yield Padding(Text(printable(each.reason), style), (0, 0, 0, _INDENT))
+    yield Text("")
+    *below, last = _below(found)
+    for text in below:
+        yield Text(text)
+    yield Text(last, STYLES[found.verdict])
+
+
+def _widths(lines: Iterable[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[int]:
+    """The widths, 0 for columns for which there is no room."""
+    found = list(widths)
+    for column in _EXPENDABLE:
+        if sum(width + len(_GAP) for width in found if width) - len(_GAP) > room:
+            found[_COLUMNS.index(column)] = 0
+    return found
+
+
+def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(
+        cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+        for cell, width, column in zip(cells, widths, _COLUMNS, strict=True)
+        if width
+    )
+
+
+def _worst_first(found: Survey) -> list[Judgement]:
+    return sorted(found.judgements, key=lambda each: (ORDER[each.verdict], each.subject))
+
+
+def _cells(each: Judgement) -> tuple[str, ...]:
+    return (
+        each.verdict,
+        printable(each.subject.host),
+        printable(each.subject.job),
+        printable(each.subject.instance) or "-",
+        "-" if each.age is None else span(each.age),
+        "-" if each.max_age is None else span(each.max_age),
+        f"{each.copies_done}/{each.copies_total}",
+        "-" if each.bytes is None else figures.size(each.bytes),
+    )
+
+
+def _below(found: Survey) -> list[str]:
+    lines = [f"drift: {printable(note.text)}" for note in found.notes if note.verdict is Verdict.OK]
+    lines += [
+        f"{note.verdict}: {printable(note.text)}"
+        for note in found.notes
+        if note.verdict is not Verdict.OK
+    ]
+    if found.learned is not None:
+        lines.append(f"learned: {figures.count(found.learned, 'new row')} in plan")
+    return [*lines, summary(found)]
+
+
+_TOLD = 3  # subjects by name on the line of Nagios
+
+
+def as_nagios(found: Survey) -> str:
+    """One line with performance data."""
+    bad = [each for each in _worst_first(found) if each.verdict is not Verdict.OK]
+    told = [f"{each.subject.label}: {each.reason}" for each in bad[:_TOLD]]
+    told += [note.text for note in found.notes if note.verdict is not Verdict.OK][:_TOLD]
+    if len(bad) > _TOLD:
+        told.append(f"and {len(bad) - _TOLD} more")
+    text = nagios_line("; ".join([summary(found), *told]))
+    oldest = max((each.age for each in found.judgements if each.age is not None), default=None)
+    values = [f"{verdict.lower()}={found.counts[verdict]};;;0" for verdict in reversed(ORDER)]
+    if oldest is not None:
+        values.append(f"oldest={round(oldest)}s;;;0")
+    return f"B1000 {text} | {' '.join(values)}"
+
+
+def nagios_line(text: str) -> str:
+    """What Nagios takes for one line without performance data."""
+    return printable(text).replace("|", "/")
+
+
+def unknown_as_nagios(reason: str) -> str:
+    """What ``as_nagios`` says where there is no answer."""
+    return f"B1000 {Verdict.UNKNOWN}: {nagios_line(reason)}"

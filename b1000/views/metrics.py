@@ -1,0 +1,70 @@
+"""A survey as metrics, in Prometheus' text exposition, for node_exporter's textfile collector."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from b1000.views.monitor import ORDER, NoVerdict, Survey
+from b1000.views.verdicts import Judgement, Verdict
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+_LABELS = ("backup_host", "backup_job", "backup_instance")
+_GAUGES: tuple[tuple[str, str, Callable[[Judgement], float | None]], ...] = (
+    ("verdict", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN", lambda each: each.verdict.exit_code),
+    (
+        "last_good_timestamp_seconds",
+        "Start of the last good backup, seconds since the epoch",
+        lambda each: each.last_good,
+    ),
+    ("max_age_seconds", "How old the last good backup may get", lambda each: each.max_age),
+    ("data_age_seconds", "How old its data was when it began", lambda each: each.data_age),
+    ("size_bytes", "Size of the last good backup", lambda each: each.bytes),
+    ("copies_done", "Copies of the last good backup that are DONE", lambda each: each.copies_done),
+    ("copies_wanted", "Copies that it should have", lambda each: each.copies_total),
+)
+
+
+def as_prometheus(found: Survey) -> str:
+    """The text exposition. Raises NoVerdict where prometheus-client is not installed."""
+    registry = _registry()
+    from prometheus_client import Gauge
+
+    for name, words, value in _GAUGES:
+        gauge = Gauge(f"b1000_backup_{name}", words, _LABELS, registry=registry)
+        for each in found.judgements:
+            number = value(each)
+            if number is not None:
+                gauge.labels(*each.subject).set(number)
+    counts = Gauge("b1000_backups", "Subjects by verdict", ("verdict",), registry=registry)
+    for verdict in ORDER:
+        counts.labels(verdict).set(found.counts[verdict])
+    return _exposed(registry, found.verdict, found.when, True)
+
+
+def unknown(when: float) -> str:
+    """What ``as_prometheus`` says where there is no answer."""
+    return _exposed(_registry(), Verdict.UNKNOWN, when, False)
+
+
+def _registry() -> "CollectorRegistry":
+    try:
+        from prometheus_client import CollectorRegistry
+    except ImportError:
+        raise NoVerdict(
+            "--prometheus needs the package prometheus-client",
+            "pip install 'b1000[prometheus]', or Debian's python3-prometheus-client",
+        ) from None
+    return CollectorRegistry(auto_describe=False)
+
+
+def _exposed(registry: "CollectorRegistry", verdict: Verdict, when: float, up: bool) -> str:
+    from prometheus_client import Gauge, generate_latest
+
+    for name, words, value in (
+        ("verdict", "The worst verdict: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN", verdict.exit_code),
+        ("database_up", "Whether the central database answered", int(up)),
+        ("timestamp_seconds", "When this was found out, seconds since the epoch", when),
+    ):
+        Gauge(f"b1000_monitor_{name}", words, registry=registry).set(value)
+    return str(generate_latest(registry).decode())

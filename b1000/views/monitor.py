@@ -1,0 +1,117 @@
+"""``b1000 monitor``: one survey of the fleet. Is there a good, fresh, complete backup of all?"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from b1000.config.loader import Config
+from b1000.errors import B1000Error
+from b1000.model import Report
+from b1000.reports.source import Source
+from b1000.reports.target import NotDelivered
+from b1000.views import figures, fleet
+from b1000.views.drift import Note, drift
+from b1000.views.fleet import Days
+from b1000.views.verdicts import Judgement, Subject, Verdict, judge, worst
+
+_DATABASES = ("mysql", "sqlite")
+ORDER = {Verdict.CRITICAL: 0, Verdict.WARNING: 1, Verdict.UNKNOWN: 2, Verdict.OK: 3}
+
+
+class NoVerdict(B1000Error):
+    """The question cannot be answered: exit code 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The answer. ``judgements`` stand in the order of names; ``days`` only if they were asked."""
+
+    when: float
+    report: str
+    judgements: Sequence[Judgement]
+    notes: Sequence[Note]
+    days: dict[Subject, Days] | None = None
+    learned: int | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the fleet."""
+        return worst(
+            [each.verdict for each in self.judgements]
+            + [note.verdict for note in self.notes if note.verdict is not Verdict.OK]
+        )
+
+    @property
+    def counts(self) -> Counter[Verdict]:
+        """How many subjects have which verdict."""
+        return Counter(each.verdict for each in self.judgements)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: empty names mean all. ``days``: how many the page shows."""
+
+    report: str = ""
+    job: str = ""
+    host: str = ""
+    learn: bool = False
+    days: int = 0
+
+    def wants(self, subject: Subject) -> bool:
+        """Whether it is asked about this one."""
+        return self.job in ("", subject.job) and self.host in ("", subject.host)
+
+
+def database(config: Config, name: str) -> Report:
+    """The report that is asked: the one of that name, or the only one in a database."""
+    known = {each.name: each for each in config.reports.values() if each.type in _DATABASES}
+    listed = f"there is {', '.join(sorted(known))}" if known else "there is none"
+    if name:
+        if name not in known:
+            raise NoVerdict(f"{name} is no report of type mysql or sqlite in {config.file}", listed)
+        return known[name]
+    if len(known) != 1:
+        hint = f"choose one with --report: {', '.join(sorted(known))}" if known else listed
+        raise NoVerdict(f"{config.file} has not exactly one report of type mysql or sqlite", hint)
+    return next(iter(known.values()))
+
+
+def survey(settings: Report, question: Question, now: float | None = None) -> Survey:
+    """Ask the database of a report. Raises NoVerdict where it does not answer."""
+    moment = time.time() if now is None else now
+    learned = None
+    days = None
+    try:
+        with Source(settings, read_only=not question.learn) as source:
+            seen = fleet.read(source, moment, question.wants)
+            judgements = _judged(seen, moment)
+            if question.learn:
+                learned = fleet.learn(source, judgements, seen.plans)
+            if question.days:
+                days = fleet.read_days(source, moment, question.days, seen.owners)
+    except NotDelivered as error:
+        raise NoVerdict(
+            f"the database of report {settings.name} does not answer: {error}"
+        ) from None
+    notes = [*seen.notes, *drift(seen.histories, moment)]
+    return Survey(moment, settings.name, judgements, notes, days, learned)
+
+
+def _judged(seen: fleet.Fleet, now: float) -> list[Judgement]:
+    return [
+        judge(subject, runs, seen.plans.get(subject), now)
+        for subject, runs in sorted(seen.histories.items())
+    ]
+
+
+def summary(found: Survey) -> str:
+    """The verdict and how many subjects have which."""
+    if not found.judgements and not found.notes:
+        return f"{found.verdict}: report {found.report} knows of no such backup"
+    counts = ", ".join(
+        f"{found.counts[verdict]} {verdict.lower()}"
+        for verdict in ORDER
+        if found.counts[verdict] or verdict is Verdict.OK
+    )
+    return f"{found.verdict}: {counts} of {figures.count(len(found.judgements), 'subject')}"

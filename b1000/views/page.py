@@ -1,0 +1,122 @@
+"""The fleet as one HTML page that needs no server, and asks nobody for anything. Pure.
+
+``page.html`` has its look and its script; here are the facts that it shows.
+Names and reasons are facts in JSON: nothing of them is ever read as HTML.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from b1000.views.fleet import Days
+from b1000.views.monitor import Survey, summary
+from b1000.views.verdicts import DAY, Judgement
+
+SHOWN_DAYS = 30
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LEVELS = "FPC"  # failed, incomplete, complete: as Days.runs counts
+_OVERDUE, _NONE = "O", "N"
+
+
+def page(found: Survey, template: str) -> str:
+    """The page; ``template`` is ``page.html``."""
+    last = date.fromtimestamp(found.when)
+    days = [last - timedelta(days=ago) for ago in range(SHOWN_DAYS - 1, -1, -1)]
+    facts = {
+        "when": round(found.when, 3),
+        "verdict": found.verdict.exit_code,
+        "days": [str(day) for day in days],
+        "subjects": [_subject(each, found) for each in found.judgements],
+        "notes": [[note.verdict.exit_code, note.text] for note in found.notes],
+    }
+    values = {
+        "policy": _policy(template),
+        "summary": html.escape(summary(found)),
+        "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
+    }
+    return re.sub(r"@(policy|summary|facts)@", lambda mark: values[mark[1]], template)
+
+
+def _policy(template: str) -> str:
+    """Nothing may be loaded, and nothing may run but what stands in the template."""
+    sources = {}
+    for tag in ("script", "style"):
+        (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
+        digest = hashlib.sha256(body.encode()).digest()
+        sources[tag] = f"{tag}-src 'sha256-{base64.b64encode(digest).decode()}'"
+    return (
+        f"default-src 'none'; {sources['script']}; {sources['style']}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _inert(text: str) -> str:
+    """JSON in which no tag can begin or end."""
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _subject(each: Judgement, found: Survey) -> list[object]:
+    days = (found.days or {}).get(each.subject) or Days([None] * SHOWN_DAYS, [None] * SHOWN_DAYS)
+    return [
+        each.subject.host,
+        each.subject.job,
+        each.subject.instance,
+        each.verdict.exit_code,
+        each.reason,
+        _whole(each.last_good),
+        _whole(each.max_age),
+        each.expected_by,
+        _whole(each.data_age),
+        each.bytes,
+        _whole(each.usual_bytes),
+        each.copies_done,
+        each.copies_total,
+        marks(days.runs, each.max_age, _before(each, found.when)),
+        levels(days.bytes),
+    ]
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _before(each: Judgement, when: float) -> float | None:
+    """How many days before the first that is shown the last good backup was, if it was before."""
+    if each.last_good is None:
+        return None
+    before = (when - each.last_good) / DAY - SHOWN_DAYS
+    return before if before > 0 else None
+
+
+def marks(days: Sequence[int | None], max_age: float | None, before: float | None = None) -> str:
+    """One letter for each of consecutive days.
+
+    C, P and F: the day has a complete backup, a good one, only failures. A day
+    without a run is O where the last good one was too old by then, else N.
+    ``before`` is how many days before the first it was, None where there was none.
+    """
+    found = []
+    gap = before
+    for day in days:
+        gap = 0.0 if day else (None if gap is None else gap + 1)
+        if day is not None:
+            found.append(_LEVELS[day])
+        else:
+            overdue = gap is not None and max_age is not None and gap * DAY > max_age
+            found.append(_OVERDUE if overdue else _NONE)
+    return "".join(found)
+
+
+def levels(sizes: Sequence[int | None]) -> str:
+    """One digit of base 36 for each size against the largest; a dot for none."""
+    most = max((size for size in sizes if size), default=0)
+    return "".join(
+        "." if size is None else _DIGITS[size * 35 // most if most else 0] for size in sizes
+    )

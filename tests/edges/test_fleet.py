@@ -1,0 +1,345 @@
+"""From rows to histories and verdicts, in a real MariaDB and in SQLite alike."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from b1000.views import monitor
+from b1000.views.monitor import Question, Survey
+from b1000.views.verdicts import LOOKED_AT, Judgement, Subject, Verdict
+from tests.support.rows import DAY, HOUR, Rows
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Rows:
+    """Empty tables."""
+    if request.param == "sqlite":
+        return Rows(tmp_path / "central.sqlite3")
+    return Rows(request.getfixturevalue("database"))
+
+
+def ask(rows: Rows, **question: object) -> Survey:
+    """The answer to a question."""
+    return monitor.survey(rows.report, Question(**question), rows.now)  # type: ignore[arg-type]
+
+
+def judged(rows: Rows) -> dict[str, Judgement]:
+    """Label to verdict of all subjects."""
+    return {each.subject.label: each for each in ask(rows).judgements}
+
+
+def notes(rows: Rows) -> list[tuple[str, str]]:
+    """Kinds and texts of what belongs to no subject's verdict."""
+    return [(note.kind, note.text) for note in ask(rows).notes]
+
+
+def test_an_empty_database_is_unknown(rows: Rows) -> None:
+    found = ask(rows)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "knows of no such backup" in monitor.summary(found)
+
+
+def test_the_numbers_of_a_subject(rows: Rows) -> None:
+    rows.daily("web1", "etc", newest=27 * HOUR, bytes=2000, data_age=12.5)
+    rows.run("web1", "etc", "", 2 * HOUR, bytes=1500, data_age=13.5)
+    (found,) = ask(rows).judgements
+    assert found.subject == Subject("web1", "etc", "")
+    assert (found.verdict, found.reason) == (Verdict.OK, "2 h old, 2 of 2 copies")
+    assert (found.last_good, found.age) == (rows.now - 2 * HOUR, 2 * HOUR)
+    assert (found.bytes, found.usual_bytes, found.data_age) == (1500, 2000, 13.5)
+    assert (found.copies_done, found.copies_total) == (2, 2)
+    assert found.max_age == pytest.approx(2.5 * DAY, rel=0.01)
+
+
+def test_subjects_are_those_of_the_master(rows: Rows) -> None:
+    rows.daily("slave3", "mysql", "3307", master_host="db1", master_instance="payments")
+    rows.daily("slave3", "mysql", "3308", master_host="db2")
+    rows.daily("slave3", "mysql", "3309", master_instance="orders")
+    assert sorted(judged(rows)) == ["db1 mysql/payments", "db2 mysql/3308", "slave3 mysql/orders"]
+
+
+def test_the_backup_of_a_master_counts_wherever_it_was_made(rows: Rows) -> None:
+    master = {"master_host": "db1", "master_instance": "payments"}
+    rows.daily("slave3", "mysql", "3307", 5, 9 * DAY, **master)
+    rows.daily("slave5", "mysql", "3310", 8, 3 * HOUR, **master)
+    assert judged(rows)["db1 mysql/payments"].verdict is Verdict.OK
+    assert notes(rows) == []
+
+
+def test_a_replica_that_serves_another_master_now_leaves_the_first_without(rows: Rows) -> None:
+    """Even where its last backup is longer ago than the runs that are looked at."""
+    rows.daily("slave3", "mysql", "3307", 3, 40 * DAY, master_host="db1")
+    rows.daily("slave3", "mysql", "3307", 30, 3 * HOUR, master_host="db2")
+    rows.daily("slave3", "mysql", "3308", 3, 40 * DAY, master_instance="old")
+    rows.daily("slave3", "mysql", "3308", 30, 3 * HOUR, master_instance="new")
+    found = judged(rows)
+    assert found["db2 mysql/3307"].verdict is Verdict.OK
+    assert found["db1 mysql/3307"].verdict is Verdict.CRITICAL
+    assert "40 d old" in found["db1 mysql/3307"].reason
+    assert found["slave3 mysql/new"].verdict is Verdict.OK
+    assert found["slave3 mysql/old"].verdict is Verdict.CRITICAL
+
+
+def test_the_last_good_run_is_found_behind_any_number_of_failures(rows: Rows) -> None:
+    rows.daily("web1", "etc", "", 5, 40 * DAY)
+    for number in range(3 * LOOKED_AT):
+        rows.run("web1", "etc", "", HOUR + number * DAY, "near:FAILED")
+    found = judged(rows)["web1 etc"]
+    assert found.last_good == rows.now - 40 * DAY
+    assert "40 d old, at most 2 d 12 h is usual" in found.reason
+    assert f"{3 * LOOKED_AT} later runs" not in found.reason  # no more are read than needed
+    assert "FAILED at COPYING" in found.reason
+
+
+def test_what_stopped_long_ago_is_not_forgotten(rows: Rows) -> None:
+    rows.daily("old", "etc", "", 4, 900 * DAY)
+    rows.daily("new", "etc", "", 4)
+    assert judged(rows)["old etc"].verdict is Verdict.CRITICAL
+    assert judged(rows)["new etc"].verdict is Verdict.OK
+
+
+def test_a_lost_destination_is_named(rows: Rows) -> None:
+    rows.daily("web1", "etc", "", 5, 27 * HOUR)
+    rows.run("web1", "etc", "", HOUR, "near:DONE far:FAILED")
+    found = judged(rows)["web1 etc"]
+    assert found.verdict is Verdict.WARNING
+    assert "1 of 2 copies" in found.reason
+    assert "far (connection refused)" in found.reason
+    assert (found.copies_done, found.copies_total) == (1, 2)
+
+
+def test_vanished_files_are_a_warning_and_an_empty_source_is_no_backup(rows: Rows) -> None:
+    rows.run("web1", "logs", "", HOUR, "near:WARNING", bytes=10)
+    empty = rows.run("web1", "empty", "", HOUR, "near:WARNING")
+    rows.do("UPDATE copies SET exit_code = NULL WHERE job_id = ?", empty)
+    found = judged(rows)
+    assert found["web1 logs"].verdict is Verdict.WARNING
+    assert found["web1 empty"].verdict is Verdict.CRITICAL
+
+
+@pytest.mark.parametrize("copies", ["", "near:FAILED", "near:INIT"])
+def test_a_run_that_says_it_is_done_is_not_believed_without_a_copy(rows: Rows, copies: str) -> None:
+    rows.daily("web1", "etc", "", 3, 9 * DAY)
+    for number in range(8):
+        rows.run("web1", "etc", "", HOUR + number * DAY, copies, step="DONE", status="OK")
+    found = judged(rows)["web1 etc"]
+    assert found.verdict is Verdict.CRITICAL
+    assert found.last_good == rows.now - 9 * DAY
+
+
+def test_an_acknowledged_failure_is_silent(rows: Rows) -> None:
+    rows.daily("web1", "etc", "", 5, 27 * HOUR)
+    number = rows.run("web1", "etc", "", HOUR, "near:FAILED far:FAILED")
+    assert judged(rows)["web1 etc"].verdict is Verdict.WARNING
+    rows.do("UPDATE jobs SET ack = 1 WHERE job_id = ?", number)
+    assert judged(rows)["web1 etc"].verdict is Verdict.OK
+
+
+# --- times
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_local_times_of_hosts_are_not_looked_at(
+    rows: Rows, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        ago = 2 * HOUR + number * DAY
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(rows.now - ago + 14 * HOUR))
+        rows.run("far-away", "etc", "", ago, start_time=local)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = judged(rows)["far-away etc"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found.age == 2 * HOUR
+
+
+def test_rows_of_older_writers_are_read_in_our_own_zone(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        ago = 2 * HOUR + number * DAY
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(rows.now - ago + 5.5 * HOUR))
+        rows.run("old", "etc", "", ago, start_time=local, started_utc=None)
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        found = judged(rows)["old etc"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (found.age, found.verdict) == (2 * HOUR, Verdict.OK)
+
+
+# --- what is no subject
+
+
+def test_a_failure_of_the_job_itself_is_that_of_its_instances(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "3306", 5, 27 * HOUR)
+    rows.daily("db1", "mysql", "3307", 5, 27 * HOUR)
+    rows.daily("db2", "mysql", "3306", 5, 27 * HOUR)
+    rows.run(
+        "db1", "mysql", "", HOUR, "", step="INIT", status="FAILED", error="instances: exit code 1"
+    )
+    found = judged(rows)
+    assert sorted(found) == ["db1 mysql/3306", "db1 mysql/3307", "db2 mysql/3306"]
+    assert found["db2 mysql/3306"].verdict is Verdict.OK
+    for name in ("db1 mysql/3306", "db1 mysql/3307"):
+        assert found[name].verdict is Verdict.WARNING
+        assert "FAILED at INIT: instances: exit code 1" in found[name].reason
+
+
+def test_a_job_that_never_came_to_anything_is_told_and_no_subject(rows: Rows) -> None:
+    rows.daily("db1", "etc")
+    rows.run("db9", "mysql", "", HOUR, "", step="INIT", status="FAILED", error="bad option")
+    found = ask(rows)
+    assert [each.subject.label for each in found.judgements] == ["db1 etc"]
+    assert found.verdict is Verdict.CRITICAL
+    assert "mysql on db9 FAILED 1 h ago" in found.notes[0].text
+    assert "bad option" in found.notes[0].text
+    assert ask(rows, host="db1").verdict is Verdict.OK
+
+
+def test_a_pull_that_found_no_client_makes_no_subject(rows: Rows) -> None:
+    rows.daily("client", "www", "", 5, 27 * HOUR, direction="passive")
+    pull = {"direction": "pull", "step": "INIT", "status": "FAILED", "error": "no report"}
+    rows.run("store", "www", "", HOUR, "", **pull)
+    assert [each.subject.label for each in ask(rows).judgements] == ["client www"]
+    assert [note.kind for note in ask(rows).notes] == ["pull"]
+    rows.run("client", "www", "", 60, direction="passive")
+    assert ask(rows).notes == []
+
+
+def test_a_run_that_failed_before_its_master_was_known_is_that_masters(rows: Rows) -> None:
+    rows.daily("slave3", "mysql", "3307", 5, 27 * HOUR, master_host="db1")
+    rows.run("slave3", "mysql", "3307", HOUR, "", step="INIT", status="FAILED", error="no master")
+    found = judged(rows)
+    assert list(found) == ["db1 mysql/3307"]
+    assert found["db1 mysql/3307"].verdict is Verdict.WARNING
+    assert "no master" in found["db1 mysql/3307"].reason
+
+
+# --- drift
+
+
+def test_an_instance_that_vanished_is_told_at_once(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "3306", 8)
+    rows.daily("db1", "mysql", "3307", 8, 3 * HOUR + 2 * DAY)
+    ((kind, text),) = notes(rows)
+    assert kind == "vanished"
+    assert text.startswith("db1 mysql/3307 has vanished from db1: its last run is 2 d 3 h old")
+
+
+def test_an_instance_that_appeared_is_told_and_that_it_was_never_backed_up(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "3306", 8)
+    rows.run("db1", "mysql", "3307", 5 * HOUR, "near:FAILED")
+    rows.run("db1", "mysql", "3308", 5 * HOUR)
+    assert notes(rows) == [
+        (
+            "new",
+            "db1 mysql/3307 is new: its first run began 5 h ago, and it was never backed up",
+        ),
+        ("new", "db1 mysql/3308 is new: its first run began 5 h ago"),
+    ]
+    assert judged(rows)["db1 mysql/3307"].verdict is Verdict.CRITICAL
+    assert judged(rows)["db1 mysql/3308"].verdict is Verdict.OK
+
+
+def test_a_new_fleet_is_no_news(rows: Rows) -> None:
+    for host in ("a", "b", "c"):
+        rows.daily(host, "etc", "", 2)
+    assert notes(rows) == []
+
+
+def test_a_renamed_host_is_seen_to_be_one(rows: Rows) -> None:
+    rows.daily("web1", "etc", "", 8, 3 * DAY)
+    rows.daily("web1.example.org", "etc", "", 3)
+    rows.daily("web2", "etc", "", 11)
+    (renamed, new) = notes(rows)
+    assert (renamed[0], new[0]) == ("renamed", "new")
+    assert "web1 etc has not run for 3 d, and web1.example.org etc began 2 d 3 h ago" in renamed[1]
+
+
+# --- plan
+
+
+def test_plans_are_kept_and_what_is_ignored_is_not_shown(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "3306")
+    rows.daily("db1", "mysql", "3307")
+    rows.plan("db1", "mysql", "3306", max_backup_age=3600)
+    rows.plan("db1", "mysql", "3307", ignored=1)
+    rows.plan("db1", "mysql", "never", max_backup_age=86400)
+    found = judged(rows)
+    assert sorted(found) == ["db1 mysql/3306", "db1 mysql/never"]
+    assert (found["db1 mysql/3306"].max_age, found["db1 mysql/3306"].expected_by) == (3600, "plan")
+    assert found["db1 mysql/3306"].verdict is Verdict.CRITICAL
+    assert "planned, and no run of it is known" in found["db1 mysql/never"].reason
+
+
+def test_what_is_usual_can_be_written_into_the_plan(rows: Rows) -> None:
+    rows.daily("db1", "etc")
+    rows.run("new", "etc", "", HOUR, "near:FAILED")
+    rows.plan("db2", "etc", "", max_backup_age=60)
+    assert ask(rows, learn=True).learned == 1
+    assert ask(rows, learn=True).learned == 0
+    found = rows.rows("SELECT master_host, max_backup_age, note FROM plan ORDER BY master_host")
+    assert found == [("db1", 216000, "learned by b1000 monitor"), ("db2", 60, "")]
+    assert judged(rows)["db1 etc"].expected_by == "plan"
+
+
+def test_filters(rows: Rows) -> None:
+    rows.daily("slave", "mysql", "3306", master_host="db1")
+    rows.daily("db1", "etc")
+    rows.daily("db2", "etc")
+
+    def labels(**question: str) -> list[str]:
+        return [each.subject.label for each in ask(rows, **question).judgements]
+
+    assert labels(host="db1") == ["db1 etc", "db1 mysql/3306"]
+    assert labels(job="etc") == ["db1 etc", "db2 etc"]
+    assert labels(job="etc", host="db2") == ["db2 etc"]
+    assert ask(rows, host="db3").verdict is Verdict.UNKNOWN
+
+
+def test_rows_that_no_b1000_writes_do_no_harm(rows: Rows) -> None:
+    rows.daily("db1", "etc")
+    rows.run("evil\x1fhost", "etc", "", HOUR)
+    rows.run("db1", "etc", "", HOUR / 2, "near:FAILED", error="two\nlines \x1f \x1b[31m")
+    found = judged(rows)
+    assert list(found) == ["db1 etc"]
+    assert "\n" not in found["db1 etc"].reason
+    assert "\x1b" not in found["db1 etc"].reason
+
+
+# --- much
+
+
+def test_days_of_the_page(rows: Rows) -> None:
+    rows.daily("db1", "etc", "", 3, 0)
+    rows.run("db1", "etc", "", 3 * DAY, "near:DONE far:FAILED", bytes=5)
+    rows.run("db1", "etc", "", 4 * DAY, "near:FAILED far:FAILED")
+    (days,) = (ask(rows, days=7).days or {}).values()
+    assert days.runs == [None, None, 0, 1, 2, 2, 2]
+    assert days.bytes == [None, None, None, 5, 1000, 1000, 1000]
+
+
+def test_a_day_on_which_the_master_was_not_known_is_one_of_the_master(rows: Rows) -> None:
+    rows.daily("slave3", "mysql", "3307", 3, DAY, master_host="db1")
+    rows.run("slave3", "mysql", "3307", 0, "", step="INIT", status="FAILED")
+    (subject,) = (ask(rows, days=5).days or {}).items()
+    assert subject[0] == Subject("db1", "mysql", "3307")
+    assert subject[1].runs == [None, 2, 2, 2, 0]
+
+
+def test_hourly_and_monthly_subjects_side_by_side(rows: Rows) -> None:
+    for number in range(60):
+        rows.run("db1", "binlogs", "", number * HOUR)
+    for number in range(4):
+        rows.run("db1", "archive", "", DAY + number * 30 * DAY)
+    found = judged(rows)
+    assert found["db1 binlogs"].max_age == 2.5 * HOUR
+    assert found["db1 archive"].max_age == 75 * DAY
+    assert {each.verdict for each in found.values()} == {Verdict.OK}

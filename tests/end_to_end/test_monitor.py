@@ -1,0 +1,435 @@
+"""``b1000 monitor`` as a program: forms, exit codes, databases that are down, a fleet's story."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.database import Database, Schema
+from tests.support.rows import DAY, HOUR, Rows
+from tests.support.world import ROOT, World
+
+UNKNOWN = 3
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def rows(request: pytest.FixtureRequest, world: World) -> Rows:
+    """Empty tables, and a configuration that names them."""
+    if request.param == "sqlite":
+        place: Path | Schema = world.root / "central.sqlite3"
+    else:
+        place = request.getfixturevalue("database")
+    rows = Rows(place)
+    world.write({"report:central": rows.section})
+    return rows
+
+
+@pytest.fixture
+def central(world: World) -> Rows:
+    """The same in SQLite alone, where the kind of database makes no difference."""
+    rows = Rows(world.root / "central.sqlite3")
+    world.write({"report:central": rows.section})
+    return rows
+
+
+def asked(world: World, *words: str) -> dict[str, Any]:
+    """What ``--json`` says; its exit code fits its verdict."""
+    done = world.b1000("monitor", "--json", *words)
+    found: dict[str, Any] = json.loads(done.stdout)
+    codes = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
+    assert done.returncode == codes[found["verdict"]], done.stderr
+    return found
+
+
+def by_name(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The subjects of an answer."""
+    return {f"{each['host']} {each['job']}/{each['instance']}": each for each in found["subjects"]}
+
+
+def mixed(rows: Rows) -> None:
+    """One subject of each kind."""
+    rows.daily("good", "etc")
+    rows.daily("slave", "mysql", "3307", master_host="db1", master_instance="payments")
+    rows.run("half", "etc", "", HOUR, "near:DONE far:FAILED")
+    rows.daily("silent", "etc", "", 5, 9 * DAY)
+    rows.run("never", "etc", "x", HOUR, "near:FAILED")
+
+
+# --- forms and exit codes
+
+
+def test_json(world: World, rows: Rows) -> None:
+    mixed(rows)
+    found = asked(world)
+    assert found["verdict"] == "CRITICAL"
+    assert {name: each["verdict"] for name, each in by_name(found).items()} == {
+        "good etc/": "OK",
+        "db1 mysql/payments": "OK",
+        "half etc/": "WARNING",
+        "silent etc/": "CRITICAL",
+        "never etc/x": "CRITICAL",
+    }
+    each = by_name(found)["good etc/"]
+    assert list(each) == [
+        "job", "host", "instance", "verdict", "reason", "last_good", "age", "max_age",
+        "expected_by", "data_age", "bytes", "copies_done", "copies_total",
+    ]  # fmt: skip
+    assert datetime.fromisoformat(each["last_good"]).timestamp() == rows.now - 3 * HOUR
+    assert 3 * HOUR <= each["age"] < 3 * HOUR + 60
+    assert (each["max_age"], each["expected_by"]) == (2.5 * DAY, "learned")
+    assert (each["bytes"], each["copies_done"], each["copies_total"]) == (1000, 2, 2)
+    never = by_name(found)["never etc/x"]
+    assert [never[name] for name in ("last_good", "age", "max_age", "bytes")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("copies", "ago", "code"),
+    [("near:DONE", 1, 0), ("near:DONE far:FAILED", 1, 1), ("near:DONE", 40, 2), (None, 0, 3)],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--nagios"], ["--prometheus"]])
+def test_exit_codes_are_those_of_nagios_in_all_forms(
+    world: World, central: Rows, form: list[str], copies: str | None, ago: int, code: int
+) -> None:
+    if copies:
+        central.run("web1", "etc", "", ago * HOUR, copies)
+    done = world.b1000("monitor", *form)
+    assert done.returncode == code, done.stderr
+    assert done.stdout
+
+
+def test_plain_columns_the_worst_first(world: World, central: Rows) -> None:
+    mixed(central)
+    done = world.b1000("monitor")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == [
+        "VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE", "REASON",
+    ]  # fmt: skip
+    assert [line.split()[:4] for line in lines[1:6]] == [
+        ["CRITICAL", "never", "etc", "x"],
+        ["CRITICAL", "silent", "etc", "-"],
+        ["WARNING", "half", "etc", "-"],
+        ["OK", "db1", "mysql", "payments"],
+        ["OK", "good", "etc", "-"],
+    ]
+    assert lines[-1] == "CRITICAL: 2 critical, 1 warning, 2 ok of 5 subjects"
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_table_on_a_terminal(world: World, central: Rows) -> None:
+    mixed(central)
+    done = subprocess.run(
+        ["script", "-qec", "stty cols 80; " + " ".join(_command(world)), "/dev/null"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "\x1b[" in done.stdout
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)
+    lines = plain.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("CRITICAL  never ") for line in lines)
+    assert any(line.startswith("    never backed up: ") for line in lines)
+
+
+def _command(world: World) -> list[str]:
+    return [sys.executable, "-m", "b1000", "monitor", "-f", str(world.config)]
+
+
+def test_one_line_for_nagios(world: World, central: Rows) -> None:
+    mixed(central)
+    central.run("good", "etc", "", 60, "near:FAILED", error="a | b\nc")
+    done = world.b1000("monitor", "--nagios")
+    (line,) = done.stdout.splitlines()
+    text, _, performance = line.partition(" | ")
+    assert text.startswith(
+        "B1000 CRITICAL: 2 critical, 2 warning, 1 ok of 5 subjects; never etc/x:"
+    )
+    assert "|" not in text
+    assert "and 1 more" in text
+    for value in performance.split():
+        assert re.fullmatch(r"(ok|warning|critical|unknown|oldest)=\d+s?;;;0", value)
+
+
+def test_metrics(world: World, central: Rows) -> None:
+    mixed(central)
+    file = world.root / "b1000.prom"
+    done = world.b1000("monitor", "--prometheus", "--output", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+    assert file.stat().st_mode & 0o777 == 0o644
+    text = file.read_text()
+    labels = 'backup_host="db1",backup_instance="payments",backup_job="mysql"'
+    assert f"b1000_backup_verdict{{{labels}}} 0.0" in text
+    assert f"b1000_backup_copies_done{{{labels}}} 2.0" in text
+    assert 'b1000_backups{verdict="CRITICAL"} 2.0' in text
+    assert "b1000_monitor_verdict 2.0" in text
+    assert "b1000_monitor_database_up 1.0" in text
+    assert world.b1000("monitor", "--prometheus").stdout.splitlines()[0] == text.splitlines()[0]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_accepts_the_metrics(world: World, central: Rows) -> None:
+    mixed(central)
+    central.run('quote"back\\slash', "etc", "", HOUR)
+    done = world.b1000("monitor", "--prometheus")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=done.stdout, capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_without_prometheus_client_it_is_told_what_to_install(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    (world.root / "prometheus_client.py").write_text("raise ImportError")
+    environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
+    done = world.b1000("monitor", "--prometheus", environment=environment)
+    assert done.returncode == UNKNOWN
+    assert "--prometheus needs the package prometheus-client" in done.stderr
+    assert world.b1000("monitor", "--nagios", environment=environment).returncode == 0
+
+
+def test_a_file_that_somebody_else_writes_into_is_unknown_to_learn(
+    world: World, central: Rows
+) -> None:
+    central.daily("web1", "etc")
+    with contextlib.closing(sqlite3.connect(world.root / "central.sqlite3")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = world.b1000("monitor", "--learn")
+        assert (done.returncode, "is locked" in done.stderr) == (UNKNOWN, True)
+        assert world.b1000("monitor").returncode == 0
+
+
+def test_a_page_and_metrics_of_one_survey(world: World, rows: Rows) -> None:
+    mixed(rows)
+    page, metrics = world.root / "index.html", world.root / "b1000.prom"
+    done = world.b1000("monitor", "--html", str(page), "--prometheus", "--output", str(metrics))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+    assert "payments" in page.read_text()
+    assert "payments" in metrics.read_text()
+    assert page.stat().st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in world.root.glob(".b1000*")) == []
+
+
+def test_what_is_usual_is_learned_once(world: World, rows: Rows) -> None:
+    rows.daily("web1", "etc")
+    done = world.b1000("monitor", "--learn")
+    assert "learned: 1 new row in plan" in done.stdout
+    assert "learned: 0 new rows in plan" in world.b1000("monitor", "--learn").stdout
+    assert asked(world)["subjects"][0]["expected_by"] == "plan"
+
+
+# --- which report
+
+
+def test_the_only_database_report_is_taken_and_others_have_to_be_named(world: World) -> None:
+    first, second = Rows(world.root / "first"), Rows(world.root / "second")
+    second.daily("web1", "etc")
+    world.write({"report:first": first.section, "report:second": second.section})
+    done = world.b1000("monitor", "--nagios")
+    assert done.returncode == UNKNOWN
+    assert "first, second" in done.stdout
+    assert world.b1000("monitor", "--report", "second").returncode == 0
+    wrong = world.b1000("monitor", "--report", "main")
+    assert wrong.returncode == UNKNOWN
+    assert "main is no report of type mysql or sqlite" in wrong.stderr
+    world.write({})
+    assert "there is none" in world.b1000("monitor").stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--colour"], ["--json", "--nagios"], ["--output", "x"], ["web1"], ["--job"]]
+)
+def test_wrong_usage_is_unknown(world: World, central: Rows, words: list[str]) -> None:
+    central.daily("web1", "etc")
+    done = world.b1000("monitor", *words)
+    assert done.returncode == UNKNOWN
+    assert "usage: b1000 monitor" in done.stderr
+
+
+def test_help_is_no_error(world: World) -> None:
+    assert world.b1000("monitor", "--help").returncode == 0
+
+
+def test_a_configuration_that_cannot_be_read_is_unknown(world: World) -> None:
+    done = world.b1000("monitor", "--nagios")
+    assert done.returncode == UNKNOWN
+    assert done.stdout.startswith("B1000 UNKNOWN: ")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_unknown(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    done = world.b1000("monitor", "--html", str(world.root / "missing" / "index.html"))
+    assert done.returncode == UNKNOWN
+    assert "index.html cannot be written: No such file or directory" in done.stderr
+
+
+# --- a database that is down
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        yield listener.getsockname()[1]
+
+
+def test_a_database_that_is_down_is_unknown_and_what_was_written_stays(
+    world: World, own_server: Database
+) -> None:
+    rows = Rows(Schema(own_server))
+    world.write({"report:central": rows.section})
+    rows.daily("web1", "etc")
+    page, metrics = world.root / "index.html", world.root / "b1000.prom"
+    words = ("monitor", "--html", str(page), "--prometheus", "--output", str(metrics))
+    assert world.b1000(*words).returncode == 0
+    before = page.read_bytes(), metrics.read_bytes()
+    for path in (page, metrics):
+        os.utime(path, (time.time() - 3 * HOUR, time.time() - 3 * HOUR))
+    for spoil in (own_server.freeze, own_server.kill):
+        spoil()
+        began = time.monotonic()
+        done = world.b1000(*words)
+        assert time.monotonic() - began < 15
+        assert done.returncode == UNKNOWN
+        assert "UNKNOWN: the database of report central does not answer" in done.stderr
+        assert f"{page} stays as it is, 3 h old" in done.stderr
+        assert f"{metrics} stays as it is, 3 h old" in done.stderr
+        assert (page.read_bytes(), metrics.read_bytes()) == before
+
+
+def test_every_form_says_unknown(world: World, silent_port: int) -> None:
+    server = {"type": "mysql", "server": "127.0.0.1", "port": silent_port, "db": "b", "user": "u"}
+    world.write({"report:central": {**server, "password": "secret"}})
+    began = time.monotonic()
+    done = world.b1000("monitor", "--nagios")
+    assert time.monotonic() - began < 15
+    assert (done.returncode, done.stdout[:15]) == (UNKNOWN, "B1000 UNKNOWN: ")
+    assert "secret" not in done.stdout + done.stderr
+    done = world.b1000("monitor", "--json")
+    found = json.loads(done.stdout)
+    assert (found["verdict"], found["subjects"]) == ("UNKNOWN", [])
+    assert "does not answer" in found["reason"]
+    metrics = world.b1000("monitor", "--prometheus")
+    assert metrics.returncode == UNKNOWN
+    assert "b1000_monitor_database_up 0.0" in metrics.stdout
+    assert "b1000_monitor_verdict 3.0" in metrics.stdout
+
+
+def test_a_file_that_is_no_database_is_unknown(world: World) -> None:
+    (world.root / "central").write_text("something else entirely, and long enough" * 100)
+    for path in ("central", "missing"):
+        world.write({"report:central": {"type": "sqlite", "path": world.root / path}})
+        done = world.b1000("monitor")
+        assert done.returncode == UNKNOWN
+        assert str(world.root / path) in done.stderr
+    assert not (world.root / "missing").exists()
+
+
+# --- the story of a fleet
+
+
+def test_five_hosts_three_storages_one_database(
+    world: World, database: Schema, daemon: Callable[..., Any]
+) -> None:
+    """Real runs into three rsync daemons; then time passes, and each host has its own fate."""
+    storages = {name: daemon() for name in ("atm", "paris", "tokyo")}
+    hosts = {name: _host(world.root / name, name) for name in ("web1", "web2", "db1", "db2", "db3")}
+
+    def configure(
+        name: str, instances: str, dest: str = "atm paris tokyo", lag: int = 1, pre: str = "true"
+    ) -> None:
+        host = hosts[name]
+        job = host.push(
+            dest=dest,
+            pre=pre,
+            report="central",
+            instances=instances or None,
+            data_age=f"!echo {lag}" if instances else None,
+            master_host="!echo payments$instance" if name == "db3" else None,
+        )
+        host.write(
+            {
+                "global": {"host": name, "report_wait_end": 30},
+                "report:central": database.report(),
+                **{
+                    f"dest:{each}": {"type": "active", "path": storages[each].url("b1000")}
+                    for each in storages
+                },
+                "job:mysql" if instances else "job:www": job,
+            }
+        )
+
+    def night(name: str) -> int:
+        return hosts[name].b1000().returncode
+
+    def a_day_passes() -> None:
+        """All that was told moves a day into the past."""
+        database.query(
+            "UPDATE jobs SET start_time = start_time - INTERVAL 1 DAY, "
+            "started_utc = started_utc - INTERVAL 1 DAY, ended_utc = ended_utc - INTERVAL 1 DAY "
+            "ORDER BY start_time"
+        )
+
+    usual = {"web1": "", "web2": "", "db1": "3306 3307", "db2": "3306", "db3": "3307"}
+    for name, instances in usual.items():
+        configure(name, instances)
+    for _ in range(4):
+        a_day_passes()
+        assert [night(name) for name in hosts] == [0] * 5
+    monitor = hosts["web1"]
+    assert asked(monitor)["verdict"] == "OK"
+
+    # Web1 stops silently. Web2 loses a destination. Db3 lags. On db1 3307 vanishes and 3308
+    # appears, whose backup fails. Db2 goes on.
+    storages["tokyo"].stop()
+    configure("db1", "3306 3308", dest="atm paris", pre='test "$instance" != 3308')
+    configure("db2", "3306", dest="atm paris")
+    configure("db3", "3307", dest="atm paris", lag=7200)
+    for _ in range(3):
+        a_day_passes()
+        assert [night(name) for name in ("web2", "db1", "db2", "db3")] == [1, 1, 0, 0]
+
+    found = asked(monitor)
+    subjects = by_name(found)
+    assert {name: each["verdict"] for name, each in subjects.items()} == {
+        "web1 www/": "CRITICAL",
+        "web2 www/": "WARNING",
+        "db1 mysql/3306": "OK",
+        "db1 mysql/3307": "CRITICAL",
+        "db1 mysql/3308": "CRITICAL",
+        "db2 mysql/3306": "OK",
+        "payments3307 mysql/3307": "WARNING",
+    }
+    assert "3 d old, at most 2 d 12 h" in subjects["web1 www/"]["reason"]
+    assert "nothing has run since" in subjects["web1 www/"]["reason"]
+    assert "1 of 3 copies" in subjects["web2 www/"]["reason"]
+    assert "tokyo" in subjects["web2 www/"]["reason"]
+    assert "never backed up" in subjects["db1 mysql/3308"]["reason"]
+    assert "its data on db3 was 2 h old" in subjects["payments3307 mysql/3307"]["reason"]
+    drift = {(note["kind"], note["text"].split(" ")[1]) for note in found["drift"]}
+    assert drift == {("vanished", "mysql/3307"), ("new", "mysql/3308")}
+
+
+def _host(root: Path, name: str) -> World:
+    root.mkdir()
+    host = World(root)
+    (host.source / name).write_text(name * 1000)
+    return host

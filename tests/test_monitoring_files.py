@@ -1,0 +1,75 @@
+"""What etc/ has for monitoring: its commands are ours, and its metrics are those we write."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from b1000 import cli
+from b1000.views import metrics
+from b1000.views.monitor import Survey
+from b1000.views.verdicts import Past, Subject, judge
+from tests.support.world import ROOT
+
+FILES = ROOT / "etc" / "monitoring"
+CRON = ROOT / "etc" / "cron.d" / "b1000-monitor"
+RULES = FILES / "prometheus-rules.yml"
+
+
+def monitor_commands() -> Iterator[tuple[str, list[str]]]:
+    """Each command line with ``monitor`` in it, with the file where it stands."""
+    for line in CRON.read_text().splitlines():
+        if re.match(r"[*0-9]", line):
+            yield CRON.name, shlex.split(line)[6:]
+    nagios = (FILES / "nagios.conf").read_text()
+    for line in re.findall(r"command_line +(.*)", nagios):
+        yield "nagios.conf", shlex.split(line.replace("$ARG1$", "web1"))
+    icinga = (FILES / "icinga2.conf").read_text()
+    (command,) = re.findall(r"command = \[ (.*) \]", icinga)
+    words = [shlex.split(word)[0] for word in command.split(", ")]
+    flags = re.findall(r'"(-+\w+)" = "\$\w+\$"', icinga)
+    yield "icinga2.conf", [*words, *(word for flag in flags for word in (flag, "value"))]
+
+
+def test_commands_are_understood() -> None:
+    found = list(monitor_commands())
+    assert len(found) == 4
+    for file, (program, command, *words) in found:
+        assert Path(program).name == "b1000", file
+        assert command == "monitor", file
+        arguments = cli.PARSERS["monitor"]().parse_args(words)
+        assert arguments.nagios == (file != CRON.name)
+
+
+def test_braces_are_closed_and_commands_are_defined() -> None:
+    for file in ("nagios.conf", "icinga2.conf"):
+        text = re.sub(r"^ *(#|//).*", "", (FILES / file).read_text(), flags=re.MULTILINE)
+        assert text.count("{") == text.count("}") > 0
+    nagios = (FILES / "nagios.conf").read_text()
+    defined = set(re.findall(r"command_name +(\S+)", nagios))
+    assert set(re.findall(r"check_command +(\w+)", nagios)) <= defined
+    assert 'check_command = "b1000"' in (FILES / "icinga2.conf").read_text()
+
+
+def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
+    judged = judge(Subject("a", "b", "c"), [Past(0.0, done=1, total=1, bytes=1)], None, 1.0)
+    text = metrics.as_prometheus(Survey(1.0, "central", [judged], []))
+    written = set(re.findall(r"^(b1000_\w+)", text, re.MULTILINE))
+    rules = RULES.read_text()
+    assert set(re.findall(r"\b(b1000_\w+)", rules)) <= written
+    assert set(re.findall(r"\$labels\.(\w+)", rules)) == set(re.findall(r'(\w+)="', text)) - {
+        "verdict"
+    }
+    documented = set(re.findall(r"`(b1000_\w+)", (ROOT / "docs" / "monitoring.md").read_text()))
+    assert documented == written
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_accepts_the_alerts() -> None:
+    done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 rules found" in done.stdout

@@ -1,0 +1,459 @@
+"""Every rule of the monitor: a history, a plan and a time make a verdict with its reason."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b1000.views.verdicts import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Judgement,
+    Past,
+    Plan,
+    Subject,
+    Verdict,
+    judge,
+    learned_age,
+    span,
+    worst,
+)
+
+OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+DB = Subject("db1", "mysql", "3306")
+
+
+def run(ago: float, **more: Any) -> Past:
+    """A run that made all its copies, so many seconds ago."""
+    return Past(NOW - ago, **{"done": 2, "total": 2, "bytes": 1000, "made_on": "db1", **more})
+
+
+def failed(ago: float, **more: Any) -> Past:
+    """A run that made none."""
+    return run(ago, **{"done": 0, "step": "COPYING", "status": "FAILED", "bytes": None, **more})
+
+
+def daily(count: int, newest: float = 3 * HOUR, **more: Any) -> list[Past]:
+    """Good runs, a day apart."""
+    return [run(newest + number * DAY, **more) for number in range(count)]
+
+
+def verdict(history: list[Past], plan: Plan | None = None) -> tuple[Verdict, str]:
+    """What is said of it."""
+    judged = judge(DB, history, plan, NOW)
+    return judged.verdict, judged.reason
+
+
+WEEK = daily(7)
+PART = {"done": 1, "missing": ("far (connection refused)",), "status": "FAILED", "step": "COPYING"}
+
+CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
+    # none
+    "planned and never seen": ([], Plan(max_backup_age=DAY), CRITICAL, "planned, and no run"),
+    "first run FAILED": (
+        [failed(HOUR, error="no space left")],
+        None,
+        CRITICAL,
+        "never backed up: its only run made no copy, it on db1 1 h ago FAILED at COPYING: no space",
+    ),
+    "first run under way": (
+        [run(HOUR, done=0, step="COPYING")],
+        None,
+        CRITICAL,
+        "never backed up: a run is under way for 1 h",
+    ),
+    "only a copy of an empty source": (
+        [run(HOUR, done=0, total=1, status="WARNING")],
+        None,
+        CRITICAL,
+        "ended with WARNING",
+    ),
+    # fresh
+    "first run": ([run(HOUR)], None, OK, "1 h old, 2 of 2 copies"),
+    "once, 26 h ago": ([run(26 * HOUR)], None, OK, "1 d 2 h old"),
+    "once, more than 26 h ago": ([run(26 * HOUR + MINUTE)], None, CRITICAL, "at most 1 d 2 h"),
+    "daily": (WEEK, None, OK, "3 h old, 2 of 2 copies"),
+    "daily, a new one under way": (
+        [*WEEK, run(MINUTE, done=1, step="COPYING")],
+        None,
+        OK,
+        "a new one is under way",
+    ),
+    "daily, silent for two intervals": (daily(7, 2 * DAY), None, OK, "2 d old"),
+    "daily, silently stopped": (
+        daily(7, 3 * DAY),
+        None,
+        CRITICAL,
+        "the last good backup is 3 d old, at most 2 d 12 h is usual here; nothing has run since",
+    ),
+    "hourly, silently stopped": (
+        [run(3 * HOUR + number * HOUR) for number in range(6)],
+        None,
+        CRITICAL,
+        "at most 2 h 30 min is usual here",
+    ),
+    "every five minutes: an hour is always allowed": (
+        [run(55 * MINUTE + number * 5 * MINUTE) for number in range(6)],
+        None,
+        OK,
+        "55 min old",
+    ),
+    "weekly": ([run(6 * DAY), run(13 * DAY), run(20 * DAY)], None, OK, "6 d old"),
+    "the plan is stricter": (WEEK, Plan(max_backup_age=HOUR), CRITICAL, "at most 1 h is planned"),
+    "the plan is more patient": (daily(7, 9 * DAY), Plan(max_backup_age=10 * DAY), OK, "9 d old"),
+    "a plan that does not limit it": (daily(7, 3 * DAY), Plan(), CRITICAL, "is usual here"),
+    "too old, and why": (
+        [*daily(3, 4 * DAY), failed(DAY, error="refused"), failed(2 * DAY)],
+        None,
+        CRITICAL,
+        "2 later runs made no copy, the last on db1 1 d ago FAILED at COPYING: refused",
+    ),
+    # complete
+    "a destination is lost": (
+        [*daily(5, 27 * HOUR), run(3 * HOUR, **PART)],
+        None,
+        WARNING,
+        "1 of 2 copies of the last good backup is missing: far (connection refused)",
+    ),
+    "a destination is lost, and that is acknowledged": (
+        [*daily(5, 27 * HOUR), run(3 * HOUR, **PART, acknowledged=True)],
+        None,
+        OK,
+        "1 of 2 copies",
+    ),
+    "post FAILED": (
+        [run(HOUR, step="POST", status="FAILED", error="exit code 3")],
+        None,
+        WARNING,
+        "has its copies, and its run FAILED at POST: exit code 3",
+    ),
+    "files vanished": (
+        [run(HOUR, done=1, vanished=1, status="WARNING")],
+        None,
+        WARNING,
+        "files vanished",
+    ),
+    "DONE with a warning of something else": ([run(HOUR, status="WARNING")], None, OK, "1 h old"),
+    "the old one is too old, the new one half done": (
+        [run(9 * DAY), run(HOUR, done=1, step="COPYING")],
+        Plan(max_backup_age=DAY),
+        WARNING,
+        "1 of 2 copies are there, the run is still at COPYING",
+    ),
+    # failed since
+    "failed since": (
+        [*daily(5, 27 * HOUR), failed(HOUR, error="no route to host")],
+        None,
+        WARNING,
+        "a later run made no copy, it on db1 1 h ago FAILED at COPYING: no route to host; "
+        "the last good backup is 1 d 3 h old",
+    ),
+    "failed since, acknowledged": (
+        [*daily(5, 27 * HOUR), failed(HOUR, acknowledged=True)],
+        None,
+        OK,
+        "1 d 3 h old",
+    ),
+    "failed before": ([failed(DAY + HOUR), *daily(3)], None, OK, "3 h old"),
+    "an older failure is acknowledged, a newer one not": (
+        [*daily(5, 27 * HOUR), failed(2 * HOUR, acknowledged=True), failed(HOUR)],
+        None,
+        WARNING,
+        "a later run made no copy",
+    ),
+    "a run that died, and another that is under way": (
+        [*daily(5, 2 * DAY), run(DAY, done=0, step="COPYING"), run(HOUR, done=0, step="PRE")],
+        None,
+        WARNING,
+        "never came to its end, COPYING is the last that is known of it",
+    ),
+    # shrunk
+    "shrunk": (
+        [*daily(5, 27 * HOUR), run(HOUR, bytes=499)],
+        None,
+        WARNING,
+        "it shrank to 499 B, 1000 B is usual",
+    ),
+    "half is not more than half": ([*daily(5, 27 * HOUR), run(HOUR, bytes=500)], None, OK, ""),
+    "one small backup of the past changes nothing": (
+        [*daily(3, 27 * HOUR), run(2 * HOUR, bytes=1), run(HOUR)],
+        None,
+        OK,
+        "",
+    ),
+    "of unknown size": ([*daily(5, 27 * HOUR), run(HOUR, bytes=None)], None, OK, ""),
+    # data
+    "data older than planned": (
+        daily(5, data_age=601.0),
+        Plan(max_data_age=600),
+        WARNING,
+        "its data on db1 was 10 min old, at most 10 min is planned",
+    ),
+    "data as old as planned": (daily(5, data_age=600.0), Plan(max_data_age=600), OK, ""),
+    "data of unknown age, planned": (
+        daily(5, data_age=None),
+        Plan(max_data_age=600),
+        WARNING,
+        "how old its data was is unknown, at most 10 min is planned",
+    ),
+    "data of unknown age, not planned": (daily(5, data_age=None), None, OK, ""),
+    "a replica that lags, which nobody planned for": (
+        [*daily(5, 27 * HOUR, data_age=2.0), run(HOUR, data_age=2 * HOUR)],
+        None,
+        WARNING,
+        "was 2 h old, at most 1 h is usual here",
+    ),
+    "a replica that is always late": (daily(5, data_age=DAY), None, OK, ""),
+    # long
+    "running longer than planned": (
+        [*daily(5, 27 * HOUR), run(3 * HOUR, done=0, step="COPYING", copying_since=NOW - 2 * HOUR)],
+        Plan(max_copy_time=HOUR),
+        WARNING,
+        "a run on db1 is at COPYING for 2 h, at most 1 h is planned",
+    ),
+    "not copying that long yet": (
+        [*daily(5, 27 * HOUR), run(3 * HOUR, done=0, step="COPYING", copying_since=NOW - MINUTE)],
+        Plan(max_copy_time=HOUR),
+        OK,
+        "",
+    ),
+    "long, and nobody limits it": (
+        [*daily(5, 27 * HOUR), run(20 * HOUR, done=0, step="COPYING")],
+        None,
+        OK,
+        "",
+    ),
+    # clocks
+    "a clock a little ahead": ([*daily(5, DAY), run(-5 * MINUTE)], None, OK, "0 s old"),
+    "a clock three hours ahead": (
+        [*daily(5, DAY), run(-3 * HOUR)],
+        None,
+        WARNING,
+        "the clock of db1 was 3 h ahead of ours",
+    ),
+    "a clock years ahead says nothing": (
+        [run(9 * DAY), run(-900 * DAY)],
+        None,
+        CRITICAL,
+        "the last good backup is 9 d old",
+    ),
+    "only a run of years ahead": ([run(-900 * DAY)], None, CRITICAL, "never backed up"),
+    "a clock that is right again, acknowledged": (
+        [*daily(5), run(-900 * DAY, acknowledged=True)],
+        None,
+        OK,
+        "3 h old",
+    ),
+    # replicas
+    "moved to another replica": (
+        [*daily(3, 3 * DAY, made_on="slave3"), *daily(2, 3 * HOUR, made_on="slave5")],
+        None,
+        OK,
+        "3 h old",
+    ),
+    "one replica fails, the other made it later": (
+        [*daily(3, 27 * HOUR), failed(4 * HOUR, made_on="slave3"), run(HOUR, made_on="slave5")],
+        None,
+        OK,
+        "1 h old",
+    ),
+    "one replica made it, the other failed later": (
+        [*daily(3, 27 * HOUR), run(4 * HOUR, made_on="slave5"), failed(HOUR, made_on="slave3")],
+        None,
+        WARNING,
+        "it on slave3 1 h ago FAILED",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rules(case: str) -> None:
+    history, plan, expected, words = CASES[case]
+    said, reason = verdict(history, plan)
+    assert said is expected, reason
+    assert words in reason
+
+
+def test_several_reasons_are_told_the_worst_first() -> None:
+    history = [*daily(5, 4 * DAY), run(3 * DAY, **{**PART, "bytes": 10})]
+    said, reason = verdict(history, Plan(max_backup_age=DAY))
+    assert said is CRITICAL
+    assert reason.index("3 d old") < reason.index("is missing") < reason.index("shrank")
+
+
+def test_the_numbers_are_those_of_the_last_good_run() -> None:
+    judged = judge(DB, [*WEEK, failed(HOUR)], None, NOW)
+    assert judged == Judgement(
+        subject=DB,
+        verdict=WARNING,
+        reason=judged.reason,
+        last_good=NOW - 3 * HOUR,
+        age=3 * HOUR,
+        max_age=2.5 * DAY,
+        expected_by="learned",
+        data_age=0.0,
+        bytes=1000,
+        usual_bytes=1000,
+        copies_done=2,
+        copies_total=2,
+        last_run=NOW - HOUR,
+    )
+    planned = judge(DB, WEEK, Plan(max_backup_age=DAY), NOW)
+    assert (planned.max_age, planned.expected_by) == (DAY, "plan")
+    nothing = judge(DB, [], Plan(max_backup_age=DAY), NOW)
+    assert (nothing.last_good, nothing.age, nothing.bytes) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([], 26 * HOUR),
+        ([DAY], 2.5 * DAY),
+        ([DAY, DAY, MINUTE, MINUTE, DAY], 2.5 * DAY),  # somebody ran it by hand as well
+        ([7 * DAY, 7 * DAY, 21 * DAY], 17.5 * DAY),  # one outage is not usual
+        ([MINUTE] * 5, HOUR),
+    ],
+)
+def test_what_is_usual_is_learned(gaps: list[float], expected: float) -> None:
+    starts = [0.0]
+    for gap in gaps:
+        starts.append(starts[-1] + gap)
+    assert learned_age(starts) == expected
+
+
+@pytest.mark.parametrize("zone", ["Europe/Warsaw", "America/New_York", "Australia/Lord_Howe"])
+def test_daylight_saving_does_not_make_a_backup_older(zone: str) -> None:
+    """Every night at 02:30 local time over a whole year: on no noon is anything wrong."""
+    place = ZoneInfo(zone)
+    starts = [
+        datetime.fromordinal(datetime(2026, 1, 1).toordinal() + number)
+        .replace(hour=2, minute=30, tzinfo=place)
+        .timestamp()
+        for number in range(365)
+    ]
+    for day in range(3, 365):
+        history = [Past(start, done=1, total=1) for start in starts[max(0, day - 8) : day]]
+        noon = starts[day - 1] + 10 * HOUR
+        assert judge(DB, history, None, noon).verdict is OK
+        assert judge(DB, history, None, noon + 50.5 * HOUR).verdict is CRITICAL
+
+
+def test_hosts_in_other_zones_are_judged_by_the_same_clock() -> None:
+    """One instant, written down by hosts from Honolulu to Kiritimati."""
+    moment = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    ages = {
+        judge(
+            DB, [Past(moment.astimezone(ZoneInfo(zone)).timestamp(), done=1, total=1)], None, NOW
+        ).age
+        for zone in ("Pacific/Honolulu", "UTC", "Asia/Kolkata", "Pacific/Kiritimati")
+    }
+    assert ages == {3 * HOUR}
+
+
+# --- what holds for every history
+
+AGES = st.floats(0, 40 * DAY)
+RUNS = st.lists(
+    st.builds(
+        lambda ago, done, more, vanished, step, status, size, data, ack, host: Past(
+            NOW - ago, step, status, done, done + more + vanished, vanished, data, size, ack, host
+        ),
+        AGES,
+        st.integers(0, 2),
+        st.integers(0, 1),
+        st.integers(0, 1),
+        st.sampled_from(["INIT", "PRE", "COPYING", "POST", "DONE"]),
+        st.sampled_from(["OK", "WARNING", "FAILED"]),
+        st.none() | st.integers(0, 10**15),
+        st.none() | st.floats(0, 10**7),
+        st.booleans(),
+        st.sampled_from(["a", "b"]),
+    ),
+    max_size=8,
+)
+PLANS = st.none() | st.builds(Plan, *[st.none() | st.floats(0, 40 * DAY)] * 3)
+RANK = {OK: 0, WARNING: 1, CRITICAL: 2}
+
+
+@given(RUNS, PLANS)
+def test_never_ok_without_a_copy_that_is_done(history: list[Past], plan: Plan | None) -> None:
+    judged = judge(DB, history, plan, NOW)
+    if judged.verdict is OK:
+        assert any(each.done and each.started == judged.last_good for each in history)
+        assert judged.copies_done
+        assert judged.age is not None
+        assert judged.max_age is not None
+        assert judged.age <= judged.max_age
+    if not any(each.good for each in history):
+        assert judged.verdict is CRITICAL
+    assert judged.reason
+    assert "\n" not in judged.reason
+
+
+@given(RUNS, st.randoms())
+def test_the_order_of_rows_does_not_matter(history: list[Past], random: Any) -> None:
+    numbered = [each._replace(job_id=number) for number, each in enumerate(history)]
+    shuffled = list(numbered)
+    random.shuffle(shuffled)
+    assert judge(DB, numbered, None, NOW) == judge(DB, shuffled, None, NOW)
+
+
+@given(RUNS, st.floats(HOUR, 20 * DAY), AGES)
+def test_no_verdict_gets_better_by_waiting(history: list[Past], limit: float, later: float) -> None:
+    plan = Plan(max_backup_age=limit)
+    # A run that copies counts from when nothing else is fresh enough: all of these have ended.
+    ended = [each._replace(step="DONE") for each in history]
+    first, second = judge(DB, ended, plan, NOW), judge(DB, ended, plan, NOW + later)
+    assert RANK[second.verdict] >= RANK[first.verdict]
+
+
+@given(RUNS, st.floats(HOUR, 20 * DAY), st.floats(0, 30 * DAY))
+def test_no_verdict_gets_better_by_an_older_last_good_run(
+    history: list[Past], limit: float, older: float
+) -> None:
+    plan = Plan(max_backup_age=limit)
+    last = run(HOUR, bytes=None, data_age=0.0)
+    others = [each for each in history if not each.good]
+    fresh = judge(DB, [*others, last], plan, NOW)
+    stale = judge(DB, [*others, last._replace(started=last.started - older)], plan, NOW)
+    assert RANK[stale.verdict] >= RANK[fresh.verdict]
+
+
+@given(RUNS, PLANS)
+def test_acknowledging_hides_no_missing_backup(history: list[Past], plan: Plan | None) -> None:
+    acknowledged = [each._replace(acknowledged=True) for each in history]
+    if judge(DB, history, plan, NOW).verdict is CRITICAL:
+        assert judge(DB, acknowledged, plan, NOW).verdict is CRITICAL
+
+
+# --- words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3600, "1 h"),
+        (3660, "1 h 1 min"),
+        (86400, "1 d"),
+        (90000, "1 d 1 h"),
+        (86460, "1 d"),
+        (-5, "0 s"),
+    ],
+)
+def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_a_fleet_is_as_good_as_its_worst_and_unknown_where_there_is_none() -> None:
+    assert worst([OK, WARNING, OK]) is WARNING
+    assert worst([WARNING, CRITICAL, Verdict.UNKNOWN]) is CRITICAL
+    assert worst([]) is Verdict.UNKNOWN
+    assert [each.exit_code for each in Verdict] == [0, 1, 2, 3]
