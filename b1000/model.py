@@ -376,8 +376,7 @@ class Leftovers:
 # --- what a worker tells its supervisor ----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """INIT is over: the frozen values, and the copies in their shuffled order."""
 
     time: float
@@ -385,8 +384,7 @@ class Resolved:
     copies: tuple[Copy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunMoved:
+class RunMoved(NamedTuple):
     """The run's step or status changed; ``error`` says why it is not OK."""
 
     time: float
@@ -400,8 +398,7 @@ class RunMoved:
         return self.status is Status.FAILED or self.step is Step.DONE
 
 
-@dataclass(frozen=True, slots=True)
-class CopyMoved:
+class CopyMoved(NamedTuple):
     """The status of one copy changed."""
 
     time: float
@@ -414,8 +411,7 @@ class CopyMoved:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptBegan:
+class AttemptBegan(NamedTuple):
     """One rsync of a copy is about to be started; numbered from 1."""
 
     time: float
@@ -423,8 +419,7 @@ class AttemptBegan:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(NamedTuple):
     """One rsync of a copy has ended; ``retry_at`` is None where no other follows."""
 
     time: float
@@ -435,8 +430,7 @@ class AttemptEnded:
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessBegan:
+class ProcessBegan(NamedTuple):
     """A script or an rsync runs; ``command`` is its value of ``B1000_COMMAND``."""
 
     time: float
@@ -445,16 +439,14 @@ class ProcessBegan:
     process: ProcessIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessEnded:
+class ProcessEnded(NamedTuple):
     """That process has ended; what it left running by itself is a service, not an orphan."""
 
     time: float
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """The ``instances`` command of a job gave this list, or failed with ``error``."""
 
     time: float
@@ -462,8 +454,7 @@ class Listed:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(NamedTuple):
     """A run without a verdict: its worker died, or the program was stopped."""
 
     time: float
@@ -471,46 +462,40 @@ class Died:
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(NamedTuple):
     """Nothing of what was started on a run's behalf runs any more; the run stays as it is."""
 
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """The run gives its place up while it waits for something."""
 
     time: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceWanted:
+class PlaceWanted(NamedTuple):
     """What the run waited for has come: this is acknowledged once it has a place again."""
 
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Relayed:
+class Relayed(NamedTuple):
     """A pull run saw this state of the client's run."""
 
     time: float
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """A failed run that nobody will retry: superseded, or forgotten by hand."""
 
     time: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """What a reporter says has arrived: run_id and the transition that was told.
 
     ``trouble`` says why nothing more arrives for now; without states and trouble,
@@ -542,37 +527,32 @@ Message = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Messages of one worker that become durable together; ``number`` is acknowledged."""
 
     number: int
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """All batches of the worker up to this number are durable: it may act on them."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The run may not go on past INIT, for this reason."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The worker is to end what it started, and itself."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
 
     last: bool = False

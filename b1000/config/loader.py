@@ -6,7 +6,6 @@ error takes only the jobs with it that need what is wrong: they become
 """
 
 import configparser
-import difflib
 import glob
 import os
 import re
@@ -264,9 +263,16 @@ def _read(file: str) -> str:
 # --- values ----------------------------------------------------------------------------------
 
 
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; "" where none is like it."""
+    from difflib import get_close_matches  # here: only mistakes need it
+
+    return next(iter(get_close_matches(word.lower(), list(known), n=1)), "")
+
+
 def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = _nearest(word, known)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 _SAMPLES = {
@@ -534,13 +540,12 @@ def load(file: str) -> Config:
 def _tell_unknown(section: _Section) -> str:
     """Tell that nobody knows such a section; gives the kind that was probably meant, or ""."""
     kind = re.split(r"[:\]\s]", section.heading.strip(), maxsplit=1)[0]
-    near = difflib.get_close_matches(kind.lower(), list(TABLE), n=1)
     section.tell(
         "",
         f"no such section{_near(kind, TABLE)}; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     )
-    return near[0] if near else ""
+    return _nearest(kind, TABLE)
 
 
 def _tell_twice(sections: list[_Section]) -> None:

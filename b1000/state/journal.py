@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -201,7 +200,7 @@ class Journal:
         supervisor: ProcessIdentity,
     ) -> Run:
         """A new run at INIT, with a start time that its job/instance never had before."""
-        uid = secrets.token_hex(12)
+        uid = os.urandom(12).hex()
         started = float(int(self._clock()))
         stem = file_stem(job, instance)
         while True:
@@ -292,7 +291,7 @@ class Journal:
         return uid
 
     def _take_over(self, run_id: int, supervisor: ProcessIdentity) -> str:
-        uid = secrets.token_hex(12)
+        uid = os.urandom(12).hex()
         self._db.execute(
             "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
         )
@@ -316,7 +315,7 @@ class Journal:
 
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
-        uid = secrets.token_hex(12)
+        uid = os.urandom(12).hex()
         self._db.execute(
             """INSERT INTO listings (uid, job, supervisor_pid, supervisor_boot, supervisor_ticks,
                                      began)

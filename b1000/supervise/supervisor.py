@@ -303,8 +303,7 @@ class Supervisor:
         if not self._signal or worker.kind is not Kind.RUN:
             return batch
         interrupted = Died(self._clock(), f"interrupted by {self._signal.name}", Ending.INTERRUPTED)
-        return replace(
-            batch,
+        return batch._replace(
             messages=tuple(
                 interrupted
                 if isinstance(message, RunMoved) and message.status is Status.FAILED

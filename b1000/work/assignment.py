@@ -1,7 +1,7 @@
 """What a worker was given to do, and how it starts processes and tells of them."""
 
 import asyncio
-import secrets
+import os
 import signal
 import time
 from collections import deque
@@ -144,7 +144,7 @@ class Assignment:
 
         One that is not ``noted`` in the journal is known by its marks alone.
         """
-        command = secrets.token_hex(6)
+        command = os.urandom(6).hex()
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
 
         def began(pid: int) -> None:

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -30,7 +29,7 @@ from b1000.model import (
     Template,
 )
 from b1000.steps import Status
-from b1000.work import passive, process, pull, push
+from b1000.work import process
 from b1000.work.assignment import Assignment, Subject, output_of
 from b1000.work.channel import Channel
 
@@ -111,18 +110,32 @@ class Direction(Protocol):
         """Go on with a run that failed or died."""
 
 
-_DIRECTIONS: Mapping[str, Direction] = {"push": push, "passive": passive, "pull": pull}
+def _direction(name: str) -> Direction:
+    """What only one direction needs is imported only for it, and once: before the fork."""
+    match name:
+        case "passive":
+            from b1000.work import passive
+
+            return passive
+        case "pull":
+            from b1000.work import pull
+
+            return pull
+        case _:
+            from b1000.work import push
+
+            return push
 
 
 def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that carries out one run."""
-    direction = _DIRECTIONS[job.direction]
+    direction = _direction(job.direction)
     return _steps(run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job))
 
 
 def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that goes on with a run that failed or died."""
-    direction = _DIRECTIONS[run.direction]
+    direction = _direction(run.direction)
     return _steps(run, job, locks, lock, lambda assignment: direction.resume(assignment, job, run))
 
 
@@ -222,7 +235,7 @@ def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died | Swept) -> Ta
 
     async def task(channel: Channel) -> None:
         await _end(leftovers)
-        await channel.commit(replace(last_word, time=time.time()))
+        await channel.commit(last_word._replace(time=time.time()))
 
     return task
 
