@@ -5,7 +5,7 @@ the :class:`Dialect` where the two differ.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SEPARATOR = "\x1f"
 """Between the fields that ``joined`` puts into one text."""
+
+_END = "\x1e"  # of the text of one row, where many arrive as one
+_LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
 
 
 class NoAnswer(NotDelivered):
@@ -51,9 +54,12 @@ class Dialect:
             return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"
         return f"CAST(strftime('%s', {column}) AS INTEGER)"
 
-    def day(self, column: str) -> str:
-        """An expression: the date of a column."""
-        return f"DATE({column})" if self.mysql else f"substr({column}, 1, 10)"
+    def union(self, statements: Sequence[str]) -> str:
+        """One statement that gives the rows of all; each may have an order and a limit."""
+        if self.mysql:
+            # A derived table, as SQLite needs it, would be written to disk for each of them.
+            return " UNION ALL ".join(f"({each})" for each in statements)
+        return " UNION ALL ".join(f"SELECT * FROM ({each})" for each in statements)
 
 
 _MYSQL = Dialect("INSERT IGNORE", True)
@@ -68,6 +74,18 @@ class _MysqlRows:
 
         self._settings = settings
         self._connection: pymysql.Connection[Cursor] = mysql.connect(settings, read_only)
+        list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
+
+    def texts(self, field: str, origin: str, parameters: Sequence[object]) -> Iterable[str]:
+        """As one text: thousands of rows arrive in less than half of their time."""
+        ((count, whole),) = self.rows(
+            f"SELECT COUNT(*), GROUP_CONCAT({field}, '{_END}' SEPARATOR '') FROM {origin}",
+            parameters,
+        )
+        texts: list[str] = whole.split(_END) if count else [""]
+        if texts.pop() or len(texts) != count:
+            return _first_fields(self.rows(f"SELECT {field} FROM {origin}", parameters))
+        return texts
 
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         from pymysql import Error
@@ -104,6 +122,9 @@ class _SqliteRows:
         if not read_only:
             list(self.rows("BEGIN IMMEDIATE", ()))
 
+    def texts(self, field: str, origin: str, parameters: Sequence[object]) -> Iterable[str]:
+        return _first_fields(self.rows(f"SELECT {field} FROM {origin}", parameters))
+
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._connection.execute(statement, tuple(parameters))
@@ -115,6 +136,10 @@ class _SqliteRows:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _first_fields(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    return (text for (text,) in rows)
 
 
 class Source:
@@ -139,6 +164,10 @@ class Source:
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement gives, as they come; one statement at a time."""
         return self._rows.rows(statement, parameters)
+
+    def texts(self, field: str, origin: str, parameters: Sequence[object] = ()) -> Iterable[str]:
+        """The text that a ``joined`` field has in each row of an origin, as FROM names it."""
+        return self._rows.texts(field, origin, parameters)
 
     def do(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """Carry out a statement that gives no rows."""

@@ -5,11 +5,13 @@ good ones where those are older. The rows of the last days come with one range
 scan; instances of which that does not tell enough are asked for one by one.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import TypeVar
+from itertools import islice, pairwise
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 from b1000.logs import printable
 from b1000.reports.source import SEPARATOR, Source
@@ -63,8 +65,7 @@ class Fleet:
     owners: Mapping[Track, Subject] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
+class Copies(NamedTuple):
     """What the copies of one run came to."""
 
     done: int
@@ -135,7 +136,7 @@ class _Reading:
     def __init__(self, source: Source, now: float) -> None:
         self._source = source
         self._now = now
-        self._tracks: dict[Track, list[Past]] = {}
+        self._tracks: defaultdict[Track, list[Past]] = defaultdict(list)
         self._histories: dict[Subject, list[Past]] = {}
         self.owners: dict[Track, Subject] = {}
         seconds = source.dialect.seconds
@@ -173,8 +174,9 @@ class _Reading:
         ((daily,),) = self._source.rows(
             "SELECT COUNT(*) FROM jobs WHERE start_time >= ?", (self._ago(1),)
         )
-        since = self._ago(min(LOOKED_AT + 0.5, _MOST_ROWS / max(1, daily)))
-        self._take(f"SELECT {self._fields} FROM jobs j WHERE j.start_time >= ?", (since,))
+        days = min(LOOKED_AT + 0.5, _MOST_ROWS / max(1, daily))
+        since = self._ago(days)
+        self._take_all(days)
         few = [track for track, runs in self._tracks.items() if len(runs) < LOOKED_AT]
         few += self._silent_since(since, "host, name, instance")
         self._last_of("j.host = ? AND j.name = ? AND j.instance = ?", few)
@@ -202,34 +204,35 @@ class _Reading:
     def _last_of(self, condition: str, keys: Sequence[tuple[str, ...]]) -> set[Track]:
         """Take the last runs that meet the condition, for each key; gives the tracks they have."""
         one = (
-            f"SELECT * FROM (SELECT {self._fields} AS run FROM jobs j WHERE {condition} "
-            f"ORDER BY j.start_time DESC LIMIT {LOOKED_AT}) t"
+            f"SELECT {self._fields} FROM jobs j WHERE {condition} "
+            f"ORDER BY j.start_time DESC LIMIT {LOOKED_AT}"
         )
         touched: set[Track] = set()
         for some in _batches(keys, _KEYS_AT_ONCE):
-            statement = " UNION ALL ".join(f"{one}{number}" for number in range(len(some)))
-            touched |= self._take(statement, [part for key in some for part in key])
+            statement = self._source.dialect.union([one] * len(some))
+            rows = self._source.rows(statement, [part for key in some for part in key])
+            for track, run in _parsed(text for (text,) in rows):
+                self._tracks[track].append(run)
+                touched.add(track)
         for track in touched:
             whole = {run.job_id: run for run in self._tracks[track]}
             self._tracks[track] = list(whole.values())
         return touched
 
-    def _take(self, statement: str, parameters: Sequence[object]) -> set[Track]:
-        found: dict[Track, list[Past]] = {}
-        for (text,) in self._source.rows(statement, parameters):
-            fields = text.split(SEPARATOR, 13)
-            try:
-                run = _past(fields)
-            except (ValueError, IndexError):
-                continue  # a name or a time that no B1000 writes
-            track = (fields[0], fields[1], fields[2])
-            if track in found:
-                found[track].append(run)
-            else:
-                found[track] = [run]
-        for track, runs in found.items():
-            self._tracks.setdefault(track, []).extend(runs)
-        return set(found)
+    def _take_all(self, days: float) -> None:
+        """Take the runs of so many days, in pieces of one."""
+        whole = int(days)
+        moments = [self._ago(days), *(self._ago(each) for each in range(whole, 0, -1))]
+        for since, until in pairwise(moments):
+            origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
+            self._take(self._source.texts(self._fields, origin, (since, until)))
+        origin = "jobs j WHERE j.start_time >= ?"
+        self._take(self._source.texts(self._fields, origin, (moments[-1],)))
+
+    def _take(self, texts: Iterable[str]) -> None:
+        tracks = self._tracks
+        for track, run in _parsed(texts):
+            tracks[track].append(run)
 
     def _good_ones_of_the_past(self) -> None:
         """Where the last runs hold hardly a good one, and there are more."""
@@ -340,12 +343,13 @@ class _Reading:
         """By job_id; those of which all are DONE, which most are, are only counted."""
         found = dict.fromkeys(job_ids, _NO_COPIES)
         different = []
-        counts = f"c.job_id, COUNT(*), SUM(c.status = '{CopyStatus.DONE}')"
+        counted = f"c.job_id, COUNT(*) AS total, SUM(c.status = '{CopyStatus.DONE}') AS done"
+        fields = self._source.dialect.joined(["t.job_id", "t.total", "t.done"])
         for some in _batches(job_ids, _RUNS_AT_ONCE):
-            for job_id, total, done in self._source.rows(
-                f"SELECT {counts} FROM copies c WHERE {_among(some)} GROUP BY c.job_id"
-            ):
-                found[job_id] = Copies(int(done), 0, total, None, ())
+            origin = f"(SELECT {counted} FROM copies c WHERE {_among(some)} GROUP BY c.job_id) t"
+            for text in self._source.texts(fields, origin):
+                job_id, total, done = map(int, text.split(SEPARATOR))
+                found[job_id] = Copies(done, 0, total, None, ())
                 if done != total:
                     different.append(job_id)
         for some in _batches(different, _RUNS_AT_ONCE):
@@ -375,35 +379,45 @@ def _among(job_ids: Sequence[int]) -> str:
     return f"c.job_id IN ({', '.join(map(str, job_ids))})"
 
 
-def _past(fields: Sequence[str]) -> Past:
-    """One run, from the fields in the order in which they are asked for."""
-    step, status = fields[5], fields[6]
-    # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-    copies = 1 if step == _DONE and status == _OK else 0
-    return Past(
-        float(fields[4]) if "-" not in fields[4] else _local(fields[4]),
-        step,
-        status,
-        copies,
-        copies,
-        0,
-        float(fields[7]) if fields[7] else None,
-        int(fields[8]) if fields[8] else None,
-        fields[9] not in ("", "0"),
-        fields[0],
-        fields[2],
-        fields[10],
-        fields[11],
-        fields[12],
-        None,
-        _short(fields[13]) if fields[13] else "",
-        (),
-        int(fields[3]),
-    )
+def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
+    """Each run, and whose it is by the names of the host that made it.
+
+    Many are read, so that a call less for each of them can be noticed.
+    """
+    for text in texts:
+        try:
+            (
+                host, name, instance, job_id, started, step, status, data_age, size, ack,
+                master_host, master_instance, direction, error,
+            ) = text.split(SEPARATOR, 13)  # fmt: skip
+            # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
+            copies = 1 if step == _DONE and status == _OK else 0
+            run = Past(
+                float(started) if "-" not in started else _local(started),
+                step,
+                status,
+                copies,
+                copies,
+                0,
+                float(data_age) if data_age else None,
+                int(size) if size else None,
+                ack != "0" and ack != "",
+                host,
+                instance,
+                master_host,
+                master_instance,
+                direction,
+                None,
+                _short(error) if error else "",
+                (),
+                int(job_id),
+            )
+        except ValueError:
+            continue  # a name or a time that no B1000 writes
+        yield (host, name, instance), run
 
 
-def _by_time(run: Past) -> tuple[float, int]:
-    return run.started, run.job_id
+_by_time = attrgetter("started", "job_id")
 
 
 def _subjects(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:

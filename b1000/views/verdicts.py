@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
+from operator import attrgetter
 from typing import NamedTuple
 
 from b1000.steps import Status, Step
@@ -25,6 +25,9 @@ _SKEW = 10 * MINUTE  # by which clocks may differ before it is told
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
 LOOKED_AT = 6
 """How many runs of the past say what is usual."""
+
+
+_DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once, and not for each run
 
 
 class Verdict(StrEnum):
@@ -102,12 +105,12 @@ class Past(NamedTuple):
     @property
     def complete(self) -> bool:
         """Every destination has it, and the run came to its end."""
-        return 0 < self.total == self.done and self.step == Step.DONE
+        return 0 < self.total == self.done and self.step == _DONE
 
     @property
     def ended(self) -> bool:
         """Nothing more is to be expected of it, unless it is retried."""
-        return self.step == Step.DONE or self.status == Status.FAILED
+        return self.step == _DONE or self.status == _FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,7 @@ class Finding(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The verdict on one subject, and what it was made from; None where it is not known."""
 
     subject: Subject
@@ -149,8 +151,7 @@ class Judgement:
     last_run: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(NamedTuple):
     """All that rules look at. ``since``: ended runs after the last good one, without a copy."""
 
     runs: Sequence[Past]
@@ -210,7 +211,9 @@ def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
     max_age, expected_by = _expectation([run.started for run in good[-LOOKED_AT - 1 :]], plan)
     last_good = _last_good(good, live, max_age, now)
     earlier = good[: good.index(last_good)][-LOOKED_AT:] if last_good else []
-    since = believed[believed.index(last_good) + 1 :] if last_good else believed
+    since: Sequence[Past] = believed
+    if last_good:
+        since = () if last_good is believed[-1] else believed[believed.index(last_good) + 1 :]
     return _Facts(
         runs=runs,
         plan=plan or NO_PLAN,
@@ -227,13 +230,12 @@ def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
     )
 
 
-def _by_time(run: Past) -> tuple[float, int]:
-    return run.started, run.job_id
+_by_time = attrgetter("started", "job_id")
 
 
 def _live(runs: Sequence[Past]) -> list[Past]:
     """Runs without an end; one that another run of its instance followed is dead."""
-    if all(run.ended for run in runs):
+    if not [run for run in runs if not run.ended]:
         return []
     last = {(run.made_on, run.listed_as): run for run in runs}
     return [run for run in last.values() if not run.ended]
@@ -254,7 +256,8 @@ def learned_age(good: Sequence[float]) -> float | None:
     if not good:
         return None
     gaps = [later - earlier for earlier, later in pairwise(good[-LOOKED_AT - 1 :])]
-    return max(LEAST_AGE, median(gaps) * _PATIENCE) if gaps else AGE_AFTER_ONE
+    usual = _median(gaps)
+    return AGE_AFTER_ONE if usual is None else max(LEAST_AGE, usual * _PATIENCE)
 
 
 def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None, str]:
@@ -264,7 +267,12 @@ def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None
 
 
 def _median(values: Sequence[float]) -> float | None:
-    return median(values) if values else None
+    """As ``statistics`` does it, without its questions about kinds of numbers."""
+    ascending = sorted(values)
+    half = len(ascending) // 2
+    if len(ascending) % 2:
+        return ascending[half]
+    return (ascending[half - 1] + ascending[half]) / 2 if ascending else None
 
 
 # --- the rules: each tells what it finds wrong
