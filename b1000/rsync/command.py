@@ -1,11 +1,15 @@
 """The arguments of one rsync. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from b1000.model import Destination, Limits, Pull, Transfer
 
 PARTIAL_DIRECTORY = ".b1000-partial"
 """Where a receiver keeps what arrived of a file when it is interrupted."""
+
+ASIDE = ".b1000-earlier"
+"""Where what earlier attempts left waits while the next begins in an empty directory."""
 
 _SWITCHES = {
     "delete": "--delete",
@@ -66,14 +70,22 @@ def copy(
     transfer: Transfer,
     limits: Limits,
     pull: Pull | None = None,
+    bases: Sequence[str] = (),
+    keep_existing: bool = False,
 ) -> list[str]:
-    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``."""
+    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
+
+    Files that are the same in one of the ``bases``, directories relative to
+    ``directory``, become hard links. ``keep_existing`` leaves alone what is there.
+    """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     options += [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:
         options.append(f"--bwlimit={destination.bwlimit}")
+    options += [f"--link-dest={base}" for base in bases]
+    options += ["--ignore-existing"] if keep_existing else []
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
     options += destination.rsync_options
@@ -132,6 +144,49 @@ def sweep(
         "--",
         *sources,
         *frames,
+        f"{directory}/",
+    ]
+
+
+# Of the user's options only those that say how to reach the daemon: others could keep files.
+_REACHES = re.compile(r"-[46]$|--(?:ipv[46]$|port=|address=|sockopts=)")
+
+
+def set_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Move all that is in ``directory`` into :data:`ASIDE` below it, but for partial files.
+
+    ``empty`` is a local directory with nothing in it.
+    """
+    rules = (f"protect /{ASIDE}/***", f"protect {PARTIAL_DIRECTORY}/***", "risk *")
+    moved = ("--links", "--devices", "--specials", "--backup", f"--backup-dir={ASIDE}")
+    return _emptying(rules, moved, empty, directory, destination, limits)
+
+
+def drop_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Remove :data:`ASIDE` below ``directory``, and nothing else."""
+    rules = (f"risk /{ASIDE}/***", "protect *")
+    return _emptying(rules, (), empty, directory, destination, limits)
+
+
+def _emptying(
+    rules: Sequence[str],
+    options: Sequence[str],
+    empty: str,
+    directory: str,
+    destination: Destination,
+    limits: Limits,
+) -> list[str]:
+    return [
+        "rsync",
+        "--recursive",
+        "--mkpath",
+        "--delete",
+        *connection(destination, limits),
+        *(option for option in destination.rsync_options if _REACHES.match(option)),
+        *options,
+        *(f"--filter={rule}" for rule in rules),
+        "--",
+        f"{empty}/",
         f"{directory}/",
     ]
 

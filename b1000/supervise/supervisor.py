@@ -27,6 +27,7 @@ from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
 from b1000.model import (
     Acknowledged,
+    Base,
     Batch,
     BrokenJob,
     Closed,
@@ -557,7 +558,8 @@ class Supervisor:
             assert isinstance(job, Job)
             run = self._begin_run(journal, job, planned.instance)
             for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
-            return Kind.RUN, work.run_task(run, job, self._locks, lock), run
+            bases = self._bases(job, planned.instance)
+            return Kind.RUN, work.run_task(run, job, self._locks, lock, bases), run
         # Somebody else may have gone on with it while it waited here.
         run = self._reader.run(planned.run.run_id) or planned.run
         match recovery.fate(run), planned.action:
@@ -589,6 +591,11 @@ class Supervisor:
                 task = work.resume_task(run, replace(job, type=run.type), self._locks, lock)
                 return Kind.RUN, task, run
         return None
+
+    def _bases(self, job: Job, instance: str) -> list[Base]:
+        """The fulls that a new one may link to."""
+        linking = [each.name for each in job.destinations.values() if each.link_dest]
+        return self._reader.bases(job.name, instance, linking) if job.type == "full" else []
 
     def _close(self, journal: Journal, run: Run, reason: str) -> None:
         journal.record(run.uid, run.run_id, Closed(self._clock(), reason))

@@ -38,6 +38,7 @@ from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, sources, watch
 from b1000.work.assignment import Assignment, Tail
+from b1000.work.linking import Linking
 from b1000.work.progress import Told
 from b1000.work.sources import Sources
 
@@ -56,6 +57,7 @@ class _Copying:
     destination: Destination
     number: int
     told: Told
+    linking: Linking
     totals: Totals = field(default_factory=Totals)
     retried_once: bool = False
     leftovers: bool = False
@@ -110,7 +112,12 @@ class Copies:
             for copy, destination in copies:
                 # What a copy is resumed from was interrupted, in whatever way.
                 copying = _Copying(
-                    copy, destination, copy.attempts, self._told(copy), leftovers=copy.attempts > 0
+                    copy,
+                    destination,
+                    copy.attempts,
+                    self._told(copy),
+                    self._linking(copy, destination),
+                    leftovers=copy.attempts > 0,
                 )
                 tried = asyncio.Event()
                 tasks.append(group.create_task(self._copy(copying, tried)))
@@ -122,6 +129,10 @@ class Copies:
     def _told(self, copy: Copy) -> Told:
         locks, run_id = self._assignment.locks, self._assignment.run_id
         return Told(path_of(locks.directory.with_name(DIRECTORY), run_id, copy.destination))
+
+    def _linking(self, copy: Copy, destination: Destination) -> Linking:
+        base = self._frozen.bases.get(copy.destination)
+        return Linking(self._assignment, destination, copy.path, base, self._limits)
 
     async def _copy(self, copying: _Copying, tried: asyncio.Event) -> Outcome:
         """All attempts of one copy; ``tried`` is set after the first."""
@@ -214,6 +225,8 @@ class Copies:
         begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number)]
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
+            if copying.destination.link_dest and not self._sync:
+                copying.linking.tell_absence()
         await self._assignment.commit(*begins)
         transfer = self._frozen.transfer
         found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
@@ -223,9 +236,12 @@ class Copies:
         try:
             async with self._locked(copying) as descriptors:
                 copying.paths = found.paths
+                if copying.linking and copying.leftovers:
+                    await copying.linking.clear(descriptors)
                 result = await self._rsync(copying, descriptors)
                 if result.status in COMPLETE and copying.leftovers:
                     await self._sweep(copying, descriptors)
+                    await copying.linking.tidy(descriptors)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
         if found.trouble and result.status in COMPLETE:
@@ -286,6 +302,8 @@ class Copies:
             self._frozen.transfer,
             self._limits,
             pull,
+            copying.linking.directories,
+            copying.linking.keep_existing,
         )
         log = self._assignment.log
         log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
@@ -314,7 +332,7 @@ class Copies:
                     destination.name,
                     argv,
                     copying.told.sink(out.take),
-                    err.sink(),
+                    copying.linking.heard(err.take),
                     descriptors,
                     guard,
                     bounds,

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -18,6 +18,7 @@ from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
+    Base,
     Closed,
     Command,
     Died,
@@ -114,10 +115,12 @@ class Direction(Protocol):
 _DIRECTIONS: Mapping[str, Direction] = {"push": push, "passive": passive, "pull": pull}
 
 
-def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
-    """The task that carries out one run."""
+def run_task(run: Run, job: Job, locks: Locks, lock: int, bases: Sequence[Base] = ()) -> Task:
+    """The task that carries out one run; ``bases`` are the earlier fulls that it may link to."""
     direction = _DIRECTIONS[job.direction]
-    return _steps(run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job))
+    return _steps(
+        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases
+    )
 
 
 def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
@@ -132,9 +135,12 @@ def _steps(
     locks: Locks,
     lock: int,
     carry_out: Callable[[Assignment], Awaitable[None]],
+    bases: Sequence[Base] = (),
 ) -> Task:
     async def task(channel: Channel) -> None:
-        assignment = Assignment(_subject(run), job.limits, channel, locks, lock, run_id=run.run_id)
+        assignment = Assignment(
+            _subject(run), job.limits, channel, locks, lock, run_id=run.run_id, bases=bases
+        )
         try:
             await carry_out(assignment)
         except (RunFailed, BadValue) as error:
