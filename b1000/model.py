@@ -62,6 +62,7 @@ class Destination:
     password_file: str | None = None
     rsync_options: tuple[str, ...] = ()
     link_dest: bool = False
+    streams: int = 1
     type: str = "active"
     host: str = ""
     timeout: int = 0

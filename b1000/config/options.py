@@ -544,6 +544,11 @@ OPTIONS: tuple[Option, ...] = (
         default="no", of=_ACTIVE,
     ),
     Option(
+        "streams", _DEST, _integer("1 to 64", 1, 64),
+        "How many rsyncs copy one tree side by side, before one goes over it all.",
+        default="1", of=_ACTIVE,
+    ),
+    Option(
         "password_file", _DEST, Kind("absolute path", _password_file),
         "File with the password for the rsync daemon; only its owner may read it.",
         of=_ACTIVE,

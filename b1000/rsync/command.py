@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from b1000.model import Destination, Limits, Pull, Transfer
 
@@ -43,6 +44,14 @@ _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 _FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one of ``count`` streams copies: include and exclude options that come last."""
+
+    rules: Sequence[str]
+    count: int
+
+
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
     """The options that reach a destination, or a client, and notice when it falls silent."""
     password_file = (pull.password_file if pull else None) or destination.password_file
@@ -72,26 +81,69 @@ def copy(
     pull: Pull | None = None,
     bases: Sequence[str] = (),
     keep_existing: bool = False,
+    part: Part | None = None,
 ) -> list[str]:
     """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
 
     Files that are the same in one of the ``bases``, directories relative to
     ``directory``, become hard links. ``keep_existing`` leaves alone what is there.
+    With a ``part`` only that is copied, nothing deleted and no directory finished.
     """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
-    options += [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
+    switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
+    options += [switch for switch in switches if not part or switch != "--delete"]
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:
-        options.append(f"--bwlimit={destination.bwlimit}")
+        rate = part_of(destination.bwlimit, part.count) if part else destination.bwlimit
+        options.append(f"--bwlimit={rate}")
     options += [f"--link-dest={base}" for base in bases]
     options += ["--ignore-existing"] if keep_existing else []
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
     options += destination.rsync_options
     options += _FROM_CLIENT if pull else ()
+    # Behind all other rules: what they leave out or take in is that in each part.
+    options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.
     return ["rsync", *options, "--", *sources, f"{directory}/"]
+
+
+def survey(
+    sources: Sequence[str],
+    empty: str,
+    destination: Destination,
+    exclude: Sequence[str],
+    transfer: Transfer,
+    limits: Limits,
+    pull: Pull | None = None,
+) -> list[str]:
+    """List what such a copy would copy, with its names there; ``empty`` is an empty directory."""
+    options = ["--list-only", "--archive", *(["--relative"] if transfer.relative else [])]
+    if pull:
+        password_file = pull.password_file or destination.password_file
+        options += _connection(True, password_file, limits)
+    options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
+    options += destination.rsync_options
+    options += _FROM_CLIENT if pull else ()
+    # Last, so that no option of the user's changes the form of a line.
+    options += ["--no-human-readable", "--8-bit-output"]
+    return ["rsync", *options, "--", *sources, f"{empty}/"]
+
+
+_FACTORS = {"": 1.0, "k": 1.0, "m": 2.0**10, "g": 2.0**20}
+
+
+def kib_of(bwlimit: str) -> float:
+    """The KiB a second of a value of ``bwlimit``."""
+    number = bwlimit.rstrip("kKmMgG")
+    return float(number) * _FACTORS[bwlimit[len(number) :].lower()]
+
+
+def part_of(bwlimit: str, count: int) -> str:
+    """The share of one of ``count`` streams in a limit; no limit stays none."""
+    kib = kib_of(bwlimit)
+    return f"{max(1.0, kib / count):.2f}" if kib else bwlimit
 
 
 def rehearsed(argv: Sequence[str]) -> list[str]:
