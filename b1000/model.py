@@ -61,6 +61,8 @@ class Destination:
     min_free: FreeSpace | None = None
     password_file: str | None = None
     rsync_options: tuple[str, ...] = ()
+    link_dest: bool = False
+    streams: int = 1
     type: str = "active"
     host: str = ""
     timeout: int = 0
@@ -255,6 +257,12 @@ class Frozen:
     """Names of destinations, and the patterns of each that has some of its own."""
     own_dump: bool = False
     """Every include contains the run's own start time, so that its data is its own."""
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """Destination → the directory of an earlier full there, into which unchanged files are links.
+
+    Every attempt has the same, whatever is configured by then: what an attempt has linked is
+    shared with that backup, and the next one must know it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +287,18 @@ class Copy:
     def complete(self) -> bool:
         """Whether all data is at the destination."""
         return self.status in COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A complete full at a destination, which a newer one of the same data may link to."""
+
+    destination: str
+    path: str
+    host: str
+    instance: str
+    master_host: str
+    master_instance: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -564,7 +564,32 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
     remote = path.startswith("rsync://")
     if path and remote and "min_free" in values:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
+    if values.get("link_dest"):
+        _check_link_dest(section, values.get("rsync_options", ()))
     return None if section.broken else Destination(section.name, **_only(values, Destination))
+
+
+_OTHER_BASE = re.compile(r"--(?:compare|copy)-dest\b")
+_ACCESS_TIMES = re.compile(r"--atimes$|-[A-Za-z]*U")
+_NO_QUICK_CHECK = re.compile(r"--(?:ignore-times|no-times|no-t)$|-[A-Za-z]*I")
+
+
+def _check_link_dest(section: _Section, options: Iterable[str]) -> None:
+    """Options with which links into an older backup would change it, or never come to be."""
+    for option in options:
+        if _OTHER_BASE.match(option):
+            section.tell("rsync_options", f"{option!r}: rsync takes it or link_dest, not both")
+        elif _ACCESS_TIMES.match(option):
+            section.tell(
+                "rsync_options",
+                f"{option!r} with link_dest would change the times of files in older backups",
+            )
+        elif _NO_QUICK_CHECK.match(option):
+            section.tell(
+                "rsync_options",
+                f"with {option!r} no file counts as unchanged, so that link_dest links none",
+                warning=True,
+            )
 
 
 def _report(reader: _Reader, section: _Section) -> Report | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
-from b1000.model import Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.model import Base, Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
@@ -20,11 +20,12 @@ from b1000.state.schema import (
     migrate,
     quoted,
 )
-from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
+from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
+_BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -269,6 +270,30 @@ class Reader:
             for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
         }
 
+    def bases(self, job: str, instance: str, destinations: Iterable[str]) -> list[Base]:
+        """The last complete full of each host and master of a job/instance at each destination.
+
+        By the order of runs, not by local time. One without a file is none.
+        """
+        found: dict[tuple[str, ...], Base] = {}
+        for destination in destinations:
+            for row in self._ask(
+                f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
+                           runs.master_host, runs.master_instance,
+                           (SELECT client FROM clients WHERE clients.run_id = runs.run_id
+                            ORDER BY clients.rowid DESC LIMIT 1) AS client
+                    FROM runs JOIN copies USING (run_id)
+                    WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
+                    AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
+                    AND copies.files > 0
+                    ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
+                (job, instance, destination),
+            ):
+                base = _base(row)
+                whose = (base.host, base.instance, base.master_host, base.master_instance)
+                found.setdefault((destination, *whose), base)
+        return list(found.values())
+
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""
         where = "runs.job = ? AND runs.instance = ?"
@@ -424,6 +449,19 @@ def _client(text: str) -> Client:
         "copy_status": CopyStatus(values["copy_status"]),
     }
     return Client(**{**values, **states})
+
+
+def _base(row: sqlite3.Row) -> Base:
+    # What was pulled is its client's.
+    whose = _client(row["client"]) if row["client"] else None
+    return Base(
+        row["destination"],
+        row["path"],
+        whose.host if whose else row["host"],
+        whose.instance if whose else row["instance"],
+        row["master_host"],
+        row["master_instance"],
+    )
 
 
 def _run(row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]) -> Run:

@@ -27,6 +27,7 @@ from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
 from b1000.model import (
     Acknowledged,
+    Base,
     Batch,
     BrokenJob,
     Closed,
@@ -657,6 +658,7 @@ class Supervisor:
         job = planned.job
         assert isinstance(job, Job)
         run = self._begin_run(journal, job, planned.instance)
+        bases = self._bases(job, planned.instance)
 
         def follow() -> None:
             for each in died:
@@ -664,10 +666,15 @@ class Supervisor:
             for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
             self._fork(
                 Errand(Kind.RUN, run.uid, job, run, lock),
-                work.run_task(run, job, self._locks, lock),
+                work.run_task(run, job, self._locks, lock, bases),
             )
 
         return follow
+
+    def _bases(self, job: Job, instance: str) -> list[Base]:
+        """The fulls that a new one may link to."""
+        linking = [each.name for each in job.destinations.values() if each.link_dest]
+        return self._reader.bases(job.name, instance, linking) if job.type == "full" else []
 
     def _begin_again(self, journal: Journal, past: Run, job: Job, lock: int) -> Callable[[], None]:
         uid = journal.resume_run(past.run_id, self._me)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
@@ -19,6 +20,7 @@ from b1000.model import (
 )
 from b1000.rsync import paths
 from b1000.steps import CopyStatus, Status, Step, status_of_copies
+from b1000.work import linking
 from b1000.work.assignment import Assignment, output_of
 from b1000.work.copies import Copies, without_destination
 
@@ -106,7 +108,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    return frozen, copies
+    masters = (frozen.master_host, frozen.master_instance)
+    bases = linking.settled(assignment.bases, (subject.host, subject.instance, *masters), copies)
+    return replace(frozen, bases=bases), copies
 
 
 class Values:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from b1000.errors import B1000Error, BadValue, RunFailed
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
+    Base,
     Closed,
     Command,
     Died,
@@ -127,10 +128,12 @@ def _direction(name: str) -> Direction:
             return push
 
 
-def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
-    """The task that carries out one run."""
+def run_task(run: Run, job: Job, locks: Locks, lock: int, bases: Sequence[Base] = ()) -> Task:
+    """The task that carries out one run; ``bases`` are the earlier fulls that it may link to."""
     direction = _direction(job.direction)
-    return _steps(run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job))
+    return _steps(
+        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases
+    )
 
 
 def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
@@ -145,9 +148,12 @@ def _steps(
     locks: Locks,
     lock: int,
     carry_out: Callable[[Assignment], Awaitable[None]],
+    bases: Sequence[Base] = (),
 ) -> Task:
     async def task(channel: Channel) -> None:
-        assignment = Assignment(_subject(run), job.limits, channel, locks, lock, run_id=run.run_id)
+        assignment = Assignment(
+            _subject(run), job.limits, channel, locks, lock, run_id=run.run_id, bases=bases
+        )
         try:
             await carry_out(assignment)
         except (RunFailed, BadValue) as error:
