@@ -13,7 +13,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -27,7 +27,6 @@ from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
 from b1000.model import (
     Acknowledged,
-    Base,
     Batch,
     BrokenJob,
     Closed,
@@ -55,33 +54,31 @@ from b1000.model import (
 )
 from b1000.progress import directory_of, remove_stale
 from b1000.rsync import paths
-from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.steps import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
+from b1000.supervise.beginnings import Beginning, Beginnings, Follow
 from b1000.supervise.children import (
     AFTERWARDS,
     Child,
-    Descriptor,
     Errand,
     Kind,
     Worker,
     allow_many_files,
     drain,
-    fork,
 )
+from b1000.supervise.crew import Crew, labels
 from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
-from b1000.supervise.recovery import Fate
 from b1000.supervise.reporting import Reporting
 from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
 from b1000.work import worker as work
 from b1000.work.assignment import Subject
-from b1000.work.worker import Closable, Task
+from b1000.work.worker import Task
 
 _STOP_TIME = 12.0  # seconds that workers have to end their trees once the program is stopped
 _KILLS = 2  # how often what lingers then is killed, a second apart
@@ -89,15 +86,6 @@ _CLEARINGS = 3  # trials to end what dead runs left, until it is killed without 
 _STOP_REPORTS = 1.0  # seconds that reporters have then
 
 _SUCCESS, _FAILED, _LEFT_OUT = 0, 1, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What can begin: its lock is taken, and what dead runs left running has been ended."""
-
-    planned: Planned
-    lock: int
-    dead: Sequence[Run]
 
 
 class Supervisor:
@@ -125,10 +113,9 @@ class Supervisor:
         self._planned: deque[Planned] = deque()
         self._planning = False  # not before all that was named is known to exist
         # What is under way.
-        self._workers: list[Worker] = []
         self._signals = Signals()
-        self._held: set[int] = set()  # locks of job/instances; their workers hold them too
         self._reporting = Reporting()
+        self._crew = Crew(self._signals, self._reporting.children)
         self._display = display
         self._signal: signal.Signals | None = None
         self._kill_at = 0.0
@@ -214,10 +201,13 @@ class Supervisor:
                 for report in job.reports
             }
             self._reporting.start(
-                self._config.reports, passive, journal, self._locks, self._not_for_children
+                self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
             self._recorder = Recorder(journal, self._clock, self._is_stopped)
             self._reader = Reader(journal)
+            self._beginnings = Beginnings(
+                self._settings.host, self._me, self._reader, self._locks, self._clock
+            )
             self._status_files = StatusFiles(
                 Path(self._settings.status_dir),
                 self._settings.host,
@@ -256,7 +246,7 @@ class Supervisor:
         """Go on until nothing is under way and nothing waits."""
         while True:
             self._start()
-            if self._workers or self._waits_for_journal():
+            if self._crew or self._waits_for_journal():
                 self._turn()
             elif self._signal or not (self._failures or self._waits_to_begin()):
                 break
@@ -274,13 +264,13 @@ class Supervisor:
 
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
-        children: list[Child] = [*self._workers, *self._reporting.children]
+        children: list[Child] = [*self._crew, *self._reporting.children]
         waited: list[Any] = [child.process.sentinel for child in children]
         waited += [child.connection for child in children if child.open]
         ready = set(wait([*waited, self._signals.reader], self._timeout()))
         self._take_signals()
         told: list[tuple[Worker, Batch]] = []
-        for worker in self._workers:
+        for worker in self._crew:
             if worker.connection in ready or worker.process.sentinel in ready:
                 told += [(worker, self._as_it_counts(worker, batch)) for batch in drain(worker)]
         delivered = self._reporting.settle(ready)
@@ -290,7 +280,7 @@ class Supervisor:
         for worker, batch in told:
             self._acknowledge(worker, batch)
         # Drain before join: the last message may still be in the pipe when the sentinel fires.
-        for worker in [each for each in self._workers if each.process.sentinel in ready]:
+        for worker in [each for each in self._crew if each.process.sentinel in ready]:
             self._bury(worker)
         self._kill_what_lingers()
         if self._display:
@@ -317,7 +307,7 @@ class Supervisor:
         """The runs that are at work on copies."""
         return [
             worker.run
-            for worker in self._workers
+            for worker in self._crew
             if worker.run and any(copy.status is CopyStatus.COPYING for copy in worker.run.copies)
         ]
 
@@ -427,7 +417,7 @@ class Supervisor:
         if gate is None:
             return
         gate.know(instance, subject)
-        for worker in self._workers:
+        for worker in self._crew:
             if worker.parked is None or worker.run is None or worker.run.job != job:
                 continue
             if worker in self._returning or not gate.open(worker.run.instance):
@@ -443,7 +433,7 @@ class Supervisor:
     # --- beginnings
 
     def _free_places(self) -> int:
-        return self._settings.workers - sum(worker.at_work for worker in self._workers)
+        return self._settings.workers - sum(worker.at_work for worker in self._crew)
 
     def _start(self) -> None:
         """Give free places to whoever waits: first those that come back, then new ones."""
@@ -467,7 +457,7 @@ class Supervisor:
         except JournalFailed as error:
             self._recorder.fails(error)
             # What is still copied may have a post that frees the disk.
-            if not self._recorder.patient and not self._workers:
+            if not self._recorder.patient and not self._crew:
                 self._give_up_planned(error)
 
     def _client_has_place(self, worker: Worker) -> bool:
@@ -475,7 +465,7 @@ class Supervisor:
         client = _client_host(worker)
         most = max(1, self._settings.workers - 1)
         return not client or most > sum(
-            each.at_work and _client_host(each) == client for each in self._workers
+            each.at_work and _client_host(each) == client for each in self._crew
         )
 
     def _ready(self) -> list[str]:
@@ -506,7 +496,7 @@ class Supervisor:
         that is at work waits. JournalFailed where the journal cannot be used:
         all that was planned is planned still.
         """
-        at_work = {(each.job.name, each.run.instance) for each in self._workers if each.run}
+        at_work = {(each.job.name, each.run.instance) for each in self._crew if each.run}
         begun: list[Beginning] = []
         later: list[Planned] = []
         try:
@@ -521,22 +511,22 @@ class Supervisor:
                 at_work.add(planned.subject)
             if begun:
                 with self._recorder.transaction() as journal:
-                    follow = [self._begin(journal, beginning) for beginning in begun]
+                    follows = [self._beginnings.begin(journal, each) for each in begun]
         except JournalFailed:
             for beginning in reversed(begun):
-                self._release(beginning.lock)
+                self._crew.release(beginning.lock)
                 self._planned.appendleft(beginning.planned)
             raise
         finally:
             self._planned.extendleft(reversed(later))
         if not begun:
             return False
-        for each in follow:
-            each()
+        for beginning, follow in zip(begun, follows, strict=True):
+            self._go_on(beginning, follow)
         self._reporting.wake()
         return True
 
-    def _lock(self, planned: Planned) -> "Beginning | None":
+    def _lock(self, planned: Planned) -> Beginning | None:
         """Take the lock of a job/instance; None where something else has to be done first.
 
         Or where it is settled: it was left out, or has FAILED.
@@ -549,28 +539,23 @@ class Supervisor:
             )
             return None
         if lock is not None:
-            self._held.add(lock)
+            self._crew.hold(lock)
         try:
             dead = self._left_running(planned)
             cleared = {run.uid for run in dead} <= planned.cleared
             leftovers = () if cleared else tuple(self._reader.leftovers(run.uid) for run in dead)
         except JournalFailed:
-            self._release(lock)
+            self._crew.release(lock)
             raise
         if leftovers:
             # It may be what holds the lock.
-            self._release(lock)
+            self._crew.release(lock)
             self._start_clearing(planned, dead[-1], leftovers)
         elif lock is None:
             self._leave_out(planned)
         else:
             return Beginning(planned, lock, dead)
         return None
-
-    def _release(self, lock: int | None) -> None:
-        if lock is not None:
-            self._held.discard(lock)
-            os.close(lock)
 
     def _left_running(self, planned: Planned) -> list[Run]:
         """Runs of the same job/instance of which something may run although nobody supervises it.
@@ -620,95 +605,17 @@ class Supervisor:
             replace(planned, cleared=planned.cleared | cleared, trials=0 if done else trials)
         )
 
-    def _begin(self, journal: Journal, beginning: "Beginning") -> Callable[[], None]:
-        """Record the beginning of something; gives what follows once that is durable."""
-        planned, lock = beginning.planned, beginning.lock
-        died = [run for run in beginning.dead if run.ending is None]
-        for run in beginning.dead:
-            if run not in died:
-                journal.record(run.uid, run.run_id, Swept(self._clock()))
-            elif planned.run is None or planned.run.run_id == run.run_id:
-                last = Died(self._clock(), "interrupted", Ending.INTERRUPTED)
-                journal.record(run.uid, run.run_id, last)
-        if planned.run is None:
-            return self._begin_new(journal, planned, lock, died)
-        # Somebody else may have gone on with it while it waited here.
-        run = self._reader.run(planned.run.run_id) or planned.run
-        fate = recovery.fate(run, is_alive)
-        if fate is Fate.RESUME and planned.action is Action.RESUME:
-            if isinstance(planned.job, Job):
-                return self._begin_again(journal, run, planned.job, lock)
-            reason = "; ".join(planned.job.reasons)
-            return lambda: self._not_resumed(run, lock, reason)
-        if fate in (Fate.RESUME, Fate.CLOSE) and planned.action is Action.FORGET_WITH_POST:
-            run = replace(run, uid=journal.begin_afterwards(run.run_id, self._me))
-            task = work.post_task(run, planned.job.limits, self._locks, lock)
-            errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, lock)
-            return lambda: self._fork(errand, task)
-        if fate in (Fate.RESUME, Fate.CLOSE):
-            forgotten = planned.action is Action.FORGET
-            reason = "forgotten by hand" if forgotten else recovery.closing_words(run)
-            journal.record(run.uid, run.run_id, Closed(self._clock(), reason))
-            return lambda: self._closed(run, lock, reason)
-        return lambda: self._over(planned, run, lock, fate)
-
-    def _begin_new(
-        self, journal: Journal, planned: Planned, lock: int, died: Sequence[Run]
-    ) -> Callable[[], None]:
-        job = planned.job
-        assert isinstance(job, Job)
-        run = self._begin_run(journal, job, planned.instance)
-        bases = self._bases(job, planned.instance)
-
-        def follow() -> None:
-            for each in died:
-                self._bury_the_past(each)
-            for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
-            self._fork(
-                Errand(Kind.RUN, run.uid, job, run, lock),
-                work.run_task(run, job, self._locks, lock, bases),
-            )
-
-        return follow
-
-    def _bases(self, job: Job, instance: str) -> list[Base]:
-        """The fulls that a new one may link to."""
-        linking = [each.name for each in job.destinations.values() if each.link_dest]
-        return self._reader.bases(job.name, instance, linking) if job.type == "full" else []
-
-    def _begin_again(self, journal: Journal, past: Run, job: Job, lock: int) -> Callable[[], None]:
-        uid = journal.resume_run(past.run_id, self._me)
-        run = replace(past, uid=uid, step=Step.COPYING, status=Status.OK)
-
-        def follow() -> None:
-            for_run(run.label).info("resumed (run %d, %s)", run.run_id, run.start_time)
-            self._fork(
-                Errand(Kind.RUN, run.uid, job, run, lock),
-                work.resume_task(run, replace(job, type=run.type), self._locks, lock),
-            )
-
-        return follow
-
-    def _not_resumed(self, run: Run, lock: int, reason: str) -> None:
-        """A run waits on, as it is, for a configuration that can be used."""
-        self._release(lock)
-        for_run(run.label).error(
-            "run %d of %s cannot be gone on with: %s", run.run_id, run.start_time, reason
-        )
-        self._refresh_status_file(run, failed=True)
-        self._failed += 1
-
-    def _closed(self, run: Run, lock: int, reason: str) -> None:
-        self._release(lock)
-        for_run(run.label).warning("run %d of %s: %s", run.run_id, run.start_time, reason)
-
-    def _over(self, planned: Planned, run: Run, lock: int, fate: Fate) -> None:
-        """Nothing is to be done about a run any more, but that it has FAILED may be news."""
-        self._release(lock)
-        if fate is Fate.FAILED:
+    def _go_on(self, beginning: Beginning, follow: Follow) -> None:
+        """What follows from a beginning, which is durable now."""
+        for run in follow.buried:
             self._bury_the_past(run)
-            if planned.action is Action.RESUME:
-                self._failed += 1
+        if follow.said:
+            for_run(follow.run.label).log(*follow.said)
+        self._failed += follow.failed
+        if follow.errand and follow.task:
+            self._fork(follow.errand, follow.task)
+        else:
+            self._crew.release(beginning.lock)
 
     def _bury_the_past(self, run: Run) -> None:
         """A run died and will not be gone on with here: tell of its failure."""
@@ -719,24 +626,13 @@ class Supervisor:
         if self._on_failure(run):
             self._failures.append(replace(run, status=Status.FAILED, error="interrupted"))
 
-    def _begin_run(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
-        return journal.begin_run(
-            job.name,
-            instance,
-            self._settings.host,
-            job.direction,
-            job.type,
-            job.reports,
-            self._me,
-        )
-
     def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
         """A run that cannot even be forked: it begins and FAILS in one commit."""
         failed = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
         for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
         try:
             with self._recorder.transaction() as journal:
-                run = self._begin_run(journal, job, instance)
+                run = self._beginnings.begin_run(journal, job, instance)
                 journal.record(run.uid, run.run_id, failed)
         except JournalFailed:
             self._failed += 1
@@ -798,12 +694,11 @@ class Supervisor:
     def _fork(self, errand: Errand, task: Task) -> None:
         run = errand.run
         try:
-            process, connection = fork(work.enter, (task,), self._not_for_children(errand.lock))
+            worker = self._crew.fork(errand, task)
         except OSError as error:
             self._not_forked(errand, f"no worker can be started: {error.strerror}")
             return
-        self._workers.append(Worker(errand, process, connection, run, errand.lock))
-        identity = identify(process.pid or 0)
+        identity = identify(worker.process.pid or 0)
         if errand.kind is Kind.RUN and run and identity:
             # Becomes durable with the next commit, which no act of the worker precedes.
             began = ProcessBegan(self._clock(), "worker", "worker", identity)
@@ -825,25 +720,13 @@ class Supervisor:
                 self._know_subject(errand.run.job, errand.run.instance, None)
         else:
             self._failed += 1
-        self._release(errand.lock)
-
-    def _not_for_children(self, own_lock: int | None = None) -> list[Closable]:
-        """What a child must not keep: a lock or a pipe in its hands would outlive its owner."""
-        return [
-            *(worker.connection for worker in self._workers),
-            *(reporter.connection for reporter in self._reporting.children),
-            *(Descriptor(lock) for lock in self._held if lock != own_lock),
-            self._signals.reader,
-            self._signals.writer,
-        ]
+        self._crew.release(errand.lock)
 
     # --- ends
 
     def _bury(self, worker: Worker) -> None:
         """A worker has ended: take its place and lock back, judge it if it said no last word."""
-        worker.process.join()
-        worker.connection.close()
-        self._workers.remove(worker)
+        self._crew.dismiss(worker)
         if worker in self._returning:
             self._returning.remove(worker)
         errand = worker.errand
@@ -856,7 +739,7 @@ class Supervisor:
             self._tell(worker, Swept(self._clock()))
         elif not worker.verdict:
             self._judge_death(worker)
-        self._release(worker.lock)
+        self._crew.release(worker.lock)
 
     def _judge_death(self, worker: Worker) -> None:
         """A worker died before its last word: what it left is ended, then its run is judged."""
@@ -953,9 +836,7 @@ class Supervisor:
             yield
         finally:
             self._reporting.end()
-            for worker in self._workers:
-                worker.process.kill()
-            kill_at_once({worker.uid: worker.ended for worker in self._workers})
+            self._crew.kill()
 
     # --- signals
 
@@ -972,7 +853,7 @@ class Supervisor:
         if self._signal is None:
             self._signal = number
             self._kill_at = time.monotonic() + _STOP_TIME
-            ending = ", ".join(sorted({worker.label for worker in self._workers}))
+            ending = labels(self._crew)
             self._log.error(
                 "stopped by %s; %s",
                 number.name,
@@ -981,22 +862,18 @@ class Supervisor:
             self._planned.clear()
             self._to_list.clear()
             self._failures.clear()
-            for worker in self._workers:
-                worker.order(Stop(number.name))
+            self._crew.order(Stop(number.name))
         else:
             self._kill_at = time.monotonic()
 
     def _kill_what_lingers(self) -> None:
-        if self._signal and time.monotonic() >= self._kill_at and self._workers:
-            for worker in self._workers:
-                worker.process.kill()
-            kill_at_once({worker.uid: worker.ended for worker in self._workers})
+        if self._signal and time.monotonic() >= self._kill_at and self._crew:
+            self._crew.kill()
             self._kill_at = time.monotonic() + 1
             self._kills += 1
             if self._kills > _KILLS:
                 # A disk that hangs can keep a process from ending even now: it is left behind.
-                for worker in tuple(self._workers):
-                    self._workers.remove(worker)
+                for worker in self._crew.abandon():
                     if not worker.verdict:
                         self._judge_death(worker)
 
