@@ -61,9 +61,18 @@ class Destination:
     min_free: FreeSpace | None = None
     password_file: str | None = None
     rsync_options: tuple[str, ...] = ()
+    link_dest: bool = False
+    streams: int = 1
     type: str = "active"
     host: str = ""
     timeout: int = 0
+
+    def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
+        """The destination as a run found it, whose directory there is ``path``."""
+        if path.startswith(f"{self.path.rstrip('/')}/"):
+            return replace(self, exclude=exclude)
+        moved = replace(self, path=path, exclude=exclude)
+        return replace(moved, min_free=None) if moved.remote else moved
 
     @property
     def remote(self) -> bool:
@@ -172,6 +181,13 @@ class Job:
     """Where a passive job and those who pull from it meet: the paths of its file reports."""
 
     @property
+    def destination_excludes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The destinations that have patterns of their own, with them."""
+        return tuple(
+            (each.name, each.exclude) for each in self.destinations.values() if each.exclude
+        )
+
+    @property
     def has_instances(self) -> bool:
         """Whether the job spawns one run for each instance."""
         return self.instances is not None
@@ -237,8 +253,16 @@ class Frozen:
     pre: str = ""
     post: str = ""
     transfer: Transfer = Transfer()
+    destination_excludes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of destinations, and the patterns of each that has some of its own."""
     own_dump: bool = False
     """Every include contains the run's own start time, so that its data is its own."""
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """Destination → the directory of an earlier full there, into which unchanged files are links.
+
+    Every attempt has the same, whatever is configured by then: what an attempt has linked is
+    shared with that backup, and the next one must know it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +287,18 @@ class Copy:
     def complete(self) -> bool:
         """Whether all data is at the destination."""
         return self.status in COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A complete full at a destination, which a newer one of the same data may link to."""
+
+    destination: str
+    path: str
+    host: str
+    instance: str
+    master_host: str
+    master_instance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,8 +396,7 @@ class Leftovers:
 # --- what a worker tells its supervisor ----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """INIT is over: the frozen values, and the copies in their shuffled order."""
 
     time: float
@@ -369,8 +404,7 @@ class Resolved:
     copies: tuple[Copy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunMoved:
+class RunMoved(NamedTuple):
     """The run's step or status changed; ``error`` says why it is not OK."""
 
     time: float
@@ -384,8 +418,7 @@ class RunMoved:
         return self.status is Status.FAILED or self.step is Step.DONE
 
 
-@dataclass(frozen=True, slots=True)
-class CopyMoved:
+class CopyMoved(NamedTuple):
     """The status of one copy changed."""
 
     time: float
@@ -398,8 +431,7 @@ class CopyMoved:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptBegan:
+class AttemptBegan(NamedTuple):
     """One rsync of a copy is about to be started; numbered from 1."""
 
     time: float
@@ -407,8 +439,7 @@ class AttemptBegan:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(NamedTuple):
     """One rsync of a copy has ended; ``retry_at`` is None where no other follows."""
 
     time: float
@@ -419,8 +450,7 @@ class AttemptEnded:
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessBegan:
+class ProcessBegan(NamedTuple):
     """A script or an rsync runs; ``command`` is its value of ``B1000_COMMAND``."""
 
     time: float
@@ -429,16 +459,14 @@ class ProcessBegan:
     process: ProcessIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessEnded:
+class ProcessEnded(NamedTuple):
     """That process has ended; what it left running by itself is a service, not an orphan."""
 
     time: float
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """The ``instances`` command of a job gave this list, or failed with ``error``."""
 
     time: float
@@ -446,8 +474,7 @@ class Listed:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(NamedTuple):
     """A run without a verdict: its worker died, or the program was stopped."""
 
     time: float
@@ -455,39 +482,40 @@ class Died:
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Swept(NamedTuple):
+    """Nothing of what was started on a run's behalf runs any more; the run stays as it is."""
+
+    time: float
+
+
+class Waiting(NamedTuple):
     """The run gives its place up while it waits for something."""
 
     time: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceWanted:
+class PlaceWanted(NamedTuple):
     """What the run waited for has come: this is acknowledged once it has a place again."""
 
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Relayed:
+class Relayed(NamedTuple):
     """A pull run saw this state of the client's run."""
 
     time: float
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """A failed run that nobody will retry: superseded, or forgotten by hand."""
 
     time: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """What a reporter says has arrived: run_id and the transition that was told.
 
     ``trouble`` says why nothing more arrives for now; without states and trouble,
@@ -511,6 +539,7 @@ Message = (
     | ProcessEnded
     | Listed
     | Died
+    | Swept
     | Waiting
     | PlaceWanted
     | Relayed
@@ -518,37 +547,32 @@ Message = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Messages of one worker that become durable together; ``number`` is acknowledged."""
 
     number: int
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """All batches of the worker up to this number are durable: it may act on them."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The run may not go on past INIT, for this reason."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The worker is to end what it started, and itself."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
 
     last: bool = False

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from b1000.errors import BadValue
-from b1000.model import DestinationChoice, DestinationGroup
+from b1000.model import DestinationChoice, DestinationGroup, label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
@@ -279,6 +279,15 @@ class Selector(NamedTuple):
 
     job: str
     instance: str | None = None
+
+
+COMMANDS = frozenset({"status", "check", "forget", "monitor"})
+"""The words that are no job's as the first of a command line."""
+
+
+def selecting(job: str, instance: str) -> str:
+    """The word that selects a job/instance, wherever it stands: ``[job:]JOB[/INSTANCE]``."""
+    return f"job:{label(job, instance)}" if job in COMMANDS else label(job, instance)
 
 
 def selector(word: str) -> Selector:

@@ -6,7 +6,6 @@ error takes only the jobs with it that need what is wrong: they become
 """
 
 import configparser
-import difflib
 import glob
 import os
 import re
@@ -264,9 +263,16 @@ def _read(file: str) -> str:
 # --- values ----------------------------------------------------------------------------------
 
 
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; "" where none is like it."""
+    from difflib import get_close_matches  # here: only mistakes need it
+
+    return next(iter(get_close_matches(word.lower(), list(known), n=1)), "")
+
+
 def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = _nearest(word, known)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 _SAMPLES = {
@@ -534,13 +540,12 @@ def load(file: str) -> Config:
 def _tell_unknown(section: _Section) -> str:
     """Tell that nobody knows such a section; gives the kind that was probably meant, or ""."""
     kind = re.split(r"[:\]\s]", section.heading.strip(), maxsplit=1)[0]
-    near = difflib.get_close_matches(kind.lower(), list(TABLE), n=1)
     section.tell(
         "",
         f"no such section{_near(kind, TABLE)}; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     )
-    return near[0] if near else ""
+    return _nearest(kind, TABLE)
 
 
 def _tell_twice(sections: list[_Section]) -> None:
@@ -559,7 +564,32 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
     remote = path.startswith("rsync://")
     if path and remote and "min_free" in values:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
+    if values.get("link_dest"):
+        _check_link_dest(section, values.get("rsync_options", ()))
     return None if section.broken else Destination(section.name, **_only(values, Destination))
+
+
+_OTHER_BASE = re.compile(r"--(?:compare|copy)-dest\b")
+_ACCESS_TIMES = re.compile(r"--atimes$|-[A-Za-z]*U")
+_NO_QUICK_CHECK = re.compile(r"--(?:ignore-times|no-times|no-t)$|-[A-Za-z]*I")
+
+
+def _check_link_dest(section: _Section, options: Iterable[str]) -> None:
+    """Options with which links into an older backup would change it, or never come to be."""
+    for option in options:
+        if _OTHER_BASE.match(option):
+            section.tell("rsync_options", f"{option!r}: rsync takes it or link_dest, not both")
+        elif _ACCESS_TIMES.match(option):
+            section.tell(
+                "rsync_options",
+                f"{option!r} with link_dest would change the times of files in older backups",
+            )
+        elif _NO_QUICK_CHECK.match(option):
+            section.tell(
+                "rsync_options",
+                f"with {option!r} no file counts as unchanged, so that link_dest links none",
+                warning=True,
+            )
 
 
 def _report(reader: _Reader, section: _Section) -> Report | None:

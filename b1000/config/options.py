@@ -538,6 +538,17 @@ OPTIONS: tuple[Option, ...] = (
         of=_ACTIVE,
     ),
     Option(
+        "link_dest", _DEST, YES_NO,
+        "full only: files that have not changed become hard links into the last complete full "
+        "of the same job, host, instance and master there.",
+        default="no", of=_ACTIVE,
+    ),
+    Option(
+        "streams", _DEST, _integer("1 to 64", 1, 64),
+        "How many rsyncs copy one tree side by side, before one goes over it all.",
+        default="1", of=_ACTIVE,
+    ),
+    Option(
         "password_file", _DEST, Kind("absolute path", _password_file),
         "File with the password for the rsync daemon; only its owner may read it.",
         of=_ACTIVE,

@@ -23,7 +23,7 @@ class FileReport:
     over or can be retried: their files stay.
     """
 
-    settle, linger = 0.03, 0.0
+    settle, linger = 0.1, 0.0
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class FileReport:
         self._unfinished = unfinished
         self._clock = clock
         self._begun = False
+        # The start times of the files of each stem; others may remove some in the meantime.
+        self._there: dict[str, set[str]] = defaultdict(set)
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         """Write the state of each run; gives the run_ids that were written, and the first error.
@@ -49,6 +51,9 @@ class FileReport:
             self._directory.chmod(0o755)
         if not self._begun:
             remove_stale(self._directory)
+            for file in os.listdir(self._directory):
+                if found := _NAME.fullmatch(file):
+                    self._there[found["stem"]].add(found["time"])
             self._begun = True
         written: set[int] = set()
         trouble: OSError | None = None
@@ -56,6 +61,7 @@ class FileReport:
             try:
                 self._write(run)
                 written.add(run.run_id)
+                self._there[file_stem(run.job, run.instance)].add(run.start_time)
             except OSError as error:
                 trouble = trouble or error
         ended = {
@@ -80,15 +86,11 @@ class FileReport:
         """Nothing stays open."""
 
     def _remove_old(self, stems: set[str]) -> None:
-        times: dict[str, list[str]] = defaultdict(list)
-        for file in os.listdir(self._directory):
-            found = _NAME.fullmatch(file)
-            if found and found["stem"] in stems:
-                times[found["stem"]].append(found["time"])
-        for stem, found_times in times.items():
-            if len(found_times) <= self._keep:
+        for stem in stems:
+            there = self._there[stem]
+            if len(there) <= self._keep:
                 continue
-            unfinished = self._unfinished(stem)
-            finished = sorted(set(found_times) - unfinished, reverse=True)
+            finished = sorted(there - self._unfinished(stem), reverse=True)
             for start_time in finished[self._keep :]:
                 (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
+                there.discard(start_time)

@@ -1,11 +1,16 @@
 """The arguments of one rsync. Pure."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from b1000.model import Destination, Limits, Pull, Transfer
 
 PARTIAL_DIRECTORY = ".b1000-partial"
 """Where a receiver keeps what arrived of a file when it is interrupted."""
+
+ASIDE = ".b1000-earlier"
+"""Where what earlier attempts left waits while the next begins in an empty directory."""
 
 _SWITCHES = {
     "delete": "--delete",
@@ -39,6 +44,14 @@ _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 _FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one of ``count`` streams copies: include and exclude options that come last."""
+
+    rules: Sequence[str]
+    count: int
+
+
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
     """The options that reach a destination, or a client, and notice when it falls silent."""
     password_file = (pull.password_file if pull else None) or destination.password_file
@@ -66,20 +79,71 @@ def copy(
     transfer: Transfer,
     limits: Limits,
     pull: Pull | None = None,
+    bases: Sequence[str] = (),
+    keep_existing: bool = False,
+    part: Part | None = None,
 ) -> list[str]:
-    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``."""
+    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
+
+    Files that are the same in one of the ``bases``, directories relative to
+    ``directory``, become hard links. ``keep_existing`` leaves alone what is there.
+    With a ``part`` only that is copied, nothing deleted and no directory finished.
+    """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
-    options += [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
+    switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
+    options += [switch for switch in switches if not part or switch != "--delete"]
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:
-        options.append(f"--bwlimit={destination.bwlimit}")
+        rate = part_of(destination.bwlimit, part.count) if part else destination.bwlimit
+        options.append(f"--bwlimit={rate}")
+    options += [f"--link-dest={base}" for base in bases]
+    options += ["--ignore-existing"] if keep_existing else []
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
     options += destination.rsync_options
     options += _FROM_CLIENT if pull else ()
+    # Behind all other rules: what they leave out or take in is that in each part.
+    options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.
     return ["rsync", *options, "--", *sources, f"{directory}/"]
+
+
+def survey(
+    sources: Sequence[str],
+    empty: str,
+    destination: Destination,
+    exclude: Sequence[str],
+    transfer: Transfer,
+    limits: Limits,
+    pull: Pull | None = None,
+) -> list[str]:
+    """List what such a copy would copy, with its names there; ``empty`` is an empty directory."""
+    options = ["--list-only", "--archive", *(["--relative"] if transfer.relative else [])]
+    if pull:
+        password_file = pull.password_file or destination.password_file
+        options += _connection(True, password_file, limits)
+    options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
+    options += destination.rsync_options
+    options += _FROM_CLIENT if pull else ()
+    # Last, so that no option of the user's changes the form of a line.
+    options += ["--no-human-readable", "--8-bit-output"]
+    return ["rsync", *options, "--", *sources, f"{empty}/"]
+
+
+_FACTORS = {"": 1.0, "k": 1.0, "m": 2.0**10, "g": 2.0**20}
+
+
+def kib_of(bwlimit: str) -> float:
+    """The KiB a second of a value of ``bwlimit``."""
+    number = bwlimit.rstrip("kKmMgG")
+    return float(number) * _FACTORS[bwlimit[len(number) :].lower()]
+
+
+def part_of(bwlimit: str, count: int) -> str:
+    """The share of one of ``count`` streams in a limit; no limit stays none."""
+    kib = kib_of(bwlimit)
+    return f"{max(1.0, kib / count):.2f}" if kib else bwlimit
 
 
 def rehearsed(argv: Sequence[str]) -> list[str]:
@@ -132,6 +196,49 @@ def sweep(
         "--",
         *sources,
         *frames,
+        f"{directory}/",
+    ]
+
+
+# Of the user's options only those that say how to reach the daemon: others could keep files.
+_REACHES = re.compile(r"-[46]$|--(?:ipv[46]$|port=|address=|sockopts=)")
+
+
+def set_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Move all that is in ``directory`` into :data:`ASIDE` below it, but for partial files.
+
+    ``empty`` is a local directory with nothing in it.
+    """
+    rules = (f"protect /{ASIDE}/***", f"protect {PARTIAL_DIRECTORY}/***", "risk *")
+    moved = ("--links", "--devices", "--specials", "--backup", f"--backup-dir={ASIDE}")
+    return _emptying(rules, moved, empty, directory, destination, limits)
+
+
+def drop_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Remove :data:`ASIDE` below ``directory``, and nothing else."""
+    rules = (f"risk /{ASIDE}/***", "protect *")
+    return _emptying(rules, (), empty, directory, destination, limits)
+
+
+def _emptying(
+    rules: Sequence[str],
+    options: Sequence[str],
+    empty: str,
+    directory: str,
+    destination: Destination,
+    limits: Limits,
+) -> list[str]:
+    return [
+        "rsync",
+        "--recursive",
+        "--mkpath",
+        "--delete",
+        *connection(destination, limits),
+        *(option for option in destination.rsync_options if _REACHES.match(option)),
+        *options,
+        *(f"--filter={rule}" for rule in rules),
+        "--",
+        f"{empty}/",
         f"{directory}/",
     ]
 

@@ -280,6 +280,15 @@ def lost_race(exit_code: int, errors: Iterable[str]) -> bool:
     return exit_code == 11 and any(_MKDIR_LOST.search(line) for line in errors)
 
 
+_NO_BASE = re.compile(r"(?:rsync: )?--link-dest arg (?:does not exist|is not a dir): (.*)")
+
+
+def missing_base(line: str) -> str | None:
+    """The directory that rsync was to link to and did not find; it goes on without it."""
+    found = _NO_BASE.match(line)
+    return found[1] if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What rsync counted: bytes and regular files of the whole tree, and bytes sent."""

@@ -51,6 +51,19 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
     return "/".join([path.rstrip("/"), *parts])
 
 
+def between(full: str, other: str) -> str | None:
+    """The way from the directory of one full to that of another below the same destination.
+
+    None where they are not below the same one. It holds no part of the
+    destination's own path, and so means the same here and at a daemon, whatever
+    directory that shows as its root.
+    """
+    (top, *own), (other_top, *others) = full.rsplit("/", 2), other.rsplit("/", 2)
+    if top != other_top or own == others:
+        return None
+    return "/".join(["..", "..", *others])
+
+
 def place(path: str) -> str:
     """How error texts call a destination: the host of an rsync address, or the local path."""
     address = path.removeprefix("rsync://")

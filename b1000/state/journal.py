@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,7 @@ from b1000.model import (
     Resolved,
     Run,
     RunMoved,
+    Swept,
     Waiting,
 )
 from b1000.rsync.paths import START_TIME
@@ -200,7 +200,7 @@ class Journal:
         supervisor: ProcessIdentity,
     ) -> Run:
         """A new run at INIT, with a start time that its job/instance never had before."""
-        uid = secrets.token_hex(12)
+        uid = os.urandom(12).hex()
         started = float(int(self._clock()))
         stem = file_stem(job, instance)
         while True:
@@ -242,8 +242,7 @@ class Journal:
             (job, instance, run_id),
         )
         if instance:
-            # A failure of the job itself is ended by the next run of any of its instances.
-            self._db.execute("DELETE FROM latest WHERE job = ? AND instance = ''", (job,))
+            self._job_works_again(job)
         self._runs_again(job, instance)
         run = Run(
             run_id,
@@ -267,21 +266,40 @@ class Journal:
         With a uid of its own, nothing that still looks for processes of the
         earlier attempt can take those of this one for them.
         """
-        uid = secrets.token_hex(12)
+        uid = self._take_over(run_id, supervisor)
         self._db.execute(
-            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
-        )
-        self._db.execute(
-            """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
-                               supervisor_ticks = ?, ending = NULL, ended = NULL, waiting = ''
-               WHERE run_id = ?""",
-            (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
+            "UPDATE runs SET ending = NULL, ended = NULL, waiting = '' WHERE run_id = ?", (run_id,)
         )
         self._move_run(run_id, RunMoved(self._clock(), Step.COPYING, Status.OK))
         job, instance = self._db.execute(
             "SELECT job, instance FROM runs WHERE run_id = ?", (run_id,)
         ).fetchone()
         self._runs_again(job, instance)
+        return uid
+
+    def begin_afterwards(self, run_id: int, supervisor: ProcessIdentity) -> str:
+        """Something is about to be run for a run that is over; gives the uid for that.
+
+        Until :class:`Swept` is recorded it counts as running.
+        """
+        uid = self._take_over(run_id, supervisor)
+        self._db.execute(
+            """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
+               VALUES (?, 'worker', 'worker', 0, '', 0, ?)""",
+            (uid, self._clock()),
+        )
+        return uid
+
+    def _take_over(self, run_id: int, supervisor: ProcessIdentity) -> str:
+        uid = os.urandom(12).hex()
+        self._db.execute(
+            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
+        )
+        self._db.execute(
+            """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
+                               supervisor_ticks = ? WHERE run_id = ?""",
+            (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
+        )
         return uid
 
     def leave_out(self, job: str, instance: str, behind: str) -> None:
@@ -297,7 +315,7 @@ class Journal:
 
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
-        uid = secrets.token_hex(12)
+        uid = os.urandom(12).hex()
         self._db.execute(
             """INSERT INTO listings (uid, job, supervisor_pid, supervisor_boot, supervisor_ticks,
                                      began)
@@ -343,6 +361,8 @@ class Journal:
                 )
             case Died():
                 self._die(run_id, message)
+            case Swept():
+                self._nothing_runs(run_id, message.time)
             case Closed():
                 self._close(run_id, message)
             case ProcessBegan() | ProcessEnded():
@@ -399,12 +419,20 @@ class Journal:
             (message.time, instances, message.error, uid),
         )
         if not message.error:
-            # The job itself works again; with no instances no run would end its failure.
-            self._db.execute(
-                """DELETE FROM latest WHERE instance = '' AND job =
-                   (SELECT job FROM listings WHERE uid = ?)""",
-                (uid,),
-            )
+            # With no instances no run would end its failure.
+            (job,) = self._db.execute("SELECT job FROM listings WHERE uid = ?", (uid,)).fetchone()
+            self._job_works_again(job)
+
+    def _job_works_again(self, job: str) -> None:
+        """A failure of the job itself is over; not so what ``--copy`` would go on with.
+
+        That is a run of the time when the job had no instances.
+        """
+        self._db.execute(
+            f"""DELETE FROM latest WHERE job = ?1 AND instance = '' AND run_id NOT IN (
+                SELECT run_id FROM runs WHERE job = ?1 AND instance = '' AND {CAN_BE_RETRIED})""",
+            (job,),
+        )
 
     def record_delivered(self, report: str, run_id: int, transition_id: int) -> None:
         """The report has got this state of the run; later ones stay owed."""
@@ -447,6 +475,15 @@ class Journal:
         )
         if (step, status) != (message.step, message.status) or message.final:
             self._transition(run_id, message.time, "", message.step, message.status, message.error)
+        if message.final:
+            self._nothing_runs(run_id, message.time)
+
+    def _nothing_runs(self, run_id: int, when: float) -> None:
+        self._db.execute(
+            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = "
+            "(SELECT uid FROM runs WHERE run_id = ?)",
+            (when, run_id),
+        )
 
     def _where(self, run_id: int) -> tuple[Step, Status]:
         step, status = self._db.execute(
@@ -521,8 +558,16 @@ class Journal:
             self._transition(run_id, message.time, copy.destination, Step.INIT, copy.status, "")
 
     def _die(self, run_id: int, message: Died) -> None:
-        """The run is FAILED where it stands, and so are its copies under way."""
-        step, _ = self._where(run_id)
+        """The run is FAILED where it stands, and so are its copies under way.
+
+        One that is over stays what it is: whoever thought it dead came too late.
+        """
+        self._nothing_runs(run_id, message.time)
+        step, ending = self._db.execute(
+            "SELECT step, ending FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        if ending:
+            return
         under_way = self._db.execute(
             "SELECT destination FROM copies WHERE run_id = ? AND status = ?",
             (run_id, CopyStatus.COPYING),
@@ -531,11 +576,6 @@ class Journal:
             self._move_copy(
                 run_id, CopyMoved(message.time, destination, CopyStatus.FAILED, message.error)
             )
-        self._db.execute(
-            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = "
-            "(SELECT uid FROM runs WHERE run_id = ?)",
-            (message.time, run_id),
-        )
         self._db.execute(
             """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
             (message.time, message.error, run_id),

@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
-from b1000.model import Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
-from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, SUPERSEDED, UNCLOSED, failing, quoted
-from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
+from b1000.model import Base, Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.state.schema import (
+    CAN_BE_RETRIED,
+    MIGRATIONS,
+    SUPERSEDED,
+    UNCLOSED,
+    failing,
+    migrate,
+    quoted,
+)
+from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
-_BEING_MADE = 5.0  # seconds that the making of a new journal may take
+_BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
+_BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -91,6 +100,9 @@ class Reader:
             self._db, version = _open(path)
             if not version:
                 version = self._version()
+            if not version:
+                # Whoever was to make it died: nothing was ever written here.
+                self._db, version = _nothing()
         except sqlite3.Error as error:
             raise JournalUnusable(
                 f"the journal {path} cannot be read: {error}",
@@ -188,6 +200,24 @@ class Reader:
             subject,
         )
 
+    def left_running(self, subject: tuple[str, str]) -> list[Run]:
+        """The runs of one job/instance on whose behalf something still ran, by their number.
+
+        Those that are not over, and those of which a script was started
+        afterwards, an on_failure or the post of a run that is given up.
+        """
+        return self._runs(
+            "",
+            """runs.job = ? AND runs.instance = ? AND (ending IS NULL OR runs.uid IN (
+                   SELECT uid FROM processes WHERE ended IS NULL))""",
+            "ORDER BY run_id",
+            subject,
+        )
+
+    def is_resumed(self, run_id: int) -> bool:
+        """Whether somebody went on with a run after it had failed or died."""
+        return bool(self._ask("SELECT 1 FROM earlier_uids WHERE run_id = ?", (run_id,)))
+
     def unfinished_listings(self, job: str) -> list[tuple[str, ProcessIdentity]]:
         """The uids and supervisors of what was asked of a job's command and has no answer."""
         return [
@@ -239,6 +269,30 @@ class Reader:
             row["report"]: row["number"]
             for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
         }
+
+    def bases(self, job: str, instance: str, destinations: Iterable[str]) -> list[Base]:
+        """The last complete full of each host and master of a job/instance at each destination.
+
+        By the order of runs, not by local time. One without a file is none.
+        """
+        found: dict[tuple[str, ...], Base] = {}
+        for destination in destinations:
+            for row in self._ask(
+                f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
+                           runs.master_host, runs.master_instance,
+                           (SELECT client FROM clients WHERE clients.run_id = runs.run_id
+                            ORDER BY clients.rowid DESC LIMIT 1) AS client
+                    FROM runs JOIN copies USING (run_id)
+                    WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
+                    AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
+                    AND copies.files > 0
+                    ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
+                (job, instance, destination),
+            ):
+                base = _base(row)
+                whose = (base.host, base.instance, base.master_host, base.master_instance)
+                found.setdefault((destination, *whose), base)
+        return list(found.values())
 
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""
@@ -362,6 +416,14 @@ def _open(path: Path) -> tuple[sqlite3.Connection, int]:
         return _connect(f"{uri}&immutable=1")
 
 
+def _nothing() -> tuple[sqlite3.Connection, int]:
+    """A journal in which there is nothing yet."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(database)
+    database.row_factory = sqlite3.Row
+    return database, len(MIGRATIONS)
+
+
 def _connect(uri: str) -> tuple[sqlite3.Connection, int]:
     database = sqlite3.connect(uri, uri=True, timeout=30)
     database.row_factory = sqlite3.Row
@@ -373,6 +435,9 @@ def _frozen(text: str) -> Frozen:
     values = json.loads(text)
     if "transfer" in values:
         values["transfer"] = Transfer(**values["transfer"])
+    values["destination_excludes"] = tuple(
+        (name, tuple(patterns)) for name, patterns in values.get("destination_excludes", ())
+    )
     return Frozen(**values)
 
 
@@ -384,6 +449,19 @@ def _client(text: str) -> Client:
         "copy_status": CopyStatus(values["copy_status"]),
     }
     return Client(**{**values, **states})
+
+
+def _base(row: sqlite3.Row) -> Base:
+    # What was pulled is its client's.
+    whose = _client(row["client"]) if row["client"] else None
+    return Base(
+        row["destination"],
+        row["path"],
+        whose.host if whose else row["host"],
+        whose.instance if whose else row["instance"],
+        row["master_host"],
+        row["master_instance"],
+    )
 
 
 def _run(row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]) -> Run:

@@ -226,7 +226,12 @@ CREATE TABLE clients (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS, _PULLING)
+_STILL_RUNNING = """
+-- Few: what was started and has no end yet.
+CREATE INDEX processes_running ON processes (uid) WHERE ended IS NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS, _PULLING, _STILL_RUNNING)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

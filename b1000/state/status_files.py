@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
+from b1000.config.grammar import selecting
 from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.model import ProcessIdentity, Run
 from b1000.state.journal import file_stem
@@ -51,7 +52,9 @@ def content(run: Run, config: str, journal: str) -> str:
                     for copy in run.copies
                 ],
                 "journal": journal,
-                "retry": shlex.join(["b1000", "-f", config, "--copy", run.label]),
+                "retry": shlex.join(
+                    ["b1000", "-f", config, "--copy", selecting(run.job, run.instance)]
+                ),
             },
             indent=2,
             ensure_ascii=False,

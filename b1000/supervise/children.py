@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any, Protocol
 
-from b1000.model import BrokenJob, Job, Run
+from b1000.model import BrokenJob, Died, Job, Leftovers, Run, Swept
 from b1000.supervise.plan import Planned
 from b1000.supervise.signals import STOPPING
 from b1000.work.worker import Closable
@@ -30,31 +30,74 @@ class Kind(Enum):
     FORGETTING = "forgetting"
 
 
-@dataclass(eq=False)
-class Worker:
-    """One forked worker.
+AFTERWARDS = frozenset({Kind.ON_FAILURE, Kind.FORGETTING})
+"""What is done for a run that is over."""
 
-    ``at_work`` is whether it holds a place; ``verdict`` is set once its last
-    message has come. ``parked`` is the number of the batch whose
-    acknowledgement it waits for without a place. ``then`` is what was planned
-    and waits until a CLEARING worker has ended what dead runs left. ``ended``
-    are its commands that ended by themselves: what these left is a service.
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a worker is forked for.
+
+    ``then`` is what was planned and waits until a CLEARING worker has ended
+    what dead runs left, the ``leftovers``. ``last_word`` is what a SWEEPING
+    worker tells once all is ended.
     """
 
     kind: Kind
     uid: str
-    label: str
-    process: ForkProcess
-    connection: "Connection[Any, Any]"
     job: Job | BrokenJob
     run: Run | None = None
     lock: int | None = None
+    then: Planned | None = None
+    leftovers: tuple[Leftovers, ...] = ()
+    last_word: Died | Swept | None = None
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``."""
+        return self.run.label if self.run else self.job.name
+
+
+@dataclass(eq=False)
+class Worker:
+    """One forked worker; ``run`` is how its run stands now.
+
+    ``at_work`` is whether it holds a place; ``verdict`` is set once its last
+    message has come. ``parked`` is the number of the batch whose
+    acknowledgement it waits for without a place. ``ended`` are its commands
+    that ended by themselves: what these left is a service.
+    """
+
+    errand: Errand
+    process: ForkProcess
+    connection: "Connection[Any, Any]"
+    run: Run | None
+    lock: int | None
     at_work: bool = True
     verdict: bool = False
     open: bool = True
     parked: int | None = None
-    then: Planned | None = None
     ended: set[str] = field(default_factory=set)
+
+    @property
+    def kind(self) -> Kind:
+        """What it was forked for."""
+        return self.errand.kind
+
+    @property
+    def uid(self) -> str:
+        """The mark of all that it starts."""
+        return self.errand.uid
+
+    @property
+    def job(self) -> Job | BrokenJob:
+        """The job that it works for."""
+        return self.errand.job
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``."""
+        return self.errand.label
 
     def order(self, order: object) -> None:
         """Send an order; a worker that is gone will be buried soon."""

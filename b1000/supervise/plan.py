@@ -1,6 +1,6 @@
 """What is to be run: jobs become job/instances once their instances are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,8 +25,9 @@ class Planned:
     """Something that is to be done about a job/instance.
 
     With a ``refusal`` a new run FAILS at INIT. ``run`` is the run of the past
-    that the other actions are about. ``swept``: what dead runs of the
-    job/instance left running has been ended.
+    that the other actions are about. ``cleared`` are the uids of dead runs of
+    the job/instance of which nothing runs any more; ``trials`` to bring that
+    about failed.
     """
 
     job: Job | BrokenJob
@@ -34,7 +35,8 @@ class Planned:
     refusal: str = ""
     action: Action = Action.RUN
     run: Run | None = None
-    swept: bool = False
+    cleared: frozenset[str] = frozenset()
+    trials: int = 0
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -102,17 +104,19 @@ class Plan:
             if asked and self._instances.get(name):
                 check_instances(name, asked, self._instances[name])
 
-    def ready(self) -> list[Planned]:
-        """What can be run since the last call."""
-        planned: list[Planned] = []
-        for name in tuple(self._unplanned):
-            family = {name, *self._may_meet[name]}
-            if family <= self._instances.keys():
-                self._unplanned.remove(name)
-                planned += self._plan(name, family)
-        return planned
+    def ready(self) -> list[str]:
+        """The jobs that can be planned: all that matters for their names is known."""
+        return [name for name in self._unplanned if self._family(name) <= self._instances.keys()]
 
-    def _plan(self, name: str, family: Iterable[str]) -> list[Planned]:
+    def strike_off(self, name: str) -> None:
+        """Nothing more is to be planned for the job."""
+        self._unplanned.remove(name)
+
+    def _family(self, name: str) -> set[str]:
+        return {name, *self._may_meet[name]}
+
+    def plan(self, name: str) -> list[Planned]:
+        """What is to be run of a job that is ready."""
         job = self._jobs[name]
         asked = self._selection[name]
         instances = [each for each in self._instances[name] if asked is None or each in asked]
@@ -123,7 +127,7 @@ class Plan:
         same = equal(
             {
                 (other, instance): file_stem(other, instance)
-                for other in family
+                for other in self._family(name)
                 for instance in self._instances[other]
             }
         )

@@ -55,8 +55,7 @@ class Recorder:
             with self._journal.transaction():
                 yield self._journal
         except JournalFailed as error:
-            self._fails(error)
-            raise
+            raise self._not_written(error) from None
         self._works()
 
     def add(self, entry: Entry) -> None:
@@ -83,7 +82,7 @@ class Recorder:
                     if not each.states:
                         self._journal.record_trouble(each.report, each.trouble)
         except JournalFailed as error:
-            self._fails(error)
+            self._not_written(error)
             return False
         self._works()
         changed = bool(self._unwritten)
@@ -125,16 +124,18 @@ class Recorder:
             )
         self._journal.close()
 
-    def _fails(self, error: JournalFailed) -> None:
+    def _not_written(self, error: JournalFailed) -> JournalFailed:
+        told = JournalFailed(f"the journal {self._path} cannot be written: {error}")
+        self.fails(told)
+        return told
+
+    def fails(self, error: JournalFailed) -> None:
+        """The journal cannot be used now, to write or to read; it is tried again."""
         if self._failing_since is None:
             self._failing_since = time.monotonic()
-            self._log.error(
-                "the journal %s cannot be written: %s; copies go on, and it is tried again",
-                self._path,
-                error,
-            )
+            self._log.error("%s; copies go on, and it is tried again", error)
 
     def _works(self) -> None:
         if self._failing_since is not None:
             self._failing_since = None
-            self._log.info("the journal can be written again")
+            self._log.info("the journal can be used again")

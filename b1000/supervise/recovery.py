@@ -1,9 +1,9 @@
 """What runs of the past left to do: which are gone on with, closed, or left alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 
-from b1000.config.grammar import Selector
+from b1000.config.grammar import Selector, selecting
 from b1000.errors import UsageError
 from b1000.model import BrokenJob, Job, ProcessIdentity, Run, label
 from b1000.steps import can_be_retried
@@ -19,12 +19,14 @@ class Fate(Enum):
     NOTHING = "nothing"
 
 
-def fate(run: Run) -> Fate:
-    """The fate of a run that nobody is at work on.
+def fate(run: Run, alive: Callable[[ProcessIdentity], bool]) -> Fate:
+    """The fate of a run.
 
-    A run without an ending has died. Those that died before they copied have
-    FAILED; those that a later run has superseded are closed.
+    A run without an ending, whose supervisor is gone, has died. Those that died
+    before they copied have FAILED; those that a later run has superseded are closed.
     """
+    if not is_recoverable(run, alive):
+        return Fate.NOTHING
     died = run.ending is None
     if not can_be_retried(run.step, run.status, run.ending, died):
         return Fate.FAILED if died else Fate.NOTHING
@@ -36,32 +38,42 @@ def is_recoverable(run: Run, alive: Callable[[ProcessIdentity], bool]) -> bool:
     return run.ending is not None or not alive(run.supervisor)
 
 
-def plan(
-    runs: Iterable[Run],
-    jobs: Mapping[str, Job | BrokenJob],
-    words: Iterable[Selector],
-    action: Action,
-) -> list[Planned]:
-    """What is to be done about ``runs``, those that the words select; all without words."""
-    selectors = list(words)
+def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], action: Action) -> list[Planned]:
+    """What is to be done about ``runs``."""
     return [
         Planned(jobs.get(run.job) or _configured_no_more(run), run.instance, run=run, action=action)
         for run in runs
-        if not selectors or any(_selects(word, run) for word in selectors)
     ]
 
 
-def _selects(word: Selector, run: Run) -> bool:
-    return run.job == word.job and word.instance in (None, run.instance)
+def is_selected(run: Run, words: Collection[Selector]) -> bool:
+    """Whether the words mean a run; without words all are meant."""
+    return not words or any(
+        run.job == word.job and word.instance in (None, run.instance) for word in words
+    )
 
 
 def check_words(
     words: Iterable[Selector],
-    jobs: Iterable[str],
+    jobs: Mapping[str, Job | BrokenJob],
     seen: Iterable[tuple[str, str]],
+    listed: Mapping[str, Iterable[str]],
 ) -> None:
-    """UsageError for a job that is neither configured nor known of old, or a strange instance."""
-    subjects = set(seen)
+    """UsageError for a job that is neither configured nor known of old, or a strange instance.
+
+    Known are the instances that were ``seen`` to run, that are configured, and
+    that the job's command ``listed`` last.
+    """
+    fixed = {
+        name: job.instances
+        for name, job in jobs.items()
+        if isinstance(job, Job) and isinstance(job.instances, tuple)
+    }
+    known_of_jobs = {**listed, **fixed}
+    subjects = {
+        *seen,
+        *((job, instance) for job, every in known_of_jobs.items() for instance in every),
+    }
     names = {*jobs, *(job for job, _ in subjects)}
     for word in words:
         if word.job not in names:
@@ -78,7 +90,7 @@ def check_words(
 def _configured_no_more(run: Run) -> BrokenJob:
     reason = (
         f"[job:{run.job}] is configured no more; configure it again, "
-        f"or give the run up with b1000 forget {run.label}"
+        f"or give the run up with b1000 forget {selecting(run.job, run.instance)}"
     )
     return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,))
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed, signal_name, words
+from b1000.errors import JournalFailed, JournalUnusable, signal_name, words
 from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run
@@ -46,6 +46,7 @@ from b1000.model import (
     Run,
     RunMoved,
     Stop,
+    Swept,
     Template,
     Waiting,
     label,
@@ -53,34 +54,35 @@ from b1000.model import (
 )
 from b1000.progress import directory_of, remove_stale
 from b1000.rsync import paths
-from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.steps import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
+from b1000.supervise.beginnings import Beginning, Beginnings, Follow
 from b1000.supervise.children import (
+    AFTERWARDS,
     Child,
-    Descriptor,
+    Errand,
     Kind,
     Worker,
     allow_many_files,
     drain,
-    fork,
 )
+from b1000.supervise.crew import Crew, labels
 from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
-from b1000.supervise.recovery import Fate
 from b1000.supervise.reporting import Reporting
 from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
 from b1000.work import worker as work
 from b1000.work.assignment import Subject
-from b1000.work.worker import Closable, Task
+from b1000.work.worker import Task
 
 _STOP_TIME = 12.0  # seconds that workers have to end their trees once the program is stopped
 _KILLS = 2  # how often what lingers then is killed, a second apart
+_CLEARINGS = 3  # trials to end what dead runs left, until it is killed without grace
 _STOP_REPORTS = 1.0  # seconds that reporters have then
 
 _SUCCESS, _FAILED, _LEFT_OUT = 0, 1, 3
@@ -111,10 +113,9 @@ class Supervisor:
         self._planned: deque[Planned] = deque()
         self._planning = False  # not before all that was named is known to exist
         # What is under way.
-        self._workers: list[Worker] = []
         self._signals = Signals()
-        self._held: set[int] = set()  # locks of job/instances; their workers hold them too
         self._reporting = Reporting()
+        self._crew = Crew(self._signals, self._reporting.children)
         self._display = display
         self._signal: signal.Signals | None = None
         self._kill_at = 0.0
@@ -129,37 +130,61 @@ class Supervisor:
         Raises JournalUnusable before anything was run, UsageError where an
         instance was asked for that its job does not list.
         """
-        with self._session():
-            self._to_list.extend(self._plan.to_list_first())
-            self._work()
-            self._plan.check_named()
-            if not self._signal:
-                self._planning = True
-                self._plan.know_unselected(self._reader.listed_instances())
-                self._to_list.extend(self._plan.to_list())
-                self._keep_reporting(
-                    name for each in self._selection for name in self._config.jobs[each].reports
-                )
-                self._plan_what_is_ready()
-                self._work()
-            self._finish_reporting()
-        return self._exit_code()
+        return self._within_session(self._run_selected)
 
     def recover(self, selectors: Sequence[Selector], action: Action) -> int:
         """Go on with runs of the past, or forget them; gives the exit code.
 
         Raises JournalUnusable and, for names that nobody knows, UsageError.
         """
-        with self._session():
-            runs = [
-                run for run in self._reader.unclosed() if recovery.is_recoverable(run, is_alive)
-            ]
-            seen = [(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)]
-            recovery.check_words(selectors, self._config.jobs, seen)
-            self._planned.extend(recovery.plan(runs, self._config.jobs, selectors, action))
-            self._keep_reporting(name for run in runs for name in run.reports)
+        return self._within_session(lambda: self._recover_selected(selectors, action))
+
+    def _run_selected(self) -> None:
+        self._to_list.extend(self._plan.to_list_first())
+        self._work()
+        self._plan.check_named()
+        if not self._signal:
+            self._planning = True
+            self._plan.know_unselected(self._reader.listed_instances())
+            self._to_list.extend(self._plan.to_list())
+            self._keep_reporting(
+                name for each in self._selection for name in self._config.jobs[each].reports
+            )
             self._work()
-            self._finish_reporting()
+
+    def _recover_selected(self, selectors: Sequence[Selector], action: Action) -> None:
+        runs = self._reader.unclosed()
+        seen = {(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)}
+        listed = self._reader.listed_instances()
+        recovery.check_words(selectors, self._config.jobs, seen, listed)
+        runs = [run for run in runs if recovery.is_selected(run, selectors)]
+        past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
+        self._planned.extend(recovery.plan(past, self._config.jobs, action))
+        self._leave_out_live(runs, action)
+        self._keep_reporting(name for run in past for name in run.reports)
+        self._work()
+
+    def _leave_out_live(self, runs: Iterable[Run], action: Action) -> None:
+        """What somebody else is at work on can neither be gone on with nor given up."""
+        settled = {planned.subject for planned in self._planned}
+        for run in runs:
+            live = not recovery.is_recoverable(run, is_alive)
+            meant = action is not Action.RESUME or self._reader.is_resumed(run.run_id)
+            if live and meant and (run.job, run.instance) not in settled:
+                self._left_out += 1
+                for_run(run.label).warning(
+                    "left out: %s is still at work", narrative.still_at_work(run)
+                )
+
+    def _within_session(self, carry_out: Callable[[], None]) -> int:
+        try:
+            with self._session():
+                carry_out()
+                self._finish_reporting()
+        except JournalUnusable:
+            # Whoever was stopped while another program had the journal locked found nothing wrong.
+            if not self._signal:
+                raise
         return self._exit_code()
 
     @contextlib.contextmanager
@@ -176,10 +201,13 @@ class Supervisor:
                 for report in job.reports
             }
             self._reporting.start(
-                self._config.reports, passive, journal, self._locks, self._not_for_children
+                self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
             self._recorder = Recorder(journal, self._clock, self._is_stopped)
             self._reader = Reader(journal)
+            self._beginnings = Beginnings(
+                self._settings.host, self._me, self._reader, self._locks, self._clock
+            )
             self._status_files = StatusFiles(
                 Path(self._settings.status_dir),
                 self._settings.host,
@@ -218,9 +246,9 @@ class Supervisor:
         """Go on until nothing is under way and nothing waits."""
         while True:
             self._start()
-            if self._workers or self._waits_for_journal():
+            if self._crew or self._waits_for_journal():
                 self._turn()
-            elif self._signal or not (self._failures or self._planned or self._to_list):
+            elif self._signal or not (self._failures or self._waits_to_begin()):
                 break
         self._write([])
 
@@ -228,19 +256,21 @@ class Supervisor:
         """Whether only the journal stands in the way, and may still be waited for."""
         if self._signal and time.monotonic() >= self._kill_at:
             return False
-        to_begin = not self._signal and (self._planned or self._to_list)
-        waiting = self._recorder.unwritten or to_begin
+        waiting = self._recorder.unwritten or (not self._signal and self._waits_to_begin())
         return bool(waiting) and self._recorder.failing and self._recorder.patient
+
+    def _waits_to_begin(self) -> bool:
+        return bool(self._planned or self._to_list or self._ready())
 
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
-        children: list[Child] = [*self._workers, *self._reporting.children]
+        children: list[Child] = [*self._crew, *self._reporting.children]
         waited: list[Any] = [child.process.sentinel for child in children]
         waited += [child.connection for child in children if child.open]
         ready = set(wait([*waited, self._signals.reader], self._timeout()))
         self._take_signals()
         told: list[tuple[Worker, Batch]] = []
-        for worker in self._workers:
+        for worker in self._crew:
             if worker.connection in ready or worker.process.sentinel in ready:
                 told += [(worker, self._as_it_counts(worker, batch)) for batch in drain(worker)]
         delivered = self._reporting.settle(ready)
@@ -250,7 +280,7 @@ class Supervisor:
         for worker, batch in told:
             self._acknowledge(worker, batch)
         # Drain before join: the last message may still be in the pipe when the sentinel fires.
-        for worker in [each for each in self._workers if each.process.sentinel in ready]:
+        for worker in [each for each in self._crew if each.process.sentinel in ready]:
             self._bury(worker)
         self._kill_what_lingers()
         if self._display:
@@ -264,8 +294,7 @@ class Supervisor:
         if not self._signal or worker.kind is not Kind.RUN:
             return batch
         interrupted = Died(self._clock(), f"interrupted by {self._signal.name}", Ending.INTERRUPTED)
-        return replace(
-            batch,
+        return batch._replace(
             messages=tuple(
                 interrupted
                 if isinstance(message, RunMoved) and message.status is Status.FAILED
@@ -278,7 +307,7 @@ class Supervisor:
         """The runs that are at work on copies."""
         return [
             worker.run
-            for worker in self._workers
+            for worker in self._crew
             if worker.run and any(copy.status is CopyStatus.COPYING for copy in worker.run.copies)
         ]
 
@@ -340,6 +369,8 @@ class Supervisor:
             case Died():
                 worker.run = replace(run, status=Status.FAILED, error=message.error)
                 self._ended(worker)
+            case Swept():
+                worker.verdict = True
             case Closed():
                 worker.verdict = True
                 self._refresh_status_file(run, failed=True)
@@ -386,7 +417,7 @@ class Supervisor:
         if gate is None:
             return
         gate.know(instance, subject)
-        for worker in self._workers:
+        for worker in self._crew:
             if worker.parked is None or worker.run is None or worker.run.job != job:
                 continue
             if worker in self._returning or not gate.open(worker.run.instance):
@@ -402,7 +433,7 @@ class Supervisor:
     # --- beginnings
 
     def _free_places(self) -> int:
-        return self._settings.workers - sum(worker.at_work for worker in self._workers)
+        return self._settings.workers - sum(worker.at_work for worker in self._crew)
 
     def _start(self) -> None:
         """Give free places to whoever waits: first those that come back, then new ones."""
@@ -417,14 +448,16 @@ class Supervisor:
         while self._failures and self._free_places() > 0:
             self._start_on_failure(self._failures.popleft())
         try:
+            self._plan_what_is_ready()
             while self._to_list and self._free_places() > 0:
                 self._start_listing(self._to_list[0])
                 self._to_list.popleft()
             while self._start_planned():
                 pass
         except JournalFailed as error:
+            self._recorder.fails(error)
             # What is still copied may have a post that frees the disk.
-            if not self._recorder.patient and not self._workers:
+            if not self._recorder.patient and not self._crew:
                 self._give_up_planned(error)
 
     def _client_has_place(self, worker: Worker) -> bool:
@@ -432,16 +465,22 @@ class Supervisor:
         client = _client_host(worker)
         most = max(1, self._settings.workers - 1)
         return not client or most > sum(
-            each.at_work and _client_host(each) == client for each in self._workers
+            each.at_work and _client_host(each) == client for each in self._crew
         )
 
+    def _ready(self) -> list[str]:
+        return self._plan.ready() if self._planning else []
+
     def _plan_what_is_ready(self) -> None:
-        for planned in self._plan.ready():
-            self._know_what_runs_elsewhere(planned.job.name)
-            if planned.refusal:
-                self._fail_at_init(planned.job, planned.instance, planned.refusal)
-            else:
-                self._planned.append(planned)
+        for name in self._ready():
+            what = self._plan.plan(name)
+            self._know_what_runs_elsewhere(name)
+            self._plan.strike_off(name)
+            for planned in what:
+                if planned.refusal:
+                    self._fail_at_init(planned.job, planned.instance, planned.refusal)
+                else:
+                    self._planned.append(planned)
 
     def _know_what_runs_elsewhere(self, job: str) -> None:
         """Instances that were not asked for have the directories that they had last."""
@@ -454,61 +493,43 @@ class Supervisor:
         """Begin as much of what is planned as there are places, in one commit.
 
         Gives whether anything was begun; what was planned for a job/instance
-        that is at work waits.
+        that is at work waits. JournalFailed where the journal cannot be used:
+        all that was planned is planned still.
         """
-        places = self._free_places()
-        at_work = {(each.job.name, each.run.instance) for each in self._workers if each.run}
-        begun: list[tuple[Planned, int, list[Run]]] = []
+        at_work = {(each.job.name, each.run.instance) for each in self._crew if each.run}
+        begun: list[Beginning] = []
         later: list[Planned] = []
-        while self._planned and len(begun) < places:
-            planned = self._planned.popleft()
-            if planned.subject in at_work:
-                later.append(planned)
-                continue
-            at_work.add(planned.subject)
-            dead = self._dead_runs(planned)
-            lock = self._take_lock(planned, bool(dead))
-            if dead and not planned.swept:
-                if lock is not None:
-                    os.close(lock)
-                self._start_clearing(planned, dead)
-                places -= 1
-            elif lock is not None:
-                begun.append((planned, lock, dead))
-        self._planned.extendleft(reversed(later))
+        try:
+            while self._planned and len(begun) < self._free_places():
+                planned = self._planned[0]
+                beginning = None if planned.subject in at_work else self._lock(planned)
+                self._planned.popleft()
+                if planned.subject in at_work:
+                    later.append(planned)
+                elif beginning:
+                    begun.append(beginning)
+                at_work.add(planned.subject)
+            if begun:
+                with self._recorder.transaction() as journal:
+                    follows = [self._beginnings.begin(journal, each) for each in begun]
+        except JournalFailed:
+            for beginning in reversed(begun):
+                self._crew.release(beginning.lock)
+                self._planned.appendleft(beginning.planned)
+            raise
+        finally:
+            self._planned.extendleft(reversed(later))
         if not begun:
             return False
-        try:
-            with self._recorder.transaction() as journal:
-                tasks = [self._begin(journal, planned, dead, lock) for planned, lock, dead in begun]
-        except JournalFailed:
-            for planned, lock, _ in reversed(begun):
-                os.close(lock)
-                self._planned.appendleft(planned)
-            raise
-        self._held.update(lock for _, lock, _ in begun)
-        for (planned, lock, dead), started in zip(begun, tasks, strict=True):
-            for run in [] if planned.run else dead:
-                self._bury_the_past(run)
-            if started:
-                kind, task, run = started
-                self._fork(kind, run.uid, task, planned.job, run, lock)
-            else:
-                self._held.discard(lock)
-                os.close(lock)
+        for beginning, follow in zip(begun, follows, strict=True):
+            self._go_on(beginning, follow)
         self._reporting.wake()
         return True
 
-    def _dead_runs(self, planned: Planned) -> list[Run]:
-        """Runs of the same job/instance that are not over although their supervisor is gone."""
-        return [
-            run for run in self._reader.unfinished(planned.subject) if not is_alive(run.supervisor)
-        ]
+    def _lock(self, planned: Planned) -> Beginning | None:
+        """Take the lock of a job/instance; None where something else has to be done first.
 
-    def _take_lock(self, planned: Planned, orphaned: bool) -> int | None:
-        """The lock of a job/instance; None where a run of it, or what is left of one, lives.
-
-        ``orphaned``: a dead run may be the one that holds it; it is ended first.
+        Or where it is settled: it was left out, or has FAILED.
         """
         try:
             lock = self._locks.take(run_lock(*planned.subject))
@@ -517,9 +538,35 @@ class Supervisor:
                 planned.job, planned.instance, f"its lock cannot be taken: {words(error)}"
             )
             return None
-        if lock is None and not (orphaned and not planned.swept):
+        if lock is not None:
+            self._crew.hold(lock)
+        try:
+            dead = self._left_running(planned)
+            cleared = {run.uid for run in dead} <= planned.cleared
+            leftovers = () if cleared else tuple(self._reader.leftovers(run.uid) for run in dead)
+        except JournalFailed:
+            self._crew.release(lock)
+            raise
+        if leftovers:
+            # It may be what holds the lock.
+            self._crew.release(lock)
+            self._start_clearing(planned, dead[-1], leftovers)
+        elif lock is None:
             self._leave_out(planned)
-        return lock
+        else:
+            return Beginning(planned, lock, dead)
+        return None
+
+    def _left_running(self, planned: Planned) -> list[Run]:
+        """Runs of the same job/instance of which something may run although nobody supervises it.
+
+        What it is about is now decided by whoever holds the lock.
+        """
+        return [
+            run
+            for run in self._reader.left_running(planned.subject)
+            if not is_alive(run.supervisor)
+        ]
 
     def _leave_out(self, planned: Planned) -> None:
         self._left_out += 1
@@ -536,63 +583,39 @@ class Supervisor:
         for_run(planned.label).warning("left out: %s is still at work", behind)
         self._know_subject(*planned.subject, None)
 
-    def _start_clearing(self, planned: Planned, dead: list[Run]) -> None:
+    def _start_clearing(
+        self, planned: Planned, dead: Run, leftovers: tuple[Leftovers, ...]
+    ) -> None:
         """End what dead runs left running; what was planned comes again afterwards."""
         for_run(planned.label).warning("ending what an interrupted run may have left running")
-        leftovers = [self._reader.leftovers(run.uid) for run in dead]
         task = work.clearing_task(leftovers, self._locks, run_lock(*planned.subject))
-        then = replace(planned, swept=True)
-        self._fork(Kind.CLEARING, dead[-1].uid, task, planned.job, dead[-1], then=then)
+        self._fork(
+            Errand(Kind.CLEARING, dead.uid, planned.job, dead, then=planned, leftovers=leftovers),
+            task,
+        )
 
-    def _begin(
-        self, journal: Journal, planned: Planned, dead: list[Run], lock: int
-    ) -> tuple[Kind, Task, Run] | None:
-        """Record the beginning of something; gives the worker that it needs, if any."""
-        for run in dead:
-            if planned.run is None or planned.run.run_id == run.run_id:
-                died = Died(self._clock(), "interrupted", Ending.INTERRUPTED)
-                journal.record(run.uid, run.run_id, died)
-        job = planned.job
-        if planned.run is None:
-            assert isinstance(job, Job)
-            run = self._begin_run(journal, job, planned.instance)
-            for_run(run.label).info("INIT (run %d, %s)", run.run_id, run.start_time)
-            return Kind.RUN, work.run_task(run, job, self._locks, lock), run
-        # Somebody else may have gone on with it while it waited here.
-        run = self._reader.run(planned.run.run_id) or planned.run
-        match recovery.fate(run), planned.action:
-            case (Fate.NOTHING, _):
-                return None
-            case (Fate.FAILED, _):
-                self._bury_the_past(run)
-            case (_, Action.FORGET):
-                self._close(journal, run, "forgotten by hand")
-            case (_, Action.FORGET_WITH_POST):
-                return Kind.FORGETTING, work.post_task(run, job.limits, self._locks, lock), run
-            case (Fate.CLOSE, _):
-                self._close(journal, run, recovery.closing_words(run))
-            case (Fate.RESUME, _) if isinstance(job, BrokenJob):
-                reason = "; ".join(job.reasons)
-                refused = RunMoved(self._clock(), Step.COPYING, Status.FAILED, reason)
-                journal.record(run.uid, run.run_id, refused)
-                for_run(run.label).error("FAILED at COPYING: %s", reason)
-                self._failed += 1
-            case (Fate.RESUME, _):
-                assert isinstance(job, Job)
-                run = replace(
-                    run,
-                    uid=journal.resume_run(run.run_id, self._me),
-                    step=Step.COPYING,
-                    status=Status.OK,
-                )
-                for_run(run.label).info("resumed (run %d, %s)", run.run_id, run.start_time)
-                task = work.resume_task(run, replace(job, type=run.type), self._locks, lock)
-                return Kind.RUN, task, run
-        return None
+    def _cleared(self, planned: Planned, leftovers: tuple[Leftovers, ...], done: bool) -> None:
+        """A clearing worker has ended: what was planned comes again, once it was ``done``."""
+        trials = planned.trials + 1
+        if not done and trials == _CLEARINGS:
+            kill_at_once({each.uid: each.ended for each in leftovers})
+            done = True
+        cleared = {each.uid for each in leftovers} if done else set()
+        self._planned.appendleft(
+            replace(planned, cleared=planned.cleared | cleared, trials=0 if done else trials)
+        )
 
-    def _close(self, journal: Journal, run: Run, reason: str) -> None:
-        journal.record(run.uid, run.run_id, Closed(self._clock(), reason))
-        for_run(run.label).warning("run %d of %s: %s", run.run_id, run.start_time, reason)
+    def _go_on(self, beginning: Beginning, follow: Follow) -> None:
+        """What follows from a beginning, which is durable now."""
+        for run in follow.buried:
+            self._bury_the_past(run)
+        if follow.said:
+            for_run(follow.run.label).log(*follow.said)
+        self._failed += follow.failed
+        if follow.errand and follow.task:
+            self._fork(follow.errand, follow.task)
+        else:
+            self._crew.release(beginning.lock)
 
     def _bury_the_past(self, run: Run) -> None:
         """A run died and will not be gone on with here: tell of its failure."""
@@ -603,24 +626,13 @@ class Supervisor:
         if self._on_failure(run):
             self._failures.append(replace(run, status=Status.FAILED, error="interrupted"))
 
-    def _begin_run(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
-        return journal.begin_run(
-            job.name,
-            instance,
-            self._settings.host,
-            job.direction,
-            job.type,
-            job.reports,
-            self._me,
-        )
-
     def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
         """A run that cannot even be forked: it begins and FAILS in one commit."""
         failed = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
         for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
         try:
             with self._recorder.transaction() as journal:
-                run = self._begin_run(journal, job, instance)
+                run = self._beginnings.begin_run(journal, job, instance)
                 journal.record(run.uid, run.run_id, failed)
         except JournalFailed:
             self._failed += 1
@@ -637,14 +649,16 @@ class Supervisor:
             self._plan.know(job.name, ())
         given_up = [job.name for job in self._to_list]
         self._to_list.clear()
-        self._planned.extend(self._plan.ready())
+        for job_name in self._ready():
+            self._planned.extend(self._plan.plan(job_name))
+            self._plan.strike_off(job_name)
         for planned in self._planned:
             given_up.append(planned.label)
             self._know_subject(*planned.subject, None)
         self._planned.clear()
         for name in given_up:
             self._failed += 1
-            for_run(name).error("FAILED: not begun, the journal cannot be written: %s", error)
+            for_run(name).error("FAILED: not begun: %s", error)
 
     def _start_listing(self, job: Job) -> None:
         with self._recorder.transaction() as journal:
@@ -656,7 +670,9 @@ class Supervisor:
             for other, supervisor in self._reader.unfinished_listings(job.name)
             if not is_alive(supervisor)
         ]
-        self._fork(Kind.LISTING, uid, work.listing_task(subject, job, self._locks, dead), job)
+        self._fork(
+            Errand(Kind.LISTING, uid, job), work.listing_task(subject, job, self._locks, dead)
+        )
 
     def _listed(self, job: str, message: Listed) -> None:
         if message.error:
@@ -664,119 +680,97 @@ class Supervisor:
         else:
             for_run(job).info("instances: %s", ", ".join(message.instances) or "none")
         self._plan.know(job, message.instances)
-        if self._planning:
-            self._plan_what_is_ready()
 
     def _start_on_failure(self, run: Run) -> None:
         job = self._config.jobs[run.job]
         command = self._on_failure(run)
         assert command is not None
+        # A journal that cannot be written is a failure to be told of.
+        with contextlib.suppress(JournalFailed), self._recorder.transaction() as journal:
+            run = replace(run, uid=journal.begin_afterwards(run.run_id, self._me))
         task = work.failure_task(run, command, job.limits, self._locks)
-        self._fork(Kind.ON_FAILURE, run.uid, task, job, run)
+        self._fork(Errand(Kind.ON_FAILURE, run.uid, job, run), task)
 
-    def _fork(
-        self,
-        kind: Kind,
-        uid: str,
-        task: Task,
-        job: Job | BrokenJob,
-        run: Run | None = None,
-        lock: int | None = None,
-        then: Planned | None = None,
-    ) -> None:
-        name = label(run.job, run.instance) if run else job.name
+    def _fork(self, errand: Errand, task: Task) -> None:
+        run = errand.run
         try:
-            process, connection = fork(work.enter, (task,), self._not_for_children(lock))
+            worker = self._crew.fork(errand, task)
         except OSError as error:
-            self._not_forked(kind, uid, job, run, lock, error)
+            self._not_forked(errand, f"no worker can be started: {error.strerror}")
             return
-        self._workers.append(
-            Worker(kind, uid, name, process, connection, job, run, lock, then=then)
-        )
-        identity = identify(process.pid or 0)
-        if kind is Kind.RUN and run and identity:
+        identity = identify(worker.process.pid or 0)
+        if errand.kind is Kind.RUN and run and identity:
             # Becomes durable with the next commit, which no act of the worker precedes.
             began = ProcessBegan(self._clock(), "worker", "worker", identity)
-            self._recorder.add((uid, run.run_id, began))
+            self._recorder.add((errand.uid, run.run_id, began))
 
-    def _not_forked(
-        self,
-        kind: Kind,
-        uid: str,
-        job: Job | BrokenJob,
-        run: Run | None,
-        lock: int | None,
-        error: OSError,
-    ) -> None:
+    def _not_forked(self, errand: Errand, reason: str) -> None:
         """The system gives no more processes or descriptors: this run alone suffers."""
-        reason = f"no worker can be started: {error.strerror}"
-        for_run(label(run.job, run.instance) if run else job.name).error("FAILED: %s", reason)
-        if lock is not None:
-            self._held.discard(lock)
-            os.close(lock)
-        if kind is Kind.LISTING:
-            self._listed(job.name, Listed(self._clock(), error=reason))
-        elif run and kind in (Kind.RUN, Kind.SWEEPING):
-            died = Died(self._clock(), reason, Ending.INTERRUPTED)
-            self._recorder.write([(uid, run.run_id, died)])
-            self._note_failure(replace(run, status=Status.FAILED, error=reason))
-            self._know_subject(run.job, run.instance, None)
+        for_run(errand.label).error("FAILED: %s", reason)
+        if errand.kind is Kind.LISTING:
+            self._listed(errand.job.name, Listed(self._clock(), error=reason))
+        elif errand.then:
+            self._cleared(errand.then, errand.leftovers, done=False)
+        elif errand.run and errand.kind in (Kind.RUN, Kind.SWEEPING):
+            kill_at_once({errand.uid: self._leftovers(errand.uid).ended})
+            last = errand.last_word or Died(self._clock(), reason, Ending.INTERRUPTED)
+            self._recorder.write([(errand.uid, errand.run.run_id, last)])
+            if isinstance(last, Died):
+                self._note_failure(replace(errand.run, status=Status.FAILED, error=last.error))
+                self._know_subject(errand.run.job, errand.run.instance, None)
         else:
             self._failed += 1
-
-    def _not_for_children(self, own_lock: int | None = None) -> list[Closable]:
-        """What a child must not keep: a lock or a pipe in its hands would outlive its owner."""
-        return [
-            *(worker.connection for worker in self._workers),
-            *(reporter.connection for reporter in self._reporting.children),
-            *(Descriptor(lock) for lock in self._held if lock != own_lock),
-            self._signals.reader,
-            self._signals.writer,
-        ]
+        self._crew.release(errand.lock)
 
     # --- ends
 
     def _bury(self, worker: Worker) -> None:
         """A worker has ended: take its place and lock back, judge it if it said no last word."""
-        worker.process.join()
-        worker.connection.close()
-        self._workers.remove(worker)
+        self._crew.dismiss(worker)
         if worker in self._returning:
             self._returning.remove(worker)
-        if worker.then:
+        errand = worker.errand
+        done = worker.process.exitcode == 0
+        if errand.then:
             if not self._signal:
-                self._planned.appendleft(worker.then)
-        elif not worker.verdict and worker.kind is not Kind.ON_FAILURE:
+                self._cleared(errand.then, errand.leftovers, done)
+        elif done and worker.kind in AFTERWARDS:
+            self._failed += worker.kind is Kind.FORGETTING and not worker.verdict
+            self._tell(worker, Swept(self._clock()))
+        elif not worker.verdict:
             self._judge_death(worker)
-        if worker.lock is not None:
-            self._held.discard(worker.lock)
-            os.close(worker.lock)
+        self._crew.release(worker.lock)
 
     def _judge_death(self, worker: Worker) -> None:
+        """A worker died before its last word: what it left is ended, then its run is judged."""
         code = worker.process.exitcode
-        cause = _cause(code)
-        if self._signal:
-            if code != work.STOPPED:
-                kill_at_once({worker.uid: worker.ended})
-            if worker.run and worker.kind is not Kind.FORGETTING:
-                reason = f"interrupted by {self._signal.name}"
-                self._tell(worker, Died(self._clock(), reason, Ending.INTERRUPTED))
-        elif worker.kind is Kind.RUN and worker.run:
+        cause = f"interrupted by {self._signal.name}" if self._signal else _cause(code)
+        last = worker.errand.last_word or self._last_word(worker, cause)
+        self._failed += worker.kind is Kind.FORGETTING
+        if self._signal and code == work.STOPPED:
+            self._tell(worker, last)
+        elif self._signal or worker.kind in (Kind.LISTING, Kind.SWEEPING):
+            kill_at_once({worker.uid: worker.ended})
+            self._tell(worker, last)
+        else:
+            assert not isinstance(last, Listed)
             # The run is over only when nothing of it writes any more.
             for_run(worker.label).error("%s", cause)
             known = self._leftovers(worker.uid)
             leftovers = replace(known, ended=known.ended | worker.ended)
-            task = work.sweeping_task([leftovers], Died(self._clock(), cause, Ending.INTERRUPTED))
-            self._fork(Kind.SWEEPING, worker.uid, task, worker.job, worker.run, worker.lock)
+            self._fork(
+                replace(worker.errand, kind=Kind.SWEEPING, run=worker.run, last_word=last),
+                work.sweeping_task([leftovers], last),
+            )
             worker.lock = None
-        elif worker.kind is Kind.FORGETTING:
-            self._failed += 1
-        else:
-            kill_at_once({worker.uid: worker.ended})
-            if worker.kind is Kind.LISTING:
-                self._tell(worker, Listed(self._clock(), error=f"the instances script: {cause}"))
-            else:
-                self._tell(worker, Died(self._clock(), cause, Ending.INTERRUPTED))
+
+    def _last_word(self, worker: Worker, cause: str) -> Listed | Swept | Died:
+        """What is to be recorded in the stead of a worker that died."""
+        if worker.kind is Kind.LISTING:
+            return Listed(self._clock(), error=f"the instances script: {cause}")
+        if worker.kind in AFTERWARDS:
+            return Swept(self._clock())
+        return Died(self._clock(), cause, Ending.INTERRUPTED)
 
     def _leftovers(self, uid: str) -> Leftovers:
         try:
@@ -842,9 +836,7 @@ class Supervisor:
             yield
         finally:
             self._reporting.end()
-            for worker in self._workers:
-                worker.process.kill()
-            kill_at_once({worker.uid: worker.ended for worker in self._workers})
+            self._crew.kill()
 
     # --- signals
 
@@ -861,7 +853,7 @@ class Supervisor:
         if self._signal is None:
             self._signal = number
             self._kill_at = time.monotonic() + _STOP_TIME
-            ending = ", ".join(sorted({worker.label for worker in self._workers}))
+            ending = labels(self._crew)
             self._log.error(
                 "stopped by %s; %s",
                 number.name,
@@ -870,22 +862,18 @@ class Supervisor:
             self._planned.clear()
             self._to_list.clear()
             self._failures.clear()
-            for worker in self._workers:
-                worker.order(Stop(number.name))
+            self._crew.order(Stop(number.name))
         else:
             self._kill_at = time.monotonic()
 
     def _kill_what_lingers(self) -> None:
-        if self._signal and time.monotonic() >= self._kill_at and self._workers:
-            for worker in self._workers:
-                worker.process.kill()
-            kill_at_once({worker.uid: worker.ended for worker in self._workers})
+        if self._signal and time.monotonic() >= self._kill_at and self._crew:
+            self._crew.kill()
             self._kill_at = time.monotonic() + 1
             self._kills += 1
             if self._kills > _KILLS:
                 # A disk that hangs can keep a process from ending even now: it is left behind.
-                for worker in tuple(self._workers):
-                    self._workers.remove(worker)
+                for worker in self._crew.abandon():
                     if not worker.verdict:
                         self._judge_death(worker)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from b1000.config.grammar import Selector
+from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
@@ -43,6 +43,11 @@ class Row:
     def label(self) -> str:
         """``job`` or ``job/instance``."""
         return label(self.job, self.instance)
+
+    @property
+    def selecting(self) -> str:
+        """The same as a word of the command line."""
+        return selecting(self.job, self.instance)
 
     @property
     def step(self) -> Step | None:

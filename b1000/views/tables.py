@@ -179,7 +179,7 @@ def _row(
     for wait in row.waits:
         yield from _indented(Text(printable(f"waits for {wait}"), "cyan"), _INDENT)
     if row.resumable:
-        yield from _indented(Text(f"b1000 --copy {row.label} goes on with it"), _INDENT)
+        yield from _indented(Text(f"b1000 --copy {row.selecting} goes on with it"), _INDENT)
 
 
 def _styled_copies(row: Row) -> "Text":

@@ -81,7 +81,7 @@ def _head(row: Row, now: float) -> list[str]:
     if row.error:
         lines.append(printable(f"why: {row.error}"))
     if row.resumable:
-        lines.append(f"b1000 --copy {row.label} goes on with it")
+        lines.append(f"b1000 --copy {row.selecting} goes on with it")
     for copy in run.copies:
         told = row.progress.get(copy.destination)
         counted = [

@@ -1,7 +1,7 @@
 """What a worker was given to do, and how it starts processes and tells of them."""
 
 import asyncio
-import secrets
+import os
 import signal
 import time
 from collections import deque
@@ -13,7 +13,7 @@ from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import for_run, printable
-from b1000.model import Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
+from b1000.model import Base, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
 from b1000.steps import Status, Step
 from b1000.work import process
 from b1000.work.channel import Channel
@@ -89,7 +89,7 @@ class Assignment:
     """One worker's task: the subject, the ways out, and where the run stands.
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
-    inherit it, scripts do not.
+    inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to.
     """
 
     subject: Subject
@@ -99,6 +99,7 @@ class Assignment:
     lock: int | None = None
     clock: Callable[[], float] = time.time
     run_id: int = 0
+    bases: Sequence[Base] = ()
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 
@@ -144,7 +145,7 @@ class Assignment:
 
         One that is not ``noted`` in the journal is known by its marks alone.
         """
-        command = secrets.token_hex(6)
+        command = os.urandom(6).hex()
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
 
         def began(pid: int) -> None:

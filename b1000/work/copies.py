@@ -11,7 +11,6 @@ import fnmatch
 import hashlib
 import os
 import re
-import resource
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ import tenacity
 
 from b1000.config import grammar
 from b1000.errors import B1000Error, words
-from b1000.logs import printable
 from b1000.model import (
     AttemptBegan,
     AttemptEnded,
@@ -33,18 +31,16 @@ from b1000.model import (
     Pull,
 )
 from b1000.progress import DIRECTORY, path_of
-from b1000.rsync import command, outcome, paths
+from b1000.rsync import command
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus
-from b1000.work import process, sources, watch
+from b1000.work import sources
 from b1000.work.assignment import Assignment, Tail
+from b1000.work.attempt import Attempt
+from b1000.work.linking import Linking
 from b1000.work.progress import Told
 from b1000.work.sources import Sources
 
-_RACES = 5  # how often in a row others may make the same missing directory first
-_STALLED = "stalled"
-_MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
-_MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
 _POLL = 0.2  # seconds between looks at a lock that somebody else holds
 
 
@@ -56,6 +52,7 @@ class _Copying:
     destination: Destination
     number: int
     told: Told
+    linking: Linking
     totals: Totals = field(default_factory=Totals)
     retried_once: bool = False
     leftovers: bool = False
@@ -105,12 +102,19 @@ class Copies:
 
     async def carry_out(self, copies: list[tuple[Copy, Destination]]) -> list[tuple[Copy, Outcome]]:
         """Copy to each destination; gives how each ended, when all have."""
+        excludes = dict(self._frozen.destination_excludes)
         async with asyncio.TaskGroup() as group:
             tasks = []
             for copy, destination in copies:
+                began = destination.as_at(copy.path, excludes.get(copy.destination, ()))
                 # What a copy is resumed from was interrupted, in whatever way.
                 copying = _Copying(
-                    copy, destination, copy.attempts, self._told(copy), leftovers=copy.attempts > 0
+                    copy,
+                    began,
+                    copy.attempts,
+                    self._told(copy),
+                    self._linking(copy, began),
+                    leftovers=copy.attempts > 0,
                 )
                 tried = asyncio.Event()
                 tasks.append(group.create_task(self._copy(copying, tried)))
@@ -122,6 +126,10 @@ class Copies:
     def _told(self, copy: Copy) -> Told:
         locks, run_id = self._assignment.locks, self._assignment.run_id
         return Told(path_of(locks.directory.with_name(DIRECTORY), run_id, copy.destination))
+
+    def _linking(self, copy: Copy, destination: Destination) -> Linking:
+        base = self._frozen.bases.get(copy.destination)
+        return Linking(self._assignment, destination, copy.path, base, self._limits)
 
     async def _copy(self, copying: _Copying, tried: asyncio.Event) -> Outcome:
         """All attempts of one copy; ``tried`` is set after the first."""
@@ -214,6 +222,8 @@ class Copies:
         begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number)]
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
+            if copying.destination.link_dest and not self._sync:
+                copying.linking.tell_absence()
         await self._assignment.commit(*begins)
         transfer = self._frozen.transfer
         found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
@@ -223,9 +233,12 @@ class Copies:
         try:
             async with self._locked(copying) as descriptors:
                 copying.paths = found.paths
+                if copying.linking and copying.leftovers:
+                    await copying.linking.clear(descriptors)
                 result = await self._rsync(copying, descriptors)
                 if result.status in COMPLETE and copying.leftovers:
                     await self._sweep(copying, descriptors)
+                    await copying.linking.tidy(descriptors)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
         if found.trouble and result.status in COMPLETE:
@@ -276,71 +289,22 @@ class Copies:
         return [word.text for word in grammar.words(self._frozen.exclude)]
 
     async def _rsync(self, copying: _Copying, descriptors: tuple[int, ...]) -> Outcome:
-        destination = copying.destination
-        pull = self._origin.pull
-        argv = command.copy(
+        attempt = Attempt(
+            self._assignment,
             copying.paths,
             copying.copy.path,
-            destination,
+            copying.destination,
             self._exclude(),
             self._frozen.transfer,
-            self._limits,
-            pull,
+            self._origin.pull,
+            copying.linking,
+            copying.told,
+            descriptors,
         )
-        log = self._assignment.log
-        log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
-        shown = destination.verbosity > 1
-        out = Tail((lambda line: log.info("%s: %s", destination.name, line)) if shown else None)
-        # A client that is hostile must not fill the log.
-        most = _MOST_ERRORS if pull else None
-        err = Tail(lambda line: log.warning("%s: %s", destination.name, line), most)
-        place = paths.place(destination.path)
-        peer = paths.place(pull.source) if pull else None
-        bounds = {resource.RLIMIT_AS: _MEMORY} if pull else None
-        space = watch.Space(destination) if destination.min_free else None
-        if space and (reason := space.short()):
-            return Outcome(CopyStatus.FAILED, reason=reason)
-        progress = watch.Progress(self._limits.io_timeout) if self._limits.io_timeout else None
-
-        def guard(pid: int) -> str | None:
-            if progress and progress.stalled(pid):
-                return _STALLED
-            return space.short() if space else None
-
-        try:
-            for _ in range(_RACES):
-                err.lines.clear()
-                code = await self._assignment.rsync(
-                    destination.name,
-                    argv,
-                    copying.told.sink(out.take),
-                    err.sink(),
-                    descriptors,
-                    guard,
-                    bounds,
-                )
-                if not outcome.lost_race(code, err.lines):
-                    break
-        except process.TimedOut:
-            return Outcome(
-                CopyStatus.FAILED,
-                Retry.YES,
-                f"the copy to {place} was ended after {self._limits.copy_timeout} s (copy_timeout)",
-                leftovers=True,
-            )
-        except process.Ended as error:
-            if error.what == _STALLED:
-                reason = f"the copy to {place} stood still (io_timeout) and was ended"
-                return Outcome(CopyStatus.FAILED, Retry.YES, reason, leftovers=True)
-            return Outcome(CopyStatus.FAILED, reason=error.what)
-        except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(copying.paths)))
-        copying.totals = outcome.totals(out.lines)
-        judged = outcome.judge(code, [printable(line) for line in err.lines], place, peer)
-        if judged.status in COMPLETE and copying.totals.files is None:
-            reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
-            return Outcome(CopyStatus.FAILED, reason=reason, exit_code=code)
-        return judged
+        result = await attempt.carry_out()
+        copying.totals = attempt.totals
+        copying.leftovers = copying.leftovers or attempt.leftovers
+        return result
 
     async def _sweep(self, copying: _Copying, descriptors: tuple[int, ...]) -> None:
         """Remove what killed attempts left at the destination.
@@ -431,14 +395,3 @@ def _last_outcome(state: tenacity.RetryCallState) -> Outcome:
     assert state.outcome is not None
     result: Outcome = state.outcome.result()
     return result
-
-
-def _not_started(error: OSError, count: int) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "rsync cannot be started: it is not installed"
-    if error.errno == 7:  # E2BIG
-        return (
-            f"the includes are {count} paths, more than the system takes in one command line; "
-            "include their directory and exclude the rest"
-        )
-    return f"rsync cannot be started: {error.strerror}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from b1000.errors import B1000Error
+from b1000.identity import is_alive
+from b1000.model import ProcessIdentity
 
 if TYPE_CHECKING:
     import psutil
@@ -149,7 +151,7 @@ async def run(command: Command) -> int:
             _read_along(pipe, sink)
         return await _wait(process, command)
     except BaseException:
-        await to_its_end(end_tree(command.mark, [process.pid]))
+        await to_its_end(end_tree(command.mark, child=process.pid))
         process.poll()  # no wait: what even SIGKILL does not end must not hold the worker
         raise
     finally:
@@ -237,14 +239,20 @@ def _read_rest(pipe: IO[bytes], sink: Sink) -> None:
 
 
 async def end_tree(
-    mark: Mapping[str, str], roots: Collection[int] = (), spared: Collection[str] = ()
+    mark: Mapping[str, str],
+    roots: Collection[ProcessIdentity] = (),
+    spared: Collection[str] = (),
+    child: int | None = None,
 ) -> None:
     """End the processes ``roots``, their sessions and descendants, and all that carry the mark.
+
+    ``child`` is a root too: one of this process's own that was not waited for,
+    whose id nobody else can have.
 
     SIGTERM first; what is still there after :data:`GRACE` seconds gets SIGKILL.
     What carries a ``B1000_COMMAND`` that is ``spared`` is left alone.
     """
-    tree = _Tree(mark, roots, spared)
+    tree = _Tree(mark, roots, spared, child)
     loop = asyncio.get_running_loop()
     kill_at = loop.time() + GRACE
     while tree.look() and loop.time() < kill_at + _KILL_TIME:
@@ -259,20 +267,29 @@ class _Tree:
     """
 
     def __init__(
-        self, mark: Mapping[str, str], roots: Collection[int], spared: Collection[str]
+        self,
+        mark: Mapping[str, str],
+        roots: Collection[ProcessIdentity],
+        spared: Collection[str],
+        child: int | None,
     ) -> None:
         import psutil  # here: most runs never end a tree, and it takes time to import
 
         self._psutil = psutil
         self._mark = mark
         self._roots = roots
+        self._child = child
         self._spared = spared
         self._members: set[psutil.Process] = set()
         self._told: set[psutil.Process] = set()
 
     def look(self) -> bool:
         """Look for members; gives whether any is alive."""
-        found = {member for member in self._psutil.process_iter() if self._belongs(member)}
+        # The id of a root that has ended may be a stranger's by now.
+        sessions = {root.pid for root in self._roots if is_alive(root)}
+        if self._child is not None:
+            sessions.add(self._child)
+        found = {m for m in self._psutil.process_iter() if self._belongs(m, sessions)}
         for member in tuple(found):
             with contextlib.suppress(self._psutil.NoSuchProcess):
                 found.update(member.children(recursive=True))
@@ -298,9 +315,9 @@ class _Tree:
         except self._psutil.NoSuchProcess:
             return False
 
-    def _belongs(self, member: "psutil.Process") -> bool:
+    def _belongs(self, member: "psutil.Process", sessions: Collection[int]) -> bool:
         try:
-            if os.getsid(member.pid) in self._roots:
+            if os.getsid(member.pid) in sessions:
                 return True
             environment = member.environ()
             if environment.get("B1000_COMMAND") in self._spared:

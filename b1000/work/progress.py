@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from b1000.progress import Progress, remove, write
@@ -15,48 +15,17 @@ _WINDOW = 10  # writes over which the rate is measured
 _LONGEST_REST = 16384  # bytes without any end of line
 
 
-class Told:
-    """What is told of one copy, in a file that is there while the copy is under way."""
+class _Printed:
+    """What one rsync prints: of its progress the last word, all other lines to a function."""
 
     # rsync tells of each file: waking up for each would cost more than copying small ones.
     pause = 0.02
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
-        self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
-        self._written = False
-        self._begin()
-
-    def _begin(self) -> None:
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self.figures: progress.Figures | None = None
+        self.whole = True
         self._rest = b""
-        self._figures: progress.Figures | None = None
-        self._whole = True
-        self._seen: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
-        self._lines: Sink | None = None
-
-    def waits(self, reason: str) -> None:
-        """It waits for something before it begins."""
-        self._write(Progress(waiting=reason))
-
-    def sink(self, take: Callable[[str], None]) -> "Told":
-        """An rsync begins: a sink for its standard output; ``take`` gets all other lines."""
-        self._begin()
-        self._seen.append((self._clock(), 0))
-        self._lines = Lines(take)
-        self._schedule()
-        return self
-
-    def end(self) -> None:
-        """Nothing is under way any more."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        if self._written:
-            remove(self._path)
-            self._written = False
-
-    # --- what rsync prints
+        self._lines: Sink = Lines(take)
 
     def feed(self, data: bytes) -> None:
         """Take what rsync printed: of its progress the last word, of all else each line."""
@@ -75,12 +44,10 @@ class Told:
         """There is no more."""
         self._take(self._rest, b"")
         self._rest = b""
-        assert self._lines
         self._lines.close()
 
     def _take(self, text: bytes, end: bytes) -> None:
         """One line up to its ``end``, or as much of it as cannot be progress any more."""
-        assert self._lines
         before, mark, last = text.rpartition(b"\r")
         if not mark:
             self._lines.feed(text + end)
@@ -95,11 +62,69 @@ class Told:
             self._lines.feed(plain + last + end)
 
     def _note(self, figures: progress.Figures) -> None:
-        self._figures = figures
+        self.figures = figures
         if figures.whole is not None:
-            self._whole = figures.whole
+            self.whole = figures.whole
 
-    # --- what is told
+    def look(self) -> None:
+        """What rsync printed last may have no end yet."""
+        figures, _ = progress.split(self._rest.lstrip(b"\r"))
+        if figures:
+            self._note(figures)
+
+
+class Told:
+    """What is told of one copy, in a file that is there while the copy is under way."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._written = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._printed: list[_Printed] = []
+        self._before = 0
+        self._expected: int | None = None
+        self._seen: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
+
+    def waits(self, reason: str) -> None:
+        """It waits for something before it begins."""
+        self._write(Progress(waiting=reason))
+
+    def streams(self, expected: int, takes: Sequence[Callable[[str], None]]) -> Sequence[Sink]:
+        """Several rsyncs begin side by side, to copy ``expected`` bytes: a sink for each."""
+        self._reset()
+        self._expected = expected
+        return self._begin(takes)
+
+    def sink(self, take: Callable[[str], None]) -> Sink:
+        """An rsync begins: a sink for its standard output; ``take`` gets all other lines.
+
+        What it copies is added to what streams before it have copied.
+        """
+        before, expected = self._bytes(), self._expected
+        self._reset()
+        if expected is not None:
+            self._before, self._expected = before, expected
+        return self._begin([take])[0]
+
+    def _begin(self, takes: Sequence[Callable[[str], None]]) -> Sequence[Sink]:
+        self._printed = [_Printed(take) for take in takes]
+        self._seen.append((self._clock(), self._before))
+        self._schedule()
+        return self._printed
+
+    def end(self) -> None:
+        """Nothing is under way any more."""
+        self._reset()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._written:
+            remove(self._path)
+            self._written = False
 
     def _schedule(self) -> None:
         if not self._timer:
@@ -107,27 +132,30 @@ class Told:
 
     def _tell(self) -> None:
         self._timer = None
-        # What rsync printed last may have no end yet.
-        figures, _ = progress.split(self._rest.lstrip(b"\r"))
-        if figures:
-            self._note(figures)
+        for each in self._printed:
+            each.look()
         self._write(self._progress())
         self._schedule()
 
+    def _bytes(self) -> int:
+        return self._before + sum(each.figures.bytes for each in self._printed if each.figures)
+
     def _progress(self) -> Progress:
-        figures = self._figures
-        if figures is None:
+        all_figures = [each.figures for each in self._printed if each.figures]
+        if not all_figures and not self._before:
             return Progress()
-        now = self._clock()
-        self._seen.append((now, figures.bytes))
+        now, done = self._clock(), self._bytes()
+        self._seen.append((now, done))
         since, before = self._seen[0]
-        rate = (figures.bytes - before) / (now - since) if now > since else None
-        if not self._whole:
-            return Progress(figures.bytes, rate=rate)
-        left = None
-        if rate and figures.percent:
-            left = figures.bytes * (100 - figures.percent) / figures.percent / rate
-        return Progress(figures.bytes, figures.percent, rate, left)
+        rate = (done - before) / (now - since) if now > since else None
+        percent = all_figures[0].percent if all_figures else 0
+        if self._expected is not None:
+            # It is complete only when the last pass over it all has ended.
+            percent = min(99, done * 100 // self._expected) if self._expected else 99
+        elif not self._printed[0].whole:
+            return Progress(done, rate=rate)
+        left = done * (100 - percent) / percent / rate if rate and percent else None
+        return Progress(done, percent, rate, left)
 
     def _write(self, told: Progress) -> None:
         write(self._path, told)

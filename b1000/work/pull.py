@@ -27,6 +27,7 @@ from b1000.model import (
 )
 from b1000.rsync import paths
 from b1000.steps import CopyStatus, Status, Step, status_of_copies
+from b1000.work import linking
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, without_destination
 from b1000.work.following import PATIENCE, Follower, Lost, Patience
@@ -149,6 +150,7 @@ class _Pulling:
             include=values.get("include", ""),
             exclude=values.get("exclude", ""),
             transfer=job.transfer,
+            destination_excludes=job.destination_excludes,
         )
         whose = paths.subject(
             client.host, client.instance, client.master_host, client.master_instance
@@ -164,7 +166,11 @@ class _Pulling:
             for group in job.dest
             for choice in random.sample(group, len(group))
         )
-        return frozen, copies
+        masters = (client.master_host, client.master_instance)
+        bases = linking.settled(
+            self._assignment.bases, (client.host, client.instance, *masters), copies
+        )
+        return replace(frozen, bases=bases), copies
 
     # --- COPYING
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
@@ -9,7 +10,6 @@ from b1000.errors import BadValue, RunFailed
 from b1000.model import (
     Command,
     Copy,
-    CopyMoved,
     Frozen,
     Job,
     Reference,
@@ -19,10 +19,10 @@ from b1000.model import (
     Template,
 )
 from b1000.rsync import paths
-from b1000.rsync.outcome import Outcome
 from b1000.steps import CopyStatus, Status, Step, status_of_copies
+from b1000.work import linking
 from b1000.work.assignment import Assignment, output_of
-from b1000.work.copies import Copies
+from b1000.work.copies import Copies, without_destination
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
@@ -90,6 +90,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         pre=settled.get("pre", ""),
         post=settled.get("post", ""),
         transfer=job.transfer,
+        destination_excludes=job.destination_excludes,
         own_dump=job.type == "full"
         and all(subject.start_time in word.text for word in grammar.words(include)),
     )
@@ -107,7 +108,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    return frozen, copies
+    masters = (frozen.master_host, frozen.master_instance)
+    bases = linking.settled(assignment.bases, (subject.host, subject.instance, *masters), copies)
+    return replace(frozen, bases=bases), copies
 
 
 class Values:
@@ -171,7 +174,7 @@ async def _copying(
     ]
     ended = await Copies(assignment, frozen, job.type == "sync").carry_out(known)
     ended += [
-        (copy, await _without_destination(assignment, copy))
+        (copy, await without_destination(assignment, copy))
         for copy in copies
         if copy.destination not in job.destinations
     ]
@@ -181,15 +184,3 @@ async def _copying(
         raise RunFailed("; ".join(told))
     if status is Status.WARNING:
         assignment.warn("; ".join(told))
-
-
-async def _without_destination(assignment: Assignment, copy: Copy) -> Outcome:
-    """A copy that is resumed although its destination is configured no more."""
-    reason = (
-        "the job has this destination no more; configure it again, "
-        "or give the run up with b1000 forget"
-    )
-    await assignment.commit(
-        CopyMoved(assignment.clock(), copy.destination, CopyStatus.FAILED, reason)
-    )
-    return Outcome(CopyStatus.FAILED, reason=reason)

@@ -7,17 +7,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 from b1000.config import grammar, references
 from b1000.errors import B1000Error, BadValue, RunFailed
-from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
+    Base,
     Closed,
     Command,
     Died,
@@ -27,10 +26,11 @@ from b1000.model import (
     Listed,
     Run,
     RunMoved,
+    Swept,
     Template,
 )
 from b1000.steps import Status
-from b1000.work import passive, process, pull, push
+from b1000.work import process
 from b1000.work.assignment import Assignment, Subject, output_of
 from b1000.work.channel import Channel
 
@@ -111,18 +111,34 @@ class Direction(Protocol):
         """Go on with a run that failed or died."""
 
 
-_DIRECTIONS: Mapping[str, Direction] = {"push": push, "passive": passive, "pull": pull}
+def _direction(name: str) -> Direction:
+    """What only one direction needs is imported only for it, and once: before the fork."""
+    match name:
+        case "passive":
+            from b1000.work import passive
+
+            return passive
+        case "pull":
+            from b1000.work import pull
+
+            return pull
+        case _:
+            from b1000.work import push
+
+            return push
 
 
-def run_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
-    """The task that carries out one run."""
-    direction = _DIRECTIONS[job.direction]
-    return _steps(run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job))
+def run_task(run: Run, job: Job, locks: Locks, lock: int, bases: Sequence[Base] = ()) -> Task:
+    """The task that carries out one run; ``bases`` are the earlier fulls that it may link to."""
+    direction = _direction(job.direction)
+    return _steps(
+        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases
+    )
 
 
 def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
     """The task that goes on with a run that failed or died."""
-    direction = _DIRECTIONS[run.direction]
+    direction = _direction(run.direction)
     return _steps(run, job, locks, lock, lambda assignment: direction.resume(assignment, job, run))
 
 
@@ -132,9 +148,12 @@ def _steps(
     locks: Locks,
     lock: int,
     carry_out: Callable[[Assignment], Awaitable[None]],
+    bases: Sequence[Base] = (),
 ) -> Task:
     async def task(channel: Channel) -> None:
-        assignment = Assignment(_subject(run), job.limits, channel, locks, lock, run_id=run.run_id)
+        assignment = Assignment(
+            _subject(run), job.limits, channel, locks, lock, run_id=run.run_id, bases=bases
+        )
         try:
             await carry_out(assignment)
         except (RunFailed, BadValue) as error:
@@ -217,12 +236,12 @@ def failure_task(run: Run, on_failure: Template, limits: Limits, locks: Locks) -
     return task
 
 
-def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died) -> Task:
-    """The task that ends what a dead worker left, then gives the verdict on its run."""
+def sweeping_task(leftovers: Iterable[Leftovers], last_word: Died | Swept) -> Task:
+    """The task that ends what a dead worker left, then says what became of its run."""
 
     async def task(channel: Channel) -> None:
         await _end(leftovers)
-        await channel.commit(replace(last_word, time=time.time()))
+        await channel.commit(last_word._replace(time=time.time()))
 
     return task
 
@@ -247,5 +266,4 @@ def clearing_task(leftovers: Iterable[Leftovers], locks: Locks, lock: str) -> Ta
 
 async def _end(leftovers: Iterable[Leftovers]) -> None:
     for each in leftovers:
-        alive = [known.pid for known in each.processes if is_alive(known)]
-        await process.end_tree({"B1000_RUN": each.uid}, alive, each.ended)
+        await process.end_tree({"B1000_RUN": each.uid}, each.processes, each.ended)

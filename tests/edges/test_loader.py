@@ -840,8 +840,8 @@ def test_options_of_jobs_that_are_not_known(read: Read, text: str, said: str) ->
 @pytest.mark.parametrize(
     ("section", "lines", "said"),
     [
-        ("dest:store", "link_dest = yes", "link_dest: no such option here"),
-        ("dest:store", "streams = 2", "streams: no such option here"),
+        ("dest:store", "links = yes", "links: no such option here"),
+        ("dest:store", "streams = 0", "streams: '0' is not a whole number that fits"),
         ("dest:store", "timeout = 10", "timeout: it is for type = passive; this is active"),
         ("dest:store", "type = idle", "'idle' is not known; one of: active, passive"),
         ("report:main", "type = oracle", "'oracle' is not known; one of: file, mysql, sqlite"),

@@ -512,7 +512,7 @@ def test_a_full_disk_under_journal_and_dump_stops_no_copy(ready: World) -> None:
         done = ready.b1000(timeout=90)
         assert done.returncode == 0, done.stderr
         assert "cannot be written" in done.stderr
-        assert "can be written again" in done.stdout
+        assert "can be used again" in done.stdout
         run = ready.last("etc")
         assert (run["step"], run["status"]) == ("DONE", "OK")
         (name,) = ready.report_files()

@@ -18,7 +18,8 @@ def silent(connection: socket.socket) -> None:
 
 
 def closing(connection: socket.socket) -> None:
-    """Close at once."""
+    """Close as soon as the greeting has come: closed before, it would be a reset."""
+    connection.recv(4096)
 
 
 def dripping(connection: socket.socket) -> None:

@@ -1,0 +1,152 @@
+"""What the beginning of something writes into the journal, and what follows from that."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from b1000.identity import is_alive
+from b1000.locks import Locks
+from b1000.model import (
+    Base,
+    BrokenJob,
+    Closed,
+    Died,
+    Job,
+    ProcessIdentity,
+    Run,
+    Swept,
+)
+from b1000.state.journal import Journal
+from b1000.state.queries import Reader
+from b1000.steps import Ending, Status, Step
+from b1000.supervise import recovery
+from b1000.supervise.children import Errand, Kind
+from b1000.supervise.plan import Action, Planned
+from b1000.supervise.recovery import Fate
+from b1000.work import worker as work
+from b1000.work.worker import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What can begin: its ``lock`` is taken, and what ``dead`` runs left has been ended."""
+
+    planned: Planned
+    lock: int
+    dead: Sequence[Run]
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What is to be done once a beginning is durable.
+
+    ``said`` is a line of the log, its level first; ``buried`` are runs that
+    have turned out to be FAILED; ``failed`` is whether that is a failure of
+    this program. Without an errand the lock is free again.
+    """
+
+    run: Run
+    said: tuple[int, str] | None = None
+    buried: Sequence[Run] = ()
+    failed: bool = False
+    errand: Errand | None = None
+    task: Task | None = None
+
+
+class Beginnings:
+    """Begins runs, goes on with those of the past, or gives them up."""
+
+    def __init__(
+        self,
+        host: str,
+        me: ProcessIdentity,
+        reader: Reader,
+        locks: Locks,
+        clock: Callable[[], float],
+    ) -> None:
+        self._host = host
+        self._me = me
+        self._reader = reader
+        self._locks = locks
+        self._clock = clock
+
+    def begin_run(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
+        """A new run at INIT."""
+        return journal.begin_run(
+            job.name, instance, self._host, job.direction, job.type, job.reports, self._me
+        )
+
+    def begin(self, journal: Journal, beginning: Beginning) -> Follow:
+        """Record the beginning of something; gives what follows."""
+        planned = beginning.planned
+        died = [run for run in beginning.dead if run.ending is None]
+        for run in beginning.dead:
+            if run not in died:
+                journal.record(run.uid, run.run_id, Swept(self._clock()))
+            elif planned.run is None or planned.run.run_id == run.run_id:
+                last = Died(self._clock(), "interrupted", Ending.INTERRUPTED)
+                journal.record(run.uid, run.run_id, last)
+        if planned.run is None:
+            assert isinstance(planned.job, Job)
+            return self._new(journal, planned.job, planned.instance, beginning.lock, died)
+        # Somebody else may have gone on with it while it waited here.
+        run = self._reader.run(planned.run.run_id) or planned.run
+        match recovery.fate(run, is_alive), planned.action:
+            case Fate.NOTHING, _:
+                return Follow(run)
+            case Fate.FAILED, action:
+                return Follow(run, buried=[run], failed=action is Action.RESUME)
+            case Fate.RESUME, Action.RESUME:
+                return self._again(journal, run, planned.job, beginning.lock)
+            case _, Action.FORGET_WITH_POST:
+                run = replace(run, uid=journal.begin_afterwards(run.run_id, self._me))
+                task = work.post_task(run, planned.job.limits, self._locks, beginning.lock)
+                errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, beginning.lock)
+                return Follow(run, errand=errand, task=task)
+            case _, Action.FORGET:
+                return self._closed(journal, run, "forgotten by hand")
+            case _:
+                return self._closed(journal, run, recovery.closing_words(run))
+
+    def _new(
+        self, journal: Journal, job: Job, instance: str, lock: int, died: Sequence[Run]
+    ) -> Follow:
+        run = self.begin_run(journal, job, instance)
+        return Follow(
+            run,
+            (logging.INFO, f"INIT ({_which(run)})"),
+            died,
+            errand=Errand(Kind.RUN, run.uid, job, run, lock),
+            task=work.run_task(run, job, self._locks, lock, self._bases(job, instance)),
+        )
+
+    def _bases(self, job: Job, instance: str) -> list[Base]:
+        """The fulls that a new one may link to."""
+        linking = [each.name for each in job.destinations.values() if each.link_dest]
+        return self._reader.bases(job.name, instance, linking) if job.type == "full" else []
+
+    def _again(self, journal: Journal, past: Run, job: Job | BrokenJob, lock: int) -> Follow:
+        if isinstance(job, BrokenJob):
+            # It waits on, as it is, for a configuration that can be used.
+            reason = "; ".join(job.reasons)
+            return Follow(
+                past,
+                (logging.ERROR, f"{_which(past)} cannot be gone on with: {reason}"),
+                failed=True,
+            )
+        uid = journal.resume_run(past.run_id, self._me)
+        run = replace(past, uid=uid, step=Step.COPYING, status=Status.OK)
+        return Follow(
+            run,
+            (logging.INFO, f"resumed ({_which(run)})"),
+            errand=Errand(Kind.RUN, run.uid, job, run, lock),
+            task=work.resume_task(run, replace(job, type=run.type), self._locks, lock),
+        )
+
+    def _closed(self, journal: Journal, run: Run, reason: str) -> Follow:
+        journal.record(run.uid, run.run_id, Closed(self._clock(), reason))
+        return Follow(run, (logging.WARNING, f"{_which(run)}: {reason}"))
+
+
+def _which(run: Run) -> str:
+    return f"run {run.run_id}, {run.start_time}"

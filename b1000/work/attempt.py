@@ -1,0 +1,265 @@
+"""One attempt of a copy: its rsyncs, their guards and time limit, and the verdict."""
+
+import asyncio
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from b1000.logs import printable
+from b1000.model import Destination, Pull, Transfer
+from b1000.rsync import command, outcome, paths
+from b1000.rsync.outcome import Outcome, Retry, Totals
+from b1000.rsync.partition import Survey
+from b1000.steps import COMPLETE, CopyStatus
+from b1000.work import process, watch
+from b1000.work.assignment import Assignment, Tail
+from b1000.work.linking import Linking
+from b1000.work.process import Sink
+from b1000.work.progress import Told
+
+_RACES = 5  # how often in a row others may make the same missing directory first
+_STALLED = "stalled"
+_MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
+_MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
+
+
+class Attempt:
+    """Copies ``sources`` into ``directory``, in streams where the destination says so.
+
+    ``totals`` are those of the last rsync, with what streams before it have sent.
+    ``leftovers``: a stream ended so that temporary files may be at the destination.
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        sources: Sequence[str],
+        directory: str,
+        destination: Destination,
+        exclude: Sequence[str],
+        transfer: Transfer,
+        pull: Pull | None,
+        linking: Linking,
+        told: Told,
+        descriptors: tuple[int, ...],
+    ) -> None:
+        self._assignment = assignment
+        self._limits = assignment.limits
+        self._sources = sources
+        self._directory = directory
+        self._destination = destination
+        self._exclude = exclude
+        self._transfer = transfer
+        self._pull = pull
+        self._linking = linking
+        self._told = told
+        self._descriptors = descriptors
+        self._space = watch.Space(destination) if destination.min_free else None
+        self._until = time.monotonic() + self._limits.copy_timeout
+        self.totals = Totals()
+        self.leftovers = False
+
+    async def carry_out(self) -> Outcome:
+        """Copy; gives how it ended."""
+        if self._space and (reason := self._space.short()):
+            return Outcome(CopyStatus.FAILED, reason=reason)
+        sent = 0
+        # What links into an older backup must not meet files that are there (linking.py).
+        if self._destination.streams > 1 and not self._linking:
+            hopeless, sent = await self._in_streams()
+            if hopeless:
+                return hopeless
+        out = self._out()
+        argv = self._argv()
+        result = await self._rsync(self._destination.name, argv, self._told.sink(out.take))
+        if result.exit_code is not None:
+            totals = outcome.totals(out.lines)
+            self.totals = replace(totals, sent=None if totals.sent is None else totals.sent + sent)
+            if result.status in COMPLETE and totals.files is None:
+                reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
+                return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
+        return result
+
+    def _argv(self, part: command.Part | None = None) -> list[str]:
+        return command.copy(
+            self._sources,
+            self._directory,
+            self._destination,
+            self._exclude,
+            self._transfer,
+            self._limits,
+            self._pull,
+            self._linking.directories,
+            self._linking.keep_existing,
+            part,
+        )
+
+    def _out(self) -> Tail:
+        name, log = self._destination.name, self._assignment.log
+        shown = self._destination.verbosity > 1
+        return Tail((lambda line: log.info("%s: %s", name, line)) if shown else None)
+
+    # --- streams
+
+    async def _in_streams(self) -> tuple[Outcome | None, int]:
+        """Copy all parts side by side; gives a failure that the last pass would meet too.
+
+        Any other failure of a part is that pass's to mend. Also gives the bytes that were sent.
+        """
+        survey = Survey()
+        with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+            argv = command.survey(
+                self._sources,
+                empty,
+                self._destination,
+                self._exclude,
+                self._transfer,
+                self._limits,
+                self._pull,
+            )
+            await self._rsync(
+                f"{self._destination.name} (survey)", argv, _RawLines(survey.take), quiet=True
+            )
+        parts = survey.parts(self._count())
+        if not parts:
+            return None, 0
+        outs = [self._out() for _ in parts]
+        sinks = self._told.streams(survey.bytes, [out.take for out in outs])
+        streams = [
+            asyncio.ensure_future(
+                self._rsync(
+                    f"{self._destination.name} (stream {number})",
+                    self._argv(command.Part(rules, len(parts))),
+                    sink,
+                    quiet=True,
+                )
+            )
+            for number, (rules, sink) in enumerate(zip(parts, sinks, strict=True), start=1)
+        ]
+        hopeless = await self._first_hopeless(streams)
+        return hopeless, sum(outcome.totals(out.lines).sent or 0 for out in outs)
+
+    def _count(self) -> int:
+        """How many streams; each needs a rate that rsync takes."""
+        limit = command.kib_of(self._destination.bwlimit or "0")
+        most = max(1, int(limit)) if limit else self._destination.streams
+        return min(self._destination.streams, most)
+
+    async def _first_hopeless(self, streams: "Iterable[asyncio.Task[Outcome]]") -> Outcome | None:
+        """Wait for all, or until one fails so that going on is pointless; then none is left."""
+        waiting = set(streams)
+        try:
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                results = [each.result() for each in done]
+                self.leftovers = self.leftovers or any(
+                    result.leftovers for result in results if result.status is CopyStatus.FAILED
+                )
+                for result in results:
+                    # What ended before any data was sent the last pass soon finds out by itself.
+                    if result.leftovers and result.retry is Retry.NEVER and result.exit_code != 24:
+                        return result
+            return None
+        finally:
+            for each in waiting:
+                each.cancel()
+            if waiting:
+                await process.to_its_end(_all_ended(waiting))
+
+    # --- one rsync
+
+    async def _rsync(
+        self, purpose: str, argv: list[str], out: Sink, quiet: bool = False
+    ) -> Outcome:
+        """Run one rsync to its end; a ``quiet`` one leaves its errors to the last pass."""
+        name, log = self._destination.name, self._assignment.log
+        log.debug("%s: %s", name, " ".join(map(printable, argv)))
+        # A client that is hostile must not fill the log.
+        most = _MOST_ERRORS if self._pull else None
+        err = Tail(None if quiet else lambda line: log.warning("%s: %s", name, line), most)
+        place = paths.place(self._destination.path)
+        peer = paths.place(self._pull.source) if self._pull else None
+        bounds = {resource.RLIMIT_AS: _MEMORY} if self._pull else None
+        progress = watch.Progress(self._limits.io_timeout) if self._limits.io_timeout else None
+
+        def guard(pid: int) -> str | None:
+            if progress and progress.stalled(pid):
+                return _STALLED
+            return self._space.short() if self._space else None
+
+        try:
+            for _ in range(_RACES):
+                err.lines.clear()
+                code = await self._assignment.rsync(
+                    purpose,
+                    argv,
+                    out,
+                    self._linking.heard(err.take),
+                    self._descriptors,
+                    guard,
+                    bounds,
+                    self._left(),
+                )
+                if not outcome.lost_race(code, err.lines):
+                    break
+        except process.TimedOut:
+            return Outcome(
+                CopyStatus.FAILED,
+                Retry.YES,
+                f"the copy to {place} was ended after {self._limits.copy_timeout} s (copy_timeout)",
+                leftovers=True,
+            )
+        except process.Ended as error:
+            if error.what == _STALLED:
+                reason = f"the copy to {place} stood still (io_timeout) and was ended"
+                return Outcome(CopyStatus.FAILED, Retry.YES, reason, leftovers=True)
+            return Outcome(CopyStatus.FAILED, reason=error.what, leftovers=True)
+        except OSError as error:
+            return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(self._sources)))
+        judged = outcome.judge(code, [printable(line) for line in err.lines], place, peer)
+        if quiet and outcome.lost_race(code, err.lines):
+            return replace(judged, retry=Retry.YES)
+        return judged
+
+    def _left(self) -> float:
+        """Seconds of copy_timeout that are left of the attempt; 0: no limit."""
+        if not self._limits.copy_timeout:
+            return 0
+        return max(0.1, self._until - time.monotonic())
+
+
+async def _all_ended(tasks: "Iterable[asyncio.Task[Outcome]]") -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _RawLines:
+    """Gives each line as bytes to a function; what is no line at all is left out."""
+
+    pause = 0.02
+    _longest = 65536
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        self._rest = self._rest[: self._longest]
+
+    def close(self) -> None:
+        self._rest = b""
+
+
+def _not_started(error: OSError, count: int) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "rsync cannot be started: it is not installed"
+    if error.errno == 7:  # E2BIG
+        return (
+            f"the includes are {count} paths, more than the system takes in one command line; "
+            "include their directory and exclude the rest"
+        )
+    return f"rsync cannot be started: {error.strerror}"

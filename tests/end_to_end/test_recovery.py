@@ -1,0 +1,461 @@
+"""Programs that die one after another, journals that break: nothing is lost, nothing doubled."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from b1000.model import Died
+from b1000.state.journal import Journal
+from b1000.state.queries import Reader
+from b1000.steps import Ending
+from tests.support.world import World, wait_until
+
+DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+Popen = subprocess.Popen[str]
+# A minute is long in a test.
+IMPATIENT = (
+    "import sys; from b1000 import cli; from b1000.supervise import recorder; "
+    "recorder._PATIENCE = 3; sys.exit(cli.main())"
+)
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    world.files()
+    return world
+
+
+def journal(world: World) -> sqlite3.Connection:
+    return sqlite3.connect(world.status_dir / "journal.sqlite3")
+
+
+def strike(running: Popen) -> None:
+    """SIGKILL a supervisor and its workers; their scripts and rsyncs go on."""
+    supervisor = psutil.Process(running.pid)
+    for process in [supervisor, *supervisor.children()]:
+        process.kill()
+    running.communicate()
+
+
+def strike_worker_of(running: Popen, script: str) -> psutil.Process:
+    """SIGKILL the worker that runs a script; gives the shell of the script."""
+    shell = next(
+        each
+        for each in psutil.Process(running.pid).children(recursive=True)
+        if script in " ".join(each.cmdline())
+    )
+    worker = shell.parent()
+    assert worker
+    worker.kill()
+    return shell
+
+
+def gone(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def clearing(running: Popen) -> list[psutil.Process]:
+    """The workers of a supervisor whose first child is its reporter."""
+    children = psutil.Process(running.pid).children()
+    return [each for each in sorted(children, key=lambda child: child.pid)[1:] if not gone(each)]
+
+
+def redirect(world: World, directory: str) -> None:
+    """Let all copies lead to where there is something."""
+    with journal(world) as opened:
+        opened.execute("UPDATE copies SET path = ?", (f"{world.root}/{directory}/x",))
+
+
+def overwrite(world: World) -> None:
+    """The journal becomes garbage under those who have it open."""
+    for suffix in ("", "-wal"):
+        path = world.status_dir / f"journal.sqlite3{suffix}"
+        with open(path, "r+b") as file:
+            file.write(b"\xff" * path.stat().st_size)
+
+
+# --- a journal that cannot be read
+
+
+def test_what_was_planned_has_failed_when_the_journal_cannot_be_read(ready: World) -> None:
+    job = ready.push(instances="a b c", pre=f"touch {ready.root}/in-$instance; sleep 1")
+    ready.write(
+        {"global": {"workers": 1, "report_wait_end": 0}, "dest:store": ready.store(), "job:db": job}
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "-f", str(ready.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((ready.root / "in-a").exists)
+    overwrite(ready)
+    out, errors = running.communicate(timeout=120)
+    assert running.returncode == 1, out
+    for instance in "bc":
+        assert not (ready.root / f"in-{instance}").exists()
+        assert re.search(rf"\[db/{instance} *\] FAILED: not begun", errors), errors
+
+
+# --- what is run for a run that is over
+
+
+def failed_once(world: World, **options: object) -> None:
+    world.write({"dest:bad": DOWN, "job:etc": world.push(dest="bad", **options)})
+    assert world.b1000().returncode == 1
+
+
+def then_copy(world: World) -> None:
+    """The destination works again: the run is gone on with."""
+    redirect(world, "s")
+    world.write({"dest:bad": world.store("s"), "job:etc": world.push(dest="bad")})
+    done = world.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_post_of_a_forget_whose_worker_died_is_ended(ready: World) -> None:
+    failed_once(ready, post=f"touch {ready.root}/in; sleep 51")
+    running = ready.start("forget", "--post", "etc")
+    wait_until((ready.root / "in").exists)
+    shell = strike_worker_of(running, "sleep 51")
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert "its worker was killed by SIGKILL" in errors
+    assert gone(shell)
+    then_copy(ready)
+
+
+def test_the_post_of_a_forget_that_died_is_ended_before_its_run_goes_on(ready: World) -> None:
+    failed_once(ready, post=f"touch {ready.root}/in; sleep 52")
+    running = ready.start("forget", "--post", "etc")
+    wait_until((ready.root / "in").exists)
+    strike(running)
+    assert ready.processes()
+    then_copy(ready)
+    assert not ready.processes()
+    assert ready.last("etc")["step"] == "DONE"
+
+
+def test_an_on_failure_that_outlived_its_supervisor_is_ended_by_the_next_run(ready: World) -> None:
+    on_failure = f"touch {ready.root}/in; sleep 53"
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", on_failure=on_failure)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    strike(running)
+    assert ready.processes()
+    then_copy(ready)
+    assert not ready.processes()
+
+
+def test_an_on_failure_whose_worker_died_is_ended(ready: World) -> None:
+    on_failure = f"touch {ready.root}/in; sleep 54"
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", on_failure=on_failure)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    shell = strike_worker_of(running, "sleep 54")
+    out, errors = running.communicate(timeout=30)
+    assert running.returncode == 1, out
+    assert "its worker was killed by SIGKILL" in errors
+    assert gone(shell)
+    # The failure stays what it was.
+    assert "worker" not in ready.last("etc")["error"]
+
+
+def test_a_finished_run_leaves_nothing_to_be_cleared(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre="true", post="true")})
+    for _ in range(2):
+        done = ready.b1000()
+        assert done.returncode == 0
+        assert "left running" not in done.stdout + done.stderr
+
+
+# --- clearing
+
+
+def killed_in_pre(world: World, stubborn: str) -> None:
+    """A run whose pre outlives its supervisor and hears no SIGTERM."""
+    pre = f"test -e {world.root}/go || (trap '' TERM; touch {world.root}/in; {stubborn}); true"
+    world.write({"dest:store": world.store(), "job:etc": world.push(pre=pre)})
+    running = world.start()
+    wait_until((world.root / "in").exists)
+    strike(running)
+    (world.root / "go").touch()
+
+
+def test_a_clearing_worker_that_died_has_not_cleared(ready: World) -> None:
+    killed_in_pre(ready, "sleep 55; sleep 55")
+    running = ready.start()
+    wait_until(lambda: clearing(running))
+    clearing(running)[0].kill()
+    out, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors
+    assert out.count("ending what an interrupted run may have left running") == 2
+    assert not ready.processes()
+    assert ready.last("etc")["step"] == "DONE"
+
+
+def test_what_no_worker_clears_is_killed_in_the_end(ready: World) -> None:
+    killed_in_pre(ready, "sleep 56; sleep 56; sleep 56")
+    running = ready.start()
+    for _ in range(3):
+        wait_until(lambda: clearing(running))
+        worker = clearing(running)[0]
+        worker.kill()
+        worker.wait()
+    out, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, out + errors
+    assert out.count("ending what an interrupted run may have left running") == 3
+    assert not ready.processes()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="sets the next process id")
+def test_a_stranger_under_the_id_of_a_process_that_is_gone_is_left_alone(ready: World) -> None:
+    script = ready.root / "pre.sh"
+    script.write_text(
+        f"#!/bin/sh\nsetsid sh -c \"trap '' TERM; touch {ready.root}/in; sleep 9; sleep 9\" &\n"
+        "exec sleep 57\n"
+    )
+    script.chmod(0o755)
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=f"exec {script}")})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+
+    def known() -> int:
+        with contextlib.closing(journal(ready)) as opened:
+            found = opened.execute("SELECT pid FROM processes WHERE purpose = 'pre'").fetchone()
+        return found[0] if found else 0
+
+    wait_until(known)
+    root = known()
+    strike(running)
+    copying = ready.start("--copy")
+    wait_until(lambda: not psutil.pid_exists(root))
+    with under_id(root) as stranger:
+        if stranger is None:
+            copying.communicate(timeout=60)
+            pytest.skip("somebody else got the id first")
+        copying.communicate(timeout=60)
+        assert stranger.poll() is None
+
+
+@contextlib.contextmanager
+def under_id(wanted: int) -> Iterator[subprocess.Popen[bytes] | None]:
+    """A process with a session of its own under this very id, if it can be had."""
+    for _ in range(200):
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(wanted - 1))
+        stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        if stranger.pid == wanted:
+            break
+        stranger.kill()
+        stranger.wait()
+    try:
+        yield stranger if stranger.pid == wanted else None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_locks_of_others_do_not_live_on_in_what_clears(ready: World) -> None:
+    """a can begin at once, b has to be cleared: the lock of a is free when a is done."""
+    wait = f"(trap '' TERM; touch {ready.root}/in; sleep 58; sleep 58)"
+    pre = f"test $instance = a || test -e {ready.root}/go || {wait}; true"
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b", pre=pre)})
+    running = ready.start("db/b")
+    wait_until((ready.root / "in").exists)
+    strike(running)
+    (ready.root / "go").touch()
+    running = ready.start()
+    wait_until(lambda: any(row["instance"] == "a" and row["step"] == "DONE" for row in rows(ready)))
+    assert running.poll() is None
+    again = ready.b1000("db/a")
+    assert again.returncode == 0, again.stderr
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+
+
+def rows(world: World) -> list[dict[str, object]]:
+    return list(world.status())
+
+
+# --- what is told
+
+
+def test_what_is_live_is_left_out_by_forget_and_by_copy(ready: World) -> None:
+    ready.write(
+        {"dest:store": ready.store(), "job:etc": ready.push(pre=f"touch {ready.root}/in; sleep 5")}
+    )
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    refused = ready.b1000("forget", "etc")
+    assert refused.returncode == 3
+    assert "left out: run 1" in refused.stdout
+    # A first attempt that goes well is nothing that --copy is asked to go on with.
+    assert ready.b1000("--copy", "etc").returncode == 0
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+
+
+def test_what_another_program_resumes_is_left_out(ready: World) -> None:
+    failed_once(ready, post=f"touch {ready.root}/in; sleep 3")
+    redirect(ready, "s")
+    ready.write({"dest:bad": ready.store("s"), "job:etc": ready.push(dest="bad")})
+    running = ready.start("--copy")
+    wait_until((ready.root / "in").exists)
+    left_out = ready.b1000("--copy")
+    assert left_out.returncode == 3
+    assert "left out: run 1" in left_out.stdout
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+
+
+def test_copy_that_finds_a_run_dead_before_it_copied_tells_its_failure(ready: World) -> None:
+    pre = f"touch {ready.root}/in; sleep 59"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    strike(running)
+    found = ready.b1000("--copy")
+    assert found.returncode == 1
+    assert "FAILED at PRE: run 1" in found.stderr
+    assert ready.b1000("--copy").returncode == 0
+
+
+def test_an_on_failure_is_run_once_however_often_the_journal_refuses(ready: World) -> None:
+    stopped = f"touch {ready.root}/in; sleep 60"
+    options: dict[str, object] = {"pre": stopped, "on_failure": f"echo x >> {ready.root}/told"}
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(**options)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    strike(running)
+    copying = ready.start("--copy")
+    # It clears first; then it finds the journal locked, several times.
+    wait_until(lambda: clearing(copying))
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        wait_until(lambda: not clearing(copying))
+        time.sleep(4)
+        opened.rollback()
+    _, errors = copying.communicate(timeout=60)
+    assert copying.returncode == 1
+    assert errors.count("FAILED at PRE") == 1
+    assert (ready.root / "told").read_text() == "x\n"
+
+
+def test_a_stop_while_the_journal_is_locked_is_a_stop(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        for words in ([], ["--copy"]):
+            running = ready.start(*words)
+            time.sleep(2)
+            running.terminate()
+            _, errors = running.communicate(timeout=30)
+            assert running.returncode == 143, errors
+        opened.rollback()
+
+
+def test_a_run_that_is_over_does_not_die(ready: World) -> None:
+    """Whoever read that its supervisor is gone may come after somebody who went on with it."""
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    path = ready.status_dir / "journal.sqlite3"
+    with Reader(path) as reader:
+        before = reader.run(1)
+    opened = Journal(path)
+    with opened.transaction():
+        assert before
+        opened.record(before.uid, 1, Died(9.0, "interrupted", Ending.INTERRUPTED))
+    opened.close()
+    with Reader(path) as reader:
+        assert reader.run(1) == before
+
+
+def test_the_command_of_a_status_file_retries_whatever_the_job_is_called(ready: World) -> None:
+    ready.write({"dest:bad": DOWN, "job:status": ready.push(dest="bad")})
+    assert ready.b1000("job:status").returncode == 1
+    (file,) = ready.status_files()
+    command = shlex.split(json.loads((ready.status_dir / file).read_text())["retry"])
+    assert command[-1] == "job:status"
+    redirect(ready, "s")
+    ready.write({"dest:bad": ready.store("s"), "job:status": ready.push(dest="bad")})
+    assert ready.b1000(*command[3:]).returncode == 0
+    assert ready.status_files() == []
+
+
+def test_an_instance_that_is_configured_need_not_have_run(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b")})
+    assert ready.b1000("db/a").returncode == 0
+    assert ready.b1000("--copy", "db/b").returncode == 0
+    unknown = ready.b1000("--copy", "db/c")
+    assert unknown.returncode == 2
+    assert "known instances: a, b" in unknown.stderr
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="!echo a b")})
+    assert ready.b1000("db/a").returncode == 0
+    assert ready.b1000("--copy", "db/b").returncode == 0
+
+
+def test_a_journal_that_nobody_has_written_yet_is_an_empty_one(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    ready.status_dir.mkdir()
+    (ready.status_dir / "journal.sqlite3").touch()
+    shown = ready.b1000("status")
+    assert shown.returncode == 0, shown.stderr
+    assert "never" in shown.stdout
+
+
+# --- configurations that changed
+
+
+def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: World) -> None:
+    """Neither the address nor min_free nor the excludes of today are the run's."""
+    blocked = ready.root / "blocked"
+    blocked.write_text("")
+    destination = {"type": "active", "path": blocked, "exclude": "'file1'"}
+    ready.write({"dest:d": destination, "job:etc": ready.push(dest="d")})
+    assert ready.b1000().returncode == 1
+    blocked.unlink()
+    moved = {"type": "active", "path": "rsync://127.0.0.1:9/x", "exclude": "'file0'"}
+    ready.write({"dest:d": moved, "job:etc": ready.push(dest="d")})
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    copied = Path(ready.last("etc")["copies"][0]["path"])
+    assert copied.is_relative_to(blocked)
+    there = {path.name for path in copied.iterdir()}
+    assert "file1" not in there
+    assert "file0" in there
+
+
+def test_a_run_of_a_job_that_is_wrong_now_stays_as_it_failed(ready: World) -> None:
+    failed_once(ready)
+    before = ready.last("etc")
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", copy_retries="many")})
+    refused = ready.b1000("--copy")
+    assert refused.returncode == 1
+    assert "cannot be gone on with" in refused.stderr
+    assert ready.last("etc") == before
+    assert len(ready.status_files()) == 1
+
+
+def test_what_failed_before_a_job_had_instances_is_shown_until_it_is_settled(ready: World) -> None:
+    failed_once(ready)
+    job = ready.push(dest="store", instances="a")
+    ready.write({"dest:bad": DOWN, "dest:store": ready.store(), "job:etc": job})
+    assert ready.b1000().returncode == 0
+    assert {(row["instance"], row["status"]) for row in ready.status()} >= {("", "FAILED")}
+    assert ready.b1000("forget", "etc").returncode == 0
