@@ -7,9 +7,9 @@ BIN := $(VENV)/bin
 
 .PHONY: test demo tools test-tools lint clean
 
-# Tests wait more than they work: two of them side by side take half the time.
+# Tests wait more than they work: side by side they take half the time.
 test: lint test-tools
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
 
 lint: $(VENV)/installed-test tools
 	$(BIN)/ruff check .

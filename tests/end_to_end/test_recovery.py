@@ -118,6 +118,11 @@ def failed_once(world: World, **options: object) -> None:
     assert world.b1000().returncode == 1
 
 
+def once(world: World, seconds: int) -> str:
+    """A script that takes long, but only the first time."""
+    return f"test -e {world.root}/in || (touch {world.root}/in; sleep {seconds})"
+
+
 def then_copy(world: World) -> None:
     """The destination works again: the run is gone on with."""
     redirect(world, "s")
@@ -127,7 +132,7 @@ def then_copy(world: World) -> None:
 
 
 def test_the_post_of_a_forget_whose_worker_died_is_ended(ready: World) -> None:
-    failed_once(ready, post=f"touch {ready.root}/in; sleep 51")
+    failed_once(ready, post=once(ready, 51))
     running = ready.start("forget", "--post", "etc")
     wait_until((ready.root / "in").exists)
     shell = strike_worker_of(running, "sleep 51")
@@ -139,7 +144,7 @@ def test_the_post_of_a_forget_whose_worker_died_is_ended(ready: World) -> None:
 
 
 def test_the_post_of_a_forget_that_died_is_ended_before_its_run_goes_on(ready: World) -> None:
-    failed_once(ready, post=f"touch {ready.root}/in; sleep 52")
+    failed_once(ready, post=once(ready, 52))
     running = ready.start("forget", "--post", "etc")
     wait_until((ready.root / "in").exists)
     strike(running)
