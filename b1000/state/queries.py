@@ -195,7 +195,9 @@ class Reader:
             return self._runs("", "ending IS NULL", "ORDER BY run_id", ())
         return self._runs(
             "",
-            "ending IS NULL AND runs.job = ? AND runs.instance = ?",
+            # Few are unfinished; of the job/instance there may be thousands.
+            """runs.job = ? AND runs.instance = ?
+               AND run_id IN (SELECT run_id FROM runs WHERE ending IS NULL)""",
             "ORDER BY run_id",
             subject,
         )
@@ -208,8 +210,10 @@ class Reader:
         """
         return self._runs(
             "",
-            """runs.job = ? AND runs.instance = ? AND (ending IS NULL OR runs.uid IN (
-                   SELECT uid FROM processes WHERE ended IS NULL))""",
+            """runs.job = ? AND runs.instance = ? AND run_id IN (
+                   SELECT run_id FROM runs WHERE ending IS NULL
+                   UNION SELECT run_id FROM processes JOIN runs USING (uid)
+                   WHERE processes.ended IS NULL)""",
             "ORDER BY run_id",
             subject,
         )
