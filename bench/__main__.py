@@ -9,16 +9,20 @@ from pathlib import Path
 
 from bench import history, start
 from bench.instances import instances
+from bench.linked import link_dest
 from bench.measure import Result
 from bench.memory import memory
 from bench.monitor import monitor
 from bench.reports import reports
 from bench.site import Site, machine, site
+from bench.streams import streams
 from bench.trees import first_full
 
 QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "instances": instances,
     "first": first_full,
+    "link_dest": link_dest,
+    "streams": streams,
     "start": start.fixed_cost,
     "version": start.version,
     "memory": memory,

@@ -1,0 +1,110 @@
+"""Several rsyncs in one tree: to a daemon, from one, and over a long way."""
+
+import threading
+from pathlib import Path
+
+from b1000.state.queries import Reader
+from bench import measure
+from bench.delay import delayed
+from bench.measure import Result, Taken
+from bench.site import Site, tree_a
+from tests.support.client import Client, pull
+from tests.support.daemon import Daemon
+
+_ROUNDS, _FAR_ROUNDS = 3, 3
+_DELAY = 0.02
+_BARE = ("rsync", "-a", "--mkpath", "--sockopts=TCP_NODELAY")
+
+
+def streams(site: Site) -> list[Result]:
+    """The first full of tree A with ``streams``, against one bare rsync."""
+    source = tree_a(site.fresh("a"))
+    found = [_pushed(site, source, site.daemon.port, "to", 2, 0.9, _ROUNDS)]
+    found.append(_pulled(site))
+    with delayed(site.daemon.port, _DELAY) as port:
+        found.append(_pushed(site, source, port, "20 ms", 8, 0.3, _FAR_ROUNDS))
+    return found
+
+
+def _pushed(
+    site: Site, source: Path, port: int, name: str, count: int, target: float, rounds: int
+) -> Result:
+    address = f"rsync://127.0.0.1:{port}/b1000"
+    short = name.replace(" ", "")
+
+    def ours(number: int) -> Taken:
+        path = f"{address}/{short}{number}"
+        store = {"type": "active", "path": path, "streams": count}
+        return site.b1000({"dest:store": store, "job:j": site.push(source)})
+
+    def rsync(number: int) -> Taken:
+        return measure.run([*_BARE, f"{source}/", f"{address}/bare{short}{number}/"])
+
+    mine, theirs = measure.pairs(ours, rsync, rounds)
+    (made,) = site.stored.glob(f"{short}1/j/*/*")
+    _check(made)
+    question = f"{count} streams, A to a daemon" + (", 20 ms" if count == 8 else "")
+    return measure.compare(
+        question, "rsync -a", measure.walls(mine), measure.walls(theirs), "s", target
+    )
+
+
+def _pulled(site: Site) -> Result:
+    """What the copy of a pull took, as the journal has it: the rest is waiting for the client."""
+    daemon = Daemon(site.fresh("client") / "daemon", {"reports": "", "backup": "", "other": ""})
+    client = Client(daemon.start())
+    tree_a(client.backup)
+
+    def ours(number: int) -> Taken:
+        home = site.fresh("home")
+        report = client.report().copying().keep_alive()
+        waiting = threading.Thread(target=lambda: report.end(600))
+        waiting.start()
+        store = {"type": "active", "path": home / "store", "streams": 2, "min_free": 0}
+        whole = site.b1000(
+            {
+                "global": {"host": "backup-2"},
+                "dest:local": store,
+                "job:system": pull(client),
+            },
+            home=home,
+        )
+        waiting.join()
+        report.kill()
+        report.path.unlink()
+        report.notification().unlink(missing_ok=True)
+        with Reader(home / "status" / "journal.sqlite3") as reader:
+            run = reader.last_run("system", "")
+            assert run
+            (attempt,) = reader.attempts(run.run_id)
+        assert attempt.ended
+        (made,) = (home / "store").glob("*/*/*")
+        if number == 1:
+            _check(made)
+        return Taken(attempt.ended - attempt.began, whole.cpu)
+
+    def rsync(number: int) -> Taken:
+        target = site.fresh(f"bare{number}")
+        return measure.run([*_BARE, f"{daemon.url('backup')}/", f"{target}/made/"])
+
+    try:
+        mine, theirs = measure.pairs(ours, rsync, _ROUNDS)
+    finally:
+        client.stop()
+        daemon.stop()
+    return measure.compare(
+        "2 streams, A pulled from a daemon",
+        "rsync -a",
+        measure.walls(mine),
+        measure.walls(theirs),
+        "s",
+        0.9,
+        note="the copy alone",
+    )
+
+
+def _check(made: Path) -> None:
+    """Nobody is quick by doing nothing."""
+    count = sum(path.is_file() for path in made.rglob("*"))
+    if count != 50_000:
+        raise RuntimeError(f"{count} files are there")
