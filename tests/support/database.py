@@ -117,6 +117,8 @@ class Database:
                     f"--datadir={self.data}",
                     f"--socket={self.socket}",
                     f"--pid-file={self.directory / 'pid'}",
+                    # A server that starts removes what another has in their common one.
+                    f"--tmpdir={self._short}",
                     "--skip-networking=0",
                     "--bind-address=127.0.0.1",
                     f"--port={self.port}",
