@@ -11,6 +11,7 @@ from b1000 import __version__
 from b1000.errors import B1000Error
 
 if TYPE_CHECKING:
+    from b1000.config.grammar import Selector
     from b1000.config.loader import Config
     from b1000.supervise.selection import Selection
     from b1000.views.progress import Bars
@@ -194,7 +195,7 @@ def _run_jobs(words: Sequence[str]) -> int:
     if arguments.dry_run:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))
-        return _rehearse_copy(config) if arguments.copy else _rehearse(config, selection)
+        return _rehearse_copy(config, selectors) if arguments.copy else _rehearse(config, selection)
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
@@ -210,13 +211,14 @@ def _rehearse(config: "Config", selection: "Selection") -> int:
     return int(not rehearse(config.jobs, selection, config.settings.host, _say))
 
 
-def _rehearse_copy(config: "Config") -> int:
+def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]") -> int:
     """What ``--copy`` would go on with."""
-    from b1000.views import status
+    from b1000.supervise.recovery import foretell
 
-    for line in status.retriable(config):
+    foretold = foretell(config, selectors)
+    for line in foretold.lines:
         _say(line)
-    return 0
+    return int(not foretold.fine)
 
 
 def _display(journal: str) -> "Bars | None":

@@ -57,6 +57,7 @@ put 644 etc/monitoring/* $doc/examples/monitoring
 for example in etc/*.cfg etc/*.conf etc/*.sql etc/examples/*.cfg; do
     [ ! -e "$example" ] || put 644 "$example" $doc/examples
 done
+put 755 etc/scripts/* $doc/examples/scripts
 put_as 644 packaging/debian/copyright $doc/copyright
 put_as 644 packaging/debian/changelog $doc/changelog
 put_as 644 packaging/debian/lintian-overrides /usr/share/lintian/overrides/b1000

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,11 @@ from b1000.config.loader import load
 from b1000.config.options import OPTIONS
 from b1000.config.reference import reference
 from tests.support.daemon import Daemon
+from tests.support.database import Database, Schema, program
 from tests.support.world import ROOT, World, tree
 
 README = (ROOT / "README.md").read_text()
 CONFIGURATIONS = sorted((ROOT / "etc").rglob("*.cfg"))
-# In the program, and documented with the issue that brings them.
 EXAMPLES = (
     "mysql-binlogs",
     "mysql-instances",
@@ -111,16 +112,6 @@ def test_files_named_in_the_architecture_are_there() -> None:
     assert set(re.findall(r"`(?:\w+/)?(\w+\.py)`", page)) <= names | {"test_architecture.py"}
     rooms = {path.name for path in (ROOT / "b1000").iterdir() if (path / "__init__.py").exists()}
     assert set(re.findall(r"^\| `(\w+)/`", page, re.MULTILINE)) == rooms
-
-
-def test_the_configurations_of_the_readme_load(tmp_path: Path) -> None:
-    first, *more = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
-    for text in (first, *(f"{first}\n{each}" for each in more)):
-        file = tmp_path / "b1000.cfg"
-        file.write_text(text)
-        config = load(str(file))
-        assert config.problems == ()
-        assert config.jobs
 
 
 # --- etc/
@@ -302,22 +293,243 @@ def test_the_storage_answers_small_messages_at_once() -> None:
     assert re.search(r"^socket options = TCP_NODELAY$", text, re.MULTILINE)
 
 
-# --- the guide
-
-
-def test_the_configurations_of_the_guide_load(tmp_path: Path) -> None:
-    found = re.findall(r"```ini\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), re.DOTALL)
-    assert len(found) >= 2
-    for number, text in enumerate(found):
-        file = tmp_path / f"{number}.cfg"
-        file.write_text(text)
-        config = load(str(file))
-        assert config.problems == ()
-        assert config.jobs
-
-
 @pytest.mark.parametrize("script", sorted((ROOT / "etc" / "scripts").iterdir()), ids=relative)
 def test_every_script_is_one(script: Path) -> None:
     assert os.access(script, os.X_OK)
     assert script.read_text().startswith("#!/bin/sh\n# ")
     subprocess.run(["sh", "-n", script], check=True)
+
+
+# --- what the pages tell people to type
+
+# Lines that change the machine itself, and what tries them instead.
+ELSEWHERE = {
+    "make demo    # a real backup of /etc into ./demo, then its status": "the demo, above",
+    "make test    # all checks and tests, with rsync daemons and a MariaDB of their own": "CI",
+    "make deb": "test_packaging.py",
+    "apt-get install ./dist/b1000_*_all.deb": "by hand, in a root made by debootstrap",
+    "apt-get install rsync": "by hand, there",
+    "apt-get install rsync python3-venv": "by hand, there",
+    "python3 -m venv /opt/b1000": "test_packaging.py",
+    "/opt/b1000/bin/pip install .": "test_packaging.py",
+    "ln -s /opt/b1000/bin/b1000 /usr/local/bin/b1000": "by hand, in that root",
+    "systemctl enable --now rsync": "by hand, there",
+}
+COMMANDS = re.compile(
+    r" {4,}(\(umask|apt-get|b1000|cp|chgrp|chmod|find|ln|make|mkdir|mysql|python3|rsync|systemctl) "
+)
+# What b1000 says, not what is said to it.
+OUTPUT = "        b1000 --copy mysql/3306 goes on with it"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+COPY = r"etc/2026-11-22-Sunday/client-1-2026-11-22-Sun-02:17:01"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=relative)
+def test_what_is_to_be_typed_is_marked_as_such(page: Path) -> None:
+    """Only fenced blocks are tried; a crontab's line names its user before the command."""
+    text = page.read_text()
+    assert {kind for kind, _ in FENCE.findall(text)} <= {"ini", "sh", "sql"}
+    assert text.count("```") == 2 * len(FENCE.findall(text))
+    assert {line for line in text.splitlines() if COMMANDS.match(line)} <= {OUTPUT}
+
+
+def test_what_is_tried_elsewhere_is_in_the_pages() -> None:
+    typed = "".join(block for page in DOCUMENTS for _, block in FENCE.findall(page.read_text()))
+    assert set(ELSEWHERE) <= set(typed.splitlines())
+
+
+class Reader:
+    """Somebody who does what a page says, in its order, in a root of his own."""
+
+    def __init__(self, root: Path, storage: Storage) -> None:
+        self.root = root
+        self.storage = storage
+        self.copy = COPY
+        self.config = root / "etc" / "b1000" / "b1000.cfg"
+        for directory in ("bin", "etc", "tmp", "var/log"):
+            (root / directory).mkdir(parents=True)
+        (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+        program = f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m b1000'
+        self.program("b1000", f'{program} "$@" -f "{self.config}"')
+
+    def program(self, name: str, line: str) -> None:
+        """A program of this root."""
+        file = self.root / "bin" / name
+        file.write_text(f"#!/bin/sh\n{line}\n")
+        file.chmod(0o755)
+
+    def here(self, text: str) -> str:
+        """The paths, hosts and backups of a page as those of this root."""
+        text = text.replace(COPY, self.copy)
+        text = re.sub(r"(?<![\w/$.])/(?=(etc|run|srv|tmp|usr|var)\b)", f"{self.root}/", text)
+        text = text.replace("@backup-1/", f"@127.0.0.1:{self.storage.port}/")
+        # The other storages are directories of the one that is there.
+        return re.sub(r"@(backup-[23])/b1000", rf"@127.0.0.1:{self.storage.port}/b1000/\1", text)
+
+    def write(self, text: str) -> None:
+        """A configuration with jobs begins the file anew; what has none goes to its end."""
+        text = self.here(text)
+        if "[job:" in text:
+            own = "[global]\nhost = client-1\n"
+            if "status_dir" not in text:
+                own += f"status_dir = {self.root}/var/lib/b1000\n"
+            text = own + text.replace("[global]\n", "")
+        with open(self.config, "w" if "[job:" in text else "a") as file:
+            file.write(f"\n{text}")
+        config = load(str(self.config))
+        assert config.problems == ()
+        assert config.jobs
+
+    def edit(self, pattern: str, place: str) -> None:
+        """Somebody changes the configuration."""
+        text, changes = re.subn(pattern, place, self.config.read_text(), flags=re.MULTILINE)
+        assert changes
+        self.config.write_text(text)
+
+    def type(self, block: str) -> str:
+        """Run a block, but for what is tried elsewhere."""
+        lines = [line for line in block.splitlines() if line not in ELSEWHERE]
+        done = subprocess.run(
+            ["sh", "-eu", "-c", self.here("\n".join(lines))],
+            input="backing-up\n",
+            env={"PATH": f"{self.root}/bin:{os.environ['PATH']}", "RSYNC_PASSWORD": "reading"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+        # The first backup of /etc takes the place of the one in the pages.
+        below = self.root / "srv" / "backup"
+        if self.copy == COPY and (found := sorted(below.glob("etc/*/*/etc"))):
+            self.copy = found[0].parent.relative_to(below).as_posix()
+        return done.stdout
+
+    def follow(self, text: str) -> str:
+        """Do all that a page, or a part of it, says; gives what was printed."""
+        printed = ""
+        for kind, block in FENCE.findall(text):
+            if kind == "ini":
+                self.write(block)
+            elif kind == "sh":
+                printed += self.type(block)
+        return printed
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    """Somebody with a storage that is set up, and nothing else."""
+    root = tmp_path / "root"
+    storage = Storage(root / "srv")
+    storage.start()
+    yield Reader(root, storage)
+    storage.stop()
+
+
+@pytest.fixture
+def fresh_server(database_server: Database) -> Iterator[Database]:
+    """A database server that has neither the database nor the user of the README."""
+    yield database_server
+    database_server.query("DROP DATABASE IF EXISTS b1000")
+    database_server.query("DROP USER IF EXISTS b1000@'%'")
+
+
+def test_the_readme_can_be_followed(reader: Reader, fresh_server: Database) -> None:
+    reader.program("runuser", "echo a dump")
+    client = f"{program('mariadb')} --no-defaults --socket={fresh_server.socket} -uroot"
+    reader.program("mysql", f'exec {client} "$@"')
+    printed = reader.follow(README)
+    assert "2 jobs, 0 errors, 0 warnings" in printed
+    assert re.search(r"^etc +1 .* DONE +OK ", printed, re.MULTILINE)
+    restored = [reader.root / "tmp" / "hosts", reader.root / "tmp" / "etc" / "hosts"]
+    assert {path.read_text() for path in restored} == {"127.0.0.1 localhost\n"}
+
+    (reader.root / "etc" / "b1000" / "database.password").write_text("PASSWORD\n")
+    reader.edit(r"^server = db-b1000$", f"server = 127.0.0.1\nport = {fresh_server.port}")
+    reader.edit(r"^report = local$", "report = local main")
+    assert "0 errors" in reader.type("b1000 check --connect")
+    reader.type("b1000")
+    told = fresh_server.query("SELECT name, step, status FROM jobs ORDER BY name", "b1000")
+    assert [tuple(row.values()) for row in told] == [("etc", "DONE", "OK"), ("shop", "DONE", "OK")]
+    assert fresh_server.value("SELECT count(*) FROM copies WHERE status = 'DONE'", "b1000") == 4
+
+
+def test_the_guide_can_be_followed(reader: Reader, database: Schema) -> None:
+    """All of it in its order, with two instances that are replicas of a master."""
+    reader.config.parent.mkdir()
+    (reader.root / "run" / "mysqld").mkdir(parents=True)
+    for instance in ("3306", "3307"):
+        os.mknod(reader.root / "run" / "mysqld" / f"{instance}.sock", stat.S_IFSOCK | 0o600)
+    reader.program("mysql", "printf ' Master_Host: db1\\n Seconds_Behind_Master: 7\\n'")
+    reader.program("mysqldump", "echo a dump")
+    old = reader.root / "srv" / "backup" / "etc" / "2020-01-01-Wednesday"
+    (old / "client-1").mkdir(parents=True)
+    os.utime(old, (0, 0))
+
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    before, copied, after = guide.partition("1. Read the scripts")
+    assert re.search(r"^etc +1 .* DONE +OK ", reader.follow(before), re.MULTILINE)
+    scripts = reader.root / "usr" / "local" / "lib" / "b1000" / "scripts"
+    for script in scripts.iterdir():
+        script.write_text(reader.here(script.read_text()))
+    reader.write(reader.config.read_text())
+    password = f"password_file = {reader.config.parent}/rsync.password"
+    for host in ("backup-1", "backup-2", "backup-3"):
+        address = reader.here(f"rsync://client-1@{host}/b1000")
+        reader.edit(rf"rsync://{host}/b1000", f"{address}\n{password}")
+    reader.edit(r"^server = .*", f"server = 127.0.0.1\nport = {database.server.port}")
+    reader.edit(r"^password = .*", f"password = {database.password}")
+    reader.edit(r"^db = .*", f"db = {database.name}")
+    printed = reader.follow(copied + after)
+    assert "master: db1" in printed
+    assert re.search(r"^mysqldb/3306 .* DONE +OK ", printed, re.MULTILINE)
+    assert {row["status"] for row in database.jobs()} == {"OK"}
+    (dump,) = {path.name for path in reader.root.glob("srv/backup/mysqldb/*/*-3307-*/*")}
+    assert dump == "all.sql.gz"
+    restored = [reader.root / "tmp" / "hosts", reader.root / "tmp" / "etc" / "hosts"]
+    assert all(path.exists() for path in restored)
+    assert not old.exists()
+
+
+def test_the_page_about_status_can_be_followed(reader: Reader, world: World) -> None:
+    reader.config.parent.mkdir()
+    own_group = f'shift; exec {shutil.which("chgrp")} "$(id -g)" "$@"'
+    reader.program("chgrp", own_group)
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    world.files()
+    reader.config.write_text(
+        world.config.read_text().replace(str(world.status_dir), f"{reader.root}/var/lib/b1000")
+    )
+    reader.type("b1000")
+    reader.follow((ROOT / "docs" / "status.md").read_text())
+    journal = reader.root / "var" / "lib" / "b1000" / "journal.sqlite3"
+    assert (journal.stat().st_mode & 0o777, journal.parent.stat().st_mode & 0o777) == (0o640, 0o750)
+    assert "DONE" in reader.type("b1000 status")
+
+
+def test_the_page_about_monitoring_can_be_followed(
+    reader: Reader, world: World, database: Schema
+) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    reader.config.parent.mkdir()
+    report = {**database.report()}
+    world.write(
+        {
+            "global": {"host": "db1"},
+            "report:main": {**report, "path": None},
+            "dest:store": world.store(),
+            "job:mysql": world.push(),
+        }
+    )
+    world.files()
+    reader.config.write_text(world.config.read_text())
+    reader.type("b1000")
+    for kind, block in FENCE.findall(page):
+        if kind == "sh":
+            assert "OK: 1 ok of 1 subject" in reader.type(block)
+        elif kind == "sql":
+            database.query(block.replace("4711", "1"))
+        else:
+            reader.config.write_text(block)
+            assert load(str(reader.config)).problems == ()
+    assert [row["ack"] for row in database.jobs()] == [1]

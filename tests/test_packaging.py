@@ -147,6 +147,11 @@ def test_the_package_has_all_parts(deb: Path) -> None:
     generated = {Path(path).name for path in files()}
     packed = {path.name.removesuffix(".gz") for path in (deb / "usr" / "share").rglob("*")}
     assert generated <= packed
+    for kind in ("scripts", "cron.d", "monitoring"):
+        examples = deb / "usr" / "share" / "doc" / "b1000" / "examples" / kind
+        assert {path.name for path in examples.iterdir()} == {
+            path.name for path in (ROOT / "etc" / kind).iterdir()
+        }
     assert {path.name for path in (deb / "lib" / "systemd" / "system").iterdir()} == {
         unit.name for unit in UNITS
     }

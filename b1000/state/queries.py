@@ -88,6 +88,17 @@ class Started(NamedTuple):
     ended: float | None
 
 
+def may_exist(journal: Path) -> bool:
+    """Whether to open a journal; where it cannot be seen, opening it tells why."""
+    try:
+        os.stat(journal)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 class Reader:
     """A read-only view of a journal, safe beside its writers.
 

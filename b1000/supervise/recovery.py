@@ -1,11 +1,16 @@
 """What runs of the past left to do: which are gone on with, closed, or left alone."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from b1000.config.grammar import Selector, selecting
+from b1000.config.loader import Config
 from b1000.errors import UsageError
+from b1000.identity import is_alive
 from b1000.model import BrokenJob, Job, ProcessIdentity, Run, label
+from b1000.state.queries import Reader, may_exist
 from b1000.steps import can_be_retried
 from b1000.supervise.plan import Action, Planned
 
@@ -100,3 +105,53 @@ def closing_words(run: Run) -> str:
     left = [copy.destination for copy in run.copies if not copy.complete]
     what = f"never copied to {', '.join(left)}" if left else "post was not run"
     return f"closed: a later run has begun ({what})"
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What ``--copy`` would do: a line for each run, and whether all could be gone on with."""
+
+    lines: list[str]
+    fine: bool
+
+
+def foretell(config: Config, words: Collection[Selector]) -> Foretold:
+    """Ask the journal what ``--copy`` would do now. UsageError for names that nobody knows."""
+    journal = Path(config.settings.journal)
+    if not may_exist(journal):
+        check_words(words, config.jobs, (), {})
+        return Foretold([], fine=True)
+    with Reader(journal) as reader:
+        runs = reader.unclosed()
+        seen = {(run.job, run.instance) for run in (*reader.last_runs(), *runs)}
+        check_words(words, config.jobs, seen, reader.listed_instances())
+    selected = [run for run in runs if is_selected(run, words) and is_recoverable(run, is_alive)]
+    would = [
+        (planned.run, _would(planned.run, planned.job))
+        for planned in plan(selected, config.jobs, Action.RESUME)
+        if planned.run
+    ]
+    return Foretold(
+        [f"{run.label} of {run.start_time}: {what}" for run, (what, _) in would if what],
+        all(fine for _, (_, fine) in would),
+    )
+
+
+def _would(run: Run, job: Job | BrokenJob) -> tuple[str, bool]:
+    """What would become of a run, in words, and whether that is no failure."""
+    match fate(run, is_alive):
+        case Fate.RESUME if isinstance(job, BrokenJob):
+            return f"cannot be gone on with: {'; '.join(job.reasons)}", False
+        case Fate.RESUME:
+            missing = [
+                f"copy to {copy.destination}: {copy.path}"
+                for copy in run.copies
+                if not copy.complete
+            ]
+            return ", ".join(missing) or "post", True
+        case Fate.CLOSE:
+            return f"would be {closing_words(run)}", True
+        case Fate.FAILED:
+            return f"would be FAILED at {run.step}: interrupted before anything was copied", False
+        case _:
+            return "", True

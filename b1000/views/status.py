@@ -1,7 +1,6 @@
 """What ``b1000 status`` knows: runs, what they wait for, what is owed and was left out."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from b1000.errors import UsageError
 from b1000.identity import is_alive
 from b1000.model import BrokenJob, Command, Copy, Run, label
 from b1000.progress import Progress, directory_of, path_of, read
-from b1000.state.queries import Attempt, Debt, LeftOut, Reader, Started, Transition
+from b1000.state.queries import Attempt, Debt, LeftOut, Reader, Started, Transition, may_exist
 from b1000.steps import CopyStatus, Status, Step, can_be_retried
 from b1000.views.figures import iso
 
@@ -125,7 +124,7 @@ def collect(
 ) -> Overview:
     """Ask the journal. UsageError for a job or instance that nobody knows."""
     journal = Path(config.settings.journal)
-    if not _may_exist(journal):
+    if not may_exist(journal):
         shown = _shown(config, question, {}, {})
         return Overview([] if question.failed else [_never(config, *each) for each in shown])
     with Reader(journal) as reader:
@@ -137,7 +136,7 @@ def look_at(
 ) -> "tuple[Row, Story]":
     """One run and all that happened in it. UsageError where there is none of that number."""
     journal = Path(config.settings.journal)
-    if _may_exist(journal):
+    if may_exist(journal):
         with Reader(journal) as reader:
             run = reader.run(run_id)
             if run:
@@ -245,38 +244,6 @@ class _Collector:
                     f"{copy.destination}: attempt {last.number + 1} {when}; "
                     f"attempt {last.number} failed: {last.reason}"
                 )
-
-
-def retriable(config: Config, alive: Callable[..., bool] = is_alive) -> list[str]:
-    """A line for each run that ``--copy`` would go on with: what is missing, and where."""
-    journal = Path(config.settings.journal)
-    if not _may_exist(journal):
-        return []
-    with Reader(journal) as reader:
-        runs = reader.retriable(alive)
-    return [
-        f"{run.label} of {run.start_time}: "
-        + (
-            ", ".join(
-                f"copy to {copy.destination}: {copy.path}"
-                for copy in run.copies
-                if not copy.complete
-            )
-            or "post"
-        )
-        for run in runs
-    ]
-
-
-def _may_exist(journal: Path) -> bool:
-    """Whether to open it; where it cannot be seen, opening it tells why."""
-    try:
-        os.stat(journal)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _shown(

@@ -98,6 +98,39 @@ def test_what_copy_would_go_on_with(world: World) -> None:
     assert "copy to store: /proc/nowhere/j/" in told
 
 
+def test_of_copy_only_what_is_named_is_told(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(path="/proc/nowhere"),
+            "job:etc": world.push(),
+            "job:home": world.push(),
+            "job:db": world.push(instances="a b"),
+        }
+    )
+    assert "there is no job 'nix'" in rehearsed(world, "--copy", "nix", code=2)
+    assert world.b1000().returncode == 1
+
+    def named(*words: str) -> list[str]:
+        told = rehearsed(world, "--copy", *words).splitlines()
+        return sorted(line.partition(" of ")[0] for line in told)
+
+    assert named() == ["db/a", "db/b", "etc", "home"]
+    assert named("home", "db/b") == ["db/b", "home"]
+    assert named("db") == ["db/a", "db/b"]
+    assert "there is no job 'nix'" in rehearsed(world, "-c", "nix", "etc", code=2)
+    assert "db/c never ran" in rehearsed(world, "-c", "db/c", code=2)
+
+    # What cannot be gone on with, or not any more, is told as that.
+    world.write(
+        {"dest:store": world.store(), "job:home": world.push(), "job:db": world.push(instances="a")}
+    )
+    assert world.b1000("home").returncode == 0
+    told = rehearsed(world, "-c", "home", "etc", code=1)
+    assert "would be closed: a later run has begun (never copied to store)" in told
+    assert "cannot be gone on with: [job:etc] is configured no more" in told
+
+
 def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> None:
     world.files()
     secrets = world.root / "secrets"
