@@ -351,7 +351,7 @@ class Supervisor:
         run = worker.run
         if run is None or worker.kind is Kind.ON_FAILURE:
             return
-        spoken = narrative.line(message)
+        spoken = narrative.line(message, run.step)
         if spoken:
             for_run(run.label).log(*spoken)
         match message:
@@ -791,9 +791,11 @@ class Supervisor:
     def _fork(self, errand: Errand, task: Task) -> None:
         run = errand.run
         try:
-            process, connection = fork(work.enter, (task,), self._not_for_children(errand.lock))
+            process, connection = fork(
+                work.enter, (task, errand.label), self._not_for_children(errand.lock)
+            )
         except OSError as error:
-            self._not_forked(errand, f"no worker can be started: {error.strerror}")
+            self._not_forked(errand, narrative.no_worker(error))
             return
         self._workers.append(Worker(errand, process, connection, run, errand.lock))
         identity = identify(process.pid or 0)
@@ -865,7 +867,7 @@ class Supervisor:
         else:
             assert not isinstance(last, Listed)
             # The run is over only when nothing of it writes any more.
-            for_run(worker.label).error("%s", cause)
+            for_run(worker.label).error("%s; what it left running is ended first", cause)
             known = self._leftovers(worker.uid)
             leftovers = replace(known, ended=known.ended | worker.ended)
             self._fork(

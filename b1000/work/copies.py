@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fnmatch
 import hashlib
+import logging
 import os
 import re
 import resource
@@ -298,7 +299,12 @@ class Copies:
         out = Tail((lambda line: log.info("%s: %s", destination.name, line)) if shown else None)
         # A client that is hostile must not fill the log.
         most = _MOST_ERRORS if pull else None
-        err = Tail(lambda line: log.warning("%s: %s", destination.name, line), most)
+
+        def tell(line: str) -> None:
+            level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
+            log.log(level, "%s: %s", destination.name, line)
+
+        err = Tail(tell, most)
         place = paths.place(destination.path)
         peer = paths.place(pull.source) if pull else None
         bounds = {resource.RLIMIT_AS: _MEMORY} if pull else None
