@@ -308,7 +308,7 @@ def _check(words: Sequence[str]) -> int:
         to_stderr(line)
     warnings = len(lines) - wrong
     _say(
-        f"{config.file}: {len(config.jobs)} jobs, {_count(wrong, 'error')}, "
+        f"{config.file}: {_count(len(config.jobs), 'job')}, {_count(wrong, 'error')}, "
         f"{_count(warnings, 'warning')}"
     )
     return _USAGE_ERROR if wrong else 0

@@ -113,7 +113,8 @@ VERDICTS: tuple[Verdict, ...] = (
         {5},
         r"@ERROR: auth failed on module (\S+)",
         Retry.NEVER,
-        "{peer} refuses user or password for module {0!r}: see password_file",
+        "{peer} refuses user or password for module {0!r}: see USER@ in the address, "
+        "and password_file",
     ),
     _door(
         {5},
@@ -137,7 +138,12 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     _door({5}, r"did not see server greeting", Retry.YES, "{peer} closed the connection at once"),
     _door({1}, r"module is read only", Retry.NEVER, "the module at {peer} is read only"),
-    _door({1}, r"password file must (.*)", Retry.NEVER, "the password file must {0}"),
+    _door(
+        {1},
+        r"password file must (.*)",
+        Retry.NEVER,
+        "the password file must {0}: chmod 600, and owned by who runs b1000",
+    ),
     _door(
         {1},
         r"could not open password file (.*): (.*) \(\d+\)$",
@@ -197,7 +203,13 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     _row({23}, "", Retry.ONCE, "not everything was copied"),
     # These stay as they are until somebody changes a configuration or a program.
-    _door({1}, "", Retry.NEVER, "rsync does not take these options: see rsync_options"),
+    _door(
+        {1},
+        "",
+        Retry.NEVER,
+        "rsync does not take its arguments: see rsync_options, and "
+        "the log at DEBUG for all of them",
+    ),
     _door(
         {2},
         "",
@@ -210,7 +222,12 @@ VERDICTS: tuple[Verdict, ...] = (
     _door({6}, "", Retry.NEVER, "the daemon at {peer} cannot write its log"),
     _row({13, 14, 21}, "", Retry.YES, "rsync's processes lost each other"),
     _row({25}, "", Retry.NEVER, "--max-delete stopped the deletions"),
-    _row(_ANY, "", Retry.NEVER, "rsync failed in an unknown way: see its manual page"),
+    _row(
+        _ANY,
+        "",
+        Retry.NEVER,
+        "rsync failed in a way that is not known here: see EXIT VALUES in rsync(1)",
+    ),
 )
 
 _NOISE = re.compile(r"rsync error: |rsync warning: |\(see the rsync manpage|\s*$")
@@ -218,6 +235,7 @@ _CONSEQUENCE = re.compile(
     r"rsync: \[\w+\] (?:read|write) error: (?:Connection reset by peer|Broken pipe) \(\d+\)$"
 )
 _DECORATION = re.compile(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
+_MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")
 _SHOWN_LINES = 3
 _SHOWN_LENGTH = 400
 
@@ -259,6 +277,11 @@ def judge(
     raise AssertionError("the last row fits every code")
 
 
+def is_repeated(line: str) -> bool:
+    """Whether a line of rsync's standard error says no more than the verdict on it will."""
+    return bool(_NOISE.match(line) or _MKDIR_LOST.search(line))
+
+
 def _quoted(told: Sequence[str]) -> str:
     """The last lines that rsync itself had to say, without what only follows from them."""
     causes = [line for line in told if not _CONSEQUENCE.match(line)] or told
@@ -267,9 +290,6 @@ def _quoted(told: Sequence[str]) -> str:
     if len(lines) > _SHOWN_LENGTH:
         lines = lines[: _SHOWN_LENGTH - 3] + "..."
     return f": {lines}" if lines else ""
-
-
-_MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")
 
 
 def lost_race(exit_code: int, errors: Iterable[str]) -> bool:

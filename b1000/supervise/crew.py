@@ -37,7 +37,9 @@ class Crew:
 
     def fork(self, errand: Errand, task: Task) -> Worker:
         """Start a worker, which takes over the errand's lock; raises OSError."""
-        process, connection = fork(work.enter, (task,), self.not_for_children(errand.lock))
+        process, connection = fork(
+            work.enter, (task, errand.label), self.not_for_children(errand.lock)
+        )
         worker = Worker(errand, process, connection, errand.run, errand.lock)
         self._workers.append(worker)
         return worker

@@ -1,5 +1,6 @@
 """One line of the log for each transition. Pure."""
 
+import errno
 import logging
 from datetime import datetime
 
@@ -16,11 +17,18 @@ from b1000.model import (
     RunMoved,
     Waiting,
 )
-from b1000.steps import CopyStatus, Status, Step
+from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Status, Step
+
+_LIMITS = {
+    errno.EAGAIN: "the limit of processes is reached (ulimit -u, TasksMax of the service)",
+    errno.ENOMEM: "there is not enough memory",
+    errno.EMFILE: "the limit of open files is reached (ulimit -n)",
+    errno.ENFILE: "the system's limit of open files is reached (fs.file-max)",
+}
 
 
-def line(message: Message) -> tuple[int, str] | None:
-    """The level and the text for a message; None where there is nothing to say."""
+def line(message: Message, step: Step) -> tuple[int, str] | None:
+    """The level and the text for a message of a run at ``step``; None where nothing is to say."""
     match message:
         case Resolved():
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
@@ -45,7 +53,8 @@ def line(message: Message) -> tuple[int, str] | None:
         case Relayed(client=client):
             return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            return logging.ERROR, f"FAILED: {message.error}"
+            more = "; b1000 --copy goes on with it" if step in RESUMED_WHEN_DIED else ""
+            return logging.ERROR, f"FAILED at {step}: {message.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
             counted = message.bytes is not None
             size = f" ({message.files} files, {message.bytes} bytes)" if counted else ""
@@ -69,3 +78,10 @@ def still_at_work(run: Run) -> str:
     """A run that another one would have to wait for."""
     began = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     return f"run {run.run_id} of {began} (at {run.step}, process {run.supervisor.pid})"
+
+
+def no_worker(error: OSError) -> str:
+    """Why a worker could not be forked, and what would help."""
+    limit = _LIMITS.get(error.errno or 0)
+    hint = f": {limit}; allow more, or lower workers" if limit else ""
+    return f"no worker can be started: {error.strerror}{hint}"

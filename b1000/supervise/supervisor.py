@@ -342,7 +342,7 @@ class Supervisor:
         run = worker.run
         if run is None or worker.kind is Kind.ON_FAILURE:
             return
-        spoken = narrative.line(message)
+        spoken = narrative.line(message, run.step)
         if spoken:
             for_run(run.label).log(*spoken)
         match message:
@@ -696,7 +696,7 @@ class Supervisor:
         try:
             worker = self._crew.fork(errand, task)
         except OSError as error:
-            self._not_forked(errand, f"no worker can be started: {error.strerror}")
+            self._not_forked(errand, narrative.no_worker(error))
             return
         identity = identify(worker.process.pid or 0)
         if errand.kind is Kind.RUN and run and identity:
@@ -755,7 +755,7 @@ class Supervisor:
         else:
             assert not isinstance(last, Listed)
             # The run is over only when nothing of it writes any more.
-            for_run(worker.label).error("%s", cause)
+            for_run(worker.label).error("%s; what it left running is ended first", cause)
             known = self._leftovers(worker.uid)
             leftovers = replace(known, ended=known.ended | worker.ended)
             self._fork(

@@ -1,6 +1,7 @@
 """One attempt of a copy: its rsyncs, their guards and time limit, and the verdict."""
 
 import asyncio
+import logging
 import resource
 import tempfile
 import time
@@ -178,7 +179,12 @@ class Attempt:
         log.debug("%s: %s", name, " ".join(map(printable, argv)))
         # A client that is hostile must not fill the log.
         most = _MOST_ERRORS if self._pull else None
-        err = Tail(None if quiet else lambda line: log.warning("%s: %s", name, line), most)
+
+        def tell(line: str) -> None:
+            level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
+            log.log(level, "%s: %s", name, line)
+
+        err = Tail(None if quiet else tell, most)
         place = paths.place(self._destination.path)
         peer = paths.place(self._pull.source) if self._pull else None
         bounds = {resource.RLIMIT_AS: _MEMORY} if self._pull else None

@@ -34,7 +34,7 @@ class Space:
             return None
         return (
             f"only {free // 2**20} MiB are free at {self._destination}, "
-            f"less than the {least // 2**20} MiB of min_free"
+            f"less than the {least // 2**20} MiB of min_free: free some, or lower it"
         )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from typing import Protocol
 from b1000.config import grammar, references
 from b1000.errors import B1000Error, BadValue, RunFailed
 from b1000.locks import Locks
-from b1000.logs import LOGGER
+from b1000.logs import for_run
 from b1000.model import (
     Base,
     Closed,
@@ -67,14 +66,17 @@ def leave_parent(inherited: Iterable[Closable]) -> None:
 
 
 def enter(
-    task: Task, connection: "Connection[object, object]", inherited: Iterable[Closable]
+    task: Task,
+    label: str,
+    connection: "Connection[object, object]",
+    inherited: Iterable[Closable],
 ) -> None:
-    """Run a task in this forked process, and end with an exit code."""
+    """Run a task for a job/instance in this forked process, and end with an exit code."""
     leave_parent(inherited)
-    sys.exit(asyncio.run(_until_told(task, connection)))
+    sys.exit(asyncio.run(_until_told(task, label, connection)))
 
 
-async def _until_told(task: Task, connection: "Connection[object, object]") -> int:
+async def _until_told(task: Task, label: str, connection: "Connection[object, object]") -> int:
     """Do the task; 0 when it is done, STOPPED when somebody ended it."""
     loop = asyncio.get_running_loop()
     stopped = False
@@ -94,7 +96,7 @@ async def _until_told(task: Task, connection: "Connection[object, object]") -> i
     except asyncio.CancelledError:
         return STOPPED
     except Exception:
-        logging.getLogger(LOGGER).exception("a worker failed by a mistake in this program")
+        for_run(label).exception("its worker failed by a mistake in this program; please report")
         return BROKEN
     finally:
         channel.flush()

@@ -31,7 +31,7 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
     (1, ["rsync: --nosuchoption: unknown option", noise(1)], NEVER,
      "rsync does not know the option --nosuchoption"),
     (1, ["The --contimeout option may only be used when connecting to an rsync daemon.", noise(1)],
-     NEVER, "rsync does not take these options"),
+     NEVER, "rsync does not take its arguments: see rsync_options"),
     (2, ["protocol version mismatch -- is your shell clean?",
          "(see the rsync manpage for an explanation)", noise(2)], NEVER,
      "the rsyncs here and at backup-3 do not understand"),
