@@ -1,8 +1,10 @@
 """A network that is far away: ``python -m bench.delay PORT SECONDS`` stands before a local port.
 
-It gives on what each side sends after some time, with no limit of the rate. The
-kernel's own way (tc netem) would need a namespace, root and a module that many
-kernels lack; for what crosses a connection it is the same.
+It gives on what each side sends after some time. As with TCP, no more than a
+window is under way on one connection until the other side has confirmed it; the
+window is what Linux takes at most for sending, unless told otherwise. The
+kernel's own way (tc netem) needs a namespace, root, and a module that many
+kernels lack.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_WINDOW = 4 * 2**20  # bytes; tcp_wmem, tcp(7)
 _ROOT = Path(__file__).parents[1]
 
 
@@ -21,6 +24,7 @@ class _Side(asyncio.Protocol):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._early: list[bytes] = []
+        self._under_way = 0
         self.transport: asyncio.Transport | None = None
         self.other: _Side | None = None
 
@@ -31,8 +35,18 @@ class _Side(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.other is None:
             self._early.append(data)
-        else:
-            asyncio.get_running_loop().call_later(self._seconds, self.other.give, data)
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._seconds, self.other.give, data)
+        loop.call_later(2 * self._seconds, self._confirmed, len(data))
+        self._under_way += len(data)
+        if self._under_way >= _WINDOW and self.transport:
+            self.transport.pause_reading()
+
+    def _confirmed(self, count: int) -> None:
+        self._under_way -= count
+        if self._under_way < _WINDOW and self.transport and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def meet(self, other: "_Side") -> None:
         """The other end is there."""

@@ -128,6 +128,20 @@ def test_full_paths_and_hard_links(world: World, store: Path) -> None:
     assert (second / inside / "twin").stat().st_nlink == 4
 
 
+def test_a_base_of_another_day(world: World, store: Path) -> None:
+    backup(world)
+    (first,) = fulls(store)
+    another = first.parent.with_name("2020-01-01-Wednesday")
+    first.parent.rename(another)
+    with sqlite3.connect(world.status_dir / "journal.sqlite3") as opened:
+        days = (first.parent.name, another.name)
+        opened.execute("UPDATE copies SET path = replace(path, ?, ?)", days)
+    assert "no earlier" not in backup(world)
+    old, new = fulls(store)
+    assert old.parent == another
+    assert len(shared(old, new)) == 5
+
+
 # --- with which one
 
 

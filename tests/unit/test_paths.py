@@ -122,3 +122,18 @@ def test_a_name_that_no_file_system_takes_is_refused() -> None:
 )
 def test_a_place_is_a_host_or_a_directory(path: str, expected: str) -> None:
     assert paths.place(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("other", "way"),
+    [
+        ("/store/etc/2026-11-22-Sunday/b", "../b"),
+        ("/store/etc/2026-11-21-Saturday/b", "../../2026-11-21-Saturday/b"),
+        ("/store/etc/2026-11-22-Sunday/a", None),
+        ("/elsewhere/etc/2026-11-22-Sunday/b", None),
+        ("/store/www/2026-11-22-Sunday/b", None),
+        ("rsync://host/store/etc/2026-11-22-Sunday/b", None),
+    ],
+)
+def test_the_way_to_another_full(other: str, way: str | None) -> None:
+    assert paths.between("/store/etc/2026-11-22-Sunday/a", other) == way
