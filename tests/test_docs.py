@@ -107,6 +107,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", DOCUMENTS, ids=relative)
+def test_links_lead_to_headings(page: Path) -> None:
+    for target, heading in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text()):
+        there = page.parent / target if target else page
+        headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert heading in anchors, f"{target}#{heading}"
+
+
 def test_files_named_in_the_architecture_are_there() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     assert len(page.splitlines()) < 100
