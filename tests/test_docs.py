@@ -415,7 +415,7 @@ class Reader:
         """A configuration with jobs begins the file anew; what has none goes to its end."""
         text = self.here(text)
         if "[job:" in text:
-            own = "[global]\nhost = client-1\n"
+            own = "[global]\nhost = client-1\nreport_wait_end = 60\n"
             if "status_dir" not in text:
                 own += f"status_dir = {self.root}/var/lib/b1000\n"
             text = own + text.replace("[global]\n", "")
@@ -560,7 +560,7 @@ def test_the_page_about_monitoring_can_be_followed(
     report = {**database.report()}
     world.write(
         {
-            "global": {"host": "db1"},
+            "global": {"host": "db1", "report_wait_end": 60},
             "report:main": {**report, "path": None},
             "dest:store": world.store(),
             "job:mysql": world.push(),
