@@ -13,8 +13,10 @@ import pytest
 
 from b1000 import cli
 from b1000.config.loader import load
-from b1000.config.options import OPTIONS
+from b1000.config.options import OPTIONS, TABLE, Kind
 from b1000.config.reference import reference
+from b1000.errors import BadValue
+from b1000.model import Job
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, program
 from tests.support.world import ROOT, World, tree
@@ -103,6 +105,15 @@ def test_the_readme_says_nothing_of_what_is_not_there() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=relative)
+def test_links_lead_to_headings(page: Path) -> None:
+    for target, heading in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text()):
+        there = page.parent / target if target else page
+        headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert heading in anchors, f"{target}#{heading}"
 
 
 def test_files_named_in_the_architecture_are_there() -> None:
@@ -333,6 +344,40 @@ def test_what_is_to_be_typed_is_marked_as_such(page: Path) -> None:
     assert {line for line in text.splitlines() if COMMANDS.match(line)} <= {OUTPUT}
 
 
+@pytest.mark.parametrize("page", DOCUMENTS, ids=relative)
+def test_single_options_in_a_page_can_be_written_so(page: Path) -> None:
+    for name, value in re.findall(r"^ {4,8}(\w+) = (.*)$", page.read_text(), re.MULTILINE):
+        kinds = [options[name].kind for options in TABLE.values() if name in options]
+        assert any(_takes(kind, value) for kind in kinds), f"{name} = {value}"
+
+
+def _takes(kind: Kind, value: str) -> bool:
+    try:
+        kind.parse(value)
+    except BadValue:
+        return False
+    return True
+
+
+def test_the_page_about_pulling_says_what_the_example_needs(tmp_path: Path) -> None:
+    """The user whom the shipped daemon asks for, in the shipped job."""
+    page = (ROOT / "docs" / "pulling.md").read_text()
+    lines = re.findall(r"^ {7}(\w+ = .*)$", page, re.MULTILINE)
+    assert len(lines) == 3
+    text = (ROOT / "etc" / "examples" / "pull-storage.cfg").read_text()
+    text = re.sub(r"^(report_source|include) = .*\n", "", text, flags=re.MULTILINE)
+    file = tmp_path / "b1000.cfg"
+    file.write_text(text.rstrip() + "\n" + "\n".join(lines) + "\n")
+    config = load(str(file))
+    assert config.problems == ()
+    job = config.jobs["system"]
+    assert isinstance(job, Job)
+    assert job.pull
+    assert job.pull.source == "rsync://storage@ext/reports"
+    daemon = (ROOT / "etc" / "rsyncd-client.conf").read_text()
+    assert re.search(r"^auth users = storage$", daemon, re.MULTILINE)
+
+
 def test_what_is_tried_elsewhere_is_in_the_pages() -> None:
     typed = "".join(block for page in DOCUMENTS for _, block in FENCE.findall(page.read_text()))
     assert set(ELSEWHERE) <= set(typed.splitlines())
@@ -370,7 +415,7 @@ class Reader:
         """A configuration with jobs begins the file anew; what has none goes to its end."""
         text = self.here(text)
         if "[job:" in text:
-            own = "[global]\nhost = client-1\n"
+            own = "[global]\nhost = client-1\nreport_wait_end = 60\n"
             if "status_dir" not in text:
                 own += f"status_dir = {self.root}/var/lib/b1000\n"
             text = own + text.replace("[global]\n", "")
@@ -515,7 +560,7 @@ def test_the_page_about_monitoring_can_be_followed(
     report = {**database.report()}
     world.write(
         {
-            "global": {"host": "db1"},
+            "global": {"host": "db1", "report_wait_end": 60},
             "report:main": {**report, "path": None},
             "dest:store": world.store(),
             "job:mysql": world.push(),

@@ -239,7 +239,7 @@ def _read(file: str) -> str:
             raw = opened.read()
     except OSError as error:
         raise ConfigUnreadable(
-            file, [Problem(0, "", "", f"cannot be read: {error.strerror}")]
+            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; -f names another file")]
         ) from None
     problems = []
     for number, line in enumerate(raw.split(b"\n"), start=1):
@@ -302,7 +302,9 @@ class _Reader:
             if (section.kind, section.name) == (kind, name)
             for error in section.errors
         ]
-        return f"{errors[0].option} {errors[0].text}".strip() if errors else ""
+        if not errors:
+            return ""
+        return f"{errors[0].option}: {errors[0].text}" if errors[0].option else errors[0].text
 
     # What an option's value is, before its references are looked up.
     def _written(self, section: _Section, option: Option) -> str | None:
@@ -697,7 +699,9 @@ def _check_used(
 ) -> None:
     for name in names:
         if name not in known:
-            section.tell(option, f"there is no [{option}:{name}]{_near(name, known)}")
+            there = ", ".join(known) or "none; it takes a section of that name"
+            hint = _near(name, known) or f"; there are: {there}"
+            section.tell(option, f"there is no [{option}:{name}]{hint}")
         elif known[name] is None:
             trouble = reader.trouble(option, name)
             section.tell(option, f"[{option}:{name}] is wrong: {trouble}")

@@ -157,7 +157,8 @@ def _scripts(job: Job) -> Iterator[Finding]:
         except ValueError:
             continue  # The shell will say what is wrong with it.
         if script.startswith("/") and not os.access(script, os.X_OK):
-            state = "not executable" if os.path.exists(script) else "not there"
+            there = os.path.exists(script)
+            state = "not executable; chmod +x" if there else "not there; copy it or mend the path"
             yield Finding(f"[job:{job.name}] {option}: the script {script} is {state}")
 
 
@@ -186,6 +187,6 @@ def _tried(what: str, argv: Sequence[str], address: str) -> list[Finding]:
             env={**os.environ, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired:
-        return [Finding(f"{what}: no answer within {_PATIENCE} s")]
+        return [Finding(f"{what}: no answer within {_PATIENCE} s; is a firewall there?")]
     verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(address))
     return [Finding(f"{what}: {verdict.reason}")] if verdict.reason else []

@@ -143,6 +143,8 @@ def test_wrong_password(world: World, secret: str) -> None:
     job(world, {"path": secret, "password_file": password_file(world, "wr0ng-Pa55\n")})
     failed(world, "127.0.0.1 refuses user or password for module 'b1000'", attempts=1)
     assert "wr0ng-Pa55" not in log(world)
+    # The verdict says it all; rsync's own summary is for those who ask for DEBUG.
+    assert "rsync error:" not in log(world)
     for path in world.status_dir.rglob("*"):
         assert not path.is_file() or b"wr0ng-Pa55" not in path.read_bytes()
 

@@ -206,6 +206,19 @@ def test_what_only_follows_from_the_cause_is_left_out() -> None:
     assert "Broken pipe" in outcome.judge(10, [BROKEN_PIPE, noise(10)], "x").reason
 
 
+@pytest.mark.parametrize(
+    ("line", "repeated"),
+    [
+        ("rsync error: error in socket IO (code 10) at clientserver.c(165) [sender=3.5.0]", True),
+        ('rsync: [Receiver] mkdir "/j" (in b1000) failed: File exists (17)', True),
+        ('rsync: [sender] send_files failed to open "/a": Permission denied (13)', False),
+        ('file has vanished: "/a/b"', False),
+    ],
+)
+def test_what_only_repeats_the_verdict(line: str, repeated: bool) -> None:
+    assert outcome.is_repeated(line) is repeated
+
+
 def test_what_may_have_left_files_behind() -> None:
     left = {words for code, errors, _, words in SEEN if outcome.judge(code, errors, "x").leftovers}
     assert "the connection to backup-3 broke in mid-copy" in left
