@@ -8,6 +8,7 @@ START_TIME = "%Y-%m-%d-%H-%M-%S"
 """How the start of a run is written in names, in local time."""
 
 _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
+LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -31,7 +32,7 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
 
     ``kind`` is the job's type (full or sync), ``whose`` the :func:`subject`,
     ``start_time`` as in :data:`START_TIME`. Day names are English whatever the
-    locale. BadValue where a part is longer than a file system takes.
+    locale. BadValue where a part or the whole is longer than a file system takes.
     """
     parts = [job, whose]
     if kind == "full":
@@ -48,7 +49,13 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
                 f"the directory name {part[:40]}... has {len(part.encode())} bytes",
                 f"a name has at most {_LONGEST_NAME}; shorten host, instance or master",
             )
-    return "/".join([path.rstrip("/"), *parts])
+    whole = "/".join([path.rstrip("/"), *parts])
+    if len(whole.encode()) > LONGEST:
+        raise BadValue(
+            f"the directory {path[:40]}... has {len(whole.encode())} bytes",
+            f"a path has at most {LONGEST}; shorten the path of the destination",
+        )
+    return whole
 
 
 def between(full: str, other: str) -> str | None:

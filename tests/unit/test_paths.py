@@ -108,6 +108,16 @@ def test_a_name_that_no_file_system_takes_is_refused() -> None:
         paths.directory("/d", "j" * 256, "sync", "h", "2026-11-22-10-11-12")
 
 
+@pytest.mark.parametrize("start", ["/", "rsync://backup-1/b1000/", "/\u00fc"])
+def test_a_path_that_no_report_keeps_is_refused(start: str) -> None:
+    """Before anything runs, instead of a state that no database takes."""
+    path = start + "d" * (paths.LONGEST - len(f"{start}/etc/client".encode()))
+    whole = paths.directory(path, "etc", "sync", "client", "2026-11-22-10-11-12")
+    assert len(whole.encode()) == paths.LONGEST
+    with pytest.raises(BadValue, match="at most 4095; shorten the path of the destination"):
+        paths.directory(path + "d", "etc", "sync", "client", "2026-11-22-10-11-12")
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

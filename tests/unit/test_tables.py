@@ -2,10 +2,12 @@
 
 import pytest
 
+from b1000.config import grammar
 from b1000.identity import myself
 from b1000.model import Copy, Run
 from b1000.reports import report
 from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table, schema
+from b1000.rsync import paths
 from tests.support.world import ROOT
 
 # What the existing fleet's monitoring reads and writes.
@@ -46,6 +48,16 @@ def test_a_key_fits_into_an_index(table: Table) -> None:
     for names in (table.key, *(index.columns for index in table.indexes)):
         lengths = [table.column(name).length for name in names]
         assert sum(4 * length or 8 for length in lengths) <= 3072
+
+
+def test_whatever_may_run_has_room_in_the_columns() -> None:
+    """What is longer is refused before a run begins."""
+    assert JOBS.column("host").length >= grammar.LONGEST_HOST
+    for name in ("name", "instance"):
+        assert JOBS.column(name).length >= grammar.LONGEST_NAME
+    # A relay names the client's destination and ours.
+    assert COPIES.column("destination").length >= 2 * grammar.LONGEST_NAME + 1
+    assert COPIES.column("path").length >= paths.LONGEST
 
 
 def test_a_run_fills_every_column_that_is_not_for_others() -> None:
