@@ -1,10 +1,14 @@
 """A passive and a pull job as two programs with two configurations, and a daemon between them."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -183,6 +187,69 @@ def test_a_post_that_fails(hosts: Hosts) -> None:
     assert "FAILED at POST" in last(storage, "ext").error
     (relayed,) = last(storage, "ext").clients
     assert (relayed.step, relayed.status) == ("POST", "FAILED")
+
+
+# --- what the central database is told
+
+
+class Watched(threading.Thread):
+    """Notes each state of the rows of a database that it sees, until it is told to stop."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(daemon=True)
+        self.states: list[tuple[object, ...]] = []
+        self._file = file
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.02):
+            self.look()
+
+    def look(self) -> None:
+        if not self._file.exists():
+            return
+        sql = "SELECT host, name, instance, start_time, direction, step, status FROM jobs"
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            contextlib.closing(sqlite3.connect(self._file)) as database,
+        ):
+            self.states += [row for row in database.execute(sql) if row not in self.states]
+
+    def end(self) -> list[tuple[object, ...]]:
+        self._over.set()
+        self.join()
+        self.look()
+        return self.states
+
+
+@pytest.mark.parametrize(
+    ("post", "last_step"), [("sleep 2", ("DONE", "OK")), ("sleep 2; exit 3", ("POST", "FAILED"))]
+)
+def test_the_database_knows_the_run_of_a_client_that_cannot_reach_it(
+    hosts: Hosts, post: str, last_step: tuple[str, str]
+) -> None:
+    client, storage = hosts()
+    client.passive(pre="sleep 2", post=post)
+    central = storage.root / "central.sqlite3"
+    reports = {"report:central": {"type": "sqlite", "path": central}}
+    storage.pulls(client, more=reports, report="main central")
+    watched = Watched(central)
+    watched.start()
+    pulling = storage.start()
+    wait_until(lambda: is_at(storage, "INIT", "ext"))
+    running = client.start()
+    running.communicate(timeout=60)
+    pulling.communicate(timeout=60)
+    own = last(client, "ext")
+    told = datetime.strptime(own.start_time, "%Y-%m-%d-%H-%M-%S").strftime("%Y-%m-%d %H:%M:%S")
+    states = [row[5:] for row in watched.end() if row[:5] == ("ext", "ext", "", told, "passive")]
+    assert ("PRE", "OK") in states
+    assert ("COPYING", "OK") in states
+    assert ("POST", "OK") in states
+    assert states[-1] == last_step
+    order = ["INIT", "PRE", "COPYING", "POST", "DONE"]
+    steps = [order.index(str(step)) for step, _ in states]
+    assert steps == sorted(steps)
 
 
 # --- killed

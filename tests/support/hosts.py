@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.support.daemon import Daemon
-from tests.support.world import World, tree
+from tests.support.world import Sections, World, tree
 
 WHOLE = {"dump": b"dumped\n"}
 
@@ -66,8 +66,10 @@ class ClientHost(Host):
 class StorageHost(Host):
     """A host with pull jobs."""
 
-    def pulls(self, *clients: ClientHost, **options: object) -> "StorageHost":
-        """Configure it: a job for each client, called as the client is."""
+    def pulls(
+        self, *clients: ClientHost, more: Sections | None = None, **options: object
+    ) -> "StorageHost":
+        """Configure it: a job for each client, called as the client is; and ``more`` sections."""
         jobs = {
             f"job:{client.name.partition('.')[0]}": {
                 "direction": "pull",
@@ -83,7 +85,7 @@ class StorageHost(Host):
             for client in clients
         }
         local = {**self.store("local"), "min_free": 0}
-        self.write({"global": {"host": self.name}, "dest:local": local, **jobs})
+        self.write({"global": {"host": self.name}, "dest:local": local, **jobs, **(more or {})})
         return self
 
     def copied(self, job: str = "ext") -> list[dict[str, object]]:
