@@ -388,6 +388,23 @@ def test_a_run_that_cannot_be_stored_holds_up_no_other(
     assert len(database.copies()) == 1000
 
 
+@pytest.mark.parametrize(
+    "act", ["SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'", "SET NEW.name = 'another'"]
+)
+def test_a_trigger_of_others_holds_up_only_what_it_is_for(
+    database: Schema, report: MysqlReport, act: str
+) -> None:
+    database.query(
+        f"CREATE TRIGGER others BEFORE INSERT ON jobs FOR EACH ROW IF NEW.name = 'job2' THEN {act};"
+        " END IF"
+    )
+    arrived, trouble = report.deliver([state(number) for number in (1, 2, 3)])
+    assert arrived == {1, 3}
+    assert isinstance(trouble, RunsRefused)
+    assert trouble.run_ids == {2}
+    assert report_names(database) == {"job1", "job3"}
+
+
 def test_a_path_that_cannot_be_stored_names_its_own_table(
     database: Schema, report: MysqlReport
 ) -> None:
@@ -691,6 +708,26 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(original)) == []
+
+
+def test_columns_that_would_refuse_a_run_are_found_before(database: Schema) -> None:
+    """One that nobody told B1000 of, and one that takes no unknown age."""
+    database.query(
+        "ALTER TABLE jobs ADD COLUMN rack INT NOT NULL, MODIFY COLUMN data_age INT NOT NULL, "
+        "ADD COLUMN site VARCHAR(9) AS (LEFT(host, 3)) STORED, "
+        "ADD COLUMN more INT NOT NULL DEFAULT 1"
+    )
+    found = findings(settings(database))
+    assert [line.split(":")[0] for line in found] == [
+        "column data_age of jobs takes no NULL",
+        "column rack of jobs, which is none of B1000's, needs a value",
+    ]
+    for line in found:
+        database.query(line[line.index("ALTER TABLE") :])
+    assert findings(settings(database)) == []
+    with contextlib.closing(MysqlReport(settings(database))) as report:
+        unknown = state(1, frozen=Frozen(data_age=None))
+        assert report.deliver([unknown]) == ({1}, None)
 
 
 def test_a_right_that_is_missing_is_named(database: Schema) -> None:
