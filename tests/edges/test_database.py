@@ -55,6 +55,28 @@ OZopFSTsI0cQ6AsoH7E+BmXpr4Y+zwkuZA==
 -----END CERTIFICATE-----
 """
 
+# A server's own, for 127.0.0.1 alone; of no use anywhere but here.
+SERVER_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBgjCCASegAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
+LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNjMQuIqmBLbx16O
+xCjZfzW+xdREIwb7M8aZCQgGrCXkh2qCRR+EP9lip8bhOKYpBLePE9u9dhaoRIxb
+MG7O5+KjaDBmMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgKEMBMGA1Ud
+JQQMMAoGCCsGAQUFBwMBMA8GA1UdEQQIMAaHBH8AAAEwHQYDVR0OBBYEFCS1QFdy
+o50ynzNEIZmTghLIe7t8MAoGCCqGSM49BAMCA0kAMEYCIQCzg/Uu6puPnHINLNP6
+NUp8ECJXVm0D/jDVwLgGgV28FgIhAKnQJva7v5X6dgkceWHmX36mgixAPLZaMhl/
+fT7xlJq8
+-----END CERTIFICATE-----
+"""
+SERVER_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpsn2Ci10yvmAlI8u
+x1O7CNsS9uK2vxPLOM/QadU3+OihRANCAATYzELiKpgS28dejsQo2X81vsXURCMG
++zPGmQkIBqwl5IdqgkUfhD/ZYqfG4TimKQS3jxPbvXYWqESMWzBuzufi
+-----END PRIVATE KEY-----
+"""
+
 # As plausible installations of the program that came before this one have them.
 ORIGINAL_TABLES = """
 CREATE TABLE jobs (
@@ -639,6 +661,24 @@ def test_without_tls_there_is_no_connection_where_tls_is_wanted(
     authority = tmp_path / "ca.pem"
     authority.write_text(CERTIFICATE)
     assert "TLS" in told(settings(database, ssl_ca=str(authority)))
+
+
+def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
+    own_server: Database, tmp_path: Path
+) -> None:
+    files = {"cert": SERVER_CERTIFICATE, "key": SERVER_KEY, "other": CERTIFICATE}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    own_server.stop()
+    own_server.start(f"--ssl-cert={tmp_path}/cert", f"--ssl-key={tmp_path}/key")
+    database = Schema(own_server)
+    own_server.create_user(database.user, database.password, database.name, more="REQUIRE SSL")
+    report = settings(database, ssl_ca=str(tmp_path / "cert"))
+    with contextlib.closing(MysqlReport(report)) as target:
+        assert target.deliver([state(1)]) == ({1}, None)
+    assert findings(report) == []
+    assert "ertificate" in told(settings(database, ssl_ca=str(tmp_path / "other")))
+    assert "ertificate" in told(replace(report, server="localhost"))
 
 
 def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:
