@@ -494,11 +494,13 @@ def load(file: str) -> Config:
         kind: [section for section in known if section.kind == kind]
         for kind in ("job", "dest", "report")
     }
+    unnamed: set[str] = set()  # what cannot be told of as a job: no file and no column takes it
     for section in (*named["job"], *named["dest"], *named["report"]):
         try:
             grammar.name(section.name, "the name")
         except BadValue as error:
             section.tell("", str(error))
+            unnamed.add(section.name)
     # Of sections with one heading the first counts: it is the one that was told to be wrong.
     destinations = {
         section.name: _destination(reader, section) for section in reversed(named["dest"])
@@ -509,9 +511,7 @@ def load(file: str) -> Config:
         for section in reversed(named["job"])
     }
     jobs = {
-        section.name: found[section.name]
-        for section in named["job"]
-        if grammar.NAME.fullmatch(section.name)
+        section.name: found[section.name] for section in named["job"] if section.name not in unnamed
     }
     jobs = {name: _claimed(name, job, jobs) for name, job in jobs.items()}
     problems = sorted(

@@ -5,6 +5,7 @@ import re
 import ssl
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import pymysql
 from pymysql.constants import CLIENT, CR, ER
@@ -35,6 +36,8 @@ _REFUSED_DATA = frozenset(
         3819,  # ER_CHECK_CONSTRAINT_VIOLATED of MySQL
         4025,  # ER_CONSTRAINT_FAILED of MariaDB
         1690,  # ER_DATA_OUT_OF_RANGE
+        1644,  # ER_SIGNAL_EXCEPTION: a trigger of those who run the server
+        ER.NO_REFERENCED_ROW_2,
     }
 )
 """Errors that are about the values of single runs: the others can be told all the same."""
@@ -218,6 +221,8 @@ def _upsert(
     # What somebody else inserted since the first look is seen only with a lock.
     added = iter(_numbers(cursor, table, new, " LOCK IN SHARE MODE"))
     found = [next(added) if number is None else number for number in numbers]
+    if None in found:
+        raise _Unfit(f"{table.name} stores it under another name, perhaps by a trigger")
     return [number for number in found if number is not None]
 
 
@@ -348,24 +353,23 @@ def findings(settings: Report) -> list[str]:
 def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
     load = f"mysql {settings.db} < etc/schema.sql"
     for table in TABLES:
-        cursor.execute(
-            "SELECT column_name, character_maximum_length FROM information_schema.columns "
-            "WHERE table_schema = DATABASE() AND table_name = %s",
-            (table.name,),
-        )
-        there = {str(name).lower(): length for name, length in cursor.fetchall()}
+        there = _columns(cursor, table)
         if not there:
             yield f"there is no table {table.name}, or no right to see it: {load}"
             continue
         for column in table.columns:
-            if column.name not in there:
+            found = there.get(column.name)
+            mend = tables.widen_column(table, column)
+            if not found:
                 mend = tables.add_column(table, column)
                 yield f"table {table.name} has no column {column.name}: {load}, or {mend}"
-            elif column.length > (there[column.name] or column.length):
+            elif column.length > (found.length or column.length):
                 yield (
-                    f"column {column.name} of {table.name} holds {there[column.name]} characters, "
-                    f"longer ones are refused: {tables.widen_column(table, column)}"
+                    f"column {column.name} of {table.name} holds {found.length} characters, "
+                    f"longer ones are refused: {mend}"
                 )
+            elif column.may_be_unknown and not found.takes_null:
+                yield f"column {column.name} of {table.name} takes no NULL: {mend}"
         if not _is_unique(cursor, table):
             key = ", ".join(table.key)
             yield (
@@ -373,7 +377,33 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
                 f"ALTER TABLE {table.name} ADD UNIQUE KEY ({key})"
             )
         if table is not PLAN:
-            yield from _rights(cursor, table, list(there), settings)
+            ours = [name for name in (table.identity, *table.names) if name in there]
+            for name in there.keys() - ours:
+                if there[name].needs_value:
+                    yield (
+                        f"column {name} of {table.name}, which is none of B1000's, needs a value: "
+                        f"ALTER TABLE {table.name} MODIFY COLUMN `{name}` {there[name].kind} NULL"
+                    )
+            yield from _rights(cursor, table, ours, settings)
+
+
+class _There(NamedTuple):
+    """A column as a server has it."""
+
+    kind: str
+    length: int | None
+    takes_null: bool
+    needs_value: bool
+
+
+def _columns(cursor: Cursor, table: Table) -> dict[str, _There]:
+    cursor.execute(
+        "SELECT column_name, column_type, character_maximum_length, is_nullable = 'YES', "
+        "is_nullable = 'NO' AND column_default IS NULL AND extra = '' "
+        "FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s",
+        (table.name,),
+    )
+    return {str(name).lower(): _There(*facts) for name, *facts in cursor.fetchall()}
 
 
 def _is_unique(cursor: Cursor, table: Table) -> bool:
@@ -409,6 +439,6 @@ def _rights(
                     f"no right to {right} in {table.name}: GRANT {right} ON "
                     f"`{settings.db}`.{table.name} TO '{user}'@'{host}'"
                 )
-            else:
+            elif error.args[0] != ER.NO_DEFAULT_FOR_FIELD:  # that column is named already
                 yield in_words(error, settings)
                 return

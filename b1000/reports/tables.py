@@ -23,6 +23,11 @@ class Column:
     original: bool = True
 
     @property
+    def may_be_unknown(self) -> bool:
+        """Whether NULL is told in it; of the original columns only in this one."""
+        return self.name == "data_age" or not (self.original or "NOT NULL" in self.mysql)
+
+    @property
     def length(self) -> int:
         """How many characters it holds; 0 where it is not a VARCHAR."""
         kind, _, rest = self.mysql.partition("(")
@@ -51,6 +56,11 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     indexes: tuple[Index, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns, without the numbering one."""
+        return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
         """The column of that name."""

@@ -55,6 +55,28 @@ OZopFSTsI0cQ6AsoH7E+BmXpr4Y+zwkuZA==
 -----END CERTIFICATE-----
 """
 
+# A server's own, for 127.0.0.1 alone; of no use anywhere but here.
+SERVER_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBgjCCASegAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
+LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNjMQuIqmBLbx16O
+xCjZfzW+xdREIwb7M8aZCQgGrCXkh2qCRR+EP9lip8bhOKYpBLePE9u9dhaoRIxb
+MG7O5+KjaDBmMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgKEMBMGA1Ud
+JQQMMAoGCCsGAQUFBwMBMA8GA1UdEQQIMAaHBH8AAAEwHQYDVR0OBBYEFCS1QFdy
+o50ynzNEIZmTghLIe7t8MAoGCCqGSM49BAMCA0kAMEYCIQCzg/Uu6puPnHINLNP6
+NUp8ECJXVm0D/jDVwLgGgV28FgIhAKnQJva7v5X6dgkceWHmX36mgixAPLZaMhl/
+fT7xlJq8
+-----END CERTIFICATE-----
+"""
+SERVER_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpsn2Ci10yvmAlI8u
+x1O7CNsS9uK2vxPLOM/QadU3+OihRANCAATYzELiKpgS28dejsQo2X81vsXURCMG
++zPGmQkIBqwl5IdqgkUfhD/ZYqfG4TimKQS3jxPbvXYWqESMWzBuzufi
+-----END PRIVATE KEY-----
+"""
+
 # As plausible installations of the program that came before this one have them.
 ORIGINAL_TABLES = """
 CREATE TABLE jobs (
@@ -388,6 +410,23 @@ def test_a_run_that_cannot_be_stored_holds_up_no_other(
     assert len(database.copies()) == 1000
 
 
+@pytest.mark.parametrize(
+    "act", ["SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'", "SET NEW.name = 'another'"]
+)
+def test_a_trigger_of_others_holds_up_only_what_it_is_for(
+    database: Schema, report: MysqlReport, act: str
+) -> None:
+    database.query(
+        f"CREATE TRIGGER others BEFORE INSERT ON jobs FOR EACH ROW IF NEW.name = 'job2' THEN {act};"
+        " END IF"
+    )
+    arrived, trouble = report.deliver([state(number) for number in (1, 2, 3)])
+    assert arrived == {1, 3}
+    assert isinstance(trouble, RunsRefused)
+    assert trouble.run_ids == {2}
+    assert report_names(database) == {"job1", "job3"}
+
+
 def test_a_path_that_cannot_be_stored_names_its_own_table(
     database: Schema, report: MysqlReport
 ) -> None:
@@ -624,6 +663,24 @@ def test_without_tls_there_is_no_connection_where_tls_is_wanted(
     assert "TLS" in told(settings(database, ssl_ca=str(authority)))
 
 
+def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
+    own_server: Database, tmp_path: Path
+) -> None:
+    files = {"cert": SERVER_CERTIFICATE, "key": SERVER_KEY, "other": CERTIFICATE}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    own_server.stop()
+    own_server.start(f"--ssl-cert={tmp_path}/cert", f"--ssl-key={tmp_path}/key")
+    database = Schema(own_server)
+    own_server.create_user(database.user, database.password, database.name, more="REQUIRE SSL")
+    report = settings(database, ssl_ca=str(tmp_path / "cert"))
+    with contextlib.closing(MysqlReport(report)) as target:
+        assert target.deliver([state(1)]) == ({1}, None)
+    assert findings(report) == []
+    assert "ertificate" in told(settings(database, ssl_ca=str(tmp_path / "other")))
+    assert "ertificate" in told(replace(report, server="localhost"))
+
+
 def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:
     """And may hold any character."""
     file = tmp_path / "password"
@@ -691,6 +748,26 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(original)) == []
+
+
+def test_columns_that_would_refuse_a_run_are_found_before(database: Schema) -> None:
+    """One that nobody told B1000 of, and one that takes no unknown age."""
+    database.query(
+        "ALTER TABLE jobs ADD COLUMN rack INT NOT NULL, MODIFY COLUMN data_age INT NOT NULL, "
+        "ADD COLUMN site VARCHAR(9) AS (LEFT(host, 3)) STORED, "
+        "ADD COLUMN more INT NOT NULL DEFAULT 1"
+    )
+    found = findings(settings(database))
+    assert [line.split(":")[0] for line in found] == [
+        "column data_age of jobs takes no NULL",
+        "column rack of jobs, which is none of B1000's, needs a value",
+    ]
+    for line in found:
+        database.query(line[line.index("ALTER TABLE") :])
+    assert findings(settings(database)) == []
+    with contextlib.closing(MysqlReport(settings(database))) as report:
+        unknown = state(1, frozen=Frozen(data_age=None))
+        assert report.deliver([unknown]) == ({1}, None)
 
 
 def test_a_right_that_is_missing_is_named(database: Schema) -> None:

@@ -241,6 +241,15 @@ def test_percent_signs_are_only_text(read: Read) -> None:
     assert late(config, "pre") == ("date +%Y-%m-%d%%; printf '%(x)s'",)
 
 
+def test_a_job_whose_name_is_too_long_is_told_and_cannot_be_run(read: Read) -> None:
+    """No report could tell of its runs: neither the name of a file nor a column has room."""
+    longest, longer = "n" * 80, "n" * 81
+    config = read(COMMON + "".join(JOB.replace("job:etc", f"job:{n}") for n in (longest, longer)))
+    assert list(config.jobs) == [longest]
+    assert "the name has a name of 81 characters" in only_problem(config)
+    assert config.stray
+
+
 def test_default_is_no_special_section(read: Read) -> None:
     config = read(f"[DEFAULT]\ncompress = yes\n{COMMON}{JOB}")
     assert not config.destinations["store"].compress
