@@ -11,6 +11,7 @@ from b1000 import __version__
 from b1000.errors import B1000Error
 
 if TYPE_CHECKING:
+    from b1000.config.grammar import Selector
     from b1000.config.loader import Config
     from b1000.supervise.selection import Selection
     from b1000.views.progress import Bars
@@ -194,7 +195,9 @@ def _run_jobs(words: Sequence[str]) -> int:
     if arguments.dry_run:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))
-        return _rehearse_copy(config) if arguments.copy else _rehearse(config, selection)
+        if arguments.copy:
+            return _rehearse_copy(config, selectors, arguments.quiet)
+        return _rehearse(config, selection, arguments.quiet)
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
@@ -204,17 +207,25 @@ def _run_jobs(words: Sequence[str]) -> int:
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
 
 
-def _rehearse(config: "Config", selection: "Selection") -> int:
+def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
+    from b1000.logs import to_stderr
     from b1000.work.rehearsal import rehearse
 
-    return int(not rehearse(config.jobs, selection, config.settings.host, _say))
+    def say(text: str, failed: bool) -> None:
+        if not quiet:
+            _say(text)
+        elif failed:
+            to_stderr(text)
+
+    return int(not rehearse(config.jobs, selection, config.settings.host, say))
 
 
-def _rehearse_copy(config: "Config") -> int:
+def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]", quiet: bool) -> int:
     """What ``--copy`` would go on with."""
     from b1000.views import status
 
-    for line in status.retriable(config):
+    lines = status.retriable(config, selectors)
+    for line in [] if quiet else lines:
         _say(line)
     return 0
 

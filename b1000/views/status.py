@@ -247,13 +247,22 @@ class _Collector:
                 )
 
 
-def retriable(config: Config, alive: Callable[..., bool] = is_alive) -> list[str]:
-    """A line for each run that ``--copy`` would go on with: what is missing, and where."""
+def retriable(
+    config: Config, words: Sequence[Selector] = (), alive: Callable[..., bool] = is_alive
+) -> list[str]:
+    """A line for each run that ``--copy`` would go on with: what is missing, and where.
+
+    UsageError for a job or instance that nobody knows.
+    """
+    question = Question(tuple(words), everything=True)
     journal = Path(config.settings.journal)
     if not _may_exist(journal):
+        _shown(config, question, {}, {})
         return []
     with Reader(journal) as reader:
         runs = reader.retriable(alive)
+        ran = {(run.job, run.instance): run for run in (*runs, *reader.last_runs())}
+        subjects = set(_shown(config, question, ran, reader.listed_instances()))
     return [
         f"{run.label} of {run.start_time}: "
         + (
@@ -265,6 +274,7 @@ def retriable(config: Config, alive: Callable[..., bool] = is_alive) -> list[str
             or "post"
         )
         for run in runs
+        if (run.job, run.instance) in subjects
     ]
 
 

@@ -98,6 +98,45 @@ def test_what_copy_would_go_on_with(world: World) -> None:
     assert "copy to store: /proc/nowhere/j/" in told
 
 
+def test_only_what_is_named_would_be_gone_on_with(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(path="/proc/nowhere"),
+            "job:j": world.push(),
+            "job:k": world.push(),
+        }
+    )
+    assert "no job 'l'; known jobs: j, k" in rehearsed(world, "--copy", "l", code=2)
+    assert world.b1000().returncode == 1
+    told = rehearsed(world, "--copy", "k")
+    assert told.startswith("k of 20")
+    assert "j of 20" not in told
+    assert "no job 'l'; known jobs: j, k" in rehearsed(world, "--copy", "l", code=2)
+
+
+def test_an_instance_that_its_job_does_not_list(world: World) -> None:
+    world.write({"dest:store": world.store(), "job:db": world.push(instances="!echo a b")})
+    told = rehearsed(world, "db/c", code=2)
+    assert told == "b1000: job 'db' has no instance 'c' now; its instances: a, b\n"
+
+
+def test_a_quiet_one_tells_of_failures_only(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:good": world.push(),
+            "job:gone": world.push(include=world.root / "nothing"),
+        }
+    )
+    assert rehearsed(world, "-q", "good") == ""
+    done = world.b1000("-q", "-n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "would FAIL: nothing at the source matches" in done.stderr
+    assert "good" not in done.stderr
+
+
 def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> None:
     world.files()
     secrets = world.root / "secrets"
