@@ -306,18 +306,26 @@ def _check(words: Sequence[str]) -> int:
     from b1000.views import check
 
     config = loader.load(arguments.cfg)
-    lines = [problem.shown(config.file) for problem in config.problems]
     found = check.advice(config) + (check.connect(config) if arguments.connect else [])
-    lines += [
-        f"{config.file}: {'warning: ' if finding.warning else ''}{finding.text}"
-        for finding in found
+    problems = [
+        *config.problems,
+        *(
+            loader.Problem(
+                config.line(each.section, each.option),
+                each.section,
+                each.option,
+                each.text,
+                each.warning,
+            )
+            for each in found
+        ),
     ]
-    wrong = len(config.errors) + sum(not finding.warning for finding in found)
-    for line in lines:
-        to_stderr(line)
-    warnings = len(lines) - wrong
+    for problem in problems:
+        to_stderr(problem.shown(config.file))
+    warnings = sum(problem.warning for problem in problems)
+    wrong = len(problems) - warnings
     _say(
-        f"{config.file}: {len(config.jobs)} jobs, {_count(wrong, 'error')}, "
+        f"{config.file}: {_count(len(config.jobs), 'job')}, {_count(wrong, 'error')}, "
         f"{_count(warnings, 'warning')}"
     )
     return _USAGE_ERROR if wrong else 0
