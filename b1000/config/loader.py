@@ -356,8 +356,10 @@ class _Reader:
         if home is None:
             known = [*TABLE[section.kind], *TABLE["global"]]
             known += references.RUN_TIME if section.kind == "job" else ()
+            mend = "; set it in [global]" if name in TABLE["global"] else ""
             raise BadValue(
-                f"${name} is not an option that has a value here{_near(name, known)}",
+                f"${name} is not an option that has a value here"
+                + (mend or _near(name, (each for each in known if each != name))),
                 references.SHELL_HINT,
             )
         place, option = home
