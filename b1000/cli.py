@@ -195,7 +195,9 @@ def _run_jobs(words: Sequence[str]) -> int:
     if arguments.dry_run:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))
-        return _rehearse_copy(config, selectors) if arguments.copy else _rehearse(config, selection)
+        if arguments.copy:
+            return _rehearse_copy(config, selectors, arguments.quiet)
+        return _rehearse(config, selection, arguments.quiet)
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
@@ -205,20 +207,32 @@ def _run_jobs(words: Sequence[str]) -> int:
     return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
 
 
-def _rehearse(config: "Config", selection: "Selection") -> int:
+def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     from b1000.work.rehearsal import rehearse
 
-    return int(not rehearse(config.jobs, selection, config.settings.host, _say))
+    def say(text: str, failed: bool) -> None:
+        _foretell(text, failed, quiet)
+
+    return int(not rehearse(config.jobs, selection, config.settings.host, say))
 
 
-def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]") -> int:
+def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]", quiet: bool) -> int:
     """What ``--copy`` would go on with."""
     from b1000.supervise.recovery import foretell
 
-    foretold = foretell(config, selectors)
-    for line in foretold.lines:
-        _say(line)
-    return int(not foretold.fine)
+    would = foretell(config, selectors)
+    for text, fine in would:
+        _foretell(text, not fine, quiet)
+    return int(not all(fine for _, fine in would))
+
+
+def _foretell(text: str, failed: bool, quiet: bool) -> None:
+    from b1000.logs import to_stderr
+
+    if not quiet:
+        _say(text)
+    elif failed:
+        to_stderr(text)
 
 
 def _display(journal: str) -> "Bars | None":
@@ -297,16 +311,24 @@ def _check(words: Sequence[str]) -> int:
     from b1000.views import check
 
     config = loader.load(arguments.cfg)
-    lines = [problem.shown(config.file) for problem in config.problems]
     found = check.advice(config) + (check.connect(config) if arguments.connect else [])
-    lines += [
-        f"{config.file}: {'warning: ' if finding.warning else ''}{finding.text}"
-        for finding in found
+    problems = [
+        *config.problems,
+        *(
+            loader.Problem(
+                config.line(each.section, each.option),
+                each.section,
+                each.option,
+                each.text,
+                each.warning,
+            )
+            for each in found
+        ),
     ]
-    wrong = len(config.errors) + sum(not finding.warning for finding in found)
-    for line in lines:
-        to_stderr(line)
-    warnings = len(lines) - wrong
+    for problem in problems:
+        to_stderr(problem.shown(config.file))
+    warnings = sum(problem.warning for problem in problems)
+    wrong = len(problems) - warnings
     _say(
         f"{config.file}: {_count(len(config.jobs), 'job')}, {_count(wrong, 'error')}, "
         f"{_count(warnings, 'warning')}"

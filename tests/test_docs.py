@@ -474,9 +474,14 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 @pytest.fixture
 def fresh_server(database_server: Database) -> Iterator[Database]:
     """A database server that has neither the database nor the user of the README."""
+
+    def clear() -> None:
+        database_server.query("DROP DATABASE IF EXISTS b1000")
+        database_server.query("DROP USER IF EXISTS b1000@'%'")
+
+    clear()
     yield database_server
-    database_server.query("DROP DATABASE IF EXISTS b1000")
-    database_server.query("DROP USER IF EXISTS b1000@'%'")
+    clear()
 
 
 def test_the_readme_can_be_followed(reader: Reader, fresh_server: Database) -> None:

@@ -42,7 +42,7 @@ def log_defaults() -> tuple[str, str]:
 class Problem:
     """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
 
-    ``line`` is 0 where the file could not be read at all.
+    ``line`` is 0 where the file could not be read at all, or says nothing of it.
     """
 
     line: int
@@ -66,7 +66,8 @@ class Config:
     """A file that was read: what can be run, and what is wrong.
 
     ``stray`` is set where an error belongs to no job that could be told of as
-    FAILED, such as a section whose heading is not known.
+    FAILED, such as a section whose heading is not known. ``lines`` are those of
+    sections and options, a section's own under the option "".
     """
 
     file: str
@@ -76,6 +77,11 @@ class Config:
     reports: Mapping[str, Report]
     problems: tuple[Problem, ...]
     stray: bool = False
+    lines: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def line(self, section: str, option: str) -> int:
+        """Where an option stands, or its section where it does not; 0 where neither does."""
+        return self.lines.get((section, option)) or self.lines.get((section, ""), 0)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -352,8 +358,10 @@ class _Reader:
         if home is None:
             known = [*TABLE[section.kind], *TABLE["global"]]
             known += references.RUN_TIME if section.kind == "job" else ()
+            mend = "; set it in [global]" if name in TABLE["global"] else ""
             raise BadValue(
-                f"${name} is not an option that has a value here{_near(name, known)}",
+                f"${name} is not an option that has a value here"
+                + (mend or _near(name, (each for each in known if each != name))),
                 references.SHELL_HINT,
             )
         place, option = home
@@ -536,7 +544,16 @@ def load(file: str) -> Config:
         tuple(problems),
         stray=any(section.name not in jobs for section in named["job"])
         or any(not section.kind for section in sections),
+        lines=_lines_of(reversed([reader.globals, *sections])),
     )
+
+
+def _lines_of(sections: Iterable[_Section]) -> dict[tuple[str, str], int]:
+    lines: dict[tuple[str, str], int] = {}
+    for section in sections:
+        lines[section.heading, ""] = section.line
+        lines |= {(section.heading, name): each.line for name, each in section.values.items()}
+    return lines
 
 
 def _tell_unknown(section: _Section) -> str:

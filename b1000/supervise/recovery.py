@@ -1,9 +1,9 @@
 """What runs of the past left to do: which are gone on with, closed, or left alone."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
@@ -107,51 +107,48 @@ def closing_words(run: Run) -> str:
     return f"closed: a later run has begun ({what})"
 
 
-@dataclass(frozen=True, slots=True)
-class Foretold:
-    """What ``--copy`` would do: a line for each run, and whether all could be gone on with."""
+class Foretold(NamedTuple):
+    """What ``--copy`` would do with a run, in a line, and whether that is no failure."""
 
-    lines: list[str]
+    text: str
     fine: bool
 
 
-def foretell(config: Config, words: Collection[Selector]) -> Foretold:
+def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
     """Ask the journal what ``--copy`` would do now. UsageError for names that nobody knows."""
     journal = Path(config.settings.journal)
     if not may_exist(journal):
         check_words(words, config.jobs, (), {})
-        return Foretold([], fine=True)
+        return []
     with Reader(journal) as reader:
         runs = reader.unclosed()
         seen = {(run.job, run.instance) for run in (*reader.last_runs(), *runs)}
         check_words(words, config.jobs, seen, reader.listed_instances())
     selected = [run for run in runs if is_selected(run, words) and is_recoverable(run, is_alive)]
-    would = [
-        (planned.run, _would(planned.run, planned.job))
-        for planned in plan(selected, config.jobs, Action.RESUME)
-        if planned.run
-    ]
-    return Foretold(
-        [f"{run.label} of {run.start_time}: {what}" for run, (what, _) in would if what],
-        all(fine for _, (_, fine) in would),
-    )
+    foretold = []
+    for planned in plan(selected, config.jobs, Action.RESUME):
+        if planned.run and (would := _would(planned.run, planned.job)).text:
+            what = f"{planned.run.label} of {planned.run.start_time}: {would.text}"
+            foretold.append(would._replace(text=what))
+    return foretold
 
 
-def _would(run: Run, job: Job | BrokenJob) -> tuple[str, bool]:
-    """What would become of a run, in words, and whether that is no failure."""
+def _would(run: Run, job: Job | BrokenJob) -> Foretold:
+    """What would become of a run; no words where nothing would."""
     match fate(run, is_alive):
         case Fate.RESUME if isinstance(job, BrokenJob):
-            return f"cannot be gone on with: {'; '.join(job.reasons)}", False
+            return Foretold(f"cannot be gone on with: {'; '.join(job.reasons)}", fine=False)
         case Fate.RESUME:
             missing = [
                 f"copy to {copy.destination}: {copy.path}"
                 for copy in run.copies
                 if not copy.complete
             ]
-            return ", ".join(missing) or "post", True
+            return Foretold(", ".join(missing) or "post", fine=True)
         case Fate.CLOSE:
-            return f"would be {closing_words(run)}", True
+            return Foretold(f"would be {closing_words(run)}", fine=True)
         case Fate.FAILED:
-            return f"would be FAILED at {run.step}: interrupted before anything was copied", False
+            text = f"would be FAILED at {run.step}: interrupted before anything was copied"
+            return Foretold(text, fine=False)
         case _:
-            return "", True
+            return Foretold("", fine=True)

@@ -172,9 +172,11 @@ class Supervisor:
             meant = action is not Action.RESUME or self._reader.is_resumed(run.run_id)
             if live and meant and (run.job, run.instance) not in settled:
                 self._left_out += 1
-                for_run(run.label).warning(
-                    "left out: %s is still at work", narrative.still_at_work(run)
-                )
+                log, behind = for_run(run.label), narrative.still_at_work(run)
+                if action is Action.RESUME:
+                    log.warning("left out: %s is still at work", behind)
+                else:
+                    log.error("not forgotten: %s is still at work", behind)
 
     def _within_session(self, carry_out: Callable[[], None]) -> int:
         try:

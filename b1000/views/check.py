@@ -22,8 +22,14 @@ _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as the configuration needs it."""
+    """Something that is not as the configuration needs it.
 
+    ``section`` and ``option`` name what the text is about; both are "" where it
+    is about the machine.
+    """
+
+    section: str
+    option: str
     text: str
     warning: bool = False
 
@@ -32,18 +38,22 @@ def advice(config: Config) -> list[Finding]:
     """What is allowed and rarely meant; seen without trying anything."""
     found = [
         Finding(
-            f"[dest:{destination.name}] timeout: {destination.timeout} s are short for a whole "
-            "pull, which they have to cover",
+            f"dest:{destination.name}",
+            "timeout",
+            f"{destination.timeout} s are short for a whole pull, which they have to cover; "
+            f"{_SHORT_PULL} or more",
             warning=True,
         )
         for destination in config.destinations.values()
         if destination.type == "passive" and destination.timeout < _SHORT_PULL
     ]
-    secret = any(report.password for report in config.reports.values())
+    secret = [report.name for report in config.reports.values() if report.password]
     if secret and os.stat(config.file).st_mode & 0o044:
         found.append(
             Finding(
-                f"others can read it, and a password stands in it; chmod 600 {config.file}, "
+                f"report:{secret[0]}",
+                "password",
+                f"others can read the file that it stands in; chmod 600 {config.file}, "
                 "or use password_file",
                 warning=True,
             )
@@ -56,15 +66,15 @@ def connect(config: Config) -> list[Finding]:
     pulls = any(isinstance(job, Job) and job.pull for job in config.jobs.values())
     found = list(_rsync(pulls))
     settings = config.settings
-    found += _writable("status_dir", settings.status_dir)
-    found += _writable("the journal's directory", str(Path(settings.journal).parent))
-    found += _private("the journal's directory", str(Path(settings.journal).parent))
+    found += _writable("global", "status_dir", settings.status_dir)
+    found += _writable("global", "journal", str(Path(settings.journal).parent))
+    found += _private("global", "journal", str(Path(settings.journal).parent))
     for report in config.reports.values():
         found += _report(report)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]
     for job in jobs:
         found += _scripts(job)
-    if any(not finding.warning for finding in found if finding.text.startswith("rsync")):
+    if any(not finding.warning for finding in found if not finding.section):
         return found
     limits = {name: job.limits for job in jobs for name in job.destinations}
     for destination in config.destinations.values():
@@ -76,9 +86,7 @@ def connect(config: Config) -> list[Finding]:
                 (each.password_file for each in job.destinations.values()), None
             )
             argv = command.listing(f"{job.pull.source}/", password_file, job.limits)
-            found += _tried(
-                f"[job:{job.name}] report_source {job.pull.source}", argv, job.pull.source
-            )
+            found += _tried(f"job:{job.name}", "report_source", argv, job.pull.source)
     return found
 
 
@@ -88,16 +96,19 @@ def _rsync(pulls: bool) -> Iterator[Finding]:
             ["rsync", "--version"], capture_output=True, text=True, check=False
         ).stdout
     except OSError as error:
-        yield Finding(f"rsync cannot be started: {error.strerror}; install it")
+        yield Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
         return
     version = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", told)
     if not version:
-        yield Finding("rsync does not tell its version", warning=True)
+        yield Finding("", "", "rsync does not tell its version", warning=True)
     elif tuple(map(int, version.groups())) < _LEAST_RSYNC:
         least = ".".join(map(str, _LEAST_RSYNC))
-        yield Finding(f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer")
+        text = f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer"
+        yield Finding("", "", text)
     elif pulls and tuple(map(int, version.groups())) < _SAFE_FOR_PULLS:
         yield Finding(
+            "",
+            "",
             f"rsync is {'.'.join(version.groups())}; whoever pulls from a host that he does not "
             "trust needs 3.4.0 or newer (CVE-2024-12084 to 12088, CVE-2022-29154)",
             warning=True,
@@ -106,39 +117,40 @@ def _rsync(pulls: bool) -> Iterator[Finding]:
 
 def _report(report: Report) -> Iterable[Finding]:
     """Whether a report could be written now; what only one type needs is imported only for it."""
-    place = f"[report:{report.name}]"
+    section = f"report:{report.name}"
     match report.type:
         case "mysql":
             from b1000.reports import mysql
 
-            return [Finding(f"{place} {text}") for text in mysql.findings(report)]
+            return [Finding(section, "server", text) for text in mysql.findings(report)]
         case "sqlite":
             from b1000.reports import sqlite
 
-            return [Finding(f"{place} {text}") for text in sqlite.findings(report)]
+            return [Finding(section, "path", text) for text in sqlite.findings(report)]
         case _:
-            return _writable(f"{place} path", report.path)
+            return _writable(section, "path", report.path)
 
 
-def _private(what: str, directory: str) -> Iterator[Finding]:
+def _private(section: str, option: str, directory: str) -> Iterator[Finding]:
     """The journal holds commands that run as the user of B1000: nobody else may write there."""
     try:
         mode = os.stat(directory).st_mode
     except OSError:
         return
     if mode & 0o022:
-        yield Finding(f"{what} {directory} can be written by others; chmod go-w {directory}")
+        text = f"others can write in {directory}; chmod go-w {directory}"
+        yield Finding(section, option, text)
 
 
-def _writable(what: str, directory: str) -> Iterator[Finding]:
+def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
     """A directory that B1000 writes; where it is missing it will be made."""
     place = Path(directory)
     while not place.exists():
         place = place.parent
     if not place.is_dir():
-        yield Finding(f"{what} {directory}: {place} is no directory")
+        yield Finding(section, option, f"{directory} cannot be: {place} is no directory")
     elif not os.access(place, os.W_OK | os.X_OK):
-        yield Finding(f"{what} {directory}: no permission to write in {place}")
+        yield Finding(section, option, f"{directory}: no permission to write in {place}")
 
 
 def _scripts(job: Job) -> Iterator[Finding]:
@@ -159,19 +171,19 @@ def _scripts(job: Job) -> Iterator[Finding]:
         if script.startswith("/") and not os.access(script, os.X_OK):
             there = os.path.exists(script)
             state = "not executable; chmod +x" if there else "not there; copy it or mend the path"
-            yield Finding(f"[job:{job.name}] {option}: the script {script} is {state}")
+            yield Finding(f"job:{job.name}", option, f"the script {script} is {state}")
 
 
 def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
-    place = f"[dest:{destination.name}] path"
+    section = f"dest:{destination.name}"
     if not destination.remote:
-        return _writable(place, destination.path)
+        return _writable(section, "path", destination.path)
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         argv = command.probe(empty, destination, limits)
-        return _tried(f"{place} {destination.path}", argv, destination.path)
+        return _tried(section, "path", argv, destination.path)
 
 
-def _tried(what: str, argv: Sequence[str], address: str) -> list[Finding]:
+def _tried(section: str, option: str, argv: Sequence[str], address: str) -> list[Finding]:
     """What a daemon answers to an rsync that changes nothing."""
     try:
         done = subprocess.run(
@@ -187,6 +199,7 @@ def _tried(what: str, argv: Sequence[str], address: str) -> list[Finding]:
             env={**os.environ, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired:
-        return [Finding(f"{what}: no answer within {_PATIENCE} s; is a firewall there?")]
+        reason = f"{address}: no answer within {_PATIENCE} s; is a firewall there?"
+        return [Finding(section, option, reason)]
     verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(address))
-    return [Finding(f"{what}: {verdict.reason}")] if verdict.reason else []
+    return [Finding(section, option, f"{address}: {verdict.reason}")] if verdict.reason else []

@@ -140,8 +140,8 @@ class Bars:
 
 
 def _in_front(descriptor: int) -> bool:
-    """Whether this program has the terminal: one in the background must not draw."""
+    """Whether this program may draw: one in the background of its own terminal must not."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except OSError:
-        return False
+        return True  # It is not the controlling terminal: there is no background.

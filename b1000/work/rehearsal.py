@@ -7,12 +7,12 @@ and on_failure do not.
 import asyncio
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from b1000.config import grammar, references
-from b1000.errors import B1000Error, BadValue
+from b1000.errors import B1000Error, BadValue, UsageError
 from b1000.locks import Locks
 from b1000.logs import printable
 from b1000.model import BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
@@ -43,11 +43,13 @@ def rehearse(
     jobs: Mapping[str, Job | BrokenJob],
     selection: Mapping[str, Collection[str] | None],
     host: str,
-    say: Callable[[str], None],
+    say: Callable[[str, bool], None],
 ) -> bool:
     """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
 
     ``selection`` maps a job to the instances that were asked for, None for all.
+    ``say`` takes a text, and whether what it tells of would fail. UsageError
+    for an instance that its job does not have now.
     """
     return asyncio.run(_rehearse(jobs, selection, host, say))
 
@@ -56,41 +58,49 @@ async def _rehearse(
     jobs: Mapping[str, Job | BrokenJob],
     selection: Mapping[str, Collection[str] | None],
     host: str,
-    say: Callable[[str], None],
+    say: Callable[[str, bool], None],
 ) -> bool:
-    rehearsal = Rehearsal(host)
+    well = True
     for name, asked in selection.items():
-        job = jobs[name]
-        if isinstance(job, BrokenJob):
-            rehearsal.failed = True
-            say("\n".join([name, *(f"  would FAIL at INIT: {why}" for why in job.reasons)]))
-            continue
-        try:
-            instances = await rehearsal.instances(job)
-            _check_named(name, asked or (), instances)
-        except BadValue as error:
-            rehearsal.failed = True
-            say(f"{name}\n  would FAIL at INIT: {printable(str(error))}")
-            continue
-        if not instances:
-            say(f"{name}\n  no instances")
-        for instance in instances:
-            if asked is None or instance in asked:
-                say("\n".join(await rehearsal.lines(job, instance)))
-    return not rehearsal.failed
+        async for text, failed in _told(Rehearsal(host), name, jobs[name], asked):
+            say(text, failed)
+            well = well and not failed
+    return well
+
+
+async def _told(
+    rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: Collection[str] | None
+) -> AsyncIterator[tuple[str, bool]]:
+    """What there is to tell of one job, and whether each would fail."""
+    if isinstance(job, BrokenJob):
+        yield "\n".join([name, *(f"  would FAIL at INIT: {why}" for why in job.reasons)]), True
+        return
+    try:
+        instances = await rehearsal.instances(job)
+    except BadValue as error:
+        yield f"{name}\n  would FAIL at INIT: {printable(str(error))}", True
+        return
+    _check_named(name, asked or (), instances)
+    if not instances:
+        yield f"{name}\n  no instances", False
+    for instance in instances:
+        if asked is None or instance in asked:
+            rehearsal.failed = False
+            lines = await rehearsal.lines(job, instance)
+            yield "\n".join(lines), rehearsal.failed
 
 
 def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> None:
-    """BadValue where an instance was asked for that the job does not have now."""
     for instance in sorted(asked):
         if instance not in instances:
-            raise BadValue(
-                f"there is no instance {instance!r} now", f"{job} has: {', '.join(instances)}"
+            raise UsageError(
+                f"job {job!r} has no instance {instance!r} now",
+                f"its instances: {', '.join(instances)}",
             )
 
 
 class Rehearsal:
-    """What one program would run at this moment; ``failed`` once something would fail."""
+    """What one program would run at this moment; ``failed`` where what was told last would fail."""
 
     def __init__(self, host: str) -> None:
         self._host = host

@@ -671,6 +671,15 @@ def test_host_is_known_where_nobody_wrote_it(read: Read) -> None:
     assert config.destinations["store"].path == f"/srv/{os.uname().nodename}"
 
 
+def test_a_reference_to_what_is_not_set_is_no_misspelling(read: Read) -> None:
+    text = "is not an option that has a value here"
+    config = read(COMMON.replace("/srv/store", "$backup_dir/store"))
+    assert f"$backup_dir {text}; set it in [global]; write $$" in only_problem(config)
+    config = read(f"{COMMON}[job:etc]\n{PUSH}include = /etc\npre = $post\n")
+    assert f"$post {text}; " in told(config)[0]
+    assert "'post'" not in told(config)[0]
+
+
 @pytest.mark.parametrize("reference", ["$instance", "$start_time", "$include", "$backup_dir"])
 def test_destinations_know_no_runs(read: Read, reference: str) -> None:
     config = read(COMMON.replace("/srv/store", f"/srv/{reference}"))

@@ -131,6 +131,28 @@ def test_of_copy_only_what_is_named_is_told(world: World) -> None:
     assert "cannot be gone on with: [job:etc] is configured no more" in told
 
 
+def test_an_instance_that_its_job_does_not_list(world: World) -> None:
+    world.write({"dest:store": world.store(), "job:db": world.push(instances="!echo a b")})
+    told = rehearsed(world, "db/c", code=2)
+    assert told == "b1000: job 'db' has no instance 'c' now; its instances: a, b\n"
+
+
+def test_a_quiet_one_tells_of_failures_only(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "dest:store": world.store(),
+            "job:good": world.push(),
+            "job:gone": world.push(include=world.root / "nothing"),
+        }
+    )
+    assert rehearsed(world, "-q", "good") == ""
+    done = world.b1000("-q", "-n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "would FAIL: nothing at the source matches" in done.stderr
+    assert "good" not in done.stderr
+
+
 def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> None:
     world.files()
     secrets = world.root / "secrets"

@@ -299,14 +299,19 @@ def rows(world: World) -> list[dict[str, object]]:
 
 
 def test_what_is_live_is_left_out_by_forget_and_by_copy(ready: World) -> None:
+    """Who asks to forget it is told so, wherever the log goes."""
     ready.write(
-        {"dest:store": ready.store(), "job:etc": ready.push(pre=f"touch {ready.root}/in; sleep 5")}
+        {
+            "global": {"log_file": ready.root / "log"},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(pre=f"touch {ready.root}/in; sleep 5"),
+        }
     )
     running = ready.start()
     wait_until((ready.root / "in").exists)
     refused = ready.b1000("forget", "etc")
     assert refused.returncode == 3
-    assert "left out: run 1" in refused.stdout
+    assert "not forgotten: run 1" in refused.stderr
     # A first attempt that goes well is nothing that --copy is asked to go on with.
     assert ready.b1000("--copy", "etc").returncode == 0
     running.communicate(timeout=30)

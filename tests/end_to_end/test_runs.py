@@ -506,6 +506,20 @@ def test_check_of_a_good_configuration(ready: World) -> None:
     assert "0 errors" in done.stdout
 
 
+def test_a_warning_of_check_tells_its_line(ready: World) -> None:
+    atm = {"type": "passive", "host": "storage", "timeout": 299}
+    passive = {"direction": "passive", "dest": "atm", "report": "main"}
+    ready.write({"dest:atm": atm, "job:etc": passive})
+    done = ready.b1000("check")
+    assert done.returncode == 0
+    line = ready.config.read_text().splitlines().index("timeout = 299") + 1
+    assert f"{ready.config}:{line}: [dest:atm] timeout: warning: 299 s are short" in done.stderr
+    assert "300 or more" in done.stderr
+    assert "1 job, 0 errors, 1 warning" in done.stdout
+    ready.write({"dest:atm": {**atm, "timeout": 300}, "job:etc": passive})
+    assert ready.b1000("check").stderr == ""
+
+
 def test_check_connect_tries_what_is_named(ready: World) -> None:
     script(ready, "there.sh", ":")
     (ready.root / "plain.sh").write_text(":")
@@ -520,7 +534,11 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     )
     done = ready.b1000("check", "--connect")
     assert done.returncode == 2
-    assert "connection refused" in done.stderr
-    assert "plain.sh is not executable" in done.stderr
+    lines = ready.config.read_text().splitlines()
+    path = f"{ready.config}:{lines.index('path = rsync://127.0.0.1:9/x') + 1}: [dest:down] path: "
+    assert f"{path}rsync://127.0.0.1:9/x: connection refused" in done.stderr
+    post = next(number for number, line in enumerate(lines, 1) if line.startswith("post = "))
+    place = f"{ready.config}:{post}: [job:etc] post: "
+    assert f"{place}the script {ready.root}/plain.sh is not executable" in done.stderr
     assert "there.sh" not in done.stderr
     assert not (ready.root / "store").exists()

@@ -22,9 +22,14 @@ def terminal(world: World) -> Iterator[Start]:
     """``terminal(words)`` starts ``b1000`` on a terminal of its own."""
     started: list[Terminal] = []
 
-    def start(*words: str, environment: dict[str, str] | None = None, **size: int) -> Terminal:
+    def start(
+        *words: str,
+        environment: dict[str, str] | None = None,
+        controlling: bool = True,
+        **size: int,
+    ) -> Terminal:
         argv = [sys.executable, "-m", "b1000", "-f", str(world.config), *words]
-        started.append(Terminal(argv, environment or {}, **size))
+        started.append(Terminal(argv, environment or {}, controlling=controlling, **size))
         return started[-1]
 
     yield start
@@ -136,6 +141,13 @@ def test_no_colour_where_none_is_wanted(slow: World, terminal: Start, variable: 
     else:
         program.read_until(lambda: bars(program.text))
         assert re.search(rb"\x1b\[[\d;]*m", program.raw) is None
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_terminal_that_is_not_its_own_shows_bars_too(terminal: Start) -> None:
+    program = terminal("one", controlling=False)
+    program.read_until(lambda: bars(program.text))
+    assert bars(program.text)[0].startswith("one store")
 
 
 def test_a_log_in_a_file_leaves_the_bars_alone(slow: World, terminal: Start) -> None:

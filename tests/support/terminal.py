@@ -16,7 +16,10 @@ from tests.support.world import ROOT
 
 
 class Terminal:
-    """A program that runs on a pseudo-terminal, read by a real terminal emulator."""
+    """A program that runs on a pseudo-terminal, read by a real terminal emulator.
+
+    Without ``controlling`` it only writes there: signals and job control are another's.
+    """
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class Terminal:
         environment: Mapping[str, str],
         columns: int = 80,
         lines: int = 24,
+        controlling: bool = True,
     ) -> None:
         self.raw = b""
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
@@ -39,7 +43,7 @@ class Terminal:
             env={"PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
             start_new_session=True,
             # Without it Ctrl-C would reach nobody.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,
         )
         os.close(slave)
 
