@@ -10,9 +10,10 @@ import contextlib
 import fnmatch
 import hashlib
 import os
+import random
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,14 +28,15 @@ from b1000.model import (
     CopyMoved,
     Destination,
     Frozen,
+    Job,
     Message,
     Pull,
 )
 from b1000.progress import DIRECTORY, path_of
-from b1000.rsync import command
+from b1000.rsync import command, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
-from b1000.steps import COMPLETE, CopyStatus
-from b1000.work import sources
+from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
+from b1000.work import linking, sources
 from b1000.work.assignment import Assignment, Tail
 from b1000.work.attempt import Attempt
 from b1000.work.linking import Linking
@@ -59,6 +61,32 @@ class _Copying:
     """An attempt before the last may have left temporary files at the destination."""
     paths: tuple[str, ...] = ()
     """What the last attempt copied."""
+
+
+def planned(
+    assignment: Assignment, job: Job, whose: tuple[str, str, str, str]
+) -> tuple[tuple[Copy, ...], Mapping[str, str]]:
+    """The copies of a new run in their order, and into which earlier full each links.
+
+    ``whose`` data it is: host, instance, master host and master instance.
+    """
+    directory = paths.subject(*whose)
+    copies = tuple(
+        Copy(
+            choice.name,
+            paths.directory(
+                job.destinations[choice.name].path,
+                job.name,
+                job.type,
+                directory,
+                assignment.subject.start_time,
+            ),
+            choice.background,
+        )
+        for group in job.dest
+        for choice in random.sample(group, len(group))
+    )
+    return copies, linking.settled(assignment.bases, whose, copies)
 
 
 class Origin(Protocol):
@@ -100,12 +128,30 @@ class Copies:
         self._lane = asyncio.Lock()
         self._all_begun = asyncio.Event()
 
-    async def carry_out(self, copies: list[tuple[Copy, Destination]]) -> list[tuple[Copy, Outcome]]:
-        """Copy to each destination; gives how each ended, when all have."""
+    async def carry_out(
+        self, copies: Sequence[Copy], destinations: Mapping[str, Destination]
+    ) -> tuple[Status, str]:
+        """Copy to each destination; gives, when all have ended, how the run stands, and why."""
+        known = [copy for copy in copies if copy.destination in destinations]
+        ended = await self._to_their_ends(known, destinations)
+        ended += [
+            (copy, await self._without_destination(copy))
+            for copy in copies
+            if copy.destination not in destinations
+        ]
+        reasons = [
+            f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason
+        ]
+        return status_of_copies(result.status for _, result in ended), "; ".join(reasons)
+
+    async def _to_their_ends(
+        self, copies: Sequence[Copy], destinations: Mapping[str, Destination]
+    ) -> list[tuple[Copy, Outcome]]:
         excludes = dict(self._frozen.destination_excludes)
         async with asyncio.TaskGroup() as group:
             tasks = []
-            for copy, destination in copies:
+            for copy in copies:
+                destination = destinations[copy.destination]
                 began = destination.as_at(copy.path, excludes.get(copy.destination, ()))
                 # What a copy is resumed from was interrupted, in whatever way.
                 copying = _Copying(
@@ -121,7 +167,17 @@ class Copies:
                 if not copy.background:
                     await tried.wait()
             self._all_begun.set()
-        return [(copy, task.result()) for (copy, _), task in zip(copies, tasks, strict=True)]
+        return [(copy, task.result()) for copy, task in zip(copies, tasks, strict=True)]
+
+    async def _without_destination(self, copy: Copy) -> Outcome:
+        """A copy that is resumed although its destination is configured no more."""
+        reason = (
+            "the job has this destination no more; configure it again, "
+            "or give the run up with b1000 forget"
+        )
+        now = self._assignment.clock()
+        await self._assignment.commit(CopyMoved(now, copy.destination, CopyStatus.FAILED, reason))
+        return Outcome(CopyStatus.FAILED, reason=reason)
 
     def _told(self, copy: Copy) -> Told:
         locks, run_id = self._assignment.locks, self._assignment.run_id
@@ -377,18 +433,6 @@ def _sweep_single_files(directory: str, addresses: tuple[str, ...]) -> None:
             ours = found and any(fnmatch.fnmatchcase(found["name"], each) for each in wanted)
             if ours and entry.name not in wanted and entry.is_file(follow_symlinks=False):
                 os.unlink(entry.path)
-
-
-async def without_destination(assignment: Assignment, copy: Copy) -> Outcome:
-    """A copy that is resumed although its destination is configured no more."""
-    reason = (
-        "the job has this destination no more; configure it again, "
-        "or give the run up with b1000 forget"
-    )
-    await assignment.commit(
-        CopyMoved(assignment.clock(), copy.destination, CopyStatus.FAILED, reason)
-    )
-    return Outcome(CopyStatus.FAILED, reason=reason)
 
 
 def _last_outcome(state: tenacity.RetryCallState) -> Outcome:

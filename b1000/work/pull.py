@@ -5,7 +5,6 @@ tells it with an empty file, and follows it to its end. Each state of the
 client's run that it sees it relays.
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,11 +24,9 @@ from b1000.model import (
     Waiting,
     label,
 )
-from b1000.rsync import paths
-from b1000.steps import CopyStatus, Status, Step, status_of_copies
-from b1000.work import linking
+from b1000.steps import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
-from b1000.work.copies import Copies, without_destination
+from b1000.work.copies import Copies, planned
 from b1000.work.following import PATIENCE, Follower, Lost, Patience
 from b1000.work.offered import Offered
 from b1000.work.polling import Directory
@@ -141,7 +138,6 @@ class _Pulling:
     async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
         """What this run keeps, and its copies."""
         job = self._job
-        start_time = self._assignment.subject.start_time
         values = await Values(self._assignment, job).settle()
         frozen = Frozen(
             master_host=client.master_host,
@@ -152,24 +148,8 @@ class _Pulling:
             transfer=job.transfer,
             destination_excludes=job.destination_excludes,
         )
-        whose = paths.subject(
-            client.host, client.instance, client.master_host, client.master_instance
-        )
-        copies = tuple(
-            Copy(
-                choice.name,
-                paths.directory(
-                    job.destinations[choice.name].path, job.name, job.type, whose, start_time
-                ),
-                choice.background,
-            )
-            for group in job.dest
-            for choice in random.sample(group, len(group))
-        )
         masters = (client.master_host, client.master_instance)
-        bases = linking.settled(
-            self._assignment.bases, (client.host, client.instance, *masters), copies
-        )
+        copies, bases = planned(self._assignment, job, (client.host, client.instance, *masters))
         return replace(frozen, bases=bases), copies
 
     # --- COPYING
@@ -178,27 +158,14 @@ class _Pulling:
         assignment = self._assignment
         # The first copy makes it durable together with its own beginning.
         assignment.channel.tell(assignment.moved(Step.COPYING))
-        known = [
-            (copy, self._job.destinations[copy.destination])
-            for copy in copies
-            if copy.destination in self._job.destinations
-        ]
         origin = Offered(self._pull, self._directory, self._follower, client)
-        ended = await Copies(assignment, frozen, self._job.type == "sync", origin).carry_out(known)
-        ended += [
-            (copy, await without_destination(assignment, copy))
-            for copy in copies
-            if copy.destination not in self._job.destinations
-        ]
-        told = "; ".join(
-            f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason
-        )
-        status = status_of_copies(result.status for _, result in ended)
+        carrying = Copies(assignment, frozen, self._job.type == "sync", origin)
+        status, reasons = await carrying.carry_out(copies, self._job.destinations)
         if status is Status.FAILED:
-            await self._tell_failure(client, told, origin.lost)
+            await self._tell_failure(client, reasons, origin.lost)
             return
         if status is Status.WARNING:
-            assignment.warn(told)
+            assignment.warn(reasons)
         await self._tell(client)
 
     async def _tell_failure(self, client: Client, reason: str, lost: Lost | None) -> None:

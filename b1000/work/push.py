@@ -1,6 +1,5 @@
 """What a push job does in each step."""
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,11 +17,9 @@ from b1000.model import (
     RunMoved,
     Template,
 )
-from b1000.rsync import paths
-from b1000.steps import CopyStatus, Status, Step, status_of_copies
-from b1000.work import linking
+from b1000.steps import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment, output_of
-from b1000.work.copies import Copies, without_destination
+from b1000.work.copies import Copies, planned
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
@@ -94,22 +91,8 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         own_dump=job.type == "full"
         and all(subject.start_time in word.text for word in grammar.words(include)),
     )
-    whose = paths.subject(
-        subject.host, subject.instance, frozen.master_host, frozen.master_instance
-    )
-    copies = tuple(
-        Copy(
-            choice.name,
-            paths.directory(
-                job.destinations[choice.name].path, job.name, job.type, whose, subject.start_time
-            ),
-            choice.background,
-        )
-        for group in job.dest
-        for choice in random.sample(group, len(group))
-    )
     masters = (frozen.master_host, frozen.master_instance)
-    bases = linking.settled(assignment.bases, (subject.host, subject.instance, *masters), copies)
+    copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))
     return replace(frozen, bases=bases), copies
 
 
@@ -167,20 +150,9 @@ class Values:
 async def _copying(
     assignment: Assignment, job: Job, frozen: Frozen, copies: tuple[Copy, ...]
 ) -> None:
-    known = [
-        (copy, job.destinations[copy.destination])
-        for copy in copies
-        if copy.destination in job.destinations
-    ]
-    ended = await Copies(assignment, frozen, job.type == "sync").carry_out(known)
-    ended += [
-        (copy, await without_destination(assignment, copy))
-        for copy in copies
-        if copy.destination not in job.destinations
-    ]
-    told = [f"{copy.destination}: {result.reason}" for copy, result in ended if result.reason]
-    status = status_of_copies(result.status for _, result in ended)
+    carrying = Copies(assignment, frozen, job.type == "sync")
+    status, reasons = await carrying.carry_out(copies, job.destinations)
     if status is Status.FAILED:
-        raise RunFailed("; ".join(told))
+        raise RunFailed(reasons)
     if status is Status.WARNING:
-        assignment.warn("; ".join(told))
+        assignment.warn(reasons)
