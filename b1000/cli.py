@@ -13,6 +13,7 @@ from b1000.errors import B1000Error
 if TYPE_CHECKING:
     from b1000.config.grammar import Selector
     from b1000.config.loader import Config
+    from b1000.model import Base, Job
     from b1000.supervise.selection import Selection
     from b1000.views.progress import Bars
     from b1000.views.screen import Screen
@@ -208,12 +209,23 @@ def _run_jobs(words: Sequence[str]) -> int:
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
+    from pathlib import Path
+
+    from b1000.state.queries import Reader, may_exist
     from b1000.work.rehearsal import rehearse
+
+    journal = Path(config.settings.journal)
 
     def say(text: str, failed: bool) -> None:
         _foretell(text, failed, quiet)
 
-    return int(not rehearse(config.jobs, selection, config.settings.host, say))
+    def bases(job: "Job", instance: str) -> "Sequence[Base]":
+        if not may_exist(journal):
+            return ()
+        with Reader(journal) as reader:
+            return reader.bases(job, instance)
+
+    return int(not rehearse(config.jobs, selection, config.settings.host, say, bases))
 
 
 def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]", quiet: bool) -> int:

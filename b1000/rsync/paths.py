@@ -73,6 +73,12 @@ def between(full: str, other: str) -> str | None:
     return f"../{others[1]}" if same_day else "/".join(["..", "..", *others])
 
 
+def inside(path: str) -> str:
+    """A directory as the rsync that writes there sees it: below its module, or as it is."""
+    address = path.removeprefix("rsync://")
+    return path if address == path else "/" + "/".join(address.split("/")[2:])
+
+
 def place(path: str) -> str:
     """How error texts call a destination: the host of an rsync address, or the local path."""
     address = path.removeprefix("rsync://")

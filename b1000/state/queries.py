@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
-from b1000.model import Base, Client, Copy, Frozen, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.model import Base, Client, Copy, Frozen, Job, Leftovers, ProcessIdentity, Run, Transfer
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
@@ -285,13 +285,15 @@ class Reader:
             for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
         }
 
-    def bases(self, job: str, instance: str, destinations: Iterable[str]) -> list[Base]:
-        """The last complete full of each host and master of a job/instance at each destination.
+    def bases(self, job: Job, instance: str) -> list[Base]:
+        """To which fulls a new one may link: at each destination the last complete one of
+        each host and master.
 
         By the order of runs, not by local time. One without a file is none.
         """
         found: dict[tuple[str, ...], Base] = {}
-        for destination in destinations:
+        linking = [each.name for each in job.destinations.values() if each.link_dest]
+        for destination in linking if job.type == "full" else []:
             for row in self._ask(
                 f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
                            runs.master_host, runs.master_instance,
@@ -302,7 +304,7 @@ class Reader:
                     AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
                     AND copies.files > 0
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
-                (job, instance, destination),
+                (job.name, instance, destination),
             ):
                 base = _base(row)
                 whose = (base.host, base.instance, base.master_host, base.master_instance)

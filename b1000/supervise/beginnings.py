@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.model import (
-    Base,
     BrokenJob,
     Closed,
     Died,
@@ -117,13 +116,8 @@ class Beginnings:
             (logging.INFO, f"INIT ({_which(run)})"),
             died,
             errand=Errand(Kind.RUN, run.uid, job, run, lock),
-            task=work.run_task(run, job, self._locks, lock, self._bases(job, instance)),
+            task=work.run_task(run, job, self._locks, lock, self._reader.bases(job, instance)),
         )
-
-    def _bases(self, job: Job, instance: str) -> list[Base]:
-        """The fulls that a new one may link to."""
-        linking = [each.name for each in job.destinations.values() if each.link_dest]
-        return self._reader.bases(job.name, instance, linking) if job.type == "full" else []
 
     def _again(self, journal: Journal, past: Run, job: Job | BrokenJob, lock: int) -> Follow:
         if isinstance(job, BrokenJob):

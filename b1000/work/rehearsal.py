@@ -7,7 +7,15 @@ and on_failure do not.
 import asyncio
 import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime
 from pathlib import Path
 
@@ -15,12 +23,16 @@ from b1000.config import grammar, references
 from b1000.errors import B1000Error, BadValue, UsageError
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.model import BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
+from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
 from b1000.rsync import command, outcome, paths
 from b1000.steps import CopyStatus
 from b1000.work import process, push, sources
 from b1000.work.assignment import Assignment, Subject, Tail, output_of
 from b1000.work.channel import Channel
+from b1000.work.linking import Linking
+
+Bases = Callable[[Job, str], Sequence[Base]]
+"""Gives the earlier fulls of a job and instance to which a new one may link."""
 
 _NOWHERE = Locks(Path("/nonexistent"))  # a rehearsal holds no locks
 _UID = "rehearsal"
@@ -44,25 +56,27 @@ def rehearse(
     selection: Mapping[str, Collection[str] | None],
     host: str,
     say: Callable[[str, bool], None],
+    bases: "Bases",
 ) -> bool:
     """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
 
     ``selection`` maps a job to the instances that were asked for, None for all.
-    ``say`` takes a text, and whether what it tells of would fail. UsageError
-    for an instance that its job does not have now.
+    ``say`` takes a text, and whether what it tells of would fail. ``bases``
+    knows to which earlier fulls a new one would link. UsageError for an
+    instance that its job does not have now.
     """
-    return asyncio.run(_rehearse(jobs, selection, host, say))
+    return asyncio.run(_rehearse(jobs, selection, Rehearsal(host, bases), say))
 
 
 async def _rehearse(
     jobs: Mapping[str, Job | BrokenJob],
     selection: Mapping[str, Collection[str] | None],
-    host: str,
+    rehearsal: "Rehearsal",
     say: Callable[[str, bool], None],
 ) -> bool:
     well = True
     for name, asked in selection.items():
-        async for text, failed in _told(Rehearsal(host), name, jobs[name], asked):
+        async for text, failed in _told(rehearsal, name, jobs[name], asked):
             say(text, failed)
             well = well and not failed
     return well
@@ -102,14 +116,16 @@ def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> 
 class Rehearsal:
     """What one program would run at this moment; ``failed`` where what was told last would fail."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, bases: Bases) -> None:
         self._host = host
+        self._bases = bases
         self._start_time = datetime.fromtimestamp(time.time()).strftime(paths.START_TIME)
         self.failed = False
 
     def _assignment(self, job: Job, instance: str) -> Assignment:
         subject = Subject(_UID, job.name, instance, self._host, job.direction, self._start_time)
-        return Assignment(subject, job.limits, _Nobody(), _NOWHERE)
+        bases = self._bases(job, instance)
+        return Assignment(subject, job.limits, _Nobody(), _NOWHERE, bases=bases)
 
     async def instances(self, job: Job) -> tuple[str, ...]:
         """The instances that the job would have now; ("",) where it has none at all."""
@@ -199,26 +215,42 @@ class Rehearsal:
             self.failed = True
             return [*told, f"    would FAIL: {found.trouble}"]
         exclude = [word.text for word in grammar.words(frozen.exclude)]
-        argv = command.copy(
-            found.paths, copy.path, destination, exclude, transfer, assignment.limits, job.pull
-        )
-        told.append(f"    {printable(shlex.join(argv))}")
+
+        def argv(bases: Sequence[str]) -> list[str]:
+            return command.copy(
+                found.paths,
+                copy.path,
+                destination,
+                exclude,
+                transfer,
+                assignment.limits,
+                job.pull,
+                bases,
+            )
+
+        base = frozen.bases.get(copy.destination)
+        linking = Linking(assignment, destination, copy.path, base, assignment.limits)
+        if destination.streams > 1 and not linking:
+            told.append(f"    in {destination.streams} streams, then once over the whole:")
+        told.append(f"    {printable(shlex.join(argv(linking.directories)))}")
         if found.trouble:
             told.append(f"    {found.trouble}" + ("; pre may make it" if frozen.pre else ""))
-        return [*told, f"    {await self._forecast(assignment, job, copy, destination, argv)}"]
+        # In a directory that is not there yet, rsync -n finds only bases with a whole path.
+        trial = command.rehearsed(argv([paths.inside(base)] if base else []))
+        return [*told, f"    {await self._forecast(assignment, job, destination, trial, linking)}"]
 
     async def _forecast(
         self,
         assignment: Assignment,
         job: Job,
-        copy: Copy,
         destination: Destination,
         argv: list[str],
+        linking: Linking,
     ) -> str:
         out, err = Tail(), Tail()
         try:
             code = await assignment.rsync(
-                copy.destination, command.rehearsed(argv), out.sink(), err.sink()
+                destination.name, argv, out.sink(), linking.heard(err.take)
             )
         except process.TimedOut as error:
             self.failed = True

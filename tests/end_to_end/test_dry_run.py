@@ -1,6 +1,9 @@
 """``--dry-run``: what would be run is told, and nothing is written anywhere."""
 
+import re
 from collections.abc import Callable
+
+import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.world import World, tree
@@ -151,6 +154,27 @@ def test_a_quiet_one_tells_of_failures_only(world: World) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "would FAIL: nothing at the source matches" in done.stderr
     assert "good" not in done.stderr
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_to_what_unchanged_files_would_be_linked(
+    world: World, daemon: Callable[..., Daemon], far: bool
+) -> None:
+    world.files()
+    path = daemon({"b1000": ""}).url("b1000") + "/in/it" if far else world.root / "store"
+    store = {"type": "active", "path": path, "link_dest": "yes", "streams": 3}
+    world.write({"dest:store": store, "job:j": world.push(type="full")})
+    told = rehearsed(world)
+    assert "in 3 streams, then once over the whole" in told
+    assert "would send 3 files" in told
+    assert "--link-dest" not in told
+    assert world.b1000().returncode == 0
+    (made,) = (copy["path"] for copy in world.last("j")["copies"])
+    (world.source / "a").write_text("changed\n")
+    told = rehearsed(world)
+    assert f"/{made.rpartition('/')[2]}" in re.findall(r"--link-dest=\S+", told)[0]
+    assert "would send 1 files" in told
+    assert "streams" not in told
 
 
 def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> None:
