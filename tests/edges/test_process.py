@@ -10,6 +10,7 @@ import pytest
 
 from b1000.work import process
 from b1000.work.process import Captured, Command, Ended, Lines, TimedOut
+from tests.support.processes import living
 
 
 def command(script: str, out: process.Sink, **options: object) -> Command:
@@ -23,14 +24,7 @@ def command(script: str, out: process.Sink, **options: object) -> Command:
 
 
 def marked() -> list[psutil.Process]:
-    found = []
-    for each in psutil.process_iter():
-        try:
-            if each.environ().get("B1000_RUN") == f"test-{os.getpid()}":
-                found.append(each)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+    return living(lambda each: each.environ().get("B1000_RUN") == f"test-{os.getpid()}")
 
 
 def test_lines_are_given_whole_and_decoded() -> None:

@@ -19,6 +19,7 @@ from b1000.model import Died
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.steps import Ending
+from tests.support.processes import gone
 from tests.support.world import World, wait_until
 
 DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
@@ -59,12 +60,6 @@ def strike_worker_of(running: Popen, script: str) -> psutil.Process:
     assert worker
     worker.kill()
     return shell
-
-
-def gone(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() == psutil.STATUS_ZOMBIE
-    return True
 
 
 def clearing(running: Popen) -> list[psutil.Process]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from tests.support.processes import living
+
 ROOT = Path(__file__).parents[2]
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -127,16 +129,13 @@ class World:
 
     def processes(self) -> list[psutil.Process]:
         """All processes that a run of this world started: they carry its journal's marks."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("B1000_RUN") and str(self.root) in " ".join(
-                    [*process.environ().values(), *process.cmdline()]
-                ):
-                    found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+
+        def ours(process: psutil.Process) -> bool:
+            environment = process.environ()
+            words = [*environment.values(), *process.cmdline()]
+            return bool(environment.get("B1000_RUN")) and str(self.root) in " ".join(words)
+
+        return living(ours)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
