@@ -14,7 +14,8 @@ from b1000.model import Destination, Limits, Transfer
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry
 from b1000.steps import CopyStatus
-from tests.support.daemon import Daemon, free_port
+from tests.support.daemon import Daemon
+from tests.support.ports import free_port
 
 LIMITS = Limits(io_timeout=2, connect_timeout=1)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import client_is_at, is_at, last
+from tests.support.client import client_is_at, is_at, last, run_of
 from tests.support.daemon import Daemon
 from tests.support.hosts import WHOLE, ClientHost, StorageHost
 from tests.support.world import World, wait_until
@@ -272,6 +272,7 @@ def test_the_storage_is_killed(hosts: Hosts, step: str) -> None:
         wait_until(lambda: is_at(storage, "COPYING", "ext"))
     else:
         wait_until(lambda: client_is_at(storage, step, "ext") or is_at(client, "PRE", "ext"))
+        wait_until(lambda: run_of(storage, "ext"))
     kill(pulling)
     again = storage.start("--copy")
     again.communicate(timeout=60)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from tests.support.daemon import Daemon
-from tests.support.world import World, tree
+from tests.support.world import World, tree, wait_until
 
 
 def written(world: World) -> dict[str, object]:
@@ -171,6 +172,7 @@ def test_to_what_unchanged_files_would_be_linked(
     assert world.b1000().returncode == 0
     (made,) = (copy["path"] for copy in world.last("j")["copies"])
     (world.source / "a").write_text("changed\n")
+    wait_until(lambda: not made.endswith(f"{datetime.now():%H:%M:%S}"))
     told = rehearsed(world)
     assert f"/{made.rpartition('/')[2]}" in re.findall(r"--link-dest=\S+", told)[0]
     assert "would send 1 files" in told

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import Daemon, free_port
+from tests.support.daemon import Daemon
+from tests.support.ports import free_port
 from tests.support.world import World, tree, wait_until
 
 Daemons = Callable[..., Daemon]

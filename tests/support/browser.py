@@ -4,12 +4,12 @@ import base64
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
 from tests.support.world import wait_until
 
 _ARGUMENTS = (
@@ -36,9 +36,7 @@ class Browser:
 
     def __init__(self, directory: Path, *, dark: bool = False, width: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self._url = f"http://127.0.0.1:{port}"
         self._driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"],

@@ -1,5 +1,6 @@
 """A real rsync daemon with modules of a test's own."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,13 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-
-def free_port() -> int:
-    """A TCP port on the loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.support.ports import free_port
 
 
 class Daemon:
@@ -56,17 +51,20 @@ class Daemon:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for _ in range(200):
+        until = time.monotonic() + 20
+        while time.monotonic() < until and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
             time.sleep(0.02)
-        raise AssertionError("the rsync daemon does not answer")
+        self.stop()
+        raise AssertionError(f"the rsync daemon does not answer at port {self.port}")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Signal the daemon and everything it has forked."""
         if self._process:
-            os.killpg(self._process.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def stop(self) -> None:
         """End it."""

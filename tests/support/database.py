@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-import random
 import shutil
 import signal
 import socket
@@ -18,6 +17,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import DictCursor
 
+from tests.support.ports import free_port
 from tests.support.world import ROOT, World
 
 TABLES = ROOT / "etc" / "schema.sql"
@@ -71,18 +71,6 @@ def _as_root() -> list[str]:
     return ["--user=root"] if os.getuid() == 0 else []
 
 
-def quiet_port() -> int:
-    """A TCP port on the loopback that no outgoing connection takes while its server is down."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-
-
 class Database:
     """A MariaDB server on the loopback; its data directory begins as a copy of a template.
 
@@ -96,7 +84,7 @@ class Database:
         # The path of a socket may have 107 bytes, those of pytest are longer.
         self._short = Path(tempfile.mkdtemp(prefix="b1000-db-"))
         self.socket = self._short / "s"
-        self.port = quiet_port()
+        self.port = free_port()
         self.options = options
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
