@@ -1,15 +1,13 @@
 """The command line: words in, exit code out. Nothing else prints and exits."""
 
-import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from b1000 import __version__
 from b1000.errors import B1000Error
 
+TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
     from b1000.config.grammar import Selector
     from b1000.config.loader import Config
@@ -20,27 +18,6 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR = 2
 _UNKNOWN = 3  # as Nagios counts
-_DEFAULT_FILE = "/etc/b1000/b1000.cfg"
-
-_DESCRIPTION = "Carry out the backup jobs of an ini file."
-_EPILOG = """\
-commands, as the first word (a job of that name is reached as job:NAME):
-  status   the last run of each job/instance
-  check    what is wrong with the configuration
-  forget   give up runs that failed
-  monitor  whether there is a good, fresh, complete backup of everything
-`b1000 COMMAND --help` tells their options.
-
-exit codes:
-  0      everything that was asked for succeeded
-  1      at least one job/instance FAILED, all others were done
-  2      wrong usage or configuration, nothing was run
-  3      nothing failed, but something is still running from before
-  128+N  stopped by signal N
-"""
-
-
-_FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is at work."
 
 
 def main() -> None:
@@ -96,6 +73,9 @@ def _say(text: str) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Carry out a command line; gives the exit code."""
+    if list(words) in (["-v"], ["--version"]):
+        _say(f"b1000 {__version__}")  # at once, without what only other answers need
+        return 0
     position = _command_position(words)
     if position is None:
         return _run_jobs(words)
@@ -113,61 +93,18 @@ def _command_position(words: Sequence[str]) -> int | None:
         if not word.startswith("-") or word == "-":
             return position if word in _COMMANDS else None
         # The value of -f is no word of its own, and other short options may stand before f.
-        takes_next = word == "--cfg" or re.fullmatch(r"-[^f-]*f", word)
+        takes_next = word == "--cfg" or (word.endswith("f") and not {"f", "-"} & {*word[1:-1]})
         position += 2 if takes_next else 1
     return None
-
-
-def _parser(command: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"b1000 {command}".strip(),
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "-f",
-        "--cfg",
-        metavar="FILE",
-        default=_DEFAULT_FILE,
-        help="configuration file (default: %(default)s)",
-    )
-    return parser
 
 
 # --- b1000 [job[/instance]] ...
 
 
-def _jobs_parser() -> argparse.ArgumentParser:
-    parser = _parser("", _DESCRIPTION, _EPILOG)
-    parser.add_argument("-v", "--version", action="version", version=f"b1000 {__version__}")
-    parser.add_argument(
-        "-q",
-        "--quiet",
-        action="store_true",
-        help="nothing on standard output, only failures on standard error",
-    )
-    parser.add_argument(
-        "-c",
-        "--copy",
-        action="store_true",
-        help="go on with runs that failed while copying, or were interrupted",
-    )
-    parser.add_argument(
-        "-n",
-        "--dry-run",
-        action="store_true",
-        help="tell what would be run and sent, and change nothing",
-    )
-    parser.add_argument(
-        "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
-    )
-    return parser
-
-
 def _run_jobs(words: Sequence[str]) -> int:
-    arguments = _jobs_parser().parse_intermixed_args(words)
+    from b1000 import parsers
+
+    arguments = parsers.for_jobs().parse_intermixed_args(words)
 
     import logging
 
@@ -275,19 +212,10 @@ def _screen() -> "Screen | None":
 # --- b1000 forget
 
 
-def _forget_parser() -> argparse.ArgumentParser:
-    parser = _parser(
-        "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
-    )
-    parser.add_argument(
-        "--post", action="store_true", help="run the post script of each before it is given up"
-    )
-    parser.add_argument("jobs", nargs="+", metavar="job[/instance]", help="whose runs to give up")
-    return parser
-
-
 def _forget(words: Sequence[str]) -> int:
-    arguments = _forget_parser().parse_intermixed_args(words)
+    from b1000 import parsers
+
+    arguments = parsers.for_forget().parse_intermixed_args(words)
 
     from b1000 import logs
     from b1000.config import grammar, loader
@@ -305,18 +233,10 @@ def _forget(words: Sequence[str]) -> int:
 # --- b1000 check
 
 
-def _check_parser() -> argparse.ArgumentParser:
-    parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
-    parser.add_argument(
-        "--connect",
-        action="store_true",
-        help="also try destinations, directories, scripts and rsync itself",
-    )
-    return parser
-
-
 def _check(words: Sequence[str]) -> int:
-    arguments = _check_parser().parse_args(words)
+    from b1000 import parsers
+
+    arguments = parsers.for_check().parse_args(words)
 
     from b1000.config import loader
     from b1000.logs import to_stderr
@@ -355,42 +275,10 @@ def _count(number: int, what: str) -> str:
 # --- b1000 status
 
 
-_STATUS_EPILOG = """\
-exit codes:
-  0  no last run that is shown FAILED
-  1  one did
-  2  wrong usage or configuration, or the journal cannot be read
-"""
-
-
-def _status_parser() -> argparse.ArgumentParser:
-    parser = _parser(
-        "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
-    )
-    parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="also jobs and instances that are not configured any more",
-    )
-    parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
-    parser.add_argument(
-        "--last", type=_positive, metavar="N", default=1, help="the last N runs of each"
-    )
-    parser.add_argument(
-        "--run", type=_positive, metavar="ID", help="all that happened in one run, by time"
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="again every second, with progress, until Ctrl-C"
-    )
-    parser.add_argument(
-        "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
-    )
-    return parser
-
-
 def _status(words: Sequence[str]) -> int:
-    parser = _status_parser()
+    from b1000 import parsers
+
+    parser = parsers.for_status()
     arguments = parser.parse_intermixed_args(words)
     if arguments.watch and arguments.json:
         parser.error("--watch is for people: it does not go with --json")
@@ -413,49 +301,13 @@ def _status(words: Sequence[str]) -> int:
     return answer.exit_code
 
 
-def _positive(word: str) -> int:
-    if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
-    return int(word)
-
-
 # --- b1000 monitor
 
 
-_MONITOR_EPILOG = """\
-exit codes, as Nagios counts them:
-  0  OK: a good, fresh, complete backup of everything
-  1  WARNING
-  2  CRITICAL: of something there is none, or none that is fresh enough
-  3  UNKNOWN: the database does not answer, or the command cannot be understood
-"""
-
-
-def _monitor_parser() -> argparse.ArgumentParser:
-    parser = _parser(
-        "monitor",
-        "Ask the central database: is there a good, fresh, complete backup of everything?",
-        _MONITOR_EPILOG,
-    )
-    parser.add_argument("--report", metavar="NAME", default="", help="the report to ask")
-    parser.add_argument("--job", metavar="NAME", default="", help="only this job")
-    parser.add_argument("--host", metavar="NAME", default="", help="only this host or master")
-    parser.add_argument(
-        "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="as a JSON object")
-    form.add_argument("--nagios", action="store_true", help="as one line with performance data")
-    form.add_argument("--prometheus", action="store_true", help="as metrics")
-    parser.add_argument("--output", metavar="FILE", default="", help="where to write the metrics")
-    parser.add_argument(
-        "--html", metavar="FILE", default="", help="write a page that shows everything"
-    )
-    return parser
-
-
 def _monitor(words: Sequence[str]) -> int:
-    parser = _monitor_parser()
+    from b1000 import parsers
+
+    parser = parsers.for_monitor()
     try:
         arguments = parser.parse_args(words)
         if arguments.output and not arguments.prometheus:
@@ -499,12 +351,3 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "forget": _forget,
     "monitor": _monitor,
 }
-
-PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
-    "": _jobs_parser,
-    "status": _status_parser,
-    "check": _check_parser,
-    "forget": _forget_parser,
-    "monitor": _monitor_parser,
-}
-"""Command → its parser, with "" for the jobs: what the manual and the completions tell."""

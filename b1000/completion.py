@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_MADE = "# Made from b1000/cli.py; a change by hand is lost. Anew: python -m b1000.manual etc"
+_MADE = "# Made from b1000/parsers.py; a change by hand is lost. Anew: python -m b1000.manual etc"
 _JOB = r"s/^\[job:\([A-Za-z0-9][A-Za-z0-9._-]*\)\][[:space:]]*$/\1/p"
 _JOBS = "jobs"
 _FILES = "files"

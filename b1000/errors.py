@@ -1,10 +1,10 @@
 """The few errors of the program: each says what happened and, where known, what to do."""
 
-import signal
-
 
 def signal_name(number: int) -> str:
     """The name of a signal; real-time signals have none of their own."""
+    import signal
+
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from b1000 import completion
-from b1000.cli import PARSERS
 from b1000.config.manual import configuration_page, literal, page, rich, tagged, title
 from b1000.config.options import TABLE
+from b1000.parsers import PARSERS
 
 _FILES = (
     ("status_dir", "What can be retried, as a readable file for each run; journal and locks."),

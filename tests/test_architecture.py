@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "b1000"
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"manual"}),
     frozenset({"cli", "completion"}),
+    frozenset({"parsers"}),
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
@@ -29,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("views/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
-    "argparse": ("cli.py", "completion.py", "manual.py"),
+    "argparse": ("parsers.py", "completion.py", "manual.py"),
     "configparser": ("config/loader.py", "meeting/offers.py"),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),

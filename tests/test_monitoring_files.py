@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import cli
+from b1000 import parsers
 from b1000.views import metrics
 from b1000.views.monitor import Survey
 from b1000.views.verdicts import Past, Subject, judge
@@ -41,7 +41,7 @@ def test_commands_are_understood() -> None:
     for file, (program, command, *words) in found:
         assert Path(program).name == "b1000", file
         assert command == "monitor", file
-        arguments = cli.PARSERS["monitor"]().parse_args(words)
+        arguments = parsers.PARSERS["monitor"]().parse_args(words)
         assert arguments.nagios == (file != CRON.name)
 
 

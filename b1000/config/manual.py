@@ -10,7 +10,7 @@ from b1000 import __version__
 from b1000.config.reference import reference
 
 _HEADER = (
-    r".\" Made from b1000/cli.py and b1000/config/options.py; a change by hand is lost."
+    r".\" Made from b1000/parsers.py and b1000/config/options.py; a change by hand is lost."
     "\n"
     r".\" Anew: python -m b1000.manual etc"
 )

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from b1000 import cli
+from b1000 import cli, parsers
 from b1000.config import manual
 from b1000.config.options import OPTIONS
 from b1000.manual import _epilog, files
@@ -72,7 +72,7 @@ def _loose(text: str) -> str:
 
 def test_every_command_flag_and_exit_code_is_told() -> None:
     page = shown(files()["man/b1000.1"])
-    for name, make in cli.PARSERS.items():
+    for name, make in parsers.PARSERS.items():
         parser = make()
         part = page.partition(f"   b1000 {name}\n" if name else "OPTIONS\n")[2]
         own = part.partition("\n   b1000 ")[0] if name else part.partition("\nCOMMANDS")[0]
@@ -97,7 +97,7 @@ def test_what_help_says_last_becomes_a_list() -> None:
 
 
 def test_a_command_without_a_parser_is_not_hidden() -> None:
-    assert set(cli.PARSERS) == {"", *cli._COMMANDS}
+    assert set(parsers.PARSERS) == {"", *cli._COMMANDS}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,194 @@
+"""The words of the command line: which options each command takes, and its help."""
+
+import argparse
+import re
+from collections.abc import Callable
+
+from b1000 import __version__
+
+_DEFAULT_FILE = "/etc/b1000/b1000.cfg"
+
+
+def _parser(command: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"b1000 {command}".strip(),
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-f",
+        "--cfg",
+        metavar="FILE",
+        default=_DEFAULT_FILE,
+        help="configuration file (default: %(default)s)",
+    )
+    return parser
+
+
+# --- b1000 [job[/instance]] ...
+
+_DESCRIPTION = "Carry out the backup jobs of an ini file."
+_EPILOG = """\
+commands, as the first word (a job of that name is reached as job:NAME):
+  status   the last run of each job/instance
+  check    what is wrong with the configuration
+  forget   give up runs that failed
+  monitor  whether there is a good, fresh, complete backup of everything
+`b1000 COMMAND --help` tells their options.
+
+exit codes:
+  0      everything that was asked for succeeded
+  1      at least one job/instance FAILED, all others were done
+  2      wrong usage or configuration, nothing was run
+  3      nothing failed, but something is still running from before
+  128+N  stopped by signal N
+"""
+
+
+def for_jobs() -> argparse.ArgumentParser:
+    """``b1000 [job[/instance]] ...``, without a command."""
+    parser = _parser("", _DESCRIPTION, _EPILOG)
+    parser.add_argument("-v", "--version", action="version", version=f"b1000 {__version__}")
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard output, only failures on standard error",
+    )
+    parser.add_argument(
+        "-c",
+        "--copy",
+        action="store_true",
+        help="go on with runs that failed while copying, or were interrupted",
+    )
+    parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="tell what would be run and sent, and change nothing",
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
+    )
+    return parser
+
+
+# --- b1000 forget
+
+_FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is at work."
+
+
+def for_forget() -> argparse.ArgumentParser:
+    """``b1000 forget``."""
+    parser = _parser(
+        "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
+    )
+    parser.add_argument(
+        "--post", action="store_true", help="run the post script of each before it is given up"
+    )
+    parser.add_argument("jobs", nargs="+", metavar="job[/instance]", help="whose runs to give up")
+    return parser
+
+
+# --- b1000 check
+
+
+def for_check() -> argparse.ArgumentParser:
+    """``b1000 check``."""
+    parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="also try destinations, directories, scripts and rsync itself",
+    )
+    return parser
+
+
+# --- b1000 status
+
+_STATUS_EPILOG = """\
+exit codes:
+  0  no last run that is shown FAILED
+  1  one did
+  2  wrong usage or configuration, or the journal cannot be read
+"""
+
+
+def for_status() -> argparse.ArgumentParser:
+    """``b1000 status``."""
+    parser = _parser(
+        "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
+    )
+    parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also jobs and instances that are not configured any more",
+    )
+    parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
+    parser.add_argument(
+        "--last", type=_positive, metavar="N", default=1, help="the last N runs of each"
+    )
+    parser.add_argument(
+        "--run", type=_positive, metavar="ID", help="all that happened in one run, by time"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="again every second, with progress, until Ctrl-C"
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
+    )
+    return parser
+
+
+def _positive(word: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
+
+
+# --- b1000 monitor
+
+_MONITOR_EPILOG = """\
+exit codes, as Nagios counts them:
+  0  OK: a good, fresh, complete backup of everything
+  1  WARNING
+  2  CRITICAL: of something there is none, or none that is fresh enough
+  3  UNKNOWN: the database does not answer, or the command cannot be understood
+"""
+
+
+def for_monitor() -> argparse.ArgumentParser:
+    """``b1000 monitor``."""
+    parser = _parser(
+        "monitor",
+        "Ask the central database: is there a good, fresh, complete backup of everything?",
+        _MONITOR_EPILOG,
+    )
+    parser.add_argument("--report", metavar="NAME", default="", help="the report to ask")
+    parser.add_argument("--job", metavar="NAME", default="", help="only this job")
+    parser.add_argument("--host", metavar="NAME", default="", help="only this host or master")
+    parser.add_argument(
+        "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a JSON object")
+    form.add_argument("--nagios", action="store_true", help="as one line with performance data")
+    form.add_argument("--prometheus", action="store_true", help="as metrics")
+    parser.add_argument("--output", metavar="FILE", default="", help="where to write the metrics")
+    parser.add_argument(
+        "--html", metavar="FILE", default="", help="write a page that shows everything"
+    )
+    return parser
+
+
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "": for_jobs,
+    "status": for_status,
+    "check": for_check,
+    "forget": for_forget,
+    "monitor": for_monitor,
+}
+"""Command → its parser, with "" for the jobs: what the manual and the completions tell."""
