@@ -23,13 +23,15 @@ demo: $(VENV)/installed tools
 tools:
 	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
 
-# The programs of MariaDB without the package that runs them as a service of this machine, and
-# a browser for the page of b1000 monitor; without one its tests are left out.
+# The programs of MariaDB without the package that runs them as a service of this machine, a
+# terminal, and a browser for the page of b1000 monitor; without these two their tests are left out.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
 		&& command -v mariadb >/dev/null \
 		|| sh etc/install-debian.sh mariadb-server-core mariadb-client-core
+	@command -v tmux >/dev/null || sh etc/install-debian.sh tmux \
+		|| echo "no tmux: the test of a session at a terminal is skipped"
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| sh etc/install-debian.sh chromium chromium-driver \
 		|| echo "no browser: the tests of the monitor's page are skipped"

@@ -16,6 +16,7 @@ from b1000.rsync import command, outcome, paths
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
+_NO_LINK_DEST = (3, 4, 3)
 _SHORT_PULL = 300  # seconds
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
@@ -63,8 +64,7 @@ def advice(config: Config) -> list[Finding]:
 
 def connect(config: Config) -> list[Finding]:
     """Try rsync, directories, scripts, destinations, reports, and where pull jobs look."""
-    pulls = any(isinstance(job, Job) and job.pull for job in config.jobs.values())
-    found = list(_rsync(pulls))
+    found = list(_rsync(config))
     settings = config.settings
     found += _writable("global", "status_dir", settings.status_dir)
     found += _writable("global", "journal", str(Path(settings.journal).parent))
@@ -90,7 +90,8 @@ def connect(config: Config) -> list[Finding]:
     return found
 
 
-def _rsync(pulls: bool) -> Iterator[Finding]:
+def _rsync(config: Config) -> Iterator[Finding]:
+    """Whether the rsync that is installed can do what is asked of it, and safely."""
     try:
         told = subprocess.run(
             ["rsync", "--version"], capture_output=True, text=True, check=False
@@ -98,21 +99,30 @@ def _rsync(pulls: bool) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
         return
-    version = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", told)
-    if not version:
+    found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", told)
+    if not found:
         yield Finding("", "", "rsync does not tell its version", warning=True)
-    elif tuple(map(int, version.groups())) < _LEAST_RSYNC:
-        least = ".".join(map(str, _LEAST_RSYNC))
-        text = f"rsync is {'.'.join(version.groups())}; B1000 needs {least} or newer"
-        yield Finding("", "", text)
-    elif pulls and tuple(map(int, version.groups())) < _SAFE_FOR_PULLS:
-        yield Finding(
-            "",
-            "",
-            f"rsync is {'.'.join(version.groups())}; whoever pulls from a host that he does not "
-            "trust needs 3.4.0 or newer (CVE-2024-12084 to 12088, CVE-2022-29154)",
-            warning=True,
+        return
+    version = tuple(map(int, found.groups()))
+    name = f"rsync is {_dotted(version)}"
+    pulls = any(isinstance(job, Job) and job.pull for job in config.jobs.values())
+    linking = [each.name for each in config.destinations.values() if each.link_dest]
+    if version < _LEAST_RSYNC:
+        yield Finding("", "", f"{name}; B1000 needs {_dotted(_LEAST_RSYNC)} or newer")
+    elif pulls and version < _SAFE_FOR_PULLS:
+        text = (
+            f"{name}; whoever pulls from a host that he does not trust needs "
+            f"{_dotted(_SAFE_FOR_PULLS)} or newer (CVE-2024-12084 to 12088, CVE-2022-29154)"
         )
+        yield Finding("", "", text, warning=True)
+    if version == _NO_LINK_DEST:
+        for destination in linking:
+            text = f"{name}, whose --link-dest cannot be relied on; take 3.4.4 or newer"
+            yield Finding(f"dest:{destination}", "link_dest", text, warning=True)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _report(report: Report) -> Iterable[Finding]:

@@ -542,3 +542,40 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     assert f"{place}the script {ready.root}/plain.sh is not executable" in done.stderr
     assert "there.sh" not in done.stderr
     assert not (ready.root / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "said"),
+    [
+        ("3.2.2", 2, "rsync is 3.2.2; B1000 needs 3.2.3 or newer"),
+        ("3.3.0", 0, "warning: rsync is 3.3.0; whoever pulls"),
+        ("3.4.3", 0, "[dest:store] link_dest: warning: rsync is 3.4.3, whose --link-dest"),
+        ("3.4.4", 0, ""),
+        ("v3.5.0pre1", 0, ""),
+        ("of its own", 0, "warning: rsync does not tell its version"),
+    ],
+)
+def test_check_connect_knows_which_rsync_will_not_do(
+    ready: World, version: str, code: int, said: str
+) -> None:
+    programs = ready.root / "bin"
+    programs.mkdir()
+    script(ready, "bin/rsync", f"echo 'rsync  version {version}  protocol version 32'")
+    pull = {"direction": "pull", "type": "full", "dest": "store", "report": "main"}
+    ready.write(
+        {
+            "dest:store": ready.store(link_dest="yes"),
+            "job:ext": {
+                **pull,
+                "report_poll_wait": 1,
+                "report_poll_retries": 1,
+                "report_source": "rsync://127.0.0.1/reports",
+                "include": "rsync://127.0.0.1/data/",
+            },
+        }
+    )
+    path = {"PATH": f"{programs}:/usr/bin:/bin"}
+    done = ready.b1000("check", "--connect", environment=path)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert said or not done.stderr
