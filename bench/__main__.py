@@ -49,11 +49,11 @@ def main(words: Sequence[str]) -> int:
         for result in results:
             print(line(result), flush=True)
         found += results
-    told = {
-        "machine": machine(),
-        "results": [{**asdict(each), "ratio": each.ratio} for each in found],
-    }
-    arguments.json.write_text(json.dumps(told, indent=2) + "\n")
+        told = {
+            "machine": machine(),
+            "results": [{**asdict(each), "ratio": each.ratio} for each in found],
+        }
+        arguments.json.write_text(json.dumps(told, indent=2) + "\n")
     return int(any(each.reached is False for each in found))
 
 

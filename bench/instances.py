@@ -1,5 +1,6 @@
 """Many small instances to a daemon, against rsync started by xargs."""
 
+import itertools
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,13 @@ def instances(site: Site) -> list[Result]:
     listed = source.with_name(f"{source.name}.list")
     listed.write_text("\n".join(names))
 
-    def ours(number: int) -> Taken:
+    stores = (f"ours{number}" for number in itertools.count())
+
+    def ours(_: int) -> Taken:
         return site.b1000(
             {
                 "global": {"workers": _AT_ONCE},
-                "dest:store": site.store(f"ours{number}"),
+                "dest:store": site.store(next(stores)),
                 "job:j": site.push(
                     source, instances=" ".join(names), include=f"{source}/$instance/"
                 ),
