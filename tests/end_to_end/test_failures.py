@@ -381,7 +381,7 @@ def test_rsync_killed_in_mid_copy(world: World) -> None:
     job(world, world.store(bwlimit=1000), retries=1)
     with running(world) as program:
         wait_until(lambda: list((world.root / "store").rglob(".big.*")))
-        victim = next(each for each in world.processes() if each.name() == "rsync")
+        victim = world.rsyncs()[0]
         victim.send_signal(signal.SIGKILL)
     assert program.returncode == 0, log(world)
     copy = succeeded(world, attempts=2)

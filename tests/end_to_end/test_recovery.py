@@ -19,7 +19,7 @@ from b1000.model import Died
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.steps import Ending
-from tests.support.processes import gone
+from tests.support.processes import gone, kill, living
 from tests.support.world import World, wait_until
 
 DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
@@ -44,18 +44,14 @@ def journal(world: World) -> sqlite3.Connection:
 def strike(running: Popen) -> None:
     """SIGKILL a supervisor and its workers; their scripts and rsyncs go on."""
     supervisor = psutil.Process(running.pid)
-    for process in [supervisor, *supervisor.children()]:
-        process.kill()
+    kill([supervisor, *supervisor.children()])
     running.communicate()
 
 
 def strike_worker_of(running: Popen, script: str) -> psutil.Process:
     """SIGKILL the worker that runs a script; gives the shell of the script."""
-    shell = next(
-        each
-        for each in psutil.Process(running.pid).children(recursive=True)
-        if script in " ".join(each.cmdline())
-    )
+    below = psutil.Process(running.pid).children(recursive=True)
+    shell = living(lambda each: script in " ".join(each.cmdline()), below)[0]
     worker = shell.parent()
     assert worker
     worker.kill()

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.processes import gone, kill
 from tests.support.world import World, tree, wait_until
 
 DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
@@ -23,10 +24,6 @@ DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
 
 def journal(world: World) -> sqlite3.Connection:
     return sqlite3.connect(world.status_dir / "journal.sqlite3")
-
-
-def rsync_runs(world: World) -> bool:
-    return any(each.name() == "rsync" for each in world.processes())
 
 
 @pytest.fixture
@@ -218,7 +215,7 @@ def test_a_reboot_in_each_step(ready: World, step: str, number: signal.Signals) 
     limit = 100 if step == "COPYING" else None
     ready.write({"dest:store": ready.store(bwlimit=limit), "job:etc": job})
     program = ready.start()
-    wait_until(flag.exists if slow else lambda: rsync_runs(ready))
+    wait_until(flag.exists if slow else ready.rsyncs)
     program.send_signal(number)
     program.communicate(timeout=20)
     (ready.root / "go").write_text("")
@@ -246,7 +243,7 @@ def test_after_a_reboot_strangers_with_our_ids_are_left_alone(ready: World) -> N
     (ready.source / "large").write_bytes(b"x" * 3_000_000)
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
     program = ready.start()
-    wait_until(lambda: rsync_runs(ready))
+    wait_until(ready.rsyncs)
     program.kill()
     program.communicate()
     wait_until(lambda: ready.processes() == [])
@@ -269,17 +266,16 @@ def test_an_orphan_holds_the_lock_until_it_was_ended(ready: World) -> None:
     (ready.source / "large").write_bytes(b"x" * 5_000_000)
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push(type="sync")})
     program = ready.start()
-    wait_until(lambda: rsync_runs(ready))
+    wait_until(ready.rsyncs)
     orphans = ready.processes()
-    for each in (psutil.Process(program.pid), *psutil.Process(program.pid).children()):
-        each.kill()
+    kill((psutil.Process(program.pid), *psutil.Process(program.pid).children()))
     program.communicate()
-    assert rsync_runs(ready)
+    assert ready.rsyncs()
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(type="sync")})
     done = ready.b1000()
     assert done.returncode == 0, done.stderr
     assert "ending what an interrupted run may have left" in done.stdout
-    assert not any(each.is_running() and each.status() != "zombie" for each in orphans)
+    assert all(gone(each) for each in orphans)
     assert tree(ready.root / "store" / "etc" / "client") == tree(ready.source)
 
 
@@ -291,12 +287,11 @@ def test_a_service_that_a_finished_script_left_is_left_alone(ready: World) -> No
     (ready.source / "large").write_bytes(b"x" * 5_000_000)
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push(pre=pre)})
     program = ready.start()
-    wait_until(lambda: rsync_runs(ready))
+    wait_until(ready.rsyncs)
     time.sleep(0.3)
     service = psutil.Process(int(pid.read_text()))
     try:
-        for each in (psutil.Process(program.pid), *psutil.Process(program.pid).children()):
-            each.kill()
+        kill((psutil.Process(program.pid), *psutil.Process(program.pid).children()))
         program.communicate()
         ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
         assert ready.b1000("--copy").returncode == 0
@@ -436,7 +431,7 @@ def test_an_rsync_that_stands_still_is_ended(ready: World) -> None:
         }
     )
     program = ready.start()
-    wait_until(lambda: rsync_runs(ready))
+    wait_until(ready.rsyncs)
     time.sleep(0.3)
     for each in ready.processes():
         each.suspend()
@@ -558,7 +553,7 @@ def test_status_says_interrupted_before_anything_has_recovered_it(ready: World) 
     (ready.source / "large").write_bytes(b"x" * 3_000_000)
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
     program = ready.start()
-    wait_until(lambda: rsync_runs(ready))
+    wait_until(ready.rsyncs)
     program.kill()
     program.communicate()
     run = ready.last("etc")

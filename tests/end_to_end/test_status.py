@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.processes import kill
 from tests.support.world import ROOT, World, wait_until
 
 
@@ -229,8 +230,7 @@ def test_progress_of_a_killed_program_is_no_progress(ready: World) -> None:
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
     program = ready.start()
     wait_until(lambda: "%" in "\n".join(lines(ready)))
-    for process in ready.processes():
-        process.kill()
+    kill(ready.processes())
     program.kill()
     program.communicate(timeout=30)
     (ready.status_dir / "progress" / "1-store.json").write_text('{"bytes": 1, "percent": 50}')

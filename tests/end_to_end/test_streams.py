@@ -186,8 +186,7 @@ def test_min_free_ends_all_at_once(world: World, small_disk: Path) -> None:
 
 
 def streams_at_work(world: World) -> bool:
-    found = [each for each in world.processes() if "--omit-dir-times" in each.cmdline()]
-    return len(found) >= 3
+    return len(world.rsyncs("--omit-dir-times")) >= 3
 
 
 def test_stopped_streams_end_with_their_trees(world: World, daemon: Daemons) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.processes import living
 from tests.support.world import ROOT, World, tree, wait_until
 
 STUBBORN = "trap '' TERM; while :; do sleep 1; done"
@@ -56,7 +57,7 @@ def test_the_rsync_of_a_killed_worker_is_ended(world: World) -> None:
         }
     )
     program = world.start()
-    wait_until(lambda: any(each.name() == "rsync" for each in world.processes()))
+    wait_until(world.rsyncs)
     first = min(world.processes(), key=lambda each: each.create_time())
     worker = first.parent()
     assert worker is not None
@@ -127,7 +128,7 @@ def test_a_copy_that_was_interrupted_can_be_resumed(world: World) -> None:
     (world.source / "large").write_bytes(b"x" * 4_000_000)
     world.write({"dest:store": world.store(bwlimit=100), "job:etc": world.push()})
     program = world.start()
-    wait_until(lambda: any(each.name() == "rsync" for each in world.processes()))
+    wait_until(world.rsyncs)
     program.send_signal(signal.SIGTERM)
     program.communicate(timeout=30)
     run = world.last("etc")
@@ -302,17 +303,17 @@ def test_a_killed_worker_does_not_take_a_service_with_it(world: World) -> None:
     (world.source / "large").write_bytes(b"x" * 4_000_000)
     world.write({"dest:store": world.store(bwlimit=100), "job:etc": world.push(pre=pre)})
     program = world.start()
-    wait_until(lambda: any(each.name() == "rsync" for each in world.processes()))
+    wait_until(world.rsyncs)
     time.sleep(0.2)
     service = psutil.Process(int(pid.read_text()))
     try:
         children = psutil.Process(program.pid).children()
-        worker = next(child for child in children if child.children())
+        (worker,) = living(lambda child: bool(child.children()), children)
         worker.kill()
         program.communicate(timeout=30)
         assert program.returncode == 1
         assert service.is_running()
-        assert [each.name() for each in world.processes()] == []
+        assert world.processes() == []
     finally:
         service.kill()
 

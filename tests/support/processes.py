@@ -1,7 +1,7 @@
 """What becomes of processes that the tests watch."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -13,11 +13,20 @@ def gone(process: psutil.Process) -> bool:
     return True
 
 
-def living(belongs: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """All processes of this machine that belong; those that cannot be asked do not."""
+def living(
+    belongs: Callable[[psutil.Process], bool], among: Iterable[psutil.Process] | None = None
+) -> list[psutil.Process]:
+    """Those that belong, among all of this machine; who ends while it is asked does not."""
     found = []
-    for process in psutil.process_iter():
+    for process in psutil.process_iter() if among is None else among:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if belongs(process) and not gone(process):
                 found.append(process)
     return found
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """SIGKILL each that is still there."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -137,6 +137,14 @@ class World:
 
         return living(ours)
 
+    def rsyncs(self, option: str = "") -> list[psutil.Process]:
+        """Those of them that are rsyncs, with an option if one is given."""
+
+        def wanted(process: psutil.Process) -> bool:
+            return process.name() == "rsync" and (not option or option in process.cmdline())
+
+        return living(wanted, self.processes())
+
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something to become true."""
