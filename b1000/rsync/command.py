@@ -86,8 +86,9 @@ def copy(
     """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
 
     Files that are the same in one of the ``bases``, directories relative to
-    ``directory``, become hard links. ``keep_existing`` leaves alone what is there.
-    With a ``part`` only that is copied, nothing deleted and no directory finished.
+    ``directory`` or below the module, become hard links. ``keep_existing`` leaves
+    alone what is there. With a ``part`` only that is copied, nothing deleted and no
+    directory finished.
     """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]

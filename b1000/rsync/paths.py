@@ -1,5 +1,6 @@
 """The directory of a backup at its destination. Pure."""
 
+import re
 from datetime import datetime
 
 from b1000.errors import BadValue
@@ -9,6 +10,7 @@ START_TIME = "%Y-%m-%d-%H-%M-%S"
 
 _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
 LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
+_PLAIN = re.compile(r"[A-Za-z0-9/._:@,+-]+")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -71,6 +73,18 @@ def between(full: str, other: str) -> str | None:
     # rsync 3.5 looks at each part of a path for each file: the shortest way is the quickest.
     same_day = own[0] == others[0]
     return f"../{others[1]}" if same_day else "/".join(["..", "..", *others])
+
+
+def linked(full: str, other: str) -> str | None:
+    """What a full is told of another below the same destination, to link to; None as above.
+
+    A daemon without a chroot that has Debian 12's mends of 2025 (rsync 3.2.7-1+deb12u6) finds
+    nothing by a way that goes up, and says nothing of it: it is told the directory below its
+    module. The blanks in that an rsync before 3.2.8 would not get there as they are.
+    """
+    way = between(full, other)
+    below = inside(other)
+    return below if way and below != other and _PLAIN.fullmatch(below) else way
 
 
 def inside(path: str) -> str:

@@ -64,8 +64,8 @@ class Linking:
 
     @property
     def directories(self) -> list[str]:
-        """What rsync is to link to, relative to the directory of the copy."""
-        way = paths.between(self._made, self._base) if self._base else None
+        """What rsync is to link to."""
+        way = paths.linked(self._made, self._base) if self._base else None
         return [*([way] if way else []), *([command.ASIDE] if self._aside else [])]
 
     def tell_absence(self) -> None:

@@ -16,7 +16,7 @@ from tests.support.browser import Browser, missing
 from tests.support.rows import HOUR, Rows
 from tests.support.world import World, wait_until
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not installed")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 TEMPLATE = (Path(b1000.__file__).parent / "views" / "page.html").read_text()
 EVIL = '<script>document.title="evil"</script><img src=x onerror=\'document.title="evil"\'>"&amp;'

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import shutil
+import socket
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -27,8 +28,15 @@ _ARGUMENTS = (
 
 
 def missing() -> str:
-    """Which program is not there; empty where all are."""
-    return next((name for name in ("chromium", "chromedriver") if not shutil.which(name)), "")
+    """What keeps a browser from being used here; empty where nothing does."""
+    for name in ("chromium", "chromedriver"):
+        if not shutil.which(name):
+            return f"{name} is not installed"
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError:
+        return "localhost has no address, which chromedriver asks for: /etc/hosts is missing"
+    return ""
 
 
 class Browser:

@@ -56,6 +56,7 @@ def _install(directory: Path) -> "subprocess.CompletedProcess[str]":
             f"--datadir={directory}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
+            "--force",  # it asks for no names of hosts: a bare Debian has no /etc/hosts
             "--innodb-log-file-size=8M",
             *_as_root(),
         ],
