@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from b1000.model import Destination, Limits, Pull, Transfer
+from b1000.rsync import paths
 
 PARTIAL_DIRECTORY = ".b1000-partial"
 """Where a receiver keeps what arrived of a file when it is interrupted."""
@@ -99,6 +100,7 @@ def copy(
         rate = part_of(destination.bwlimit, part.count) if part else destination.bwlimit
         options.append(f"--bwlimit={rate}")
     options += [f"--link-dest={base}" for base in bases]
+    options += [] if all(map(paths.is_plain, bases)) else ["-s"]
     options += ["--ignore-existing"] if keep_existing else []
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]

@@ -80,11 +80,16 @@ def linked(full: str, other: str) -> str | None:
 
     A daemon without a chroot that has Debian 12's mends of 2025 (rsync 3.2.7-1+deb12u6) finds
     nothing by a way that goes up, and says nothing of it: it is told the directory below its
-    module. The blanks in that an rsync before 3.2.8 would not get there as they are.
+    module.
     """
     way = between(full, other)
     below = inside(other)
-    return below if way and below != other and _PLAIN.fullmatch(below) else way
+    return below if way and below != other else way
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path reaches a daemon as it is: an rsync before 3.2.8 adds backslashes."""
+    return bool(_PLAIN.fullmatch(path))
 
 
 def inside(path: str) -> str:

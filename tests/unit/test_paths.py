@@ -155,7 +155,7 @@ def test_the_way_to_another_full(other: str, way: str | None) -> None:
         ("/store/j/day/a", "/store/j/day/b", "../b"),
         ("rsync://h/m/j/day/a", "rsync://h/m/j/day/b", "/j/day/b"),
         ("rsync://u@h:8730/m/x/j/day/a", "rsync://u@h:8730/m/x/j/eve/b", "/x/j/eve/b"),
-        ("rsync://h/m/my files/j/day/a", "rsync://h/m/my files/j/eve/b", "../../eve/b"),
+        ("rsync://h/m/my files/j/day/a", "rsync://h/m/my files/j/eve/b", "/my files/j/eve/b"),
         ("rsync://h/m/j/day/a", "rsync://h/m/j/day/a", None),
         ("rsync://h/m/j/day/a", "rsync://other/m/j/day/b", None),
     ],
