@@ -10,8 +10,8 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE, VARIANT, Option
@@ -38,8 +38,7 @@ def log_defaults() -> tuple[str, str]:
     return str(table["log_level"].default), str(table["log_format"].default)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
 
     ``line`` is 0 where the file could not be read at all, or says nothing of it.
@@ -61,8 +60,7 @@ class Problem:
         return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """A file that was read: what can be run, and what is wrong.
 
     ``stray`` is set where an error belongs to no job that could be told of as
@@ -77,7 +75,7 @@ class Config:
     reports: Mapping[str, Report]
     problems: tuple[Problem, ...]
     stray: bool = False
-    lines: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    lines: Mapping[tuple[str, str], int] = {}
 
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
@@ -108,8 +106,7 @@ class ConfigUnreadable(B1000Error):
 # --- the file, as it stands ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     """A value and the line on which its option stands."""
 
     text: str
@@ -474,9 +471,9 @@ def _command(template: Template) -> Command | None:
     return Command(references.join([first.removeprefix("!"), *template[1:]]))
 
 
-def _only(values: Mapping[str, Any], wanted: type) -> dict[str, Any]:
-    """Of the values those that are fields of a dataclass."""
-    return {each.name: values[each.name] for each in fields(wanted) if each.name in values}
+def _only(values: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+    """Of the values those with one of these names."""
+    return {name: values[name] for name in wanted if name in values}
 
 
 # --- sections --------------------------------------------------------------------------------
@@ -537,7 +534,7 @@ def load(file: str) -> Config:
         raise ConfigUnreadable(file, problems, settings.get("log_file"))
     return Config(
         file,
-        Settings(**_only(settings, Settings)),
+        Settings(**_only(settings, Settings._fields)),
         jobs,
         {name: each for name, each in destinations.items() if each},
         {name: each for name, each in reports.items() if each},
@@ -585,7 +582,9 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
-    return None if section.broken else Destination(section.name, **_only(values, Destination))
+    return (
+        None if section.broken else Destination(section.name, **_only(values, Destination._fields))
+    )
 
 
 _OTHER_BASE = re.compile(r"--(?:compare|copy)-dest\b")
@@ -615,7 +614,7 @@ def _report(reader: _Reader, section: _Section) -> Report | None:
     values = reader.values(section)
     if "password" in values and "password_file" in values:
         section.tell("password", "password_file gives it too; remove one of both")
-    return None if section.broken else Report(section.name, **_only(values, Report))
+    return None if section.broken else Report(section.name, **_only(values, Report._fields))
 
 
 def _job(
@@ -645,7 +644,7 @@ def _job(
             _check_push(section, values, chosen.values())
             _check_transfer(section, values)
             _check_inside(section, values, chosen.values())
-    limits = Limits(**_only({**settings, **values}, Limits))
+    limits = Limits(**_only({**settings, **values}, Limits._fields))
     if section.broken:
         return BrokenJob(
             section.name,
@@ -670,7 +669,7 @@ def _job(
             for name, option in TABLE["job"].items()
             if option.late and name in values
         },
-        transfer=Transfer(**_only(values, Transfer)),
+        transfer=Transfer(**_only(values, Transfer._fields)),
         limits=limits,
         pull=_pull(section, values) if section.variant == "pull" else None,
         report_directories=tuple(
@@ -704,7 +703,7 @@ def _claimed(
         if each != name and isinstance(other, Job) and other.pull
         if other.pull.source == job.pull.source
     )
-    return replace(job, pull=replace(job.pull, claimed=others))
+    return job._replace(pull=job.pull._replace(claimed=others))
 
 
 def _check_used(
@@ -806,7 +805,7 @@ def _check_pull(
 def _for_pulling(destination: Destination) -> Destination:
     """The client could fill the disk, unless there is a limit."""
     if destination.min_free is None and not destination.remote:
-        return replace(destination, min_free=FreeSpace(5, percent=True))
+        return destination._replace(min_free=FreeSpace(5, percent=True))
     return destination
 
 

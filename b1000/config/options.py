@@ -8,8 +8,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import BadValue
@@ -18,8 +17,7 @@ from b1000.model import FreeSpace
 Value = Any  # what a kind makes of a text; the dataclasses in model give it its type
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What values an option takes: ``parse`` gives the value or raises BadValue."""
 
     words: str
@@ -219,8 +217,7 @@ COMMAND = Kind("command", _command)
 HOST = Kind("host name", grammar.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One row.
 
     ``sections``: kinds of section in which it may stand (``global`` and ``job``
@@ -245,7 +242,7 @@ class Option:
     literal: bool = False
     of: tuple[str, ...] = ()
     unless: str = ""
-    defaults: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = {}
 
     def belongs(self, variant: str) -> bool:
         """Whether a section of this direction or type has the option."""

@@ -7,7 +7,6 @@ the :class:`Dialect` where the two differ.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,8 +39,7 @@ class NoAnswer(NotDelivered):
     """The database of a report does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The words in which MySQL and SQLite differ."""
 
     ignoring: str

@@ -5,11 +5,10 @@
 b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column.
 
     ``mysql`` and ``sqlite`` are its definition in either dialect. An
@@ -34,8 +33,7 @@ class Column:
         return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """One index that names no row, made for those who read."""
 
     name: str
@@ -47,8 +45,7 @@ class Index:
         return f"{self.name} ({', '.join(self.columns)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """One table: ``identity`` is its numbering column, ``key`` what names a row."""
 
     name: str
@@ -113,7 +110,7 @@ JOBS = Table(
         _name("status", 16),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        replace(_name("type", 16), original=False),
+        _name("type", 16)._replace(original=False),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.model import Destination, Limits, Pull, Transfer
 from b1000.rsync import paths
@@ -45,12 +45,11 @@ _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 _FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one of ``count`` streams copies: include and exclude options that come last."""
+class Part(NamedTuple):
+    """What one of several ``streams`` copies: include and exclude options that come last."""
 
     rules: Sequence[str]
-    count: int
+    streams: int
 
 
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
@@ -97,7 +96,7 @@ def copy(
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:
-        rate = part_of(destination.bwlimit, part.count) if part else destination.bwlimit
+        rate = part_of(destination.bwlimit, part.streams) if part else destination.bwlimit
         options.append(f"--bwlimit={rate}")
     options += [f"--link-dest={base}" for base in bases]
     options += [] if all(map(paths.is_plain, bases)) else ["-s"]

@@ -1,8 +1,8 @@
 """What is to be run: jobs become job/instances once their instances are known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from b1000.model import BrokenJob, Command, Job, Run, label
 from b1000.state.journal import file_stem
@@ -20,8 +20,7 @@ class Action(Enum):
     FORGET_WITH_POST = "forget with post"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """Something that is to be done about a job/instance.
 
     With a ``refusal`` a new run FAILS at INIT. ``run`` is the run of the past
@@ -78,8 +77,8 @@ class Plan:
             elif isinstance(job, BrokenJob) or job.instances is None:
                 self._instances[name] = ("",)
             else:
-                assert isinstance(job.instances, tuple)
-                self._instances[name] = job.instances
+                assert job.fixed_instances is not None
+                self._instances[name] = job.fixed_instances
         return asked
 
     def to_list_first(self) -> list[Job]:
@@ -90,9 +89,8 @@ class Plan:
         """Of jobs that were not selected: their instances, as they were ``listed`` last."""
         for name, job in self._jobs.items():
             if name not in self._selection:
-                fixed = isinstance(job, Job) and isinstance(job.instances, tuple)
-                of_old = listed.get(name, ("",))
-                self._instances[name] = job.instances if fixed else of_old  # type: ignore[union-attr,assignment]
+                fixed = job.fixed_instances if isinstance(job, Job) else None
+                self._instances[name] = listed.get(name, ("",)) if fixed is None else fixed
 
     def know(self, job: str, instances: tuple[str, ...]) -> None:
         """The instances that the job's command gave; () where it failed."""

@@ -70,9 +70,9 @@ def check_words(
     that the job's command ``listed`` last.
     """
     fixed = {
-        name: job.instances
+        name: job.fixed_instances
         for name, job in jobs.items()
-        if isinstance(job, Job) and isinstance(job.instances, tuple)
+        if isinstance(job, Job) and job.fixed_instances is not None
     }
     known_of_jobs = {**listed, **fixed}
     subjects = {

@@ -5,9 +5,9 @@ answer wrote as they are.
 """
 
 import time
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config import loader
 from b1000.errors import B1000Error
@@ -28,8 +28,7 @@ class Form(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A form; ``output`` takes metrics and ``html`` a page, where they are not empty."""
 
     form: Form
@@ -37,8 +36,7 @@ class Wanted:
     html: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``text`` goes to standard output, ``complaint`` to standard error."""
 
     text: str
@@ -50,7 +48,7 @@ def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None)
     """Ask what the configuration names. ``screen``: the terminal, if there is one."""
     try:
         settings = database(loader.load(file), question.report)
-        found = survey(settings, replace(question, days=SHOWN_DAYS if wanted.html else 0))
+        found = survey(settings, question._replace(days=SHOWN_DAYS if wanted.html else 0))
         text = _written(found, wanted, screen)
     except B1000Error as error:
         return _unknown(str(error), wanted)

@@ -6,8 +6,8 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config import references
 from b1000.config.loader import Config
@@ -21,8 +21,7 @@ _SHORT_PULL = 300  # seconds
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is not as the configuration needs it.
 
     ``section`` and ``option`` name what the text is about; both are "" where it

@@ -53,8 +53,7 @@ Track = tuple[str, str, str]
 Wanted = Callable[[Subject], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(NamedTuple):
     """What the database knows.
 
     ``notes``: failures that belong to no subject. ``owners``: whose the last
@@ -64,7 +63,7 @@ class Fleet:
     histories: Mapping[Subject, Sequence[Past]]
     plans: Mapping[Subject, Plan]
     notes: Sequence[Note] = ()
-    owners: Mapping[Track, Subject] = field(default_factory=dict)
+    owners: Mapping[Track, Subject] = {}
 
 
 class Copies(NamedTuple):

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error
@@ -26,8 +26,7 @@ class NoVerdict(B1000Error):
     """The question cannot be answered: exit code 3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """The answer. ``judgements`` stand in the order of names; ``days`` only if they were asked."""
 
     when: float
@@ -51,8 +50,7 @@ class Survey:
         return Counter(each.verdict for each in self.judgements)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked: empty names mean all. ``days``: how many the page shows."""
 
     report: str = ""

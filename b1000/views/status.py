@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
@@ -19,8 +19,7 @@ from b1000.views.figures import iso
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One run of a job/instance; ``run`` is None where it never ran.
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
@@ -36,7 +35,7 @@ class Row:
     died: bool = False
     last: bool = True
     waits: tuple[str, ...] = ()
-    progress: Mapping[str, Progress] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = {}
 
     @property
     def label(self) -> str:
@@ -93,8 +92,7 @@ class Row:
         return CopyStatus.FAILED if died else copy.status
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked for: of which job/instances (all, without ``words``), and which runs.
 
     ``everything``: also jobs and instances that are not configured any more.
@@ -107,13 +105,12 @@ class Question:
     last: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """The answer: rows by name, the newest run first, and what else there is to know."""
 
     rows: list[Row]
-    debts: list[Debt] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    debts: Sequence[Debt] = ()
+    left_out: Sequence[LeftOut] = ()
 
 
 def collect(
@@ -148,8 +145,7 @@ def look_at(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(NamedTuple):
     """Everything that the journal noted of one run."""
 
     transitions: list[Transition]
@@ -187,7 +183,7 @@ class _Collector:
             if known and question.last > 1:
                 known = self._reader.history(*subject, question.last)
             rows += [
-                replace(self.row(run), last=position == 0) for position, run in enumerate(known)
+                self.row(run)._replace(last=position == 0) for position, run in enumerate(known)
             ] or [_never(self._config, *subject)]
         if question.failed:
             rows = [row for row in rows if row.status is Status.FAILED]
@@ -214,8 +210,7 @@ class _Collector:
                 if told:
                     progress[copy.destination] = told
         waits = tuple(self._waits(run, progress))
-        return replace(
-            row,
+        return row._replace(
             waits=waits,
             progress={name: told for name, told in progress.items() if not told.waiting},
         )

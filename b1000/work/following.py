@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from b1000.errors import B1000Error, RunFailed
 from b1000.logs import printable
@@ -21,8 +21,7 @@ _LEAST_PAUSE = 1.0
 _TOLD = 3  # unusable files in an error text
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
     ``ending`` and ``ending_badly``: how long a client is followed that was told
@@ -182,7 +181,7 @@ class Follower:
 
     async def relay(self, client: Client) -> None:
         """Tell the state of the client's run, if it is new."""
-        state = replace(client, alive="", transition=None)
+        state = client._replace(alive="", transition=None)
         if state != self._relayed:
             self._relayed = state
             await self._assignment.commit(Relayed(self._assignment.clock(), client))
@@ -294,7 +293,7 @@ class Follower:
                 if lost.gone:
                     # Older programs remove the report of a run that has ended well.
                     await self.relay(
-                        replace(client, step=Step.DONE, copy_status=CopyStatus.DONE, judged=True)
+                        client._replace(step=Step.DONE, copy_status=CopyStatus.DONE, judged=True)
                     )
                     return ""
                 await self.relay(lost.client)
@@ -321,7 +320,7 @@ def ended(client: Client) -> str:
 
 def _judged(client: Client, why: str) -> Client:
     """The run of a client that has not said itself how it ended."""
-    return replace(client, status=Status.FAILED, error=why, judged=True)
+    return client._replace(status=Status.FAILED, error=why, judged=True)
 
 
 def _identity(client: Client) -> tuple[object, ...]:

@@ -12,8 +12,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.errors import B1000Error, BadValue
 from b1000.logs import printable
@@ -53,16 +53,14 @@ class Unseen(B1000Error):
         self.retry = retry
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A report that could be read; ``mtime`` is that of its file at the client."""
 
     client: Client
     mtime: float
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What one look has found.
 
     ``there`` are all names; ``unusable`` says what is wrong with reports that
@@ -70,8 +68,8 @@ class Look:
     """
 
     there: frozenset[str]
-    seen: Mapping[str, Seen] = field(default_factory=dict)
-    unusable: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, Seen] = {}
+    unusable: Mapping[str, str] = {}
 
     def answered(self, client: Client) -> bool:
         """Whether this host has already told the client how its pull ended."""
@@ -97,7 +95,7 @@ class Directory:
         self._pull = pull
         self._monotonic = monotonic
         silence = min(assignment.limits.io_timeout or _SILENCE, _SILENCE)
-        self._limits: Limits = replace(assignment.limits, io_timeout=silence)
+        self._limits: Limits = assignment.limits._replace(io_timeout=silence)
         # rsync's --timeout is content with one byte now and then.
         self._limit = (assignment.limits.connect_timeout or _TO_CONNECT) + 2.0 * silence
         self._peer = paths.place(pull.source)

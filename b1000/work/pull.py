@@ -6,7 +6,6 @@ client's run that it sees it relays.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from b1000.errors import B1000Error, RunFailed
 from b1000.meeting import names, offers
@@ -51,7 +50,7 @@ def _pull_of(job: Job) -> Pull:
     assert job.pull
     files = [job.destinations[choice.name].password_file for group in job.dest for choice in group]
     password_file = job.pull.password_file or next(filter(None, files), None)
-    return replace(job.pull, password_file=password_file)
+    return job.pull._replace(password_file=password_file)
 
 
 class _Pulling:
@@ -150,7 +149,7 @@ class _Pulling:
         )
         masters = (client.master_host, client.master_instance)
         copies, bases = planned(self._assignment, job, (client.host, client.instance, *masters))
-        return replace(frozen, bases=bases), copies
+        return frozen._replace(bases=bases), copies
 
     # --- COPYING
 

@@ -1,7 +1,6 @@
 """What a push job does in each step."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
@@ -93,7 +92,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     )
     masters = (frozen.master_host, frozen.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))
-    return replace(frozen, bases=bases), copies
+    return frozen._replace(bases=bases), copies
 
 
 class Values:

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -184,16 +183,16 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
             Copy("far", f"rsync://far/b/{number}", status=CopyStatus.INIT),
         ),
     )
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def done(number: int, transition: int = 9) -> Run:
     """The last state of a run."""
     run = state(number, transition, step=Step.DONE, ended=STARTED + 60)
     copies = tuple(
-        replace(copy, status=CopyStatus.DONE, bytes=10, files=1, sent=5) for copy in run.copies
+        copy._replace(status=CopyStatus.DONE, bytes=10, files=1, sent=5) for copy in run.copies
     )
-    return replace(run, copies=copies)
+    return run._replace(copies=copies)
 
 
 def everything(database: Schema) -> list[list[dict[str, Any]]]:
@@ -394,7 +393,7 @@ def test_a_run_that_cannot_be_stored_holds_up_no_other(
 ) -> None:
     database.query("ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(10) NOT NULL")
     runs = [state(number) for number in range(1, 501)]
-    secret = replace(runs[249], frozen=Frozen(master_host="much.longer.than.that"))
+    secret = runs[249]._replace(frozen=Frozen(master_host="much.longer.than.that"))
     runs[249] = secret
     arrived, trouble = report.deliver(runs)
     assert arrived == {run.run_id for run in runs} - {secret.run_id}
@@ -678,7 +677,7 @@ def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
         assert target.deliver([state(1)]) == ({1}, None)
     assert findings(report) == []
     assert "ertificate" in told(settings(database, ssl_ca=str(tmp_path / "other")))
-    assert "ertificate" in told(replace(report, server="127.1"))
+    assert "ertificate" in told(report._replace(server="127.1"))
 
 
 def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
             Copy("far", f"rsync://far/b/{number}"),
         ),
     )
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
