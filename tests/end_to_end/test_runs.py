@@ -439,6 +439,22 @@ def test_a_log_file_gets_all_and_failures_also_reach_standard_error(ready: World
     assert log.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("words", [(), ("-q",)])
+def test_failures_reach_standard_error_whatever_the_level_of_the_log(
+    ready: World, words: tuple[str, ...]
+) -> None:
+    ready.write(
+        {
+            "global": {"log_level": "FATAL"},
+            "dest:store": ready.store(),
+            "job:bad": ready.push(pre="false"),
+        }
+    )
+    done = ready.b1000(*words)
+    assert done.stdout == ""
+    assert done.stderr.count("FAILED at PRE") == 1
+
+
 def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World) -> None:
     ready.write(
         {
