@@ -106,7 +106,9 @@ class _File(_Descriptor):
         super().__init__(self._open())
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        # Not to be waited for: a fifo that nobody reads would hold everything up.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(self.path, flags, 0o640)
 
     def write(self, line: bytes) -> None:
         self._follow()

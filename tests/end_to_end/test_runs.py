@@ -455,15 +455,17 @@ def test_failures_reach_standard_error_whatever_the_level_of_the_log(
     assert done.stderr.count("FAILED at PRE") == 1
 
 
-def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World) -> None:
+@pytest.mark.parametrize("log", ["missing/b1000.log", "fifo"])
+def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World, log: str) -> None:
+    os.mkfifo(ready.root / "fifo")  # which nobody reads
     ready.write(
         {
-            "global": {"log_file": ready.root / "missing" / "b1000.log"},
+            "global": {"log_file": ready.root / log},
             "dest:store": ready.store(),
             "job:good": ready.push(),
         }
     )
-    done = ready.b1000()
+    done = ready.b1000(timeout=30)
     assert done.returncode == 0
     assert "cannot be written" in done.stderr
     assert "DONE" in done.stderr
