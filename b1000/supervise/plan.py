@@ -62,6 +62,7 @@ class Plan:
         self._may_meet = may_meet(jobs)
         self._unplanned = list(selection)
         self._instances: dict[str, tuple[str, ...]] = {}
+        self._failed: set[str] = set()
         self._gates: dict[str, Gate] = {}
 
     def to_list(self) -> list[Job]:
@@ -95,13 +96,18 @@ class Plan:
                 self._instances[name] = job.instances if fixed else of_old  # type: ignore[union-attr,assignment]
 
     def know(self, job: str, instances: tuple[str, ...]) -> None:
-        """The instances that the job's command gave; () where it failed."""
+        """The instances that the job's command gave."""
         self._instances[job] = instances
+
+    def know_failed(self, job: str) -> None:
+        """The job's command failed: nothing of it can be run, nor said of its instances."""
+        self._instances[job] = ()
+        self._failed.add(job)
 
     def check_named(self) -> None:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
-            if asked and self._instances.get(name):
+            if asked and name in self._instances and name not in self._failed:
                 check_instances(name, asked, self._instances[name])
 
     def ready(self) -> list[str]:

@@ -309,6 +309,9 @@ def test_no_instances_may_be_allowed(ready: World) -> None:
         }
     )
     assert ready.b1000().returncode == 0
+    named = ready.b1000("db/a")
+    assert named.returncode == 2
+    assert "its instances: none" in named.stderr
 
 
 def test_ports_several_to_a_line_or_on_lines(ready: World) -> None:
