@@ -279,6 +279,23 @@ def test_a_script_without_the_exclamation_mark_is_known_by_its_path(ready: World
     assert ready.last("etc")["data_age"] == 12.5
 
 
+def test_a_master_that_an_absent_instance_leaves_without_a_beginning_is_refused(
+    ready: World,
+) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(master_host="$instance-master"),
+            "job:none": ready.push(master_host="$instance"),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    run = ready.last("db")
+    assert (run["step"], run["status"]) == ("INIT", "FAILED")
+    assert "master_host has '-' at position 1" in run["error"]
+    assert ready.last("none")["status"] == "OK"
+
+
 def test_an_unknown_age_is_a_warning_and_null(ready: World) -> None:
     ready.write(
         {
