@@ -290,7 +290,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "log_level", _GLOBAL, _choice("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"),
-        "The least level that is logged.",
+        "The least level that is logged. Failures reach standard error whatever it is.",
         default="INFO",
     ),
     Option(
