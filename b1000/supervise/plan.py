@@ -62,7 +62,7 @@ class Plan:
         self._may_meet = may_meet(jobs)
         self._unplanned = list(selection)
         self._instances: dict[str, tuple[str, ...]] = {}
-        self._failed: set[str] = set()
+        self._failed: set[str] = set()  # nobody can say what instances these have
         self._gates: dict[str, Gate] = {}
 
     def to_list(self) -> list[Job]:
@@ -76,7 +76,10 @@ class Plan:
             if isinstance(job, Job) and isinstance(job.instances, Command):
                 if name not in self._instances:
                     asked.append(job)
-            elif isinstance(job, BrokenJob) or job.instances is None:
+            elif isinstance(job, BrokenJob):
+                self._instances[name] = ("",)
+                self._failed.add(name)
+            elif job.instances is None:
                 self._instances[name] = ("",)
             else:
                 assert isinstance(job.instances, tuple)
@@ -100,7 +103,7 @@ class Plan:
         self._instances[job] = instances
 
     def know_failed(self, job: str) -> None:
-        """The job's command failed: nothing of it can be run, nor said of its instances."""
+        """The job's command failed: nothing of it can be run."""
         self._instances[job] = ()
         self._failed.add(job)
 

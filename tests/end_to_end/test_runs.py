@@ -124,6 +124,21 @@ def test_a_broken_job_fails_alone(ready: World) -> None:
     assert ready.status_files() == []
 
 
+def test_an_instance_of_a_broken_job_fails_with_it_and_stops_no_other(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:typo": ready.push(tpye="full", instances="one"),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000("typo/one", "good")
+    assert done.returncode == 1
+    run = ready.last("typo")
+    assert (run["step"], run["status"]) == ("INIT", "FAILED")
+    assert ready.last("good")["status"] == "OK"
+
+
 def test_a_broken_job_that_was_not_asked_for_does_not_count(ready: World) -> None:
     ready.write(
         {"dest:store": ready.store(), "job:bad": ready.push(tpye=1), "job:good": ready.push()}
