@@ -228,7 +228,8 @@ def _parse(file: str, text: str) -> tuple[list[_Section], list[Problem]]:
                     line=int(option_line),
                     warning=True,
                 )
-            section.values[option] = _Written(value, int(option_line))
+            # A value may begin on the line below its option.
+            section.values[option] = _Written(value.lstrip("\n"), int(option_line))
         sections.append(section)
     return sections, unparsed
 
@@ -355,11 +356,14 @@ class _Reader:
         if home is None:
             known = [*TABLE[section.kind], *TABLE["global"]]
             known += references.RUN_TIME if section.kind == "job" else ()
-            mend = "; set it in [global]" if name in TABLE["global"] else ""
+            if name in TABLE["global"]:
+                mend = "; set it in [global]"
+            elif name in references.RUN_TIME:
+                mend = "; only a job has it"
+            else:
+                mend = _near(name, (each for each in known if each != name))
             raise BadValue(
-                f"${name} is not an option that has a value here"
-                + (mend or _near(name, (each for each in known if each != name))),
-                references.SHELL_HINT,
+                f"${name} is not an option that has a value here{mend}", references.SHELL_HINT
             )
         place, option = home
         if f"{place.heading}:{option.name}" in path:
@@ -436,10 +440,8 @@ class _Reader:
                     section.tell(name, f"it is for {whose}; this is {section.variant}")
             else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
-                hint = _near(name, table)
-                if not hint and elsewhere:
-                    hint = f"; it belongs into [{elsewhere[0]}]"
-                section.tell(name, f"no such option here{hint}")
+                belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
+                section.tell(name, f"no such option here{belongs or _near(name, table)}")
 
     def values(self, section: _Section) -> dict[str, Any]:
         """All options of a section that have a value, by name."""

@@ -61,6 +61,7 @@ class Plan:
         self._may_meet = may_meet(jobs)
         self._unplanned = list(selection)
         self._instances: dict[str, tuple[str, ...]] = {}
+        self._failed: set[str] = set()  # nobody can say what instances these have
         self._gates: dict[str, Gate] = {}
 
     def to_list(self) -> list[Job]:
@@ -74,7 +75,10 @@ class Plan:
             if isinstance(job, Job) and isinstance(job.instances, Command):
                 if name not in self._instances:
                     asked.append(job)
-            elif isinstance(job, BrokenJob) or job.instances is None:
+            elif isinstance(job, BrokenJob):
+                self._instances[name] = ("",)
+                self._failed.add(name)
+            elif job.instances is None:
                 self._instances[name] = ("",)
             else:
                 assert job.fixed_instances is not None
@@ -93,13 +97,18 @@ class Plan:
                 self._instances[name] = listed.get(name, ("",)) if fixed is None else fixed
 
     def know(self, job: str, instances: tuple[str, ...]) -> None:
-        """The instances that the job's command gave; () where it failed."""
+        """The instances that the job's command gave."""
         self._instances[job] = instances
+
+    def know_failed(self, job: str) -> None:
+        """The job's command failed: nothing of it can be run."""
+        self._instances[job] = ()
+        self._failed.add(job)
 
     def check_named(self) -> None:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
-            if asked and self._instances.get(name):
+            if asked and name in self._instances and name not in self._failed:
                 check_instances(name, asked, self._instances[name])
 
     def ready(self) -> list[str]:

@@ -646,7 +646,7 @@ class Supervisor:
     def _give_up_planned(self, error: JournalFailed) -> None:
         """Nothing can be begun without a journal: say so for each, once patience has ended."""
         for job in self._to_list:
-            self._plan.know(job.name, ())
+            self._plan.know_failed(job.name)
         given_up = [job.name for job in self._to_list]
         self._to_list.clear()
         for job_name in self._ready():
@@ -677,9 +677,10 @@ class Supervisor:
     def _listed(self, job: str, message: Listed) -> None:
         if message.error:
             self._fail_at_init(self._config.jobs[job], "", message.error)
+            self._plan.know_failed(job)
         else:
             for_run(job).info("instances: %s", ", ".join(message.instances) or "none")
-        self._plan.know(job, message.instances)
+            self._plan.know(job, message.instances)
 
     def _start_on_failure(self, run: Run) -> None:
         job = self._config.jobs[run.job]

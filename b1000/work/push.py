@@ -76,6 +76,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     include = settled.get("include", "")
     # An absent instance may have left less than the configuration promised.
     TABLE["job"]["include"].kind.parse(include)
+    for name in ("master_host", "master_instance"):
+        if settled.get(name):
+            grammar.host(settled[name], name)
     age = settled.get("data_age", "0")
     frozen = Frozen(
         master_host=settled.get("master_host", ""),

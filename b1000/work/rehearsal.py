@@ -109,7 +109,7 @@ def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> 
         if instance not in instances:
             raise UsageError(
                 f"job {job!r} has no instance {instance!r} now",
-                f"its instances: {', '.join(instances)}",
+                f"its instances: {', '.join(instances) or 'none'}",
             )
 
 

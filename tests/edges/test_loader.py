@@ -192,6 +192,16 @@ def test_a_value_goes_on_where_lines_are_indented(read: Read) -> None:
     assert late(config, "pre") == ("one &&\ntwo",)
 
 
+def test_a_value_may_begin_below_its_option(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}master_host =\n  /usr/bin/master\n  -v\ninstances =\n  1\n  2\n")
+    job = config.jobs["etc"]
+    assert isinstance(job, Job)
+    assert job.late["master_host"] == Command(("/usr/bin/master\n-v",))
+    assert job.instances == ("1", "2")
+    told_at = read(f"{COMMON}{JOB}workers =\n  3\n")
+    assert only_problem(told_at).startswith("15: [job:etc] workers: ")
+
+
 def test_there_are_no_inline_comments(read: Read) -> None:
     config = read(f"{COMMON}{JOB}post = a; b # c ; d\npre = echo ;\n")
     assert late(config, "post") == ("a; b # c ; d",)
@@ -438,6 +448,9 @@ def test_an_option_of_another_section_is_told_where_it_belongs(read: Read) -> No
     assert only_problem(config) == (
         "15: [job:etc] workers: no such option here; it belongs into [global]"
     )
+    # Also where there is one here with a name that is like it.
+    config = read(f"{COMMON}{JOB}copy_retries = 3\n")
+    assert only_problem(config).endswith("no such option here; it belongs into [global]")
 
 
 def test_an_option_twice_the_last_wins_with_a_warning(read: Read) -> None:
@@ -678,6 +691,8 @@ def test_a_reference_to_what_is_not_set_is_no_misspelling(read: Read) -> None:
     config = read(f"{COMMON}[job:etc]\n{PUSH}include = /etc\npre = $post\n")
     assert f"$post {text}; " in told(config)[0]
     assert "'post'" not in told(config)[0]
+    config = read(COMMON.replace("/srv/store", "/srv/$start_time"))
+    assert f"$start_time {text}; only a job has it; write $$" in only_problem(config)
 
 
 @pytest.mark.parametrize("reference", ["$instance", "$start_time", "$include", "$backup_dir"])
