@@ -98,7 +98,7 @@ class Beginnings:
             case Fate.RESUME, Action.RESUME:
                 return self._again(journal, run, planned.job, beginning.lock)
             case _, Action.FORGET_WITH_POST:
-                run = replace(run, uid=journal.begin_afterwards(run.run_id, self._me))
+                run = replace(run, uid=journal.begin_afterwards(run, self._me))
                 task = work.post_task(run, planned.job.limits, self._locks, beginning.lock)
                 errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, beginning.lock)
                 return Follow(run, errand=errand, task=task)

@@ -689,7 +689,7 @@ class Supervisor:
         assert command is not None
         # A journal that cannot be written is a failure to be told of.
         with contextlib.suppress(JournalFailed), self._recorder.transaction() as journal:
-            run = replace(run, uid=journal.begin_afterwards(run.run_id, self._me))
+            run = replace(run, uid=journal.begin_afterwards(run, self._me))
         task = work.failure_task(run, command, job.limits, self._locks)
         self._fork(Errand(Kind.ON_FAILURE, run.uid, job, run), task)
 

@@ -170,6 +170,26 @@ def test_an_on_failure_whose_worker_died_is_ended(ready: World) -> None:
     assert "worker" not in ready.last("etc")["error"]
 
 
+def test_an_on_failure_that_ends_leaves_the_orphans_of_a_resumption_known(ready: World) -> None:
+    """The run is gone on with while its on_failure still runs; then that one dies, too."""
+    (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    wait = f"touch {ready.root}/in; while ! test -e {ready.root}/go; do sleep 0.1; done"
+    failed: dict[str, object] = {"dest": "bad", "on_failure": wait}
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(**failed)})
+    telling = ready.start()
+    wait_until((ready.root / "in").exists)
+    redirect(ready, "s")
+    ready.write({"dest:bad": ready.store("s", bwlimit=50), "job:etc": ready.push(dest="bad")})
+    copying = ready.start("--copy")
+    wait_until(ready.rsyncs)
+    (ready.root / "go").touch()
+    telling.communicate(timeout=30)
+    strike(copying)
+    assert ready.rsyncs()
+    then_copy(ready)
+    assert not ready.processes()
+
+
 def test_a_finished_run_leaves_nothing_to_be_cleared(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre="true", post="true")})
     for _ in range(2):
