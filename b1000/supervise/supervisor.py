@@ -614,6 +614,9 @@ class Supervisor:
         if follow.said:
             for_run(follow.run.label).log(*follow.said)
         self._failed += follow.failed
+        if follow.run.step in BEGUN:
+            # One that is gone on with is none that --copy would retry.
+            self._refresh_status_file(follow.run, failed=False)
         if follow.errand and follow.task:
             self._fork(follow.errand, follow.task)
         else:

@@ -182,6 +182,8 @@ def test_an_on_failure_that_ends_leaves_the_orphans_of_a_resumption_known(ready:
     ready.write({"dest:bad": ready.store("s", bwlimit=50), "job:etc": ready.push(dest="bad")})
     copying = ready.start("--copy")
     wait_until(ready.rsyncs)
+    # What is gone on with needs no retry.
+    assert ready.status_files() == []
     (ready.root / "go").touch()
     telling.communicate(timeout=30)
     strike(copying)
