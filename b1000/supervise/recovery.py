@@ -97,7 +97,7 @@ def _configured_no_more(run: Run) -> BrokenJob:
         f"[job:{run.job}] is configured no more; configure it again, "
         f"or give the run up with b1000 forget {selecting(run.job, run.instance)}"
     )
-    return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,))
+    return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,), configured=False)
 
 
 def closing_words(run: Run) -> str:

@@ -100,6 +100,20 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
     assert "[job:old] is configured no more" in done.stderr
     assert "destination no more" in done.stderr
     assert len(ready.status_files()) == 2
+    reasons = ("[job:old] is configured no more", "the job has this destination no more")
+    assert ready.b1000("--copy").returncode == 1
+    for number, reason in enumerate(reasons, start=1):
+        (run,) = [each for each in ready.status("--all") if each["run_id"] == number]
+        assert reason in run["error"]
+        assert [(copy["status"], reason in copy["error"]) for copy in run["copies"]] == [
+            ("FAILED", True)
+        ]
+        (told,) = [text for text in map(Path.read_text, ready.status_dir.glob("*.json"))
+                   if f'"run_id": {number},' in text]  # fmt: skip
+        assert told.count(reason) == 2
+    with journal(ready) as opened:
+        told_once = "SELECT count(*) FROM transitions WHERE run_id = 1 AND error LIKE '%no more%'"
+        assert opened.execute(told_once).fetchone() == (2,)
     assert ready.b1000("forget", "old", "new").returncode == 0
     assert ready.status_files() == []
     assert ready.b1000("--copy").returncode == 0
