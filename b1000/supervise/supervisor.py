@@ -172,11 +172,7 @@ class Supervisor:
             meant = action is not Action.RESUME or self._reader.is_resumed(run.run_id)
             if live and meant and (run.job, run.instance) not in settled:
                 self._left_out += 1
-                log, behind = for_run(run.label), narrative.still_at_work(run)
-                if action is Action.RESUME:
-                    log.warning("left out: %s is still at work", behind)
-                else:
-                    log.error("not forgotten: %s is still at work", behind)
+                for_run(run.label).log(*narrative.behind(narrative.still_at_work(run), action))
 
     def _within_session(self, carry_out: Callable[[], None]) -> int:
         try:
@@ -580,9 +576,10 @@ class Supervisor:
             ]
             if alive:
                 behind = narrative.still_at_work(alive[-1])
-            with self._recorder.transaction() as journal:
-                journal.leave_out(*planned.subject, behind)
-        for_run(planned.label).warning("left out: %s is still at work", behind)
+            if not planned.action.forgets:
+                with self._recorder.transaction() as journal:
+                    journal.leave_out(*planned.subject, behind)
+        for_run(planned.label).log(*narrative.behind(behind, planned.action))
         self._know_subject(*planned.subject, None)
 
     def _start_clearing(

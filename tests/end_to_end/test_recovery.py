@@ -331,6 +331,23 @@ def test_what_is_live_is_left_out_by_forget_and_by_copy(ready: World) -> None:
     assert running.returncode == 0
 
 
+def test_forget_is_refused_beside_a_run_that_is_at_work(ready: World) -> None:
+    """An older run has failed; that it is not forgotten now says nothing of what is due."""
+    log = {"log_file": ready.root / "log"}
+    ready.write({"global": log, "dest:bad": DOWN, "job:etc": ready.push(dest="bad")})
+    assert ready.b1000().returncode == 1
+    job = ready.push(dest="bad", pre=f"touch {ready.root}/in; sleep 60")
+    ready.write({"global": log, "dest:bad": DOWN, "job:etc": job})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    refused = ready.b1000("forget", "etc")
+    assert refused.returncode == 3
+    assert "not forgotten: run 2" in refused.stderr
+    assert "left out" not in ready.b1000("status").stdout
+    running.terminate()
+    running.communicate(timeout=30)
+
+
 def test_what_another_program_resumes_is_left_out(ready: World) -> None:
     failed_once(ready, post=f"touch {ready.root}/in; sleep 3")
     redirect(ready, "s")
