@@ -349,6 +349,9 @@ def test_forget_runs_post_only_when_asked(ready: World) -> None:
     assert ready.status_files() == []
     assert "forgotten by hand" in ready.last("db", "b")["error"]
     assert not ready.last("db", "b")["resumable"]
+    again = ready.b1000("forget", "--post", "db")
+    assert (again.returncode, "nothing to forget" in again.stdout) == (0, True)
+    assert (ready.root / "posts").read_text() == "x\n"
 
 
 def test_forget_with_a_post_that_fails_forgets_nothing(ready: World) -> None:
