@@ -216,6 +216,23 @@ def test_what_had_arrived_of_a_large_file_is_not_sent_again(
     assert sent < 3_200_000
 
 
+def test_where_a_local_copy_has_a_limit_its_retry_goes_on_too(ready: World) -> None:
+    (ready.source / "large").write_bytes(os.urandom(3_000_000))
+    ready.write({"dest:store": ready.store(bwlimit=2000), "job:etc": ready.push()})
+    program = ready.start()
+    wait_until(
+        lambda: sum(f.stat().st_size for f in ready.root.rglob("store/**/.large.*")) > 1_500_000
+    )
+    program.kill()
+    program.communicate()
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    assert tree(Path(ready.last("etc")["copies"][0]["path"])) == tree(ready.source)
+    with journal(ready) as opened:
+        ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
+    assert sent < 1_600_000
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("step", ["INIT", "PRE", "COPYING", "POST"])
 def test_a_reboot_in_each_step(ready: World, step: str, number: signal.Signals) -> None:
