@@ -9,7 +9,7 @@ from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
-from b1000.model import BrokenJob, Job, ProcessIdentity, Run, label
+from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
 from b1000.state.queries import Reader, may_exist
 from b1000.steps import can_be_retried
 from b1000.supervise.plan import Action, Planned
@@ -139,12 +139,11 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
         case Fate.RESUME if isinstance(job, BrokenJob):
             return Foretold(f"cannot be gone on with: {'; '.join(job.reasons)}", fine=False)
         case Fate.RESUME:
-            missing = [
-                f"copy to {copy.destination}: {copy.path}"
-                for copy in run.copies
-                if not copy.complete
-            ]
-            return Foretold(", ".join(missing) or "post", fine=True)
+            assert isinstance(job, Job)
+            missing = [copy for copy in run.copies if not copy.complete]
+            told = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
+            fine = all(copy.destination in job.destinations for copy in missing)
+            return Foretold(", ".join(told) or "post", fine)
         case Fate.CLOSE:
             return Foretold(f"would be {closing_words(run)}", fine=True)
         case Fate.FAILED:
@@ -152,3 +151,8 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
             return Foretold(text, fine=False)
         case _:
             return Foretold("", fine=True)
+
+
+def _where(copy: Copy, job: Job) -> str:
+    known = copy.destination in job.destinations
+    return copy.path if known else "cannot be made: the job has this destination no more"
