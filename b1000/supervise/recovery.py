@@ -11,7 +11,7 @@ from b1000.errors import UsageError
 from b1000.identity import is_alive
 from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
 from b1000.state.queries import Reader, may_exist
-from b1000.steps import can_be_retried
+from b1000.steps import Step, can_be_retried
 from b1000.supervise.plan import Action, Planned
 
 
@@ -103,8 +103,10 @@ def _configured_no_more(run: Run) -> BrokenJob:
 def closing_words(run: Run) -> str:
     """Why a superseded run is closed, and what it left."""
     left = [copy.destination for copy in run.copies if not copy.complete]
-    what = f"never copied to {', '.join(left)}" if left else "post was not run"
-    return f"closed: a later run has begun ({what})"
+    what = [f"never copied to {', '.join(left)}"] if left else []
+    if run.frozen.post:
+        what.append("post did not end" if run.step is Step.POST else "post was not run")
+    return f"closed: a later run has begun ({'; '.join(what) or 'all was copied'})"
 
 
 class Foretold(NamedTuple):
