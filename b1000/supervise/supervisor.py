@@ -534,9 +534,7 @@ class Supervisor:
         try:
             lock = self._locks.take(run_lock(*planned.subject))
         except OSError as error:
-            self._fail_at_init(
-                planned.job, planned.instance, f"its lock cannot be taken: {words(error)}"
-            )
+            self._give_up_unlocked(planned, f"its lock cannot be taken: {words(error)}")
             return None
         if lock is not None:
             self._crew.hold(lock)
@@ -556,6 +554,14 @@ class Supervisor:
         else:
             return Beginning(planned, lock, dead)
         return None
+
+    def _give_up_unlocked(self, planned: Planned, reason: str) -> None:
+        if planned.run:
+            # It stays as it is, and no new run has begun.
+            self._failed += 1
+            for_run(planned.label).error("run %d: %s", planned.run.run_id, reason)
+        else:
+            self._fail_at_init(planned.job, planned.instance, reason)
 
     def _left_running(self, planned: Planned) -> list[Run]:
         """Runs of the same job/instance of which something may run although nobody supervises it.

@@ -348,6 +348,20 @@ def test_forget_is_refused_beside_a_run_that_is_at_work(ready: World) -> None:
     running.communicate(timeout=30)
 
 
+def test_a_run_whose_lock_cannot_be_taken_stays_as_it_is(ready: World) -> None:
+    failed_once(ready)
+    before = ready.last("etc")
+    (ready.status_dir / "locks").rename(ready.root / "away")
+    (ready.status_dir / "locks").touch()
+    job = ready.push(dest="bad")
+    ready.write({"global": {"report_wait_end": 0}, "dest:bad": DOWN, "job:etc": job})
+    for words in (["--copy"], ["forget", "etc"]):
+        refused = ready.b1000(*words)
+        assert refused.returncode == 1
+        assert "run 1: its lock cannot be taken" in refused.stderr
+    assert ready.last("etc") == before
+
+
 def test_what_another_program_resumes_is_left_out(ready: World) -> None:
     failed_once(ready, post=f"touch {ready.root}/in; sleep 3")
     redirect(ready, "s")
