@@ -281,11 +281,13 @@ class Journal:
         """Something is about to be run for a run that is over; gives the uid for that.
 
         Until :class:`Swept` is recorded it counts as running. A run that somebody has gone on
-        with meanwhile is theirs: then it is the uid that the run had before.
+        with meanwhile stays theirs.
         """
         ours = self._db.execute("SELECT 1 FROM runs WHERE uid = ?", (run.uid,)).fetchone()
         if not ours:
-            return run.uid
+            uid = os.urandom(12).hex()
+            self._db.execute("INSERT INTO earlier_uids VALUES (?, ?)", (uid, run.run_id))
+            return uid
         uid = self._take_over(run.run_id, supervisor)
         self._db.execute(
             """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
