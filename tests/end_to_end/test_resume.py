@@ -601,5 +601,9 @@ def test_status_says_interrupted_before_anything_has_recovered_it(ready: World) 
     assert ready.b1000("other").returncode == 0
     (name,) = ready.status_files()
     assert re.fullmatch(r"client-etc--\d{4}(-\d\d){5}\.json", name)
-    assert json.loads((ready.status_dir / name).read_text())["error"] == "interrupted"
+    told = json.loads((ready.status_dir / name).read_text())
+    assert told["error"] == "interrupted"
+    assert told["since"]
+    (copy,) = told["copies"]
+    assert (copy["status"], copy["error"]) == ("FAILED", "interrupted")
     wait_until(lambda: ready.processes() == [], 20)
