@@ -196,7 +196,8 @@ class BrokenJob(NamedTuple):
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
 
     ``reports`` are those of its reports that are usable. ``on_failure`` is None
-    where it is absent or itself wrong.
+    where it is absent or itself wrong. ``configured`` is whether there is such a
+    job at all: runs of the past may be of one that there is no more.
     """
 
     name: str
@@ -206,6 +207,7 @@ class BrokenJob(NamedTuple):
     reasons: tuple[str, ...]
     on_failure: Template | None = None
     limits: Limits = Limits()
+    configured: bool = True
 
 
 class Settings(NamedTuple):

@@ -84,13 +84,14 @@ def copy(
     bases: Sequence[str] = (),
     keep_existing: bool = False,
     part: Part | None = None,
+    continued: bool = False,
 ) -> list[str]:
     """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
 
     Files that are the same in one of the ``bases``, directories relative to
     ``directory`` or below the module, become hard links. ``keep_existing`` leaves
     alone what is there. With a ``part`` only that is copied, nothing deleted and no
-    directory finished.
+    directory finished. One that is ``continued`` may find partial files there.
     """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
@@ -100,6 +101,10 @@ def copy(
     if destination.bwlimit:
         rate = part_of(destination.bwlimit, part.streams) if part else destination.bwlimit
         options.append(f"--bwlimit={rate}")
+        if continued and not destination.remote and not pull:
+            # Between two local paths rsync sends whole files, also those that arrived in part.
+            # Without a limit that is quicker than to compare them: 4 s against 27 s for 1 GB.
+            options.append("--no-whole-file")
     options += [f"--link-dest={base}" for base in bases]
     options += [] if all(map(paths.is_plain, bases)) else ["-s"]
     options += ["--ignore-existing"] if keep_existing else []

@@ -276,12 +276,18 @@ class Journal:
         self._runs_again(job, instance)
         return uid
 
-    def begin_afterwards(self, run_id: int, supervisor: ProcessIdentity) -> str:
+    def begin_afterwards(self, run: Run, supervisor: ProcessIdentity) -> str:
         """Something is about to be run for a run that is over; gives the uid for that.
 
-        Until :class:`Swept` is recorded it counts as running.
+        Until :class:`Swept` is recorded it counts as running. A run that somebody has gone on
+        with meanwhile stays theirs.
         """
-        uid = self._take_over(run_id, supervisor)
+        ours = self._db.execute("SELECT 1 FROM runs WHERE uid = ?", (run.uid,)).fetchone()
+        if not ours:
+            uid = os.urandom(12).hex()
+            self._db.execute("INSERT INTO earlier_uids VALUES (?, ?)", (uid, run.run_id))
+            return uid
+        uid = self._take_over(run.run_id, supervisor)
         self._db.execute(
             """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
                VALUES (?, 'worker', 'worker', 0, '', 0, ?)""",
@@ -330,6 +336,8 @@ class Journal:
         match message:
             case RunMoved():
                 self._move_run(run_id, message)
+                if message.final:
+                    self._nothing_runs(uid, message.time)
             case CopyMoved():
                 self._move_copy(run_id, message)
             case Resolved():
@@ -359,9 +367,10 @@ class Journal:
                     ),
                 )
             case Died():
+                self._nothing_runs(uid, message.time)
                 self._die(run_id, message)
             case Swept():
-                self._nothing_runs(run_id, message.time)
+                self._nothing_runs(uid, message.time)
             case Closed():
                 self._close(run_id, message)
             case ProcessBegan() | ProcessEnded():
@@ -474,14 +483,11 @@ class Journal:
         )
         if (step, status) != (message.step, message.status) or message.final:
             self._transition(run_id, message.time, "", message.step, message.status, message.error)
-        if message.final:
-            self._nothing_runs(run_id, message.time)
 
-    def _nothing_runs(self, run_id: int, when: float) -> None:
+    def _nothing_runs(self, uid: str, when: float) -> None:
+        """By its uid: a run may have gone on under another one, whose processes are alive."""
         self._db.execute(
-            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = "
-            "(SELECT uid FROM runs WHERE run_id = ?)",
-            (when, run_id),
+            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = ?", (when, uid)
         )
 
     def _where(self, run_id: int) -> tuple[Step, Status]:
@@ -561,7 +567,6 @@ class Journal:
 
         One that is over stays what it is: whoever thought it dead came too late.
         """
-        self._nothing_runs(run_id, message.time)
         step, ending = self._db.execute(
             "SELECT step, ending FROM runs WHERE run_id = ?", (run_id,)
         ).fetchone()

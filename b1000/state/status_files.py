@@ -11,10 +11,10 @@ from pathlib import Path
 
 from b1000.config.grammar import selecting
 from b1000.files import remove_stale, sync_directory, write_atomically
-from b1000.model import ProcessIdentity, Run
+from b1000.model import Copy, ProcessIdentity, Run
 from b1000.state.journal import file_stem
 from b1000.state.queries import Reader
-from b1000.steps import Status
+from b1000.steps import CopyStatus, Status
 
 _LONGEST = 2**20  # bytes of a file that is compared
 _NAME = re.compile(r".+-\d{4}(-\d\d){5}\.json")
@@ -39,15 +39,15 @@ def content(run: Run, config: str, journal: str) -> str:
                 "start_time": _iso(run.started),
                 "step": run.step,
                 "status": Status.FAILED,
-                "since": _iso(run.ended) if run.ended else None,
-                "error": run.error or "interrupted",
+                # Of one that died nobody knows when; this is what is known last.
+                "since": _iso(run.ended or run.changed),
+                "error": run.error if run.ending else "interrupted",
                 "copies": [
                     {
                         "destination": copy.destination,
                         "path": copy.path,
-                        "status": copy.status,
+                        **_state(run, copy),
                         "attempts": copy.attempts,
-                        "error": copy.error,
                     }
                     for copy in run.copies
                 ],
@@ -61,6 +61,13 @@ def content(run: Run, config: str, journal: str) -> str:
         )
         + "\n"
     )
+
+
+def _state(run: Run, copy: Copy) -> dict[str, str]:
+    """The state of a copy; one that a dead run was making has FAILED."""
+    if run.ending is None and copy.status is CopyStatus.COPYING:
+        return {"status": CopyStatus.FAILED, "error": "interrupted"}
+    return {"status": copy.status, "error": copy.error}
 
 
 def _iso(when: float) -> str:

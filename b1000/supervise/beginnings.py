@@ -9,15 +9,17 @@ from b1000.locks import Locks
 from b1000.model import (
     BrokenJob,
     Closed,
+    CopyMoved,
     Died,
     Job,
     ProcessIdentity,
     Run,
+    RunMoved,
     Swept,
 )
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
-from b1000.steps import Ending, Status, Step
+from b1000.steps import CopyStatus, Ending, Status, Step
 from b1000.supervise import recovery
 from b1000.supervise.children import Errand, Kind
 from b1000.supervise.plan import Action, Planned
@@ -96,7 +98,7 @@ class Beginnings:
             case Fate.RESUME, Action.RESUME:
                 return self._again(journal, run, planned.job, beginning.lock)
             case _, Action.FORGET_WITH_POST:
-                run = run._replace(uid=journal.begin_afterwards(run.run_id, self._me))
+                run = run._replace(uid=journal.begin_afterwards(run, self._me))
                 task = work.post_task(run, planned.job.limits, self._locks, beginning.lock)
                 errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, beginning.lock)
                 return Follow(run, errand=errand, task=task)
@@ -121,6 +123,8 @@ class Beginnings:
         if isinstance(job, BrokenJob):
             # It waits on, as it is, for a configuration that can be used.
             reason = "; ".join(job.reasons)
+            if not job.configured and past.error != reason:
+                self._fail_without_job(journal, past, reason)
             return Follow(
                 past,
                 (logging.ERROR, f"{_which(past)} cannot be gone on with: {reason}"),
@@ -134,6 +138,17 @@ class Beginnings:
             errand=Errand(Kind.RUN, run.uid, job, run, lock),
             task=work.resume_task(run, job._replace(type=run.type), self._locks, lock),
         )
+
+    def _fail_without_job(self, journal: Journal, run: Run, reason: str) -> None:
+        """Its copies cannot be made until the job is configured again; told once."""
+        missing = [copy.destination for copy in run.copies if not copy.complete]
+        now = self._clock()
+        for destination in missing:
+            failed = CopyMoved(now, destination, CopyStatus.FAILED, reason)
+            journal.record(run.uid, run.run_id, failed)
+        if missing:
+            last = RunMoved(now, Step.COPYING, Status.FAILED, reason)
+            journal.record(run.uid, run.run_id, last)
 
     def _closed(self, journal: Journal, run: Run, reason: str) -> Follow:
         journal.record(run.uid, run.run_id, Closed(self._clock(), reason))

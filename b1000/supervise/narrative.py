@@ -18,6 +18,7 @@ from b1000.model import (
     Waiting,
 )
 from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Status, Step
+from b1000.supervise.plan import Action
 
 _LIMITS = {
     errno.EAGAIN: "the limit of processes is reached (ulimit -u, TasksMax of the service)",
@@ -78,6 +79,14 @@ def still_at_work(run: Run) -> str:
     """A run that another one would have to wait for."""
     began = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     return f"run {run.run_id} of {began} (at {run.step}, process {run.supervisor.pid})"
+
+
+def behind(whom: str, action: Action) -> tuple[int, str]:
+    """The level and the text where something is not done since another run is at work."""
+    if action.forgets:
+        # Whoever asks for it waits for an answer, wherever the log goes.
+        return logging.ERROR, f"not forgotten: {whom} is still at work"
+    return logging.WARNING, f"left out: {whom} is still at work"
 
 
 def no_worker(error: OSError) -> str:

@@ -19,6 +19,11 @@ class Action(Enum):
     FORGET = "forget"
     FORGET_WITH_POST = "forget with post"
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a run of the past is given up."""
+        return self in (Action.FORGET, Action.FORGET_WITH_POST)
+
 
 class Planned(NamedTuple):
     """Something that is to be done about a job/instance.

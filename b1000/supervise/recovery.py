@@ -9,9 +9,9 @@ from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
-from b1000.model import BrokenJob, Job, ProcessIdentity, Run, label
+from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
 from b1000.state.queries import Reader, may_exist
-from b1000.steps import can_be_retried
+from b1000.steps import Step, can_be_retried
 from b1000.supervise.plan import Action, Planned
 
 
@@ -97,14 +97,16 @@ def _configured_no_more(run: Run) -> BrokenJob:
         f"[job:{run.job}] is configured no more; configure it again, "
         f"or give the run up with b1000 forget {selecting(run.job, run.instance)}"
     )
-    return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,))
+    return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,), configured=False)
 
 
 def closing_words(run: Run) -> str:
     """Why a superseded run is closed, and what it left."""
     left = [copy.destination for copy in run.copies if not copy.complete]
-    what = f"never copied to {', '.join(left)}" if left else "post was not run"
-    return f"closed: a later run has begun ({what})"
+    what = [f"never copied to {', '.join(left)}"] if left else []
+    if run.frozen.post:
+        what.append("post did not end" if run.step is Step.POST else "post was not run")
+    return f"closed: a later run has begun ({'; '.join(what) or 'all was copied'})"
 
 
 class Foretold(NamedTuple):
@@ -139,12 +141,11 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
         case Fate.RESUME if isinstance(job, BrokenJob):
             return Foretold(f"cannot be gone on with: {'; '.join(job.reasons)}", fine=False)
         case Fate.RESUME:
-            missing = [
-                f"copy to {copy.destination}: {copy.path}"
-                for copy in run.copies
-                if not copy.complete
-            ]
-            return Foretold(", ".join(missing) or "post", fine=True)
+            assert isinstance(job, Job)
+            missing = [copy for copy in run.copies if not copy.complete]
+            told = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
+            fine = all(copy.destination in job.destinations for copy in missing)
+            return Foretold(", ".join(told) or "post", fine)
         case Fate.CLOSE:
             return Foretold(f"would be {closing_words(run)}", fine=True)
         case Fate.FAILED:
@@ -152,3 +153,8 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
             return Foretold(text, fine=False)
         case _:
             return Foretold("", fine=True)
+
+
+def _where(copy: Copy, job: Job) -> str:
+    known = copy.destination in job.destinations
+    return copy.path if known else "cannot be made: the job has this destination no more"

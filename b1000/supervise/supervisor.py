@@ -160,6 +160,8 @@ class Supervisor:
         past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
         self._planned.extend(recovery.plan(past, self._config.jobs, action))
         self._leave_out_live(runs, action)
+        if action.forgets and not self._planned and not self._left_out:
+            self._log.info("nothing to forget: no run waits for b1000 --copy")
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
 
@@ -171,11 +173,7 @@ class Supervisor:
             meant = action is not Action.RESUME or self._reader.is_resumed(run.run_id)
             if live and meant and (run.job, run.instance) not in settled:
                 self._left_out += 1
-                log, behind = for_run(run.label), narrative.still_at_work(run)
-                if action is Action.RESUME:
-                    log.warning("left out: %s is still at work", behind)
-                else:
-                    log.error("not forgotten: %s is still at work", behind)
+                for_run(run.label).log(*narrative.behind(narrative.still_at_work(run), action))
 
     def _within_session(self, carry_out: Callable[[], None]) -> int:
         try:
@@ -534,9 +532,7 @@ class Supervisor:
         try:
             lock = self._locks.take(run_lock(*planned.subject))
         except OSError as error:
-            self._fail_at_init(
-                planned.job, planned.instance, f"its lock cannot be taken: {words(error)}"
-            )
+            self._give_up_unlocked(planned, f"its lock cannot be taken: {words(error)}")
             return None
         if lock is not None:
             self._crew.hold(lock)
@@ -556,6 +552,14 @@ class Supervisor:
         else:
             return Beginning(planned, lock, dead)
         return None
+
+    def _give_up_unlocked(self, planned: Planned, reason: str) -> None:
+        if planned.run:
+            # It stays as it is, and no new run has begun.
+            self._failed += 1
+            for_run(planned.label).error("run %d: %s", planned.run.run_id, reason)
+        else:
+            self._fail_at_init(planned.job, planned.instance, reason)
 
     def _left_running(self, planned: Planned) -> list[Run]:
         """Runs of the same job/instance of which something may run although nobody supervises it.
@@ -578,9 +582,10 @@ class Supervisor:
             ]
             if alive:
                 behind = narrative.still_at_work(alive[-1])
-            with self._recorder.transaction() as journal:
-                journal.leave_out(*planned.subject, behind)
-        for_run(planned.label).warning("left out: %s is still at work", behind)
+            if not planned.action.forgets:
+                with self._recorder.transaction() as journal:
+                    journal.leave_out(*planned.subject, behind)
+        for_run(planned.label).log(*narrative.behind(behind, planned.action))
         self._know_subject(*planned.subject, None)
 
     def _start_clearing(
@@ -612,6 +617,9 @@ class Supervisor:
         if follow.said:
             for_run(follow.run.label).log(*follow.said)
         self._failed += follow.failed
+        if follow.run.step in BEGUN:
+            # One that is gone on with is none that --copy would retry.
+            self._refresh_status_file(follow.run, failed=False)
         if follow.errand and follow.task:
             self._fork(follow.errand, follow.task)
         else:
@@ -688,7 +696,7 @@ class Supervisor:
         assert command is not None
         # A journal that cannot be written is a failure to be told of.
         with contextlib.suppress(JournalFailed), self._recorder.transaction() as journal:
-            run = run._replace(uid=journal.begin_afterwards(run.run_id, self._me))
+            run = run._replace(uid=journal.begin_afterwards(run, self._me))
         task = work.failure_task(run, command, job.limits, self._locks)
         self._fork(Errand(Kind.ON_FAILURE, run.uid, job, run), task)
 

@@ -28,6 +28,7 @@ _MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may 
 class Attempt:
     """Copies ``sources`` into ``directory``, in streams where the destination says so.
 
+    ``continued``: an earlier attempt may have left partial files there.
     ``totals`` are those of the last rsync, with what streams before it have sent.
     ``leftovers``: a stream ended so that temporary files may be at the destination.
     """
@@ -44,6 +45,7 @@ class Attempt:
         linking: Linking,
         told: Told,
         descriptors: tuple[int, ...],
+        continued: bool = False,
     ) -> None:
         self._assignment = assignment
         self._limits = assignment.limits
@@ -56,6 +58,7 @@ class Attempt:
         self._linking = linking
         self._told = told
         self._descriptors = descriptors
+        self._continued = continued
         self._space = watch.Space(destination) if destination.min_free else None
         self._until = time.monotonic() + self._limits.copy_timeout
         self.totals = Totals()
@@ -94,6 +97,7 @@ class Attempt:
             self._linking.directories,
             self._linking.keep_existing,
             part,
+            self._continued,
         )
 
     def _out(self) -> Tail:

@@ -356,6 +356,7 @@ class Copies:
             copying.linking,
             copying.told,
             descriptors,
+            copying.leftovers,
         )
         result = await attempt.carry_out()
         copying.totals = attempt.totals

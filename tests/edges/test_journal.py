@@ -14,7 +14,17 @@ import pytest
 
 from b1000.errors import JournalFailed, JournalUnusable
 from b1000.identity import is_alive, myself
-from b1000.model import AttemptBegan, AttemptEnded, CopyMoved, Died, Listed, ProcessIdentity, Run
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    CopyMoved,
+    Died,
+    Listed,
+    ProcessBegan,
+    ProcessIdentity,
+    Run,
+    Swept,
+)
 from b1000.state import schema
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
@@ -229,6 +239,24 @@ def test_a_death_fails_the_run_and_the_copies_under_way(journal: Journal, reader
         CopyStatus.FAILED,
         CopyStatus.INIT,
     ]
+
+
+def test_what_ends_under_one_mark_says_nothing_of_another(journal: Journal, reader: Reader) -> None:
+    """An on_failure, in either order, beside somebody who goes on with the run."""
+    run = build.begin(journal)
+    build.failed_at_copying(journal, run)
+    with journal.transaction():
+        afterwards = journal.begin_afterwards(run, myself())
+        resumed = journal.resume_run(run.run_id, myself())
+        began = ProcessBegan(4.0, "c1", "rsync store", myself())
+        journal.record(resumed, run.run_id, began)
+        journal.record(afterwards, run.run_id, Swept(5.0))
+    assert reader.leftovers(afterwards).processes == ()
+    assert reader.leftovers(resumed).processes == (myself(),)
+    with journal.transaction():
+        late = journal.begin_afterwards(run, myself())
+    assert late not in (run.uid, afterwards, resumed)
+    assert only(reader.last_runs()).uid == resumed
 
 
 # --- what reports are owed

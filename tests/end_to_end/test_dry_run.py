@@ -133,6 +133,10 @@ def test_of_copy_only_what_is_named_is_told(world: World) -> None:
     told = rehearsed(world, "-c", "home", "etc", code=1)
     assert "would be closed: a later run has begun (never copied to store)" in told
     assert "cannot be gone on with: [job:etc] is configured no more" in told
+    other = {"dest:other": world.store("other"), "job:db": world.push(instances="a", dest="other")}
+    world.write(other)
+    told = rehearsed(world, "-c", "db/a", code=1)
+    assert "copy to store: cannot be made: the job has this destination no more" in told
 
 
 def test_an_instance_that_its_job_does_not_list(world: World) -> None:

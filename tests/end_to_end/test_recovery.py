@@ -170,6 +170,28 @@ def test_an_on_failure_whose_worker_died_is_ended(ready: World) -> None:
     assert "worker" not in ready.last("etc")["error"]
 
 
+def test_an_on_failure_that_ends_leaves_the_orphans_of_a_resumption_known(ready: World) -> None:
+    """The run is gone on with while its on_failure still runs; then that one dies, too."""
+    (ready.source / "large").write_bytes(b"x" * 3_000_000)
+    wait = f"touch {ready.root}/in; while ! test -e {ready.root}/go; do sleep 0.1; done"
+    failed: dict[str, object] = {"dest": "bad", "on_failure": wait}
+    ready.write({"dest:bad": DOWN, "job:etc": ready.push(**failed)})
+    telling = ready.start()
+    wait_until((ready.root / "in").exists)
+    redirect(ready, "s")
+    ready.write({"dest:bad": ready.store("s", bwlimit=50), "job:etc": ready.push(dest="bad")})
+    copying = ready.start("--copy")
+    wait_until(ready.rsyncs)
+    # What is gone on with needs no retry.
+    assert ready.status_files() == []
+    (ready.root / "go").touch()
+    telling.communicate(timeout=30)
+    strike(copying)
+    assert ready.rsyncs()
+    then_copy(ready)
+    assert not ready.processes()
+
+
 def test_a_finished_run_leaves_nothing_to_be_cleared(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre="true", post="true")})
     for _ in range(2):
@@ -307,6 +329,37 @@ def test_what_is_live_is_left_out_by_forget_and_by_copy(ready: World) -> None:
     assert ready.b1000("--copy", "etc").returncode == 0
     running.communicate(timeout=30)
     assert running.returncode == 0
+
+
+def test_forget_is_refused_beside_a_run_that_is_at_work(ready: World) -> None:
+    """An older run has failed; that it is not forgotten now says nothing of what is due."""
+    log = {"log_file": ready.root / "log"}
+    ready.write({"global": log, "dest:bad": DOWN, "job:etc": ready.push(dest="bad")})
+    assert ready.b1000().returncode == 1
+    job = ready.push(dest="bad", pre=f"touch {ready.root}/in; sleep 60")
+    ready.write({"global": log, "dest:bad": DOWN, "job:etc": job})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    refused = ready.b1000("forget", "etc")
+    assert refused.returncode == 3
+    assert "not forgotten: run 2" in refused.stderr
+    assert "left out" not in ready.b1000("status").stdout
+    running.terminate()
+    running.communicate(timeout=30)
+
+
+def test_a_run_whose_lock_cannot_be_taken_stays_as_it_is(ready: World) -> None:
+    failed_once(ready)
+    before = ready.last("etc")
+    (ready.status_dir / "locks").rename(ready.root / "away")
+    (ready.status_dir / "locks").touch()
+    job = ready.push(dest="bad")
+    ready.write({"global": {"report_wait_end": 0}, "dest:bad": DOWN, "job:etc": job})
+    for words in (["--copy"], ["forget", "etc"]):
+        refused = ready.b1000(*words)
+        assert refused.returncode == 1
+        assert "run 1: its lock cannot be taken" in refused.stderr
+    assert ready.last("etc") == before
 
 
 def test_what_another_program_resumes_is_left_out(ready: World) -> None:

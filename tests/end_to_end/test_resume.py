@@ -100,6 +100,20 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
     assert "[job:old] is configured no more" in done.stderr
     assert "destination no more" in done.stderr
     assert len(ready.status_files()) == 2
+    reasons = ("[job:old] is configured no more", "the job has this destination no more")
+    assert ready.b1000("--copy").returncode == 1
+    for number, reason in enumerate(reasons, start=1):
+        (run,) = [each for each in ready.status("--all") if each["run_id"] == number]
+        assert reason in run["error"]
+        assert [(copy["status"], reason in copy["error"]) for copy in run["copies"]] == [
+            ("FAILED", True)
+        ]
+        (told,) = [text for text in map(Path.read_text, ready.status_dir.glob("*.json"))
+                   if f'"run_id": {number},' in text]  # fmt: skip
+        assert told.count(reason) == 2
+    with journal(ready) as opened:
+        told_once = "SELECT count(*) FROM transitions WHERE run_id = 1 AND error LIKE '%no more%'"
+        assert opened.execute(told_once).fetchone() == (2,)
     assert ready.b1000("forget", "old", "new").returncode == 0
     assert ready.status_files() == []
     assert ready.b1000("--copy").returncode == 0
@@ -131,7 +145,10 @@ def test_the_tar_of_another_day_is_never_copied_under_todays_name(ready: World) 
     done = ready.b1000("--copy")
     assert done.returncode == 0, done.stderr
     assert f"run {monday['run_id']}" in done.stdout
-    assert "never copied to bad" in done.stdout
+    left = "never copied to bad; post was not run"
+    assert left in done.stdout
+    (closed,) = [run for run in ready.status("--last", "2") if run["run_id"] == monday["run_id"]]
+    assert left in closed["error"]
     copied = list((ready.root / "bad").rglob("backup.tar"))
     assert len(copied) == 1
     assert copied[0].read_bytes() == content
@@ -200,6 +217,23 @@ def test_what_had_arrived_of_a_large_file_is_not_sent_again(
         ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
     print(f"6000000 bytes in all, {sent} sent by the retry")
     assert sent < 3_200_000
+
+
+def test_where_a_local_copy_has_a_limit_its_retry_goes_on_too(ready: World) -> None:
+    (ready.source / "large").write_bytes(os.urandom(3_000_000))
+    ready.write({"dest:store": ready.store(bwlimit=2000), "job:etc": ready.push()})
+    program = ready.start()
+    wait_until(
+        lambda: sum(f.stat().st_size for f in ready.root.rglob("store/**/.large.*")) > 1_500_000
+    )
+    program.kill()
+    program.communicate()
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    assert tree(Path(ready.last("etc")["copies"][0]["path"])) == tree(ready.source)
+    with journal(ready) as opened:
+        ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
+    assert sent < 1_600_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -335,6 +369,9 @@ def test_forget_runs_post_only_when_asked(ready: World) -> None:
     assert ready.status_files() == []
     assert "forgotten by hand" in ready.last("db", "b")["error"]
     assert not ready.last("db", "b")["resumable"]
+    again = ready.b1000("forget", "--post", "db")
+    assert (again.returncode, "nothing to forget" in again.stdout) == (0, True)
+    assert (ready.root / "posts").read_text() == "x\n"
 
 
 def test_forget_with_a_post_that_fails_forgets_nothing(ready: World) -> None:
@@ -564,5 +601,9 @@ def test_status_says_interrupted_before_anything_has_recovered_it(ready: World) 
     assert ready.b1000("other").returncode == 0
     (name,) = ready.status_files()
     assert re.fullmatch(r"client-etc--\d{4}(-\d\d){5}\.json", name)
-    assert json.loads((ready.status_dir / name).read_text())["error"] == "interrupted"
+    told = json.loads((ready.status_dir / name).read_text())
+    assert told["error"] == "interrupted"
+    assert told["since"]
+    (copy,) = told["copies"]
+    assert (copy["status"], copy["error"]) == ("FAILED", "interrupted")
     wait_until(lambda: ready.processes() == [], 20)
