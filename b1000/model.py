@@ -197,8 +197,8 @@ class Job:
 class BrokenJob:
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
 
-    ``reports`` are those of its reports that are usable. ``on_failure`` is None
-    where it is absent or itself wrong.
+    ``reports`` are those of its reports that have a section, wrong or not.
+    ``on_failure`` is None where it is absent or itself wrong.
     """
 
     name: str
