@@ -7,6 +7,8 @@ b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 
 from dataclasses import dataclass, replace
 
+from b1000.steps import CopyStatus, Status, Step
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -14,13 +16,15 @@ class Column:
 
     ``mysql`` and ``sqlite`` are its definition in either dialect. An
     ``original`` one stands in the tables of older installations too; the
-    others are added to those, so they must have a default.
+    others are added to those, so they must have a default. ``longest`` is how
+    many characters are ever told in it, where that is less than it holds.
     """
 
     name: str
     mysql: str
     sqlite: str
     original: bool = True
+    longest: int = 0
 
     @property
     def may_be_unknown(self) -> bool:
@@ -32,6 +36,11 @@ class Column:
         """How many characters it holds; 0 where it is not a VARCHAR."""
         kind, _, rest = self.mysql.partition("(")
         return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
+
+    @property
+    def needed(self) -> int:
+        """How many characters it has to hold."""
+        return self.longest or self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +78,16 @@ class Table:
 
 # Names are told apart as they are written: upper and lower case, accents.
 _NAME = "COLLATE utf8mb4_bin NOT NULL"
+# Of steps and statuses, directions and types.
+_LONGEST_WORD = max(map(len, (*Step, *Status, *CopyStatus, "passive")))
 
 
 def _name(name: str, length: int) -> Column:
     return Column(name, f"VARCHAR({length}) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''")
+
+
+def _word(name: str) -> Column:
+    return replace(_name(name, 16), longest=_LONGEST_WORD)
 
 
 def _number(name: str, kind: str = "BIGINT") -> Column:
@@ -106,14 +121,14 @@ JOBS = Table(
         _name("instance", 128),
         _name("master_host", 255),
         _name("master_instance", 255),
-        _name("direction", 16),
+        _word("direction"),
         Column("start_time", "DATETIME NOT NULL", "TEXT NOT NULL"),
         _LAST_OPERATION,
-        _name("step", 16),
-        _name("status", 16),
+        _word("step"),
+        _word("status"),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        replace(_name("type", 16), original=False),
+        replace(_word("type"), original=False),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),
@@ -137,9 +152,9 @@ COPIES = Table(
     (
         Column("job_id", "INT UNSIGNED NOT NULL", "INTEGER NOT NULL"),
         _name("destination", 255),
-        _name("type", 16),
+        _word("type"),
         _name("path", 4096),
-        _name("status", 16),
+        _word("status"),
         _LAST_OPERATION,
         _utc("started_utc"),
         _utc("ended_utc"),

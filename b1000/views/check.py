@@ -132,7 +132,7 @@ def _report(report: Report) -> Iterable[Finding]:
         case "mysql":
             from b1000.reports import mysql
 
-            return [Finding(section, "server", text) for text in mysql.findings(report)]
+            return [Finding(section, "server", *flaw) for flaw in mysql.findings(report)]
         case "sqlite":
             from b1000.reports import sqlite
 

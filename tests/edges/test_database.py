@@ -19,7 +19,7 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Copy, Delivered, Frozen, Look, Report, Run
 from b1000.reports import mysql
-from b1000.reports.mysql import MysqlReport, findings
+from b1000.reports.mysql import MysqlReport
 from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
@@ -206,6 +206,11 @@ def everything(database: Schema) -> list[list[dict[str, Any]]]:
             "WHERE table_schema = DATABASE() ORDER BY table_name"
         ),
     ]
+
+
+def findings(report: Report) -> list[str]:
+    """What ``check --connect`` tells of it."""
+    return [flaw.text for flaw in mysql.findings(report)]
 
 
 # --- once, and never backwards
@@ -748,6 +753,19 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(original)) == []
+
+
+def test_an_upgraded_installation_works_and_is_warned_of_what_it_cannot_hold(
+    original: Schema,
+) -> None:
+    """No error, and nothing of the words that always fit."""
+    steps = ", ".join(f"'{step}'" for step in Step)
+    original.query(f"ALTER TABLE jobs MODIFY COLUMN step ENUM({steps}) NOT NULL")
+    upgrade(original)
+    found = mysql.findings(settings(original))
+    assert [flaw for flaw in found if not flaw.warning] == []
+    about = {flaw.text.split()[1] for flaw in found}
+    assert about == {"path", "master_ip", "note"}
 
 
 def test_columns_that_would_refuse_a_run_are_found_before(database: Schema) -> None:
