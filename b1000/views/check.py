@@ -155,7 +155,8 @@ def _private(section: str, option: str, directory: str) -> Iterator[Finding]:
 def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
     """A directory that B1000 writes; where it is missing it will be made."""
     place = Path(directory)
-    while not place.exists():
+    # Not Path.exists: it raises where a directory may not be searched.
+    while not os.path.exists(place):
         place = place.parent
     if not place.is_dir():
         yield Finding(section, option, f"{directory} cannot be: {place} is no directory")
