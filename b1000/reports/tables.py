@@ -231,6 +231,8 @@ _HEAD = """\
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
+-- Not strict: an old table may hold dates such as 0000-00-00, and is copied with them.
+SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';
 """
 
 _EXECUTE = """\

@@ -573,6 +573,24 @@ def test_before_the_upgrade_it_says_what_to_load(original: Schema) -> None:
     assert len(original.jobs()) == 1
 
 
+def test_a_strict_server_upgrades_what_it_would_not_take_today(original: Schema) -> None:
+    """Tables of MyISAM are copied row by row, also those that were written without a date."""
+    original.query("SET STATEMENT sql_mode = '' FOR ALTER TABLE jobs ENGINE = MyISAM")
+    original.query(
+        "SET STATEMENT sql_mode = '' FOR"
+        " INSERT INTO jobs (host, name, start_time) VALUES ('old', 'etc', '0000-00-00')"
+    )
+    (before,) = original.query("SELECT @@GLOBAL.sql_mode AS mode")
+    original.server.query("SET GLOBAL sql_mode = 'TRADITIONAL'")
+    try:
+        upgrade(original)
+    finally:
+        original.server.query("SET GLOBAL sql_mode = %s", parameters=[before["mode"]])
+    assert original.jobs("host, name, transition") == [
+        {"host": "old", "name": "etc", "transition": 0}
+    ]
+
+
 def test_an_upgrade_that_is_half_done_is_completed(original: Schema) -> None:
     original.query("ALTER TABLE jobs ADD COLUMN bytes BIGINT NULL, ADD COLUMN Error TEXT NULL")
     upgrade(original)
