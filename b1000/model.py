@@ -195,9 +195,10 @@ class Job(NamedTuple):
 class BrokenJob(NamedTuple):
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
 
-    ``reports`` are those of its reports that are usable. ``on_failure`` is None
-    where it is absent or itself wrong. ``configured`` is whether there is such a
-    job at all: runs of the past may be of one that there is no more.
+    ``reports`` are those of its reports that have a section, wrong or not.
+    ``on_failure`` is None where it is absent or itself wrong. ``configured`` is
+    whether there is such a job at all: runs of the past may be of one that there
+    is no more.
     """
 
     name: str

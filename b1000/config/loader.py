@@ -633,7 +633,8 @@ def _job(
     _check_used(reader, section, "dest", used, destinations)
     _check_used(reader, section, "report", values.get("report", ()), reports)
     chosen = {name: found for name in used if (found := destinations.get(name))}
-    usable = tuple(name for name in values.get("report", ()) if reports.get(name))
+    # One that is wrong is owed all the same, and told once it has been mended.
+    owed = tuple(name for name in values.get("report", ()) if name in reports)
     _check_destinations(section, chosen.values())
     match section.variant:
         case "passive":
@@ -652,7 +653,7 @@ def _job(
             section.name,
             values.get("direction", ""),
             values.get("type", ""),
-            usable,
+            owed,
             tuple(problem.shown(file) for problem in section.errors),
             values.get("on_failure"),
             limits,
@@ -662,7 +663,7 @@ def _job(
         direction=values["direction"],
         type=values.get("type", ""),
         dest=groups,
-        reports=usable,
+        reports=owed,
         destinations=chosen,
         instances=values.get("instances"),
         allow_no_instances=values.get("allow_no_instances", False),
@@ -676,7 +677,7 @@ def _job(
         pull=_pull(section, values) if section.variant == "pull" else None,
         report_directories=tuple(
             report.path
-            for name in usable
+            for name in owed
             if section.variant == "passive" and (report := reports[name]) and report.type == "file"
         ),
     )

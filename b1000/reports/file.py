@@ -59,7 +59,7 @@ class FileReport:
         trouble: OSError | None = None
         for run in runs:
             try:
-                self._write(run)
+                self._write(run, _is_to_last(run))
                 written.add(run.run_id)
                 self._there[file_stem(run.job, run.instance)].add(run.start_time)
             except OSError as error:
@@ -69,7 +69,8 @@ class FileReport:
         }
         if ended:
             self._remove_old(ended)
-        sync_directory(self._directory)
+        if any(map(_is_to_last, runs)):
+            sync_directory(self._directory)
         return written, trouble
 
     def renew(self, runs: Iterable[Run]) -> None:
@@ -78,7 +79,7 @@ class FileReport:
             with contextlib.suppress(OSError):
                 self._write(run, durable=False)
 
-    def _write(self, run: Run, durable: bool = True) -> None:
+    def _write(self, run: Run, durable: bool) -> None:
         path = self._directory / report.file_name(run)
         write_atomically(path, report.ini(run, self._clock()), 0o644, durable)
 
@@ -94,3 +95,12 @@ class FileReport:
             for start_time in finished[self._keep :]:
                 (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
                 there.discard(start_time)
+
+
+def _is_to_last(run: Run) -> bool:
+    """Whether what is written of a run has to survive a power cut.
+
+    A run that is cut off in the middle is told anew when the next ``b1000`` finds
+    it dead; but who pulls reads at once what a client left.
+    """
+    return run.ending is not None or run.direction == "passive"

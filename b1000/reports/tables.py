@@ -7,19 +7,23 @@ b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 
 from typing import NamedTuple
 
+from b1000.steps import CopyStatus, Status, Step
+
 
 class Column(NamedTuple):
     """One column.
 
     ``mysql`` and ``sqlite`` are its definition in either dialect. An
     ``original`` one stands in the tables of older installations too; the
-    others are added to those, so they must have a default.
+    others are added to those, so they must have a default. ``longest`` is how
+    many characters are ever told in it, where that is less than it holds.
     """
 
     name: str
     mysql: str
     sqlite: str
     original: bool = True
+    longest: int = 0
 
     @property
     def may_be_unknown(self) -> bool:
@@ -31,6 +35,11 @@ class Column(NamedTuple):
         """How many characters it holds; 0 where it is not a VARCHAR."""
         kind, _, rest = self.mysql.partition("(")
         return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
+
+    @property
+    def needed(self) -> int:
+        """How many characters it has to hold."""
+        return self.longest or self.length
 
 
 class Index(NamedTuple):
@@ -66,10 +75,16 @@ class Table(NamedTuple):
 
 # Names are told apart as they are written: upper and lower case, accents.
 _NAME = "COLLATE utf8mb4_bin NOT NULL"
+# Of steps and statuses, directions and types.
+_LONGEST_WORD = max(map(len, (*Step, *Status, *CopyStatus, "passive")))
 
 
 def _name(name: str, length: int) -> Column:
     return Column(name, f"VARCHAR({length}) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''")
+
+
+def _word(name: str) -> Column:
+    return replace(_name(name, 16), longest=_LONGEST_WORD)
 
 
 def _number(name: str, kind: str = "BIGINT") -> Column:
@@ -103,14 +118,14 @@ JOBS = Table(
         _name("instance", 128),
         _name("master_host", 255),
         _name("master_instance", 255),
-        _name("direction", 16),
+        _word("direction"),
         Column("start_time", "DATETIME NOT NULL", "TEXT NOT NULL"),
         _LAST_OPERATION,
-        _name("step", 16),
-        _name("status", 16),
+        _word("step"),
+        _word("status"),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        _name("type", 16)._replace(original=False),
+        _word("type")._replace(original=False),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),
@@ -134,9 +149,9 @@ COPIES = Table(
     (
         Column("job_id", "INT UNSIGNED NOT NULL", "INTEGER NOT NULL"),
         _name("destination", 255),
-        _name("type", 16),
+        _word("type"),
         _name("path", 4096),
-        _name("status", 16),
+        _word("status"),
         _LAST_OPERATION,
         _utc("started_utc"),
         _utc("ended_utc"),
@@ -213,6 +228,8 @@ _HEAD = """\
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
+-- Not strict: an old table may hold dates such as 0000-00-00, and is copied with them.
+SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';
 """
 
 _EXECUTE = """\

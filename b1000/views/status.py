@@ -191,11 +191,20 @@ class _Collector:
             rows,
             [
                 debt
-                for debt in self._reader.debts()
+                for debt in map(self._as_configured, self._reader.debts())
                 if debt.trouble or debt.since < self._now - _SOON
             ],
             [each for each in self._reader.left_out() if each[:2] in subjects],
         )
+
+    def _as_configured(self, debt: Debt) -> Debt:
+        """What its reporter said last explains no debt to a report that has none now."""
+        if debt.report in self._config.reports:
+            return debt
+        heading = f"report:{debt.report}"
+        wrong = (heading, "") in self._config.lines
+        why = "is wrong" if wrong else "is not in the configuration any more"
+        return debt._replace(trouble=f"[{heading}] {why}")
 
     def row(self, run: Run) -> Row:
         """One run."""

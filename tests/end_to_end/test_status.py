@@ -179,8 +179,22 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
     assert str(ready.reports) in owed
     assert "Errno" not in owed
     ready.reports.unlink()
+    working = ready.config.read_text()
+    for change, why in (
+        (("type = file", "tpye = file"), "[report:main] is wrong"),
+        (("main", "other"), "[report:main] is not in the configuration any more"),
+    ):
+        ready.config.write_text(working.replace(*change))
+        ready.b1000()
+        assert lines(ready)[-1].endswith(why)
+    ready.config.write_text(working)
     assert ready.b1000().returncode == 0
     assert len(lines(ready)) == 2
+    # Also the run that failed because the section was wrong.
+    failed = [
+        file for file in ready.report_files() if "FAILED" in (ready.reports / file).read_text()
+    ]
+    assert len(failed) == 1
     with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
         assert journal.execute("SELECT * FROM report_troubles").fetchall() == []
     journal.close()
