@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from b1000.files import remove_stale, sync_directory, write_atomically
+from b1000.identity import is_alive
 from b1000.model import Report, Run
 from b1000.reports import report
 from b1000.state.journal import file_stem
@@ -80,7 +81,10 @@ class FileReport:
 
     def _write(self, run: Run, durable: bool = True) -> None:
         path = self._directory / report.file_name(run)
-        write_atomically(path, report.ini(run, self._clock()), 0o644, durable)
+        # What a dead run still owes is delivered by others, who must not speak for its life.
+        lives = run.ending is None and is_alive(run.supervisor)
+        alive = self._clock() if lives else run.changed
+        write_atomically(path, report.ini(run, alive), 0o644, durable)
 
     def close(self) -> None:
         """Nothing stays open."""

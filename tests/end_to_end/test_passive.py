@@ -1,6 +1,7 @@
 """Passive jobs: the report that others see, and what they may answer."""
 
 import configparser
+import contextlib
 import json
 import os
 import signal
@@ -236,6 +237,30 @@ def test_a_run_that_is_killed(world: World, step: str) -> None:
     state = report(world)["jobstatus:ext"]
     expected = ("PRE", "FAILED") if step == "PRE" else ("DONE", "OK")
     assert (state["step"], state["status"]) == expected
+
+
+def test_nobody_else_says_that_a_dead_run_lives(world: World) -> None:
+    """What it owes to its report is delivered by the next program, and that is no sign of life."""
+    configure(world, "one")
+    text = world.config.read_text()
+    world.config.write_text(text + text[text.index("[job:ext]") :].replace(":ext]", ":too]"))
+    program = world.start("ext")
+    wait_until(lambda: offered(world, "one"))
+    program.kill()
+    program.communicate()
+    wait_until(lambda: not world.processes())
+    time.sleep(1.1)
+    (path,) = world.reports.glob("*.b1k")
+    before, alive = path.stat().st_ino, report(world)["jobstatus:ext"]["alive"]
+    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+        journal.execute(
+            "INSERT OR IGNORE INTO owed (report, run_id, transition_id, since) "
+            "SELECT 'main', run_id, last_transition, 0 FROM runs"
+        )
+        journal.commit()
+    assert world.b1000("--copy", "too").returncode == 0
+    assert path.stat().st_ino != before
+    assert report(world)["jobstatus:ext"]["alive"] <= alive
 
 
 def test_a_stop_is_resumed(world: World) -> None:
