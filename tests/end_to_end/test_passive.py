@@ -338,3 +338,27 @@ def test_the_report_owes_nothing(world: World) -> None:
     notify(world, "one")
     ended(program, 0)
     assert json.loads(world.b1000("status", "--json").stdout)[0]["status"] == "OK"
+
+
+def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
+    """What an earlier run owes for ever keeps no later one from showing that it lives."""
+    configure(world, "one")
+    program = world.start()
+    wait_until(lambda: offered(world, "one"))
+    notify(world, "one")
+    ended(program, 0)
+    (old,) = world.reports.glob("*.b1k")
+    old.unlink()
+    (old / "in the way").mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+        journal.execute(
+            "INSERT INTO owed (report, run_id, transition_id, since) "
+            "SELECT 'main', run_id, last_transition, 0 FROM runs"
+        )
+        journal.commit()
+    program = world.start()
+    wait_until(lambda: len(world.report_files()) == 2 and offered(world, "one"))
+    alive = report(world)["jobstatus:ext"]["alive"]
+    wait_until(lambda: report(world)["jobstatus:ext"]["alive"] > alive, 15)
+    notify(world, "one")
+    ended(program, 0)
