@@ -143,7 +143,7 @@ class Pull:
 
     ``source`` is the rsync address of a client's report directory, without a
     slash at its end; ``job`` the passive job that is wanted there. ``claimed``
-    are the names that other pull jobs with the same source want. ``poll_wait``
+    are the names that other pull jobs with the same source have or want. ``poll_wait``
     and ``wait`` are seconds.
     """
 
@@ -198,7 +198,8 @@ class BrokenJob:
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
 
     ``reports`` are those of its reports that are usable. ``on_failure`` is None
-    where it is absent or itself wrong.
+    where it is absent or itself wrong. ``report_job`` is what a pull job wants of
+    its client, all the same.
     """
 
     name: str
@@ -208,6 +209,7 @@ class BrokenJob:
     reasons: tuple[str, ...]
     on_failure: Template | None = None
     limits: Limits = Limits()
+    report_job: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from b1000.config import grammar
 from b1000.errors import B1000Error, RunFailed
 from b1000.logs import printable
 from b1000.meeting import choice, names, offers
@@ -164,7 +165,7 @@ class Follower:
 
     def take(self, client: Client) -> bool:
         """Take a run for this pull alone; False where another one is at work on it."""
-        whose = f"{self._pull.source}/{label(client.job, client.instance)}"
+        whose = f"{grammar.one_spelling(self._pull.source)}/{label(client.job, client.instance)}"
         name = f"pull@{hashlib.sha256(whose.encode()).hexdigest()[:32]}"
         if self._lock and self._lock[0] == name:
             return True
