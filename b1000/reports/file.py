@@ -80,6 +80,8 @@ class FileReport:
                 self._write(run, durable=False)
 
     def _write(self, run: Run, durable: bool = True) -> None:
+        if run.direction == "passive" and not run.copies and not run.ending:
+            return  # Who is to pull stands in a report from the first one on.
         path = self._directory / report.file_name(run)
         # What a dead run still owes is delivered by others, who must not speak for its life.
         lives = run.ending is None and is_alive(run.supervisor)

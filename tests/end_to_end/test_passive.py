@@ -104,6 +104,20 @@ def test_a_report_tells_who_may_come_and_when(world: World) -> None:
     assert report(world)["jobstatus:ext"]["step"] == "DONE"
 
 
+def test_each_report_says_who_is_to_pull(world: World) -> None:
+    """The first one too, whenever somebody looks."""
+    configure(world, "one", "two", timeout=1)
+    program = world.start()
+    seen: dict[str, set[str]] = {}
+    while program.poll() is None:
+        found = report(world)
+        if found.sections():
+            paths = {found.get(f"dest:{host}", "path", fallback="") for host in ("one", "two")}
+            seen.setdefault(found["jobstatus:ext"]["step"], set()).update(paths)
+    ended(program, 1)
+    assert all(paths == {"pull://one", "pull://two"} for paths in seen.values()), seen
+
+
 def test_an_error_fails_the_run_and_keeps_the_data(world: World) -> None:
     configure(world, "backup-2")
     program = world.start()
