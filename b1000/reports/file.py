@@ -68,8 +68,8 @@ class FileReport:
         ended = {
             file_stem(run.job, run.instance) for run in runs if run.ending and run.run_id in written
         }
-        if ended:
-            self._remove_old(ended)
+        for stem in ended:
+            trouble = self._remove_old(stem) or trouble
         sync_directory(self._directory)
         return written, trouble
 
@@ -91,12 +91,19 @@ class FileReport:
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _remove_old(self, stems: set[str]) -> None:
-        for stem in stems:
-            there = self._there[stem]
-            if len(there) <= self._keep:
-                continue
-            finished = sorted(there - self._unfinished(stem), reverse=True)
-            for start_time in finished[self._keep :]:
+    def _remove_old(self, stem: str) -> OSError | None:
+        """Remove finished runs' files beyond those that are kept; gives what was in the way."""
+        there = self._there[stem]
+        if len(there) <= self._keep:
+            return None
+        trouble: OSError | None = None
+        finished = sorted(there - self._unfinished(stem), reverse=True)
+        for start_time in finished[self._keep :]:
+            there.discard(start_time)
+            try:
                 (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
-                there.discard(start_time)
+            except IsADirectoryError:
+                pass  # Somebody else's: a report is a file.
+            except OSError as error:
+                trouble = error
+        return trouble

@@ -376,3 +376,18 @@ def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
     wait_until(lambda: report(world)["jobstatus:ext"]["alive"] > alive, 15)
     notify(world, "one")
     ended(program, 0)
+
+
+def test_a_directory_among_old_reports_is_left_alone(world: World) -> None:
+    """It cannot be removed as an old report would be, and holds up nothing."""
+    (world.reports / "ext--2026-01-01-00-00-00.b1k" / "x").mkdir(parents=True)
+    (world.reports / "ext--2026-01-02-00-00-00.b1k").write_text("[old]\n")
+    configure(world, "one")
+    text = world.config.read_text()
+    world.config.write_text(text.replace("[report:main]", "[report:main]\nkeep = 1"))
+    program = world.start()
+    wait_until(lambda: offered(world, "one"))
+    notify(world, "one")
+    said = ended(program, 0)
+    assert "report main" not in said
+    assert not (world.reports / "ext--2026-01-02-00-00-00.b1k").exists()
