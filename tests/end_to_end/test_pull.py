@@ -91,6 +91,9 @@ def test_a_pull_from_init_to_done(world: World, client: Client) -> None:
     assert report.told() == "done"
     assert report.notification().read_bytes() == b""
     assert not world.processes()
+    shown = world.b1000("status", "--run", str(last(world).run_id)).stdout
+    for step in ("INIT", "PRE", "COPYING", "DONE"):
+        assert f"  ext/ext: {step}\n" in shown
 
 
 def test_the_directory_bears_the_names_of_the_client(world: World, client: Client) -> None:
