@@ -362,6 +362,33 @@ def test_a_daemon_that_comes_later(world: World, client: Client) -> None:
     assert running.returncode == 0
 
 
+def test_no_place_for_a_report_is_a_look_that_failed(world: World, client: Client) -> None:
+    """And no more than that, where there is some again."""
+    storage(world, client)
+    report = client.report().write("PRE").keep_alive()
+    place = world.root / "tmp"
+    place.mkdir()
+    running = world.start(environment={"TMPDIR": str(place)})
+    wait_until(lambda: client_is_at(world, "PRE"))
+    wait_until(lambda: not _removal(place))
+    time.sleep(2)
+    place.mkdir()
+    report.copying()
+    report.end()
+    out, _ = running.communicate(timeout=30)
+    assert running.returncode == 0, out
+    assert "Traceback" not in out
+
+
+def _removal(place: Path) -> str:
+    """Why a directory that is in use now and then could not be removed, or ""."""
+    try:
+        place.rmdir()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
 def test_once_seen_it_is_followed_however_long_pre_takes(world: World, client: Client) -> None:
     storage(world, client, report_poll_retries=2)
     report = client.report().write("PRE").keep_alive()
