@@ -138,7 +138,7 @@ class Pull(NamedTuple):
 
     ``source`` is the rsync address of a client's report directory, without a
     slash at its end; ``job`` the passive job that is wanted there. ``claimed``
-    are the names that other pull jobs with the same source want. ``poll_wait``
+    are the names that other pull jobs with the same source have or want. ``poll_wait``
     and ``wait`` are seconds.
     """
 
@@ -198,7 +198,7 @@ class BrokenJob(NamedTuple):
     ``reports`` are those of its reports that have a section, wrong or not.
     ``on_failure`` is None where it is absent or itself wrong. ``configured`` is
     whether there is such a job at all: runs of the past may be of one that there
-    is no more.
+    is no more. ``report_job`` is what a pull job wants of its client, all the same.
     """
 
     name: str
@@ -209,6 +209,7 @@ class BrokenJob(NamedTuple):
     on_failure: Template | None = None
     limits: Limits = Limits()
     configured: bool = True
+    report_job: str = ""
 
 
 class Settings(NamedTuple):

@@ -257,6 +257,13 @@ def _quoted(text: str, start: int, what: str) -> tuple[str, int]:
     raise BadValue(f"{what} has a {quote} at position {start} that is not closed", "close it")
 
 
+def one_spelling(address: str) -> str:
+    """An rsync address without what makes no difference: the user, rsync's own port, slashes."""
+    host, _, path = address.removeprefix("rsync://").partition("/")
+    host = host.rpartition("@")[2].lower().removesuffix(":873")
+    return "/".join(("rsync:/", host, *filter(None, path.split("/"))))
+
+
 def refuse_merging(paths: Sequence[str]) -> None:
     """Refuse sources that rsync would merge: without a trailing slash, with one base name.
 

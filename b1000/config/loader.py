@@ -657,6 +657,7 @@ def _job(
             tuple(problem.shown(file) for problem in section.errors),
             values.get("on_failure"),
             limits,
+            values.get("report_job", ""),
         )
     return Job(
         name=section.name,
@@ -697,16 +698,22 @@ def _pull(section: _Section, values: Mapping[str, Any]) -> Pull:
 def _claimed(
     name: str, job: Job | BrokenJob, jobs: Mapping[str, Job | BrokenJob]
 ) -> Job | BrokenJob:
-    """The job; a pull job with the names that others want of the same client."""
+    """The job; a pull job with the names that others have or want of the same client.
+
+    One that is wrong leaves its report to itself all the same.
+    """
     if isinstance(job, BrokenJob) or not job.pull:
         return job
-    others = frozenset(
-        other.pull.job
-        for each, other in jobs.items()
-        if each != name and isinstance(other, Job) and other.pull
-        if other.pull.source == job.pull.source
-    )
-    return job._replace(pull=job.pull._replace(claimed=others))
+    source = grammar.one_spelling(job.pull.source)
+    others: set[str] = set()
+    for each, other in jobs.items():
+        if each == name:
+            continue
+        if isinstance(other, BrokenJob):
+            others |= {each, other.report_job} if other.direction == "pull" else set()
+        elif other.pull and grammar.one_spelling(other.pull.source) == source:
+            others |= {each, other.pull.job}
+    return job._replace(pull=job.pull._replace(claimed=frozenset(filter(None, others))))
 
 
 def _check_used(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import B1000Error, BadValue
+from b1000.errors import B1000Error, BadValue, words
 from b1000.logs import printable
 from b1000.meeting import names, offers
 from b1000.meeting.offers import ReportName
@@ -123,7 +123,10 @@ class Directory:
                 else:
                     unread.append(entry)
             if unread:
-                read |= await self._fetch(unread, unusable)
+                try:
+                    read |= await self._fetch(unread, unusable)
+                except OSError as error:
+                    raise Unseen(f"there is no place here for a report: {words(error)}") from None
             # What has ended, or is no report at all, is not fetched again until it changes.
             known = {
                 entry: self._known[entry] for entry in entries.values() if entry in self._known
@@ -164,7 +167,7 @@ class Directory:
     ) -> dict[Entry, Seen | str]:
         """Read reports: each, or what is wrong with it; why others are ``missing``.
 
-        Raises Unseen where none could be fetched.
+        Raises Unseen where none could be fetched, OSError where this host has no place for them.
         """
         found: dict[Entry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
@@ -242,9 +245,11 @@ class Directory:
         until = self._monotonic() + _DELIVERY_PATIENCE
         pause = 1.0
         while True:
-            trouble, retry = await self._send(
-                names.notification(client.file, client.pull_host, ending)
-            )
+            name = names.notification(client.file, client.pull_host, ending)
+            try:
+                trouble, retry = await self._send(name)
+            except OSError as error:
+                trouble, retry = f"there is no place here for {name}: {words(error)}", Retry.YES
             if not trouble or retry is Retry.NEVER or self._monotonic() + pause > until:
                 return trouble
             self._assignment.log.warning("the client could not be told: %s", trouble)
@@ -252,6 +257,7 @@ class Directory:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _send(self, name: str) -> tuple[str, Retry]:
+        """Send an empty file; gives what is in the way, and whether it may pass. Raises OSError."""
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             file = Path(private, name)
             file.touch(mode=0o644)

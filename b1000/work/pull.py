@@ -175,7 +175,7 @@ class _Pulling:
             if trouble and not lost:
                 raise RunFailed(f"{reason}; the client could not be told: {trouble}")
             if not lost:
-                await self._follower.to_the_end(client, self._patience.ending_badly)
+                await self._follower.to_the_end(client, self._patience.ending_badly, copied=False)
         closing = "the client offers it no more" if lost else "the client has been told"
         await self._fail_for_good(reason, closing)
 
@@ -201,7 +201,7 @@ class _Pulling:
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)
-        await self._end(await self._follower.to_the_end(client, self._patience.ending))
+        await self._end(await self._follower.to_the_end(client, self._patience.ending, copied=True))
 
     async def _end(self, warning: str) -> None:
         if warning:

@@ -163,7 +163,8 @@ class Rehearsal:
         if job.pull:
             told.append(
                 f"  look at {job.pull.source} every {job.pull.poll_wait} s "
-                f"for a report of {job.pull.job}, meant for {self._host}"
+                f"for a report of {job.pull.job}, meant for {self._host}; "
+                "the directory then bears the client's names"
             )
         if frozen.pre:
             told.append(f"  pre: {printable(frozen.pre)}")

@@ -1150,10 +1150,29 @@ def test_pulls_from_one_client_know_of_each_other(read: Read) -> None:
         name: found.pull.claimed for name in config.jobs if (found := job(config, name)).pull
     }
     assert claimed == {
-        "system": frozenset({"mysql"}),
+        "system": frozenset({"db", "mysql"}),
         "db": frozenset({"system"}),
         "far": frozenset(),
     }
+
+
+def test_a_pull_that_is_wrong_leaves_its_report_to_itself(read: Read) -> None:
+    other = PULL.replace("job:system", "job:db").replace("3\n", "x\n") + "report_job = mysql\n"
+    config = read(f"{COMMON}{PULL}{FETCHED}{other}")
+    assert isinstance(config.jobs["db"], BrokenJob)
+    pull = job(config, "system").pull
+    assert pull
+    assert pull.claimed >= {"db", "mysql"}
+
+
+@pytest.mark.parametrize(
+    "source", ["rsync://EXT/reports", "rsync://u@ext:873/reports//", "rsync://ext/reports"]
+)
+def test_one_client_in_two_spellings_is_one(read: Read, source: str) -> None:
+    other = (PULL.replace("job:system", "job:db") + FETCHED).replace("rsync://ext/reports/", source)
+    pull = job(read(f"{COMMON}{PULL}{FETCHED}{other}"), "system").pull
+    assert pull
+    assert pull.claimed == {"db"}
 
 
 @pytest.mark.parametrize(
