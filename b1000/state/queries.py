@@ -102,13 +102,14 @@ def may_exist(journal: Path) -> bool:
 class Reader:
     """A read-only view of a journal, safe beside its writers.
 
-    What it is asked may raise JournalFailed.
+    ``untouched``: a short look that leaves not even the files that SQLite keeps
+    beside a journal in use. What it is asked may raise JournalFailed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, untouched: bool = False) -> None:
         self.path = path
         try:
-            self._db, version = _open(path)
+            self._db, version = _open(path, untouched)
             if not version:
                 version = self._version()
             if not version:
@@ -417,9 +418,13 @@ class Reader:
         return found
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
     """The database and its schema's number."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    if untouched and not os.path.exists(f"{path}-wal"):
+        return _connect(f"{uri}&immutable=1")
+    if untouched and os.path.exists(f"{path}-shm"):
+        return _connect(f"{uri}&readonly_shm=1")
     try:
         return _connect(uri)
     except sqlite3.OperationalError as error:

@@ -120,7 +120,7 @@ def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
     if not may_exist(journal):
         check_words(words, config.jobs, (), {})
         return []
-    with Reader(journal) as reader:
+    with Reader(journal, untouched=True) as reader:
         runs = reader.unclosed()
         seen = {(run.job, run.instance) for run in (*reader.last_runs(), *runs)}
         check_words(words, config.jobs, seen, reader.listed_instances())

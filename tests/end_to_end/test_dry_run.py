@@ -11,11 +11,9 @@ from tests.support.world import World, tree, wait_until
 
 
 def written(world: World) -> dict[str, object]:
-    """All below the world's directory but what daemons log, and what SQLite needs to read."""
+    """All below the world's directory but what daemons log."""
     return {
-        name: content
-        for name, content in tree(world.root).items()
-        if not name.endswith(("/log", "-shm", "-wal"))
+        name: content for name, content in tree(world.root).items() if not name.endswith("/log")
     }
 
 
