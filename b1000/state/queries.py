@@ -17,11 +17,17 @@ from b1000.state.schema import (
     SUPERSEDED,
     UNCLOSED,
     failing,
+    is_damage,
     migrate,
     quoted,
 )
 from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
+_MENDED_BY_ITSELF = "the next b1000 that runs jobs sets it aside and begins a new one"
+_WHOSE = (
+    "it belongs to the user who runs the backups, mostly root; "
+    "docs/status.md says how others may read it"
+)
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
@@ -116,11 +122,8 @@ class Reader:
                 # Whoever was to make it died: nothing was ever written here.
                 self._db, version = _nothing()
         except sqlite3.Error as error:
-            raise JournalUnusable(
-                f"the journal {path} cannot be read: {error}",
-                "it belongs to the user who runs the backups, mostly root; "
-                "docs/status.md says how others may read it",
-            ) from None
+            hint = _MENDED_BY_ITSELF if is_damage(error) else _WHOSE
+            raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
         if version != len(MIGRATIONS):
             raise JournalUnusable(
                 f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",

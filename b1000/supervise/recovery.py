@@ -58,6 +58,11 @@ def is_selected(run: Run, words: Collection[Selector]) -> bool:
     )
 
 
+def without_run(words: Iterable[Selector], runs: Collection[Run]) -> list[Selector]:
+    """The words that mean none of ``runs``."""
+    return [word for word in words if not any(is_selected(run, [word]) for run in runs)]
+
+
 def check_words(
     words: Iterable[Selector],
     jobs: Mapping[str, Job | BrokenJob],

@@ -161,6 +161,9 @@ class Supervisor:
         past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
         self._planned.extend(recovery.plan(past, self._config.jobs, action))
         self._leave_out_live(runs, action)
+        if action is not Action.RESUME:
+            for word in recovery.without_run(selectors, runs):
+                for_run(label(word.job, word.instance or "")).info("there is nothing to give up")
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
 

@@ -335,6 +335,9 @@ def test_forget_runs_post_only_when_asked(ready: World) -> None:
     assert ready.status_files() == []
     assert "forgotten by hand" in ready.last("db", "b")["error"]
     assert not ready.last("db", "b")["resumable"]
+    again = ready.b1000("forget", "db/b")
+    assert again.returncode == 0
+    assert "[db/b      ] there is nothing to give up" in again.stdout
 
 
 def test_forget_with_a_post_that_fails_forgets_nothing(ready: World) -> None:
