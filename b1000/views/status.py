@@ -92,6 +92,11 @@ class Row:
         died = self.died and copy.status is CopyStatus.COPYING
         return CopyStatus.FAILED if died else copy.status
 
+    def bytes_of(self, copy: Copy) -> int:
+        """Its bytes, or how many have been copied so far; 0 where nothing is known."""
+        told = self.progress.get(copy.destination)
+        return copy.bytes or (told.bytes if told else None) or 0
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -379,8 +384,8 @@ def _object(row: Row, now: float) -> dict[str, object]:
                 "path": copy.path,
                 "status": row.status_of(copy),
                 "attempts": copy.attempts,
-                "bytes": copy.bytes,
-                "files": copy.files,
+                "bytes": row.bytes_of(copy),
+                "files": copy.files or 0,
                 "error": copy.error,
             }
             for copy in (run.copies if run else ())

@@ -1,5 +1,6 @@
 """What status reads from the journal, who may read it, and how the answer is shown."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -124,6 +125,12 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     assert "spare:COPYING,45%" in text
     assert "1.0 MiB" in text
     assert "waits for store: attempt 2 in 40 s" in text
+    (shown,) = json.loads(status.as_json([row]))
+    assert [(copy["bytes"], copy["files"]) for copy in shown["copies"]] == [
+        (0, 0),
+        (2**20, 0),
+        (0, 0),
+    ]
     # A run that is over waits for nothing, whatever file is left.
     with journal.transaction():
         journal.record(run.uid, run.run_id, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
