@@ -76,6 +76,7 @@ def test_what_would_fail_fails(world: World) -> None:
     told = rehearsed(world, code=1)
     assert "would FAIL: nothing at the source matches" in told
     assert "nothing; pre may make it" in told
+    assert re.search(rf"    rsync .* -- {world.root}/nothing \S+/made/\S+/\n", told)
     assert "the output of the instances script is empty" in told
     assert told.count("would FAIL at INIT") == 3
     assert "there is no [dest:nowhere]" in told
