@@ -235,8 +235,11 @@ class Rehearsal:
         told.append(f"    {printable(shlex.join(argv(linking.directories)))}")
         if found.unusable:
             return [*told, f"    {found.trouble}; pre may make it"]
-        if found.trouble:
-            told.append(f"    {found.trouble}" + ("; pre may make it" if frozen.pre else ""))
+        if found.trouble and frozen.pre:
+            told.append(f"    {found.trouble}; pre may make it")
+        elif found.trouble:
+            self.failed = True
+            told.append(f"    would FAIL: {found.trouble}; the rest would be copied")
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
         return [*told, f"    {await self._forecast(assignment, job, destination, trial, linking)}"]
