@@ -424,21 +424,32 @@ class Reader:
 def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
     """The database and its schema's number."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    if untouched and not os.path.exists(f"{path}-wal"):
-        return _connect(f"{uri}&immutable=1")
+    as_it_is = f"{uri}&immutable=1"
+    if untouched and _is_all_in(path):
+        return _connect(as_it_is)
     if untouched and os.path.exists(f"{path}-shm"):
-        return _connect(f"{uri}&readonly_shm=1")
+        uri += "&readonly_shm=1"
     try:
         return _connect(uri)
     except sqlite3.OperationalError as error:
         # SQLite keeps an index beside a journal in use, and makes it where it is missing. Whoever
-        # may not write there can read a journal only as it is; where there is no log of changes,
-        # nothing is missing from it.
-        unused = not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK)
+        # may not write there can read a journal only as it is.
+        unused = _is_all_in(path) and not os.access(path.parent, os.W_OK)
         refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
         if error.sqlite_errorcode & 0xFF not in refused or not unused:
             raise
-        return _connect(f"{uri}&immutable=1")
+        return _connect(as_it_is)
+
+
+def _is_all_in(path: Path) -> bool:
+    """Whether nothing is missing from the file: beside it there is no log of changes, or no change.
+
+    A log without changes stays where somebody has read a journal at rest.
+    """
+    try:
+        return not os.stat(f"{path}-wal").st_size
+    except FileNotFoundError:
+        return True
 
 
 def _nothing() -> tuple[sqlite3.Connection, int]:
