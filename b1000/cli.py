@@ -174,7 +174,7 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     def bases(job: "Job", instance: str) -> "Sequence[Base]":
         if not may_exist(journal):
             return ()
-        with Reader(journal) as reader:
+        with Reader(journal, untouched=True) as reader:
             return reader.bases(job, instance)
 
     return int(not rehearse(config.jobs, selection, config.settings.host, say, bases))

@@ -33,7 +33,7 @@ from b1000.model import (
     Waiting,
 )
 from b1000.rsync.paths import START_TIME
-from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, migrate, quoted
+from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, is_damage, migrate, quoted
 from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
@@ -113,10 +113,7 @@ class _Corrupt(sqlite3.DatabaseError):
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return isinstance(error, _Corrupt) or getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    )
+    return isinstance(error, _Corrupt) or is_damage(error)
 
 
 def _set_aside(path: Path, clock: Callable[[], float]) -> Path:

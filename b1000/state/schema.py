@@ -56,6 +56,12 @@ def failing() -> Iterator[None]:
         raise JournalFailed(str(error)) from error
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file itself is no sound database."""
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in damage
+
+
 def _one_of(column: str, values: Iterable[str]) -> str:
     return f"CHECK ({column} IN ({quoted(values)}))"
 

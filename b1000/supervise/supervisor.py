@@ -160,8 +160,11 @@ class Supervisor:
         past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
         self._planned.extend(recovery.plan(past, self._config.jobs, action))
         self._leave_out_live(runs, action)
-        if action.forgets and not self._planned and not self._left_out:
-            self._log.info("nothing to forget: no run waits for b1000 --copy")
+        if action.forgets:
+            for word in recovery.without_run(selectors, runs):
+                for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
+            if not (selectors or runs):
+                self._log.info("there is nothing to forget: no run waits for b1000 --copy")
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
 

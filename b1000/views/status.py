@@ -91,6 +91,11 @@ class Row(NamedTuple):
         died = self.died and copy.status is CopyStatus.COPYING
         return CopyStatus.FAILED if died else copy.status
 
+    def bytes_of(self, copy: Copy) -> int:
+        """Its bytes, or how many have been copied so far; 0 where nothing is known."""
+        told = self.progress.get(copy.destination)
+        return copy.bytes or (told.bytes if told else None) or 0
+
 
 class Question(NamedTuple):
     """What is asked for: of which job/instances (all, without ``words``), and which runs.
@@ -383,8 +388,8 @@ def _object(row: Row, now: float) -> dict[str, object]:
                 "path": copy.path,
                 "status": row.status_of(copy),
                 "attempts": copy.attempts,
-                "bytes": copy.bytes,
-                "files": copy.files,
+                "bytes": row.bytes_of(copy),
+                "files": copy.files or 0,
                 "error": copy.error,
             }
             for copy in (run.copies if run else ())
