@@ -85,6 +85,9 @@ class _MysqlRows:
         self._connection: pymysql.Connection[Cursor] = mysql.connect(settings, read_only)
         list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
 
+    def columns(self, table: str) -> set[str]:
+        return {str(row[0]).lower() for row in self.rows(f"SHOW COLUMNS FROM {table}", ())}
+
     def texts(self, field: str, origin: str, parameters: Sequence[object]) -> list[str]:
         """As one text: thousands of rows arrive in less than half of their time."""
         ((count, whole),) = self.rows(
@@ -131,6 +134,9 @@ class _SqliteRows:
         if not read_only:
             list(self.rows("BEGIN IMMEDIATE", ()))
 
+    def columns(self, table: str) -> set[str]:
+        return {str(row[1]).lower() for row in self.rows(f"PRAGMA table_info({table})", ())}
+
     def texts(self, field: str, origin: str, parameters: Sequence[object]) -> Iterable[str]:
         return _first_fields(self.rows(f"SELECT {field} FROM {origin}", parameters))
 
@@ -169,6 +175,10 @@ class Source:
         trace: TracebackType | None,
     ) -> None:
         self._rows.close()
+
+    def columns(self, table: str) -> set[str]:
+        """The names of the columns that a table has here, of an older installation perhaps."""
+        return self._rows.columns(table)
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement gives, as they come; one statement at a time."""
