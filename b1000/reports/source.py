@@ -5,12 +5,13 @@ the :class:`Dialect` where the two differ.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from b1000.model import Report
 from b1000.reports import sqlite
@@ -26,6 +27,9 @@ SEPARATOR = "\x1f"
 
 _END = "\x1e"  # of the text of one row, where many arrive as one
 _LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
+_OPENING = 12.0  # seconds until a connection has to be there
+
+T = TypeVar("T")
 
 
 class Asked(NamedTuple):
@@ -82,7 +86,11 @@ class _MysqlRows:
         from b1000.reports import mysql
 
         self._settings = settings
-        self._connection: pymysql.Connection[Cursor] = mysql.connect(settings, read_only)
+        connection = _in_time(lambda: mysql.connect(settings, read_only), _OPENING)
+        if connection is None:
+            place = f"{settings.server}, port {settings.port}"
+            raise NoAnswer(f"{place}: there was no connection within {_OPENING:.0f} seconds")
+        self._connection: pymysql.Connection[Cursor] = connection
         list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
 
     def columns(self, table: str) -> set[str]:
@@ -155,6 +163,31 @@ class _SqliteRows:
 
 def _first_fields(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     return (text for (text,) in rows)
+
+
+def _in_time(task: Callable[[], T], seconds: float) -> T | None:
+    """What a task gives; None where it takes longer, and is left to itself.
+
+    A resolver without an answer takes half a minute, a name with many addresses a
+    time-out for each, and a server may send one byte of its greeting after the other:
+    no limit of a single step holds for all. It cannot be interrupted by a signal.
+    """
+    given: list[T] = []
+    failed: list[BaseException] = []
+
+    def carry_out() -> None:
+        try:
+            given.append(task())
+        except BaseException as error:  # for whoever waits
+            failed.append(error)
+
+    # A daemon: the program ends without it.
+    thread = threading.Thread(target=carry_out, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    return given[0] if given else None
 
 
 class Source:

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -315,7 +316,26 @@ def test_a_database_that_is_down_is_unknown_and_what_was_written_stays(
         assert (page.read_bytes(), metrics.read_bytes()) == before
 
 
-def test_every_form_says_unknown(world: World, silent_port: int) -> None:
+@pytest.fixture
+def dripping_port() -> Iterator[int]:
+    """A port where each byte of a greeting comes in time, and the greeting never."""
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                for byte in b"\xff\xff\xff\x00" + bytes(60):
+                    connection.send(bytes([byte]))
+                    time.sleep(1)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        threading.Thread(target=drip, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_every_form_says_unknown(world: World, silent_port: int, dripping_port: int) -> None:
     server = {"type": "mysql", "server": "127.0.0.1", "port": silent_port, "db": "b", "user": "u"}
     world.write({"report:central": {**server, "password": "secret"}})
     began = time.monotonic()
@@ -327,7 +347,11 @@ def test_every_form_says_unknown(world: World, silent_port: int) -> None:
     found = json.loads(done.stdout)
     assert (found["verdict"], found["subjects"]) == ("UNKNOWN", [])
     assert "does not answer" in found["reason"]
+    world.write({"report:central": {**server, "port": dripping_port, "password": "secret"}})
+    began = time.monotonic()
     metrics = world.b1000("monitor", "--prometheus")
+    assert time.monotonic() - began < 15
+    assert "there was no connection within 12 seconds" in metrics.stderr
     assert metrics.returncode == UNKNOWN
     assert "b1000_monitor_database_up 0.0" in metrics.stdout
     assert "b1000_monitor_verdict 3.0" in metrics.stdout
