@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
+from math import isfinite
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -86,7 +87,7 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     def shown(subject: Subject) -> bool:
         return wanted(subject) and not (subject in plans and plans[subject].ignored)
 
-    reading = _Reading(source, now)
+    reading = _Reading(source, now, [each for each in plans if not plans[each].ignored])
     histories, notes = reading.all()
     for subject in plans:
         histories.setdefault(subject, [])
@@ -164,11 +165,15 @@ class _Words:
 
 
 class _Reading:
-    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance."""
+    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance.
 
-    def __init__(self, source: Source, now: float) -> None:
+    ``expected`` are subjects of which there need not be a run.
+    """
+
+    def __init__(self, source: Source, now: float, expected: Iterable[Subject]) -> None:
         self._source = source
         self._now = now
+        self._expected = expected
         self._tracks: defaultdict[Track, list[Past]] = defaultdict(list)
         self._histories: dict[Subject, list[Past]] = {}
         self.owners: dict[Track, Subject] = {}
@@ -290,7 +295,7 @@ class _Reading:
         """Make the histories; gives what belongs to no subject."""
         self._histories = {}
         strays: list[tuple[Track, list[Past]]] = []
-        places: dict[tuple[str, str], list[Subject]] = {}
+        places: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, runs in self._tracks.items():
             runs.sort(key=_by_time)
             subjects = _subjects(track, runs)
@@ -305,12 +310,15 @@ class _Reading:
                     )
                 else:
                     self._histories[subject] = its
-                places.setdefault(track[:2], []).append(subject)
+                places.setdefault(track[:2], {})[subject] = None
+        for subject in self._expected:
+            if subject not in self._histories:
+                places.setdefault((subject.host, subject.job), {})[subject] = None
         notes = []
         for track, failures in strays:
             for subject in places.get(track[:2], ()):
                 self._histories[subject] = sorted(
-                    [*self._histories[subject], *failures], key=_by_time
+                    [*self._histories.get(subject, ()), *failures], key=_by_time
                 )
             if track[:2] not in places and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
@@ -451,7 +459,7 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 copies,
                 copies,
                 0,
-                float(data_age) if data_age else None,
+                _age(data_age),
                 int(size) if size else None,
                 ack != "0" and ack != "",
                 kept(host, host),
@@ -516,6 +524,15 @@ def _summary(copies: Sequence[Sequence[str]]) -> Copies:
             if status == CopyStatus.COPYING and started:
                 since.append(float(started))
     return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))
+
+
+def _age(text: str) -> float | None:
+    """An age in seconds; what is none is not known."""
+    try:
+        age = float(text)
+    except ValueError:
+        return None
+    return age if isfinite(age) else None
 
 
 def _local(text: str) -> float:

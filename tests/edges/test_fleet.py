@@ -247,6 +247,26 @@ def test_a_job_that_never_came_to_anything_is_told_and_no_subject(rows: Rows) ->
     assert ask(rows, host="db1").verdict is Verdict.OK
 
 
+def test_a_job_that_never_came_to_anything_is_why_what_is_planned_of_it_was_not(
+    rows: Rows,
+) -> None:
+    rows.run("db9", "mysql", "", HOUR, "", step="INIT", status="FAILED", error="bad option")
+    rows.plan("db9", "mysql", "3306")
+    rows.plan("db9", "mysql", "3307", ignored=1)
+    (found,) = ask(rows).judgements
+    assert found.subject.label == "db9 mysql/3306"
+    assert found.reason.startswith("never backed up: its only run made no copy")
+    assert "bad option" in found.reason
+    assert ask(rows).notes == []
+
+
+def test_a_failure_of_the_job_itself_counts_once_for_two_names_of_one_master(rows: Rows) -> None:
+    rows.daily("slave", "mysql", "a", 5, 27 * HOUR, master_host="db1", master_instance="x")
+    rows.daily("slave", "mysql", "b", 5, 28 * HOUR, master_host="db1", master_instance="x")
+    rows.run("slave", "mysql", "", HOUR, "", step="INIT", status="FAILED", error="bad option")
+    assert "; a later run made no copy" in judged(rows)["db1 mysql/x"].reason
+
+
 def test_a_pull_that_found_no_client_makes_no_subject(rows: Rows) -> None:
     rows.daily("client", "www", "", 5, 27 * HOUR, direction="passive")
     pull = {"direction": "pull", "step": "INIT", "status": "FAILED", "error": "no report"}
@@ -351,6 +371,8 @@ def test_filters(rows: Rows) -> None:
 def test_rows_that_no_b1000_writes_do_no_harm(rows: Rows) -> None:
     rows.daily("db1", "etc")
     rows.run("evil\x1fhost", "etc", "", HOUR)
+    if rows.report.type == "sqlite":  # MariaDB holds no such number
+        rows.run("db1", "etc", "", 2 * HOUR, data_age=float("inf"))
     rows.run("db1", "etc", "", HOUR / 2, "near:FAILED", error="two\nlines \x1f \x1e \x1b[31m")
     found = judged(rows)
     assert list(found) == ["db1 etc"]
