@@ -280,6 +280,49 @@ def test_a_file_that_cannot_be_written_is_unknown(world: World, central: Rows) -
     assert "index.html cannot be written: No such file or directory" in done.stderr
 
 
+def test_a_device_or_a_directory_is_not_replaced(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    pipe = world.root / "pipe"
+    os.mkfifo(pipe)
+    for name in ("/dev/b1000-test", str(pipe), str(world.root)):
+        for words in (["--html", name], ["--prometheus", "--output", name]):
+            done = world.b1000("monitor", *words)
+            assert done.returncode == UNKNOWN
+            assert f"{name} cannot be written: it is no regular file" in done.stderr
+    assert pipe.is_fifo()
+    assert not Path("/dev/b1000-test").exists()
+
+
+def test_an_answer_that_cannot_be_told_is_unknown(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(_command(world), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == UNKNOWN
+    assert "the output cannot be written: No space left on device" in done.stderr
+
+
+def test_an_output_that_has_no_such_letters_gets_them_escaped(world: World, central: Rows) -> None:
+    central.run("wéb", "etc", "", HOUR, "near:FAILED", error="a → b")
+    environment = {"PYTHONIOENCODING": "ascii"}
+    done = world.b1000("monitor", "--nagios", environment=environment)
+    assert done.returncode == 2
+    assert "w\\xe9b etc: never backed up" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_mistake_of_ours_is_unknown_in_the_form_that_was_asked(
+    world: World, central: Rows
+) -> None:
+    central.daily("web1", "etc")
+    broken = "import b1000.views.verdicts as v\nv.RULES = (lambda facts: 1 // 0,)"
+    (world.root / "sitecustomize.py").write_text(broken)
+    environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
+    done = world.b1000("monitor", "--nagios", environment=environment)
+    assert done.returncode == UNKNOWN
+    assert done.stdout.startswith("B1000 UNKNOWN: a mistake of b1000 itself: ZeroDivisionError")
+    assert "Traceback" in done.stderr
+
+
 # --- a database that is down
 
 
