@@ -250,6 +250,9 @@ def test_the_only_database_report_is_taken_and_others_have_to_be_named(world: Wo
     assert "main is no report of type mysql or sqlite" in wrong.stderr
     world.write({})
     assert "there is none" in world.b1000("monitor").stderr
+    world.write({"report:first": first.section, "report:second": {"type": "sqlite", "paht": "x"}})
+    assert world.b1000("monitor", "--report", "first").returncode == UNKNOWN  # it knows nothing
+    assert "[report:second] paht: " in world.b1000("monitor", "--report", "second").stderr
 
 
 @pytest.mark.parametrize(
