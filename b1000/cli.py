@@ -63,7 +63,11 @@ def _guarded(words: Sequence[str]) -> int:
 def _say(text: str) -> None:
     """What a command has to say, on standard output."""
     try:
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding
+            print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -334,7 +338,7 @@ def _monitor(words: Sequence[str]) -> int:
     import gc
 
     from b1000.logs import to_stderr
-    from b1000.views.answer import Form, Wanted, answer
+    from b1000.views.answer import Form, Wanted, answer, unknown
     from b1000.views.monitor import Question
 
     # Thousands of histories without a cycle: to look for those takes as long as all the rest.
@@ -347,16 +351,20 @@ def _monitor(words: Sequence[str]) -> int:
     question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
     try:
         given = answer(arguments.cfg, question, wanted, _screen())
-    except Exception:
+    except Exception as error:
         # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
         import traceback
 
         to_stderr(traceback.format_exc().rstrip())
-        return _UNKNOWN
+        given = unknown(f"a mistake of b1000 itself: {type(error).__name__}: {error}", wanted)
     if given.complaint:
         to_stderr(f"b1000: {given.complaint}")
-    if given.text:
-        _say(given.text)
+    try:
+        if given.text:
+            _say(given.text)
+    except B1000Error as error:
+        to_stderr(error.told())
+        return _UNKNOWN
     return given.exit_code
 
 

@@ -51,7 +51,7 @@ def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None)
         found = survey(settings, question._replace(days=SHOWN_DAYS if wanted.html else 0))
         text = _written(found, wanted, screen)
     except B1000Error as error:
-        return _unknown(str(error), wanted)
+        return unknown(str(error), wanted)
     return Answer(text, found.verdict.exit_code)
 
 
@@ -78,13 +78,18 @@ def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
 
 
 def _write(name: str, text: str) -> None:
+    path = Path(name).absolute()
+    # To replace the name of a device would take it from all other programs.
+    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+        raise NoVerdict(f"{name} cannot be written: it is no regular file")
     try:
-        write_atomically(Path(name).absolute(), text, 0o644)
+        write_atomically(path, text, 0o644)
     except OSError as error:
         raise NoVerdict(f"{name} cannot be written: {error.strerror}") from None
 
 
-def _unknown(reason: str, wanted: Wanted) -> Answer:
+def unknown(reason: str, wanted: Wanted) -> Answer:
+    """There is no answer, and why."""
     stale = [_age(name) for name in (wanted.output, wanted.html) if name]
     complaint = "; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale])
     code = Verdict.UNKNOWN.exit_code

@@ -68,6 +68,14 @@ def database(config: Config, name: str) -> Report:
     """The report that is asked: the one of that name, or the only one in a database."""
     known = {each.name: each for each in config.reports.values() if each.type in _DATABASES}
     listed = f"there is {', '.join(sorted(known))}" if known else "there is none"
+    mistakes = [
+        problem.shown(config.file)
+        for problem in config.errors
+        if problem.section == f"report:{name}"
+        or (not name and not known and problem.section.startswith("report:"))
+    ]
+    if mistakes:
+        raise NoVerdict("; ".join(mistakes))
     if name:
         if name not in known:
             raise NoVerdict(f"{name} is no report of type mysql or sqlite in {config.file}", listed)
