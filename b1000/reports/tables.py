@@ -84,7 +84,7 @@ def _name(name: str, length: int) -> Column:
 
 
 def _word(name: str) -> Column:
-    return replace(_name(name, 16), longest=_LONGEST_WORD)
+    return _name(name, 16)._replace(longest=_LONGEST_WORD)
 
 
 def _number(name: str, kind: str = "BIGINT") -> Column:
