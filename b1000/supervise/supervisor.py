@@ -163,8 +163,6 @@ class Supervisor:
         if action.forgets:
             for word in recovery.without_run(selectors, runs):
                 for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
-            if not (selectors or runs):
-                self._log.info("there is nothing to forget: no run waits for b1000 --copy")
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
 

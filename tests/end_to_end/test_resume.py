@@ -373,7 +373,6 @@ def test_forget_runs_post_only_when_asked(ready: World) -> None:
     assert again.returncode == 0
     assert "[db        ] there is nothing to forget" in again.stdout
     assert "[db/b      ] there is nothing to forget" in ready.b1000("forget", "db/b").stdout
-    assert "no run waits for b1000 --copy" in ready.b1000("forget").stdout
     assert (ready.root / "posts").read_text() == "x\n"
 
 
