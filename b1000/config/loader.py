@@ -655,9 +655,9 @@ def _job(
             values.get("type", ""),
             owed,
             tuple(problem.shown(file) for problem in section.errors),
-            values.get("on_failure"),
-            limits,
-            values.get("report_job", ""),
+            on_failure=values.get("on_failure"),
+            limits=limits,
+            report_job=values.get("report_job", ""),
         )
     return Job(
         name=section.name,

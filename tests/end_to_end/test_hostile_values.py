@@ -389,7 +389,7 @@ def fits(output: bytes) -> bool:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(OUTPUTS, min_size=1, max_size=12))
 def test_any_output_is_a_directory_or_nothing(outputs: Sequence[bytes]) -> None:
     root = Path(tempfile.mkdtemp(prefix="b1000-test-"))
