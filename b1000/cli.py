@@ -160,8 +160,9 @@ def _run_jobs(words: Sequence[str]) -> int:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
     display = None if arguments.quiet else _display(settings.journal)
-    supervisor = Supervisor(config, selection, display=display)
-    return supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+    if arguments.copy:
+        return Supervisor(config, selection, display=display).recover(selectors, Action.RESUME)
+    return Supervisor(config, selection, display=display, everything=not selectors).run()
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:

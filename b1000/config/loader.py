@@ -441,7 +441,8 @@ class _Reader:
             else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
                 belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
-                section.tell(name, f"no such option here{belongs or _near(name, table)}")
+                # Who writes password into a destination may well mean its password_file.
+                section.tell(name, f"no such option here{belongs}{_near(name, table)}")
 
     def values(self, section: _Section) -> dict[str, Any]:
         """All options of a section that have a value, by name."""

@@ -88,7 +88,10 @@ _SUCCESS, _FAILED, _LEFT_OUT = 0, 1, 3
 
 
 class Supervisor:
-    """Runs what was selected; :meth:`run` gives the exit code of the program."""
+    """Runs what was selected; :meth:`run` gives the exit code of the program.
+
+    ``everything``: no job was named, so that one that is not known to be one is missing.
+    """
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Supervisor:
         selection: Selection,
         clock: Callable[[], float] = time.time,
         display: Display | None = None,
+        everything: bool = False,
     ) -> None:
         self._config = config
         self._settings = config.settings
@@ -104,6 +108,7 @@ class Supervisor:
         self._me = myself()
         self._locks = Locks(Path(self._settings.journal).parent / "locks")
         self._selection = selection
+        self._missing = everything and config.stray
         self._plan = Plan(config.jobs, selection)
         # What waits for a place, in the order in which places are given.
         self._returning: deque[Worker] = deque()
@@ -236,7 +241,7 @@ class Supervisor:
     def _exit_code(self) -> int:
         if self._signal:
             return 128 + self._signal
-        if self._failed or self._config.stray or self._recorder.unwritten:
+        if self._failed or self._recorder.unwritten or self._missing:
             return _FAILED
         return _LEFT_OUT if self._left_out else _SUCCESS
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
@@ -19,6 +19,8 @@ from b1000.steps import Status, Step
 from b1000.work import process
 from b1000.work.channel import Channel
 from b1000.work.process import Captured, Command, Lines, Sink
+
+Value = TypeVar("Value")
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 _REMEMBERED = 20  # lines of output
@@ -237,28 +239,44 @@ class Assignment:
         if code:
             raise RunFailed(f"{purpose} {ending(code)}{tail.words()}")
 
-    async def value(self, option: str, text: str) -> str:
-        """The output of the command behind a dynamic option, without newlines at its end.
+    async def value(self, option: str, text: str, check: Callable[[str], Value]) -> Value:
+        """What ``check`` makes of the output of the command behind a dynamic option.
 
-        Raises BadValue where there is none that could be used.
+        It is given the output without newlines at its end. Raises BadValue, with
+        the script's own words, where there is none that could be used.
         """
         captured = Captured(_LONGEST_VALUE)
         tail = Tail(lambda line: self.log.info("%s: %s", option, line))
+
+        def words() -> str:
+            """Both streams: some scripts tell of errors where their value should be."""
+            said = Tail()
+            for line in (
+                *captured.data.decode("utf-8", "backslashreplace").split("\n"),
+                *tail.lines,
+            ):
+                if line.strip():
+                    said.take(line)
+            return said.words()
+
         try:
             code = await self._process(
                 option, _shell(text), captured, tail.sink(), self.limits.dynamic_timeout, {}
             )
         except process.TimedOut as error:
             raise BadValue(
-                f"{option}: the script: {error.what} (dynamic_timeout){tail.words()}"
+                f"{option}: the script: {error.what} (dynamic_timeout){words()}"
             ) from None
         except OSError as error:
             raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:
-            raise BadValue(f"{option}: the script {ending(code)}{tail.words()}")
+            raise BadValue(f"{option}: the script {ending(code)}{words()}")
         if captured.too_much:
             raise BadValue(f"{option}: the script printed more than {_LONGEST_VALUE} bytes")
-        return grammar.from_outside(captured.data, output_of(option))
+        try:
+            return check(grammar.from_outside(captured.data, output_of(option)))
+        except BadValue as error:
+            raise BadValue(f"{error.what}{tail.words()}", error.hint) from None
 
 
 def _shell(text: str) -> list[str]:

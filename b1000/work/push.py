@@ -56,6 +56,23 @@ async def _post(assignment: Assignment, frozen: Frozen) -> None:
 # --- INIT
 
 
+async def listed(assignment: Assignment, job: Job) -> tuple[str, ...]:
+    """The instances that the job's command lists now. BadValue where it gives no list."""
+    assert isinstance(job.instances, Command)
+
+    def check(text: str) -> tuple[str, ...]:
+        found = grammar.names_or_none(text, output_of("instances"))
+        if not found and not job.allow_no_instances:
+            raise BadValue(
+                f"{output_of('instances')} is empty",
+                "its usual cause is a query that failed; allow_no_instances = yes allows it",
+            )
+        return found
+
+    command = references.fill(job.instances.template, {})
+    return await assignment.value("instances", command, check)
+
+
 async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
     """Settle what only this run knows, and make it durable."""
     frozen, copies = await settle(assignment, job)
@@ -134,16 +151,20 @@ class Values:
     async def _printed(self, name: str, source: Command) -> str:
         command = await self._fill(source.template)
         try:
-            text = await self._assignment.value(name, command)
-            check = {"data_age": grammar.age}.get(name, grammar.host)
-            check(text, output_of(name))
+            return await self._assignment.value(name, command, lambda text: _checked(name, text))
         except BadValue as error:
             if name != "data_age":
                 raise
             # A backup of unknown freshness is better than none.
             self._assignment.warn(f"the age of the data is unknown: {error}")
             return ""
-        return text
+
+
+def _checked(name: str, text: str) -> str:
+    """What a script printed, if it can be a value of the option."""
+    check = {"data_age": grammar.age}.get(name, grammar.host)
+    check(text, output_of(name))
+    return text
 
 
 # --- COPYING

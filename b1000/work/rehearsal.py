@@ -19,7 +19,7 @@ from collections.abc import (
 from datetime import datetime
 from pathlib import Path
 
-from b1000.config import grammar, references
+from b1000.config import grammar
 from b1000.errors import B1000Error, BadValue, UsageError
 from b1000.locks import Locks
 from b1000.logs import printable
@@ -27,7 +27,7 @@ from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job
 from b1000.rsync import command, outcome, paths
 from b1000.steps import CopyStatus
 from b1000.work import process, push, sources
-from b1000.work.assignment import Assignment, Subject, Tail, output_of
+from b1000.work.assignment import Assignment, Subject, Tail
 from b1000.work.channel import Channel
 from b1000.work.linking import Linking
 
@@ -133,15 +133,7 @@ class Rehearsal:
             return ("",)
         if not isinstance(job.instances, Command):
             return job.instances
-        text = await self._assignment(job, "").value(
-            "instances", references.fill(job.instances.template, {})
-        )
-        found = grammar.names_or_none(text, output_of("instances"))
-        if not found and not job.allow_no_instances:
-            raise BadValue(
-                f"{output_of('instances')} is empty", "allow_no_instances = yes allows it"
-            )
-        return found
+        return await push.listed(self._assignment(job, ""), job)
 
     async def lines(self, job: Job, instance: str) -> list[str]:
         """What one run would do, in its order."""

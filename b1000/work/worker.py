@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from b1000.config import grammar, references
+from b1000.config import references
 from b1000.errors import B1000Error, BadValue, RunFailed
 from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.model import (
     Base,
     Closed,
-    Command,
     Died,
     Job,
     Leftovers,
@@ -30,7 +29,7 @@ from b1000.model import (
 )
 from b1000.steps import Status
 from b1000.work import process
-from b1000.work.assignment import Assignment, Subject, output_of
+from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
 
 _LAST_SECONDS = 16.0  # more than a worker takes to end its tree: SIGTERM, 10 s, SIGKILL
@@ -194,19 +193,13 @@ def listing_task(
     What earlier attempts left running when their supervisor died is ended first.
     """
 
+    from b1000.work import push  # before the fork, and not where there is only another direction
+
     async def task(channel: Channel) -> None:
         await _end(leftovers)
         assignment = Assignment(subject, job.limits, channel, locks)
-        assert isinstance(job.instances, Command)
-        command = references.fill(job.instances.template, {})
         try:
-            text = await assignment.value("instances", command)
-            instances = grammar.names_or_none(text, output_of("instances"))
-            if not instances and not job.allow_no_instances:
-                raise BadValue(
-                    f"{output_of('instances')} is empty",
-                    "its usual cause is a query that failed; allow_no_instances = yes allows it",
-                )
+            instances = await push.listed(assignment, job)
             listed = Listed(assignment.clock(), instances)
         except BadValue as error:
             listed = Listed(assignment.clock(), error=str(error))

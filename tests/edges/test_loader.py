@@ -448,9 +448,10 @@ def test_an_option_of_another_section_is_told_where_it_belongs(read: Read) -> No
     assert only_problem(config) == (
         "15: [job:etc] workers: no such option here; it belongs into [global]"
     )
-    # Also where there is one here with a name that is like it.
+    # Also where there is one here with a name that is like it, which may have been meant.
     config = read(f"{COMMON}{JOB}copy_retries = 3\n")
-    assert only_problem(config).endswith("no such option here; it belongs into [global]")
+    said = "no such option here; it belongs into [global]; did you mean 'copy_timeout'?"
+    assert only_problem(config).endswith(said)
 
 
 def test_an_option_twice_the_last_wins_with_a_warning(read: Read) -> None:

@@ -154,6 +154,9 @@ def test_a_section_that_nobody_knows_is_no_success(ready: World) -> None:
     assert done.returncode == 1
     assert "did you mean 'job'" in done.stderr
     assert ready.last("good")["status"] == "OK"
+    # Whoever asked for something else got it.
+    assert ready.b1000("good").returncode == 0
+    assert ready.b1000("--copy").returncode == 0
 
 
 # --- steps
