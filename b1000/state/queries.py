@@ -19,6 +19,7 @@ from b1000.state.schema import (
     failing,
     migrate,
     quoted,
+    suspect,
 )
 from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
@@ -102,11 +103,13 @@ def may_exist(journal: Path) -> bool:
 class Reader:
     """A read-only view of a journal, safe beside its writers.
 
-    What it is asked may raise JournalFailed.
+    What it is asked may raise JournalFailed. With ``suspecting``, damage that it
+    meets is noted for the next who opens the journal to write.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, suspecting: bool = False) -> None:
         self.path = path
+        self._suspecting = suspecting
         try:
             self._db, version = _open(path)
             if not version:
@@ -381,6 +384,8 @@ class Reader:
             with failing():
                 return self._db.execute(sql, parameters).fetchall()
         except JournalFailed as error:
+            if self._suspecting:
+                suspect(self.path, error.__cause__)
             raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
 
     def _runs(

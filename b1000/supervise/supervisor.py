@@ -204,7 +204,7 @@ class Supervisor:
                 self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
             self._recorder = Recorder(journal, self._clock, self._is_stopped)
-            self._reader = Reader(journal)
+            self._reader = Reader(journal, suspecting=True)
             self._beginnings = Beginnings(
                 self._settings.host, self._me, self._reader, self._locks, self._clock
             )

@@ -101,6 +101,33 @@ def test_what_was_planned_has_failed_when_the_journal_cannot_be_read(ready: Worl
         assert re.search(rf"\[db/{instance} *\] FAILED: not begun", errors), errors
 
 
+@pytest.mark.parametrize("damaged", ["runs_of_subject", "listings_of_job", "report_troubles"])
+def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
+    ready: World, damaged: str
+) -> None:
+    """It is noted where it is met, written or read; the next program sets the journal aside."""
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b")})
+    assert ready.b1000().returncode == 0
+    with contextlib.closing(journal(ready)) as opened:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = opened.execute(sql, (damaged,)).fetchone()
+    with open(ready.status_dir / "journal.sqlite3", "r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    for number, codes in enumerate(((0, 1, 2), (0,))):
+        program = f"from b1000.state import journal; journal._CHECKED_WHOLE = 0; {IMPATIENT}"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "-f", str(ready.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in codes, f"{number}: {done.stderr}"
+        assert "Traceback" not in done.stderr
+    assert len(list(ready.status_dir.glob("journal.sqlite3.corrupt-*"))) == 1
+    assert not list(ready.status_dir.glob("*.suspect"))
+
+
 # --- what is run for a run that is over
 
 
