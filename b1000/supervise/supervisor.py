@@ -314,7 +314,7 @@ class Supervisor:
     def _timeout(self) -> float | None:
         limits = [RETRY] if self._recorder.failing else []
         if self._signal:
-            limits = [max(0.0, self._kill_at - time.monotonic())]
+            limits.append(max(0.0, self._kill_at - time.monotonic()))
         if self._display and self._copying():
             limits.append(INTERVAL)
         return min(limits, default=None)

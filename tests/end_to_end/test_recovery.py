@@ -451,6 +451,22 @@ def test_a_stop_while_the_journal_is_locked_is_a_stop(ready: World) -> None:
         opened.rollback()
 
 
+def test_a_stop_is_written_as_soon_as_the_journal_can_be(ready: World) -> None:
+    pre = f"touch {ready.root}/in; sleep 61"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        running.terminate()
+        time.sleep(5)
+        opened.rollback()
+    running.communicate(timeout=5)
+    assert running.returncode == 143
+    assert ready.last("etc")["error"] == "interrupted by SIGTERM"
+
+
 def test_a_run_that_is_over_does_not_die(ready: World) -> None:
     """Whoever read that its supervisor is gone may come after somebody who went on with it."""
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
