@@ -48,6 +48,7 @@ from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, 
 
 _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
+_MOMENT = 200  # milliseconds that it waits when the program is to end soon
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _COMPLETE = quoted(COMPLETE)
 
@@ -177,6 +178,10 @@ class Journal:
     def _try_to_write(self) -> None:
         """Notice a full disk or a read-only one now, before anything was run."""
         self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def hurry(self) -> None:
+        """From now on wait only a moment for another writer."""
+        self._db.execute(f"PRAGMA busy_timeout = {_MOMENT}")
 
     def close(self) -> None:
         """Close the journal."""

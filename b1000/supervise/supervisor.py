@@ -269,6 +269,8 @@ class Supervisor:
         waited += [child.connection for child in children if child.open]
         ready = set(wait([*waited, self._signals.reader], self._timeout()))
         self._take_signals()
+        if self._signal:
+            self._recorder.hurry()
         told: list[tuple[Worker, Batch]] = []
         for worker in self._crew:
             if worker.connection in ready or worker.process.sentinel in ready:

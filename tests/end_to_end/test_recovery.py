@@ -451,6 +451,25 @@ def test_a_stop_while_the_journal_is_locked_is_a_stop(ready: World) -> None:
         opened.rollback()
 
 
+def test_a_stop_ends_in_time_although_the_journal_stays_locked(ready: World) -> None:
+    pre = f"touch {ready.root}/in; trap '' TERM; sleep 62; sleep 62"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+    program = f"from b1000.supervise import supervisor; supervisor._STOP_TIME = 1; {IMPATIENT}"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, "-f", str(ready.config)], stderr=subprocess.DEVNULL
+    )
+    wait_until((ready.root / "in").exists)
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        running.terminate()
+        # Those who end what is left, and the reports, have two seconds more.
+        assert running.wait(timeout=6) == 143
+        opened.rollback()
+    assert not ready.processes()
+    assert ready.last("etc")["error"] == "interrupted"
+
+
 def test_a_stop_is_written_as_soon_as_the_journal_can_be(ready: World) -> None:
     pre = f"touch {ready.root}/in; sleep 61"
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
