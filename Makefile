@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The checkout as a plain path: the finder that setuptools would install makes each start of the
+# tests' many programs import more.
+INSTALL := $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
 .PHONY: test demo tools test-tools lint clean
 
@@ -38,12 +41,12 @@ test-tools: tools
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(INSTALL) .
 	touch $@
 
 $(VENV)/installed-test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(INSTALL) '.[test]'
 	touch $@ $(VENV)/installed
 
 clean:

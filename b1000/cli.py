@@ -63,7 +63,11 @@ def _guarded(words: Sequence[str]) -> int:
 def _say(text: str) -> None:
     """What a command has to say, on standard output."""
     try:
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding
+            print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -76,11 +80,26 @@ def run(words: Sequence[str]) -> int:
     if list(words) in (["-v"], ["--version"]):
         _say(f"b1000 {__version__}")  # at once, without what only other answers need
         return 0
+    _end_plainly_when_told()
     position = _command_position(words)
     if position is None:
         return _run_jobs(words)
     rest = [*words[:position], *words[position + 1 :]]
     return _COMMANDS[words[position]](rest)
+
+
+def _end_plainly_when_told() -> None:
+    """Where nothing else is done about a signal, it ends the program with 128 and its number."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What was ignored stays so: nohup asks for that.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _command_position(words: Sequence[str]) -> int | None:
@@ -159,7 +178,7 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     def bases(job: "Job", instance: str) -> "Sequence[Base]":
         if not may_exist(journal):
             return ()
-        with Reader(journal) as reader:
+        with Reader(journal, untouched=True) as reader:
             return reader.bases(job, instance)
 
     return int(not rehearse(config.jobs, selection, config.settings.host, say, bases))
@@ -319,7 +338,7 @@ def _monitor(words: Sequence[str]) -> int:
     import gc
 
     from b1000.logs import to_stderr
-    from b1000.views.answer import Form, Wanted, answer
+    from b1000.views.answer import Form, Wanted, answer, unknown
     from b1000.views.monitor import Question
 
     # Thousands of histories without a cycle: to look for those takes as long as all the rest.
@@ -332,16 +351,20 @@ def _monitor(words: Sequence[str]) -> int:
     question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
     try:
         given = answer(arguments.cfg, question, wanted, _screen())
-    except Exception:
+    except Exception as error:
         # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
         import traceback
 
         to_stderr(traceback.format_exc().rstrip())
-        return _UNKNOWN
+        given = unknown(f"a mistake of b1000 itself: {type(error).__name__}: {error}", wanted)
     if given.complaint:
         to_stderr(f"b1000: {given.complaint}")
-    if given.text:
-        _say(given.text)
+    try:
+        if given.text:
+            _say(given.text)
+    except B1000Error as error:
+        to_stderr(error.told())
+        return _UNKNOWN
     return given.exit_code
 
 

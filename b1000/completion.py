@@ -8,7 +8,7 @@ so that nothing of a file means anything to the shell.
 import argparse
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MADE = "# Made from b1000/parsers.py; a change by hand is lost. Anew: python -m b1000.manual etc"
 _JOB = r"s/^\[job:\([A-Za-z0-9][A-Za-z0-9._-]*\)\][[:space:]]*$/\1/p"
@@ -17,8 +17,7 @@ _FILES = "files"
 _ANYTHING = "anything"
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """An option: ``value`` is what it takes, "" for nothing."""
 
     names: tuple[str, ...]
@@ -27,8 +26,7 @@ class Flag:
     choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command; ``jobs`` tells whether jobs may follow it."""
 
     name: str
@@ -37,8 +35,7 @@ class Command:
     jobs: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """All that a completion has to know: the commands and the default configuration."""
 
     commands: tuple[Command, ...]

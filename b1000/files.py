@@ -11,11 +11,11 @@ _STALE = 3600  # seconds after which nobody is still writing a temporary file
 
 
 def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> None:
-    """Replace a file: readers see the old text or the new one, also after a power cut.
+    """Replace a file: readers see the old text or the new one, if it is ``durable`` also after
+    a power cut.
 
-    Raises OSError; the old file then stays as it was. That the new one is
-    there after a power cut is certain once :func:`sync_directory` has returned,
-    unless it need not be ``durable``.
+    Raises OSError; the old file then stays as it was. That a durable one is
+    there after a power cut is certain once :func:`sync_directory` has returned.
     """
     # Nobody else who may write in the directory can know the name before.
     temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")

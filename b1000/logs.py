@@ -106,7 +106,9 @@ class _File(_Descriptor):
         super().__init__(self._open())
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        # Not to be waited for: a fifo that nobody reads would hold everything up.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(self.path, flags, 0o640)
 
     def write(self, line: bytes) -> None:
         self._follow()
@@ -125,6 +127,14 @@ class _File(_Descriptor):
         os.close(renewed)
 
 
+class _Errors(_Descriptor):
+    """Repeats on standard error what is an ERROR."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.setLevel(logging.ERROR)
+
+
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -140,12 +150,14 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
     """Log to ``file``; what is an ERROR also to standard error, unless it shows it already.
 
     ``/dev/stdout`` and ``/dev/stderr`` mean the open descriptors. ``quiet``
-    leaves the standard streams to errors alone, on standard error.
+    leaves the standard streams to errors alone, on standard error. ``level`` is
+    the log's: errors reach standard error whatever it is.
     """
     logger = logging.getLogger(LOGGER)
     logger.handlers.clear()
     logger.propagate = False
-    logger.setLevel(level)
+    least = logging.getLevelNamesMapping()[level]
+    logger.setLevel(min(least, logging.ERROR))
     formatter = _Formatter(line_format)
     stream = _STREAMS.get(file)
     handlers: list[_Descriptor] = []
@@ -158,10 +170,10 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
             stream = 2
     if stream is not None and not quiet:
         handlers.append(_Descriptor(stream))
-    if not any(_same(handler.descriptor, 2) for handler in handlers):
-        errors = _Descriptor(2)
-        errors.setLevel(logging.ERROR)
-        handlers.append(errors)
+    for handler in handlers:
+        handler.setLevel(least)
+    if least > logging.ERROR or not any(_same(handler.descriptor, 2) for handler in handlers):
+        handlers.append(_Errors(2))
     for handler in handlers:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
@@ -182,9 +194,9 @@ def announce(level: int, text: str, quiet: bool = False) -> None:
     shown = False
     for handler in logger.handlers:
         # The other handler is there for lines that are logged; this text is told as it is.
-        if isinstance(handler, _Descriptor) and handler.level == logging.NOTSET:
+        if isinstance(handler, _Descriptor) and not isinstance(handler, _Errors):
             record = logger.makeRecord(LOGGER, level, "", 0, text, (), None)
-            if logger.isEnabledFor(level):
+            if level >= handler.level:
                 handler.handle(record)
                 shown = shown or _same(handler.descriptor, 2)
     if not shown and not (quiet and level < logging.ERROR):

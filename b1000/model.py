@@ -5,7 +5,6 @@ A name that is absent is ``""``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from b1000.steps import COMPLETE, CopyStatus, Ending, Status, Step
@@ -13,8 +12,7 @@ from b1000.steps import COMPLETE, CopyStatus, Ending, Status, Step
 # --- what the user wrote -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """``$name`` in a value: what only a run knows."""
 
     name: str
@@ -24,15 +22,13 @@ Template = tuple[str | Reference, ...]
 """A value in parts: text as it is, and references that are filled in for each run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command for /bin/sh whose output is the value of a dynamic option."""
 
     template: Template
 
 
-@dataclass(frozen=True, slots=True)
-class FreeSpace:
+class FreeSpace(NamedTuple):
     """An amount of free disk space: bytes, or a percentage of the file system."""
 
     amount: float
@@ -43,8 +39,7 @@ class FreeSpace:
         return int(total * self.amount / 100 if self.percent else self.amount)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """One ``[dest:NAME]``.
 
     An ``active`` one is a local directory or an rsync:// address. For a
@@ -70,9 +65,9 @@ class Destination:
     def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
         """The destination as a run found it, whose directory there is ``path``."""
         if path.startswith(f"{self.path.rstrip('/')}/"):
-            return replace(self, exclude=exclude)
-        moved = replace(self, path=path, exclude=exclude)
-        return replace(moved, min_free=None) if moved.remote else moved
+            return self._replace(exclude=exclude)
+        moved = self._replace(path=path, exclude=exclude)
+        return moved._replace(min_free=None) if moved.remote else moved
 
     @property
     def remote(self) -> bool:
@@ -80,8 +75,7 @@ class Destination:
         return self.path.startswith("rsync://")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One ``[report:NAME]``: where each state of each run is told.
 
     ``path`` is the directory of a ``file`` report, the file of an ``sqlite``
@@ -96,9 +90,13 @@ class Report:
     port: int = 3306
     db: str = ""
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     password_file: str | None = None
     ssl_ca: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password: a traceback may be anywhere."""
+        return f"Report(name={self.name!r}, type={self.type!r})"
 
 
 class DestinationChoice(NamedTuple):
@@ -112,8 +110,7 @@ DestinationGroup = tuple[DestinationChoice, ...]
 """Destinations joined by ``/``: they are tried in an order shuffled for each run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How long things may take, in seconds (0: no limit), and how often a copy is retried."""
 
     dynamic_timeout: int = 60
@@ -125,8 +122,7 @@ class Limits:
     copy_retry_min_sleep: int = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """What rsync is to do with the tree, the same for all destinations of a job."""
 
     delete: bool = False
@@ -137,13 +133,12 @@ class Transfer:
     sparse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """Where a pull job looks for what it is to pull, and for how long.
 
     ``source`` is the rsync address of a client's report directory, without a
     slash at its end; ``job`` the passive job that is wanted there. ``claimed``
-    are the names that other pull jobs with the same source want. ``poll_wait``
+    are the names that other pull jobs with the same source have or want. ``poll_wait``
     and ``wait`` are seconds.
     """
 
@@ -156,8 +151,7 @@ class Pull:
     password_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One ``[job:NAME]``, checked.
 
     ``instances`` is None for a job without instances, a tuple for a fixed list
@@ -173,7 +167,7 @@ class Job:
     destinations: Mapping[str, Destination]
     instances: tuple[str, ...] | Command | None = None
     allow_no_instances: bool = False
-    late: Mapping[str, Template | Command] = field(default_factory=dict)
+    late: Mapping[str, Template | Command] = {}
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
     pull: Pull | None = None
@@ -188,18 +182,23 @@ class Job:
         )
 
     @property
+    def fixed_instances(self) -> tuple[str, ...] | None:
+        """The instances that the configuration itself lists; None where it lists none."""
+        return None if isinstance(self.instances, Command) else self.instances
+
+    @property
     def has_instances(self) -> bool:
         """Whether the job spawns one run for each instance."""
         return self.instances is not None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenJob:
+class BrokenJob(NamedTuple):
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
 
-    ``reports`` are those of its reports that are usable. ``on_failure`` is None
-    where it is absent or itself wrong. ``configured`` is whether there is such a
-    job at all: runs of the past may be of one that there is no more.
+    ``reports`` are those of its reports that have a section, wrong or not.
+    ``on_failure`` is None where it is absent or itself wrong. ``configured`` is
+    whether there is such a job at all: runs of the past may be of one that there
+    is no more. ``report_job`` is what a pull job wants of its client, all the same.
     """
 
     name: str
@@ -210,10 +209,10 @@ class BrokenJob:
     on_failure: Template | None = None
     limits: Limits = Limits()
     configured: bool = True
+    report_job: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The ``[global]`` section with its defaults."""
 
     host: str
@@ -230,8 +229,7 @@ class Settings:
 # --- one run -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A process that cannot be taken for another one: its id, and when it was created.
 
     ``ticks`` is the creation time in clock ticks since the boot named by
@@ -243,8 +241,7 @@ class ProcessIdentity:
     ticks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(NamedTuple):
     """What a run decided at INIT and every later attempt of it sees unchanged."""
 
     master_host: str = ""
@@ -259,7 +256,7 @@ class Frozen:
     """Names of destinations, and the patterns of each that has some of its own."""
     own_dump: bool = False
     """Every include contains the run's own start time, so that its data is its own."""
-    bases: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = {}
     """Destination → the directory of an earlier full there, into which unchanged files are links.
 
     Every attempt has the same, whatever is configured by then: what an attempt has linked is
@@ -267,8 +264,7 @@ class Frozen:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One run's data at one destination; ``path`` is the directory there."""
 
     destination: str
@@ -291,8 +287,7 @@ class Copy:
         return self.status in COMPLETE
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """A complete full at a destination, which a newer one of the same data may link to."""
 
     destination: str
@@ -303,8 +298,7 @@ class Base:
     master_instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """A passive run of a client, as its report file tells of it.
 
     ``file`` is the name of that file, ``destination`` the section that is meant
@@ -335,8 +329,7 @@ class Client:
     judged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One execution of one job/instance, as the journal knows it.
 
     ``start_time`` is the local time in names (``%Y-%m-%d-%H-%M-%S``), unique for
@@ -382,8 +375,7 @@ def label(job: str, instance: str) -> str:
     return f"{job}/{instance}" if instance else job
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
+class Leftovers(NamedTuple):
     """What a run or a listing may have left running when it died.
 
     ``ended`` are its commands that had ended by themselves: what these left
@@ -585,8 +577,7 @@ Order = Acknowledged | Refused | Stop
 
 def moved(copy: Copy, message: CopyMoved) -> Copy:
     """The copy after the message."""
-    return replace(
-        copy,
+    return copy._replace(
         status=message.status,
         error=message.error,
         bytes=copy.bytes if message.bytes is None else message.bytes,

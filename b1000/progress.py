@@ -9,16 +9,15 @@ import json
 import os
 import re
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _NAME = re.compile(r"(\d+)-(.+)\.json")
 DIRECTORY = "progress"
 _LONGEST = 4096  # bytes of a file that is read
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far one copy is.
 
     ``bytes`` is None until the first has been copied, ``percent`` until the
@@ -45,7 +44,7 @@ def path_of(directory: Path, run_id: int, destination: str) -> Path:
 
 def write(path: Path, progress: Progress) -> None:
     """Replace the file: readers see the old text or the new one."""
-    text = json.dumps(asdict(progress)).encode()
+    text = json.dumps(progress._asdict()).encode()
     temporary = path.with_name(f".{path.name}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -10,6 +10,8 @@
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
+-- Not strict: an old table may hold dates such as 0000-00-00, and is copied with them.
+SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';
 
 CREATE TABLE IF NOT EXISTS jobs (
     job_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

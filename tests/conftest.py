@@ -1,14 +1,26 @@
 """Fixtures: a world of directories and a configuration, real rsync daemons and databases."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, make_template
 from tests.support.world import World
+
+# How long an example takes says more of the machine's other work than of this program. A change
+# is judged by the same examples each time; who works on one tries others as well.
+settings.register_profile(
+    "b1000",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("b1000")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,7 +36,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
     "rich": ("views/",),
-    "threading": (),
+    # Of `monitor`, which forks nobody.
+    "threading": ("reports/source.py",),
     "subprocess": ("work/process.py", "views/check.py"),
 }
 

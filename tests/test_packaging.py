@@ -192,7 +192,9 @@ def test_purge_takes_what_b1000_made_and_no_backup(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     run("sh", "-c", text, "postrm", "remove")
     assert all((tmp_path / name).exists() for name in (*own, *kept))
+    (tmp_path / "var" / "lib" / "b1000" / "progress").mkdir()
     run("sh", "-c", text, "postrm", "purge")
+    assert not (tmp_path / "var" / "lib" / "b1000" / "progress").exists()
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == set(kept)
 

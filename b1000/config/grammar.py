@@ -17,7 +17,7 @@ from b1000.model import DestinationChoice, DestinationGroup, label
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
-_BLANKS = " \t\n,"
+_SEPARATORS = " \n,"
 
 # Host, job, instance and start time together name files, which have at most 255 bytes.
 LONGEST_NAME = 80
@@ -95,8 +95,8 @@ class _Scanner:
         self.what = what
         self.at = 0
 
-    def skip_blanks(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in _BLANKS:
+    def skip_separators(self) -> None:
+        while self.at < len(self.text) and self.text[self.at] in _SEPARATORS:
             self.at += 1
 
     def name(self) -> str:
@@ -116,15 +116,15 @@ class _Scanner:
         return self.at >= len(self.text)
 
     @property
-    def at_blank(self) -> bool:
-        return not self.ended and self.text[self.at] in _BLANKS
+    def at_separator(self) -> bool:
+        return not self.ended and self.text[self.at] in _SEPARATORS
 
     def unexpected(self) -> BadValue:
         if self.ended:
             return BadValue(f"{self.what} ends where a name is expected", f"a name is {NAME_RULE}")
         return BadValue(
             f"{self.what} has {shown(self.text[self.at])} at position {self.at + 1}",
-            f"names are separated by blanks or commas, and a name is {NAME_RULE}",
+            f"names are separated by spaces or commas, and a name is {NAME_RULE}",
         )
 
 
@@ -146,7 +146,7 @@ def _refuse_twice(names: Sequence[str], what: str) -> None:
 
 
 def names(text: str, what: str = "the list") -> tuple[str, ...]:
-    """A list of names, separated by blanks, newlines and commas; at least one, none twice."""
+    """A list of names, separated by spaces, newlines and commas; at least one, none twice."""
     found = names_or_none(text, what)
     if not found:
         raise BadValue(f"{what} is empty", "name at least one")
@@ -157,12 +157,12 @@ def names_or_none(text: str, what: str = "the list") -> tuple[str, ...]:
     """A list of names that may be empty."""
     scanner = _Scanner(text, what)
     found: list[str] = []
-    scanner.skip_blanks()
+    scanner.skip_separators()
     while not scanner.ended:
         found.append(scanner.name())
-        if not scanner.ended and not scanner.at_blank:
+        if not scanner.ended and not scanner.at_separator:
             raise scanner.unexpected()
-        scanner.skip_blanks()
+        scanner.skip_separators()
     _refuse_long(found, what)
     _refuse_twice(found, what)
     return tuple(found)
@@ -175,15 +175,15 @@ def destinations(text: str, what: str = "the list") -> tuple[DestinationGroup, .
     """
     scanner = _Scanner(text, what)
     groups: list[DestinationGroup] = []
-    scanner.skip_blanks()
+    scanner.skip_separators()
     while not scanner.ended:
         group = [DestinationChoice(scanner.name(), scanner.take("&"))]
         while scanner.take("/"):
             group.append(DestinationChoice(scanner.name(), scanner.take("&")))
-        if not scanner.ended and not scanner.at_blank:
+        if not scanner.ended and not scanner.at_separator:
             raise scanner.unexpected()
         groups.append(tuple(group))
-        scanner.skip_blanks()
+        scanner.skip_separators()
     if not groups:
         raise BadValue(f"{what} is empty", "name at least one destination")
     _refuse_twice([choice.name for group in groups for choice in group], what)
@@ -255,6 +255,13 @@ def _quoted(text: str, start: int, what: str) -> tuple[str, int]:
             position += 1
         taken += character
     raise BadValue(f"{what} has a {quote} at position {start} that is not closed", "close it")
+
+
+def one_spelling(address: str) -> str:
+    """An rsync address without what makes no difference: the user, rsync's own port, slashes."""
+    host, _, path = address.removeprefix("rsync://").partition("/")
+    host = host.rpartition("@")[2].lower().removesuffix(":873")
+    return "/".join(("rsync:/", host, *filter(None, path.split("/"))))
 
 
 def refuse_merging(paths: Sequence[str]) -> None:

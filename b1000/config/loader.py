@@ -10,8 +10,8 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE, VARIANT, Option
@@ -38,8 +38,7 @@ def log_defaults() -> tuple[str, str]:
     return str(table["log_level"].default), str(table["log_format"].default)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
 
     ``line`` is 0 where the file could not be read at all, or says nothing of it.
@@ -61,8 +60,7 @@ class Problem:
         return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """A file that was read: what can be run, and what is wrong.
 
     ``stray`` is set where an error belongs to no job that could be told of as
@@ -77,7 +75,7 @@ class Config:
     reports: Mapping[str, Report]
     problems: tuple[Problem, ...]
     stray: bool = False
-    lines: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    lines: Mapping[tuple[str, str], int] = {}
 
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
@@ -108,8 +106,7 @@ class ConfigUnreadable(B1000Error):
 # --- the file, as it stands ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     """A value and the line on which its option stands."""
 
     text: str
@@ -231,7 +228,8 @@ def _parse(file: str, text: str) -> tuple[list[_Section], list[Problem]]:
                     line=int(option_line),
                     warning=True,
                 )
-            section.values[option] = _Written(value, int(option_line))
+            # A value may begin on the line below its option.
+            section.values[option] = _Written(value.lstrip("\n"), int(option_line))
         sections.append(section)
     return sections, unparsed
 
@@ -358,11 +356,14 @@ class _Reader:
         if home is None:
             known = [*TABLE[section.kind], *TABLE["global"]]
             known += references.RUN_TIME if section.kind == "job" else ()
-            mend = "; set it in [global]" if name in TABLE["global"] else ""
+            if name in TABLE["global"]:
+                mend = "; set it in [global]"
+            elif name in references.RUN_TIME:
+                mend = "; only a job has it"
+            else:
+                mend = _near(name, (each for each in known if each != name))
             raise BadValue(
-                f"${name} is not an option that has a value here"
-                + (mend or _near(name, (each for each in known if each != name))),
-                references.SHELL_HINT,
+                f"${name} is not an option that has a value here{mend}", references.SHELL_HINT
             )
         place, option = home
         if f"{place.heading}:{option.name}" in path:
@@ -439,10 +440,8 @@ class _Reader:
                     section.tell(name, f"it is for {whose}; this is {section.variant}")
             else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
-                hint = _near(name, table)
-                if not hint and elsewhere:
-                    hint = f"; it belongs into [{elsewhere[0]}]"
-                section.tell(name, f"no such option here{hint}")
+                belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
+                section.tell(name, f"no such option here{belongs or _near(name, table)}")
 
     def values(self, section: _Section) -> dict[str, Any]:
         """All options of a section that have a value, by name."""
@@ -474,9 +473,9 @@ def _command(template: Template) -> Command | None:
     return Command(references.join([first.removeprefix("!"), *template[1:]]))
 
 
-def _only(values: Mapping[str, Any], wanted: type) -> dict[str, Any]:
-    """Of the values those that are fields of a dataclass."""
-    return {each.name: values[each.name] for each in fields(wanted) if each.name in values}
+def _only(values: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+    """Of the values those with one of these names."""
+    return {name: values[name] for name in wanted if name in values}
 
 
 # --- sections --------------------------------------------------------------------------------
@@ -537,7 +536,7 @@ def load(file: str) -> Config:
         raise ConfigUnreadable(file, problems, settings.get("log_file"))
     return Config(
         file,
-        Settings(**_only(settings, Settings)),
+        Settings(**_only(settings, Settings._fields)),
         jobs,
         {name: each for name, each in destinations.items() if each},
         {name: each for name, each in reports.items() if each},
@@ -585,7 +584,9 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
-    return None if section.broken else Destination(section.name, **_only(values, Destination))
+    return (
+        None if section.broken else Destination(section.name, **_only(values, Destination._fields))
+    )
 
 
 _OTHER_BASE = re.compile(r"--(?:compare|copy)-dest\b")
@@ -615,7 +616,7 @@ def _report(reader: _Reader, section: _Section) -> Report | None:
     values = reader.values(section)
     if "password" in values and "password_file" in values:
         section.tell("password", "password_file gives it too; remove one of both")
-    return None if section.broken else Report(section.name, **_only(values, Report))
+    return None if section.broken else Report(section.name, **_only(values, Report._fields))
 
 
 def _job(
@@ -632,7 +633,8 @@ def _job(
     _check_used(reader, section, "dest", used, destinations)
     _check_used(reader, section, "report", values.get("report", ()), reports)
     chosen = {name: found for name in used if (found := destinations.get(name))}
-    usable = tuple(name for name in values.get("report", ()) if reports.get(name))
+    # One that is wrong is owed all the same, and told once it has been mended.
+    owed = tuple(name for name in values.get("report", ()) if name in reports)
     _check_destinations(section, chosen.values())
     match section.variant:
         case "passive":
@@ -645,23 +647,24 @@ def _job(
             _check_push(section, values, chosen.values())
             _check_transfer(section, values)
             _check_inside(section, values, chosen.values())
-    limits = Limits(**_only({**settings, **values}, Limits))
+    limits = Limits(**_only({**settings, **values}, Limits._fields))
     if section.broken:
         return BrokenJob(
             section.name,
             values.get("direction", ""),
             values.get("type", ""),
-            usable,
+            owed,
             tuple(problem.shown(file) for problem in section.errors),
-            values.get("on_failure"),
-            limits,
+            on_failure=values.get("on_failure"),
+            limits=limits,
+            report_job=values.get("report_job", ""),
         )
     return Job(
         name=section.name,
         direction=values["direction"],
         type=values.get("type", ""),
         dest=groups,
-        reports=usable,
+        reports=owed,
         destinations=chosen,
         instances=values.get("instances"),
         allow_no_instances=values.get("allow_no_instances", False),
@@ -670,12 +673,12 @@ def _job(
             for name, option in TABLE["job"].items()
             if option.late and name in values
         },
-        transfer=Transfer(**_only(values, Transfer)),
+        transfer=Transfer(**_only(values, Transfer._fields)),
         limits=limits,
         pull=_pull(section, values) if section.variant == "pull" else None,
         report_directories=tuple(
             report.path
-            for name in usable
+            for name in owed
             if section.variant == "passive" and (report := reports[name]) and report.type == "file"
         ),
     )
@@ -695,16 +698,22 @@ def _pull(section: _Section, values: Mapping[str, Any]) -> Pull:
 def _claimed(
     name: str, job: Job | BrokenJob, jobs: Mapping[str, Job | BrokenJob]
 ) -> Job | BrokenJob:
-    """The job; a pull job with the names that others want of the same client."""
+    """The job; a pull job with the names that others have or want of the same client.
+
+    One that is wrong leaves its report to itself all the same.
+    """
     if isinstance(job, BrokenJob) or not job.pull:
         return job
-    others = frozenset(
-        other.pull.job
-        for each, other in jobs.items()
-        if each != name and isinstance(other, Job) and other.pull
-        if other.pull.source == job.pull.source
-    )
-    return replace(job, pull=replace(job.pull, claimed=others))
+    source = grammar.one_spelling(job.pull.source)
+    others: set[str] = set()
+    for each, other in jobs.items():
+        if each == name:
+            continue
+        if isinstance(other, BrokenJob):
+            others |= {each, other.report_job} if other.direction == "pull" else set()
+        elif other.pull and grammar.one_spelling(other.pull.source) == source:
+            others |= {each, other.pull.job}
+    return job._replace(pull=job.pull._replace(claimed=frozenset(filter(None, others))))
 
 
 def _check_used(
@@ -806,7 +815,7 @@ def _check_pull(
 def _for_pulling(destination: Destination) -> Destination:
     """The client could fill the disk, unless there is a limit."""
     if destination.min_free is None and not destination.remote:
-        return replace(destination, min_free=FreeSpace(5, percent=True))
+        return destination._replace(min_free=FreeSpace(5, percent=True))
     return destination
 
 

@@ -8,8 +8,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import BadValue
@@ -18,8 +17,7 @@ from b1000.model import FreeSpace
 Value = Any  # what a kind makes of a text; the dataclasses in model give it its type
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What values an option takes: ``parse`` gives the value or raises BadValue."""
 
     words: str
@@ -134,6 +132,8 @@ _REFUSED_LONG = re.compile(
 )
 # -e, -n, -V, -q and -d, also behind other short options; behind f, B, M and T stands their value.
 _REFUSED_SHORT = re.compile(r"-(?:(?![efBMT])[A-Za-z0-9])*[enVqd]")
+# What an option for the rsync at the other end holds, where that is one word with it.
+_FOR_THE_PEER = re.compile(r"(?:--remote-option=|-(?:(?![efBMT])[A-Za-z0-9])*M)(-.+)", re.DOTALL)
 _NO_OPTIONS = ("-", "--")  # what stands behind -- would be taken for a source
 
 
@@ -143,12 +143,19 @@ def _rsync_options(text: str) -> tuple[str, ...]:
     if not found[0].startswith("-"):
         raise BadValue(f"{found[0]!r} is no option", "options of rsync, such as --fuzzy")
     for option in found:
-        if option in _NO_OPTIONS or _REFUSED_LONG.match(option) or _REFUSED_SHORT.match(option):
+        if _is_refused(option):
             raise BadValue(
                 f"{option!r} cannot be used here",
                 "it would change what a copy is, or what B1000 promises of it",
             )
     return found
+
+
+def _is_refused(option: str) -> bool:
+    if option in _NO_OPTIONS or _REFUSED_LONG.match(option) or _REFUSED_SHORT.match(option):
+        return True
+    peers = _FOR_THE_PEER.fullmatch(option)
+    return peers is not None and _is_refused(peers[1])
 
 
 def _rate(text: str) -> str:
@@ -219,8 +226,7 @@ COMMAND = Kind("command", _command)
 HOST = Kind("host name", grammar.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One row.
 
     ``sections``: kinds of section in which it may stand (``global`` and ``job``
@@ -245,7 +251,7 @@ class Option:
     literal: bool = False
     of: tuple[str, ...] = ()
     unless: str = ""
-    defaults: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = {}
 
     def belongs(self, variant: str) -> bool:
         """Whether a section of this direction or type has the option."""
@@ -281,7 +287,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "log_level", _GLOBAL, _choice("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"),
-        "The least level that is logged.",
+        "The least level that is logged. Failures reach standard error whatever it is.",
         default="INFO",
     ),
     Option(

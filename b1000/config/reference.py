@@ -21,7 +21,7 @@ is UTF-8, option names are in lower case.
 
 - **Names** of jobs, destinations, reports and instances begin with a letter or
   a digit; dots, dashes and underscores may follow. Hosts and masters may also
-  hold colons. In a list they are separated by blanks or commas.
+  hold colons. In a list they are separated by spaces or commas.
 - **References**: `$name` or `${name}` is the value of that option in the same
   section, or else in `[global]`. It is put in as text before anything else is
   read. `$$` is a `$` that the shell is to see; `$1`, `$?` and `$(date)` reach

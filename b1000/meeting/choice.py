@@ -1,15 +1,14 @@
 """Which of the reports at a client a pull takes. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.errors import BadValue
 from b1000.meeting import offers
 from b1000.model import Client, label
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """A report that could be read, and what is known of it besides.
 
     ``stale`` says why nobody who wrote it seems to live, and is "" where somebody
@@ -35,8 +34,7 @@ class Offer:
         return self.stale
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The report to take, or why there is none."""
 
     client: Client | None

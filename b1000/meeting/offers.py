@@ -7,9 +7,8 @@ only the keys of the run and of each destination are known; all others may be ab
 import calendar
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue
@@ -34,8 +33,7 @@ _Value = TypeVar("_Value")
 _State = TypeVar("_State", Step, Status, CopyStatus)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportName:
+class ReportName(NamedTuple):
     """The name of a report file: ``stem`` is all before the dash of the start time."""
 
     file: str

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from b1000.files import remove_stale, sync_directory, write_atomically
+from b1000.identity import is_alive
 from b1000.model import Report, Run
 from b1000.reports import report
 from b1000.state.journal import file_stem
@@ -59,7 +60,7 @@ class FileReport:
         trouble: OSError | None = None
         for run in runs:
             try:
-                self._write(run)
+                self._write(run, _is_to_last(run))
                 written.add(run.run_id)
                 self._there[file_stem(run.job, run.instance)].add(run.start_time)
             except OSError as error:
@@ -67,9 +68,10 @@ class FileReport:
         ended = {
             file_stem(run.job, run.instance) for run in runs if run.ending and run.run_id in written
         }
-        if ended:
-            self._remove_old(ended)
-        sync_directory(self._directory)
+        for stem in ended:
+            trouble = self._remove_old(stem) or trouble
+        if any(map(_is_to_last, runs)):
+            sync_directory(self._directory)
         return written, trouble
 
     def renew(self, runs: Iterable[Run]) -> None:
@@ -78,19 +80,40 @@ class FileReport:
             with contextlib.suppress(OSError):
                 self._write(run, durable=False)
 
-    def _write(self, run: Run, durable: bool = True) -> None:
+    def _write(self, run: Run, durable: bool) -> None:
+        if run.direction == "passive" and not run.copies and not run.ending:
+            return  # Who is to pull stands in a report from the first one on.
         path = self._directory / report.file_name(run)
-        write_atomically(path, report.ini(run, self._clock()), 0o644, durable)
+        # What a dead run still owes is delivered by others, who must not speak for its life.
+        lives = run.ending is None and is_alive(run.supervisor)
+        alive = self._clock() if lives else run.changed
+        write_atomically(path, report.ini(run, alive), 0o644, durable)
 
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _remove_old(self, stems: set[str]) -> None:
-        for stem in stems:
-            there = self._there[stem]
-            if len(there) <= self._keep:
-                continue
-            finished = sorted(there - self._unfinished(stem), reverse=True)
-            for start_time in finished[self._keep :]:
+    def _remove_old(self, stem: str) -> OSError | None:
+        """Remove finished runs' files beyond those that are kept; gives what was in the way."""
+        there = self._there[stem]
+        if len(there) <= self._keep:
+            return None
+        trouble: OSError | None = None
+        finished = sorted(there - self._unfinished(stem), reverse=True)
+        for start_time in finished[self._keep :]:
+            there.discard(start_time)
+            try:
                 (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
-                there.discard(start_time)
+            except IsADirectoryError:
+                pass  # Somebody else's: a report is a file.
+            except OSError as error:
+                trouble = error
+        return trouble
+
+
+def _is_to_last(run: Run) -> bool:
+    """Whether what is written of a run has to survive a power cut.
+
+    A run that is cut off in the middle is told anew when the next ``b1000`` finds
+    it dead; but who pulls reads at once what a client left.
+    """
+    return run.ending is not None or run.direction == "passive"

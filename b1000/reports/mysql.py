@@ -337,42 +337,51 @@ def in_words(error: Exception, settings: Report) -> str:
 # --- b1000 check --connect
 
 
-def findings(settings: Report) -> list[str]:
+class Flaw(NamedTuple):
+    """What is not as it needs to be; only a ``warning`` where most of what is told arrives."""
+
+    text: str
+    warning: bool = False
+
+
+def findings(settings: Report) -> list[Flaw]:
     """What is not as it needs to be, each with the statement that mends it."""
     try:
         connection = connect(settings, read_only=True)
     except NotDelivered as error:
-        return [str(error)]
+        return [Flaw(str(error))]
     with contextlib.closing(connection), connection.cursor() as cursor:
         try:
             return list(_missing(cursor, settings))
         except (pymysql.Error, OSError) as error:
-            return [in_words(error, settings)]
+            return [Flaw(in_words(error, settings))]
 
 
-def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
+def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
     load = f"mysql {settings.db} < etc/schema.sql"
     for table in TABLES:
         there = _columns(cursor, table)
         if not there:
-            yield f"there is no table {table.name}, or no right to see it: {load}"
+            yield Flaw(f"there is no table {table.name}, or no right to see it: {load}")
             continue
         for column in table.columns:
             found = there.get(column.name)
             mend = tables.widen_column(table, column)
             if not found:
                 mend = tables.add_column(table, column)
-                yield f"table {table.name} has no column {column.name}: {load}, or {mend}"
-            elif column.length > (found.length or column.length):
-                yield (
+                yield Flaw(f"table {table.name} has no column {column.name}: {load}, or {mend}")
+            elif column.needed > (found.length or column.needed):
+                # So it is in older installations, which work as long as nothing is longer.
+                yield Flaw(
                     f"column {column.name} of {table.name} holds {found.length} characters, "
-                    f"longer ones are refused: {mend}"
+                    f"longer ones are refused: {mend}",
+                    warning=True,
                 )
             elif column.may_be_unknown and not found.takes_null:
-                yield f"column {column.name} of {table.name} takes no NULL: {mend}"
+                yield Flaw(f"column {column.name} of {table.name} takes no NULL: {mend}")
         if not _is_unique(cursor, table):
             key = ", ".join(table.key)
-            yield (
+            yield Flaw(
                 f"table {table.name} has no unique key ({key}): "
                 f"ALTER TABLE {table.name} ADD UNIQUE KEY ({key})"
             )
@@ -380,11 +389,11 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[str]:
             ours = [name for name in (table.identity, *table.names) if name in there]
             for name in there.keys() - ours:
                 if there[name].needs_value:
-                    yield (
+                    yield Flaw(
                         f"column {name} of {table.name}, which is none of B1000's, needs a value: "
                         f"ALTER TABLE {table.name} MODIFY COLUMN `{name}` {there[name].kind} NULL"
                     )
-            yield from _rights(cursor, table, ours, settings)
+            yield from map(Flaw, _rights(cursor, table, ours, settings))
 
 
 class _There(NamedTuple):

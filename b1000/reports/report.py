@@ -124,11 +124,11 @@ def _number(client: Client) -> int:
     return number + client.judged
 
 
-def ini(run: Run, now: float) -> str:
+def ini(run: Run, alive: float) -> str:
     """The content of a report file: one section for the run, one for each destination.
 
-    Who pulls from a passive run also sees when it was last ``alive``, and which
-    state of it this is.
+    Who pulls from a passive run also sees when it was last known to be ``alive``,
+    and which state of it this is.
     """
     told = _of_client(run.clients[-1], run, run.copies) if run.clients else _own(run)
     age = told.data_age
@@ -149,7 +149,7 @@ def ini(run: Run, now: float) -> str:
             "started": _instant(run.started),
             "transition": str(run.last_transition),
             "error": _line(run.error),
-            "alive": _instant(now),
+            "alive": _instant(alive),
         }
     sections = {f"jobstatus:{told.job}": keys}
     for name, copy in told.copies:

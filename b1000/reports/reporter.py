@@ -48,7 +48,7 @@ class Reporter:
         self._locks = locks
         self._connection = connection
         self._target = _target(settings, lambda stem: self._reader.unfinished_files(stem))
-        self._renewal = _RENEWAL if renews else None
+        self._renewal = _RENEWAL if renews and settings.type == "file" else None
         self._renewed = time.monotonic()
         self._parent = identify(os.getppid())
         self._lock: int | None = None
@@ -62,7 +62,7 @@ class Reporter:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
             wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-            sleep=self._rest,
+            sleep=self._pause,
             before_sleep=self._complain,
         )
 
@@ -189,16 +189,31 @@ class Reporter:
         except OSError:
             raise _ParentGone from None
 
-    def _rest(self, seconds: float | None) -> None:
-        """Wait for an order; no longer than some seconds."""
+    def _pause(self, seconds: float) -> None:
+        """Wait until what was refused is tried again; an order ends that.
+
+        Runs whose reports can be written go on to show that they live, those of
+        other programs too.
+        """
+        if self._renewal is not None:
+            self._let_go()
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._rest(left if self._renewal is None else min(left, self._renewal)):
+                return
+            self._renew()
+
+    def _rest(self, seconds: float | None) -> bool:
+        """Wait for an order, no longer than some seconds; gives whether there was one."""
         if not self._connection.poll(seconds):
-            return
+            return False
         try:
             while self._connection.poll():
                 self._last = self._connection.recv().last or self._last
                 self._due = True
         except (EOFError, OSError):
             raise _ParentGone from None
+        return True
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

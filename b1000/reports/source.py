@@ -5,12 +5,12 @@ the :class:`Dialect` where the two differ.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from b1000.model import Report
 from b1000.reports import sqlite
@@ -26,6 +26,9 @@ SEPARATOR = "\x1f"
 
 _END = "\x1e"  # of the text of one row, where many arrive as one
 _LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
+_OPENING = 12.0  # seconds until a connection has to be there
+
+T = TypeVar("T")
 
 
 class Asked(NamedTuple):
@@ -40,8 +43,7 @@ class NoAnswer(NotDelivered):
     """The database of a report does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The words in which MySQL and SQLite differ."""
 
     ignoring: str
@@ -82,8 +84,15 @@ class _MysqlRows:
         from b1000.reports import mysql
 
         self._settings = settings
-        self._connection: pymysql.Connection[Cursor] = mysql.connect(settings, read_only)
+        connection = _in_time(lambda: mysql.connect(settings, read_only), _OPENING)
+        if connection is None:
+            place = f"{settings.server}, port {settings.port}"
+            raise NoAnswer(f"{place}: there was no connection within {_OPENING:.0f} seconds")
+        self._connection: pymysql.Connection[Cursor] = connection
         list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
+
+    def columns(self, table: str) -> set[str]:
+        return {str(row[0]).lower() for row in self.rows(f"SHOW COLUMNS FROM {table}", ())}
 
     def texts(self, field: str, origin: str, parameters: Sequence[object]) -> list[str]:
         """As one text: thousands of rows arrive in less than half of their time."""
@@ -131,6 +140,9 @@ class _SqliteRows:
         if not read_only:
             list(self.rows("BEGIN IMMEDIATE", ()))
 
+    def columns(self, table: str) -> set[str]:
+        return {str(row[1]).lower() for row in self.rows(f"PRAGMA table_info({table})", ())}
+
     def texts(self, field: str, origin: str, parameters: Sequence[object]) -> Iterable[str]:
         return _first_fields(self.rows(f"SELECT {field} FROM {origin}", parameters))
 
@@ -151,6 +163,31 @@ def _first_fields(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     return (text for (text,) in rows)
 
 
+def _in_time(task: Callable[[], T], seconds: float) -> T | None:
+    """What a task gives; None where it takes longer, and is left to itself.
+
+    A resolver without an answer takes half a minute, a name with many addresses a
+    time-out for each, and a server may send one byte of its greeting after the other:
+    no limit of a single step holds for all. It cannot be interrupted by a signal.
+    """
+    given: list[T] = []
+    failed: list[BaseException] = []
+
+    def carry_out() -> None:
+        try:
+            given.append(task())
+        except BaseException as error:  # for whoever waits
+            failed.append(error)
+
+    # A daemon: the program ends without it.
+    thread = threading.Thread(target=carry_out, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    return given[0] if given else None
+
+
 class Source:
     """A database report that is open; every method raises NotDelivered where it does not answer."""
 
@@ -169,6 +206,10 @@ class Source:
         trace: TracebackType | None,
     ) -> None:
         self._rows.close()
+
+    def columns(self, table: str) -> set[str]:
+        """The names of the columns that a table has here, of an older installation perhaps."""
+        return self._rows.columns(table)
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement gives, as they come; one statement at a time."""

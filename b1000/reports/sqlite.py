@@ -1,6 +1,6 @@
 """Reports of type sqlite: the tables of the central database in a file."""
 
-import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -23,9 +23,7 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """
     try:
         if read_only:
-            return sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY, isolation_level=None
-            )
+            return _open_to_read(path)
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
             path.parent.chmod(0o755)
@@ -39,6 +37,33 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise NotDelivered(_in_words(error, path)) from None
+    return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    os.stat(path)
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _open(uri)
+    except sqlite3.OperationalError as error:
+        # SQLite makes an index beside a file that is in use. Whoever may not write there can read
+        # a file only as it is; where there is no log of changes, nothing is missing from it.
+        unused = not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK)
+        refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if error.sqlite_errorcode & 0xFF not in refused or not unused:
+            raise
+        return _open(f"{uri}&immutable=1")
+
+
+def _open(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -140,9 +165,10 @@ def _in_words(error: Exception, path: Path) -> str:
 def findings(settings: Report) -> list[str]:
     """What is not as it needs to be; a file that is not there will be made."""
     path = Path(settings.path)
-    if not path.exists():
+    # Not Path.exists: it raises where a directory may not be searched.
+    if not os.path.exists(path):
         place = path.parent
-        while not place.exists():
+        while not os.path.exists(place):
             place = place.parent
         writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
         return [] if writable else [f"{path}: no permission to make it in {place}"]
@@ -151,8 +177,7 @@ def findings(settings: Report) -> list[str]:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return [f"{path}: no permission to write in its directory, which SQLite needs"]
     try:
-        with contextlib.closing(connect(path, read_only=True)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (NotDelivered, sqlite3.Error) as error:
-        return [str(error) if isinstance(error, NotDelivered) else _in_words(error, path)]
+        connect(path, read_only=True).close()
+    except NotDelivered as error:
+        return [str(error)]
     return []

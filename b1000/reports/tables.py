@@ -5,22 +5,25 @@
 b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from b1000.steps import CopyStatus, Status, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column.
 
     ``mysql`` and ``sqlite`` are its definition in either dialect. An
     ``original`` one stands in the tables of older installations too; the
-    others are added to those, so they must have a default.
+    others are added to those, so they must have a default. ``longest`` is how
+    many characters are ever told in it, where that is less than it holds.
     """
 
     name: str
     mysql: str
     sqlite: str
     original: bool = True
+    longest: int = 0
 
     @property
     def may_be_unknown(self) -> bool:
@@ -33,9 +36,13 @@ class Column:
         kind, _, rest = self.mysql.partition("(")
         return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
 
+    @property
+    def needed(self) -> int:
+        """How many characters it has to hold."""
+        return self.longest or self.length
 
-@dataclass(frozen=True, slots=True)
-class Index:
+
+class Index(NamedTuple):
     """One index that names no row, made for those who read."""
 
     name: str
@@ -47,8 +54,7 @@ class Index:
         return f"{self.name} ({', '.join(self.columns)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """One table: ``identity`` is its numbering column, ``key`` what names a row."""
 
     name: str
@@ -69,10 +75,16 @@ class Table:
 
 # Names are told apart as they are written: upper and lower case, accents.
 _NAME = "COLLATE utf8mb4_bin NOT NULL"
+# Of steps and statuses, directions and types.
+_LONGEST_WORD = max(map(len, (*Step, *Status, *CopyStatus, "passive")))
 
 
 def _name(name: str, length: int) -> Column:
     return Column(name, f"VARCHAR({length}) {_NAME} DEFAULT ''", "TEXT NOT NULL DEFAULT ''")
+
+
+def _word(name: str) -> Column:
+    return _name(name, 16)._replace(longest=_LONGEST_WORD)
 
 
 def _number(name: str, kind: str = "BIGINT") -> Column:
@@ -106,14 +118,14 @@ JOBS = Table(
         _name("instance", 128),
         _name("master_host", 255),
         _name("master_instance", 255),
-        _name("direction", 16),
+        _word("direction"),
         Column("start_time", "DATETIME NOT NULL", "TEXT NOT NULL"),
         _LAST_OPERATION,
-        _name("step", 16),
-        _name("status", 16),
+        _word("step"),
+        _word("status"),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        replace(_name("type", 16), original=False),
+        _word("type")._replace(original=False),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),
@@ -137,9 +149,9 @@ COPIES = Table(
     (
         Column("job_id", "INT UNSIGNED NOT NULL", "INTEGER NOT NULL"),
         _name("destination", 255),
-        _name("type", 16),
+        _word("type"),
         _name("path", 4096),
-        _name("status", 16),
+        _word("status"),
         _LAST_OPERATION,
         _utc("started_utc"),
         _utc("ended_utc"),
@@ -216,6 +228,8 @@ _HEAD = """\
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
+-- Not strict: an old table may hold dates such as 0000-00-00, and is copied with them.
+SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';
 """
 
 _EXECUTE = """\

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.model import Destination, Limits, Pull, Transfer
 from b1000.rsync import paths
@@ -31,7 +31,6 @@ _ALWAYS = (
     "--mkpath",
     f"--partial-dir={PARTIAL_DIRECTORY}",
     "--stats",
-    "--no-human-readable",
     "--info=progress2",
     # Names as they are in log and error texts; without it every byte above 127 is escaped.
     "--8-bit-output",
@@ -40,17 +39,19 @@ _ALWAYS = (
 _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 
 
+# Behind the user's options, so that none of them changes the form of a number that is read.
+_PLAIN_NUMBERS = "--no-human-readable"
+
 # What a client sends cannot make a device here, whatever else the options say; and what its
 # daemon greets with is not taken for rsync's own words.
 _FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one of ``count`` streams copies: include and exclude options that come last."""
+class Part(NamedTuple):
+    """What one of several ``streams`` copies: include and exclude options that come last."""
 
     rules: Sequence[str]
-    count: int
+    streams: int
 
 
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
@@ -98,7 +99,7 @@ def copy(
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:
-        rate = part_of(destination.bwlimit, part.count) if part else destination.bwlimit
+        rate = part_of(destination.bwlimit, part.streams) if part else destination.bwlimit
         options.append(f"--bwlimit={rate}")
         if continued and not destination.remote and not pull:
             # Between two local paths rsync sends whole files, also those that arrived in part.
@@ -109,7 +110,7 @@ def copy(
     options += ["--ignore-existing"] if keep_existing else []
     options += _VERBOSITY[destination.verbosity]
     options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
-    options += destination.rsync_options
+    options += [*destination.rsync_options, _PLAIN_NUMBERS]
     options += _FROM_CLIENT if pull else ()
     # Behind all other rules: what they leave out or take in is that in each part.
     options += ["--omit-dir-times", *part.rules] if part else []
@@ -135,7 +136,7 @@ def survey(
     options += destination.rsync_options
     options += _FROM_CLIENT if pull else ()
     # Last, so that no option of the user's changes the form of a line.
-    options += ["--no-human-readable", "--8-bit-output"]
+    options += [_PLAIN_NUMBERS, "--8-bit-output"]
     return ["rsync", *options, "--", *sources, f"{empty}/"]
 
 
@@ -270,7 +271,7 @@ def listing(address: str, password_file: str | None, limits: Limits) -> list[str
         "rsync",
         "--list-only",
         "--no-motd",
-        "--no-human-readable",
+        _PLAIN_NUMBERS,
         *_connection(True, password_file, limits),
         "--",
         address,

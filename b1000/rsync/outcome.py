@@ -8,8 +8,8 @@ and 3.5.0.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from b1000.errors import signal_name
 from b1000.steps import CopyStatus
@@ -23,8 +23,7 @@ class Retry(Enum):
     YES = "yes"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The verdict on one attempt; ``reason`` is for people and "" where all is well.
 
     ``leftovers``: temporary files of this attempt may be at the destination.
@@ -37,8 +36,7 @@ class Outcome:
     leftovers: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One row: for these codes and a message that fits, whether to retry, and in which words.
 
     ``{0}``, ``{1}`` in the words are the groups of the pattern, ``{place}`` is
@@ -309,8 +307,7 @@ def missing_base(line: str) -> str | None:
     return found[1] if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """What rsync counted: bytes and regular files of the whole tree, and bytes sent."""
 
     bytes: int | None = None
@@ -335,8 +332,7 @@ def totals(lines: Iterable[str]) -> Totals:
     return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(_SENT))
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(NamedTuple):
     """What an rsync --dry-run would do: regular files sent, their bytes, files deleted."""
 
     files: int

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _FOR_EACH = 32 * 1024  # bytes that would take as long as all that a file costs beside its bytes
 _LEAST = 64 * _FOR_EACH  # a tree that weighs less is not worth a second rsync
@@ -150,8 +151,7 @@ _Unit = tuple[int, bytes, str, object]
 """Weight, directory, kind and name of something that belongs to one part."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Divided:
+class _Divided(NamedTuple):
     """A directory whose entries belong to several parts.
 
     ``heavy`` are directories that are divided themselves. Names with the byte at

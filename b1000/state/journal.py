@@ -7,7 +7,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -411,7 +410,7 @@ class Journal:
         self._db.execute(
             """INSERT INTO clients (run_id, file, client) VALUES (?, ?, ?)
                ON CONFLICT DO UPDATE SET client = excluded.client""",
-            (run_id, client.file, json.dumps(asdict(client))),
+            (run_id, client.file, json.dumps(client._asdict())),
         )
         # No destination is called so.
         whose = f"@{client.host}/{client.job}"
@@ -558,7 +557,7 @@ class Journal:
                 frozen.master_instance,
                 frozen.data_age,
                 frozen.own_dump,
-                json.dumps(asdict(frozen)),
+                json.dumps({**frozen._asdict(), "transfer": frozen.transfer._asdict()}),
                 run_id,
             ),
         )

@@ -17,12 +17,18 @@ from b1000.state.schema import (
     SUPERSEDED,
     UNCLOSED,
     failing,
+    is_damage,
     migrate,
     quoted,
     suspect,
 )
 from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
+_MENDED_BY_ITSELF = "the next b1000 that runs jobs sets it aside and begins a new one"
+_WHOSE = (
+    "it belongs to the user who runs the backups, mostly root; "
+    "docs/status.md says how others may read it"
+)
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
@@ -103,26 +109,24 @@ def may_exist(journal: Path) -> bool:
 class Reader:
     """A read-only view of a journal, safe beside its writers.
 
-    What it is asked may raise JournalFailed. With ``suspecting``, damage that it
-    meets is noted for the next who opens the journal to write.
+    ``untouched``: a short look that leaves not even the files that SQLite keeps
+    beside a journal in use. With ``suspecting``, damage that it meets is noted for
+    the next who opens the journal to write. What it is asked may raise JournalFailed.
     """
 
-    def __init__(self, path: Path, suspecting: bool = False) -> None:
+    def __init__(self, path: Path, untouched: bool = False, suspecting: bool = False) -> None:
         self.path = path
         self._suspecting = suspecting
         try:
-            self._db, version = _open(path)
+            self._db, version = _open(path, untouched)
             if not version:
                 version = self._version()
             if not version:
                 # Whoever was to make it died: nothing was ever written here.
                 self._db, version = _nothing()
         except sqlite3.Error as error:
-            raise JournalUnusable(
-                f"the journal {path} cannot be read: {error}",
-                "it belongs to the user who runs the backups, mostly root; "
-                "docs/status.md says how others may read it",
-            ) from None
+            hint = _MENDED_BY_ITSELF if is_damage(error) else _WHOSE
+            raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
         if version != len(MIGRATIONS):
             raise JournalUnusable(
                 f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
@@ -422,20 +426,35 @@ class Reader:
         return found
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
     """The database and its schema's number."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    as_it_is = f"{uri}&immutable=1"
+    if untouched and _is_all_in(path):
+        return _connect(as_it_is)
+    if untouched and os.path.exists(f"{path}-shm"):
+        uri += "&readonly_shm=1"
     try:
         return _connect(uri)
     except sqlite3.OperationalError as error:
         # SQLite keeps an index beside a journal in use, and makes it where it is missing. Whoever
-        # may not write there can read a journal only as it is; where there is no log of changes,
-        # nothing is missing from it.
-        unused = not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK)
+        # may not write there can read a journal only as it is.
+        unused = _is_all_in(path) and not os.access(path.parent, os.W_OK)
         refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
         if error.sqlite_errorcode & 0xFF not in refused or not unused:
             raise
-        return _connect(f"{uri}&immutable=1")
+        return _connect(as_it_is)
+
+
+def _is_all_in(path: Path) -> bool:
+    """Whether nothing is missing from the file: beside it there is no log of changes, or no change.
+
+    A log without changes stays where somebody has read a journal at rest.
+    """
+    try:
+        return not os.stat(f"{path}-wal").st_size
+    except FileNotFoundError:
+        return True
 
 
 def _nothing() -> tuple[sqlite3.Connection, int]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from b1000.identity import is_alive
 from b1000.locks import Locks
@@ -28,8 +28,7 @@ from b1000.work import worker as work
 from b1000.work.worker import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """What can begin: its ``lock`` is taken, and what ``dead`` runs left has been ended."""
 
     planned: Planned
@@ -37,8 +36,7 @@ class Beginning:
     dead: Sequence[Run]
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(NamedTuple):
     """What is to be done once a beginning is durable.
 
     ``said`` is a line of the log, its level first; ``buried`` are runs that
@@ -100,7 +98,7 @@ class Beginnings:
             case Fate.RESUME, Action.RESUME:
                 return self._again(journal, run, planned.job, beginning.lock)
             case _, Action.FORGET_WITH_POST:
-                run = replace(run, uid=journal.begin_afterwards(run, self._me))
+                run = run._replace(uid=journal.begin_afterwards(run, self._me))
                 task = work.post_task(run, planned.job.limits, self._locks, beginning.lock)
                 errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, beginning.lock)
                 return Follow(run, errand=errand, task=task)
@@ -133,12 +131,12 @@ class Beginnings:
                 failed=True,
             )
         uid = journal.resume_run(past.run_id, self._me)
-        run = replace(past, uid=uid, step=Step.COPYING, status=Status.OK)
+        run = past._replace(uid=uid, step=Step.COPYING, status=Status.OK)
         return Follow(
             run,
             (logging.INFO, f"resumed ({_which(run)})"),
             errand=Errand(Kind.RUN, run.uid, job, run, lock),
-            task=work.resume_task(run, replace(job, type=run.type), self._locks, lock),
+            task=work.resume_task(run, job._replace(type=run.type), self._locks, lock),
         )
 
     def _fail_without_job(self, journal: Journal, run: Run, reason: str) -> None:

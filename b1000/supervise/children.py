@@ -9,7 +9,7 @@ from enum import Enum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from b1000.model import BrokenJob, Died, Job, Leftovers, Run, Swept
 from b1000.supervise.plan import Planned
@@ -34,8 +34,7 @@ AFTERWARDS = frozenset({Kind.ON_FAILURE, Kind.FORGETTING})
 """What is done for a run that is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(NamedTuple):
     """What a worker is forked for.
 
     ``then`` is what was planned and waits until a CLEARING worker has ended
@@ -107,8 +106,7 @@ class Worker:
             self.open = False
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """An open descriptor, as something that a child can close."""
 
     number: int

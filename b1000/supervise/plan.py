@@ -1,8 +1,8 @@
 """What is to be run: jobs become job/instances once their instances are known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from b1000.model import BrokenJob, Command, Job, Run, label
 from b1000.state.journal import file_stem
@@ -25,8 +25,7 @@ class Action(Enum):
         return self in (Action.FORGET, Action.FORGET_WITH_POST)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """Something that is to be done about a job/instance.
 
     With a ``refusal`` a new run FAILS at INIT. ``run`` is the run of the past
@@ -67,6 +66,7 @@ class Plan:
         self._may_meet = may_meet(jobs)
         self._unplanned = list(selection)
         self._instances: dict[str, tuple[str, ...]] = {}
+        self._failed: set[str] = set()  # nobody can say what instances these have
         self._gates: dict[str, Gate] = {}
 
     def to_list(self) -> list[Job]:
@@ -80,11 +80,14 @@ class Plan:
             if isinstance(job, Job) and isinstance(job.instances, Command):
                 if name not in self._instances:
                     asked.append(job)
-            elif isinstance(job, BrokenJob) or job.instances is None:
+            elif isinstance(job, BrokenJob):
+                self._instances[name] = ("",)
+                self._failed.add(name)
+            elif job.instances is None:
                 self._instances[name] = ("",)
             else:
-                assert isinstance(job.instances, tuple)
-                self._instances[name] = job.instances
+                assert job.fixed_instances is not None
+                self._instances[name] = job.fixed_instances
         return asked
 
     def to_list_first(self) -> list[Job]:
@@ -95,18 +98,22 @@ class Plan:
         """Of jobs that were not selected: their instances, as they were ``listed`` last."""
         for name, job in self._jobs.items():
             if name not in self._selection:
-                fixed = isinstance(job, Job) and isinstance(job.instances, tuple)
-                of_old = listed.get(name, ("",))
-                self._instances[name] = job.instances if fixed else of_old  # type: ignore[union-attr,assignment]
+                fixed = job.fixed_instances if isinstance(job, Job) else None
+                self._instances[name] = listed.get(name, ("",)) if fixed is None else fixed
 
     def know(self, job: str, instances: tuple[str, ...]) -> None:
-        """The instances that the job's command gave; () where it failed."""
+        """The instances that the job's command gave."""
         self._instances[job] = instances
+
+    def know_failed(self, job: str) -> None:
+        """The job's command failed: nothing of it can be run."""
+        self._instances[job] = ()
+        self._failed.add(job)
 
     def check_named(self) -> None:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
-            if asked and self._instances.get(name):
+            if asked and name in self._instances and name not in self._failed:
                 check_instances(name, asked, self._instances[name])
 
     def ready(self) -> list[str]:

@@ -58,6 +58,11 @@ def is_selected(run: Run, words: Collection[Selector]) -> bool:
     )
 
 
+def without_run(words: Iterable[Selector], runs: Collection[Run]) -> list[Selector]:
+    """The words that mean none of ``runs``."""
+    return [word for word in words if not any(is_selected(run, [word]) for run in runs)]
+
+
 def check_words(
     words: Iterable[Selector],
     jobs: Mapping[str, Job | BrokenJob],
@@ -70,9 +75,9 @@ def check_words(
     that the job's command ``listed`` last.
     """
     fixed = {
-        name: job.instances
+        name: job.fixed_instances
         for name, job in jobs.items()
-        if isinstance(job, Job) and isinstance(job.instances, tuple)
+        if isinstance(job, Job) and job.fixed_instances is not None
     }
     known_of_jobs = {**listed, **fixed}
     subjects = {
@@ -122,7 +127,7 @@ def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
     if not may_exist(journal):
         check_words(words, config.jobs, (), {})
         return []
-    with Reader(journal) as reader:
+    with Reader(journal, untouched=True) as reader:
         runs = reader.unclosed()
         seen = {(run.job, run.instance) for run in (*reader.last_runs(), *runs)}
         check_words(words, config.jobs, seen, reader.listed_instances())

@@ -25,8 +25,8 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
                 raise UsageError(
                     f"job {word.job!r} has no instances", f"run it as {word.job!r} alone"
                 )
-            if isinstance(job.instances, tuple):
-                check_instances(word.job, {word.instance}, job.instances)
+            if job.fixed_instances is not None:
+                check_instances(word.job, {word.instance}, job.fixed_instances)
         chosen = selection.setdefault(word.job, set())
         if chosen is not None:
             chosen.add(word.instance)

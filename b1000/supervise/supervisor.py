@@ -13,7 +13,6 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -161,8 +160,9 @@ class Supervisor:
         past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
         self._planned.extend(recovery.plan(past, self._config.jobs, action))
         self._leave_out_live(runs, action)
-        if action.forgets and not self._planned and not self._left_out:
-            self._log.info("nothing to forget: no run waits for b1000 --copy")
+        if action.forgets:
+            for word in recovery.without_run(selectors, runs):
+                for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
 
@@ -349,18 +349,17 @@ class Supervisor:
             for_run(run.label).log(*spoken)
         match message:
             case Resolved():
-                worker.run = replace(run, frozen=message.frozen, copies=message.copies)
+                worker.run = run._replace(frozen=message.frozen, copies=message.copies)
             case CopyMoved():
-                worker.run = replace(
-                    run,
+                worker.run = run._replace(
                     copies=tuple(
                         moved(copy, message) if copy.destination == message.destination else copy
                         for copy in run.copies
                     ),
                 )
             case RunMoved():
-                worker.run = replace(
-                    run, step=message.step, status=message.status, error=message.error
+                worker.run = run._replace(
+                    step=message.step, status=message.status, error=message.error
                 )
                 if message.final:
                     self._ended(worker)
@@ -369,7 +368,7 @@ class Supervisor:
             case Waiting():
                 worker.at_work = False
             case Died():
-                worker.run = replace(run, status=Status.FAILED, error=message.error)
+                worker.run = run._replace(status=Status.FAILED, error=message.error)
                 self._ended(worker)
             case Swept():
                 worker.verdict = True
@@ -611,7 +610,7 @@ class Supervisor:
             done = True
         cleared = {each.uid for each in leftovers} if done else set()
         self._planned.appendleft(
-            replace(planned, cleared=planned.cleared | cleared, trials=0 if done else trials)
+            planned._replace(cleared=planned.cleared | cleared, trials=0 if done else trials)
         )
 
     def _go_on(self, beginning: Beginning, follow: Follow) -> None:
@@ -636,7 +635,7 @@ class Supervisor:
         )
         self._refresh_status_file(run, failed=True)
         if self._on_failure(run):
-            self._failures.append(replace(run, status=Status.FAILED, error="interrupted"))
+            self._failures.append(run._replace(status=Status.FAILED, error="interrupted"))
 
     def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
         """A run that cannot even be forked: it begins and FAILS in one commit."""
@@ -650,7 +649,7 @@ class Supervisor:
             self._failed += 1
         else:
             self._note_failure(
-                replace(run, status=Status.FAILED, error=reason, ending=Ending.FINISHED)
+                run._replace(status=Status.FAILED, error=reason, ending=Ending.FINISHED)
             )
             self._reporting.wake()
         self._know_subject(job.name, instance, None)
@@ -658,7 +657,7 @@ class Supervisor:
     def _give_up_planned(self, error: JournalFailed) -> None:
         """Nothing can be begun without a journal: say so for each, once patience has ended."""
         for job in self._to_list:
-            self._plan.know(job.name, ())
+            self._plan.know_failed(job.name)
         given_up = [job.name for job in self._to_list]
         self._to_list.clear()
         for job_name in self._ready():
@@ -689,9 +688,10 @@ class Supervisor:
     def _listed(self, job: str, message: Listed) -> None:
         if message.error:
             self._fail_at_init(self._config.jobs[job], "", message.error)
+            self._plan.know_failed(job)
         else:
             for_run(job).info("instances: %s", ", ".join(message.instances) or "none")
-        self._plan.know(job, message.instances)
+            self._plan.know(job, message.instances)
 
     def _start_on_failure(self, run: Run) -> None:
         job = self._config.jobs[run.job]
@@ -699,7 +699,7 @@ class Supervisor:
         assert command is not None
         # A journal that cannot be written is a failure to be told of.
         with contextlib.suppress(JournalFailed), self._recorder.transaction() as journal:
-            run = replace(run, uid=journal.begin_afterwards(run, self._me))
+            run = run._replace(uid=journal.begin_afterwards(run, self._me))
         task = work.failure_task(run, command, job.limits, self._locks)
         self._fork(Errand(Kind.ON_FAILURE, run.uid, job, run), task)
 
@@ -728,7 +728,7 @@ class Supervisor:
             last = errand.last_word or Died(self._clock(), reason, Ending.INTERRUPTED)
             self._recorder.write([(errand.uid, errand.run.run_id, last)])
             if isinstance(last, Died):
-                self._note_failure(replace(errand.run, status=Status.FAILED, error=last.error))
+                self._note_failure(errand.run._replace(status=Status.FAILED, error=last.error))
                 self._know_subject(errand.run.job, errand.run.instance, None)
         else:
             self._failed += 1
@@ -769,9 +769,9 @@ class Supervisor:
             # The run is over only when nothing of it writes any more.
             for_run(worker.label).error("%s; what it left running is ended first", cause)
             known = self._leftovers(worker.uid)
-            leftovers = replace(known, ended=known.ended | worker.ended)
+            leftovers = known._replace(ended=known.ended | worker.ended)
             self._fork(
-                replace(worker.errand, kind=Kind.SWEEPING, run=worker.run, last_word=last),
+                worker.errand._replace(kind=Kind.SWEEPING, run=worker.run, last_word=last),
                 work.sweeping_task([leftovers], last),
             )
             worker.lock = None

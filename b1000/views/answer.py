@@ -5,9 +5,9 @@ answer wrote as they are.
 """
 
 import time
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config import loader
 from b1000.errors import B1000Error
@@ -28,8 +28,7 @@ class Form(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A form; ``output`` takes metrics and ``html`` a page, where they are not empty."""
 
     form: Form
@@ -37,8 +36,7 @@ class Wanted:
     html: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``text`` goes to standard output, ``complaint`` to standard error."""
 
     text: str
@@ -50,10 +48,10 @@ def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None)
     """Ask what the configuration names. ``screen``: the terminal, if there is one."""
     try:
         settings = database(loader.load(file), question.report)
-        found = survey(settings, replace(question, days=SHOWN_DAYS if wanted.html else 0))
+        found = survey(settings, question._replace(days=SHOWN_DAYS if wanted.html else 0))
         text = _written(found, wanted, screen)
     except B1000Error as error:
-        return _unknown(str(error), wanted)
+        return unknown(str(error), wanted)
     return Answer(text, found.verdict.exit_code)
 
 
@@ -80,13 +78,18 @@ def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
 
 
 def _write(name: str, text: str) -> None:
+    path = Path(name).absolute()
+    # To replace the name of a device would take it from all other programs.
+    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+        raise NoVerdict(f"{name} cannot be written: it is no regular file")
     try:
-        write_atomically(Path(name).absolute(), text, 0o644)
+        write_atomically(path, text, 0o644)
     except OSError as error:
         raise NoVerdict(f"{name} cannot be written: {error.strerror}") from None
 
 
-def _unknown(reason: str, wanted: Wanted) -> Answer:
+def unknown(reason: str, wanted: Wanted) -> Answer:
+    """There is no answer, and why."""
     stale = [_age(name) for name in (wanted.output, wanted.html) if name]
     complaint = "; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale])
     code = Verdict.UNKNOWN.exit_code

@@ -1,7 +1,6 @@
 """The answer to one ``b1000 status``, in the form that suits where it goes."""
 
 import time
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from b1000.config.loader import Config
@@ -18,8 +17,7 @@ class Answer(NamedTuple):
     states: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What was asked for: an overview, or one run by its number."""
 
     config: Config

@@ -6,8 +6,8 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config import references
 from b1000.config.loader import Config
@@ -21,8 +21,7 @@ _SHORT_PULL = 300  # seconds
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is not as the configuration needs it.
 
     ``section`` and ``option`` name what the text is about; both are "" where it
@@ -132,7 +131,7 @@ def _report(report: Report) -> Iterable[Finding]:
         case "mysql":
             from b1000.reports import mysql
 
-            return [Finding(section, "server", text) for text in mysql.findings(report)]
+            return [Finding(section, "server", *flaw) for flaw in mysql.findings(report)]
         case "sqlite":
             from b1000.reports import sqlite
 
@@ -155,7 +154,8 @@ def _private(section: str, option: str, directory: str) -> Iterator[Finding]:
 def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
     """A directory that B1000 writes; where it is missing it will be made."""
     place = Path(directory)
-    while not place.exists():
+    # Not Path.exists: it raises where a directory may not be searched.
+    while not os.path.exists(place):
         place = place.parent
     if not place.is_dir():
         yield Finding(section, option, f"{directory} cannot be: {place} is no directory")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
+from math import isfinite
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -40,11 +41,7 @@ _NEVER = "9999-12-31 23:59:59"
 _DONE, _OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
 
 # The values stand in the statements as they are: they are ours.
-_GOOD_COPY = (
-    f"(c.status = '{CopyStatus.DONE}' OR "
-    f"c.status = '{CopyStatus.WARNING}' AND c.exit_code = {_VANISHED})"
-)
-_HAS_GOOD_COPY = f"EXISTS (SELECT 1 FROM copies c WHERE c.job_id = j.job_id AND {_GOOD_COPY})"
+_LETTERS = {"jobs": "j", "copies": "c"}  # by which statements call the tables
 
 T = TypeVar("T")
 Track = tuple[str, str, str]
@@ -53,8 +50,7 @@ Track = tuple[str, str, str]
 Wanted = Callable[[Subject], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(NamedTuple):
     """What the database knows.
 
     ``notes``: failures that belong to no subject. ``owners``: whose the last
@@ -64,7 +60,7 @@ class Fleet:
     histories: Mapping[Subject, Sequence[Past]]
     plans: Mapping[Subject, Plan]
     notes: Sequence[Note] = ()
-    owners: Mapping[Track, Subject] = field(default_factory=dict)
+    owners: Mapping[Track, Subject] = {}
 
 
 class Copies(NamedTuple):
@@ -90,7 +86,7 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     def shown(subject: Subject) -> bool:
         return wanted(subject) and not (subject in plans and plans[subject].ignored)
 
-    reading = _Reading(source, now)
+    reading = _Reading(source, now, [each for each in plans if not plans[each].ignored])
     histories, notes = reading.all()
     for subject in plans:
         histories.setdefault(subject, [])
@@ -104,7 +100,7 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
 
 def _plans(source: Source) -> Iterator[tuple[Subject, Plan]]:
     for row in source.rows(
-        "SELECT master_host, job_name, master_instance, "
+        "SELECT COALESCE(master_host, ''), COALESCE(job_name, ''), COALESCE(master_instance, ''), "
         "max_backup_age, max_data_age, max_copy_time, ignored FROM plan"
     ):
         backup_age, data_age, copy_time = (float(limit) if limit else None for limit in row[3:6])
@@ -129,19 +125,58 @@ def learn(source: Source, judgements: Iterable[Judgement], plans: Mapping[Subjec
     return len(learned)
 
 
+class _Words:
+    """Parts of statements, in the words of a database that may be an older installation's.
+
+    A column that only newer ones have is NULL there.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._there = {table: source.columns(table) for table in _LETTERS}
+        self._seconds = source.dialect.seconds
+
+    def column(self, table: str, name: str) -> str:
+        """A column that was added since."""
+        return f"{_LETTERS[table]}.{name}" if name in self._there[table] else "NULL"
+
+    def started(self, table: str) -> str:
+        """When it began, in seconds since the epoch."""
+        return self._seconds(self.column(table, "started_utc"))
+
+    def error(self, table: str, fine: str) -> str:
+        """Why it did not end with that status."""
+        error = self.column(table, "error")
+        status = f"{_LETTERS[table]}.status"
+        return f"CASE {status} WHEN '{fine}' THEN '' ELSE substr({error}, 1, {_LONGEST_ERROR}) END"
+
+    @property
+    def has_good_copy(self) -> str:
+        """A condition for a run."""
+        exit_code = self.column("copies", "exit_code")
+        return (
+            "EXISTS (SELECT 1 FROM copies c WHERE c.job_id = j.job_id "
+            f"AND (c.status = '{CopyStatus.DONE}' "
+            f"OR c.status = '{CopyStatus.WARNING}' AND {exit_code} = {_VANISHED}))"
+        )
+
+
 # --- the last runs
 
 
 class _Reading:
-    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance."""
+    """Reads what there is to know of all subjects; ``_tracks`` has the runs of each instance.
 
-    def __init__(self, source: Source, now: float) -> None:
+    ``expected`` are subjects of which there need not be a run.
+    """
+
+    def __init__(self, source: Source, now: float, expected: Iterable[Subject]) -> None:
         self._source = source
         self._now = now
+        self._expected = expected
         self._tracks: defaultdict[Track, list[Past]] = defaultdict(list)
         self._histories: dict[Subject, list[Past]] = {}
         self.owners: dict[Track, Subject] = {}
-        seconds = source.dialect.seconds
+        self._words = words = _Words(source)
         self._fields = source.dialect.joined(
             [
                 "j.host",
@@ -149,17 +184,16 @@ class _Reading:
                 "j.instance",
                 "j.job_id",
                 # What older writers told is local time.
-                f"COALESCE({seconds('j.started_utc')}, j.start_time)",
+                f"COALESCE({words.started('jobs')}, j.start_time)",
                 "j.step",
                 "j.status",
                 "j.data_age",
-                "j.bytes",
+                words.column("jobs", "bytes"),
                 "j.ack",
                 "j.master_host",
                 "j.master_instance",
                 "j.direction",
-                f"CASE j.status WHEN '{Status.OK}' THEN '' "
-                f"ELSE substr(j.error, 1, {_LONGEST_ERROR}) END",
+                words.error("jobs", Status.OK),
             ]
         )
 
@@ -248,7 +282,8 @@ class _Reading:
             for run in runs
         }
         if lacking:
-            condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {_HAS_GOOD_COPY}"
+            good = self._words.has_good_copy
+            condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {good}"
             self._last_of(condition, sorted(lacking))
             self._put_together()
             self._look_at_copies()
@@ -259,7 +294,7 @@ class _Reading:
         """Make the histories; gives what belongs to no subject."""
         self._histories = {}
         strays: list[tuple[Track, list[Past]]] = []
-        places: dict[tuple[str, str], list[Subject]] = {}
+        places: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, runs in self._tracks.items():
             runs.sort(key=_by_time)
             subjects = _subjects(track, runs)
@@ -274,12 +309,15 @@ class _Reading:
                     )
                 else:
                     self._histories[subject] = its
-                places.setdefault(track[:2], []).append(subject)
+                places.setdefault(track[:2], {})[subject] = None
+        for subject in self._expected:
+            if subject not in self._histories:
+                places.setdefault((subject.host, subject.job), {})[subject] = None
         notes = []
         for track, failures in strays:
             for subject in places.get(track[:2], ()):
                 self._histories[subject] = sorted(
-                    [*self._histories[subject], *failures], key=_by_time
+                    [*self._histories.get(subject, ()), *failures], key=_by_time
                 )
             if track[:2] not in places and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
@@ -368,10 +406,9 @@ class _Reading:
                 "c.job_id",
                 "c.destination",
                 "c.status",
-                "c.exit_code",
-                self._source.dialect.seconds("c.started_utc"),
-                f"CASE c.status WHEN '{CopyStatus.DONE}' THEN '' "
-                f"ELSE substr(c.error, 1, {_LONGEST_ERROR}) END",
+                self._words.column("copies", "exit_code"),
+                self._words.started("copies"),
+                self._words.error("copies", CopyStatus.DONE),
             ]
         )
         found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
@@ -421,7 +458,7 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 copies,
                 copies,
                 0,
-                float(data_age) if data_age else None,
+                _age(data_age),
                 int(size) if size else None,
                 ack != "0" and ack != "",
                 kept(host, host),
@@ -488,6 +525,15 @@ def _summary(copies: Sequence[Sequence[str]]) -> Copies:
     return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))
 
 
+def _age(text: str) -> float | None:
+    """An age in seconds; what is none is not known."""
+    try:
+        age = float(text)
+    except ValueError:
+        return None
+    return age if isfinite(age) else None
+
+
 def _local(text: str) -> float:
     """Seconds since the epoch of a local time, which is one of this machine's zone."""
     return datetime.fromisoformat(text).timestamp()
@@ -523,12 +569,13 @@ def read_days(
     source: Source, now: float, count: int, owners: Mapping[Track, Subject]
 ) -> dict[Subject, Days]:
     """The last days of each subject, today included; the days are those of the hosts."""
+    words = _Words(source)
     names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
     level = (
         f"CASE WHEN j.step = '{Step.DONE}' AND j.status = '{Status.OK}' THEN 2 "
-        f"WHEN {_HAS_GOOD_COPY} THEN 1 ELSE 0 END"
+        f"WHEN {words.has_good_copy} THEN 1 ELSE 0 END"
     )
-    fields = source.dialect.joined([*names, level, "j.bytes"])
+    fields = source.dialect.joined([*names, level, words.column("jobs", "bytes")])
     today = datetime.fromtimestamp(now).date()
     days = [today - timedelta(days=count - 1 - number) for number in range(count)]
     origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"

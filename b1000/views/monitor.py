@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error
@@ -26,8 +26,7 @@ class NoVerdict(B1000Error):
     """The question cannot be answered: exit code 3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """The answer. ``judgements`` stand in the order of names; ``days`` only if they were asked."""
 
     when: float
@@ -51,8 +50,7 @@ class Survey:
         return Counter(each.verdict for each in self.judgements)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked: empty names mean all. ``days``: how many the page shows."""
 
     report: str = ""
@@ -70,6 +68,14 @@ def database(config: Config, name: str) -> Report:
     """The report that is asked: the one of that name, or the only one in a database."""
     known = {each.name: each for each in config.reports.values() if each.type in _DATABASES}
     listed = f"there is {', '.join(sorted(known))}" if known else "there is none"
+    mistakes = [
+        problem.shown(config.file)
+        for problem in config.errors
+        if problem.section == f"report:{name}"
+        or (not name and not known and problem.section.startswith("report:"))
+    ]
+    if mistakes:
+        raise NoVerdict("; ".join(mistakes))
     if name:
         if name not in known:
             raise NoVerdict(f"{name} is no report of type mysql or sqlite in {config.file}", listed)

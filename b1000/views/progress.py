@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _EVERY = 0.4  # seconds between drawings at least
 _NAME = 28  # columns for the name of a copy
+_LEAST_NAME = 16
 _BAR = 10  # columns for its bar at least
+_ROOMY = 70  # columns of a terminal that has room for a bar and all figures
 
 ERASE = "\r\x1b[J"
 """Erases the line of the cursor and everything below it."""
@@ -35,20 +37,23 @@ class UnderWay(NamedTuple):
 
 
 def bars(copies: Sequence[UnderWay], width: int) -> "Iterable[RenderableType]":
-    """A line for each copy, none wider than ``width``."""
+    """A line for each copy, none wider than ``width``; narrow ones have neither bar nor rate."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    # Bytes, rate and time left are never wider than this.
-    figured = 4 + 10 + 12 + 13 + 5
-    wide = max(min(_NAME, width - figured - _BAR), 8)
+    roomy = width >= _ROOMY
+    # Percentage, bytes, rate and time left are never wider than this.
+    figures_wide = (4, 10, 12, 13) if roomy else (4, 13)
+    figured = sum(figures_wide) + len(figures_wide) + 1
+    wide = max(min(_NAME, width - figured - (_BAR if roomy else 0)), _LEAST_NAME)
     names = [_name(each, wide) for each in copies]
     widest = min(max(map(len, names), default=0), wide)
-    grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    grid = Table.grid(padding=(0, 1, 0, 0), expand=roomy)
     grid.add_column(width=widest, no_wrap=True, overflow="crop")
-    grid.add_column(ratio=1, no_wrap=True, overflow="crop")
-    for columns in (4, 10, 12, 13):
+    if roomy:
+        grid.add_column(ratio=1, no_wrap=True, overflow="crop")
+    for columns in figures_wide:
         grid.add_column(width=columns, justify="right", no_wrap=True, overflow="crop")
     waiting = []
     for name, each in zip(names, copies, strict=True):
@@ -56,16 +61,17 @@ def bars(copies: Sequence[UnderWay], width: int) -> "Iterable[RenderableType]":
         if told.waiting:
             waiting.append(Text(printable(f"{name} waits for {told.waiting}")[:width]))
             continue
-        share = None if told.percent is None else float(told.percent)
-        bar = ProgressBar(total=100, completed=share or 0.0)
-        grid.add_row(
-            name,
-            Text("listing") if told.bytes is None else bar,
-            "" if told.percent is None else f"{told.percent}%",
-            "" if told.bytes is None else figures.size(told.bytes),
-            "" if told.rate is None else f"{figures.size(told.rate)}/s",
-            "" if told.left is None else f"{figures.clock(told.left)} left",
-        )
+        percent = "" if told.percent is None else f"{told.percent}%"
+        size = "" if told.bytes is None else figures.size(told.bytes)
+        rate = "" if told.rate is None else f"{figures.size(told.rate)}/s"
+        left = "" if told.left is None else f"{figures.clock(told.left)} left"
+        if roomy:
+            share = None if told.percent is None else float(told.percent)
+            bar = ProgressBar(total=100, completed=share or 0.0)
+            shown = Text("listing") if told.bytes is None else bar
+            grid.add_row(name, shown, percent, size, rate, left)
+        else:
+            grid.add_row(name, percent, left or size or "listing")
     if grid.row_count:
         yield grid
     yield from waiting

@@ -3,8 +3,7 @@
 import io
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,8 +23,7 @@ STYLES = {
 """How states look; the words themselves say the same without colour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(NamedTuple):
     """A terminal. ``styled``: it shows colours. ``moves``: its cursor can be moved."""
 
     descriptor: int

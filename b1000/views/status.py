@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
@@ -19,8 +19,7 @@ from b1000.views.figures import iso
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One run of a job/instance; ``run`` is None where it never ran.
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
@@ -36,7 +35,7 @@ class Row:
     died: bool = False
     last: bool = True
     waits: tuple[str, ...] = ()
-    progress: Mapping[str, Progress] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = {}
 
     @property
     def label(self) -> str:
@@ -92,9 +91,13 @@ class Row:
         died = self.died and copy.status is CopyStatus.COPYING
         return CopyStatus.FAILED if died else copy.status
 
+    def bytes_of(self, copy: Copy) -> int:
+        """Its bytes, or how many have been copied so far; 0 where nothing is known."""
+        told = self.progress.get(copy.destination)
+        return copy.bytes or (told.bytes if told else None) or 0
 
-@dataclass(frozen=True, slots=True)
-class Question:
+
+class Question(NamedTuple):
     """What is asked for: of which job/instances (all, without ``words``), and which runs.
 
     ``everything``: also jobs and instances that are not configured any more.
@@ -107,13 +110,12 @@ class Question:
     last: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """The answer: rows by name, the newest run first, and what else there is to know."""
 
     rows: list[Row]
-    debts: list[Debt] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    debts: Sequence[Debt] = ()
+    left_out: Sequence[LeftOut] = ()
 
 
 def collect(
@@ -148,8 +150,7 @@ def look_at(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(NamedTuple):
     """Everything that the journal noted of one run."""
 
     transitions: list[Transition]
@@ -187,7 +188,7 @@ class _Collector:
             if known and question.last > 1:
                 known = self._reader.history(*subject, question.last)
             rows += [
-                replace(self.row(run), last=position == 0) for position, run in enumerate(known)
+                self.row(run)._replace(last=position == 0) for position, run in enumerate(known)
             ] or [_never(self._config, *subject)]
         if question.failed:
             rows = [row for row in rows if row.status is Status.FAILED]
@@ -195,11 +196,20 @@ class _Collector:
             rows,
             [
                 debt
-                for debt in self._reader.debts()
+                for debt in map(self._as_configured, self._reader.debts())
                 if debt.trouble or debt.since < self._now - _SOON
             ],
             [each for each in self._reader.left_out() if each[:2] in subjects],
         )
+
+    def _as_configured(self, debt: Debt) -> Debt:
+        """What its reporter said last explains no debt to a report that has none now."""
+        if debt.report in self._config.reports:
+            return debt
+        heading = f"report:{debt.report}"
+        wrong = (heading, "") in self._config.lines
+        why = "is wrong" if wrong else "is not in the configuration any more"
+        return debt._replace(trouble=f"[{heading}] {why}")
 
     def row(self, run: Run) -> Row:
         """One run."""
@@ -214,8 +224,7 @@ class _Collector:
                 if told:
                     progress[copy.destination] = told
         waits = tuple(self._waits(run, progress))
-        return replace(
-            row,
+        return row._replace(
             waits=waits,
             progress={name: told for name, told in progress.items() if not told.waiting},
         )
@@ -379,8 +388,8 @@ def _object(row: Row, now: float) -> dict[str, object]:
                 "path": copy.path,
                 "status": row.status_of(copy),
                 "attempts": copy.attempts,
-                "bytes": copy.bytes,
-                "files": copy.files,
+                "bytes": row.bytes_of(copy),
+                "files": copy.files or 0,
                 "error": copy.error,
             }
             for copy in (run.copies if run else ())

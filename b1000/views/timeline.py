@@ -107,13 +107,16 @@ def events(story: Story) -> list[Event]:
 def _transitions(story: Story) -> Iterable[Event]:
     for each in story.transitions:
         error = f": {each.error}" if each.error else ""
-        if each.destination:
-            text = f"{each.destination}: {each.status}{error}"
+        # "@HOST/JOB" is the run of a client that is pulled; all others are destinations.
+        whose = f"{each.destination.removeprefix('@')}: " if each.destination else ""
+        of_run = not each.destination or each.destination.startswith("@")
+        if not of_run:
+            text = f"{whose}{each.status}{error}"
         elif each.status == "OK":
-            text = f"{each.step}{error}"
+            text = f"{whose}{each.step}{error}"
         else:
-            text = f"{each.step} {each.status}{error}"
-        state = each.step if not each.destination and each.status == "OK" else each.status
+            text = f"{whose}{each.step} {each.status}{error}"
+        state = each.step if of_run and each.status == "OK" else each.status
         yield Event(each.time, printable(text), state if state != CopyStatus.INIT else "")
 
 

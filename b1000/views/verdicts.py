@@ -6,7 +6,6 @@ since the epoch, all ages seconds.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from operator import attrgetter
@@ -113,8 +112,7 @@ class Past(NamedTuple):
         return self.step == _DONE or self.status == _FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What people expect of a subject; None or 0: they did not say."""
 
     max_backup_age: float | None = None

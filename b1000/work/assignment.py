@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
@@ -61,8 +62,7 @@ class Tail:
         return f": {text[-_OWN_LENGTH:]}" if text else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """On whose behalf processes are started; scripts see it in their environment."""
 
     uid: str

@@ -6,7 +6,6 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from b1000.logs import printable
 from b1000.model import Destination, Pull, Transfer
@@ -80,7 +79,7 @@ class Attempt:
         result = await self._rsync(self._destination.name, argv, self._told.sink(out.take))
         if result.exit_code is not None:
             totals = outcome.totals(out.lines)
-            self.totals = replace(totals, sent=None if totals.sent is None else totals.sent + sent)
+            self.totals = totals._replace(sent=None if totals.sent is None else totals.sent + sent)
             if result.status in COMPLETE and totals.files is None:
                 reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
                 return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
@@ -230,7 +229,7 @@ class Attempt:
             return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(self._sources)))
         judged = outcome.judge(code, [printable(line) for line in err.lines], place, peer)
         if quiet and outcome.lost_race(code, err.lines):
-            return replace(judged, retry=Retry.YES)
+            return judged._replace(retry=Retry.YES)
         return judged
 
     def _left(self) -> float:

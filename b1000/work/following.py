@@ -5,11 +5,12 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from b1000.config import grammar
 from b1000.errors import B1000Error, RunFailed
 from b1000.logs import printable
-from b1000.meeting import choice, offers
+from b1000.meeting import choice, names, offers
 from b1000.meeting.choice import Offer
 from b1000.model import Client, Pull, Relayed, label
 from b1000.steps import CopyStatus, Status, Step
@@ -21,16 +22,17 @@ _LEAST_PAUSE = 1.0
 _TOLD = 3  # unusable files in an error text
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
-    ``ending`` and ``ending_badly``: how long a client is followed that was told
-    that its data was copied, or that it was not.
+    ``anew``: for how long one that waits for others, or is about to go on, may
+    offer nothing. ``ending`` and ``ending_badly``: how long a client is followed
+    that was told that its data was copied, or that it was not.
     """
 
     silence: float = 120.0
     old: float = 86400.0
+    anew: float = 10.0
     ending: float = 600.0
     ending_badly: float = 60.0
 
@@ -63,7 +65,8 @@ class Lost(B1000Error):
 class Pulse:
     """Whether those who wrote the reports live.
 
-    Clocks of two hosts may differ: what is seen to change counts too.
+    Clocks of two hosts may differ: what is seen to move on counts too. What goes
+    back does not: it is what a dead one said, delivered late by others.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Pulse:
         for file, seen in look.seen.items():
             alive = seen.client.alive
             before, changed = self._last.get(file, (alive, None))
-            last[file] = (alive, changed if alive == before else now)
+            last[file] = (alive, now if alive > before else changed)
         self._last |= last
         self._last = {file: each for file, each in self._last.items() if file in look.there}
 
@@ -119,6 +122,7 @@ class Follower:
         self._relayed: Client | None = None
         self._lock: tuple[str, int] | None = None
         self._until: float | None = None
+        self._answered = False
 
     # --- which one
 
@@ -160,7 +164,7 @@ class Follower:
 
     def take(self, client: Client) -> bool:
         """Take a run for this pull alone; False where another one is at work on it."""
-        whose = f"{self._pull.source}/{label(client.job, client.instance)}"
+        whose = f"{grammar.one_spelling(self._pull.source)}/{label(client.job, client.instance)}"
         name = f"pull@{hashlib.sha256(whose.encode()).hexdigest()[:32]}"
         if self._lock and self._lock[0] == name:
             return True
@@ -182,7 +186,7 @@ class Follower:
 
     async def relay(self, client: Client) -> None:
         """Tell the state of the client's run, if it is new."""
-        state = replace(client, alive="", transition=None)
+        state = client._replace(alive="", transition=None)
         if state != self._relayed:
             self._relayed = state
             await self._assignment.commit(Relayed(self._assignment.clock(), client))
@@ -197,6 +201,7 @@ class Follower:
             why = look.unusable.get(client.file, "it could not be read")
             raise Unseen(f"{client.file} cannot be used: {why}")
         now = seen.client
+        self._answered = look.answered(now)
         if _identity(now) != _identity(client):
             text = "its report now tells of something else"
             raise Lost(text, _judged(client, text))
@@ -242,25 +247,38 @@ class Follower:
                 seen_at, unseen = self._monotonic(), 0
         return client
 
+    async def offered(self, client: Client) -> Client:
+        """The same run as it is now, if it offers its data. Raises Lost and Unseen.
+
+        One that goes on with ``--copy`` offers nothing for a moment.
+        """
+        until = self._monotonic() + self._patience.anew
+        while True:
+            now = await self.again(client)
+            if offers.is_offered(now):
+                return now
+            goes_on = now.step is Step.COPYING and not offers.is_finished(now)
+            if not goes_on or self._monotonic() >= until:
+                raise Lost(ended(now), now)
+            await asyncio.sleep(_VERIFY_PAUSE)
+
     async def verify(self, client: Client) -> None:
         """Make sure that the client lives and still offers the same data. Raises Lost and Unseen.
 
         A sign of life is one that was given after this was called.
         """
         until = self._monotonic() + self._patience.silence
-        first = ""
+        before = ""
         while True:
             trouble: Lost | Unseen
             try:
-                now = await self.again(client)
+                now = await self.offered(client)
             except Unseen as error:
                 trouble = error
             else:
-                if not offers.is_offered(now):
-                    raise Lost(ended(now), now)
-                if not now.alive or first not in ("", now.alive):
+                if not now.alive or (before and now.alive > before):
                     return
-                first = first or now.alive
+                before = now.alive
                 why = f"its client has not renewed it since {now.alive}"
                 trouble = Lost(why, _judged(now, why), silent=True)
             if self._monotonic() >= until:
@@ -279,22 +297,27 @@ class Follower:
                     raise RunFailed(f"{client.file} cannot be looked at again: {error}") from None
             await asyncio.sleep(self._pull.poll_wait)
 
-    async def to_the_end(self, client: Client, seconds: float) -> str:
-        """See a client that was told to the end of its run: what went wrong there, or ""."""
+    async def to_the_end(self, client: Client, seconds: float, copied: bool) -> str:
+        """See a client that was told to the end of its run: what went wrong there, or "".
+
+        One that died before it heard that its data was ``copied``, and goes on
+        with ``--copy``, has removed what it was told and is told again: its data
+        is what it was, since ``pre`` is not run again, and it is here.
+        """
         until = self._monotonic() + seconds
         whose = f"the client's run of {label(client.job, client.instance)}"
         trouble = ""
         while self._monotonic() < until:
             try:
                 client = await self.again(client)
-                trouble = ""
+                trouble = await self._tell_again(client) if copied else ""
             except Unseen as error:
                 trouble = str(error)
             except Lost as lost:
                 if lost.gone:
                     # Older programs remove the report of a run that has ended well.
                     await self.relay(
-                        replace(client, step=Step.DONE, copy_status=CopyStatus.DONE, judged=True)
+                        client._replace(step=Step.DONE, copy_status=CopyStatus.DONE, judged=True)
                     )
                     return ""
                 await self.relay(lost.client)
@@ -307,6 +330,19 @@ class Follower:
                 return ""
             await asyncio.sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
         return f"{whose} could not be followed to its end: {trouble}" if trouble else ""
+
+    async def _tell_again(self, client: Client) -> str:
+        """Tell a client that waits still, and knows nothing, that its data was copied.
+
+        Gives what is in the way, or "". An older program, whose report has no
+        ``alive``, removes what it was told as soon as it has seen it.
+        """
+        if self._answered or not (client.alive and offers.is_offered(client)):
+            return ""
+        self._assignment.log.info(
+            "%s is offered again, and was copied: the client is told once more", client.file
+        )
+        return await self._directory.notify(client, names.DONE)
 
 
 def ended(client: Client) -> str:
@@ -321,7 +357,7 @@ def ended(client: Client) -> str:
 
 def _judged(client: Client, why: str) -> Client:
     """The run of a client that has not said itself how it ended."""
-    return replace(client, status=Status.FAILED, error=why, judged=True)
+    return client._replace(status=Status.FAILED, error=why, judged=True)
 
 
 def _identity(client: Client) -> tuple[object, ...]:
@@ -337,5 +373,5 @@ def _stem(client: Client) -> str:
 def _is_hidden(client: Client, look: Look) -> bool:
     """Whether a newer report of the same job/instance is there that cannot be read."""
     stem = _stem(client)
-    names = filter(None, map(offers.report_name, look.unusable))
-    return any(name.stem == stem and name.start_time > client.start_time for name in names)
+    reports = filter(None, map(offers.report_name, look.unusable))
+    return any(each.stem == stem and each.start_time > client.start_time for each in reports)

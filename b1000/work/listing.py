@@ -1,7 +1,7 @@
 """What a daemon lists, and no more of it than may be."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.work.process import Lines
 
@@ -12,8 +12,7 @@ _ENTRY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a listing; ``kind`` as in the first letter of ls -l."""
 
     name: str

@@ -3,10 +3,9 @@
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.logs import printable
-from b1000.meeting import offers
 from b1000.model import Client, Pull
 from b1000.rsync.outcome import Retry
-from b1000.work.following import Follower, Lost, ended
+from b1000.work.following import Follower, Lost
 from b1000.work.polling import Directory, Unseen
 from b1000.work.sources import Sources
 
@@ -42,9 +41,7 @@ class Offered:
 
     async def _look(self) -> None:
         try:
-            now = await self._follower.again(self._client)
-            if not offers.is_offered(now):
-                raise Lost(ended(now), now)
+            await self._follower.offered(self._client)
         except Unseen:
             pass  # the copy itself will tell
         except Lost as lost:

@@ -12,10 +12,10 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from b1000.errors import B1000Error, BadValue
+from b1000.errors import B1000Error, BadValue, words
 from b1000.logs import printable
 from b1000.meeting import names, offers
 from b1000.meeting.offers import ReportName
@@ -53,16 +53,14 @@ class Unseen(B1000Error):
         self.retry = retry
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A report that could be read; ``mtime`` is that of its file at the client."""
 
     client: Client
     mtime: float
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What one look has found.
 
     ``there`` are all names; ``unusable`` says what is wrong with reports that
@@ -70,8 +68,8 @@ class Look:
     """
 
     there: frozenset[str]
-    seen: Mapping[str, Seen] = field(default_factory=dict)
-    unusable: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, Seen] = {}
+    unusable: Mapping[str, str] = {}
 
     def answered(self, client: Client) -> bool:
         """Whether this host has already told the client how its pull ended."""
@@ -97,7 +95,7 @@ class Directory:
         self._pull = pull
         self._monotonic = monotonic
         silence = min(assignment.limits.io_timeout or _SILENCE, _SILENCE)
-        self._limits: Limits = replace(assignment.limits, io_timeout=silence)
+        self._limits: Limits = assignment.limits._replace(io_timeout=silence)
         # rsync's --timeout is content with one byte now and then.
         self._limit = (assignment.limits.connect_timeout or _TO_CONNECT) + 2.0 * silence
         self._peer = paths.place(pull.source)
@@ -125,7 +123,10 @@ class Directory:
                 else:
                     unread.append(entry)
             if unread:
-                read |= await self._fetch(unread, unusable)
+                try:
+                    read |= await self._fetch(unread, unusable)
+                except OSError as error:
+                    raise Unseen(f"there is no place here for a report: {words(error)}") from None
             # What has ended, or is no report at all, is not fetched again until it changes.
             known = {
                 entry: self._known[entry] for entry in entries.values() if entry in self._known
@@ -166,7 +167,7 @@ class Directory:
     ) -> dict[Entry, Seen | str]:
         """Read reports: each, or what is wrong with it; why others are ``missing``.
 
-        Raises Unseen where none could be fetched.
+        Raises Unseen where none could be fetched, OSError where this host has no place for them.
         """
         found: dict[Entry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
@@ -244,9 +245,11 @@ class Directory:
         until = self._monotonic() + _DELIVERY_PATIENCE
         pause = 1.0
         while True:
-            trouble, retry = await self._send(
-                names.notification(client.file, client.pull_host, ending)
-            )
+            name = names.notification(client.file, client.pull_host, ending)
+            try:
+                trouble, retry = await self._send(name)
+            except OSError as error:
+                trouble, retry = f"there is no place here for {name}: {words(error)}", Retry.YES
             if not trouble or retry is Retry.NEVER or self._monotonic() + pause > until:
                 return trouble
             self._assignment.log.warning("the client could not be told: %s", trouble)
@@ -254,6 +257,7 @@ class Directory:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _send(self, name: str) -> tuple[str, Retry]:
+        """Send an empty file; gives what is in the way, and whether it may pass. Raises OSError."""
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             file = Path(private, name)
             file.touch(mode=0o644)

@@ -7,8 +7,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from b1000.errors import B1000Error
 from b1000.identity import is_alive
@@ -98,8 +97,7 @@ class Captured:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What is to be started.
 
     ``mark`` are the variables by which every descendant is known, wherever it
@@ -117,7 +115,7 @@ class Command:
     pass_fds: tuple[int, ...] = ()
     guard: Callable[[int], str | None] | None = None
     began: Callable[[int], None] | None = None
-    bounds: Mapping[int, int] = field(default_factory=dict)
+    bounds: Mapping[int, int] = {}
 
 
 def base_environment() -> dict[str, str]:

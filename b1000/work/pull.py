@@ -6,7 +6,6 @@ client's run that it sees it relays.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from b1000.errors import B1000Error, RunFailed
 from b1000.meeting import names, offers
@@ -51,7 +50,7 @@ def _pull_of(job: Job) -> Pull:
     assert job.pull
     files = [job.destinations[choice.name].password_file for group in job.dest for choice in group]
     password_file = job.pull.password_file or next(filter(None, files), None)
-    return replace(job.pull, password_file=password_file)
+    return job.pull._replace(password_file=password_file)
 
 
 class _Pulling:
@@ -150,7 +149,7 @@ class _Pulling:
         )
         masters = (client.master_host, client.master_instance)
         copies, bases = planned(self._assignment, job, (client.host, client.instance, *masters))
-        return replace(frozen, bases=bases), copies
+        return frozen._replace(bases=bases), copies
 
     # --- COPYING
 
@@ -176,7 +175,7 @@ class _Pulling:
             if trouble and not lost:
                 raise RunFailed(f"{reason}; the client could not be told: {trouble}")
             if not lost:
-                await self._follower.to_the_end(client, self._patience.ending_badly)
+                await self._follower.to_the_end(client, self._patience.ending_badly, copied=False)
         closing = "the client offers it no more" if lost else "the client has been told"
         await self._fail_for_good(reason, closing)
 
@@ -202,7 +201,7 @@ class _Pulling:
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)
-        await self._end(await self._follower.to_the_end(client, self._patience.ending))
+        await self._end(await self._follower.to_the_end(client, self._patience.ending, copied=True))
 
     async def _end(self, warning: str) -> None:
         if warning:

@@ -1,7 +1,6 @@
 """What a push job does in each step."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
@@ -77,6 +76,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     include = settled.get("include", "")
     # An absent instance may have left less than the configuration promised.
     TABLE["job"]["include"].kind.parse(include)
+    for name in ("master_host", "master_instance"):
+        if settled.get(name):
+            grammar.host(settled[name], name)
     age = settled.get("data_age", "0")
     frozen = Frozen(
         master_host=settled.get("master_host", ""),
@@ -93,7 +95,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     )
     masters = (frozen.master_host, frozen.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))
-    return replace(frozen, bases=bases), copies
+    return frozen._replace(bases=bases), copies
 
 
 class Values:

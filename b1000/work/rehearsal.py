@@ -109,7 +109,7 @@ def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> 
         if instance not in instances:
             raise UsageError(
                 f"job {job!r} has no instance {instance!r} now",
-                f"its instances: {', '.join(instances)}",
+                f"its instances: {', '.join(instances) or 'none'}",
             )
 
 
@@ -163,7 +163,8 @@ class Rehearsal:
         if job.pull:
             told.append(
                 f"  look at {job.pull.source} every {job.pull.poll_wait} s "
-                f"for a report of {job.pull.job}, meant for {self._host}"
+                f"for a report of {job.pull.job}, meant for {self._host}; "
+                "the directory then bears the client's names"
             )
         if frozen.pre:
             told.append(f"  pre: {printable(frozen.pre)}")
@@ -209,16 +210,16 @@ class Rehearsal:
             found = sources.Sources(tuple(word.text for word in grammar.words(frozen.include)))
         else:
             found = sources.find(frozen.include, transfer.relative, transfer.delete)
-        if found.unusable:
-            if frozen.pre:
-                return [*told, f"    {found.trouble}; pre may make it"]
+        if found.unusable and not frozen.pre:
             self.failed = True
             return [*told, f"    would FAIL: {found.trouble}"]
         exclude = [word.text for word in grammar.words(frozen.exclude)]
+        # What pre is yet to make is named as it is configured.
+        given = found.paths or [word.text for word in grammar.words(frozen.include)]
 
         def argv(bases: Sequence[str]) -> list[str]:
             return command.copy(
-                found.paths,
+                given,
                 copy.path,
                 destination,
                 exclude,
@@ -233,8 +234,13 @@ class Rehearsal:
         if destination.streams > 1 and not linking:
             told.append(f"    in {destination.streams} streams, then once over the whole:")
         told.append(f"    {printable(shlex.join(argv(linking.directories)))}")
-        if found.trouble:
-            told.append(f"    {found.trouble}" + ("; pre may make it" if frozen.pre else ""))
+        if found.unusable:
+            return [*told, f"    {found.trouble}; pre may make it"]
+        if found.trouble and frozen.pre:
+            told.append(f"    {found.trouble}; pre may make it")
+        elif found.trouble:
+            self.failed = True
+            told.append(f"    would FAIL: {found.trouble}; the rest would be copied")
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
         return [*told, f"    {await self._forecast(assignment, job, destination, trial, linking)}"]

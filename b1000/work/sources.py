@@ -4,7 +4,7 @@ import fnmatch
 import glob
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import BadValue
@@ -13,8 +13,7 @@ from b1000.logs import printable
 _TOLD = 5  # paths in an error text
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied.
 
     A ``warning`` is about paths that are copied, but perhaps not as was meant.

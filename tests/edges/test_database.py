@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import Copy, Delivered, Frozen, Look, Report, Run
 from b1000.reports import mysql
-from b1000.reports.mysql import MysqlReport, findings
+from b1000.reports.mysql import MysqlReport
 from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
@@ -184,16 +183,16 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
             Copy("far", f"rsync://far/b/{number}", status=CopyStatus.INIT),
         ),
     )
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def done(number: int, transition: int = 9) -> Run:
     """The last state of a run."""
     run = state(number, transition, step=Step.DONE, ended=STARTED + 60)
     copies = tuple(
-        replace(copy, status=CopyStatus.DONE, bytes=10, files=1, sent=5) for copy in run.copies
+        copy._replace(status=CopyStatus.DONE, bytes=10, files=1, sent=5) for copy in run.copies
     )
-    return replace(run, copies=copies)
+    return run._replace(copies=copies)
 
 
 def everything(database: Schema) -> list[list[dict[str, Any]]]:
@@ -206,6 +205,11 @@ def everything(database: Schema) -> list[list[dict[str, Any]]]:
             "WHERE table_schema = DATABASE() ORDER BY table_name"
         ),
     ]
+
+
+def findings(report: Report) -> list[str]:
+    """What ``check --connect`` tells of it."""
+    return [flaw.text for flaw in mysql.findings(report)]
 
 
 # --- once, and never backwards
@@ -394,7 +398,7 @@ def test_a_run_that_cannot_be_stored_holds_up_no_other(
 ) -> None:
     database.query("ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(10) NOT NULL")
     runs = [state(number) for number in range(1, 501)]
-    secret = replace(runs[249], frozen=Frozen(master_host="much.longer.than.that"))
+    secret = runs[249]._replace(frozen=Frozen(master_host="much.longer.than.that"))
     runs[249] = secret
     arrived, trouble = report.deliver(runs)
     assert arrived == {run.run_id for run in runs} - {secret.run_id}
@@ -568,6 +572,24 @@ def test_before_the_upgrade_it_says_what_to_load(original: Schema) -> None:
     assert len(original.jobs()) == 1
 
 
+def test_a_strict_server_upgrades_what_it_would_not_take_today(original: Schema) -> None:
+    """Tables of MyISAM are copied row by row, also those that were written without a date."""
+    original.query("SET STATEMENT sql_mode = '' FOR ALTER TABLE jobs ENGINE = MyISAM")
+    original.query(
+        "SET STATEMENT sql_mode = '' FOR"
+        " INSERT INTO jobs (host, name, start_time) VALUES ('old', 'etc', '0000-00-00')"
+    )
+    (before,) = original.query("SELECT @@GLOBAL.sql_mode AS mode")
+    original.server.query("SET GLOBAL sql_mode = 'TRADITIONAL'")
+    try:
+        upgrade(original)
+    finally:
+        original.server.query("SET GLOBAL sql_mode = %s", parameters=[before["mode"]])
+    assert original.jobs("host, name, transition") == [
+        {"host": "old", "name": "etc", "transition": 0}
+    ]
+
+
 def test_an_upgrade_that_is_half_done_is_completed(original: Schema) -> None:
     original.query("ALTER TABLE jobs ADD COLUMN bytes BIGINT NULL, ADD COLUMN Error TEXT NULL")
     upgrade(original)
@@ -678,7 +700,7 @@ def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
         assert target.deliver([state(1)]) == ({1}, None)
     assert findings(report) == []
     assert "ertificate" in told(settings(database, ssl_ca=str(tmp_path / "other")))
-    assert "ertificate" in told(replace(report, server="127.1"))
+    assert "ertificate" in told(report._replace(server="127.1"))
 
 
 def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:
@@ -748,6 +770,19 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(original)) == []
+
+
+def test_an_upgraded_installation_works_and_is_warned_of_what_it_cannot_hold(
+    original: Schema,
+) -> None:
+    """No error, and nothing of the words that always fit."""
+    steps = ", ".join(f"'{step}'" for step in Step)
+    original.query(f"ALTER TABLE jobs MODIFY COLUMN step ENUM({steps}) NOT NULL")
+    upgrade(original)
+    found = mysql.findings(settings(original))
+    assert [flaw for flaw in found if not flaw.warning] == []
+    about = {flaw.text.split()[1] for flaw in found}
+    assert about == {"path", "master_ip", "note"}
 
 
 def test_columns_that_would_refuse_a_run_are_found_before(database: Schema) -> None:

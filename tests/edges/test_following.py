@@ -21,14 +21,14 @@ from b1000.model import (
 from b1000.steps import CopyStatus, Status, Step
 from b1000.work import pull
 from b1000.work.following import Patience
-from tests.support.client import Client, Report
+from tests.support.client import Client, Report, utc
 from tests.support.daemon import Daemon
 from tests.support.worker import Supervised
 from tests.support.world import wait_until
 
 Daemons = Callable[..., Daemon]
 
-IMPATIENT = Patience(silence=2.5, ending=4, ending_badly=1)
+IMPATIENT = Patience(silence=2.5, anew=4, ending=4, ending_badly=2)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def client(daemon: Daemons) -> Iterator[Client]:
 class Storage:
     """A pull run that can be watched."""
 
-    def __init__(self, root: Path, client: Client, **options: int) -> None:
+    def __init__(self, root: Path, client: Client, include: str = "backup") -> None:
         limits = Limits(io_timeout=5, connect_timeout=2, copy_retries=0, copy_retry_min_sleep=0)
         self.root = root
         self.worker = Supervised(root, limits)
@@ -53,9 +53,9 @@ class Storage:
             ((DestinationChoice("local"),),),
             (),
             {"local": Destination("local", str(root / "local"), bwlimit="500")},
-            late={"include": (client.daemon.url("backup"),)},
+            late={"include": (client.daemon.url(include),)},
             limits=limits,
-            pull=Pull(client.daemon.url("reports"), "ext", 1, options.get("poll_retries", 3)),
+            pull=Pull(client.daemon.url("reports"), "ext", 1, 3),
         )
         self.error = ""
 
@@ -120,6 +120,69 @@ def test_a_client_that_died_while_it_was_copied(
     assert storage.worker.of(Closed)
     assert report.told() == "error"
     assert storage.last_client() == (Step.COPYING, Status.FAILED, True)
+
+
+def test_a_dead_client_of_which_others_tell_late(tmp_path: Path, client: Client) -> None:
+    """What it had said earlier is no new sign of life."""
+    storage = Storage(tmp_path, client)
+    report = client.report().copying()
+    thread = storage.start()
+    said = time.time()
+    while thread.is_alive():
+        said -= 1
+        report.path.write_text(report.text({**report.run, "alive": utc(said)}))
+        time.sleep(0.4)
+    assert storage.copied() == [CopyStatus.COPYING, CopyStatus.FAILED]
+    assert report.told() == "error"
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_client_that_is_about_to_go_on(tmp_path: Path, client: Client, goes_on: bool) -> None:
+    """With --copy it offers nothing for a moment; one that stays so has given up."""
+    large(client, 1)
+    storage = Storage(tmp_path, client)
+    report = client.report().copying().keep_alive()
+    thread = storage.start()
+    wait_until(lambda: (tmp_path / "local").exists())
+    report.write(copy="FAILED")
+    time.sleep(2.5)
+    assert CopyStatus.FAILED not in storage.copied()
+    if goes_on:
+        report.write(copy="COPYING").end()
+    thread.join(30)
+    assert storage.copied()[-1] is (CopyStatus.DONE if goes_on else CopyStatus.FAILED)
+    assert report.told() == ("done" if goes_on else "")
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_a_client_that_did_not_hear_is_told_again(
+    tmp_path: Path, client: Client, modern: bool
+) -> None:
+    """Not so an older program: it removes what it was told because it has heard it."""
+    storage = Storage(tmp_path, client)
+    report = client.report(modern=modern).copying().keep_alive()
+    thread = storage.start()
+    wait_until(report.told)
+    report.notification().unlink()
+    if modern:
+        report.end()
+    thread.join(30)
+    assert storage.moved()[-1] == (Step.DONE, Status.OK)
+    assert report.told() == ("done" if modern else "")
+
+
+def test_a_client_that_goes_on_after_an_error_waits_for_a_new_pull(
+    tmp_path: Path, client: Client
+) -> None:
+    storage = Storage(tmp_path, client, include="backup/missing")
+    report = client.report().copying().keep_alive()
+    thread = storage.start()
+    wait_until(report.told)
+    assert report.told() == "error"
+    report.notification("error").unlink()
+    thread.join(30)
+    assert storage.moved()[-1] == (Step.COPYING, Status.FAILED)
+    assert report.told() == ""
 
 
 def test_a_client_that_dies_in_post(tmp_path: Path, client: Client) -> None:

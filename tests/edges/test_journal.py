@@ -318,6 +318,9 @@ def test_a_corrupt_journal_is_set_aside(tmp_path: Path, damage: str, clock: Cloc
     raw = bytearray(path.read_bytes())
     raw[0 if damage == "header" else 4096 : 20000] = os.urandom(20000)
     path.write_bytes(raw)
+    if damage == "header":
+        with pytest.raises(JournalUnusable, match="sets it aside and begins a new one"):
+            Reader(path)
     second = open_journal(path, clock)
     with Reader(path) as reader:
         assert reader.last_runs() == []

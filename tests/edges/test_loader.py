@@ -192,6 +192,16 @@ def test_a_value_goes_on_where_lines_are_indented(read: Read) -> None:
     assert late(config, "pre") == ("one &&\ntwo",)
 
 
+def test_a_value_may_begin_below_its_option(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}master_host =\n  /usr/bin/master\n  -v\ninstances =\n  1\n  2\n")
+    job = config.jobs["etc"]
+    assert isinstance(job, Job)
+    assert job.late["master_host"] == Command(("/usr/bin/master\n-v",))
+    assert job.instances == ("1", "2")
+    told_at = read(f"{COMMON}{JOB}workers =\n  3\n")
+    assert only_problem(told_at).startswith("15: [job:etc] workers: ")
+
+
 def test_there_are_no_inline_comments(read: Read) -> None:
     config = read(f"{COMMON}{JOB}post = a; b # c ; d\npre = echo ;\n")
     assert late(config, "post") == ("a; b # c ; d",)
@@ -438,6 +448,9 @@ def test_an_option_of_another_section_is_told_where_it_belongs(read: Read) -> No
     assert only_problem(config) == (
         "15: [job:etc] workers: no such option here; it belongs into [global]"
     )
+    # Also where there is one here with a name that is like it.
+    config = read(f"{COMMON}{JOB}copy_retries = 3\n")
+    assert only_problem(config).endswith("no such option here; it belongs into [global]")
 
 
 def test_an_option_twice_the_last_wins_with_a_warning(read: Read) -> None:
@@ -589,7 +602,9 @@ def test_a_broken_section_takes_only_the_jobs_that_need_it(read: Read, section: 
     assert job(config)
     (reason,) = broken(config, "other").reasons
     assert f"[job:other] {section}: [{section}:second] is wrong: type: 'nothing' is" in reason
-    assert broken(config, "other").reports == ("main",)
+    # What a wrong report was not told is owed, until its section has been mended.
+    owed = {"dest": ("main",), "report": ("second", "main")}
+    assert broken(config, "other").reports == owed[section]
 
 
 def test_a_broken_section_that_nobody_needs(read: Read) -> None:
@@ -678,6 +693,8 @@ def test_a_reference_to_what_is_not_set_is_no_misspelling(read: Read) -> None:
     config = read(f"{COMMON}[job:etc]\n{PUSH}include = /etc\npre = $post\n")
     assert f"$post {text}; " in told(config)[0]
     assert "'post'" not in told(config)[0]
+    config = read(COMMON.replace("/srv/store", "/srv/$start_time"))
+    assert f"$start_time {text}; only a job has it; write $$" in only_problem(config)
 
 
 @pytest.mark.parametrize("reference", ["$instance", "$start_time", "$include", "$backup_dir"])
@@ -1133,10 +1150,29 @@ def test_pulls_from_one_client_know_of_each_other(read: Read) -> None:
         name: found.pull.claimed for name in config.jobs if (found := job(config, name)).pull
     }
     assert claimed == {
-        "system": frozenset({"mysql"}),
+        "system": frozenset({"db", "mysql"}),
         "db": frozenset({"system"}),
         "far": frozenset(),
     }
+
+
+def test_a_pull_that_is_wrong_leaves_its_report_to_itself(read: Read) -> None:
+    other = PULL.replace("job:system", "job:db").replace("3\n", "x\n") + "report_job = mysql\n"
+    config = read(f"{COMMON}{PULL}{FETCHED}{other}")
+    assert isinstance(config.jobs["db"], BrokenJob)
+    pull = job(config, "system").pull
+    assert pull
+    assert pull.claimed >= {"db", "mysql"}
+
+
+@pytest.mark.parametrize(
+    "source", ["rsync://EXT/reports", "rsync://u@ext:873/reports//", "rsync://ext/reports"]
+)
+def test_one_client_in_two_spellings_is_one(read: Read, source: str) -> None:
+    other = (PULL.replace("job:system", "job:db") + FETCHED).replace("rsync://ext/reports/", source)
+    pull = job(read(f"{COMMON}{PULL}{FETCHED}{other}"), "system").pull
+    assert pull
+    assert pull.claimed == {"db"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000 import progress
@@ -44,7 +44,6 @@ def taken(pieces: list[bytes]) -> list[str]:
     return asyncio.run(feed())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, len(PRINTED)), max_size=8).map(sorted))
 def test_lines_are_whole_wherever_the_pipe_cuts(cuts: list[int]) -> None:
     ends = [0, *cuts, len(PRINTED)]

@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,7 @@ def test_refused_options(storage: Daemon, source: Path) -> None:
     assert (judged.exit_code, judged.retry) == (4, Retry.NEVER)
     assert judged.reason.startswith("127.0.0.1 refuses the option --delete")
     assert copy(source, to).status is CopyStatus.DONE
-    judged = copy(source, replace(to, rsync_options=("--no-such-option",)))
+    judged = copy(source, to._replace(rsync_options=("--no-such-option",)))
     assert (judged.exit_code, judged.retry) == (1, Retry.NEVER)
     assert judged.reason.startswith("rsync does not know the option --no-such-option")
 

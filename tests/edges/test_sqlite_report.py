@@ -3,9 +3,9 @@
 import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from b1000.identity import myself
 from b1000.model import Copy, Frozen, Report, Run
+from b1000.reports.source import Source
 from b1000.reports.sqlite import SqliteReport, findings
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered
@@ -58,7 +59,7 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
             Copy("far", f"rsync://far/b/{number}"),
         ),
     )
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -228,6 +229,51 @@ def test_trouble_is_told_in_words(path: Path, tmp_path: Path) -> None:
         ):
             target.deliver([state(1)])
         assert str(each) in "\n".join(findings(settings(each)))
+
+
+@contextlib.contextmanager
+def somebody_of(group: int) -> Iterator[None]:
+    """What is done within is done by a user who has only the rights of a group."""
+    groups = os.getgroups()
+    os.setgroups([group])
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setgroups(groups)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_the_group_may_read_it_and_others_are_told_why_not() -> None:
+    """Also while nobody writes it, when a file of SQLite's own is missing beside it."""
+    group = 12345
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = Path(directory) / "reports.sqlite3"
+        with contextlib.closing(SqliteReport(settings(path))) as report:
+            report.deliver([state(1)])
+            os.chown(path, -1, group)
+            for suffix in ("-wal", "-shm"):
+                os.chown(f"{path}{suffix}", -1, group)
+            with somebody_of(group):
+                assert names(path) == ["job1"]
+        with somebody_of(group):
+            assert names(path) == ["job1"]
+        with somebody_of(group + 1), pytest.raises(NotDelivered, match="Permission denied"):
+            names(path)
+        below = Path(directory) / "closed" / "reports.sqlite3"
+        below.parent.mkdir(mode=0o700)
+        with somebody_of(group):
+            assert "no permission" in "\n".join(findings(settings(below)))
+    with pytest.raises(NotDelivered, match="No such file"):
+        names(path)
+
+
+def names(path: Path) -> list[str]:
+    """What the monitor would read there."""
+    with Source(settings(path)) as source:
+        return [name for (name,) in source.rows("SELECT name FROM jobs ORDER BY 1")]
 
 
 def test_nothing_is_found_where_all_is_well(path: Path, report: SqliteReport) -> None:

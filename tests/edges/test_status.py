@@ -1,5 +1,6 @@
 """What status reads from the journal, who may read it, and how the answer is shown."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -124,6 +125,12 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     assert "spare:COPYING,45%" in text
     assert "1.0 MiB" in text
     assert "waits for store: attempt 2 in 40 s" in text
+    (shown,) = json.loads(status.as_json([row]))
+    assert [(copy["bytes"], copy["files"]) for copy in shown["copies"]] == [
+        (0, 0),
+        (2**20, 0),
+        (0, 0),
+    ]
     # A run that is over waits for nothing, whatever file is left.
     with journal.transaction():
         journal.record(run.uid, run.run_id, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
@@ -196,18 +203,22 @@ AS_NOBODY = 65534
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("live", [True, False], ids=["in use", "at rest"])
+@pytest.mark.parametrize("state", ["in use", "at rest", "read by its owner"])
 def test_who_may_read_the_journal_needs_no_permission_to_write(
-    world: World, journal: Journal, live: bool
+    world: World, journal: Journal, state: str
 ) -> None:
     build.done(journal, build.begin(journal, "etc"))
     path = world.status_dir / "journal.sqlite3"
+    live = state == "in use"
+    if state == "read by its owner":
+        # What SQLite then leaves beside it has the mode that the journal had.
+        journal.close()
+        overview(world)
+        assert os.path.exists(f"{path}-wal")
     path.chmod(0o644)
     world.status_dir.chmod(0o755)
     journal.close()
-    beside = Journal(path, lambda: NOW)
-    if not live:
-        beside.close()
+    beside = Journal(path, lambda: NOW) if live else None
     asked = (
         "import os, sys; from pathlib import Path; from b1000.state.queries import Reader\n"
         # Of the program all has been read by now; it may lie where only root can go.
@@ -225,14 +236,14 @@ def test_who_may_read_the_journal_needs_no_permission_to_write(
         check=False,
     )
     assert done.stdout == "['etc']\n", done.stderr
-    if live:
+    if beside:
         beside.close()
 
 
 # --- bars
 
 
-@pytest.mark.parametrize("width", [40, 79, 80, 200])
+@pytest.mark.parametrize("width", [40, 69, 70, 79, 80, 200])
 def test_bars_fit_the_terminal(width: int) -> None:
     copies = [
         UnderWay(label, "store", told)
@@ -247,9 +258,12 @@ def test_bars_fit_the_terminal(width: int) -> None:
     lines = Screen(1, width).render(bars(copies, width)).splitlines()
     assert len(lines) == len(copies)
     assert max(map(len, lines)) <= width
-    if width >= 79:
-        assert sum("1023.0 TiB" in line and "99:00:00 left" in line for line in lines) == 3
-        assert all("store" in line for line in lines[:1])
+    # What is shown is whole: a narrow terminal shows less of it, the destination always.
+    assert all("store" in line for line in lines)
+    assert sum("100%" in line and "99:00:00 left" in line for line in lines) == 3
+    assert sum("1023.0 TiB" in line for line in lines) == (3 if width >= 70 else 0)
+    assert sum("5 B" in line for line in lines) == 3
+    assert sum("listing" in line for line in lines) == 3
 
 
 def test_bars_without_unicode() -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from b1000.model import Destination, Limits, Transfer
@@ -162,7 +162,7 @@ def listed(argv: Sequence[str]) -> set[bytes]:
 # --- parts
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(TREES, st.integers(2, 5), st.booleans(), st.booleans())
 @example([([b"*", b"[a]\\", b"\n"], "file", 3_000_000, 0o644)], 3, True, False)
 @example([([b"x"], "file", 70_000, 0o644), ([b"xx"], "file", 3_000_000, 0o644)], 2, False, True)
@@ -245,7 +245,7 @@ def test_noise_is_no_name() -> None:
 # --- the result
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(TREES, st.integers(2, 4), st.booleans(), st.booleans(), st.booleans())
 def test_the_result_is_that_of_one_stream(
     entries: list[Entry], streams: int, relative: bool, hard_links: bool, excluding: bool

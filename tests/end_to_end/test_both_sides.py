@@ -297,6 +297,35 @@ def test_the_client_is_killed_while_it_waits(hosts: Hosts) -> None:
     assert client.left() == ["backup-2.done"]
 
 
+def worker_of(world: World) -> int:
+    """The process id of the only worker."""
+    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+        sql = "SELECT pid FROM processes WHERE purpose = 'worker' AND ended IS NULL"
+        (pid,) = journal.execute(sql).fetchone()
+    return int(pid)
+
+
+def test_the_client_is_killed_before_it_hears_that_it_was_pulled(hosts: Hosts) -> None:
+    """What it was told goes when it goes on, and the storage, which follows it, tells it again."""
+    client, storage = hosts()
+    client.passive()
+    storage.pulls(client)
+    running = client.start()
+    wait_until(lambda: is_at(client, "COPYING", "ext"))
+    deaf = worker_of(client)
+    os.kill(deaf, signal.SIGSTOP)
+    pulling = storage.start()
+    wait_until(lambda: is_at(storage, "POST", "ext"))
+    assert client.left() == ["backup-2.done"]
+    os.kill(running.pid, signal.SIGKILL)
+    os.kill(deaf, signal.SIGKILL)
+    running.communicate(timeout=30)
+    ends(client.start("--copy"), pulling)
+    assert (state(client), state(storage)) == (DONE, DONE)
+    assert storage.copied() == [WHOLE]
+    assert client.left() == ["backup-2.done"]
+
+
 def test_the_client_is_killed_in_pre_and_begins_anew(hosts: Hosts) -> None:
     client, storage = hosts()
     client.passive(pre="sleep 3")

@@ -7,6 +7,7 @@ import select
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,14 +27,15 @@ Offer = Callable[..., list[str]]
 def run(program: str, script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a script in a shell without its start files."""
     words = {"bash": ["--noprofile", "--norc"], "fish": ["--no-config"]}[program]
-    return subprocess.run(
-        [program, *words, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", "LANG": "C.UTF-8", **environment},
-    )
+    with tempfile.TemporaryDirectory() as home:  # fish makes directories in it
+        return subprocess.run(
+            [program, *words, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+            env={"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", **environment},
+        )
 
 
 def in_bash(*words: str, files: Path = COMPLETION, **environment: str) -> list[str]:
@@ -99,7 +101,7 @@ def in_zsh(*words: str, files: Path = COMPLETION, **environment: str) -> list[st
         os.execvpe(
             "zsh",
             ["zsh", "-i"],
-            {"PATH": os.environ["PATH"], "HOME": "/nowhere", "TERM": "dumb", "LANG": "C.UTF-8"}
+            {"PATH": os.environ["PATH"], "HOME": str(directory), "TERM": "dumb", "LANG": "C.UTF-8"}
             | {"ZDOTDIR": str(directory), **environment},
         )
     try:

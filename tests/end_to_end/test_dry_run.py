@@ -11,11 +11,9 @@ from tests.support.world import World, tree, wait_until
 
 
 def written(world: World) -> dict[str, object]:
-    """All below the world's directory but what daemons log, and what SQLite needs to read."""
+    """All below the world's directory but what daemons log."""
     return {
-        name: content
-        for name, content in tree(world.root).items()
-        if not name.endswith(("/log", "-shm", "-wal"))
+        name: content for name, content in tree(world.root).items() if not name.endswith("/log")
     }
 
 
@@ -69,6 +67,7 @@ def test_what_would_fail_fails(world: World) -> None:
         {
             "dest:store": world.store(),
             "job:gone": world.push(include=world.root / "nothing"),
+            "job:half": world.push(include=f"{world.source} {world.root}/nothing"),
             "job:made": world.push(include=world.root / "nothing", pre=":"),
             "job:silent": world.push(instances="!true"),
             "job:stranger": world.push(master_host="!echo 'a b'"),
@@ -78,6 +77,9 @@ def test_what_would_fail_fails(world: World) -> None:
     told = rehearsed(world, code=1)
     assert "would FAIL: nothing at the source matches" in told
     assert "nothing; pre may make it" in told
+    assert "nothing; the rest would be copied" in told
+    rehearsed(world, "half", code=1)
+    assert re.search(rf"    rsync .* -- {world.root}/nothing \S+/made/\S+/\n", told)
     assert "the output of the instances script is empty" in told
     assert told.count("would FAIL at INIT") == 3
     assert "there is no [dest:nowhere]" in told

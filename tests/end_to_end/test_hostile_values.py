@@ -127,7 +127,7 @@ def test_hostile_masters_are_refused_at_init(ready: World, option: str) -> None:
 # What separates elements is no bad character of a list, but then another one is.
 NO_LIST = [
     pair for pair in HOSTILE
-    if pair[0] not in (b"db1 db2", b" db1", b"db1 ", b"db1\t", b"", b"\n")
+    if pair[0] not in (b"db1 db2", b" db1", b"db1 ", b"", b"\n")
 ]  # fmt: skip
 IN_A_LIST = {
     b"; touch WITNESS; rm -rf ~": "';' at position 1",
@@ -389,7 +389,7 @@ def fits(output: bytes) -> bool:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(OUTPUTS, min_size=1, max_size=12))
 def test_any_output_is_a_directory_or_nothing(outputs: Sequence[bytes]) -> None:
     root = Path(tempfile.mkdtemp(prefix="b1000-test-"))

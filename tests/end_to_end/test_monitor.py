@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -249,6 +250,9 @@ def test_the_only_database_report_is_taken_and_others_have_to_be_named(world: Wo
     assert "main is no report of type mysql or sqlite" in wrong.stderr
     world.write({})
     assert "there is none" in world.b1000("monitor").stderr
+    world.write({"report:first": first.section, "report:second": {"type": "sqlite", "paht": "x"}})
+    assert world.b1000("monitor", "--report", "first").returncode == UNKNOWN  # it knows nothing
+    assert "[report:second] paht: " in world.b1000("monitor", "--report", "second").stderr
 
 
 @pytest.mark.parametrize(
@@ -277,6 +281,49 @@ def test_a_file_that_cannot_be_written_is_unknown(world: World, central: Rows) -
     done = world.b1000("monitor", "--html", str(world.root / "missing" / "index.html"))
     assert done.returncode == UNKNOWN
     assert "index.html cannot be written: No such file or directory" in done.stderr
+
+
+def test_a_device_or_a_directory_is_not_replaced(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    pipe = world.root / "pipe"
+    os.mkfifo(pipe)
+    for name in ("/dev/b1000-test", str(pipe), str(world.root)):
+        for words in (["--html", name], ["--prometheus", "--output", name]):
+            done = world.b1000("monitor", *words)
+            assert done.returncode == UNKNOWN
+            assert f"{name} cannot be written: it is no regular file" in done.stderr
+    assert pipe.is_fifo()
+    assert not Path("/dev/b1000-test").exists()
+
+
+def test_an_answer_that_cannot_be_told_is_unknown(world: World, central: Rows) -> None:
+    central.daily("web1", "etc")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(_command(world), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == UNKNOWN
+    assert "the output cannot be written: No space left on device" in done.stderr
+
+
+def test_an_output_that_has_no_such_letters_gets_them_escaped(world: World, central: Rows) -> None:
+    central.run("wéb", "etc", "", HOUR, "near:FAILED", error="a → b")
+    environment = {"PYTHONIOENCODING": "ascii"}
+    done = world.b1000("monitor", "--nagios", environment=environment)
+    assert done.returncode == 2
+    assert "w\\xe9b etc: never backed up" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_mistake_of_ours_is_unknown_in_the_form_that_was_asked(
+    world: World, central: Rows
+) -> None:
+    central.daily("web1", "etc")
+    broken = "import b1000.views.verdicts as v\nv.RULES = (lambda facts: 1 // 0,)"
+    (world.root / "sitecustomize.py").write_text(broken)
+    environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
+    done = world.b1000("monitor", "--nagios", environment=environment)
+    assert done.returncode == UNKNOWN
+    assert done.stdout.startswith("B1000 UNKNOWN: a mistake of b1000 itself: ZeroDivisionError")
+    assert "Traceback" in done.stderr
 
 
 # --- a database that is down
@@ -315,7 +362,26 @@ def test_a_database_that_is_down_is_unknown_and_what_was_written_stays(
         assert (page.read_bytes(), metrics.read_bytes()) == before
 
 
-def test_every_form_says_unknown(world: World, silent_port: int) -> None:
+@pytest.fixture
+def dripping_port() -> Iterator[int]:
+    """A port where each byte of a greeting comes in time, and the greeting never."""
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                for byte in b"\xff\xff\xff\x00" + bytes(60):
+                    connection.send(bytes([byte]))
+                    time.sleep(1)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        threading.Thread(target=drip, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_every_form_says_unknown(world: World, silent_port: int, dripping_port: int) -> None:
     server = {"type": "mysql", "server": "127.0.0.1", "port": silent_port, "db": "b", "user": "u"}
     world.write({"report:central": {**server, "password": "secret"}})
     began = time.monotonic()
@@ -327,7 +393,11 @@ def test_every_form_says_unknown(world: World, silent_port: int) -> None:
     found = json.loads(done.stdout)
     assert (found["verdict"], found["subjects"]) == ("UNKNOWN", [])
     assert "does not answer" in found["reason"]
+    world.write({"report:central": {**server, "port": dripping_port, "password": "secret"}})
+    began = time.monotonic()
     metrics = world.b1000("monitor", "--prometheus")
+    assert time.monotonic() - began < 15
+    assert "there was no connection within 12 seconds" in metrics.stderr
     assert metrics.returncode == UNKNOWN
     assert "b1000_monitor_database_up 0.0" in metrics.stdout
     assert "b1000_monitor_verdict 3.0" in metrics.stdout

@@ -179,3 +179,10 @@ def test_ten_thousand_subjects_open_and_search_without_delay(
     last = "return document.querySelector('.subject:last-child').getBoundingClientRect().bottom"
     wait_until(lambda: shown.run(last) < 900)
     assert len(shown.run(ROWS)) < 100
+    # Who walks upwards by keyboard comes to what stands above.
+    tops = "return [...document.querySelectorAll('.subject')].map(e => parseFloat(e.style.top))"
+    before = shown.run(tops)
+    shown.run("document.getElementById('list').scrollTop -= 200")
+    wait_until(lambda: shown.run(tops) != before)
+    after = shown.run(tops)
+    assert after == sorted(after)

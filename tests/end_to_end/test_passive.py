@@ -1,6 +1,7 @@
 """Passive jobs: the report that others see, and what they may answer."""
 
 import configparser
+import contextlib
 import json
 import os
 import signal
@@ -101,6 +102,20 @@ def test_a_report_tells_who_may_come_and_when(world: World) -> None:
     ]
     assert ran(world) == ["post"]
     assert report(world)["jobstatus:ext"]["step"] == "DONE"
+
+
+def test_each_report_says_who_is_to_pull(world: World) -> None:
+    """The first one too, whenever somebody looks."""
+    configure(world, "one", "two", timeout=1)
+    program = world.start()
+    seen: dict[str, set[str]] = {}
+    while program.poll() is None:
+        found = report(world)
+        if found.sections():
+            paths = {found.get(f"dest:{host}", "path", fallback="") for host in ("one", "two")}
+            seen.setdefault(found["jobstatus:ext"]["step"], set()).update(paths)
+    ended(program, 1)
+    assert all(paths == {"pull://one", "pull://two"} for paths in seen.values()), seen
 
 
 def test_an_error_fails_the_run_and_keeps_the_data(world: World) -> None:
@@ -238,6 +253,30 @@ def test_a_run_that_is_killed(world: World, step: str) -> None:
     assert (state["step"], state["status"]) == expected
 
 
+def test_nobody_else_says_that_a_dead_run_lives(world: World) -> None:
+    """What it owes to its report is delivered by the next program, and that is no sign of life."""
+    configure(world, "one")
+    text = world.config.read_text()
+    world.config.write_text(text + text[text.index("[job:ext]") :].replace(":ext]", ":too]"))
+    program = world.start("ext")
+    wait_until(lambda: offered(world, "one"))
+    program.kill()
+    program.communicate()
+    wait_until(lambda: not world.processes())
+    time.sleep(1.1)
+    (path,) = world.reports.glob("*.b1k")
+    before, alive = path.stat().st_ino, report(world)["jobstatus:ext"]["alive"]
+    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+        journal.execute(
+            "INSERT OR IGNORE INTO owed (report, run_id, transition_id, since) "
+            "SELECT 'main', run_id, last_transition, 0 FROM runs"
+        )
+        journal.commit()
+    assert world.b1000("--copy", "too").returncode == 0
+    assert path.stat().st_ino != before
+    assert report(world)["jobstatus:ext"]["alive"] <= alive
+
+
 def test_a_stop_is_resumed(world: World) -> None:
     configure(world, "one")
     program = world.start()
@@ -313,3 +352,42 @@ def test_the_report_owes_nothing(world: World) -> None:
     notify(world, "one")
     ended(program, 0)
     assert json.loads(world.b1000("status", "--json").stdout)[0]["status"] == "OK"
+
+
+def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
+    """What an earlier run owes for ever keeps no later one from showing that it lives."""
+    configure(world, "one")
+    program = world.start()
+    wait_until(lambda: offered(world, "one"))
+    notify(world, "one")
+    ended(program, 0)
+    (old,) = world.reports.glob("*.b1k")
+    old.unlink()
+    (old / "in the way").mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+        journal.execute(
+            "INSERT INTO owed (report, run_id, transition_id, since) "
+            "SELECT 'main', run_id, last_transition, 0 FROM runs"
+        )
+        journal.commit()
+    program = world.start()
+    wait_until(lambda: len(world.report_files()) == 2 and offered(world, "one"))
+    alive = report(world)["jobstatus:ext"]["alive"]
+    wait_until(lambda: report(world)["jobstatus:ext"]["alive"] > alive, 15)
+    notify(world, "one")
+    ended(program, 0)
+
+
+def test_a_directory_among_old_reports_is_left_alone(world: World) -> None:
+    """It cannot be removed as an old report would be, and holds up nothing."""
+    (world.reports / "ext--2026-01-01-00-00-00.b1k" / "x").mkdir(parents=True)
+    (world.reports / "ext--2026-01-02-00-00-00.b1k").write_text("[old]\n")
+    configure(world, "one")
+    text = world.config.read_text()
+    world.config.write_text(text.replace("[report:main]", "[report:main]\nkeep = 1"))
+    program = world.start()
+    wait_until(lambda: offered(world, "one"))
+    notify(world, "one")
+    said = ended(program, 0)
+    assert "report main" not in said
+    assert not (world.reports / "ext--2026-01-02-00-00-00.b1k").exists()

@@ -91,6 +91,9 @@ def test_a_pull_from_init_to_done(world: World, client: Client) -> None:
     assert report.told() == "done"
     assert report.notification().read_bytes() == b""
     assert not world.processes()
+    shown = world.b1000("status", "--run", str(last(world).run_id)).stdout
+    for step in ("INIT", "PRE", "COPYING", "DONE"):
+        assert f"  ext/ext: {step}\n" in shown
 
 
 def test_the_directory_bears_the_names_of_the_client(world: World, client: Client) -> None:
@@ -357,6 +360,33 @@ def test_a_daemon_that_comes_later(world: World, client: Client) -> None:
     report.end()
     running.communicate(timeout=30)
     assert running.returncode == 0
+
+
+def test_no_place_for_a_report_is_a_look_that_failed(world: World, client: Client) -> None:
+    """And no more than that, where there is some again."""
+    storage(world, client)
+    report = client.report().write("PRE").keep_alive()
+    place = world.root / "tmp"
+    place.mkdir()
+    running = world.start(environment={"TMPDIR": str(place)})
+    wait_until(lambda: client_is_at(world, "PRE"))
+    wait_until(lambda: not _removal(place))
+    time.sleep(2)
+    place.mkdir()
+    report.copying()
+    report.end()
+    out, _ = running.communicate(timeout=30)
+    assert running.returncode == 0, out
+    assert "Traceback" not in out
+
+
+def _removal(place: Path) -> str:
+    """Why a directory that is in use now and then could not be removed, or ""."""
+    try:
+        place.rmdir()
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def test_once_seen_it_is_followed_however_long_pre_takes(world: World, client: Client) -> None:

@@ -124,6 +124,21 @@ def test_a_broken_job_fails_alone(ready: World) -> None:
     assert ready.status_files() == []
 
 
+def test_an_instance_of_a_broken_job_fails_with_it_and_stops_no_other(ready: World) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:typo": ready.push(tpye="full", instances="one"),
+            "job:good": ready.push(),
+        }
+    )
+    done = ready.b1000("typo/one", "good")
+    assert done.returncode == 1
+    run = ready.last("typo")
+    assert (run["step"], run["status"]) == ("INIT", "FAILED")
+    assert ready.last("good")["status"] == "OK"
+
+
 def test_a_broken_job_that_was_not_asked_for_does_not_count(ready: World) -> None:
     ready.write(
         {"dest:store": ready.store(), "job:bad": ready.push(tpye=1), "job:good": ready.push()}
@@ -279,6 +294,23 @@ def test_a_script_without_the_exclamation_mark_is_known_by_its_path(ready: World
     assert ready.last("etc")["data_age"] == 12.5
 
 
+def test_a_master_that_an_absent_instance_leaves_without_a_beginning_is_refused(
+    ready: World,
+) -> None:
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:db": ready.push(master_host="$instance-master"),
+            "job:none": ready.push(master_host="$instance"),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    run = ready.last("db")
+    assert (run["step"], run["status"]) == ("INIT", "FAILED")
+    assert "master_host has '-' at position 1" in run["error"]
+    assert ready.last("none")["status"] == "OK"
+
+
 def test_an_unknown_age_is_a_warning_and_null(ready: World) -> None:
     ready.write(
         {
@@ -309,6 +341,9 @@ def test_no_instances_may_be_allowed(ready: World) -> None:
         }
     )
     assert ready.b1000().returncode == 0
+    named = ready.b1000("db/a")
+    assert named.returncode == 2
+    assert "its instances: none" in named.stderr
 
 
 def test_ports_several_to_a_line_or_on_lines(ready: World) -> None:
@@ -439,15 +474,33 @@ def test_a_log_file_gets_all_and_failures_also_reach_standard_error(ready: World
     assert log.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World) -> None:
+@pytest.mark.parametrize("words", [(), ("-q",)])
+def test_failures_reach_standard_error_whatever_the_level_of_the_log(
+    ready: World, words: tuple[str, ...]
+) -> None:
     ready.write(
         {
-            "global": {"log_file": ready.root / "missing" / "b1000.log"},
+            "global": {"log_level": "FATAL"},
+            "dest:store": ready.store(),
+            "job:bad": ready.push(pre="false"),
+        }
+    )
+    done = ready.b1000(*words)
+    assert done.stdout == ""
+    assert done.stderr.count("FAILED at PRE") == 1
+
+
+@pytest.mark.parametrize("log", ["missing/b1000.log", "fifo"])
+def test_a_log_file_that_cannot_be_written_stops_no_backup(ready: World, log: str) -> None:
+    os.mkfifo(ready.root / "fifo")  # which nobody reads
+    ready.write(
+        {
+            "global": {"log_file": ready.root / log},
             "dest:store": ready.store(),
             "job:good": ready.push(),
         }
     )
-    done = ready.b1000()
+    done = ready.b1000(timeout=30)
     assert done.returncode == 0
     assert "cannot be written" in done.stderr
     assert "DONE" in done.stderr

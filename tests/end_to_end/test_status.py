@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -96,6 +97,37 @@ def test_last_shows_the_history(ready: World) -> None:
     ]
 
 
+KEYS = (
+    "run_id job instance host direction type start_time step status finished duration "
+    "master_host master_instance data_age error resumable copies"
+)
+KEYS_OF_COPIES = "destination path status attempts bytes files error"
+
+
+def test_json_has_these_keys_and_kinds_of_values(ready: World) -> None:
+    ready.b1000("bad", "etc")
+    bad, etc, never, _ = ready.status()
+    for run in (bad, etc, never):
+        assert list(run) == KEYS.split()
+        for copy in run["copies"]:
+            assert list(copy) == KEYS_OF_COPIES.split()
+            kinds = [type(value) for value in copy.values()]
+            assert kinds == [str, str, str, int, int, int, str]
+    for run in (bad, etc):
+        assert isinstance(run["run_id"], int)
+        began, ended = (datetime.fromisoformat(run[name]) for name in ("start_time", "finished"))
+        assert began.utcoffset() is not None
+        assert began <= ended
+        assert 0 < run["duration"] < 60
+        assert (run["master_host"], run["master_instance"], run["data_age"]) == ("", "", 0)
+    assert [run["resumable"] for run in (bad, etc, never)] == [True, False, False]
+    assert [copy["status"] for copy in bad["copies"]] == ["DONE", "FAILED"]
+    assert (bad["copies"][1]["bytes"], bad["copies"][1]["files"]) == (0, 0)
+    unknown = ("run_id", "start_time", "step", "status", "finished", "duration", "data_age")
+    assert all(never[name] is None for name in unknown)
+    assert (never["host"], never["direction"], never["type"]) == ("client", "push", "full")
+
+
 def test_run_tells_all_that_happened(ready: World) -> None:
     ready.b1000("bad")
     done = ready.b1000("status", "--run", "1")
@@ -179,8 +211,22 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
     assert str(ready.reports) in owed
     assert "Errno" not in owed
     ready.reports.unlink()
+    working = ready.config.read_text()
+    for change, why in (
+        (("type = file", "tpye = file"), "[report:main] is wrong"),
+        (("main", "other"), "[report:main] is not in the configuration any more"),
+    ):
+        ready.config.write_text(working.replace(*change))
+        ready.b1000()
+        assert lines(ready)[-1].endswith(why)
+    ready.config.write_text(working)
     assert ready.b1000().returncode == 0
     assert len(lines(ready)) == 2
+    # Also the run that failed because the section was wrong.
+    failed = [
+        file for file in ready.report_files() if "FAILED" in (ready.reports / file).read_text()
+    ]
+    assert len(failed) == 1
     with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
         assert journal.execute("SELECT * FROM report_troubles").fetchall() == []
     journal.close()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.processes import living
 from tests.support.world import ROOT, World, tree, wait_until
@@ -102,6 +103,18 @@ def test_sigterm_leaves_no_process(world: World) -> None:
     for run in world.status():
         assert (run["step"], run["status"]) == ("PRE", "FAILED")
         assert run["error"] == "interrupted by SIGTERM"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_before_anything_was_begun_is_a_plain_exit_too(
+    world: World, number: signal.Signals
+) -> None:
+    os.mkfifo(world.config)
+    program = world.start()
+    with world.config.open("w"):  # From here on the program reads its configuration.
+        program.send_signal(number)
+        program.communicate(timeout=30)
+    assert program.returncode == 128 + number
 
 
 def test_a_second_signal_ends_at_once(world: World) -> None:

@@ -16,9 +16,14 @@ from tests.support.world import World, wait_until
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
+def utc(when: float) -> str:
+    """A time as a report's ``alive`` has it."""
+    return datetime.fromtimestamp(when, UTC).strftime(UTC_FORMAT)
+
+
 def now() -> str:
     """The time as a report's ``alive`` has it."""
-    return datetime.now(UTC).strftime(UTC_FORMAT)
+    return utc(time.time())
 
 
 class Report:

@@ -116,7 +116,7 @@ class Rows:
         for number in range(count):
             self.run(host, name, instance, newest + number * DAY, **columns)  # type: ignore[arg-type]
 
-    def plan(self, host: str, name: str, instance: str = "", **columns: object) -> None:
+    def plan(self, host: str, name: str, instance: str | None = "", **columns: object) -> None:
         """A row in ``plan``."""
         row = {"master_host": host, "job_name": name, "master_instance": instance, **columns}
         self._insert("plan", row)

@@ -71,6 +71,11 @@ def test_what_only_the_destination_asks_for(destination: Destination, options: s
     assert set(copy(destination)) - set(copy()) == options
 
 
+def test_no_option_of_the_user_changes_the_form_of_numbers() -> None:
+    argv = copy(Destination("x", "/srv/b1000", rsync_options=("-h", "--human-readable")))
+    assert argv.index("--no-human-readable") > argv.index("--human-readable")
+
+
 def test_connection_options_are_for_daemons_only() -> None:
     limits = Limits(io_timeout=300, connect_timeout=20)
     assert "--timeout=300" in copy(limits=limits)

@@ -13,7 +13,7 @@ from b1000.errors import BadValue
 from b1000.model import DestinationChoice
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True)
-SEPARATORS = st.text(" \t\n,", min_size=1, max_size=4)
+SEPARATORS = st.text(" \n,", min_size=1, max_size=4)
 ANYTHING = st.text(st.characters(), max_size=12)
 HOSTILE = [
     "$(touch x)", "`touch x`", "; rm -rf ~", "../..", "-e", "--delete", "a b", " a", "a ", "a\tb",
@@ -148,7 +148,7 @@ def test_an_empty_list_is_an_error(text: str) -> None:
         grammar.names(text)
 
 
-@pytest.mark.parametrize("bad", [each for each in HOSTILE if not set(each) <= set("ab \t\n")])
+@pytest.mark.parametrize("bad", [each for each in HOSTILE if not set(each) <= set("ab \n")])
 def test_one_bad_element_refuses_the_whole_list(bad: str) -> None:
     for text in (f"one {bad} two", f"{bad} one", f"one\n{bad}"):
         with pytest.raises(BadValue):
@@ -169,13 +169,13 @@ def test_a_very_long_list_is_read_quickly() -> None:
     assert len(grammar.names(" ".join(map(str, range(100_000))))) == 100_000
 
 
-@given(st.text("ab-./&,$ \n", max_size=12))
+@given(st.text("ab-./&,$ \t\n", max_size=12))
 def test_no_character_of_a_list_is_skipped(text: str) -> None:
     try:
         found = grammar.names(text)
     except BadValue:
         return
-    assert [word for word in re.split(r"[ \t\n,]+", text) if word] == list(found)
+    assert [word for word in re.split(r"[ \n,]+", text) if word] == list(found)
 
 
 # --- dest
@@ -221,6 +221,7 @@ def test_destination_lists(text: str, groups: tuple[tuple[DestinationChoice, ...
         ("hd &", "'&' at position 4"),
         ("hd&tele", "'t' at position 4"),
         ("hd;tele", "';' at position 3"),
+        ("hd\ttele", "U+0009 at position 3"),
         ("hd|tele", "'|' at position 3"),
         ("-e", "'-' at position 1"),
         ("hd tele hd", "'hd' twice"),

@@ -277,6 +277,7 @@ REFUSED = [
     "--files-from=/etc/passwd", "--files-from", "--link-dest=../x", "--daemon", "--dry-run", "-n",
     "-vn", "--list-only", "--write-batch=x", "--only-write-batch=x", "--read-batch=x",
     "--remove-source-files", "--remove-sent-files", "--version", "-V", "-vV", "--help", "--", "-",
+    "-M--inplace", "-zM--delete", "-M-ze", "--remote-option=--append", "--remote-option=-M-e",
 ]  # fmt: skip
 
 
@@ -301,6 +302,7 @@ def test_quotes_hide_no_option(option: str) -> None:
         ("-T/tmp/none", ("-T/tmp/none",)),
         ("-aTone -B8192", ("-aTone", "-B8192")),
         ("-f '-_*.tmp'", ("-f", "-_*.tmp")),
+        ("-M--fake-super --remote-option=-u", ("-M--fake-super", "--remote-option=-u")),
         ("--no-inc-recursive\n--one-file-system", ("--no-inc-recursive", "--one-file-system")),
         ("-xHS", ("-xHS",)),
         (
