@@ -33,11 +33,21 @@ from b1000.model import (
     Waiting,
 )
 from b1000.rsync.paths import START_TIME
-from b1000.state.schema import CAN_BE_RETRIED, MIGRATIONS, failing, is_damage, migrate, quoted
+from b1000.state.schema import (
+    CAN_BE_RETRIED,
+    MIGRATIONS,
+    failing,
+    is_damage,
+    migrate,
+    quoted,
+    suspect,
+    suspicion,
+)
 from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
+_MOMENT = 200  # milliseconds that it waits when the program is to end soon
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _COMPLETE = quoted(COMPLETE)
 
@@ -118,6 +128,7 @@ def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
 
 def _set_aside(path: Path, clock: Callable[[], float]) -> Path:
     """Rename the journal and its companions; the name says what it is."""
+    suspicion(path).unlink(missing_ok=True)
     stamp = datetime.fromtimestamp(clock()).strftime(START_TIME)
     aside = path.with_name(f"{path.name}.corrupt-{stamp}-{os.getpid()}")
     for suffix in ("", "-wal", "-shm"):
@@ -152,15 +163,24 @@ class Journal:
 
     def _check(self) -> None:
         """Notice corruption now, while the journal can still be set aside."""
-        if self.path.stat().st_size <= _CHECKED_WHOLE:
-            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        suspected = suspicion(self.path).exists()
+        if suspected or self.path.stat().st_size <= _CHECKED_WHOLE:
+            how = "integrity_check" if suspected else "quick_check"
+            (told,) = self._db.execute(f"PRAGMA {how}(1)").fetchone()
             if told != "ok":
                 raise _Corrupt(told)
-        self._db.execute("SELECT count(*) FROM latest").fetchone()
+        if suspected:
+            suspicion(self.path).unlink(missing_ok=True)
+        for table in ("latest", "report_troubles"):
+            self._db.execute(f"SELECT count(*) FROM {table}").fetchone()
 
     def _try_to_write(self) -> None:
         """Notice a full disk or a read-only one now, before anything was run."""
         self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def hurry(self) -> None:
+        """From now on wait only a moment for another writer."""
+        self._db.execute(f"PRAGMA busy_timeout = {_MOMENT}")
 
     def close(self) -> None:
         """Close the journal."""
@@ -177,7 +197,8 @@ class Journal:
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
+                suspect(self.path, error)
                 # SQLite has rolled back by itself when the disk was full.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")

@@ -20,6 +20,7 @@ from b1000.state.schema import (
     is_damage,
     migrate,
     quoted,
+    suspect,
 )
 from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
 
@@ -109,11 +110,13 @@ class Reader:
     """A read-only view of a journal, safe beside its writers.
 
     ``untouched``: a short look that leaves not even the files that SQLite keeps
-    beside a journal in use. What it is asked may raise JournalFailed.
+    beside a journal in use. With ``suspecting``, damage that it meets is noted for
+    the next who opens the journal to write. What it is asked may raise JournalFailed.
     """
 
-    def __init__(self, path: Path, untouched: bool = False) -> None:
+    def __init__(self, path: Path, untouched: bool = False, suspecting: bool = False) -> None:
         self.path = path
+        self._suspecting = suspecting
         try:
             self._db, version = _open(path, untouched)
             if not version:
@@ -385,6 +388,8 @@ class Reader:
             with failing():
                 return self._db.execute(sql, parameters).fetchall()
         except JournalFailed as error:
+            if self._suspecting:
+                suspect(self.path, error.__cause__)
             raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
 
     def _runs(

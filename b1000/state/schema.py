@@ -8,6 +8,7 @@ entry that has been released never changes.
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from b1000.errors import JournalFailed, JournalUnusable
 from b1000.steps import (
@@ -60,6 +61,21 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether SQLite says that the file itself is no sound database."""
     damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in damage
+
+
+def suspicion(journal: Path) -> Path:
+    """The file that stands beside a journal in which damage was met while it was in use.
+
+    A large journal is not looked through at each start: whoever opens it next does so then.
+    """
+    return journal.with_name(f"{journal.name}.suspect")
+
+
+def suspect(journal: Path, error: BaseException | None) -> None:
+    """Note that damage was met, if ``error`` is that."""
+    if isinstance(error, sqlite3.Error) and is_damage(error):
+        with contextlib.suppress(OSError):
+            suspicion(journal).touch(0o600)
 
 
 def _one_of(column: str, values: Iterable[str]) -> str:

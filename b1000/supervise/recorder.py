@@ -104,6 +104,10 @@ class Recorder:
         elif not told.states:
             self._troubles.pop(told.report, None)
 
+    def hurry(self) -> None:
+        """The program is to end soon: do not wait long for others who have the journal locked."""
+        self._journal.hurry()
+
     def close(self, keep_days: int) -> None:
         """Forget old history, tell what could not be written, and close the journal."""
         try:

@@ -209,7 +209,7 @@ class Supervisor:
                 self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
             self._recorder = Recorder(journal, self._clock, self._is_stopped)
-            self._reader = Reader(journal)
+            self._reader = Reader(journal, suspecting=True)
             self._beginnings = Beginnings(
                 self._settings.host, self._me, self._reader, self._locks, self._clock
             )
@@ -274,6 +274,8 @@ class Supervisor:
         waited += [child.connection for child in children if child.open]
         ready = set(wait([*waited, self._signals.reader], self._timeout()))
         self._take_signals()
+        if self._signal:
+            self._recorder.hurry()
         told: list[tuple[Worker, Batch]] = []
         for worker in self._crew:
             if worker.connection in ready or worker.process.sentinel in ready:
@@ -319,7 +321,7 @@ class Supervisor:
     def _timeout(self) -> float | None:
         limits = [RETRY] if self._recorder.failing else []
         if self._signal:
-            limits = [max(0.0, self._kill_at - time.monotonic())]
+            limits.append(max(0.0, self._kill_at - time.monotonic()))
         if self._display and self._copying():
             limits.append(INTERVAL)
         return min(limits, default=None)

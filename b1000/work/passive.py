@@ -90,8 +90,9 @@ async def _offer(
 ) -> None:
     """Wait until each copy has been pulled; the run has no place meanwhile."""
     for copy in copies:
-        if copy.destination in job.destinations:
-            meeting.forget(job.destinations[copy.destination].host)
+        destination = job.destinations.get(copy.destination)
+        if destination and destination.host:
+            meeting.forget(destination.host)
     hosts = ", ".join(copy.path.removeprefix("pull://") for copy in copies)
     assignment.channel.tell(assignment.moved(Step.COPYING))
     await assignment.commit(Waiting(assignment.clock(), f"{hosts} to pull"))
@@ -118,7 +119,7 @@ async def _await_pull(assignment: Assignment, job: Job, meeting: "_Meeting", cop
     number = copy.attempts + 1
     now = assignment.clock()
     destination = job.destinations.get(copy.destination)
-    if destination is None:
+    if destination is None or not destination.host:
         reason = (
             "the job has this destination no more; configure it again, "
             "or give the run up with b1000 forget"

@@ -101,6 +101,33 @@ def test_what_was_planned_has_failed_when_the_journal_cannot_be_read(ready: Worl
         assert re.search(rf"\[db/{instance} *\] FAILED: not begun", errors), errors
 
 
+@pytest.mark.parametrize("damaged", ["runs_of_subject", "listings_of_job", "report_troubles"])
+def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
+    ready: World, damaged: str
+) -> None:
+    """It is noted where it is met, written or read; the next program sets the journal aside."""
+    ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b")})
+    assert ready.b1000().returncode == 0
+    with contextlib.closing(journal(ready)) as opened:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = opened.execute(sql, (damaged,)).fetchone()
+    with open(ready.status_dir / "journal.sqlite3", "r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    for number, codes in enumerate(((0, 1, 2), (0,))):
+        program = f"from b1000.state import journal; journal._CHECKED_WHOLE = 0; {IMPATIENT}"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "-f", str(ready.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in codes, f"{number}: {done.stderr}"
+        assert "Traceback" not in done.stderr
+    assert len(list(ready.status_dir.glob("journal.sqlite3.corrupt-*"))) == 1
+    assert not list(ready.status_dir.glob("*.suspect"))
+
+
 # --- what is run for a run that is over
 
 
@@ -422,6 +449,41 @@ def test_a_stop_while_the_journal_is_locked_is_a_stop(ready: World) -> None:
             _, errors = running.communicate(timeout=30)
             assert running.returncode == 143, errors
         opened.rollback()
+
+
+def test_a_stop_ends_in_time_although_the_journal_stays_locked(ready: World) -> None:
+    pre = f"touch {ready.root}/in; trap '' TERM; sleep 62; sleep 62"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+    program = f"from b1000.supervise import supervisor; supervisor._STOP_TIME = 1; {IMPATIENT}"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, "-f", str(ready.config)], stderr=subprocess.DEVNULL
+    )
+    wait_until((ready.root / "in").exists)
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        running.terminate()
+        # Those who end what is left, and the reports, have two seconds more.
+        assert running.wait(timeout=6) == 143
+        opened.rollback()
+    assert not ready.processes()
+    assert ready.last("etc")["error"] == "interrupted"
+
+
+def test_a_stop_is_written_as_soon_as_the_journal_can_be(ready: World) -> None:
+    pre = f"touch {ready.root}/in; sleep 61"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
+    running = ready.start()
+    wait_until((ready.root / "in").exists)
+    with contextlib.closing(journal(ready)) as opened:
+        opened.isolation_level = None
+        opened.execute("BEGIN IMMEDIATE")
+        running.terminate()
+        time.sleep(5)
+        opened.rollback()
+    running.communicate(timeout=5)
+    assert running.returncode == 143
+    assert ready.last("etc")["error"] == "interrupted by SIGTERM"
 
 
 def test_a_run_that_is_over_does_not_die(ready: World) -> None:

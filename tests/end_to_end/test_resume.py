@@ -119,6 +119,17 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
     assert ready.b1000("--copy").returncode == 0
 
 
+def test_what_waited_for_a_puller_is_no_copy_of_a_job_that_pushes_now(ready: World) -> None:
+    passive = {"type": "passive", "host": "storage", "timeout": 1}
+    job = {"direction": "passive", "dest": "there", "report": "main"}
+    ready.write({"dest:there": passive, "job:etc": job})
+    assert ready.b1000().returncode == 1
+    ready.write({"dest:there": ready.store("there"), "job:etc": ready.push(dest="there")})
+    done = ready.b1000("--copy")
+    assert done.returncode == 1
+    assert "there: the job has this destination no more" in done.stderr
+
+
 # --- superseded runs
 
 
