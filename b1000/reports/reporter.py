@@ -201,6 +201,8 @@ class Reporter:
             raise _ParentGone from None
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
+        # Another program may know a newer password.
+        self._let_go()
         error = state.outcome.exception() if state.outcome else None
         trouble = words(error) if error else ""
         self._say((), trouble, trying=True)
