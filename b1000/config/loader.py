@@ -513,7 +513,10 @@ def load(file: str) -> Config:
     destinations = {
         section.name: _destination(reader, section) for section in reversed(named["dest"])
     }
-    reports = {section.name: _report(reader, section) for section in reversed(named["report"])}
+    reports = {
+        section.name: _report(reader, section, settings.get("journal"))
+        for section in reversed(named["report"])
+    }
     found = {
         section.name: _job(file, reader, section, settings, destinations, reports)
         for section in reversed(named["job"])
@@ -613,8 +616,10 @@ def _check_link_dest(section: _Section, options: Iterable[str]) -> None:
             )
 
 
-def _report(reader: _Reader, section: _Section) -> Report | None:
+def _report(reader: _Reader, section: _Section, journal: str | None) -> Report | None:
     values = reader.values(section)
+    if section.variant == "sqlite" and values.get("path") == journal:
+        section.tell("path", f"{journal} is the journal; a report takes a file of its own")
     if "password" in values and "password_file" in values:
         section.tell("password", "password_file gives it too; remove one of both")
     return None if section.broken else Report(section.name, **_only(values, Report._fields))

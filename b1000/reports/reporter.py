@@ -24,6 +24,7 @@ from b1000.state.queries import Owed, Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
+_BATCH = 500  # runs that are told at once
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
 
@@ -133,7 +134,10 @@ class Reporter:
             self._lock = None
 
     def _deliver_all(self) -> None:
-        """Deliver until nothing is owed; one reporter of this report at a time."""
+        """Deliver what is owed now; one reporter of this report at a time.
+
+        What comes meanwhile has an order of its own, and is gathered until that is looked at.
+        """
         with Reader(self._journal) as reader:
             self._reader = reader
             while self._lock is None:
@@ -148,10 +152,10 @@ class Reporter:
 
     def _due_states(self) -> list[Owed]:
         """What is owed, was not told yet, and was not refused as it is."""
-        return self._reader.owed(self._name, self._told)
+        return self._reader.owed(self._name, self._told, _BATCH)
 
     def _deliver(self) -> bool:
-        """Deliver some of what is owed; gives whether there was any."""
+        """Deliver some of what is owed; gives whether there may be more."""
         due = self._due_states()
         if not due:
             return False
@@ -178,7 +182,7 @@ class Reporter:
                 )
         elif trouble:
             raise trouble
-        return True
+        return len(due) == _BATCH
 
     def _say(
         self, states: tuple[tuple[int, int], ...], trouble: str = "", trying: bool = False
@@ -216,6 +220,8 @@ class Reporter:
         return True
 
     def _complain(self, state: tenacity.RetryCallState) -> None:
+        # Another program may know a newer password.
+        self._let_go()
         error = state.outcome.exception() if state.outcome else None
         trouble = words(error) if error else ""
         self._say((), trouble, trying=True)

@@ -1,9 +1,10 @@
 """Reports of type sqlite: the tables of the central database in a file."""
 
+import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.model import Report, Run
@@ -177,7 +178,24 @@ def findings(settings: Report) -> list[str]:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return [f"{path}: no permission to write in its directory, which SQLite needs"]
     try:
-        connect(path, read_only=True).close()
+        with contextlib.closing(connect(path, read_only=True)) as connection:
+            return [f"{path}: {text}" for text in _strange(connection)]
     except NotDelivered as error:
         return [str(error)]
-    return []
+    except sqlite3.Error as error:
+        return [_in_words(error, path)]
+
+
+def _strange(connection: sqlite3.Connection) -> Iterator[str]:
+    """Tables of these names that are not ours; what only lacks columns gets them."""
+    for table in TABLES:
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+        indexes = connection.execute(f"PRAGMA index_list({table.name})").fetchall()
+        unique = [
+            {row[2] for row in connection.execute("SELECT * FROM pragma_index_info(?)", (name,))}
+            for _, name, is_unique, *_ in indexes
+            if is_unique
+        ]
+        if there and set(table.key) not in unique:
+            key = ", ".join(table.key)
+            yield f"its table {table.name} has no unique key ({key}); take a file of its own"

@@ -514,6 +514,33 @@ def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
     assert told == {good.run_id}
 
 
+def test_a_reporter_that_cannot_deliver_stands_in_no_other_ones_way(
+    database: Schema, tmp_path: Path
+) -> None:
+    """As of a program that runs for hours with a password that was changed in the meantime."""
+    path = tmp_path / "journal.sqlite3"
+    with contextlib.closing(open_journal(path)) as journal:
+        build.done(journal, build.begin(journal, "etc", reports=("central",)))
+        orders, threads = [], []
+        for report in (settings(database, password="Wr0ng-w0rd"), settings(database)):
+            ours, theirs = Pipe()
+            orders.append(ours)
+            reporter = Reporter(report, path, Locks(tmp_path), theirs)
+            threads.append(threading.Thread(target=reporter.run))
+        try:
+            threads[0].start()
+            orders[0].send(Look())
+            assert orders[0].recv().trying
+            orders[1].send(Look(last=True))
+            threads[1].start()
+            wait_until(lambda: [row["step"] for row in database.jobs()] == ["DONE"], 10)
+        finally:
+            for each in orders:
+                each.close()
+            for thread in threads:
+                thread.join(30)
+
+
 # --- older installations
 
 

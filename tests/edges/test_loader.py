@@ -563,6 +563,12 @@ def test_two_destinations_with_one_path(read: Read) -> None:
     assert broken(config)
 
 
+def test_a_report_into_the_journal(read: Read) -> None:
+    """Which has a table of the same name."""
+    report = "[report:db]\ntype = sqlite\npath = $status_dir/journal.sqlite3\n"
+    assert "is the journal" in only_problem(read(f"{COMMON}{report}{JOB}"))
+
+
 # --- secrets
 
 

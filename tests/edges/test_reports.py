@@ -1,14 +1,22 @@
 """Report files and status files: projections that follow the journal."""
 
 import configparser
+import contextlib
 import json
 import os
 import re
 import sqlite3
+from collections.abc import Sequence
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
+from b1000.locks import Locks
+from b1000.model import Look, Report, Run
+from b1000.reports.reporter import Reporter
+from b1000.state.journal import Journal, open_journal
+from tests.support import build
 from tests.support.world import World
 
 
@@ -146,6 +154,42 @@ def test_a_report_that_cannot_be_written_fails_no_backup_and_comes_later(ready: 
         assert "step = DONE" in (ready.reports / name).read_text()
     with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
         assert journal.execute("SELECT count(*) FROM owed").fetchone() == (0,)
+
+
+class Busy:
+    """A report during each delivery of which another run begins."""
+
+    settle, linger = 0.0, 0.0
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.told: list[list[int]] = []
+
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
+        """Note the runs."""
+        self.told.append([run.run_id for run in runs])
+        if len(self.told) < 10:
+            build.begin(self._journal, "etc", f"i{len(self.told)}")
+        return {run.run_id for run in runs}, None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_what_comes_during_a_delivery_is_gathered_for_the_next(tmp_path: Path) -> None:
+    """Not one delivery for each state of many runs: they are told together."""
+    path = tmp_path / "journal.sqlite3"
+    ours, theirs = Pipe()
+    with contextlib.closing(open_journal(path)) as journal, ours, theirs:
+        build.begin(journal)
+        settings = Report("main", "file", str(tmp_path / "reports"))
+        reporter = Reporter(settings, path, Locks(tmp_path), theirs)
+        busy = Busy(journal)
+        reporter._target = busy
+        for _ in range(2):
+            ours.send(Look(last=True))
+            reporter.run()
+        assert busy.told == [[1], [2]]
 
 
 def test_a_planted_link_is_not_followed(ready: World) -> None:

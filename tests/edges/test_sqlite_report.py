@@ -276,6 +276,14 @@ def names(path: Path) -> list[str]:
         return [name for (name,) in source.rows("SELECT name FROM jobs ORDER BY 1")]
 
 
+def test_tables_of_somebody_else_are_found(path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as somebody, somebody:
+        somebody.execute("CREATE TABLE copies (book TEXT UNIQUE, number INTEGER)")
+    (found,) = findings(settings(path))
+    assert "copies has no unique key (job_id, destination)" in found
+
+
 def test_nothing_is_found_where_all_is_well(path: Path, report: SqliteReport) -> None:
     assert findings(settings(path)) == []
     assert not path.parent.exists()
