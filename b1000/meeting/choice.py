@@ -6,6 +6,7 @@ from typing import NamedTuple
 from b1000.errors import BadValue
 from b1000.meeting import offers
 from b1000.model import Client, label
+from b1000.steps import COMPLETE, Status, Step
 
 
 class Offer(NamedTuple):
@@ -29,7 +30,7 @@ class Offer(NamedTuple):
             return "it is older than another one"
         if offers.is_finished(client):
             return f"it has ended as {client.status} at {client.step}"
-        if self.answered:
+        if self.answered or client.step is Step.POST or client.copy_status in COMPLETE:
             return "it is pulled already"
         return self.stale
 
@@ -73,10 +74,15 @@ def choose(found: Iterable[Offer], wanted: str, claimed: frozenset[str]) -> Choi
 
 
 def superseded(clients: Iterable[Client]) -> set[str]:
-    """The files of those runs of which a newer one of the same job/instance is there."""
+    """The files of those runs of which a newer one of the same job/instance is there.
+
+    One that FAILED at INIT has touched no data: it makes no older one out of date.
+    """
     newest: dict[tuple[str, str], Client] = {}
     old: set[str] = set()
     for client in clients:
+        if (client.step, client.status) == (Step.INIT, Status.FAILED):
+            continue
         other = newest.setdefault((client.job, client.instance), client)
         if other is client:
             continue

@@ -102,10 +102,12 @@ class Reporter:
         self._renewed = time.monotonic()
         if not isinstance(self._target, FileReport):
             return
-        lock = self._locks.take(f"report@{self._name}") if self._lock is None else None
-        if self._lock is None and lock is None:
-            return
+        lock = None
         try:
+            if self._lock is None:
+                lock = self._locks.take(f"report@{self._name}")
+                if lock is None:
+                    return
             with Reader(self._journal) as reader:
                 waiting = [
                     run
@@ -114,8 +116,8 @@ class Reporter:
                     and self._name in run.reports
                 ]
             self._target.renew(waiting)
-        except B1000Error as error:
-            self._log.debug("report %s cannot be renewed: %s", self._name, error)
+        except (B1000Error, OSError) as error:
+            self._log.debug("report %s cannot be renewed: %s", self._name, words(error))
         finally:
             if lock is not None:
                 os.close(lock)

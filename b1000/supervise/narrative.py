@@ -28,13 +28,16 @@ _LIMITS = {
 }
 
 
-def line(message: Message, step: Step) -> tuple[int, str] | None:
-    """The level and the text for a message of a run at ``step``; None where nothing is to say."""
+def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] | None:
+    """The level and the text for a message of a run at ``step``; None where nothing is to say.
+
+    ``closed``: the run is closed together with it, so that nobody goes on with it.
+    """
     match message:
         case Resolved():
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
             return logging.INFO, f"to be copied to {copies}"
-        case RunMoved(status=Status.FAILED, step=Step.COPYING):
+        case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
             return (
                 logging.ERROR,
                 f"FAILED at COPYING: {message.error}; b1000 --copy goes on with it",

@@ -327,8 +327,9 @@ class Supervisor:
         return min(limits, default=None)
 
     def _acknowledge(self, worker: Worker, batch: Batch) -> None:
+        closed = any(isinstance(message, Closed) for message in batch.messages)
         for message in batch.messages:
-            self._act_on(worker, message)
+            self._act_on(worker, message, closed)
         if any(isinstance(message, Resolved) for message in batch.messages):
             self._hold_or_release(worker, batch.number)
         elif any(isinstance(message, PlaceWanted) for message in batch.messages):
@@ -337,8 +338,11 @@ class Supervisor:
         else:
             worker.order(Acknowledged(batch.number))
 
-    def _act_on(self, worker: Worker, message: Message) -> None:
-        """What a message of a worker, durable by now, means to the supervisor."""
+    def _act_on(self, worker: Worker, message: Message, closed: bool = False) -> None:
+        """What a message of a worker, durable by now, means to the supervisor.
+
+        ``closed``: another one that became durable with it closes the run.
+        """
         if isinstance(message, Listed):
             worker.verdict = True
             self._listed(worker.job.name, message)
@@ -349,7 +353,7 @@ class Supervisor:
         run = worker.run
         if run is None or worker.kind is Kind.ON_FAILURE:
             return
-        spoken = narrative.line(message, run.step)
+        spoken = narrative.line(message, run.step, closed)
         if spoken:
             for_run(run.label).log(*spoken)
         match message:

@@ -265,7 +265,9 @@ class Follower:
     async def verify(self, client: Client) -> None:
         """Make sure that the client lives and still offers the same data. Raises Lost and Unseen.
 
-        A sign of life is one that was given after this was called.
+        A sign of life is one that was given after this was called. Reports that do
+        not number their states are by others, who may renew theirs seldom: they are
+        believed as long as they are not stale.
         """
         until = self._monotonic() + self._patience.silence
         before = ""
@@ -276,7 +278,8 @@ class Follower:
             except Unseen as error:
                 trouble = error
             else:
-                if not now.alive or (before and now.alive > before):
+                by_others = not now.alive or now.transition is None
+                if by_others or (before and now.alive > before):
                     return
                 before = now.alive
                 why = f"its client has not renewed it since {now.alive}"

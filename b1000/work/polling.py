@@ -27,7 +27,7 @@ from b1000.work.assignment import Assignment, Tail
 from b1000.work.listing import MOST_ENTRIES, Entry, Listing
 
 _MOST_FETCHED = 200  # reports in one look, the newest first
-_OF_ONE_SUBJECT = 3  # of them of one job/instance; an hour in autumn mixes their order
+_OF_ONE_SUBJECT = 10  # of them of one job/instance: --copy goes on with some older ones too
 _SILENCE = 60  # seconds without a word after which a look is given up
 _TO_CONNECT = 20
 _MOST_TOLD = 20  # warnings about unusable files
@@ -280,15 +280,20 @@ class Directory:
 
 
 def _newest(entries: Mapping[str, Entry], stem: str | None) -> list[ReportName]:
-    """The names of those reports that matter: the newest of each job/instance."""
+    """The names of those reports that matter: the newest of each job/instance before all others."""
     by_stem: dict[str, list[ReportName]] = defaultdict(list)
     for file in entries:
         name = offers.report_name(file)
         if name and stem in (None, name.stem):
             by_stem[name.stem].append(name)
-    newest = [
-        name
-        for found in by_stem.values()
-        for name in sorted(found, key=lambda each: each.start_time)[-_OF_ONE_SUBJECT:]
-    ]
-    return sorted(newest, key=lambda each: each.start_time)[-_MOST_FETCHED:]
+    ranked: list[list[ReportName]] = [[] for _ in range(_OF_ONE_SUBJECT)]
+    for found in by_stem.values():
+        found.sort(key=_start_time, reverse=True)
+        for rank, name in zip(ranked, found, strict=False):
+            rank.append(name)
+    newest = [name for rank in ranked for name in sorted(rank, key=_start_time, reverse=True)]
+    return newest[:_MOST_FETCHED]
+
+
+def _start_time(name: ReportName) -> str:
+    return name.start_time

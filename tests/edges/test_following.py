@@ -58,10 +58,11 @@ class Storage:
             pull=Pull(client.daemon.url("reports"), "ext", 1, 3),
         )
         self.error = ""
+        self.patience = IMPATIENT
 
     def run(self) -> "Storage":
         self.error = self.worker.run(
-            lambda assignment: pull.carry_out(assignment, self.job, IMPATIENT)
+            lambda assignment: pull.carry_out(assignment, self.job, self.patience)
         )
         return self
 
@@ -122,6 +123,18 @@ def test_a_client_that_died_while_it_was_copied(
     assert storage.last_client() == (Step.COPYING, Status.FAILED, True)
 
 
+def test_a_report_by_others_is_believed_while_it_is_not_stale(
+    tmp_path: Path, client: Client
+) -> None:
+    storage = Storage(tmp_path, client)
+    storage.patience = Patience(silence=60)
+    report = client.report(modern=False, alive=utc(time.time())).copying()
+    thread = storage.start()
+    report.end()
+    thread.join(30)
+    assert storage.copied()[-1] is CopyStatus.DONE
+
+
 def test_a_dead_client_of_which_others_tell_late(tmp_path: Path, client: Client) -> None:
     """What it had said earlier is no new sign of life."""
     storage = Storage(tmp_path, client)
@@ -130,7 +143,7 @@ def test_a_dead_client_of_which_others_tell_late(tmp_path: Path, client: Client)
     said = time.time()
     while thread.is_alive():
         said -= 1
-        report.path.write_text(report.text({**report.run, "alive": utc(said)}))
+        report.path.write_text(report.text({**report.run, "alive": utc(said), "transition": "9"}))
         time.sleep(0.4)
     assert storage.copied() == [CopyStatus.COPYING, CopyStatus.FAILED]
     assert report.told() == "error"

@@ -231,8 +231,9 @@ def test_the_database_knows_the_run_of_a_client_that_cannot_reach_it(
     client, storage = hosts()
     client.passive(pre="sleep 2", post=post)
     central = storage.root / "central.sqlite3"
-    reports = {"report:central": {"type": "sqlite", "path": central}}
-    storage.pulls(client, more=reports, report="main central")
+    more = {"report:central": {"type": "sqlite", "path": central}}
+    other = {"dest:other": {**storage.store("other"), "min_free": 0}}
+    storage.pulls(client, more={**more, **other}, report="main central", dest="local other")
     watched = Watched(central)
     watched.start()
     pulling = storage.start()
@@ -250,6 +251,13 @@ def test_the_database_knows_the_run_of_a_client_that_cannot_reach_it(
     order = ["INIT", "PRE", "COPYING", "POST", "DONE"]
     steps = [order.index(str(step)) for step, _ in states]
     assert steps == sorted(steps)
+    with contextlib.closing(sqlite3.connect(central)) as database:
+        assert database.execute("SELECT host, name FROM jobs").fetchall() == [("ext", "ext")]
+        rows = database.execute("SELECT destination, path, status FROM copies").fetchall()
+    assert sorted(rows) == [
+        (f"backup-2/{copy.destination}", copy.path, "DONE")
+        for copy in sorted(last(storage, "ext").copies, key=lambda copy: copy.destination)
+    ]
 
 
 # --- killed

@@ -374,8 +374,15 @@ def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
     wait_until(lambda: len(world.report_files()) == 2 and offered(world, "one"))
     alive = report(world)["jobstatus:ext"]["alive"]
     wait_until(lambda: report(world)["jobstatus:ext"]["alive"] > alive, 15)
+    lock = world.status_dir / "locks" / "report@main"
+    lock.unlink()
+    lock.mkdir()
+    time.sleep(3)
+    lock.rmdir()
+    alive = report(world)["jobstatus:ext"]["alive"]
+    wait_until(lambda: report(world)["jobstatus:ext"]["alive"] > alive, 15)
     notify(world, "one")
-    ended(program, 0)
+    assert "reporter ended" not in ended(program, 0)
 
 
 def test_a_directory_among_old_reports_is_left_alone(world: World) -> None:

@@ -561,8 +561,9 @@ def test_an_error_is_told_and_the_run_is_closed(world: World, client: Client) ->
     report = client.report().copying().keep_alive()
     running = world.start()
     report.end()
-    running.communicate(timeout=30)
+    said, _ = running.communicate(timeout=30)
     assert running.returncode == 1
+    assert "goes on with it" not in said, "nothing does: the run is closed"
     assert report.told() == "error"
     run = last(world)
     assert (run.step, run.status, run.ending) == ("COPYING", "FAILED", "CLOSED")

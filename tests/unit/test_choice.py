@@ -78,6 +78,7 @@ def test_several_are_an_error_that_names_them() -> None:
         (Offer(client(step=Step.DONE)), "ended as OK at DONE"),
         (Offer(client(status=Status.FAILED)), "ended as FAILED at PRE"),
         (Offer(client(), answered=True), "pulled already"),
+        (Offer(client(step=Step.POST)), "pulled already"),
         (Offer(client(), stale="nobody renews it"), "nobody renews it"),
     ],
 )
@@ -99,6 +100,15 @@ def test_the_newest_of_a_job_and_instance() -> None:
     other = client(start="2026-11-21-04-29-00", instance="a")
     assert choice.superseded([new, old, other]) == {old.file}
     assert choice.superseded([old, other, new]) == {old.file}
+
+
+def test_one_that_failed_at_init_makes_none_out_of_date() -> None:
+    """--copy at the client goes on with the run before it."""
+    resumed = client(start="2026-11-22-04-29-00", step=Step.COPYING)
+    failed = client(start="2026-11-23-04-29-00", step=Step.INIT, status=Status.FAILED)
+    assert choice.superseded([resumed, failed]) == set()
+    began = client(start="2026-11-24-04-29-00", step=Step.INIT)
+    assert choice.superseded([resumed, failed, began]) == {resumed.file}
 
 
 def test_in_the_hour_that_autumn_repeats_the_true_time_counts() -> None:
