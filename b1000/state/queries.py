@@ -1,5 +1,6 @@
 """The reader of the journal: every SELECT whose answer leaves the room, as model values."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -430,10 +431,12 @@ def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
     """The database and its schema's number."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     as_it_is = f"{uri}&immutable=1"
+    if untouched and not _is_all_in(path) and os.path.exists(f"{path}-shm"):
+        # Whoever has it in use may end at this moment and take both files away.
+        with contextlib.suppress(sqlite3.OperationalError):
+            return _connect(f"{uri}&readonly_shm=1")
     if untouched and _is_all_in(path):
         return _connect(as_it_is)
-    if untouched and os.path.exists(f"{path}-shm"):
-        uri += "&readonly_shm=1"
     try:
         return _connect(uri)
     except sqlite3.OperationalError as error:

@@ -120,6 +120,7 @@ class Rehearsal:
         self._host = host
         self._bases = bases
         self._start_time = datetime.fromtimestamp(time.time()).strftime(paths.START_TIME)
+        self._directories: dict[str, str] = {}  # to whom each belongs
         self.failed = False
 
     def _assignment(self, job: Job, instance: str) -> Assignment:
@@ -147,6 +148,9 @@ class Rehearsal:
         except B1000Error as error:
             self.failed = True
             return [heading, f"  would FAIL at INIT: {printable(str(error))}"]
+        if met := self._met(label(job.name, instance), copies):
+            self.failed = True
+            return [heading, f"  would FAIL at INIT: {met}"]
         told = [
             heading,
             *self._settled(frozen),
@@ -166,6 +170,15 @@ class Rehearsal:
         if frozen.post:
             told.append(f"  post: {printable(frozen.post)}")
         return told
+
+    def _met(self, mine: str, copies: Iterable[Copy]) -> str:
+        """Why a run may not share its directories with one that was told of before; "" if not."""
+        for copy in copies:
+            other = self._directories.setdefault(copy.path, mine)
+            if other != mine:
+                path = printable(copy.path)
+                return f"{other} and {mine} would both be copied into {path}, so both are refused"
+        return ""
 
     @staticmethod
     def _settled(frozen: Frozen) -> Iterator[str]:

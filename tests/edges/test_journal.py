@@ -1,6 +1,7 @@
 """The journal on a real disk: durability, names, other writers, corruption, history."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -328,6 +329,24 @@ def test_a_corrupt_journal_is_set_aside(tmp_path: Path, damage: str, clock: Cloc
     second.close()
     (aside,) = tmp_path.glob("journal.sqlite3.corrupt-2026-11-22-*")
     assert aside.read_bytes()[:20000] == bytes(raw)[:20000]
+
+
+def test_a_short_look_sees_all_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = open_journal(path)
+    build.begin(journal)
+    # As a program that was killed leaves it: its changes are in the log beside the journal.
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal", "-shm"):
+        shutil.copy(f"{path}{suffix}", killed)
+    journal.close()
+    for place, beside in ((tmp_path, 0), (killed, 2)):
+        before = {file.name: file.read_bytes() for file in place.glob("journal.*")}
+        assert len(before) == 1 + beside
+        with Reader(place / path.name, untouched=True) as reader:
+            assert len(reader.unclosed()) == 1
+        assert {file.name: file.read_bytes() for file in place.glob("journal.*")} == before
 
 
 def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:

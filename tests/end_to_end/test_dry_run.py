@@ -86,6 +86,16 @@ def test_what_would_fail_fails(world: World) -> None:
     rehearsed(world, "made")
 
 
+def test_two_instances_that_would_share_a_directory(world: World) -> None:
+    world.files()
+    master = "!test $instance = a && echo b-c || echo c"
+    job = world.push(instances="a a-b", master_host=master)
+    world.write({"dest:store": world.store(), "job:db": job})
+    told = rehearsed(world, code=1)
+    assert "would FAIL at INIT: db/a and db/a-b would both be copied into" in told
+    rehearsed(world, "db/a-b")
+
+
 def test_what_delete_would_remove(world: World) -> None:
     world.files(3)
     world.write({"dest:store": world.store(), "job:j": world.push(type="sync", delete="yes")})
