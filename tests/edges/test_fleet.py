@@ -94,6 +94,13 @@ def test_the_last_good_run_is_found_behind_any_number_of_failures(rows: Rows) ->
     assert "FAILED at COPYING" in found.reason
 
 
+def test_failures_do_not_change_what_is_usual(rows: Rows) -> None:
+    for number in range(12):
+        copies = "near:FAILED" if number in (1, 2, 4) else "near:DONE"
+        rows.run("web1", "etc", "", 14 * HOUR + number * DAY, copies)
+    assert judged(rows)["web1 etc"].max_age == 2.5 * DAY
+
+
 def test_what_stopped_long_ago_is_not_forgotten(rows: Rows) -> None:
     rows.daily("old", "etc", "", 4, 900 * DAY)
     rows.daily("new", "etc", "", 4)
