@@ -138,6 +138,9 @@ class _SqliteRows:
 
     def __init__(self, settings: Report, read_only: bool) -> None:
         self._path = Path(settings.path)
+        if not self._path.exists():
+            # Who only writes beside what others wrote makes no database.
+            raise NoAnswer(f"{self._path}: there is no such file")
         self._connection = sqlite.connect(self._path, read_only)
         if not read_only:
             list(self.rows("BEGIN IMMEDIATE", ()))

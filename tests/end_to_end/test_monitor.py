@@ -407,9 +407,10 @@ def test_a_file_that_is_no_database_is_unknown(world: World) -> None:
     (world.root / "central").write_text("something else entirely, and long enough" * 100)
     for path in ("central", "missing"):
         world.write({"report:central": {"type": "sqlite", "path": world.root / path}})
-        done = world.b1000("monitor")
-        assert done.returncode == UNKNOWN
-        assert str(world.root / path) in done.stderr
+        for words in ([], ["--learn"]):
+            done = world.b1000("monitor", *words)
+            assert done.returncode == UNKNOWN
+            assert f"does not answer: {world.root / path}: " in done.stderr
     assert not (world.root / "missing").exists()
 
 
