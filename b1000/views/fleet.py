@@ -6,7 +6,7 @@ scan; instances of which that does not tell enough are asked for one by one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -47,20 +47,18 @@ T = TypeVar("T")
 Track = tuple[str, str, str]
 """Host, name and instance as the host calls them that does the backup."""
 
-Wanted = Callable[[Subject], bool]
-
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the database knows.
+    """What the database knows of all subjects that are not ignored.
 
-    ``notes``: failures that belong to no subject. ``owners``: whose the last
-    run of each track is.
+    ``notes``: failures that belong to no subject, each with what it would be of.
+    ``owners``: whose the last run of each track is.
     """
 
     histories: Mapping[Subject, Sequence[Past]]
     plans: Mapping[Subject, Plan]
-    notes: Sequence[Note] = ()
+    notes: Sequence[tuple[Subject, Note]] = ()
     owners: Mapping[Track, Subject] = field(default_factory=dict)
 
 
@@ -77,15 +75,15 @@ class Copies(NamedTuple):
 _NO_COPIES = Copies(0, 0, 0, None, ())
 
 
-def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
-    """The histories and plans of the subjects that are wanted and not ignored.
+def read(source: Source, now: float) -> Fleet:
+    """The histories and plans of the subjects that are not ignored.
 
     Raises NotDelivered where the database does not answer.
     """
     plans = dict(_plans(source))
 
     def shown(subject: Subject) -> bool:
-        return wanted(subject) and not (subject in plans and plans[subject].ignored)
+        return not (subject in plans and plans[subject].ignored)
 
     reading = _Reading(source, now, [each for each in plans if not plans[each].ignored])
     histories, notes = reading.all()
@@ -94,7 +92,7 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     return Fleet(
         {subject: runs for subject, runs in histories.items() if shown(subject)},
         plans,
-        [note for subject, note in notes if shown(subject)],
+        [(subject, note) for subject, note in notes if shown(subject)],
         reading.owners,
     )
 
