@@ -136,6 +136,11 @@ class _SqliteRows:
 
     def __init__(self, settings: Report, read_only: bool) -> None:
         self._path = Path(settings.path)
+        try:
+            # Who only writes beside what others wrote makes no database.
+            self._path.stat()
+        except OSError as error:
+            raise NoAnswer(f"{self._path}: {error.strerror}") from None
         self._connection = sqlite.connect(self._path, read_only)
         if not read_only:
             list(self.rows("BEGIN IMMEDIATE", ()))

@@ -4,6 +4,7 @@ Whatever is in the way of an answer is UNKNOWN, and leaves files that an earlier
 answer wrote as they are.
 """
 
+import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -80,7 +81,7 @@ def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
 def _write(name: str, text: str) -> None:
     path = Path(name).absolute()
     # To replace the name of a device would take it from all other programs.
-    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+    if path.parent == Path("/dev") or (os.path.exists(path) and not os.path.isfile(path)):
         raise NoVerdict(f"{name} cannot be written: it is no regular file")
     try:
         write_atomically(path, text, 0o644)

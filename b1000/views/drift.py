@@ -28,7 +28,7 @@ class Note(NamedTuple):
 _NEW_FOR = 7 * DAY
 
 
-def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[Note]:
+def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple[Subject, Note]]:
     """Instances that vanished, came, or seem to have another host now, by name.
 
     Histories are in the order of time; one of fewer than ``LOOKED_AT`` runs is
@@ -52,7 +52,7 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[Note]
         if others > runs[-1].started + LEAST_AGE or new:
             notes += [(subject, note) for note in _departure(subject, runs, others, new, came, now)]
     notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
-    return [note for _, note in sorted(notes)]
+    return sorted(notes)
 
 
 def _departure(

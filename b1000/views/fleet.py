@@ -6,7 +6,7 @@ scan; instances of which that does not tell enough are asked for one by one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -47,19 +47,17 @@ T = TypeVar("T")
 Track = tuple[str, str, str]
 """Host, name and instance as the host calls them that does the backup."""
 
-Wanted = Callable[[Subject], bool]
-
 
 class Fleet(NamedTuple):
-    """What the database knows.
+    """What the database knows of all subjects that are not ignored.
 
-    ``notes``: failures that belong to no subject. ``owners``: whose the last
-    run of each track is.
+    ``notes``: failures that belong to no subject, each with what it would be of.
+    ``owners``: whose the last run of each track is.
     """
 
     histories: Mapping[Subject, Sequence[Past]]
     plans: Mapping[Subject, Plan]
-    notes: Sequence[Note] = ()
+    notes: Sequence[tuple[Subject, Note]] = ()
     owners: Mapping[Track, Subject] = {}
 
 
@@ -76,15 +74,15 @@ class Copies(NamedTuple):
 _NO_COPIES = Copies(0, 0, 0, None, ())
 
 
-def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
-    """The histories and plans of the subjects that are wanted and not ignored.
+def read(source: Source, now: float) -> Fleet:
+    """The histories and plans of the subjects that are not ignored.
 
     Raises NotDelivered where the database does not answer.
     """
     plans = dict(_plans(source))
 
     def shown(subject: Subject) -> bool:
-        return wanted(subject) and not (subject in plans and plans[subject].ignored)
+        return not (subject in plans and plans[subject].ignored)
 
     reading = _Reading(source, now, [each for each in plans if not plans[each].ignored])
     histories, notes = reading.all()
@@ -93,7 +91,7 @@ def read(source: Source, now: float, wanted: Wanted = lambda _: True) -> Fleet:
     return Fleet(
         {subject: runs for subject, runs in histories.items() if shown(subject)},
         plans,
-        [note for subject, note in notes if shown(subject)],
+        [(subject, note) for subject, note in notes if shown(subject)],
         reading.owners,
     )
 
@@ -175,6 +173,7 @@ class _Reading:
         self._expected = expected
         self._tracks: defaultdict[Track, list[Past]] = defaultdict(list)
         self._histories: dict[Subject, list[Past]] = {}
+        self._good_ones_read: set[Track] = set()
         self.owners: dict[Track, Subject] = {}
         self._words = words = _Words(source)
         self._fields = source.dialect.joined(
@@ -236,6 +235,13 @@ class _Reading:
             asked = self._silent_since(since, "host, name, master_instance", where=f"WHERE {odd}")
             gone = _names(self._source.texts(*asked))
             self._last_of("j.host = ? AND j.name = ? AND j.master_instance = ?", gone)
+        # What is usual is learned from good ones: failures must not hide them.
+        self._last_good_ones_of(
+            track
+            for track, runs in tracks.items()
+            if len(runs) >= LOOKED_AT
+            and sum(run.done for run in runs) < min(len(runs), LOOKED_AT + 1)
+        )
 
     def _slices(self, days: float) -> list[Asked]:
         """The runs of so many days, in pieces of one."""
@@ -255,11 +261,13 @@ class _Reading:
         moment = datetime.fromtimestamp(self._now) - timedelta(days=days)
         return moment.isoformat(" ", "seconds")
 
-    def _last_of(self, condition: str, keys: Sequence[tuple[str, ...]]) -> set[Track]:
-        """Take the last runs that meet the condition, for each key; gives the tracks they have."""
+    def _last_of(
+        self, condition: str, keys: Sequence[tuple[str, ...]], count: int = LOOKED_AT
+    ) -> None:
+        """Take so many of the last runs that meet the condition, for each key."""
         one = (
             f"SELECT {self._fields} FROM jobs j WHERE {condition} "
-            f"ORDER BY j.start_time DESC LIMIT {LOOKED_AT}"
+            f"ORDER BY j.start_time DESC LIMIT {count}"
         )
         touched: set[Track] = set()
         for some in _batches(keys, _KEYS_AT_ONCE):
@@ -271,20 +279,24 @@ class _Reading:
         for track in touched:
             whole = {run.job_id: run for run in self._tracks[track]}
             self._tracks[track] = list(whole.values())
-        return touched
+
+    def _last_good_ones_of(self, tracks: Iterable[Track]) -> None:
+        asked = sorted(tracks)
+        self._good_ones_read.update(asked)
+        good = self._words.has_good_copy
+        condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {good}"
+        self._last_of(condition, asked, LOOKED_AT + 1)
 
     def _good_ones_of_the_past(self) -> None:
-        """Where the last runs hold hardly a good one, and there are more."""
+        """Where the last runs hold hardly a good one, whatever they said of themselves."""
         lacking = {
             (run.made_on, subject.job, run.listed_as)
             for subject, runs in self._histories.items()
             if len(runs) >= LOOKED_AT and sum(run.good for run in runs) * 2 < LOOKED_AT
             for run in runs
-        }
+        } - self._good_ones_read
         if lacking:
-            good = self._words.has_good_copy
-            condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {good}"
-            self._last_of(condition, sorted(lacking))
+            self._last_good_ones_of(lacking)
             self._put_together()
             self._look_at_copies()
 

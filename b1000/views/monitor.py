@@ -93,8 +93,8 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
     days = None
     try:
         with Source(settings, read_only=not question.learn) as source:
-            seen = fleet.read(source, moment, question.wants)
-            judgements = _judged(seen, moment)
+            seen = fleet.read(source, moment)
+            judgements = _judged(seen, question, moment)
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
             if question.days:
@@ -103,14 +103,17 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
-    notes = [*seen.notes, *drift(seen.histories, moment)]
+    # Whether a subject came or went is seen from the others, whatever is asked.
+    told = [*seen.notes, *drift(seen.histories, moment)]
+    notes = [note for subject, note in told if question.wants(subject)]
     return Survey(moment, settings.name, judgements, notes, days, learned)
 
 
-def _judged(seen: fleet.Fleet, now: float) -> list[Judgement]:
+def _judged(seen: fleet.Fleet, question: Question, now: float) -> list[Judgement]:
     return [
         judge(subject, runs, seen.plans.get(subject), now)
         for subject, runs in sorted(seen.histories.items())
+        if question.wants(subject)
     ]
 
 

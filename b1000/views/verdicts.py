@@ -296,9 +296,12 @@ def _too_old(facts: _Facts) -> Iterator[Finding]:
     text = (
         f"the last good backup is {span(facts.age)} old, at most {span(facts.max_age)} is {usual}"
     )
+    running = [run for run in facts.live if run is not facts.last_good]
     if facts.since:
         text += f"; {_failures(facts)}"
-    elif not any(run for run in facts.live if run is not facts.last_good):
+    if running:
+        text += f"; a run is at {running[-1].step} for {span(facts.now - running[-1].started)}"
+    elif not facts.since:
         text += "; nothing has run since"
     yield Finding(Verdict.CRITICAL, text)
 

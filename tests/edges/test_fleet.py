@@ -31,9 +31,9 @@ def judged(rows: Rows) -> dict[str, Judgement]:
     return {each.subject.label: each for each in ask(rows).judgements}
 
 
-def notes(rows: Rows) -> list[tuple[str, str]]:
+def notes(rows: Rows, **question: object) -> list[tuple[str, str]]:
     """Kinds and texts of what belongs to no subject's verdict."""
-    return [(note.kind, note.text) for note in ask(rows).notes]
+    return [(note.kind, note.text) for note in ask(rows, **question).notes]
 
 
 def test_an_empty_database_is_unknown(rows: Rows) -> None:
@@ -92,6 +92,13 @@ def test_the_last_good_run_is_found_behind_any_number_of_failures(rows: Rows) ->
     assert "40 d old, at most 2 d 12 h is usual" in found.reason
     assert f"{3 * LOOKED_AT} later runs" not in found.reason  # no more are read than needed
     assert "FAILED at COPYING" in found.reason
+
+
+def test_failures_do_not_change_what_is_usual(rows: Rows) -> None:
+    for number in range(12):
+        copies = "near:FAILED" if number in (1, 2, 4) else "near:DONE"
+        rows.run("web1", "etc", "", 14 * HOUR + number * DAY, copies)
+    assert judged(rows)["web1 etc"].max_age == 2.5 * DAY
 
 
 def test_what_stopped_long_ago_is_not_forgotten(rows: Rows) -> None:
@@ -325,6 +332,18 @@ def test_a_renamed_host_is_seen_to_be_one(rows: Rows) -> None:
     (renamed, new) = notes(rows)
     assert (renamed[0], new[0]) == ("renamed", "new")
     assert "web1 etc has not run for 3 d, and web1.example.org etc began 2 d 3 h ago" in renamed[1]
+
+
+def test_what_came_and_went_is_told_of_a_part_as_it_is_of_all(rows: Rows) -> None:
+    rows.daily("slave3", "mysql", "3306", 8, master_host="db1")
+    rows.daily("slave3", "mysql", "3307", 8, 3 * HOUR + 2 * DAY, master_host="db2")
+    rows.daily("web1", "etc", "", 8, 3 * DAY)
+    rows.daily("web9", "etc", "", 3)
+    assert [kind for kind, _ in notes(rows)] == ["vanished", "renamed", "new"]
+    assert [kind for kind, _ in notes(rows, host="db2")] == ["vanished"]
+    assert [kind for kind, _ in notes(rows, host="web1")] == ["renamed"]
+    assert [kind for kind, _ in notes(rows, host="web9", job="etc")] == ["new"]
+    assert notes(rows, host="db1") == []
 
 
 # --- plan

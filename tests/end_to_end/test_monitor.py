@@ -281,6 +281,10 @@ def test_a_file_that_cannot_be_written_is_unknown(world: World, central: Rows) -
     done = world.b1000("monitor", "--html", str(world.root / "missing" / "index.html"))
     assert done.returncode == UNKNOWN
     assert "index.html cannot be written: No such file or directory" in done.stderr
+    done = world.b1000("monitor", "--html", str(world.root / ("x" * 300)))
+    assert done.returncode == UNKNOWN
+    assert "x cannot be written: File name too long" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_device_or_a_directory_is_not_replaced(world: World, central: Rows) -> None:
@@ -405,11 +409,12 @@ def test_every_form_says_unknown(world: World, silent_port: int, dripping_port: 
 
 def test_a_file_that_is_no_database_is_unknown(world: World) -> None:
     (world.root / "central").write_text("something else entirely, and long enough" * 100)
-    for path in ("central", "missing"):
+    for path in ("central", "missing", "x" * 300):
         world.write({"report:central": {"type": "sqlite", "path": world.root / path}})
-        done = world.b1000("monitor")
-        assert done.returncode == UNKNOWN
-        assert str(world.root / path) in done.stderr
+        for words in ([], ["--learn"]):
+            done = world.b1000("monitor", *words)
+            assert done.returncode == UNKNOWN
+            assert f"does not answer: {world.root / path}: " in done.stderr
     assert not (world.root / "missing").exists()
 
 

@@ -113,6 +113,12 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         CRITICAL,
         "2 later runs made no copy, the last on db1 1 d ago FAILED at COPYING: refused",
     ),
+    "too old, while a run hangs": (
+        [*daily(3, 4 * DAY), run(2 * DAY, done=0, step="PRE")],
+        None,
+        CRITICAL,
+        "at most 2 d 12 h is usual here; a run is at PRE for 2 d",
+    ),
     # complete
     "a destination is lost": (
         [*daily(5, 27 * HOUR), run(3 * HOUR, **PART)],
