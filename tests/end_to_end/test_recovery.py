@@ -115,7 +115,11 @@ def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     for number, codes in enumerate(((0, 1, 2), (0,))):
-        program = f"from b1000.state import journal; journal._CHECKED_WHOLE = 0; {IMPATIENT}"
+        program = (
+            "import sys; from b1000 import cli; from b1000.state import journal; "
+            "from b1000.supervise import recorder; "
+            "journal._CHECKED_WHOLE = recorder._PATIENCE = 0; sys.exit(cli.main())"
+        )
         done = subprocess.run(
             [sys.executable, "-c", program, "-f", str(ready.config)],
             capture_output=True,
