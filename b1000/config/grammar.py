@@ -288,6 +288,20 @@ class Selector(NamedTuple):
     instance: str | None = None
 
 
+class Asked(NamedTuple):
+    """What the words of a command line ask for of one job: all of it, or what is ``named``.
+
+    Both may be: then too each of the named instances has to exist.
+    """
+
+    whole: bool = True
+    named: frozenset[str] = frozenset()
+
+    def includes(self, instance: str) -> bool:
+        """Whether the instance is to be run."""
+        return self.whole or instance in self.named
+
+
 COMMANDS = frozenset({"status", "check", "forget", "monitor"})
 """The words that are no job's as the first of a command line."""
 

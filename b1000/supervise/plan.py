@@ -92,7 +92,7 @@ class Plan:
 
     def to_list_first(self) -> list[Job]:
         """Those of them of which single instances were named: the names may be wrong."""
-        return [job for job in self.to_list() if self._selection[job.name] is not None]
+        return [job for job in self.to_list() if self._selection[job.name].named]
 
     def know_unselected(self, listed: Mapping[str, tuple[str, ...]]) -> None:
         """Of jobs that were not selected: their instances, as they were ``listed`` last."""
@@ -113,8 +113,8 @@ class Plan:
     def check_named(self) -> None:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
-            if asked and name in self._instances and name not in self._failed:
-                check_instances(name, asked, self._instances[name])
+            if name in self._instances and name not in self._failed:
+                check_instances(name, asked.named, self._instances[name])
 
     def ready(self) -> list[str]:
         """The jobs that can be planned: all that matters for their names is known."""
@@ -131,7 +131,7 @@ class Plan:
         """What is to be run of a job that is ready."""
         job = self._jobs[name]
         asked = self._selection[name]
-        instances = [each for each in self._instances[name] if asked is None or each in asked]
+        instances = [each for each in self._instances[name] if asked.includes(each)]
         if isinstance(job, BrokenJob):
             # Its instances are not known; the job itself has failed, whatever was asked for.
             return [Planned(job, "", "; ".join(job.reasons))]

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from b1000.config.grammar import Selector
+from b1000.config.grammar import Asked, Selector
 from b1000.errors import UsageError
 from b1000.model import BrokenJob, Job
 
-Selection = dict[str, set[str] | None]
-"""Job → the instances that were asked for; None for all of them."""
+Selection = dict[str, Asked]
+"""What is asked for, by job."""
 
 
 def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Selection:
@@ -17,8 +17,9 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
         job = jobs.get(word.job)
         if job is None:
             raise UsageError(f"there is no job {word.job!r}", f"known jobs: {_listed(jobs)}")
+        before = selection.get(word.job, Asked(whole=False))
         if word.instance is None:
-            selection[word.job] = None
+            selection[word.job] = before._replace(whole=True)
             continue
         if isinstance(job, Job):
             if job.instances is None:
@@ -27,10 +28,8 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
                 )
             if job.fixed_instances is not None:
                 check_instances(word.job, {word.instance}, job.fixed_instances)
-        chosen = selection.setdefault(word.job, set())
-        if chosen is not None:
-            chosen.add(word.instance)
-    return selection or dict.fromkeys(jobs)
+        selection[word.job] = before._replace(named=before.named | {word.instance})
+    return selection or dict.fromkeys(jobs, Asked())
 
 
 def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from b1000.config import grammar
+from b1000.config.grammar import Asked
 from b1000.errors import B1000Error, BadValue, UsageError
 from b1000.locks import Locks
 from b1000.logs import printable
@@ -53,14 +54,13 @@ class _Nobody(Channel):
 
 def rehearse(
     jobs: Mapping[str, Job | BrokenJob],
-    selection: Mapping[str, Collection[str] | None],
+    selection: Mapping[str, Asked],
     host: str,
     say: Callable[[str, bool], None],
     bases: "Bases",
 ) -> bool:
     """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
 
-    ``selection`` maps a job to the instances that were asked for, None for all.
     ``say`` takes a text, and whether what it tells of would fail. ``bases``
     knows to which earlier fulls a new one would link. UsageError for an
     instance that its job does not have now.
@@ -70,7 +70,7 @@ def rehearse(
 
 async def _rehearse(
     jobs: Mapping[str, Job | BrokenJob],
-    selection: Mapping[str, Collection[str] | None],
+    selection: Mapping[str, Asked],
     rehearsal: "Rehearsal",
     say: Callable[[str, bool], None],
 ) -> bool:
@@ -83,7 +83,7 @@ async def _rehearse(
 
 
 async def _told(
-    rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: Collection[str] | None
+    rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: Asked
 ) -> AsyncIterator[tuple[str, bool]]:
     """What there is to tell of one job, and whether each would fail."""
     if isinstance(job, BrokenJob):
@@ -94,11 +94,11 @@ async def _told(
     except BadValue as error:
         yield f"{name}\n  would FAIL at INIT: {printable(str(error))}", True
         return
-    _check_named(name, asked or (), instances)
+    _check_named(name, asked.named, instances)
     if not instances:
         yield f"{name}\n  no instances", False
     for instance in instances:
-        if asked is None or instance in asked:
+        if asked.includes(instance):
             rehearsal.failed = False
             lines = await rehearsal.lines(job, instance)
             yield "\n".join(lines), rehearsal.failed

@@ -153,8 +153,9 @@ def test_of_copy_only_what_is_named_is_told(world: World) -> None:
 
 def test_an_instance_that_its_job_does_not_list(world: World) -> None:
     world.write({"dest:store": world.store(), "job:db": world.push(instances="!echo a b")})
-    told = rehearsed(world, "db/c", code=2)
-    assert told == "b1000: job 'db' has no instance 'c' now; its instances: a, b\n"
+    for words in (["db/c"], ["db", "db/c"], ["db/c", "db"]):
+        told = rehearsed(world, *words, code=2)
+        assert told == "b1000: job 'db' has no instance 'c' now; its instances: a, b\n"
 
 
 def test_a_quiet_one_tells_of_failures_only(world: World) -> None:

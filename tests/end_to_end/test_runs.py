@@ -61,6 +61,8 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
         (["etc/one"], "has no instances"),
         (["inst/c"], "its instances: a, b"),
         (["dynamic/c"], "its instances: a, b"),
+        (["dynamic", "dynamic/c"], "its instances: a, b"),
+        (["inst", "inst/c"], "its instances: a, b"),
         (["../etc"], "'.' at position 1"),
         (["--nonsense"], "--nonsense"),
         (["-f"], "argument"),
