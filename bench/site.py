@@ -30,6 +30,18 @@ def tree_a(directory: Path, files: int = 50_000) -> Path:
     return directory
 
 
+def check_a(made: Path) -> None:
+    """Nobody is quick by doing nothing: raises where a copy of tree A is not whole."""
+    check(made, 50_000)
+
+
+def check(made: Path, files: int) -> None:
+    """Raises where there are not as many files."""
+    count = sum(path.is_file() for path in made.rglob("*"))
+    if count != files:
+        raise RuntimeError(f"{made} has {count} files of {files}")
+
+
 def change_a(directory: Path, percent: int, seed: int) -> None:
     """Change some of the files of tree A."""
     draw = random.Random(seed)

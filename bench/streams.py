@@ -1,13 +1,15 @@
 """Several rsyncs in one tree: to a daemon, from one, and over a long way."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from b1000.state.queries import Reader
 from bench import measure
 from bench.delay import delayed
 from bench.measure import Result, Taken
-from bench.site import Site, tree_a
+from bench.site import Site, check_a, tree_a
 from tests.support.client import Client, pull
 from tests.support.daemon import Daemon
 
@@ -19,33 +21,59 @@ _BARE = ("rsync", "-a", "--mkpath", "--sockopts=TCP_NODELAY")
 def streams(site: Site) -> list[Result]:
     """The first full of tree A with ``streams``, against one bare rsync."""
     source = tree_a(site.fresh("a"))
-    found = [_pushed(site, source, site.daemon.port, "to", 2, 0.9, _ROUNDS)]
+    port = site.daemon.port
+    found = [_pushed(site, source, port, "to", 2, 0.9, _ROUNDS)]
+    if measure.installed("fpsync"):
+        rival = ("fpsync -n 2", partial(_fpsync, site))
+        found.append(_pushed(site, source, port, "fpsync", 2, None, _ROUNDS, rival))
+    else:
+        print("streams: fpsync is not installed; left out", flush=True)
     found.append(_pulled(site))
     with delayed(site.daemon.port, _DELAY) as port:
         found.append(_pushed(site, source, port, "20 ms", 8, 0.3, _FAR_ROUNDS))
     return found
 
 
+Rival = tuple[str, Callable[[str, str], Taken]]
+"""Its name, and what copies a directory to an address, each with a slash at its end."""
+
+
+def _fpsync(site: Site, source: str, target: str) -> Taken:
+    return measure.run(["fpsync", "-n", "2", "-t", str(site.fresh("fpsync")), source, target])
+
+
+_RSYNC: Rival = ("rsync -a", lambda source, target: measure.run([*_BARE, source, target]))
+
+
 def _pushed(
-    site: Site, source: Path, port: int, name: str, count: int, target: float, rounds: int
+    site: Site,
+    source: Path,
+    port: int,
+    name: str,
+    count: int,
+    target: float | None,
+    rounds: int,
+    rival: Rival = _RSYNC,
 ) -> Result:
     address = f"rsync://127.0.0.1:{port}/b1000"
     short = name.replace(" ", "")
+    rival_name, copy = rival
 
     def ours(number: int) -> Taken:
         path = f"{address}/{short}{number}"
         store = {"type": "active", "path": path, "streams": count}
         return site.b1000({"dest:store": store, "job:j": site.push(source)})
 
-    def rsync(number: int) -> Taken:
-        return measure.run([*_BARE, f"{source}/", f"{address}/bare{short}{number}/"])
+    def bare(number: int) -> Taken:
+        return copy(f"{source}/", f"{address}/bare{short}{number}/")
 
-    mine, theirs = measure.pairs(ours, rsync, rounds)
+    mine, theirs = measure.pairs(ours, bare, rounds)
     (made,) = site.stored.glob(f"{short}1/j/*/*")
-    _check(made)
+    check_a(made)
+    check_a(site.stored / f"bare{short}1")
     question = f"{count} streams, A to a daemon" + (", 20 ms" if count == 8 else "")
     return measure.compare(
-        question, "rsync -a", measure.walls(mine), measure.walls(theirs), "s", target
+        question, rival_name, measure.walls(mine), measure.walls(theirs), "s", target
     )
 
 
@@ -80,7 +108,7 @@ def _pulled(site: Site) -> Result:
         assert attempt.ended
         (made,) = (home / "store").glob("*/*/*")
         if number == 1:
-            _check(made)
+            check_a(made)
         return Taken(attempt.ended - attempt.began, whole.cpu)
 
     def rsync(number: int) -> Taken:
@@ -101,10 +129,3 @@ def _pulled(site: Site) -> Result:
         0.9,
         note="the copy alone",
     )
-
-
-def _check(made: Path) -> None:
-    """Nobody is quick by doing nothing."""
-    count = sum(path.is_file() for path in made.rglob("*"))
-    if count != 50_000:
-        raise RuntimeError(f"{count} files are there")

@@ -1,8 +1,8 @@
-"""Whole trees: the first backup, against bare rsync and other programs."""
+"""Whole trees: the first backup, against bare rsync."""
 
 from bench import measure
 from bench.measure import Result, Taken
-from bench.site import Site, tree_a, tree_b
+from bench.site import Site, check, tree_a, tree_b
 
 _ROUNDS = 3
 
@@ -10,9 +10,9 @@ _ROUNDS = 3
 def first_full(site: Site) -> list[Result]:
     """The first full of many small and of a few large files, one stream."""
     found = []
-    for name, source in (
-        ("A", tree_a(site.fresh("a"))),
-        ("B", tree_b(site.fresh("b") / "large")),
+    for name, source, files in (
+        ("A", tree_a(site.fresh("a")), 50_000),
+        ("B", tree_b(site.fresh("b") / "large"), 4),
     ):
 
         def ours(number: int, name: str = name, source: object = source) -> Taken:
@@ -27,6 +27,8 @@ def first_full(site: Site) -> list[Result]:
             )
 
         mine, theirs = measure.pairs(ours, rsync, _ROUNDS)
+        (made,) = site.stored.glob(f"first{name}1/j/*/*")
+        check(made, files)
         found.append(
             measure.compare(
                 f"first full of {name}",

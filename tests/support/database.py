@@ -30,6 +30,12 @@ _NUMBERS = itertools.count(1)
 _ATTEMPTS = 3  # to make an empty database
 
 
+def is_installed() -> bool:
+    """Whether MariaDB's server and client are here."""
+    names = ("mariadb-install-db", "mariadbd", "mariadb")
+    return all(shutil.which(name, path=_PATH) for name in names)
+
+
 def program(name: str) -> str:
     """The path of one of MariaDB's programs."""
     found = shutil.which(name, path=_PATH)
