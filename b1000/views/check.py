@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 def advice(config: Config) -> list[Finding]:
-    """What is allowed and rarely meant; seen without trying anything."""
+    """What is allowed and rarely meant; nothing is tried for it but ``rsync --version``."""
     found = [
         Finding(
             f"dest:{destination.name}",
@@ -58,6 +58,15 @@ def advice(config: Config) -> list[Finding]:
                 warning=True,
             )
         )
+    if any(isinstance(job, Job) and job.pull for job in config.jobs.values()):
+        version = _version()
+        if not isinstance(version, Finding) and _LEAST_RSYNC <= version < _SAFE_FOR_PULLS:
+            text = (
+                f"rsync is {_dotted(version)}; whoever pulls from a host that he does not trust "
+                f"needs {_dotted(_SAFE_FOR_PULLS)} or newer "
+                "(CVE-2024-12084 to 12088, CVE-2022-29154)"
+            )
+            found.append(Finding("", "", text, warning=True))
     return found
 
 
@@ -89,31 +98,30 @@ def connect(config: Config) -> list[Finding]:
     return found
 
 
-def _rsync(config: Config) -> Iterator[Finding]:
-    """Whether the rsync that is installed can do what is asked of it, and safely."""
+def _version() -> "Finding | tuple[int, ...]":
+    """The version of the rsync that is installed, or why it is not known."""
     try:
         told = subprocess.run(
             ["rsync", "--version"], capture_output=True, text=True, check=False
         ).stdout
     except OSError as error:
-        yield Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
-        return
+        return Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
     found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", told)
     if not found:
-        yield Finding("", "", "rsync does not tell its version", warning=True)
+        return Finding("", "", "rsync does not tell its version", warning=True)
+    return tuple(map(int, found.groups()))
+
+
+def _rsync(config: Config) -> Iterator[Finding]:
+    """Whether the rsync that is installed can do what is asked of it."""
+    version = _version()
+    if isinstance(version, Finding):
+        yield version
         return
-    version = tuple(map(int, found.groups()))
     name = f"rsync is {_dotted(version)}"
-    pulls = any(isinstance(job, Job) and job.pull for job in config.jobs.values())
     linking = [each.name for each in config.destinations.values() if each.link_dest]
     if version < _LEAST_RSYNC:
         yield Finding("", "", f"{name}; B1000 needs {_dotted(_LEAST_RSYNC)} or newer")
-    elif pulls and version < _SAFE_FOR_PULLS:
-        text = (
-            f"{name}; whoever pulls from a host that he does not trust needs "
-            f"{_dotted(_SAFE_FOR_PULLS)} or newer (CVE-2024-12084 to 12088, CVE-2022-29154)"
-        )
-        yield Finding("", "", text, warning=True)
     if version == _NO_LINK_DEST:
         for destination in linking:
             text = f"{name}, whose --link-dest cannot be relied on; take 3.4.4 or newer"

@@ -637,3 +637,7 @@ def test_check_connect_knows_which_rsync_will_not_do(
     assert done.returncode == code
     assert said in done.stderr
     assert said or not done.stderr
+    # What a client could do to an old one is worth a warning at any time.
+    assert ("whoever pulls" in ready.b1000("check", environment=path).stderr) == (
+        "whoever pulls" in said
+    )
