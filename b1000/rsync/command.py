@@ -96,6 +96,10 @@ def copy(
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
     options += [switch for switch in switches if not part or switch != "--delete"]
+    if transfer.hard_links and len(sources) > 1:
+        # rsync 3.5.0 gives up where a name that two sources have is a hard link in the second,
+        # while it lists them piece by piece ("hard-link gnum 1 precedes flist start 2").
+        options.append("--no-inc-recursive")
     if destination.compress:
         options.append("--compress")
     if destination.bwlimit:

@@ -281,6 +281,20 @@ def test_filters_of_the_user_come_first(tmp_path: Path) -> None:
     assert not (targets[1] / "many" / "f11").exists()
 
 
+@pytest.mark.parametrize("streams", [1, 3])
+def test_sources_that_meet_in_one_directory_with_hard_links(tmp_path: Path, streams: int) -> None:
+    source, other = tmp_path / "source", tmp_path / "other"
+    make(source, [([b"x"], "file", 3_000_000, 0o644)])
+    (other / "below").mkdir(parents=True)
+    (other / "x").write_text("hidden by the first source's")
+    os.link(other / "x", other / "below" / "x")
+    target = tmp_path / "store" / "made"
+    told = copy(tmp_path, [f"{source}/", f"{other}/"], target, streams, Transfer(hard_links=True))
+    assert told is CopyStatus.DONE
+    assert (target / "x").stat().st_size == 3_000_000
+    assert (target / "below" / "x").read_text() == "hidden by the first source's"
+
+
 def test_several_sources_and_a_sync_that_deletes(tmp_path: Path) -> None:
     source, other = tmp_path / "source", tmp_path / "other"
     make(source, [([b"a", b"b"], "file", 3_000_000, 0o644)])
