@@ -300,12 +300,15 @@ class Follower:
                     raise RunFailed(f"{client.file} cannot be looked at again: {error}") from None
             await asyncio.sleep(self._pull.poll_wait)
 
-    async def to_the_end(self, client: Client, seconds: float, copied: bool) -> str:
-        """See a client that was told to the end of its run: what went wrong there, or "".
+    async def to_the_end(
+        self, client: Client, seconds: float, copied: bool, untold: str = ""
+    ) -> str:
+        """See a client to the end of its run: what went wrong there, or "".
 
         One that died before it heard that its data was ``copied``, and goes on
         with ``--copy``, has removed what it was told and is told again: its data
-        is what it was, since ``pre`` is not run again, and it is here.
+        is what it was, since ``pre`` is not run again, and it is here. So is one
+        that could not be told; ``untold`` is why.
         """
         until = self._monotonic() + seconds
         whose = f"the client's run of {label(client.job, client.instance)}"
@@ -313,7 +316,11 @@ class Follower:
         while self._monotonic() < until:
             try:
                 client = await self.again(client)
-                trouble = await self._tell_again(client) if copied else ""
+                trouble = ""
+                if copied and self._is_to_hear(client):
+                    untold = await self._tell_again(client, not untold)
+                elif self._answered:
+                    untold = ""
             except Unseen as error:
                 trouble = str(error)
             except Lost as lost:
@@ -325,26 +332,33 @@ class Follower:
                     return ""
                 await self.relay(lost.client)
                 if lost.client.judged:
-                    return f"{whose} did not end: {lost}"
+                    return _and_untold(f"{whose} did not end: {lost}", untold)
                 client = lost.client
             if client.status is Status.FAILED:
-                return f"{whose} {ended(client)}"
+                return _and_untold(f"{whose} {ended(client)}", untold)
             if offers.is_finished(client):
                 return ""
             await asyncio.sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
-        return f"{whose} could not be followed to its end: {trouble}" if trouble else ""
+        left = f"{whose} could not be followed to its end: {trouble}" if trouble else ""
+        return _and_untold(left, untold)
 
-    async def _tell_again(self, client: Client) -> str:
-        """Tell a client that waits still, and knows nothing, that its data was copied.
+    def _is_to_hear(self, client: Client) -> bool:
+        """Whether a client waits still, and knows nothing.
 
-        Gives what is in the way, or "". An older program, whose report has no
-        ``alive``, removes what it was told as soon as it has seen it.
+        An older program, whose report has no ``alive``, removes what it was told
+        as soon as it has seen it.
         """
-        if self._answered or not (client.alive and offers.is_offered(client)):
-            return ""
-        self._assignment.log.info(
-            "%s is offered again, and was copied: the client is told once more", client.file
-        )
+        return not self._answered and bool(client.alive) and offers.is_offered(client)
+
+    async def _tell_again(self, client: Client, heard: bool) -> str:
+        """Tell a client that its data was copied; gives what is in the way, or "".
+
+        ``heard``: it could be told before.
+        """
+        if heard:
+            self._assignment.log.info(
+                "%s is offered again, and was copied: the client is told once more", client.file
+            )
         return await self._directory.notify(client, names.DONE)
 
 
@@ -356,6 +370,12 @@ def ended(client: Client) -> str:
     if client.step is Step.DONE:
         return "has ended"
     return f"is at {client.step}, its copy {client.copy_status}"
+
+
+def _and_untold(what: str, untold: str) -> str:
+    """What went wrong at a client, and why it may have: it could not be told."""
+    why = f"the client could not be told that its data was copied: {untold}" if untold else ""
+    return "; ".join(filter(None, (why, what)))
 
 
 def _judged(client: Client, why: str) -> Client:

@@ -191,17 +191,15 @@ class _Pulling:
     async def _tell(self, client: Client) -> None:
         """Tell the client that its data is here."""
         await self._wait("the client to hear that its data was copied")
-        trouble = await self._directory.notify(client, names.DONE)
-        if trouble:
-            await self._end(f"the client could not be told that its data was copied: {trouble}")
-        else:
-            await self._follow(client)
+        await self._follow(client, await self._directory.notify(client, names.DONE))
 
-    async def _follow(self, client: Client) -> None:
+    async def _follow(self, client: Client, untold: str = "") -> None:
+        """See the client to its end, also where it could not be told; ``untold`` is why."""
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)
-        await self._end(await self._follower.to_the_end(client, self._patience.ending, copied=True))
+        seconds = self._patience.ending
+        await self._end(await self._follower.to_the_end(client, seconds, True, untold))
 
     async def _end(self, warning: str) -> None:
         if warning:

@@ -602,11 +602,17 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
     client.data()
     storage(world, client)
     report = client.report().copying().keep_alive()
-    done = world.b1000()
-    assert done.returncode == 0
+    running = world.start()
+    wait_until(lambda: is_at(world, "POST"))
+    # It is followed all the same: what became of it is to be seen.
+    report.write(status="FAILED", copy="FAILED", error="nobody pulled it")
+    running.communicate(timeout=30)
+    assert running.returncode == 0
     assert state(world) == ("DONE", "WARNING")
     assert "could not be told that its data was copied" in last(world).error
     assert "read only" in last(world).error
+    assert "nobody pulled it" in last(world).error
+    assert last(world).clients[-1].status == "FAILED"
     assert data(world) == WHOLE
     report.kill()
     # What failed and could not be told stays resumable.
@@ -617,6 +623,23 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
     assert "the client could not be told" in last(world).error
     assert world.status_files()
     client.stop()
+
+
+def test_a_client_that_could_not_be_told_is_told_later(world: World, daemon: Daemons) -> None:
+    client = Client(daemon({"reports": "read only = yes", "backup": ""}))
+    client.data()
+    storage(world, client)
+    report = client.report().copying().keep_alive()
+    running = world.start()
+    wait_until(lambda: is_at(world, "POST"))
+    assert not report.told()
+    config = client.daemon.config
+    config.write_text(config.read_text().replace("read only = yes", ""))
+    report.end().kill()
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert state(world) == ("DONE", "OK")
+    assert last(world).clients[-1].step == "DONE"
 
 
 def test_a_client_that_fails_in_post_is_a_warning(world: World, client: Client) -> None:
