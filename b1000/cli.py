@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR = 2
 _UNKNOWN = 3  # as Nagios counts
+_PRINTED = "b1000-output"  # an option of Python's -X: the encoding of standard output
 
 
 def main() -> None:
     """The command ``b1000``."""
     _open_standard_streams()
+    _name_files_in_utf8()
     _stand_somewhere()
     sys.exit(_guarded(sys.argv[1:]))
 
@@ -34,6 +36,24 @@ def _open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _name_files_in_utf8() -> None:
+    """Paths and commands reach the system as the configuration has them, in any locale.
+
+    Python would turn them into the locale's encoding, and fail where that lacks a character. It
+    can be told otherwise when it starts only: the program begins anew in the same process. What
+    is printed stays in the encoding of the terminal.
+    """
+    printed = sys._xoptions.get(_PRINTED)
+    if isinstance(printed, str) and sys.stdout:
+        sys.stdout.reconfigure(encoding=printed)  # type: ignore[union-attr]
+    if sys.getfilesystemencoding() == "utf-8" or not sys.executable:
+        return
+    options = ["-X", "utf8"]
+    if sys.stdout:
+        options += ["-X", f"{_PRINTED}={sys.stdout.encoding}"]
+    os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])
 
 
 def _stand_somewhere() -> None:

@@ -108,7 +108,12 @@ class _File(_Descriptor):
     def _open(self) -> int:
         # Not to be waited for: a fifo that nobody reads would hold everything up.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(self.path, flags, 0o640)
+        try:
+            descriptor = os.open(self.path, flags | os.O_EXCL, 0o640)
+        except FileExistsError:
+            return os.open(self.path, flags, 0o640)
+        os.fchmod(descriptor, 0o640)  # whatever the umask; one that is there keeps its own
+        return descriptor
 
     def write(self, line: bytes) -> None:
         self._follow()

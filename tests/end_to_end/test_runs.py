@@ -479,6 +479,45 @@ def test_a_log_file_gets_all_and_failures_also_reach_standard_error(ready: World
     assert log.stat().st_mode & 0o777 == 0o640
 
 
+def test_the_log_file_has_its_mode_whatever_the_umask(ready: World) -> None:
+    log = ready.root / "b1000.log"
+    ready.write(
+        {
+            "global": {"log_file": log},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(),
+        }
+    )
+    before = os.umask(0o077)
+    try:
+        assert ready.b1000().returncode == 0
+        assert log.stat().st_mode & 0o777 == 0o640
+        log.chmod(0o600)
+        assert ready.b1000().returncode == 0
+    finally:
+        os.umask(before)
+    assert log.stat().st_mode & 0o777 == 0o600  # somebody wanted it so
+
+
+def test_names_are_utf8_in_every_locale_and_output_is_for_the_terminal(ready: World) -> None:
+    source = ready.root / "żółw"
+    source.mkdir()
+    (source / "ślimak").touch()
+    told = ready.root / "told"
+    job = ready.push(include=f"{source}/*", pre=f"echo ☃ > {told}")
+    ready.write({"dest:store": ready.store(), "job:etc": job})
+    # What Python makes of a locale that is not UTF-8, such as pl_PL (ISO-8859-2).
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    assert ready.b1000(environment=ascii_only).returncode == 0
+    assert told.read_text() == "☃\n"
+    assert list((ready.root / "store").rglob("ślimak"))
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre="echo ☃; false")})
+    assert ready.b1000(environment=ascii_only).returncode == 1
+    status = ready.b1000("status", environment=ascii_only)
+    assert (status.returncode, status.stderr) == (1, "")
+    assert "pre ended with exit code 1: \\u2603" in status.stdout
+
+
 @pytest.mark.parametrize("words", [(), ("-q",)])
 def test_failures_reach_standard_error_whatever_the_level_of_the_log(
     ready: World, words: tuple[str, ...]
