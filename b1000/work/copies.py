@@ -13,14 +13,16 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import tenacity
 
 from b1000.config import grammar
 from b1000.errors import B1000Error, words
+from b1000.locks import take_directory
 from b1000.model import (
     AttemptBegan,
     AttemptEnded,
@@ -309,31 +311,33 @@ class Copies:
     async def _locked(self, copying: _Copying) -> AsyncIterator[tuple[int, ...]]:
         """The permit of the destination and the lock of a sync directory, as descriptors."""
         held: list[int] = []
+
+        async def hold(take: Callable[[], int | None], why: str) -> None:
+            held.append(await self._wait_for(copying, take, why))
+
+        locks, destination = self._assignment.locks, copying.destination
         try:
-            most = copying.destination.max_copies
-            if most:
-                name = copying.destination.name
-                held.append(
-                    await self._wait_for(
-                        copying,
-                        f"copies@{name}",
-                        most,
-                        f"{name} has its limit of {most} copies (max_copies)",
-                    )
-                )
+            if most := destination.max_copies:
+                permit = f"copies@{destination.name}"
+                why = f"{destination.name} has its limit of {most} copies (max_copies)"
+                await hold(lambda: locks.take_one_of(permit, most), why)
             if self._sync:
                 path = copying.copy.path
-                name = hashlib.sha256(path.encode()).hexdigest()[:32]
+                digest = hashlib.sha256(path.encode()).hexdigest()[:32]
                 why = f"another copy writes into {path}"
-                held.append(await self._wait_for(copying, f"directory@{name}", 1, why))
+                await hold(lambda: locks.take_one_of(f"directory@{digest}", 1), why)
+                if not destination.remote:
+                    # Where the directory cannot be used, rsync says why.
+                    with contextlib.suppress(OSError):
+                        await hold(lambda: take_directory(Path(path)), why)
             yield tuple(held)
         finally:
             for descriptor in held:
                 os.close(descriptor)
 
-    async def _wait_for(self, copying: _Copying, name: str, count: int, why: str) -> int:
+    async def _wait_for(self, copying: _Copying, take: Callable[[], int | None], why: str) -> int:
         told = False
-        while (descriptor := self._assignment.locks.take_one_of(name, count)) is None:
+        while (descriptor := take()) is None:
             if not told:
                 self._assignment.log.info("%s waits: %s", copying.copy.destination, why)
                 copying.told.waits(why)

@@ -1,5 +1,6 @@
 """How copies are made: order, retries, options of rsync, names, limits, leftovers."""
 
+import fcntl
 import itertools
 import os
 import re
@@ -253,6 +254,23 @@ def test_owners_times_modes_and_links(world: World, daemon: Daemons) -> None:
         one, other = (world.source / name).lstat(), (copied / name).lstat()
         assert (one.st_mode, one.st_mtime_ns) == (other.st_mode, other.st_mtime_ns)
         assert (one.st_uid, one.st_gid) == (other.st_uid, other.st_gid)
+
+
+def test_a_local_sync_directory_is_locked_for_those_with_another_journal_too(
+    world: World,
+) -> None:
+    world.files(1)
+    sync(world)
+    directory = synced(world)
+    directory.mkdir(parents=True)
+    held = os.open(directory, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    running = world.start()
+    wait_until(lambda: "another copy writes into" in world.b1000("status").stdout)
+    assert not any(directory.iterdir())
+    os.close(held)
+    assert running.wait(30) == 0
+    assert tree(directory) == tree(world.source)
 
 
 def test_sync_keeps_what_is_gone_at_the_source(world: World) -> None:
