@@ -171,7 +171,8 @@ def _run_jobs(words: Sequence[str]) -> int:
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
     if arguments.dry_run:
         for problem in config.problems:
-            logs.to_stderr(problem.shown(config.file))
+            if not (arguments.quiet and problem.warning):
+                logs.to_stderr(problem.shown(config.file))
         if arguments.copy:
             return _rehearse_copy(config, selectors, arguments.quiet)
         return _rehearse(config, selection, arguments.quiet)

@@ -283,14 +283,18 @@ def listing(address: str, password_file: str | None, limits: Limits) -> list[str
 
 
 def fetch(
-    source: str,
+    module: str,
     names: str,
     directory: str,
     largest: int,
     password_file: str | None,
     limits: Limits,
 ) -> list[str]:
-    """Fetch regular files, named in the file ``names`` (ended by NUL), as nothing but content."""
+    """Fetch regular files, named in the file ``names`` (ended by NUL), as nothing but content.
+
+    Names are those below the module: below a directory of it, and without a chroot,
+    the daemon of rsync 3.5.0 looks for them in another place than it has listed.
+    """
     return [
         "rsync",
         f"--files-from={names}",
@@ -304,7 +308,7 @@ def fetch(
         *_FROM_CLIENT,
         *_connection(True, password_file, limits),
         "--",
-        f"{source}/",
+        f"{module}/",
         f"{directory}/",
     ]
 

@@ -98,6 +98,12 @@ def inside(path: str) -> str:
     return path if address == path else "/" + "/".join(address.split("/")[2:])
 
 
+def parted(address: str) -> tuple[str, str]:
+    """The address of a daemon's module, and the directory below it: empty, or ending in a slash."""
+    host, module, *below = [part for part in address.removeprefix("rsync://").split("/") if part]
+    return f"rsync://{host}/{module}", "".join(f"{part}/" for part in below)
+
+
 def place(path: str) -> str:
     """How error texts call a destination: the host of an rsync address, or the local path."""
     address = path.removeprefix("rsync://")

@@ -9,6 +9,7 @@ from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
+from b1000.logs import printable
 from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
 from b1000.state.queries import Reader, may_exist
 from b1000.steps import Step, can_be_retried
@@ -150,7 +151,9 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
             missing = [copy for copy in run.copies if not copy.complete]
             told = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
             fine = all(copy.destination in job.destinations for copy in missing)
-            return Foretold(", ".join(told) or "post", fine)
+            if fine and run.frozen.post:
+                told.append(f"post: {printable(run.frozen.post)}")
+            return Foretold(", ".join(told) or "nothing is left to be copied", fine)
         case Fate.CLOSE:
             return Foretold(f"would be {closing_words(run)}", fine=True)
         case Fate.FAILED:

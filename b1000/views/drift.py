@@ -34,6 +34,7 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple
     Histories are in the order of time; one of fewer than ``LOOKED_AT`` runs is
     taken for a whole one.
     """
+    histories = {subject: _own(subject, runs) for subject, runs in histories.items()}
     newest: dict[tuple[str, str], float] = {}
     for subject, runs in histories.items():
         if runs:
@@ -53,6 +54,13 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple
             notes += [(subject, note) for note in _departure(subject, runs, others, new, came, now)]
     notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
     return sorted(notes)
+
+
+def _own(subject: Subject, runs: Sequence[Past]) -> Sequence[Past]:
+    """Without failures of the job itself, which say nothing of whether an instance is listed."""
+    if not subject.instance:
+        return runs
+    return [run for run in runs if run.listed_as or run.master_instance]
 
 
 def _departure(

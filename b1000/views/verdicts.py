@@ -261,7 +261,9 @@ def learned_age(good: Sequence[float]) -> float | None:
 def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None, str]:
     if plan and plan.max_backup_age:
         return plan.max_backup_age, "plan"
-    return learned_age(good), "learned"
+    learned = learned_age(good)
+    # A row without an age still says that there has to be a backup.
+    return learned, "plan" if plan and learned is None else "learned"
 
 
 def _median(values: Sequence[float]) -> float | None:

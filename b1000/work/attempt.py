@@ -83,6 +83,9 @@ class Attempt:
             if result.status in COMPLETE and totals.files is None:
                 reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
                 return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
+        # What is done before the guard has looked twice has taken its space all the same.
+        if result.status in COMPLETE and self._space and (reason := self._space.short()):
+            return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
         return result
 
     def _argv(self, part: command.Part | None = None) -> list[str]:

@@ -172,11 +172,14 @@ class Directory:
         found: dict[Entry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             wanted = Path(private, "names")
-            wanted.write_bytes(b"".join(entry.name.encode() + b"\0" for entry in entries))
+            module, below = paths.parted(self._pull.source)
+            wanted.write_bytes(
+                b"".join(f"{below}{entry.name}".encode() + b"\0" for entry in entries)
+            )
             into = Path(private, "reports")
             into.mkdir(mode=0o700)
             argv = command.fetch(
-                self._pull.source,
+                module,
                 str(wanted),
                 str(into),
                 names.LARGEST_REPORT,

@@ -304,6 +304,16 @@ def test_an_instance_that_vanished_is_told_at_once(rows: Rows) -> None:
     assert text.startswith("db1 mysql/3307 has vanished from db1: its last run is 2 d 3 h old")
 
 
+def test_a_failure_of_the_job_itself_is_no_sign_of_an_instance(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "3306", 8)
+    rows.daily("db1", "mysql", "3307", 8, 3 * HOUR + 2 * DAY)
+    rows.plan("db1", "mysql", "3308", max_backup_age=DAY)
+    rows.run("db1", "mysql", "", HOUR / 2, "", step="INIT", status="FAILED")
+    ((kind, text),) = notes(rows)
+    assert kind == "vanished"
+    assert text.startswith("db1 mysql/3307 has vanished from db1: its last run is 2 d 3 h old")
+
+
 def test_an_instance_that_appeared_is_told_and_that_it_was_never_backed_up(rows: Rows) -> None:
     rows.daily("db1", "mysql", "3306", 8)
     rows.run("db1", "mysql", "3307", 5 * HOUR, "near:FAILED")

@@ -106,12 +106,14 @@ def test_what_delete_would_remove(world: World) -> None:
 
 def test_what_copy_would_go_on_with(world: World) -> None:
     world.files()
-    world.write({"dest:store": world.store(path="/proc/nowhere"), "job:j": world.push()})
+    tidy = world.push(post=f"touch {world.root}/tidied")
+    world.write({"dest:store": world.store(path="/proc/nowhere"), "job:j": tidy})
     assert rehearsed(world, "--copy") == ""
     assert world.b1000().returncode == 1
     told = rehearsed(world, "--copy")
     assert told.startswith("j of 20")
     assert "copy to store: /proc/nowhere/j/" in told
+    assert told.endswith(f", post: touch {world.root}/tidied\n")
 
 
 def test_of_copy_only_what_is_named_is_told(world: World) -> None:
@@ -167,6 +169,8 @@ def test_a_quiet_one_tells_of_failures_only(world: World) -> None:
             "job:gone": world.push(include=world.root / "nothing"),
         }
     )
+    with world.config.open("a") as config:
+        config.write("include = /a/thing/that/is/not/there\n")  # a warning: it is given twice
     assert rehearsed(world, "-q", "good") == ""
     done = world.b1000("-q", "-n")
     assert (done.returncode, done.stdout) == (1, "")

@@ -244,6 +244,19 @@ def test_min_free_while_copying(world: World, small_disk: Path) -> None:
     assert not world.processes()
 
 
+def test_min_free_after_a_copy_that_was_quick(world: World, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    (world.source / "big").write_bytes(os.urandom(4_000_000))
+    job(world, {"path": small_disk, "min_free": "5m"})
+    assert world.b1000().returncode == 1
+    (copy,) = world.last("j")["copies"]
+    assert (copy["status"], copy["attempts"]) == ("FAILED", 1)
+    assert "less than the 5 MiB of min_free" in copy["error"]
+    job(world, {"path": small_disk, "min_free": "3m"})
+    assert world.b1000("--copy").returncode == 0
+    succeeded(world, attempts=2)
+
+
 # --- the source
 
 

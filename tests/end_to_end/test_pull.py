@@ -125,6 +125,19 @@ def test_what_the_old_program_writes_is_understood(world: World, client: Client)
     assert (relayed.step, relayed.status, relayed.judged) == ("DONE", "OK", True)
 
 
+def test_reports_in_a_directory_below_a_module(world: World, client: Client) -> None:
+    below = client.reports / "of" / "ext"
+    below.mkdir(parents=True)
+    storage(world, client, report_source=client.daemon.url("reports/of/ext"))
+    client.reports = below
+    report = client.report().copying().keep_alive()
+    in_background(report.end)
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    assert data(world) == WHOLE
+    assert report.told() == "done"
+
+
 def test_the_host_is_told_as_the_client_writes_it(world: World, client: Client) -> None:
     storage(world, client)
     report = client.report(puller="backup-2.example.com").copying().keep_alive()

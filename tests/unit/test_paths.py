@@ -162,3 +162,15 @@ def test_the_way_to_another_full(other: str, way: str | None) -> None:
 )
 def test_to_what_a_full_is_linked(full: str, other: str, told: str | None) -> None:
     assert paths.linked(full, other) == told
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("rsync://ext/reports", ("rsync://ext/reports", "")),
+        ("rsync://ext/reports/", ("rsync://ext/reports", "")),
+        ("rsync://b@[::1]:873/all/of//ext", ("rsync://b@[::1]:873/all", "of/ext/")),
+    ],
+)
+def test_a_module_and_what_is_below(address: str, expected: tuple[str, str]) -> None:
+    assert paths.parted(address) == expected

@@ -315,6 +315,13 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
     assert (nothing.last_good, nothing.age, nothing.bytes) == (None, None, None)
 
 
+def test_a_plan_without_an_age_expects_what_never_ran() -> None:
+    planned = judge(DB, [], Plan(max_data_age=HOUR), NOW)
+    assert (planned.max_age, planned.expected_by) == (None, "plan")
+    learned = judge(DB, WEEK, Plan(max_data_age=HOUR), NOW)
+    assert (learned.max_age, learned.expected_by) == (2.5 * DAY, "learned")
+
+
 @pytest.mark.parametrize(
     ("gaps", "expected"),
     [
