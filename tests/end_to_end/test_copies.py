@@ -269,7 +269,8 @@ def test_a_local_sync_directory_is_locked_for_those_with_another_journal_too(
     wait_until(lambda: "another copy writes into" in world.b1000("status").stdout)
     assert not any(directory.iterdir())
     os.close(held)
-    assert running.wait(30) == 0
+    running.communicate(timeout=30)
+    assert running.returncode == 0
     assert tree(directory) == tree(world.source)
 
 
