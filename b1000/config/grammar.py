@@ -8,10 +8,10 @@ can be inserted into both as plain text.
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from b1000.errors import BadValue
+from b1000.errors import BadValue, UsageError
 from b1000.model import DestinationChoice, DestinationGroup, label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -300,6 +300,17 @@ class Asked(NamedTuple):
     def includes(self, instance: str) -> bool:
         """Whether the instance is to be run."""
         return self.whole or instance in self.named
+
+
+def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    """UsageError where an instance was asked for that the job does not list now."""
+    known = tuple(known)
+    for instance in sorted(asked):
+        if instance not in known:
+            raise UsageError(
+                f"job {job!r} has no instance {instance!r} now",
+                f"its instances: {', '.join(sorted(known)) or 'none'}",
+            )
 
 
 COMMANDS = frozenset({"status", "check", "forget", "monitor"})

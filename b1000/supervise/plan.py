@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from b1000.config import grammar
 from b1000.model import BrokenJob, Command, Job, Run, label
 from b1000.state.journal import file_stem
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
-from b1000.supervise.selection import Selection, check_instances
+from b1000.supervise.selection import Selection
 
 
 class Action(Enum):
@@ -114,7 +115,7 @@ class Plan:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
             if name in self._instances and name not in self._failed:
-                check_instances(name, asked.named, self._instances[name])
+                grammar.check_instances(name, asked.named, self._instances[name])
 
     def ready(self) -> list[str]:
         """The jobs that can be planned: all that matters for their names is known."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from b1000.config import grammar
 from b1000.config.grammar import Asked, Selector
 from b1000.errors import UsageError
 from b1000.model import BrokenJob, Job
@@ -27,20 +28,9 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
                     f"job {word.job!r} has no instances", f"run it as {word.job!r} alone"
                 )
             if job.fixed_instances is not None:
-                check_instances(word.job, {word.instance}, job.fixed_instances)
+                grammar.check_instances(word.job, {word.instance}, job.fixed_instances)
         selection[word.job] = before._replace(named=before.named | {word.instance})
     return selection or dict.fromkeys(jobs, Asked())
-
-
-def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> None:
-    """UsageError where an instance was asked for that the job does not list now."""
-    known = tuple(known)
-    for instance in sorted(asked):
-        if instance not in known:
-            raise UsageError(
-                f"job {job!r} has no instance {instance!r} now",
-                f"its instances: {_listed(known)}",
-            )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -10,7 +10,6 @@ import time
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Collection,
     Iterable,
     Iterator,
     Mapping,
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from b1000.config import grammar
 from b1000.config.grammar import Asked
-from b1000.errors import B1000Error, BadValue, UsageError
+from b1000.errors import B1000Error, BadValue
 from b1000.locks import Locks
 from b1000.logs import printable
 from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
@@ -94,7 +93,7 @@ async def _told(
     except BadValue as error:
         yield f"{name}\n  would FAIL at INIT: {printable(str(error))}", True
         return
-    _check_named(name, asked.named, instances)
+    grammar.check_instances(name, asked.named, instances)
     if not instances:
         yield f"{name}\n  no instances", False
     for instance in instances:
@@ -102,15 +101,6 @@ async def _told(
             rehearsal.failed = False
             lines = await rehearsal.lines(job, instance)
             yield "\n".join(lines), rehearsal.failed
-
-
-def _check_named(job: str, asked: Iterable[str], instances: Collection[str]) -> None:
-    for instance in sorted(asked):
-        if instance not in instances:
-            raise UsageError(
-                f"job {job!r} has no instance {instance!r} now",
-                f"its instances: {', '.join(instances) or 'none'}",
-            )
 
 
 class Rehearsal:
