@@ -26,7 +26,7 @@ class Patience(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
     ``anew``: for how long one that waits for others, or is about to go on, may
-    offer nothing. ``ending`` and ``ending_badly``: how long a client is followed
+    offer nothing, and one whose run has FAILED may take to begin another. ``ending`` and ``ending_badly``: how long a client is followed
     that was told that its data was copied, or that it was not.
     """
 
@@ -230,6 +230,7 @@ class Follower:
         seen_at, unseen = began, 0
         while not offers.is_offered(client):
             if offers.is_finished(client):
+                await self._unless_begun_anew(client)
                 raise Lost(ended(client), client)
             if self._monotonic() >= self._until:
                 text = f"it is still at {client.step} after {self._pull.wait} s (report_wait)"
@@ -246,6 +247,22 @@ class Follower:
             else:
                 seen_at, unseen = self._monotonic(), 0
         return client
+
+    async def _unless_begun_anew(self, client: Client) -> None:
+        """Raise Lost for a newer run that begins soon after the end of one.
+
+        A client that was killed ends its old run first as it begins the next.
+        """
+        until = self._monotonic() + self._patience.anew
+        while (left := until - self._monotonic()) > 0:
+            await asyncio.sleep(min(self._pull.poll_wait, left))
+            try:
+                await self.again(client)
+            except Unseen:
+                continue
+            except Lost as lost:
+                if lost.newer:
+                    raise
 
     async def offered(self, client: Client) -> Client:
         """The same run as it is now, if it offers its data. Raises Lost and Unseen.

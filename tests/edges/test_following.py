@@ -103,6 +103,31 @@ def test_a_client_that_died_before_it_copied(tmp_path: Path, client: Client) -> 
     assert not report.told()
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_client_that_ends_its_old_run_before_it_begins_another(
+    tmp_path: Path, client: Client, anew: bool
+) -> None:
+    storage = Storage(tmp_path, client)
+    old = client.report(start="2026-11-23 01:00:00").write("PRE").keep_alive()
+    thread = storage.start()
+    wait_until(lambda: storage.seen(Step.PRE))
+    old.write(status="FAILED", error="interrupted")
+    wait_until(lambda: storage.last_client()[1] is Status.FAILED)
+    time.sleep(2)
+    if anew:
+        new = client.report(start="2026-11-23 02:00:00").copying().keep_alive()
+        new.end()
+    thread.join(30)
+    assert not old.told()
+    if anew:
+        assert storage.error == ""
+        assert storage.copied() == [CopyStatus.COPYING, CopyStatus.DONE]
+        assert new.told() == "done"
+    else:
+        assert storage.error == "the client's run of ext: FAILED at PRE: interrupted"
+        assert storage.copied() == []
+
+
 @pytest.mark.parametrize("after", [0.0, 2.0])
 def test_a_client_that_died_while_it_was_copied(
     tmp_path: Path, client: Client, after: float
