@@ -228,21 +228,24 @@ def test_a_job_that_still_runs_is_left_out(world: World) -> None:
 
 def test_a_service_that_a_script_left_does_not_hold_the_lock(world: World) -> None:
     world.files()
-    pid = world.root / "service.pid"
+    pids = world.root / "services"
     post = world.root / "post.sh"
-    post.write_text(f"#!/bin/sh\nsetsid sleep 100 >/dev/null 2>&1 </dev/null &\necho $! > {pid}\n")
+    post.write_text(
+        f"#!/bin/sh\nsetsid sleep 100 >/dev/null 2>&1 </dev/null &\necho $! >> {pids}\n"
+    )
     post.chmod(0o755)
     world.write({"dest:store": world.store(), "job:etc": world.push(post=post)})
+
+    def services() -> list[int]:
+        return [int(pid) for pid in pids.read_text().split()]
+
     try:
         assert world.b1000().returncode == 0
-        service = int(pid.read_text())
-        assert psutil.pid_exists(service)
         assert world.b1000().returncode == 0
-        assert psutil.pid_exists(service)
+        assert [psutil.pid_exists(pid) for pid in services()] == [True, True]
     finally:
-        for each in psutil.process_iter(["cmdline"]):
-            if each.info["cmdline"] == ["sleep", "100"]:
-                each.kill()
+        for pid in services():
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_two_programs_at_once_run_each_job_once(world: World) -> None:
