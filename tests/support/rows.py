@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pymysql
+from pymysql.cursors import DictCursor
+
 from b1000.model import Report
 from b1000.reports import sqlite
 from tests.support.database import Schema
@@ -21,6 +24,7 @@ class Rows:
     def __init__(self, place: Schema | Path) -> None:
         self._place = place
         self.now = float(int(time.time()))
+        self._server: pymysql.Connection[DictCursor] | None = None
         if isinstance(place, Path):
             sqlite.connect(place).close()
 
@@ -44,7 +48,8 @@ class Rows:
         if isinstance(self._place, Path):
             with contextlib.closing(sqlite3.connect(self._place)) as connection, connection:
                 return int(connection.execute(statement, parameters).lastrowid or 0)
-        with contextlib.closing(self._place.connect()) as server, server.cursor() as cursor:
+        self._server = self._server or self._place.connect()
+        with self._server.cursor() as cursor:
             cursor.execute(statement.replace("?", "%s"), parameters)
             return int(cursor.lastrowid)
 
