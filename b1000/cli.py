@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from b1000 import __version__
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, counted
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
@@ -303,14 +303,10 @@ def _check(words: Sequence[str]) -> int:
     warnings = sum(problem.warning for problem in problems)
     wrong = len(problems) - warnings
     _say(
-        f"{config.file}: {_count(len(config.jobs), 'job')}, {_count(wrong, 'error')}, "
-        f"{_count(warnings, 'warning')}"
+        f"{config.file}: {counted(len(config.jobs), 'job')}, {counted(wrong, 'error')}, "
+        f"{counted(warnings, 'warning')}"
     )
     return _USAGE_ERROR if wrong else 0
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 # --- b1000 status

@@ -18,6 +18,11 @@ def words(error: BaseException) -> str:
     return str(error)
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something, ``1 file`` or ``2 files``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 class B1000Error(Exception):
     """An error that the operator is told in one text, without a traceback.
 

@@ -288,7 +288,7 @@ class Selector(NamedTuple):
     instance: str | None = None
 
 
-class Asked(NamedTuple):
+class JobSelection(NamedTuple):
     """What the words of a command line ask for of one job: all of it, or what is ``named``.
 
     Both may be: then too each of the named instances has to exist.

@@ -31,7 +31,7 @@ _OPENING = 12.0  # seconds until a connection has to be there
 T = TypeVar("T")
 
 
-class Asked(NamedTuple):
+class Query(NamedTuple):
     """A ``joined`` field of each row of an origin, as FROM names it."""
 
     field: str
@@ -221,10 +221,10 @@ class Source:
         return self._rows.rows(statement, parameters)
 
     def texts(self, field: str, origin: str, parameters: Sequence[object] = ()) -> Iterable[str]:
-        """One text for each row, as ``Asked`` says; not while ``texts_of_each`` is read."""
+        """One text for each row, as ``Query`` says; not while ``texts_of_each`` is read."""
         return self._rows.texts(field, origin, parameters)
 
-    def texts_of_each(self, asked: Sequence[Asked]) -> Iterator[Iterable[str]]:
+    def texts_of_each(self, asked: Sequence[Query]) -> Iterator[Iterable[str]]:
         """The same for each in turn; a server works on the next while one is read."""
         if not self.dialect.mysql:
             yield from (self.texts(*each) for each in asked)

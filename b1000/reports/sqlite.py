@@ -12,6 +12,7 @@ from b1000.reports import report
 from b1000.reports.report import Row, Values
 from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_index, sqlite_table
 from b1000.reports.target import NotDelivered
+from b1000.state import reading
 
 _BUSY = 5.0  # seconds that one statement waits for somebody else
 _SETTLE, _LINGER = 0.2, 0.0
@@ -45,27 +46,7 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
     os.stat(path)
     if not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        return _open(uri)
-    except sqlite3.OperationalError as error:
-        # SQLite makes an index beside a file that is in use. Whoever may not write there can read
-        # a file only as it is; where there is no log of changes, nothing is missing from it.
-        unused = not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK)
-        refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if error.sqlite_errorcode & 0xFF not in refused or not unused:
-            raise
-        return _open(f"{uri}&immutable=1")
-
-
-def _open(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+    return reading.connect(path, _BUSY)
 
 
 def _make(path: Path) -> None:

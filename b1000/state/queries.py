@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
 from b1000.model import Base, Client, Copy, Frozen, Job, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.state import reading
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
@@ -31,6 +32,7 @@ _WHOSE = (
     "docs/status.md says how others may read it"
 )
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
+_BUSY = 30.0  # seconds that a statement waits for a writer
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
 _BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
@@ -429,35 +431,20 @@ class Reader:
 
 def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
     """The database and its schema's number."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    as_it_is = f"{uri}&immutable=1"
-    if untouched and not _is_all_in(path) and os.path.exists(f"{path}-shm"):
+    database = _untouched(path) if untouched else reading.connect(path, _BUSY)
+    database.row_factory = sqlite3.Row
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return database, version
+
+
+def _untouched(path: Path) -> sqlite3.Connection:
+    if reading.is_all_in(path):
+        return reading.connect_with(path, reading.AS_IT_IS, _BUSY)
+    if os.path.exists(f"{path}-shm"):
         # Whoever has it in use may end at this moment and take both files away.
         with contextlib.suppress(sqlite3.OperationalError):
-            return _connect(f"{uri}&readonly_shm=1")
-    if untouched and _is_all_in(path):
-        return _connect(as_it_is)
-    try:
-        return _connect(uri)
-    except sqlite3.OperationalError as error:
-        # SQLite keeps an index beside a journal in use, and makes it where it is missing. Whoever
-        # may not write there can read a journal only as it is.
-        unused = _is_all_in(path) and not os.access(path.parent, os.W_OK)
-        refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if error.sqlite_errorcode & 0xFF not in refused or not unused:
-            raise
-        return _connect(as_it_is)
-
-
-def _is_all_in(path: Path) -> bool:
-    """Whether nothing is missing from the file: beside it there is no log of changes, or no change.
-
-    A log without changes stays where somebody has read a journal at rest.
-    """
-    try:
-        return not os.stat(f"{path}-wal").st_size
-    except FileNotFoundError:
-        return True
+            return reading.connect_with(path, "readonly_shm=1", _BUSY)
+    return reading.connect(path, _BUSY)
 
 
 def _nothing() -> tuple[sqlite3.Connection, int]:
@@ -466,13 +453,6 @@ def _nothing() -> tuple[sqlite3.Connection, int]:
     migrate(database)
     database.row_factory = sqlite3.Row
     return database, len(MIGRATIONS)
-
-
-def _connect(uri: str) -> tuple[sqlite3.Connection, int]:
-    database = sqlite3.connect(uri, uri=True, timeout=30)
-    database.row_factory = sqlite3.Row
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return database, version
 
 
 def _frozen(text: str) -> Frozen:

@@ -4,6 +4,7 @@ import errno
 import logging
 from datetime import datetime
 
+from b1000.errors import counted
 from b1000.model import (
     AttemptBegan,
     AttemptEnded,
@@ -60,8 +61,9 @@ def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] 
             more = "; b1000 --copy goes on with it" if step in RESUMED_WHEN_DIED else ""
             return logging.ERROR, f"FAILED at {step}: {message.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
-            counted = message.bytes is not None
-            size = f" ({message.files} files, {message.bytes} bytes)" if counted else ""
+            size = ""
+            if message.files is not None and message.bytes is not None:
+                size = f" ({counted(message.files, 'file')}, {counted(message.bytes, 'byte')})"
             return logging.INFO, f"{message.destination}: DONE{size}"
         case CopyMoved(status=CopyStatus.COPYING):
             return logging.INFO, f"{message.destination}: COPYING"

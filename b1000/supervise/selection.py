@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from b1000.config import grammar
-from b1000.config.grammar import Asked, Selector
+from b1000.config.grammar import JobSelection, Selector
 from b1000.errors import UsageError
 from b1000.model import BrokenJob, Job
 
-Selection = dict[str, Asked]
+Selection = dict[str, JobSelection]
 """What is asked for, by job."""
 
 
@@ -18,7 +18,7 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
         job = jobs.get(word.job)
         if job is None:
             raise UsageError(f"there is no job {word.job!r}", f"known jobs: {_listed(jobs)}")
-        before = selection.get(word.job, Asked(whole=False))
+        before = selection.get(word.job, JobSelection(whole=False))
         if word.instance is None:
             selection[word.job] = before._replace(whole=True)
             continue
@@ -30,7 +30,7 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
             if job.fixed_instances is not None:
                 grammar.check_instances(word.job, {word.instance}, job.fixed_instances)
         selection[word.job] = before._replace(named=before.named | {word.instance})
-    return selection or dict.fromkeys(jobs, Asked())
+    return selection or dict.fromkeys(jobs, JobSelection())
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """``b1000 check --connect``: tries what the configuration names, and changes nothing."""
 
+import functools
 import os
 import re
 import shlex
@@ -98,6 +99,7 @@ def connect(config: Config) -> list[Finding]:
     return found
 
 
+@functools.cache
 def _version() -> "Finding | tuple[int, ...]":
     """The version of the rsync that is installed, or why it is not known."""
     try:

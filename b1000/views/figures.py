@@ -36,8 +36,3 @@ def since(when: float, now: float) -> str:
 def iso(when: float) -> str:
     """A time as ISO 8601 with the offset of this machine."""
     return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
-
-
-def count(number: int, what: str) -> str:
-    """A number of things."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

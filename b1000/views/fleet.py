@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from b1000.logs import printable
-from b1000.reports.source import SEPARATOR, Asked, Source
+from b1000.reports.source import SEPARATOR, Query, Source
 from b1000.steps import CopyStatus, Status, Step
 from b1000.views.drift import Note
 from b1000.views.verdicts import (
@@ -243,19 +243,19 @@ class _Reading:
             and sum(run.done for run in runs) < min(len(runs), LOOKED_AT + 1)
         )
 
-    def _slices(self, days: float) -> list[Asked]:
+    def _slices(self, days: float) -> list[Query]:
         """The runs of so many days, in pieces of one."""
         moments = [self._ago(days), *(self._ago(each) for each in range(int(days), 0, -1)), _NEVER]
         origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
-        return [Asked(self._fields, origin, piece) for piece in pairwise(moments)]
+        return [Query(self._fields, origin, piece) for piece in pairwise(moments)]
 
-    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> Asked:
+    def _silent_since(self, since: str, names: str, more: str = "", where: str = "") -> Query:
         """The names that no later run bears, and more."""
         origin = (
             f"(SELECT {names} FROM jobs {where} GROUP BY {names} "
             f"HAVING MAX(start_time) < ? {more}) t"
         )
-        return Asked(self._source.dialect.joined(names.split(", ")), origin, (since,))
+        return Query(self._source.dialect.joined(names.split(", ")), origin, (since,))
 
     def _ago(self, days: float) -> str:
         moment = datetime.fromtimestamp(self._now) - timedelta(days=days)
@@ -592,7 +592,7 @@ def read_days(
     days = [today - timedelta(days=count - 1 - number) for number in range(count)]
     origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
     asked = [
-        Asked(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
+        Query(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
         for day in days
     ]
     found: dict[Subject, Days] = {}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from b1000.errors import counted
 from b1000.logs import printable
 from b1000.views import figures
 from b1000.views.monitor import ORDER, Survey, summary
@@ -147,7 +148,7 @@ def _below(found: Survey) -> list[str]:
         if note.verdict is not Verdict.OK
     ]
     if found.learned is not None:
-        lines.append(f"learned: {figures.count(found.learned, 'new row')} in plan")
+        lines.append(f"learned: {counted(found.learned, 'new row')} in plan")
     return [*lines, summary(found)]
 
 

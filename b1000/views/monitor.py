@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, counted
 from b1000.model import Report
 from b1000.reports.source import Source
 from b1000.reports.target import NotDelivered
-from b1000.views import figures, fleet
+from b1000.views import fleet
 from b1000.views.drift import Note, drift
 from b1000.views.fleet import Days
 from b1000.views.verdicts import Judgement, Subject, Verdict, judge, worst
@@ -126,4 +126,4 @@ def summary(found: Survey) -> str:
         for verdict in ORDER
         if found.counts[verdict] or verdict is Verdict.OK
     )
-    return f"{found.verdict}: {counts} of {figures.count(len(found.judgements), 'subject')}"
+    return f"{found.verdict}: {counts} of {counted(len(found.judgements), 'subject')}"

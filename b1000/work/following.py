@@ -26,8 +26,9 @@ class Patience(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
     ``anew``: for how long one that waits for others, or is about to go on, may
-    offer nothing, and one whose run has FAILED may take to begin another. ``ending`` and ``ending_badly``: how long a client is followed
-    that was told that its data was copied, or that it was not.
+    offer nothing, and one whose run has FAILED may take to begin another.
+    ``ending`` and ``ending_badly``: how long a client is followed that was told
+    that its data was copied, or that it was not.
     """
 
     silence: float = 120.0

@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 
 from b1000.config import grammar
-from b1000.config.grammar import Asked
-from b1000.errors import B1000Error, BadValue
+from b1000.config.grammar import JobSelection
+from b1000.errors import B1000Error, BadValue, counted
 from b1000.locks import Locks
 from b1000.logs import printable
 from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
@@ -53,7 +53,7 @@ class _Nobody(Channel):
 
 def rehearse(
     jobs: Mapping[str, Job | BrokenJob],
-    selection: Mapping[str, Asked],
+    selection: Mapping[str, JobSelection],
     host: str,
     say: Callable[[str, bool], None],
     bases: "Bases",
@@ -69,7 +69,7 @@ def rehearse(
 
 async def _rehearse(
     jobs: Mapping[str, Job | BrokenJob],
-    selection: Mapping[str, Asked],
+    selection: Mapping[str, JobSelection],
     rehearsal: "Rehearsal",
     say: Callable[[str, bool], None],
 ) -> bool:
@@ -82,7 +82,7 @@ async def _rehearse(
 
 
 async def _told(
-    rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: Asked
+    rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: JobSelection
 ) -> AsyncIterator[tuple[str, bool]]:
     """What there is to tell of one job, and whether each would fail."""
     if isinstance(job, BrokenJob):
@@ -272,4 +272,4 @@ class Rehearsal:
         if would is None:
             return "rsync gave no totals"
         deleted = f", delete {would.deleted}" if would.deleted else ""
-        return f"would send {would.files} files, {would.bytes} bytes{deleted}"
+        return f"would send {counted(would.files, 'file')}, {counted(would.bytes, 'byte')}{deleted}"

@@ -196,7 +196,7 @@ def test_to_what_unchanged_files_would_be_linked(
     wait_until(lambda: not made.endswith(f"{datetime.now():%H:%M:%S}"))
     told = rehearsed(world)
     assert f"/{made.rpartition('/')[2]}" in re.findall(r"--link-dest=\S+", told)[0]
-    assert "would send 1 files" in told
+    assert "would send 1 file," in told
     assert "streams" not in told
 
 
