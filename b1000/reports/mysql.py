@@ -323,6 +323,9 @@ def in_words(error: Exception, settings: Report) -> str:
     place = _place(settings)
     if isinstance(error, _NO_SERVER):
         return f"{place}: what answers there is no MySQL server"
+    if isinstance(error, RuntimeError) and "cryptography" in str(error):
+        # Users of MySQL 8 log in so, unless they were told otherwise.
+        return f"{place}: {error} (install python3-cryptography, or set ssl_ca)"
     if not isinstance(error, pymysql.Error):
         return f"{place}: {error}"
     code = error.args[0] if error.args else 0

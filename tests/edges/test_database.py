@@ -852,3 +852,10 @@ def test_a_server_that_is_read_only_is_found(database: Schema) -> None:
         assert "read-only" in told(settings(database))
     finally:
         database.server.query("SET GLOBAL read_only = 0")
+
+
+def test_a_login_for_which_a_package_is_missing() -> None:
+    """As PyMySQL says it of a MySQL 8 user, without TLS and without the package cryptography."""
+    said = "'cryptography' package is required for sha256_password or caching_sha2_password"
+    told = mysql.in_words(RuntimeError(said), Report("main", "mysql", server="db", db="b1000"))
+    assert told.endswith(f"{said} (install python3-cryptography, or set ssl_ca)")
