@@ -75,16 +75,16 @@ def between(full: str, other: str) -> str | None:
     return f"../{others[1]}" if same_day else "/".join(["..", "..", *others])
 
 
-def linked(full: str, other: str) -> str | None:
-    """What a full is told of another below the same destination, to link to; None as above.
+def linked(full: str, other: str) -> tuple[str, ...]:
+    """What a full is told of another below the same destination, to link to; empty as above.
 
-    A daemon without a chroot that has Debian 12's mends of 2025 (rsync 3.2.7-1+deb12u6) finds
-    nothing by a way that goes up, and says nothing of it: it is told the directory below its
-    module.
+    The way up comes first: rsync 3.5 at a daemon takes twice as long by one that begins at the
+    module. That is the second, for a daemon without a chroot that has Debian 12's mends of 2025
+    (rsync 3.2.7-1+deb12u6): it finds nothing by a way that goes up, and says nothing of it.
     """
     way = between(full, other)
     below = inside(other)
-    return below if way and below != other else way
+    return tuple(filter(None, (way, below if way and below != other else None)))
 
 
 def is_plain(path: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from b1000.errors import counted
 from b1000.logs import printable
 from b1000.model import Copy
 from b1000.state.queries import Debt, LeftOut
@@ -94,7 +95,7 @@ def _left_out(each: LeftOut, now: float) -> str:
 
 def _debt(debt: Debt, now: float) -> str:
     why = f", {debt.trouble}" if debt.trouble else ""
-    states = figures.count(debt.states, "state")
+    states = counted(debt.states, "state")
     return printable(
         f"owed to report {debt.report}: {states} since {figures.since(debt.since, now)}{why}"
     )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from b1000.errors import counted
 from b1000.logs import printable
 from b1000.steps import CopyStatus
 from b1000.views import figures
@@ -84,13 +85,13 @@ def _head(row: Row, now: float) -> list[str]:
         lines.append(f"b1000 --copy {row.selecting} goes on with it")
     for copy in run.copies:
         told = row.progress.get(copy.destination)
-        counted = [
+        numbers = [
             *([f"{figures.size(copy.bytes)}"] if copy.bytes is not None else []),
-            *([figures.count(copy.files, "file")] if copy.files is not None else []),
-            *([figures.count(copy.attempts, "attempt")] if copy.attempts else []),
+            *([counted(copy.files, "file")] if copy.files is not None else []),
+            *([counted(copy.attempts, "attempt")] if copy.attempts else []),
             *([f"{told.percent}%"] if told and told.percent is not None else []),
         ]
-        figured = f" ({', '.join(counted)})" if counted else ""
+        figured = f" ({', '.join(numbers)})" if numbers else ""
         lines.append(
             printable(f"{copy.destination}: {row.status_of(copy)}{figured} in {copy.path}")
         )

@@ -54,6 +54,8 @@ class Linking:
         self._made = made
         self._base = base
         self._limits = limits
+        self._ways = paths.linked(made, base) if base else ()
+        self._missing = 0
         self._told = False
         self._aside = False
         self.keep_existing = False
@@ -65,8 +67,7 @@ class Linking:
     @property
     def directories(self) -> list[str]:
         """What rsync is to link to."""
-        way = paths.linked(self._made, self._base) if self._base else None
-        return [*([way] if way else []), *([command.ASIDE] if self._aside else [])]
+        return [*self._ways, *([command.ASIDE] if self._aside else [])]
 
     def tell_absence(self) -> None:
         """Say once that there is nothing to link to."""
@@ -76,11 +77,15 @@ class Linking:
     def heard(self, take: Callable[[str], None]) -> Lines:
         """A sink for rsync's errors, without its complaints that a base is missing."""
 
+        self._missing = 0
+
         def hear(line: str) -> None:
             missing = outcome.missing_base(line)
             if missing is None:
                 take(line)
-            elif not missing.endswith(f"/{command.ASIDE}"):
+                return
+            self._missing += not missing.endswith(f"/{command.ASIDE}")
+            if self._missing == len(self._ways):
                 self._tell(f"the last full {self._base} is there no more; all is copied")
 
         return Lines(hear)
