@@ -19,7 +19,16 @@ from b1000.manual import files
 from tests.support.world import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", "*.egg-info", "build", "dist", "demo", ".*_cache", ".hypothesis"
+    ".git",
+    ".venv",
+    "__pycache__",
+    "*.egg-info",
+    "build",
+    "dist",
+    "demo",
+    ".*_cache",
+    ".hypothesis",
+    "bench-results.json",
 )
 UNITS = sorted((ROOT / "etc" / "systemd").iterdir())
 MODULES = sorted(
