@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.client import client_is_at, is_at, last, run_of
 from tests.support.daemon import Daemon
+from tests.support.gate import Gate
 from tests.support.hosts import WHOLE, ClientHost, StorageHost
 from tests.support.world import World, wait_until
 
@@ -167,11 +168,15 @@ def test_nobody_comes_in_time(hosts: Hosts) -> None:
 
 def test_a_pre_that_fails(hosts: Hosts) -> None:
     client, storage = hosts()
-    client.passive(pre="sleep 2; exit 7")
+    gate = Gate(client.root)
+    client.passive(pre=f"{gate.script}; exit 7")
     storage.pulls(client)
     running = client.start()
-    wait_until(lambda: is_at(client, "PRE", "ext"))
-    ends(storage.start(), running, code=1)
+    gate.wait()
+    pulling = storage.start()
+    wait_until(lambda: client_is_at(storage, "PRE", "ext"))
+    gate.open()
+    ends(pulling, running, code=1)
     assert "FAILED at PRE" in last(storage, "ext").error
     assert "exit code 7" in last(storage, "ext").error
 
@@ -223,13 +228,14 @@ class Watched(threading.Thread):
 
 
 @pytest.mark.parametrize(
-    ("post", "last_step"), [("sleep 2", ("DONE", "OK")), ("sleep 2; exit 3", ("POST", "FAILED"))]
+    ("code", "last_step"), [(0, ("DONE", "OK")), (3, ("POST", "FAILED"))], ids=["well", "badly"]
 )
 def test_the_database_knows_the_run_of_a_client_that_cannot_reach_it(
-    hosts: Hosts, post: str, last_step: tuple[str, str]
+    hosts: Hosts, code: int, last_step: tuple[str, str]
 ) -> None:
     client, storage = hosts()
-    client.passive(pre="sleep 2", post=post)
+    pre, post = Gate(client.root, "pre"), Gate(client.root, "post")
+    client.passive(pre=pre.script, post=f"{post.script}; exit {code}")
     central = storage.root / "central.sqlite3"
     more = {"report:central": {"type": "sqlite", "path": central}}
     other = {"dest:other": {**storage.store("other"), "min_free": 0}}
@@ -239,6 +245,9 @@ def test_the_database_knows_the_run_of_a_client_that_cannot_reach_it(
     pulling = storage.start()
     wait_until(lambda: is_at(storage, "INIT", "ext"))
     running = client.start()
+    for step, gate in (("PRE", pre), ("POST", post)):
+        wait_until(lambda step=step: client_is_at(storage, step, "ext"))  # type: ignore[misc]
+        gate.open()
     running.communicate(timeout=60)
     pulling.communicate(timeout=60)
     own = last(client, "ext")
