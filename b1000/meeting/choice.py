@@ -1,5 +1,6 @@
 """Which of the reports at a client a pull takes. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -78,17 +79,17 @@ def superseded(clients: Iterable[Client]) -> set[str]:
 
     One that FAILED at INIT has touched no data: it makes no older one out of date.
     """
-    newest: dict[tuple[str, str], Client] = {}
-    old: set[str] = set()
+    of_subject: dict[tuple[str, str], list[Client]] = defaultdict(list)
     for client in clients:
-        if (client.step, client.status) == (Step.INIT, Status.FAILED):
-            continue
-        other = newest.setdefault((client.job, client.instance), client)
-        if other is client:
-            continue
-        older, newer = (client, other) if _is_newer(other, client) else (other, client)
-        newest[client.job, client.instance] = newer
-        old.add(older.file)
+        of_subject[client.job, client.instance].append(client)
+    old: set[str] = set()
+    for runs in of_subject.values():
+        newest: Client | None = None
+        for client in runs:
+            touched = (client.step, client.status) != (Step.INIT, Status.FAILED)
+            if touched and (newest is None or not _is_newer(newest, client)):
+                newest = client
+        old |= {each.file for each in runs if newest and _is_newer(newest, each)}
     return old
 
 

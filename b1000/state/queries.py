@@ -444,6 +444,8 @@ def _untouched(path: Path) -> sqlite3.Connection:
         # Whoever has it in use may end at this moment and take both files away.
         with contextlib.suppress(sqlite3.OperationalError):
             return reading.connect_with(path, "readonly_shm=1", _BUSY)
+        if reading.is_all_in(path):
+            return reading.connect_with(path, reading.AS_IT_IS, _BUSY)
     return reading.connect(path, _BUSY)
 
 

@@ -26,7 +26,7 @@ class Patience(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
     ``anew``: for how long one that waits for others, or is about to go on, may
-    offer nothing, and one whose run has FAILED may take to begin another.
+    offer nothing, and one whose run has FAILED may take to go on or begin another.
     ``ending`` and ``ending_badly``: how long a client is followed that was told
     that its data was copied, or that it was not.
     """
@@ -230,8 +230,9 @@ class Follower:
         self._until = self._until or began + self._pull.wait
         seen_at, unseen = began, 0
         while not offers.is_offered(client):
+            if client.status is Status.FAILED:
+                client = await self._unless_it_goes_on(client)
             if offers.is_finished(client):
-                await self._unless_begun_anew(client)
                 raise Lost(ended(client), client)
             if self._monotonic() >= self._until:
                 text = f"it is still at {client.step} after {self._pull.wait} s (report_wait)"
@@ -249,21 +250,24 @@ class Follower:
                 seen_at, unseen = self._monotonic(), 0
         return client
 
-    async def _unless_begun_anew(self, client: Client) -> None:
-        """Raise Lost for a newer run that begins soon after the end of one.
+    async def _unless_it_goes_on(self, client: Client) -> Client:
+        """A run that FAILED as it is some seconds later. Raises Lost for a newer that has begun.
 
-        A client that was killed ends its old run first as it begins the next.
+        A client that was killed ends its old run first as it begins the next, and one that
+        FAILED while it was copied may go on.
         """
         until = self._monotonic() + self._patience.anew
-        while (left := until - self._monotonic()) > 0:
+        while offers.is_finished(client) and (left := until - self._monotonic()) > 0:
             await asyncio.sleep(min(self._pull.poll_wait, left))
             try:
-                await self.again(client)
+                client = await self.again(client)
             except Unseen:
                 continue
             except Lost as lost:
                 if lost.newer:
                     raise
+                break
+        return client
 
     async def offered(self, client: Client) -> Client:
         """The same run as it is now, if it offers its data. Raises Lost and Unseen.

@@ -103,14 +103,14 @@ def test_a_client_that_died_before_it_copied(tmp_path: Path, client: Client) -> 
     assert not report.told()
 
 
-@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize(("step", "anew"), [("INIT", True), ("PRE", True), ("PRE", False)])
 def test_a_client_that_ends_its_old_run_before_it_begins_another(
-    tmp_path: Path, client: Client, anew: bool
+    tmp_path: Path, client: Client, step: str, anew: bool
 ) -> None:
     storage = Storage(tmp_path, client)
-    old = client.report(start="2026-11-23 01:00:00").write("PRE").keep_alive()
+    old = client.report(start="2026-11-23 01:00:00").write(step).keep_alive()
     thread = storage.start()
-    wait_until(lambda: storage.seen(Step.PRE))
+    wait_until(lambda: storage.seen(Step(step)))
     old.write(status="FAILED", error="interrupted")
     wait_until(lambda: storage.last_client()[1] is Status.FAILED)
     time.sleep(2)
@@ -126,6 +126,24 @@ def test_a_client_that_ends_its_old_run_before_it_begins_another(
     else:
         assert storage.error == "the client's run of ext: FAILED at PRE: interrupted"
         assert storage.copied() == []
+
+
+def test_a_client_that_fails_before_it_is_copied_and_goes_on(
+    tmp_path: Path, client: Client
+) -> None:
+    storage = Storage(tmp_path, client)
+    report = client.report().write("PRE").keep_alive()
+    thread = storage.start()
+    wait_until(lambda: storage.seen(Step.PRE))
+    report.write("COPYING", "FAILED", copy="FAILED", error="backup-2 did not pull it")
+    wait_until(lambda: storage.last_client()[1] is Status.FAILED)
+    report.write("COPYING", "OK", copy="COPYING")
+    report.end()
+    thread.join(30)
+    assert storage.error == ""
+    assert storage.copied() == [CopyStatus.COPYING, CopyStatus.DONE]
+    relayed = [each.client for each in storage.worker.of(Relayed) if isinstance(each, Relayed)]
+    assert [each.status for each in relayed].count(Status.FAILED) == 1
 
 
 @pytest.mark.parametrize("after", [0.0, 2.0])
@@ -225,6 +243,7 @@ def test_a_client_that_goes_on_after_an_error_waits_for_a_new_pull(
 
 def test_a_client_that_dies_in_post(tmp_path: Path, client: Client) -> None:
     storage = Storage(tmp_path, client)
+    storage.patience = IMPATIENT._replace(ending=30)
     report = client.report().copying().keep_alive()
     thread = storage.start()
     wait_until(report.told)

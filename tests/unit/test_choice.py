@@ -108,7 +108,7 @@ def test_one_that_failed_at_init_makes_none_out_of_date() -> None:
     failed = client(start="2026-11-23-04-29-00", step=Step.INIT, status=Status.FAILED)
     assert choice.superseded([resumed, failed]) == set()
     began = client(start="2026-11-24-04-29-00", step=Step.INIT)
-    assert choice.superseded([resumed, failed, began]) == {resumed.file}
+    assert choice.superseded([resumed, failed, began]) == {resumed.file, failed.file}
 
 
 def test_in_the_hour_that_autumn_repeats_the_true_time_counts() -> None:
