@@ -25,6 +25,9 @@ def free_port() -> int:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 continue
+            # What another thread forks at this moment has this socket too, until it is another
+            # program: a server, which says the same of its own, must be able to bind meanwhile.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
