@@ -1,5 +1,7 @@
 """The few errors of the program: each says what happened and, where known, what to do."""
 
+from collections.abc import Iterable
+
 
 def signal_name(number: int) -> str:
     """The name of a signal; real-time signals have none of their own."""
@@ -21,6 +23,11 @@ def words(error: BaseException) -> str:
 def counted(number: int, what: str) -> str:
     """So many of something, ``1 file`` or ``2 files``."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def in_order(names: Iterable[str]) -> str:
+    """Names in their order, for a hint at what could have been meant."""
+    return ", ".join(sorted(names)) or "none"
 
 
 class B1000Error(Exception):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from b1000.errors import BadValue, UsageError
+from b1000.errors import BadValue, UsageError, in_order
 from b1000.model import DestinationChoice, DestinationGroup, label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -309,7 +309,7 @@ def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> Non
         if instance not in known:
             raise UsageError(
                 f"job {job!r} has no instance {instance!r} now",
-                f"its instances: {', '.join(sorted(known)) or 'none'}",
+                f"its instances: {in_order(known)}",
             )
 
 

@@ -82,9 +82,10 @@ def linked(full: str, other: str) -> tuple[str, ...]:
     module. That is the second, for a daemon without a chroot that has Debian 12's mends of 2025
     (rsync 3.2.7-1+deb12u6): it finds nothing by a way that goes up, and says nothing of it.
     """
-    way = between(full, other)
-    below = inside(other)
-    return tuple(filter(None, (way, below if way and below != other else None)))
+    way, below = between(full, other), inside(other)
+    if way is None:
+        return ()
+    return (way,) if below == other else (way, below)
 
 
 def is_plain(path: str) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
-from b1000.errors import UsageError
+from b1000.errors import UsageError, in_order
 from b1000.identity import is_alive
 from b1000.model import BrokenJob, Command, Copy, Run, label
 from b1000.progress import Progress, directory_of, path_of, read
@@ -270,7 +270,7 @@ def _shown(
     for word in question.words:
         of_job = {each for each in known if each[0] == word.job}
         if not of_job:
-            names = ", ".join(sorted({job for job, _ in known})) or "none"
+            names = in_order({job for job, _ in known})
             raise UsageError(f"there is no job {word.job!r}", f"known jobs: {names}")
         if word.instance is None:
             # A job that is configured no more is meant as it was.
@@ -279,7 +279,7 @@ def _shown(
         elif (word.job, word.instance) in of_job:
             shown.add((word.job, word.instance))
         else:
-            names = ", ".join(sorted(instance for _, instance in of_job if instance)) or "none"
+            names = in_order(instance for _, instance in of_job if instance)
             raise UsageError(
                 f"job {word.job!r} has no instance {word.instance!r}", f"known instances: {names}"
             )

@@ -55,7 +55,6 @@ class Linking:
         self._base = base
         self._limits = limits
         self._ways = paths.linked(made, base) if base else ()
-        self._missing = 0
         self._told = False
         self._aside = False
         self.keep_existing = False
@@ -76,16 +75,16 @@ class Linking:
 
     def heard(self, take: Callable[[str], None]) -> Lines:
         """A sink for rsync's errors, without its complaints that a base is missing."""
-
-        self._missing = 0
+        unseen = len(self._ways)
 
         def hear(line: str) -> None:
+            nonlocal unseen
             missing = outcome.missing_base(line)
             if missing is None:
                 take(line)
                 return
-            self._missing += not missing.endswith(f"/{command.ASIDE}")
-            if self._missing == len(self._ways):
+            unseen -= not missing.endswith(f"/{command.ASIDE}")
+            if not unseen:
                 self._tell(f"the last full {self._base} is there no more; all is copied")
 
         return Lines(hear)

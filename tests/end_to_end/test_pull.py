@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client, client_is_at, is_at, last, pull, run_of, storage
+from tests.support.client import Client, Report, client_is_at, is_at, last, pull, run_of, storage
 from tests.support.daemon import Daemon
 from tests.support.world import World, tree, wait_until
 
@@ -610,13 +611,19 @@ def test_an_empty_source_with_delete_empties_nothing(world: World, client: Clien
         time.sleep(1)  # a start time of its own
 
 
-def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) -> None:
+def untold(world: World, daemon: Daemons) -> tuple[Client, Report, subprocess.Popen[str]]:
+    """A pull that has copied, and can tell its client nothing."""
     client = Client(daemon({"reports": "read only = yes", "backup": ""}))
     client.data()
     storage(world, client)
     report = client.report().copying().keep_alive()
     running = world.start()
     wait_until(lambda: is_at(world, "POST"))
+    return client, report, running
+
+
+def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) -> None:
+    client, report, running = untold(world, daemon)
     # It is followed all the same: what became of it is to be seen.
     report.write(status="FAILED", copy="FAILED", error="nobody pulled it")
     running.communicate(timeout=30)
@@ -639,12 +646,7 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
 
 
 def test_a_client_that_could_not_be_told_is_told_later(world: World, daemon: Daemons) -> None:
-    client = Client(daemon({"reports": "read only = yes", "backup": ""}))
-    client.data()
-    storage(world, client)
-    report = client.report().copying().keep_alive()
-    running = world.start()
-    wait_until(lambda: is_at(world, "POST"))
+    client, report, running = untold(world, daemon)
     assert not report.told()
     config = client.daemon.config
     config.write_text(config.read_text().replace("read only = yes", ""))

@@ -1,15 +1,16 @@
 """TCP ports for the servers of the tests."""
 
-import fcntl
 import os
 import random
 import socket
 import tempfile
 from pathlib import Path
 
+from b1000.locks import Locks
+
 # Not the random numbers of the tests: whoever sets their seed would set the ports as well.
 _RANDOM = random.SystemRandom()
-_RESERVED = Path(tempfile.gettempdir()) / f"b1000-test-ports-{os.getuid()}"
+_RESERVED = Locks(Path(tempfile.gettempdir()) / f"b1000-test-ports-{os.getuid()}")
 
 
 def free_port() -> int:
@@ -20,7 +21,7 @@ def free_port() -> int:
     """
     while True:
         port = _RANDOM.randrange(20000, 32000)
-        if not _reserve(port):
+        if _RESERVED.take(str(port)) is None:
             continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -33,15 +34,3 @@ def free_port() -> int:
             except OSError:
                 continue
         return port
-
-
-def _reserve(port: int) -> bool:
-    """Whether the port is ours now: by a lock that ends with this process."""
-    _RESERVED.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(_RESERVED / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    return True
