@@ -4,6 +4,7 @@ import contextlib
 import re
 import ssl
 import struct
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from b1000.reports.target import NotDelivered, RunsRefused
 _CONNECT = 5  # seconds
 _ANSWER = 10  # seconds that one statement may take
 _LOCKED = 5  # seconds that one statement waits for a lock of somebody else
+_TRIES, _PATIENCE = 8, 10  # how often, and within which seconds, a transaction is begun anew
 _SETTLE, _LINGER = 0.2, 1.0
 
 # Too long is an error and not cut off, whatever the server's own default is.
@@ -42,6 +44,18 @@ _REFUSED_DATA = frozenset(
 )
 """Errors that are about the values of single runs: the others can be told all the same."""
 
+_CONTENDED = frozenset(
+    {
+        ER.LOCK_DEADLOCK,  # of Galera also: another node was first
+        ER.LOCK_WAIT_TIMEOUT,
+        ER.CHECKREAD,  # MariaDB with innodb_snapshot_isolation, which is on since 11.6
+        ER.TABLE_DEF_CHANGED,  # etc/schema.sql was loaded since the transaction began
+        3101,  # ER_TRANSACTION_ROLLBACK_DURING_COMMIT: another member of MySQL's group was first
+        ER.ERROR_DURING_COMMIT,  # the same, as "149 - Lock deadlock; Retry transaction"
+    }
+)
+"""Errors by which a server asks for the same transaction once more, from its beginning."""
+
 _NO_SERVER = (LookupError, ValueError, struct.error)
 """What PyMySQL raises where something answers in words that it cannot read."""
 
@@ -62,7 +76,9 @@ class _Connection(pymysql.Connection):
         # the password to whoever then asks for it.
         if self.client_flag & CLIENT.SSL and not self.server_capabilities & CLIENT.SSL:
             raise pymysql.OperationalError(
-                CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS, which ssl_ca asks for"
+                CR.CR_SSL_CONNECTION_ERROR,
+                "the server offers no TLS, which ssl_ca asks for "
+                "(set ssl_cert and ssl_key in the server's configuration)",
             )
         super()._request_authentication()  # type: ignore[misc]
 
@@ -102,6 +118,10 @@ def _trust(settings: Report) -> ssl.SSLContext | None:
         return None
     try:
         return ssl.create_default_context(cafile=settings.ssl_ca)
+    except ssl.SSLError:
+        raise NotDelivered(
+            f"ssl_ca {settings.ssl_ca}: there is no certificate in it (-----BEGIN CERTIFICATE-----)"
+        ) from None
     except OSError as error:
         raise NotDelivered(f"ssl_ca {settings.ssl_ca}: {error.strerror}") from None
 
@@ -163,16 +183,30 @@ class MysqlReport:
     def _tell(self, rows: Sequence[Row]) -> None:
         """Write rows, all or none; raises NotDelivered, and _Unfit where a value is at fault."""
         try:
-            try:
-                self._write(rows)
-            except _Unfit:
-                if self._connection:
-                    self._connection.rollback()
-                raise
+            self._write_among_others(rows)
         except (pymysql.Error, OSError) as error:
             # Whatever it was, a new connection knows nothing of it.
             self.close()
             raise NotDelivered(in_words(error, self._settings)) from None
+
+    def _write_among_others(self, rows: Sequence[Row]) -> None:
+        """Write, and begin anew where another transaction was in the way of this one."""
+        until = time.monotonic() + _PATIENCE
+        for left in reversed(range(_TRIES)):
+            try:
+                self._write(rows)
+                return
+            except _Unfit:
+                self._roll_back()
+                raise
+            except pymysql.Error as error:
+                if _code(error) not in _CONTENDED or not left or time.monotonic() > until:
+                    raise
+                self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection:
+            self._connection.rollback()
 
     def _write(self, rows: Sequence[Row]) -> None:
         """One transaction. In the order of the keys, so that others wait and do not deadlock."""
@@ -279,7 +313,7 @@ def _move(cursor: Cursor, table: Table, rows: Sequence[Values], only_new: tuple[
             [tuple(row.values()) for row in rows],
         )
     except pymysql.Error as error:
-        if error.args[0] not in _REFUSED_DATA:
+        if _code(error) not in _REFUSED_DATA:
             raise
         raise _Unfit(_unfit(table, str(error.args[-1]))) from None
 
@@ -304,7 +338,8 @@ _HINTS: Mapping[int, str] = {
     ER.BAD_FIELD_ERROR: "load etc/schema.sql into {db}: it adds the columns that are missing",
     ER.NO_DEFAULT_FOR_FIELD: "it is none of B1000's columns: ALTER TABLE gives it a default",
     ER.LOCK_WAIT_TIMEOUT: "somebody holds a lock on the tables",
-    ER.LOCK_DEADLOCK: "it is tried again",
+    ER.LOCK_DEADLOCK: "others write the same rows",
+    ER.CHECKREAD: "others write the same rows",
     ER.OPTION_PREVENTS_STATEMENT: "the server is read-only",
     1792: "the server is read-only",
     1836: "the server is read-only",
@@ -312,6 +347,11 @@ _HINTS: Mapping[int, str] = {
     ER.DISK_FULL: "there is no space left on the server",
     ER.CON_COUNT_ERROR: "the server has too many connections",
 }
+
+
+def _code(error: Exception) -> int:
+    """The number of an error of the server or of PyMySQL; 0 where it has none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
 def _place(settings: Report) -> str:
@@ -328,13 +368,32 @@ def in_words(error: Exception, settings: Report) -> str:
         return f"{place}: {error} (install python3-cryptography, or set ssl_ca)"
     if not isinstance(error, pymysql.Error):
         return f"{place}: {error}"
-    code = error.args[0] if error.args else 0
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{place}: {_distrust(cause, settings)}"
     told = str(error.args[1] if len(error.args) > 1 else error).strip() or "the connection was lost"
-    hint = _HINTS.get(code, "")
+    hint = _HINTS.get(_code(error), "")
     if hint:
         user = f"'{settings.user}'@'%'"
         hint = f" ({hint.format(db=f'`{settings.db}`', user=user)})"
     return f"{place}: {told}{hint}"
+
+
+_SELF_SIGNED, _OTHER_NAME, _OTHER_ADDRESS = 18, 62, 64  # X509_V_ERR_... of OpenSSL
+
+
+def _distrust(error: ssl.SSLCertVerificationError, settings: Report) -> str:
+    """Why the server's certificate is not taken, and what to do."""
+    why = f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
+    if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
+        return f"{why} (set `server` to a name that the certificate has)"
+    if error.verify_code == _SELF_SIGNED:
+        # MariaDB makes itself one since 11.4, another at each start.
+        why += ", perhaps by a server without ssl_cert, which makes itself one at each start"
+    return (
+        f"{why} (set ssl_cert and ssl_key in the server's configuration, and ssl_ca, "
+        f"now {settings.ssl_ca}, to the certificate of who signed ssl_cert)"
+    )
 
 
 # --- b1000 check --connect
@@ -446,11 +505,11 @@ def _rights(
         try:
             cursor.execute(statement)
         except pymysql.Error as error:
-            if error.args[0] in (ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR):
+            if _code(error) in (ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR):
                 yield (
                     f"no right to {right} in {table.name}: GRANT {right} ON "
                     f"`{settings.db}`.{table.name} TO '{user}'@'{host}'"
                 )
-            elif error.args[0] != ER.NO_DEFAULT_FOR_FIELD:  # that column is named already
+            elif _code(error) != ER.NO_DEFAULT_FOR_FIELD:  # that column is named already
                 yield in_words(error, settings)
                 return

@@ -147,6 +147,16 @@ def report(database: Schema) -> Iterator[MysqlReport]:
         yield opened
 
 
+@pytest.fixture(params=["OFF", "ON"])
+def snapshot_isolation(database_server: Database, request: pytest.FixtureRequest) -> Iterator[None]:
+    """MariaDB refuses to write upon what it has not read, or does not: as before and since 11.6."""
+    name = "innodb_snapshot_isolation"
+    before = database_server.value(f"SELECT @@GLOBAL.{name}")
+    database_server.query(f"SET GLOBAL {name} = {request.param}")
+    yield
+    database_server.query(f"SET GLOBAL {name} = {before}")
+
+
 @pytest.fixture
 def original(database_server: Database, tmp_path: Path) -> Schema:
     """A database with the tables of older installations."""
@@ -259,6 +269,7 @@ def test_a_copy_that_an_old_state_did_not_have_is_not_changed(
     assert {row["status"] for row in database.copies("copies.status")} == {"DONE"}
 
 
+@pytest.mark.usefixtures("snapshot_isolation")
 def test_a_row_that_appears_after_the_look_is_no_mistake(
     database: Schema, report: MysqlReport
 ) -> None:
@@ -297,6 +308,37 @@ def blocked_or_written(database: Schema) -> bool:
     )
 
 
+def refuse(database: Schema, times: int, code: int) -> None:
+    """Answer the first writes with an error; a table without transactions counts them."""
+    database.query("CREATE TABLE attempts (number INT AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM")
+    database.query(
+        "CREATE TRIGGER others BEFORE INSERT ON copies FOR EACH ROW BEGIN "
+        "INSERT INTO attempts VALUES (); "
+        f"IF (SELECT COUNT(*) FROM attempts) <= {times} THEN SIGNAL SQLSTATE 'HY000' "
+        f"SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'try restarting transaction'; END IF; END"
+    )
+
+
+@pytest.mark.parametrize("code", [1020, 1180, 1205, 1213, 1412, 3101])
+def test_what_a_server_wants_once_more_is_done_again_at_once(
+    database: Schema, report: MysqlReport, code: int
+) -> None:
+    """The whole transaction: what it had written before the error is gone by then."""
+    refuse(database, 2, code)
+    assert report.deliver([state(1), state(2)]) == ({1, 2}, None)
+    assert len(database.jobs()) == 2
+    assert len(database.copies()) == 4
+
+
+def test_what_is_refused_again_and_again_is_said(database: Schema, report: MysqlReport) -> None:
+    refuse(database, 1_000_000, 1020)
+    with pytest.raises(NotDelivered, match="try restarting transaction"):
+        report.deliver([state(1)])
+    assert database.jobs() == []
+    assert 2 < database.value("SELECT COUNT(*) FROM attempts") < 20
+
+
+@pytest.mark.usefixtures("snapshot_isolation")
 def test_many_writers_at_once(database: Schema) -> None:
     """16 of them, the same rows and rows of their own: deadlocks and timeouts are tried again."""
     troubles: list[Exception] = []
@@ -704,12 +746,17 @@ def test_what_is_the_matter_is_said_without_the_password(
 
 
 def test_without_tls_there_is_no_connection_where_tls_is_wanted(
-    database: Schema, tmp_path: Path
+    database_template: Path, tmp_path: Path
 ) -> None:
     """Nobody in between can talk it out of TLS, and then ask for the password."""
     authority = tmp_path / "ca.pem"
     authority.write_text(CERTIFICATE)
-    assert "TLS" in told(settings(database, ssl_ca=str(authority)))
+    with contextlib.closing(Database(tmp_path / "mariadb", database_template)) as server:
+        # Since 11.4 a server has TLS unless it is told not to.
+        server.start("--skip-ssl")
+        words = told(settings(Schema(server), ssl_ca=str(authority)))
+    assert "offers no TLS" in words
+    assert "set ssl_cert and ssl_key" in words
 
 
 def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
@@ -726,8 +773,18 @@ def test_tls_goes_to_the_server_of_that_name_and_authority_alone(
     with contextlib.closing(MysqlReport(report)) as target:
         assert target.deliver([state(1)]) == ({1}, None)
     assert findings(report) == []
-    assert "ertificate" in told(settings(database, ssl_ca=str(tmp_path / "other")))
-    assert "ertificate" in told(report._replace(server="127.1"))
+    words = told(settings(database, ssl_ca=str(tmp_path / "other")))
+    assert "certificate is not trusted: self-signed certificate" in words
+    assert "a server without ssl_cert, which makes itself one" in words
+    assert (
+        f"set ssl_cert and ssl_key in the server's configuration, and ssl_ca, now {tmp_path}/oth"
+        in words
+    )
+    words = told(report._replace(server="127.1"))
+    assert "ertificate is not valid for '127.1'" in words
+    assert "set `server` to a name that the certificate has" in words
+    (tmp_path / "empty").touch()
+    assert "there is no certificate in it" in told(report._replace(ssl_ca=f"{tmp_path}/empty"))
 
 
 def test_a_password_file_is_read_at_each_connection(database: Schema, tmp_path: Path) -> None:
