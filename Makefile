@@ -31,8 +31,8 @@ tools:
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
-		&& command -v mariadb >/dev/null \
-		|| sh etc/install-debian.sh mariadb-server-core mariadb-client-core
+		&& command -v mariadb >/dev/null && command -v mariadb-dump >/dev/null \
+		|| sh etc/install-debian.sh mariadb-server-core mariadb-client
 	@command -v tmux >/dev/null || sh etc/install-debian.sh tmux \
 		|| echo "no tmux: the test of a session at a terminal is skipped"
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \

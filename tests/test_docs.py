@@ -510,8 +510,8 @@ def test_the_guide_can_be_followed(reader: Reader, database: Schema) -> None:
     (reader.root / "run" / "mysqld").mkdir(parents=True)
     for instance in ("3306", "3307"):
         os.mknod(reader.root / "run" / "mysqld" / f"{instance}.sock", stat.S_IFSOCK | 0o600)
-    reader.program("mysql", "printf ' Master_Host: db1\\n Seconds_Behind_Master: 7\\n'")
-    reader.program("mysqldump", "echo a dump")
+    reader.program("mariadb", "printf ' Master_Host: db1\\n Seconds_Behind_Master: 7\\n'")
+    reader.program("mariadb-dump", "echo a dump")
     old = reader.root / "srv" / "backup" / "etc" / "2020-01-01-Wednesday"
     (old / "client-1").mkdir(parents=True)
     os.utime(old, (0, 0))

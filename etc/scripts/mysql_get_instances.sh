@@ -3,5 +3,8 @@
 set -eu
 for socket in /run/mysqld/*.sock; do
     [ -S "$socket" ] || continue
+    case ${socket##*/} in
+        mysqlx*) continue ;; # MySQL's second protocol, of which mysqldump knows nothing
+    esac
     basename "$socket" .sock
 done

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Begin a new binary log, so that all older ones are complete.
+# mysql_rotate_logs.sh [INSTANCE]: begin a new binary log, so that all older ones are complete.
 set -eu
-mysqladmin flush-binary-log
+"${0%/*}/mysql_client.sh" client "${1-}" --execute='FLUSH BINARY LOGS'
