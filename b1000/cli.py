@@ -118,26 +118,14 @@ def run(words: Sequence[str]) -> int:
     if list(words) in (["-v"], ["--version"]):
         _say(f"b1000 {__version__}")  # at once, without what only other answers need
         return 0
-    _end_plainly_when_told()
+    from b1000.stopping import end_plainly
+
+    end_plainly()
     position = _command_position(words)
     if position is None:
         return _run_jobs(words)
     rest = [*words[:position], *words[position + 1 :]]
     return _COMMANDS[words[position]](rest)
-
-
-def _end_plainly_when_told() -> None:
-    """Where nothing else is done about a signal, it ends the program with 128 and its number."""
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # What was ignored stays so: nohup asks for that.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
-
-
-def _end(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
 
 
 def _command_position(words: Sequence[str]) -> int | None:

@@ -60,7 +60,9 @@ def program_page() -> str:
         lines += _arguments(parser, shared=False)
         lines += _epilog(parser)
     # The commands have just been told, with all their options.
-    lines += [".SH EXIT STATUS", *_rows(_blocks(program)["exit codes"])]
+    *_, codes, signals = _blocks(program).items()
+    lines += [".SH SIGNALS", literal(" ".join(signals[0].split()))]
+    lines += [".SH EXIT STATUS", *_rows(codes[1])]
     lines += [
         ".SH FILES",
         tagged(rf"\fI{literal(program.get_default('cfg'))}\fR", "Configuration."),

@@ -44,6 +44,11 @@ exit codes:
   2      wrong usage or configuration, nothing was run
   3      nothing failed, but something is still running from before
   128+N  stopped by signal N
+
+Each signal that would end a program ends this one in order; a second one at once.
+SIGKILL and faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL) cannot be in order: what they
+leave running ends by itself, or is ended by the next b1000. SIGPIPE, SIGXFSZ, and
+a signal that was ignored when the program began (nohup) end nothing.
 """
 
 

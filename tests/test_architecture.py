@@ -17,7 +17,9 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
     frozenset({"rsync", "config"}),
-    frozenset({"files", "locks", "logs", "identity", "model", "progress", "steps", "errors"}),
+    frozenset(
+        {"files", "locks", "logs", "identity", "model", "progress", "steps", "stopping", "errors"}
+    ),
 )
 ROOT = frozenset({"__init__", "__main__"})
 

@@ -12,8 +12,8 @@ from multiprocessing.context import ForkProcess
 from typing import Any, NamedTuple, Protocol
 
 from b1000.model import BrokenJob, Died, Job, Leftovers, Run, Swept
+from b1000.stopping import STOPPING
 from b1000.supervise.plan import Planned
-from b1000.supervise.signals import STOPPING
 from b1000.work.worker import Closable
 
 _FORK = get_context("fork")

@@ -5,7 +5,7 @@ import signal
 import socket
 from types import FrameType
 
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from b1000 import stopping
 
 
 class Signals:
@@ -17,9 +17,7 @@ class Signals:
         self.writer.setblocking(False)
 
     def __enter__(self) -> "Signals":
-        # What was ignored stays so: nohup asks for that.
-        heard = [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]
-        self._before = {number: signal.signal(number, _do_nothing) for number in heard}
+        self._before = {number: signal.signal(number, _do_nothing) for number in stopping.heard()}
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         return self
 
@@ -30,10 +28,10 @@ class Signals:
         self.reader.close()
         self.writer.close()
 
-    def take(self) -> list[signal.Signals]:
+    def take(self) -> list[int]:
         """The signals that came since the last call."""
         with contextlib.suppress(BlockingIOError):
-            return [signal.Signals(number) for number in self.reader.recv(64)]
+            return list(self.reader.recv(64))
         return []
 
 

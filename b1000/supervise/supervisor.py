@@ -9,7 +9,6 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,7 +120,7 @@ class Supervisor:
         self._reporting = Reporting()
         self._crew = Crew(self._signals, self._reporting.children)
         self._display = display
-        self._signal: signal.Signals | None = None
+        self._signal: int | None = None
         self._kill_at = 0.0
         self._kills = 0
         # What comes out.
@@ -300,7 +299,9 @@ class Supervisor:
         """
         if not self._signal or worker.kind is not Kind.RUN:
             return batch
-        interrupted = Died(self._clock(), f"interrupted by {self._signal.name}", Ending.INTERRUPTED)
+        interrupted = Died(
+            self._clock(), f"interrupted by {signal_name(self._signal)}", Ending.INTERRUPTED
+        )
         return batch._replace(
             messages=tuple(
                 interrupted
@@ -765,7 +766,7 @@ class Supervisor:
     def _judge_death(self, worker: Worker) -> None:
         """A worker died before its last word: what it left is ended, then its run is judged."""
         code = worker.process.exitcode
-        cause = f"interrupted by {self._signal.name}" if self._signal else _cause(code)
+        cause = f"interrupted by {signal_name(self._signal)}" if self._signal else _cause(code)
         last = worker.errand.last_word or self._last_word(worker, cause)
         self._failed += worker.kind is Kind.FORGETTING
         if self._signal and code == work.STOPPED:
@@ -869,7 +870,7 @@ class Supervisor:
         self._take_signals()
         return self._signal is not None
 
-    def _stop(self, number: signal.Signals) -> None:
+    def _stop(self, number: int) -> None:
         """The first signal ends everything in order, a second one at once."""
         if self._signal is None:
             self._signal = number
@@ -877,13 +878,13 @@ class Supervisor:
             ending = labels(self._crew)
             self._log.error(
                 "stopped by %s; %s",
-                number.name,
+                signal_name(number),
                 f"ending {ending}; a second signal ends at once" if ending else "nothing to end",
             )
             self._planned.clear()
             self._to_list.clear()
             self._failures.clear()
-            self._crew.order(Stop(number.name))
+            self._crew.order(Stop(signal_name(number)))
         else:
             self._kill_at = time.monotonic()
 

@@ -2,11 +2,8 @@
 
 import contextlib
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import TextIO
 
 from b1000.views.answers import Answer
@@ -71,17 +68,10 @@ def _draw(text: str, screen: Screen, out: TextIO) -> None:
 @contextlib.contextmanager
 def _alternate(out: TextIO) -> Iterator[None]:
     """A screen of its own, that is left again however the program ends."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
-    out.write(_ENTER)
     try:
+        out.write(_ENTER)
         yield
     finally:
         with contextlib.suppress(OSError):
             out.write(_LEAVE)
             out.flush()
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,6 +16,7 @@ from b1000.locks import Locks
 from b1000.logs import for_run, printable
 from b1000.model import Base, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
 from b1000.steps import Status, Step
+from b1000.stopping import STOPPING
 from b1000.work import process
 from b1000.work.channel import Channel
 from b1000.work.process import Captured, Command, Lines, Sink
@@ -27,7 +28,7 @@ _REMEMBERED = 20  # lines of output
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 _STOP_MAY_COME = 0.5  # seconds
-_SIGNALLED = frozenset({-signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 20})
+_SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM, 20})
 """Exit codes of what somebody told to end; 20 is rsync's."""
 _OWN_WORDS = 5  # of them in an error text
 _OWN_LENGTH = 500

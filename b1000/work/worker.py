@@ -28,6 +28,7 @@ from b1000.model import (
     Template,
 )
 from b1000.steps import Status
+from b1000.stopping import be_as_if_begun_anew
 from b1000.work import process
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
@@ -50,10 +51,7 @@ class Closable(Protocol):
 
 def leave_parent(inherited: Iterable[Closable]) -> None:
     """Make a forked child stand on its own: session, default signals, nothing inherited."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    be_as_if_begun_anew()
     os.setsid()
     for each in inherited:
         each.close()

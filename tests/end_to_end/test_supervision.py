@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.support.processes import living
 from tests.support.world import ROOT, World, tree, wait_until
@@ -103,18 +102,6 @@ def test_sigterm_leaves_no_process(world: World) -> None:
     for run in world.status():
         assert (run["step"], run["status"]) == ("PRE", "FAILED")
         assert run["error"] == "interrupted by SIGTERM"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_before_anything_was_begun_is_a_plain_exit_too(
-    world: World, number: signal.Signals
-) -> None:
-    os.mkfifo(world.config)
-    program = world.start()
-    with world.config.open("w"):  # From here on the program reads its configuration.
-        program.send_signal(number)
-        program.communicate(timeout=30)
-    assert program.returncode == 128 + number
 
 
 def test_a_second_signal_ends_at_once(world: World) -> None:
@@ -365,25 +352,6 @@ def test_a_stop_during_the_grace_of_a_time_limit_still_ends_the_tree(world: Worl
     program.communicate(timeout=30)
     assert program.returncode == 128 + signal.SIGTERM
     assert world.processes() == []
-
-
-def test_nohup_is_respected(world: World) -> None:
-    world.files()
-    world.write(
-        {
-            "dest:store": world.store(),
-            "job:etc": world.push(pre=f": > {world.root}/began; sleep 1"),
-        }
-    )
-    program = subprocess.Popen(
-        ["nohup", sys.executable, "-m", "b1000", "-f", str(world.config)],
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until((world.root / "began").exists)
-    program.send_signal(signal.SIGHUP)
-    assert program.wait(30) == 0
 
 
 def test_closed_standard_streams_disturb_nothing(world: World) -> None:

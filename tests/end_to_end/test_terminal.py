@@ -170,11 +170,14 @@ def test_quiet_is_quiet(terminal: Start) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-def test_a_watch_ended_by_a_signal_gives_the_screen_back(terminal: Start) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_watch_ended_by_a_signal_gives_the_screen_back(
+    terminal: Start, number: signal.Signals
+) -> None:
     watch = terminal("status", "--watch")
     watch.read_until(lambda: "never" in watch.text)
-    watch.process.send_signal(signal.SIGTERM)
-    assert watch.finish() == 143
+    watch.process.send_signal(number)
+    assert watch.finish() == 128 + number
     assert watch.raw.endswith(LEAVE)
 
 

@@ -1,0 +1,47 @@
+"""Which signals end the program in order, and how one ends it that does nothing else about it."""
+
+import signal
+import sys
+
+_UNSTOPPABLE = {signal.SIGKILL, signal.SIGSTOP}
+# A handler would return to the instruction that failed, and it would fail again, for ever.
+_FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+# By default they end nothing; and Python ignores the last two, which the writer is told of anyway.
+_HARMLESS = {
+    signal.SIGCHLD,
+    signal.SIGCONT,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGURG,
+    signal.SIGWINCH,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+}
+
+STOPPING = tuple(sorted({*signal.valid_signals()} - _UNSTOPPABLE - _FAULTS - _HARMLESS))
+"""The signals that would end the program and whose end can be in order; real-time ones too."""
+
+
+def heard() -> list[int]:
+    """Those of them that are not ignored; what was ignored stays so, as nohup asks for."""
+    return [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def end_plainly() -> None:
+    """From here on each of them raises SystemExit with 128 and its number; SIGINT as ever."""
+    for number in heard():
+        if number != signal.SIGINT:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def be_as_if_begun_anew() -> None:
+    """In a child: each signal does what it does by default, whoever handled or ignored it here."""
+    signal.set_wakeup_fd(-1)
+    for number in {*STOPPING, *_HARMLESS} - {signal.SIGPIPE, signal.SIGXFSZ}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
