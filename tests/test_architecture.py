@@ -124,3 +124,18 @@ def test_pure_rooms_touch_nothing(name: str, module: ast.Module) -> None:
 def test_every_module_says_what_it_is() -> None:
     for name, module in FILES:
         assert ast.get_docstring(module), f"{name} has no docstring"
+
+
+def calls(module: ast.AST, name: str) -> list[ast.Call]:
+    """The calls of ``module.function``."""
+    nodes = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
+    return [node for node in nodes if ast.unparse(node.func) == name]
+
+
+def test_tests_close_the_databases_that_they_open() -> None:
+    """``with sqlite3.connect(…)`` does not, and Python 3.13 then fails some later test."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        module = ast.parse(path.read_text())
+        closed = {id(word) for call in calls(module, "contextlib.closing") for word in call.args}
+        for call in calls(module, "sqlite3.connect"):
+            assert id(call) in closed, f"{path}:{call.lineno}: use open_sqlite or World.journal"

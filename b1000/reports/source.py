@@ -4,6 +4,7 @@ Statements are written with ``?`` for their parameters, and with the words of
 the :class:`Dialect` where the two differ.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,7 +90,8 @@ class _MysqlRows:
             place = f"{settings.server}, port {settings.port}"
             raise NoAnswer(f"{place}: there was no connection within {_OPENING:.0f} seconds")
         self._connection: pymysql.Connection[Cursor] = connection
-        list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
+        with _closed_where_refused(self):
+            list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
 
     def columns(self, table: str) -> set[str]:
         return {str(row[0]).lower() for row in self.rows(f"SHOW COLUMNS FROM {table}", ())}
@@ -143,7 +145,8 @@ class _SqliteRows:
             raise NoAnswer(f"{self._path}: {error.strerror}") from None
         self._connection = sqlite.connect(self._path, read_only)
         if not read_only:
-            list(self.rows("BEGIN IMMEDIATE", ()))
+            with _closed_where_refused(self):
+                list(self.rows("BEGIN IMMEDIATE", ()))
 
     def columns(self, table: str) -> set[str]:
         return {str(row[1]).lower() for row in self.rows(f"PRAGMA table_info({table})", ())}
@@ -162,6 +165,16 @@ class _SqliteRows:
 
     def close(self) -> None:
         self._connection.close()
+
+
+@contextlib.contextmanager
+def _closed_where_refused(opened: "_MysqlRows | _SqliteRows") -> Iterator[None]:
+    """Who could not open a source has nothing to close it by."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 def _first_fields(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:

@@ -121,18 +121,26 @@ class Reader:
         self.path = path
         self._suspecting = suspecting
         try:
-            self._db, version = _open(path, untouched)
-            if not version:
-                version = self._version()
-            if not version:
-                # Whoever was to make it died: nothing was ever written here.
-                self._db, version = _nothing()
+            self._db = _open(path, untouched)
+            try:
+                self._agree_on_schema()
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.Error as error:
             hint = _MENDED_BY_ITSELF if is_damage(error) else _WHOSE
             raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
-        if version != len(MIGRATIONS):
+
+    def _agree_on_schema(self) -> None:
+        version = self._version()
+        if not version:
+            # Whoever was to make it died: nothing was ever written here.
+            self._db.close()
+            self._db = _nothing()
+        elif version != len(MIGRATIONS):
             raise JournalUnusable(
-                f"the journal {path} has schema {version}, this program reads {len(MIGRATIONS)}",
+                f"the journal {self.path} has schema {version}, "
+                f"this program reads {len(MIGRATIONS)}",
                 "b1000 --copy brings an older one up to date; a newer one needs a newer b1000",
             )
 
@@ -429,12 +437,10 @@ class Reader:
         return found
 
 
-def _open(path: Path, untouched: bool) -> tuple[sqlite3.Connection, int]:
-    """The database and its schema's number."""
+def _open(path: Path, untouched: bool) -> sqlite3.Connection:
     database = _untouched(path) if untouched else reading.connect(path, _BUSY)
     database.row_factory = sqlite3.Row
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return database, version
+    return database
 
 
 def _untouched(path: Path) -> sqlite3.Connection:
@@ -449,12 +455,12 @@ def _untouched(path: Path) -> sqlite3.Connection:
     return reading.connect(path, _BUSY)
 
 
-def _nothing() -> tuple[sqlite3.Connection, int]:
+def _nothing() -> sqlite3.Connection:
     """A journal in which there is nothing yet."""
     database = sqlite3.connect(":memory:", isolation_level=None)
     migrate(database)
     database.row_factory = sqlite3.Row
-    return database, len(MIGRATIONS)
+    return database
 
 
 def _frozen(text: str) -> Frozen:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
 from b1000.steps import CopyStatus, Ending, Status, Step
 from tests.support import build
+from tests.support.world import open_sqlite
 
 DAY = 86400.0
 
@@ -74,7 +74,7 @@ def test_it_is_for_its_owner_alone(journal: Journal) -> None:
 
 
 def test_a_transition_is_durable_and_in_wal_mode(journal: Journal) -> None:
-    with sqlite3.connect(journal.path) as other:
+    with open_sqlite(journal.path) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -352,14 +352,23 @@ def test_a_short_look_sees_all_and_leaves_nothing_behind(tmp_path: Path) -> None
 def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     open_journal(path).close()
-    with sqlite3.connect(path) as other:
+    with open_sqlite(path) as other:
         other.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
     before = path.read_bytes()
     with pytest.raises(JournalUnusable, match="schema"):
         open_journal(path)
     assert path.read_bytes() == before
-    with pytest.raises(JournalUnusable, match="schema"):
+    with pytest.raises(JournalUnusable, match="schema") as refused:
         Reader(path)
+    # As long as what was raised is kept, nothing that it names is collected.
+    assert refused.tb
+    assert open_files(tmp_path) == []
+
+
+def open_files(directory: Path) -> list[str]:
+    """Which files below a directory this process has open."""
+    targets = [link.path for link in os.scandir("/proc/self/fd")]
+    return [path for path in map(os.path.realpath, targets) if path.startswith(str(directory))]
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(
@@ -371,7 +380,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
     monkeypatch.setattr(schema, "MIGRATIONS", broken)
     with pytest.raises(JournalUnusable):
         open_journal(path)
-    with sqlite3.connect(path) as other:
+    with open_sqlite(path) as other:
         assert other.execute("PRAGMA user_version").fetchone() == (len(broken) - 1,)
         assert other.execute(
             "SELECT count(*) FROM sqlite_master WHERE name = 'extra'"

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import sqlite3
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from pathlib import Path
@@ -152,7 +151,7 @@ def test_a_report_that_cannot_be_written_fails_no_backup_and_comes_later(ready: 
     assert len(ready.report_files()) == 2
     for name in ready.report_files():
         assert "step = DONE" in (ready.reports / name).read_text()
-    with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
+    with ready.journal() as journal:
         assert journal.execute("SELECT count(*) FROM owed").fetchone() == (0,)
 
 
@@ -200,7 +199,7 @@ def test_a_planted_link_is_not_followed(ready: World) -> None:
     (name,) = ready.report_files()
     (ready.reports / name).unlink()
     (ready.reports / name).symlink_to(victim)
-    with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
+    with ready.journal() as journal:
         journal.execute("INSERT INTO owed SELECT 'main', run_id, last_transition, 0 FROM runs")
     assert ready.b1000().returncode == 0
     assert victim.read_text() == "precious"

@@ -1,10 +1,11 @@
 """What status reads from the journal, who may read it, and how the answer is shown."""
 
+import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,18 @@ from b1000.views.progress import UnderWay, bars
 from b1000.views.screen import Screen
 from b1000.views.status import Question
 from tests.support import build
-from tests.support.world import ROOT, World
+from tests.support.world import ROOT, World, open_sqlite
 
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def journal(world: World) -> Journal:
+def journal(world: World) -> Iterator[Journal]:
     """The journal of a world with two jobs."""
     world.write({"dest:store": world.store(), "job:etc": world.push(), "job:db": world.push()})
-    return open_journal(world.status_dir / "journal.sqlite3", lambda: NOW)
+    path = world.status_dir / "journal.sqlite3"
+    with contextlib.closing(open_journal(path, lambda: NOW)) as opened:
+        yield opened
 
 
 def overview(world: World, question: Question = Question()) -> status.Overview:  # noqa: B008
@@ -65,9 +68,8 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
     recorder.write([], [Delivered("main", ((run.run_id, 10),)), Delivered("main", ())])
     assert debts() == []
     recorder.close(400)
-    with sqlite3.connect(path) as database:
+    with open_sqlite(path) as database:
         assert database.execute("SELECT count(*) FROM report_troubles").fetchone() == (0,)
-    database.close()
 
 
 def test_that_all_is_well_costs_no_commit(tmp_path: Path) -> None:
@@ -221,7 +223,8 @@ def test_who_may_read_the_journal_needs_no_permission_to_write(
     beside = Journal(path, lambda: NOW) if live else None
     asked = (
         "import os, sys; from pathlib import Path; from b1000.state.queries import Reader\n"
-        # Of the program all has been read by now; it may lie where only root can go.
+        # All of the program and of Python is read by then; it may lie where only root can go.
+        "Path('/').as_uri()\n"
         f"os.setgid({AS_NOBODY}); os.setuid({AS_NOBODY}); os.chdir(sys.argv[1])\n"
         "print([run.job for run in Reader(Path('journal.sqlite3')).last_runs()])"
     )

@@ -316,7 +316,7 @@ def test_the_client_is_killed_while_it_waits(hosts: Hosts) -> None:
 
 def worker_of(world: World) -> int:
     """The process id of the only worker."""
-    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+    with world.journal() as journal:
         sql = "SELECT pid FROM processes WHERE purpose = 'worker' AND ended IS NULL"
         (pid,) = journal.execute(sql).fetchone()
     return int(pid)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -420,7 +419,7 @@ def test_a_supervisor_killed_after_it_told_tells_nothing_twice(
         program.communicate()
     wait_until(lambda: world.processes() == [])
     # The journal is made to owe all of it again, as when the mark came too late.
-    with contextlib.closing(connect_journal(world)) as journal, journal:
+    with world.journal() as journal:
         journal.execute(
             "INSERT OR IGNORE INTO owed SELECT 'central', run_id, last_transition, 0 FROM runs"
         )
@@ -429,10 +428,6 @@ def test_a_supervisor_killed_after_it_told_tells_nothing_twice(
     assert done.returncode in (0, 1), done.stdout
     assert own_database.rows() == from_journal(world)
     assert own_database.jobs("job_id, name, instance") == before
-
-
-def connect_journal(world: World) -> "sqlite3.Connection":
-    return sqlite3.connect(world.status_dir / "journal.sqlite3", timeout=30)
 
 
 @pytest.mark.parametrize("trouble", [stopped, without_jobs, another_password])

@@ -273,7 +273,7 @@ def test_more_is_told_of_sizes_attempts_and_durations(ready: World, database: Sc
     assert found["ended_utc"] >= found["started_utc"]
     assert copy["ended_utc"] >= copy["started_utc"] >= found["started_utc"]
     assert float(copy["duration"]) <= float(found["duration"]) + 1
-    with contextlib.closing(connect_journal(ready)) as journal:
+    with ready.journal() as journal:
         (last,) = journal.execute("SELECT last_transition FROM runs").fetchone()
     assert found["transition"] == last
 
@@ -511,10 +511,6 @@ def test_two_programs_of_one_journal_tell_each_run_once(ready: World, database: 
     assert rows == from_journal(ready)
     assert len(rows) == 30
     assert owed(ready) == 0
-
-
-def connect_journal(world: World) -> sqlite3.Connection:
-    return sqlite3.connect(world.status_dir / "journal.sqlite3", timeout=30)
 
 
 def reporter_of(database: Schema, program: "subprocess.Popen[str]") -> psutil.Process:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,7 +132,7 @@ def test_a_base_of_another_day(world: World, store: Path) -> None:
     (first,) = fulls(store)
     another = first.parent.with_name("2020-01-01-Wednesday")
     first.parent.rename(another)
-    with sqlite3.connect(world.status_dir / "journal.sqlite3") as opened:
+    with world.journal() as opened:
         days = (first.parent.name, another.name)
         opened.execute("UPDATE copies SET path = replace(path, ?, ?)", days)
     assert "no earlier" not in backup(world)
@@ -334,7 +333,7 @@ def test_what_arrived_is_not_sent_again(world: World, store: Path) -> None:
     assert world.b1000(environment=interrupter.environment).returncode == 1
     backup(world, "--copy")
     assert tree(fulls(store)[1]) == tree(world.source)
-    with sqlite3.connect(world.status_dir / "journal.sqlite3") as opened:
+    with world.journal() as opened:
         (sent,) = opened.execute("SELECT sent FROM copies ORDER BY copy_id DESC").fetchone()
     assert sent < 2**19
 

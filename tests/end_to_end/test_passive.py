@@ -1,11 +1,9 @@
 """Passive jobs: the report that others see, and what they may answer."""
 
 import configparser
-import contextlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -266,7 +264,7 @@ def test_nobody_else_says_that_a_dead_run_lives(world: World) -> None:
     time.sleep(1.1)
     (path,) = world.reports.glob("*.b1k")
     before, alive = path.stat().st_ino, report(world)["jobstatus:ext"]["alive"]
-    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+    with world.journal() as journal:
         journal.execute(
             "INSERT OR IGNORE INTO owed (report, run_id, transition_id, since) "
             "SELECT 'main', run_id, last_transition, 0 FROM runs"
@@ -344,7 +342,7 @@ def test_the_report_owes_nothing(world: World) -> None:
     configure(world, "one")
     program = world.start()
     wait_until(lambda: offered(world, "one"))
-    with sqlite3.connect(world.status_dir / "journal.sqlite3") as journal:
+    with world.journal() as journal:
         (before,) = journal.execute("SELECT count(*) FROM transitions").fetchone()
         time.sleep(3)
         (after,) = journal.execute("SELECT count(*) FROM transitions").fetchone()
@@ -364,7 +362,7 @@ def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
     (old,) = world.reports.glob("*.b1k")
     old.unlink()
     (old / "in the way").mkdir(parents=True)
-    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+    with world.journal() as journal:
         journal.execute(
             "INSERT INTO owed (report, run_id, transition_id, since) "
             "SELECT 'main', run_id, last_transition, 0 FROM runs"

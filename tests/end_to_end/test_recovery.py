@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 import time
@@ -37,10 +36,6 @@ def ready(world: World) -> World:
     return world
 
 
-def journal(world: World) -> sqlite3.Connection:
-    return sqlite3.connect(world.status_dir / "journal.sqlite3")
-
-
 def strike(running: Popen) -> None:
     """SIGKILL a supervisor and its workers; their scripts and rsyncs go on."""
     supervisor = psutil.Process(running.pid)
@@ -66,7 +61,7 @@ def clearing(running: Popen) -> list[psutil.Process]:
 
 def redirect(world: World, directory: str) -> None:
     """Let all copies lead to where there is something."""
-    with journal(world) as opened:
+    with world.journal() as opened:
         opened.execute("UPDATE copies SET path = ?", (f"{world.root}/{directory}/x",))
 
 
@@ -108,7 +103,7 @@ def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
     """It is noted where it is met, written or read; the next program sets the journal aside."""
     ready.write({"dest:store": ready.store(), "job:db": ready.push(instances="a b")})
     assert ready.b1000().returncode == 0
-    with contextlib.closing(journal(ready)) as opened:
+    with ready.journal() as opened:
         sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
         (page,) = opened.execute(sql, (damaged,)).fetchone()
     with open(ready.status_dir / "journal.sqlite3", "r+b") as file:
@@ -283,7 +278,7 @@ def test_a_stranger_under_the_id_of_a_process_that_is_gone_is_left_alone(ready: 
     wait_until((ready.root / "in").exists)
 
     def known() -> int:
-        with contextlib.closing(journal(ready)) as opened:
+        with ready.journal() as opened:
             found = opened.execute("SELECT pid FROM processes WHERE purpose = 'pre'").fetchone()
         return found[0] if found else 0
 
@@ -428,7 +423,7 @@ def test_an_on_failure_is_run_once_however_often_the_journal_refuses(ready: Worl
     copying = ready.start("--copy")
     # It clears first; then it finds the journal locked, several times.
     wait_until(lambda: clearing(copying))
-    with contextlib.closing(journal(ready)) as opened:
+    with ready.journal() as opened:
         opened.isolation_level = None
         opened.execute("BEGIN IMMEDIATE")
         wait_until(lambda: not clearing(copying))
@@ -443,7 +438,7 @@ def test_an_on_failure_is_run_once_however_often_the_journal_refuses(ready: Worl
 def test_a_stop_while_the_journal_is_locked_is_a_stop(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
     assert ready.b1000().returncode == 0
-    with contextlib.closing(journal(ready)) as opened:
+    with ready.journal() as opened:
         opened.isolation_level = None
         opened.execute("BEGIN IMMEDIATE")
         for words in ([], ["--copy"]):
@@ -463,7 +458,7 @@ def test_a_stop_ends_in_time_although_the_journal_stays_locked(ready: World) -> 
         [sys.executable, "-c", program, "-f", str(ready.config)], stderr=subprocess.DEVNULL
     )
     wait_until((ready.root / "in").exists)
-    with contextlib.closing(journal(ready)) as opened:
+    with ready.journal() as opened:
         opened.isolation_level = None
         opened.execute("BEGIN IMMEDIATE")
         running.terminate()
@@ -479,7 +474,7 @@ def test_a_stop_is_written_as_soon_as_the_journal_can_be(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre=pre)})
     running = ready.start()
     wait_until((ready.root / "in").exists)
-    with contextlib.closing(journal(ready)) as opened:
+    with ready.journal() as opened:
         opened.isolation_level = None
         opened.execute("BEGIN IMMEDIATE")
         running.terminate()

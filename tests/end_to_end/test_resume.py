@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,13 +16,9 @@ import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.processes import gone, kill
-from tests.support.world import World, tree, wait_until
+from tests.support.world import World, open_sqlite, tree, wait_until
 
 DOWN = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
-
-
-def journal(world: World) -> sqlite3.Connection:
-    return sqlite3.connect(world.status_dir / "journal.sqlite3")
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def test_only_the_destination_that_failed_is_touched(ready: World) -> None:
     good = Path(before["copies"][0]["path"])
     times = {path: path.lstat().st_ctime_ns for path in (good, *good.iterdir())}
     # The frozen directory stays; what the address leads to is the destination's matter.
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         path = before["copies"][1]["path"].replace(DOWN["path"], f"{ready.root}/bad")
         opened.execute("UPDATE copies SET path = ? WHERE destination = 'bad'", (path,))
     ready.write({"dest:good": ready.store("good"), "dest:bad": ready.store("bad"), "job:etc": job})
@@ -111,7 +106,7 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
         (told,) = [text for text in map(Path.read_text, ready.status_dir.glob("*.json"))
                    if f'"run_id": {number},' in text]  # fmt: skip
         assert told.count(reason) == 2
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         told_once = "SELECT count(*) FROM transitions WHERE run_id = 1 AND error LIKE '%no more%'"
         assert opened.execute(told_once).fetchone() == (2,)
     assert ready.b1000("forget", "old", "new").returncode == 0
@@ -147,7 +142,7 @@ def test_the_tar_of_another_day_is_never_copied_under_todays_name(ready: World) 
     (ready.source / "tuesday").write_text("new")
     ready.b1000()
     tuesday = ready.last("etc")
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         for run in (monday, tuesday):
             path = run["copies"][0]["path"].replace(DOWN["path"], f"{ready.root}/bad")
             opened.execute("UPDATE copies SET path = ? WHERE run_id = ?", (path, run["run_id"]))
@@ -181,7 +176,7 @@ def test_dumps_with_their_own_start_time_are_all_copied(ready: World) -> None:
     ready.b1000()
     dumps = {path.name[-19:]: (path / "data").read_text() for path in ready.root.glob("dump-*")}
     assert len(dumps) == 2
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         opened.execute(
             "UPDATE copies SET path = replace(path, ?, ?)", (DOWN["path"], f"{ready.root}/bad")
         )
@@ -224,7 +219,7 @@ def test_what_had_arrived_of_a_large_file_is_not_sent_again(
     assert tree(storage.module("b1000") / run["copies"][0]["path"][len(store["path"]) + 1 :]) == (
         tree(world.source)
     )
-    with journal(world) as opened:
+    with world.journal() as opened:
         ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
     print(f"6000000 bytes in all, {sent} sent by the retry")
     assert sent < 3_200_000
@@ -242,7 +237,7 @@ def test_where_a_local_copy_has_a_limit_its_retry_goes_on_too(ready: World) -> N
     done = ready.b1000("--copy")
     assert done.returncode == 0, done.stderr
     assert tree(Path(ready.last("etc")["copies"][0]["path"])) == tree(ready.source)
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         ((sent,),) = opened.execute("SELECT sent FROM copies").fetchall()
     assert sent < 1_600_000
 
@@ -294,7 +289,7 @@ def test_after_a_reboot_strangers_with_our_ids_are_left_alone(ready: World) -> N
     wait_until(lambda: ready.processes() == [])
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
-        with journal(ready) as opened:
+        with ready.journal() as opened:
             opened.execute("UPDATE processes SET pid = ?, ended = NULL", (stranger.pid,))
             opened.execute("UPDATE runs SET supervisor_pid = ?", (stranger.pid,))
         ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
@@ -360,7 +355,7 @@ def test_a_job_that_died_runs_again_without_copy(ready: World) -> None:
     assert done.returncode == 0, done.stderr
     assert "was interrupted" in done.stderr
     assert (ready.root / "told").exists()
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         endings = opened.execute("SELECT step, ending FROM runs ORDER BY run_id").fetchall()
     assert endings == [("PRE", "INTERRUPTED"), ("DONE", "FINISHED")]
 
@@ -440,7 +435,7 @@ def test_fifty_races_never_overlap_and_never_lock_up(ready: World) -> None:
             assert "Traceback" not in errors
     assert codes <= {0, 3}
     assert not (ready.root / "overlaps").exists()
-    with journal(ready) as opened:
+    with ready.journal() as opened:
         assert opened.execute("SELECT count(*) FROM runs WHERE ending IS NULL").fetchone() == (0,)
 
 
@@ -494,7 +489,7 @@ def test_an_rsync_that_stands_still_is_ended(ready: World) -> None:
 def test_a_journal_that_is_locked_for_a_while_is_waited_for(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
     assert ready.b1000().returncode == 0
-    with journal(ready) as other:
+    with ready.journal() as other:
         other.execute("BEGIN IMMEDIATE")
         program = ready.start()
         time.sleep(3)
@@ -532,7 +527,7 @@ def test_a_journal_copied_at_any_moment_opens_and_recovers(ready: World) -> None
         done = ready.b1000("--copy")
         assert "Traceback" not in done.stderr
         assert "corrupt" not in done.stderr
-        with sqlite3.connect(place / "journal.sqlite3") as opened:
+        with open_sqlite(place / "journal.sqlite3") as opened:
             left = opened.execute("SELECT count(*) FROM runs WHERE ending IS NULL").fetchone()
         assert left == (0,)
 

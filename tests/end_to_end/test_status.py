@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import datetime
@@ -227,9 +226,8 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
         file for file in ready.report_files() if "FAILED" in (ready.reports / file).read_text()
     ]
     assert len(failed) == 1
-    with sqlite3.connect(ready.status_dir / "journal.sqlite3") as journal:
+    with ready.journal() as journal:
         assert journal.execute("SELECT * FROM report_troubles").fetchall() == []
-    journal.close()
 
 
 def test_what_was_left_out_and_behind_what(ready: World) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -186,7 +185,7 @@ def test_many_instances_keep_to_the_number_of_workers(world: World) -> None:
     seen = [int(line) for line in (world.root / "seen").read_text().split()]
     assert max(seen) <= 8
     assert max(seen) > 4
-    with sqlite3.connect(world.status_dir / "journal.sqlite3") as journal:
+    with world.journal() as journal:
         rows = journal.execute("SELECT count(*), sum(step = 'DONE') FROM runs").fetchall()
     assert rows == [(200, 200)]
     assert len(world.report_files()) == 200
@@ -247,7 +246,7 @@ def test_two_programs_at_once_run_each_job_once(world: World) -> None:
     for program in programs:
         program.communicate(timeout=60)
     assert {program.returncode for program in programs} <= {0, 3}
-    with sqlite3.connect(world.status_dir / "journal.sqlite3") as journal:
+    with world.journal() as journal:
         overlaps = journal.execute(
             """SELECT count(*) FROM runs AS one JOIN runs AS other USING (job, instance)
                WHERE one.run_id < other.run_id AND other.started < one.ended - 1"""

@@ -1,11 +1,14 @@
 """A host of a test's own: a configuration, B1000 as a real program, and what it left."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,10 @@ class World:
 
     # --- what it left
 
+    def journal(self) -> AbstractContextManager[sqlite3.Connection]:
+        """The journal, to be read, or changed behind the program's back."""
+        return open_sqlite(self.status_dir / "journal.sqlite3")
+
     def status_files(self) -> list[str]:
         """The names of the status files."""
         return sorted(path.name for path in self.status_dir.glob("*.json"))
@@ -144,6 +151,13 @@ class World:
             return process.name() == "rsync" and (not option or option in process.cmdline())
 
         return living(wanted, self.processes())
+
+
+@contextlib.contextmanager
+def open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    """An SQLite file: committed and closed at the end, which ``sqlite3.connect`` does not."""
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+        yield connection
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
