@@ -333,7 +333,8 @@ class Run(NamedTuple):
     """One execution of one job/instance, as the journal knows it.
 
     ``start_time`` is the local time in names (``%Y-%m-%d-%H-%M-%S``), unique for
-    the job/instance; ``started`` is the same instant. ``changed`` is the time of
+    the job/instance; ``started`` is the same instant. Where seconds were taken it lies
+    behind ``began``, the true beginning, from which durations count. ``changed`` is the time of
     its last transition. ``uid`` is the value of ``B1000_RUN`` in everything that
     the run starts.
     """
@@ -363,11 +364,17 @@ class Run(NamedTuple):
     """The runs of clients that a pull run took, in that order."""
     waiting: str = ""
     """What a run waits for that has given its place up."""
+    began: float = 0.0
 
     @property
     def label(self) -> str:
         """``job`` or ``job/instance``, as it is written on the command line."""
         return label(self.job, self.instance)
+
+    @property
+    def finished(self) -> float | None:
+        """When it ended, for readers who compare with ``started``: never before that."""
+        return None if self.ended is None else max(self.ended, self.started)
 
 
 def label(job: str, instance: str) -> str:

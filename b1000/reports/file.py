@@ -12,7 +12,7 @@ from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.model import Report, Run
 from b1000.reports import report
-from b1000.state.journal import file_stem
+from b1000.rsync.paths import file_stem
 
 _NAME = re.compile(r"(?P<stem>.+)-(?P<time>\d{4}(?:-\d\d){5})\.b1k")
 

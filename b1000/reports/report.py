@@ -48,6 +48,7 @@ class _Told(NamedTuple):
     error: str
     started: float | None
     ended: float | None
+    duration: float | None
     transition: int
     copies: tuple[tuple[str, Copy], ...]
 
@@ -81,7 +82,8 @@ def _own(run: Run) -> _Told:
         frozen.data_age,
         run.error,
         run.started,
-        run.ended,
+        run.finished,
+        _between(run.began, run.ended),
         run.last_transition,
         tuple((copy.destination, copy) for copy in run.copies),
     )
@@ -90,6 +92,8 @@ def _own(run: Run) -> _Told:
 def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
     over = client.status is Status.FAILED or client.step is Step.DONE
     several = len(copies) > 1
+    # Two clocks may differ, but no run ends before it began.
+    ended = max(run.changed, client.started or 0.0) if over else None
     return _Told(
         client.host,
         client.job,
@@ -103,7 +107,8 @@ def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
         client.data_age,
         client.error,
         client.started,
-        run.changed if over else None,
+        ended,
+        _between(client.started, ended),
         _number(client),
         tuple(
             (f"{client.destination}/{copy.destination}" if several else client.destination, copy)
@@ -195,7 +200,7 @@ def _row(told: _Told, run: Run) -> Row:
         "type": run.type,
         "started_utc": _utc(told.started),
         "ended_utc": _utc(told.ended),
-        "duration": _between(told.started, told.ended),
+        "duration": told.duration,
         # The size of the backup, not of all its copies together.
         "bytes": _most(copy.bytes for _, copy in told.copies),
         "files": _most(copy.files for _, copy in told.copies),
@@ -214,7 +219,7 @@ def _copy(name: str, copy: Copy, run: Run) -> Values:
         "status": copy.status.value,
         "last_op_time": _local(copy.ended or copy.started or run.changed),
         "started_utc": _utc(copy.started),
-        "ended_utc": _utc(copy.ended),
+        "ended_utc": _utc(_not_before(copy.started, copy.ended)),
         "duration": _between(copy.started, copy.ended),
         "bytes": copy.bytes,
         "files": copy.files,
@@ -234,6 +239,11 @@ def _between(start: float | None, end: float | None) -> float | None:
     if start is None or end is None:
         return None
     return round(max(0.0, end - start), 3)
+
+
+def _not_before(start: float | None, end: float | None) -> float | None:
+    """The end, where the clock was not set back in between; else the start."""
+    return end if start is None or end is None else max(start, end)
 
 
 def _local(when: float) -> str:

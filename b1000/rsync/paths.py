@@ -24,6 +24,11 @@ def moment(start_time: str) -> datetime:
     return datetime(year, month, day, hour, minute, second)
 
 
+def file_stem(job: str, instance: str) -> str:
+    """What the names of a run's report and status files begin with."""
+    return f"{job}-{instance}"
+
+
 def subject(host: str, instance: str, master_host: str, master_instance: str) -> str:
     """``HOST-INSTANCE-MASTERHOST-MASTERINSTANCE``; an absent part goes with its dash."""
     return "-".join(part for part in (host, instance, master_host, master_instance) if part)

@@ -32,7 +32,7 @@ from b1000.model import (
     Swept,
     Waiting,
 )
-from b1000.rsync.paths import START_TIME
+from b1000.rsync.paths import START_TIME, file_stem
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
@@ -50,11 +50,6 @@ _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
 _MOMENT = 200  # milliseconds that it waits when the program is to end soon
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _COMPLETE = quoted(COMPLETE)
-
-
-def file_stem(job: str, instance: str) -> str:
-    """What the names of a run's report and status files begin with."""
-    return f"{job}-{instance}"
 
 
 def open_journal(
@@ -216,9 +211,13 @@ class Journal:
         reports: Sequence[str],
         supervisor: ProcessIdentity,
     ) -> Run:
-        """A new run at INIT, with a start time that its job/instance never had before."""
+        """A new run at INIT, with a start time that its job/instance never had before.
+
+        The next free second from now on names it; see :meth:`Reader.name_free_at`.
+        """
         uid = os.urandom(12).hex()
-        started = float(int(self._clock()))
+        began = self._clock()
+        started = float(int(began))
         stem = file_stem(job, instance)
         while True:
             start_time = datetime.fromtimestamp(started).strftime(START_TIME)
@@ -229,10 +228,10 @@ class Journal:
                 break
             started += 1
         cursor = self._db.execute(
-            """INSERT INTO runs (uid, job, instance, file_stem, host, direction, type, started,
-                                 start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
-                                 step, status, reports)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO runs (uid, job, instance, file_stem, host, direction, type, began,
+                                 started, start_time, supervisor_pid, supervisor_boot,
+                                 supervisor_ticks, step, status, reports)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 uid,
                 job,
@@ -241,6 +240,7 @@ class Journal:
                 host,
                 direction,
                 kind,
+                began,
                 started,
                 start_time,
                 supervisor.pid,
@@ -273,8 +273,9 @@ class Journal:
             start_time,
             supervisor,
             reports=tuple(reports),
+            began=began,
         )
-        self._transition(run_id, self._clock(), "", Step.INIT, Status.OK, "")
+        self._transition(run_id, began, "", Step.INIT, Status.OK, "")
         return run
 
     def resume_run(self, run_id: int, supervisor: ProcessIdentity) -> str:

@@ -7,11 +7,13 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable
 from b1000.model import Base, Client, Copy, Frozen, Job, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.rsync.paths import START_TIME, file_stem
 from b1000.state import reading
 from b1000.state.schema import (
     CAN_BE_RETRIED,
@@ -36,6 +38,7 @@ _BUSY = 30.0  # seconds that a statement waits for a writer
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
 _BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
+_NAMES_AWAITED = 2  # seconds that a run waits for a second that no other is named by
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -174,6 +177,20 @@ class Reader:
         where = "latest.job = ? AND latest.instance = ?"
         found = self._runs("JOIN latest USING (run_id)", where, "", (job, instance))
         return next(iter(found), None)
+
+    def name_free_at(self, job: str, instance: str, now: float) -> float:
+        """When a run of the job/instance may begin, so that its name is that of its own second.
+
+        That is ``now``, or a full second soon after it. Where many seconds to come are taken,
+        the clock went back: ``now``, and the name runs ahead.
+        """
+        for ahead in range(_NAMES_AWAITED + 1):
+            second = int(now) + ahead
+            name = datetime.fromtimestamp(second).strftime(START_TIME)
+            sql = "SELECT 1 FROM runs WHERE file_stem = ? AND start_time = ?"
+            if not self._ask(sql, (file_stem(job, instance), name)):
+                return max(now, float(second))
+        return now
 
     def run(self, run_id: int) -> Run | None:
         """One run."""
@@ -521,6 +538,7 @@ def _run(row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]) ->
         copies=tuple(copies),
         clients=tuple(clients),
         waiting=row["waiting"],
+        began=row["began"],
     )
 
 

@@ -253,7 +253,20 @@ _STILL_RUNNING = """
 CREATE INDEX processes_running ON processes (uid) WHERE ended IS NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOLD_BY_STATUS, _PULLING, _STILL_RUNNING)
+_TRUE_BEGINNING = """
+-- When a run really began: started is the second that it is named by.
+ALTER TABLE runs ADD COLUMN began REAL NOT NULL DEFAULT 0;
+UPDATE runs SET began = coalesce(
+    (SELECT min(time) FROM transitions WHERE transitions.run_id = runs.run_id), started);
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _TOLD_BY_STATUS,
+    _PULLING,
+    _STILL_RUNNING,
+    _TRUE_BEGINNING,
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

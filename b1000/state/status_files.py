@@ -12,7 +12,7 @@ from pathlib import Path
 from b1000.config.grammar import selecting
 from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.model import Copy, ProcessIdentity, Run
-from b1000.state.journal import file_stem
+from b1000.rsync.paths import file_stem
 from b1000.state.queries import Reader
 from b1000.steps import CopyStatus, Status
 
@@ -40,7 +40,7 @@ def content(run: Run, config: str, journal: str) -> str:
                 "step": run.step,
                 "status": Status.FAILED,
                 # Of one that died nobody knows when; this is what is known last.
-                "since": _iso(run.ended or run.changed),
+                "since": _iso(max(run.ended or run.changed, run.started)),
                 "error": run.error if run.ending else "interrupted",
                 "copies": [
                     {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.model import BrokenJob, Command, Job, Run, label
-from b1000.state.journal import file_stem
+from b1000.rsync.paths import file_stem
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
 from b1000.supervise.selection import Selection

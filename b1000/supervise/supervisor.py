@@ -114,6 +114,8 @@ class Supervisor:
         self._failures: deque[Run] = deque()
         self._to_list: deque[Job] = deque()
         self._planned: deque[Planned] = deque()
+        self._refused: deque[Planned] = deque()
+        self._name_free_at: float | None = None  # when the first of them has a name
         self._planning = False  # not before all that was named is known to exist
         # What is under way.
         self._signals = Signals()
@@ -250,7 +252,7 @@ class Supervisor:
         """Go on until nothing is under way and nothing waits."""
         while True:
             self._start()
-            if self._crew or self._waits_for_journal():
+            if self._crew or self._waits_for_journal() or self._name_free_at is not None:
                 self._turn()
             elif self._signal or not (self._failures or self._waits_to_begin()):
                 break
@@ -264,7 +266,7 @@ class Supervisor:
         return bool(waiting) and self._recorder.failing and self._recorder.patient
 
     def _waits_to_begin(self) -> bool:
-        return bool(self._planned or self._to_list or self._ready())
+        return bool(self._planned or self._refused or self._to_list or self._ready())
 
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
@@ -323,6 +325,9 @@ class Supervisor:
         limits = [RETRY] if self._recorder.failing else []
         if self._signal:
             limits.append(max(0.0, self._kill_at - time.monotonic()))
+        if self._name_free_at is not None:
+            # No longer at once: the clock may be set back meanwhile.
+            limits.append(min(1.0, max(0.0, self._name_free_at - self._clock())))
         if self._display and self._copying():
             limits.append(INTERVAL)
         return min(limits, default=None)
@@ -448,14 +453,25 @@ class Supervisor:
 
     def _start(self) -> None:
         """Give free places to whoever waits: first those that come back, then new ones."""
+        self._name_free_at = None
+        self._fail_what_is_refused()
+        self._return_places()
+        if self._signal:
+            return
+        self._begin()
+        # What was refused only now may be what others were held for.
+        self._fail_what_is_refused()
+        self._return_places()
+
+    def _return_places(self) -> None:
         for worker in tuple(self._returning):
             if self._free_places() > 0 and self._client_has_place(worker):
                 self._returning.remove(worker)
                 number, worker.parked, worker.at_work = worker.parked, None, True
                 assert number is not None
                 worker.order(Acknowledged(number))
-        if self._signal:
-            return
+
+    def _begin(self) -> None:
         while self._failures and self._free_places() > 0:
             self._start_on_failure(self._failures.popleft())
         try:
@@ -489,7 +505,7 @@ class Supervisor:
             self._plan.strike_off(name)
             for planned in what:
                 if planned.refusal:
-                    self._fail_at_init(planned.job, planned.instance, planned.refusal)
+                    self._refused.append(planned)
                 else:
                     self._planned.append(planned)
 
@@ -513,9 +529,10 @@ class Supervisor:
         try:
             while self._planned and len(begun) < self._free_places():
                 planned = self._planned[0]
-                beginning = None if planned.subject in at_work else self._lock(planned)
+                waits = planned.subject in at_work or self._waits_for_name(planned)
+                beginning = None if waits else self._lock(planned)
                 self._planned.popleft()
-                if planned.subject in at_work:
+                if waits:
                     later.append(planned)
                 elif beginning:
                     begun.append(beginning)
@@ -536,6 +553,16 @@ class Supervisor:
             self._go_on(beginning, follow)
         self._reporting.wake()
         return True
+
+    def _waits_for_name(self, planned: Planned) -> bool:
+        """Whether an earlier run has the name of this second, and a new one waits for the next."""
+        if planned.run:
+            return False
+        now = self._clock()
+        free_at = self._reader.name_free_at(*planned.subject, now)
+        if free_at > now:
+            self._name_free_at = min(free_at, self._name_free_at or free_at)
+        return free_at > now
 
     def _lock(self, planned: Planned) -> Beginning | None:
         """Take the lock of a job/instance; None where something else has to be done first.
@@ -572,7 +599,7 @@ class Supervisor:
             self._failed += 1
             for_run(planned.label).error("run %d: %s", planned.run.run_id, reason)
         else:
-            self._fail_at_init(planned.job, planned.instance, reason)
+            self._refused.append(planned._replace(refusal=reason))
 
     def _left_running(self, planned: Planned) -> list[Run]:
         """Runs of the same job/instance of which something may run although nobody supervises it.
@@ -647,8 +674,22 @@ class Supervisor:
         if self._on_failure(run):
             self._failures.append(run._replace(status=Status.FAILED, error="interrupted"))
 
+    def _fail_what_is_refused(self) -> None:
+        """Runs that cannot even be forked fail, each once its name is free."""
+        waiting = tuple(self._refused)
+        self._refused.clear()
+        for planned in waiting:
+            try:
+                waits = not self._signal and self._waits_for_name(planned)
+            except JournalFailed:
+                waits = False
+            if waits:
+                self._refused.append(planned)
+            else:
+                self._fail_at_init(planned.job, planned.instance, planned.refusal)
+
     def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
-        """A run that cannot even be forked: it begins and FAILS in one commit."""
+        """It begins and FAILS in one commit."""
         failed = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
         for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
         try:
@@ -697,7 +738,7 @@ class Supervisor:
 
     def _listed(self, job: str, message: Listed) -> None:
         if message.error:
-            self._fail_at_init(self._config.jobs[job], "", message.error)
+            self._refused.append(Planned(self._config.jobs[job], "", message.error))
             self._plan.know_failed(job)
         else:
             for_run(job).info("instances: %s", ", ".join(message.instances) or "none")

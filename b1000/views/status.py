@@ -84,7 +84,7 @@ class Row(NamedTuple):
         if not self.run or self.died:
             return None
         end = self.run.ended if self.run.ended is not None else now
-        return round(max(0.0, end - self.run.started), 3)
+        return round(max(0.0, end - self.run.began), 3)
 
     def status_of(self, copy: Copy) -> CopyStatus:
         """How a copy fares; one that a dead run was making has FAILED."""
@@ -375,7 +375,7 @@ def _object(row: Row, now: float) -> dict[str, object]:
         "start_time": iso(run.started) if run else None,
         "step": row.step,
         "status": row.status,
-        "finished": _iso(run.ended) if run else None,
+        "finished": _iso(run.finished) if run else None,
         "duration": row.duration(now),
         "master_host": run.frozen.master_host if run else "",
         "master_instance": run.frozen.master_instance if run else "",

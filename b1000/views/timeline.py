@@ -77,7 +77,7 @@ def _head(row: Row, now: float) -> list[str]:
         state = f"{row.status} at {run.step}{took}"
     lines = [
         f"run {run.run_id}: {row.label}, {run.direction} {run.type}, host {run.host}",
-        f"began {figures.moment(run.started)}, {state}",
+        f"began {figures.moment(run.began)}, {state}",
     ]
     if row.error:
         lines.append(printable(f"why: {row.error}"))

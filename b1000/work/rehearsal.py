@@ -272,4 +272,7 @@ class Rehearsal:
         if would is None:
             return "rsync gave no totals"
         deleted = f", delete {would.deleted}" if would.deleted else ""
-        return f"would send {counted(would.files, 'file')}, {counted(would.bytes, 'byte')}{deleted}"
+        sent = f"{counted(would.files, 'file')}, {counted(would.bytes, 'byte')}"
+        whole = outcome.totals(out.lines)
+        tree = f"{counted(whole.files or 0, 'file')}, {counted(whole.bytes or 0, 'byte')}"
+        return f"would send {sent}{deleted}; the whole tree has {tree}"

@@ -494,3 +494,27 @@ def test_a_reader_waits_for_a_journal_that_is_being_made(tmp_path: Path) -> None
     with Reader(path) as reader:
         assert reader.last_runs() == []
     maker.join()
+
+
+def test_a_journal_without_true_beginnings_gets_those_that_its_transitions_tell(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    older = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._TRUE_BEGINNING)]
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "MIGRATIONS", older)
+        with sqlite3.connect(path, isolation_level=None) as database:
+            schema.migrate(database)
+            database.execute(
+                """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
+                       started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
+                       step, status, reports)
+                   VALUES (1, 'u', 'etc', '', 'etc-', 'h', 'push', 'full', 105, 'T', 1, '', 1,
+                       'INIT', 'OK', '[]')"""
+            )
+            database.execute("INSERT INTO transitions VALUES (1, 1, 100.5, '', 'INIT', 'OK', '')")
+    open_journal(path, clock).close()
+    with Reader(path) as reader:
+        run = reader.run(1)
+    assert run
+    assert (run.began, run.started) == (100.5, 105)

@@ -219,3 +219,17 @@ def test_no_password_is_shown(world: World, daemon: Callable[..., Daemon]) -> No
     told = rehearsed(world)
     assert "would send 3 files" in told
     assert "pa55word" not in told
+
+
+def test_what_would_be_sent_is_told_apart_from_the_whole_tree(world: World) -> None:
+    world.files(3)
+    (world.source / "link").symlink_to("file0")
+    world.write({"dest:store": world.store(), "job:etc": world.push(type="sync")})
+    world.b1000()
+    (world.source / "file1").write_text("changed since\n")
+    sent = len("changed since\n")
+    told = rehearsed(world)
+    whole = re.search(rf"would send 1 file, {sent} bytes; the whole tree has 3 files, (\d+)", told)
+    assert whole, told
+    world.b1000()
+    assert world.last("etc")["copies"][0]["bytes"] == int(whole[1])
