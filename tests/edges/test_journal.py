@@ -503,7 +503,7 @@ def test_a_journal_without_true_beginnings_gets_those_that_its_transitions_tell(
     older = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._TRUE_BEGINNING)]
     with monkeypatch.context() as patched:
         patched.setattr(schema, "MIGRATIONS", older)
-        with sqlite3.connect(path, isolation_level=None) as database:
+        with open_sqlite(path) as database:
             schema.migrate(database)
             database.execute(
                 """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,

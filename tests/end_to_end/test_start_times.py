@@ -1,7 +1,5 @@
 """The names of runs that follow each other closely, and the times that are told of them."""
 
-import contextlib
-import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -9,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from b1000.rsync.paths import moment
-from tests.support.world import World
+from tests.support.world import World, open_sqlite
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def ready(world: World) -> World:
 
 def named(world: World) -> list[datetime]:
     """The start times of all runs, by their numbers."""
-    with contextlib.closing(sqlite3.connect(world.status_dir / "journal.sqlite3")) as journal:
+    with world.journal() as journal:
         rows = journal.execute("SELECT start_time FROM runs ORDER BY run_id").fetchall()
     return [moment(start_time) for (start_time,) in rows]
 
@@ -67,7 +65,7 @@ def test_no_run_ends_before_it_began(ready: World) -> None:
     )
     ready.b1000("-q")
     # The clock was set back: the seconds to come have names already.
-    with contextlib.closing(sqlite3.connect(ready.status_dir / "journal.sqlite3")) as journal:
+    with ready.journal() as journal:
         now = int(datetime.now().timestamp())
         for ahead in range(20):
             journal.execute(
@@ -90,7 +88,7 @@ def test_no_run_ends_before_it_began(ready: World) -> None:
     assert datetime.fromisoformat(last["start_time"]) > datetime.now().astimezone()
     assert last["finished"] >= last["start_time"]
     assert last["duration"] > 0
-    with contextlib.closing(sqlite3.connect(central)) as database:
+    with open_sqlite(central) as database:
         rows = database.execute("SELECT started_utc, ended_utc, duration FROM jobs").fetchall()
     assert len(rows) == 2
     assert all(ended >= started and duration > 0 for started, ended, duration in rows)
