@@ -6,6 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from b1000.work.process import every_process
+
 if TYPE_CHECKING:
     import psutil
 _LOOKS = 20  # a process that forks while it is looked for is found by a later look
@@ -28,14 +30,14 @@ def kill_at_once(spared: Mapping[str, Collection[str]]) -> None:
             if uid not in spared or environment.get("B1000_COMMAND") in spared[uid]:
                 return False
             return bool(member.status() != psutil.STATUS_ZOMBIE)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
+        except (psutil.Error, OSError):
             return False
 
     for _ in range(_LOOKS):
-        found = [member for member in psutil.process_iter() if belongs(member)]
+        found = [member for member in every_process() if belongs(member)]
         if not found:
             return
         for member in found:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            with contextlib.suppress(psutil.Error):
                 member.send_signal(signal.SIGKILL)
         time.sleep(_PAUSE)

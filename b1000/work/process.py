@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from b1000.errors import B1000Error
@@ -258,6 +258,19 @@ async def end_tree(
         await asyncio.sleep(_LOOK)
 
 
+def every_process() -> Iterator["psutil.Process"]:
+    """All processes, each as it is now.
+
+    psutil.process_iter remembers earlier looks, and since psutil 6 takes a new
+    process under an id that it knows for the old one, to which it sends no signal.
+    """
+    import psutil
+
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):
+            yield psutil.Process(pid)
+
+
 class _Tree:
     """Who belongs to a process: by session, by mark, by a parent that belongs to it.
 
@@ -287,9 +300,9 @@ class _Tree:
         sessions = {root.pid for root in self._roots if is_alive(root)}
         if self._child is not None:
             sessions.add(self._child)
-        found = {m for m in self._psutil.process_iter() if self._belongs(m, sessions)}
+        found = {m for m in every_process() if self._belongs(m, sessions)}
         for member in tuple(found):
-            with contextlib.suppress(self._psutil.NoSuchProcess):
+            with contextlib.suppress(self._psutil.Error, OSError):
                 found.update(member.children(recursive=True))
         self._members = {member for member in self._members | found if self._lives(member)}
         return bool(self._members)
@@ -302,7 +315,7 @@ class _Tree:
             self._told |= members
         for member in members:
             # psutil compares creation times first: a stranger under the same id gets nothing.
-            with contextlib.suppress(self._psutil.NoSuchProcess, self._psutil.AccessDenied):
+            with contextlib.suppress(self._psutil.Error):
                 member.send_signal(number)
                 if number is signal.SIGTERM:
                     member.send_signal(signal.SIGCONT)  # a stopped process would not hear it
@@ -310,7 +323,7 @@ class _Tree:
     def _lives(self, member: "psutil.Process") -> bool:
         try:
             return bool(member.is_running() and member.status() != self._psutil.STATUS_ZOMBIE)
-        except self._psutil.NoSuchProcess:
+        except (self._psutil.NoSuchProcess, OSError):
             return False
 
     def _belongs(self, member: "psutil.Process", sessions: Collection[int]) -> bool:
@@ -321,5 +334,6 @@ class _Tree:
             if environment.get("B1000_COMMAND") in self._spared:
                 return False
             return self._mark.items() <= environment.items()
-        except (self._psutil.NoSuchProcess, self._psutil.AccessDenied, ProcessLookupError):
+        # OSError: of files in /proc that go while they are read, and which psutil does not explain.
+        except (self._psutil.Error, OSError):
             return False

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -107,6 +109,39 @@ def test_a_stranger_is_left_alone() -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+
+
+def under_the_id_of_another(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """A process whose id belonged to another when psutil last looked at all."""
+    for _ in range(100):
+        before = subprocess.Popen(["sleep", "30"])
+        assert before.pid in {each.pid for each in psutil.process_iter()}
+        before.kill()
+        before.wait()
+        time.sleep(0.03)  # the kernel tells when a process began in hundredths
+        LAST_PID.write_text(str(before.pid - 1))
+        now = subprocess.Popen(["sleep", "30"], env=environment)
+        if now.pid == before.pid:
+            return now
+        now.kill()
+        now.wait()
+    raise AssertionError("others took each id at once")
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="only root can choose ids")
+def test_a_member_under_the_id_of_a_process_that_was_seen_before_is_ended() -> None:
+    """Ids come again after a while, 32768 processes on small machines."""
+    mark = {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"}
+    member = under_the_id_of_another({**os.environ, **mark})
+    try:
+        asyncio.run(process.end_tree(mark))
+        assert member.wait(5) == -signal.SIGTERM
+    finally:
+        member.kill()
+        member.wait()
 
 
 def test_a_program_that_is_not_there() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
+from b1000.work.process import every_process
+
 
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended, also if nobody has waited for it yet."""
@@ -18,8 +20,8 @@ def living(
 ) -> list[psutil.Process]:
     """Those that belong, among all of this machine; who ends while it is asked does not."""
     found = []
-    for process in psutil.process_iter() if among is None else among:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+    for process in every_process() if among is None else among:
+        with contextlib.suppress(psutil.Error, OSError):
             if belongs(process) and not gone(process):
                 found.append(process)
     return found
