@@ -196,7 +196,7 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     from pathlib import Path
 
     from b1000.state.queries import Reader, may_exist
-    from b1000.work.rehearsal import rehearse
+    from b1000.work.rehearsal import Past, rehearse
 
     journal = Path(config.settings.journal)
 
@@ -209,7 +209,14 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
         with Reader(journal, untouched=True) as reader:
             return reader.bases(job, instance)
 
-    return int(not rehearse(config.jobs, selection, config.settings.host, say, bases))
+    def owner(job: str, instances: "Sequence[str]", whose: str) -> str | None:
+        if not may_exist(journal):
+            return None
+        with Reader(journal, untouched=True) as reader:
+            return reader.owner_of_directory(job, instances, whose)
+
+    past = Past(bases, owner)
+    return int(not rehearse(config.jobs, selection, config.settings.host, say, past))
 
 
 def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]", quiet: bool) -> int:

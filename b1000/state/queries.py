@@ -34,6 +34,11 @@ _WHOSE = (
     "docs/status.md says how others may read it"
 )
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
+# paths.subject in SQL: an absent part goes with its dash.
+_SUBJECT = """substr(CASE host WHEN '' THEN '' ELSE '-' || host END
+    || CASE instance WHEN '' THEN '' ELSE '-' || instance END
+    || CASE master_host WHEN '' THEN '' ELSE '-' || master_host END
+    || CASE master_instance WHEN '' THEN '' ELSE '-' || master_instance END, 2)"""
 _BUSY = 30.0  # seconds that a statement waits for a writer
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
@@ -191,6 +196,23 @@ class Reader:
             if not self._ask(sql, (file_stem(job, instance), name)):
                 return max(now, float(second))
         return now
+
+    def owners_of_names(self, stem: str) -> list[tuple[str, str]]:
+        """The job/instances whose runs began to prepare or copy with files of that name.
+
+        Who did so last comes first.
+        """
+        sql = """SELECT job, instance FROM runs WHERE file_stem = ? AND begun
+                 GROUP BY job, instance ORDER BY max(run_id) DESC"""
+        return [(row["job"], row["instance"]) for row in self._ask(sql, (stem,))]
+
+    def owner_of_directory(self, job: str, instances: Sequence[str], whose: str) -> str | None:
+        """Which of the instances wrote last into the directory that :func:`paths.subject` names."""
+        sql = f"""SELECT instance FROM runs WHERE job = ? AND begun AND {_SUBJECT} = ?
+                  AND instance IN ({", ".join("?" * len(instances))})
+                  ORDER BY run_id DESC LIMIT 1"""
+        rows = self._ask(sql, (job, whose, *instances))
+        return rows[0]["instance"] if rows else None
 
     def run(self, run_id: int) -> Run | None:
         """One run."""

@@ -26,14 +26,30 @@ class Gate:
         """Whether enough is known to decide on the instance."""
         return self._related[instance] <= self._subjects.keys()
 
-    def refusal(self, instance: str) -> str | None:
-        """Why the instance may not go on; None where it may."""
+    def subject(self, instance: str) -> str | None:
+        """What :meth:`know` was told of the instance."""
+        return self._subjects[instance]
+
+    def rivals(self, instance: str) -> list[str]:
+        """The others that would have the same directory."""
         subject = self._subjects[instance]
-        same = sorted(
+        return sorted(
             other for other in self._related[instance] if self._subjects[other] == subject
         )
-        if not same:
+
+    def refusal(self, instance: str, owner: str | None = None) -> str | None:
+        """Why the instance may not go on; None where it may.
+
+        ``owner`` is the one of them that had the directory until now: it keeps it.
+        """
+        subject, same = self._subjects[instance], self.rivals(instance)
+        if not same or instance == owner:
             return None
+        if owner in same:
+            return (
+                f"instance {instance} would be copied into {subject}, "
+                f"the directory of instance {owner}; rename instance {instance} or its master"
+            )
         return (
             f"instances {', '.join([instance, *same])} would be copied into one directory "
             f"{subject}; rename an instance or a master"

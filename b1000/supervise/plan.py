@@ -1,6 +1,6 @@
 """What is to be run: jobs become job/instances once their instances are known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -128,8 +128,14 @@ class Plan:
     def _family(self, name: str) -> set[str]:
         return {name, *self._may_meet[name]}
 
-    def plan(self, name: str) -> list[Planned]:
-        """What is to be run of a job that is ready."""
+    def plan(
+        self, name: str, owners: Callable[[str], Sequence[tuple[str, str]]] = lambda _: ()
+    ) -> list[Planned]:
+        """What is to be run of a job that is ready.
+
+        ``owners`` gives the job/instances whose files had a name, the last one first: of
+        several that would have one name, the first of these keeps it.
+        """
         job = self._jobs[name]
         asked = self._selection[name]
         instances = [each for each in self._instances[name] if asked.includes(each)]
@@ -145,7 +151,7 @@ class Plan:
             }
         )
         return [
-            Planned(job, instance, _refusal((name, instance), same.get((name, instance), [])))
+            Planned(job, instance, _refusal((name, instance), same.get((name, instance)), owners))
             for instance in instances
         ]
 
@@ -154,8 +160,21 @@ class Plan:
         return self._gates.get(job)
 
 
-def _refusal(subject: tuple[str, str], others: list[tuple[str, str]]) -> str:
+def _refusal(
+    subject: tuple[str, str],
+    others: Sequence[tuple[str, str]] | None,
+    owners: Callable[[str], Sequence[tuple[str, str]]],
+) -> str:
     if not others:
         return ""
-    told = ", ".join(label(*each) for each in (subject, *others))
+    sharing = (subject, *others)
+    owner = next((each for each in owners(file_stem(*subject)) if each in sharing), None)
+    if owner == subject:
+        return ""
+    if owner:
+        return (
+            f"{label(*subject)} would have the names of files of {label(*owner)}; "
+            f"rename {label(*subject)}"
+        )
+    told = ", ".join(label(*each) for each in sharing)
     return f"{told} would have the same names of files; rename one"

@@ -68,6 +68,7 @@ from b1000.supervise.children import (
 )
 from b1000.supervise.crew import Crew, labels
 from b1000.supervise.display import INTERVAL, Display
+from b1000.supervise.gate import Gate
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
 from b1000.supervise.recorder import RETRY, Recorder
@@ -438,13 +439,24 @@ class Supervisor:
                 continue
             if worker in self._returning or not gate.open(worker.run.instance):
                 continue
-            refusal = gate.refusal(worker.run.instance)
+            owner = self._owner(gate, job, worker.run.instance)
+            refusal = gate.refusal(worker.run.instance, owner)
             if refusal:
                 worker.parked = None
                 worker.at_work = True
                 worker.order(Refused(refusal))
             else:
                 self._returning.append(worker)
+
+    def _owner(self, gate: Gate, job: str, instance: str) -> str | None:
+        """Which of the instances that would share a directory has had it until now."""
+        rivals, whose = gate.rivals(instance), gate.subject(instance)
+        if not rivals or whose is None:
+            return None
+        try:
+            return self._reader.owner_of_directory(job, [instance, *rivals], whose)
+        except JournalFailed:
+            return None
 
     # --- beginnings
 
@@ -500,7 +512,7 @@ class Supervisor:
 
     def _plan_what_is_ready(self) -> None:
         for name in self._ready():
-            what = self._plan.plan(name)
+            what = self._plan.plan(name, self._reader.owners_of_names)
             self._know_what_runs_elsewhere(name)
             self._plan.strike_off(name)
             for planned in what:

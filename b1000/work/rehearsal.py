@@ -17,6 +17,7 @@ from collections.abc import (
 )
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.config.grammar import JobSelection
@@ -31,8 +32,15 @@ from b1000.work.assignment import Assignment, Subject, Tail
 from b1000.work.channel import Channel
 from b1000.work.linking import Linking
 
-Bases = Callable[[Job, str], Sequence[Base]]
-"""Gives the earlier fulls of a job and instance to which a new one may link."""
+
+class Past(NamedTuple):
+    """What is known of earlier runs."""
+
+    bases: Callable[[Job, str], Sequence[Base]]
+    """Gives the earlier fulls of a job and instance to which a new one may link."""
+    owner: Callable[[str, Sequence[str], str], str | None]
+    """Which of a job's instances wrote last into the directory of that subject."""
+
 
 _NOWHERE = Locks(Path("/nonexistent"))  # a rehearsal holds no locks
 _UID = "rehearsal"
@@ -56,15 +64,15 @@ def rehearse(
     selection: Mapping[str, JobSelection],
     host: str,
     say: Callable[[str, bool], None],
-    bases: "Bases",
+    past: Past,
 ) -> bool:
     """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
 
-    ``say`` takes a text, and whether what it tells of would fail. ``bases``
-    knows to which earlier fulls a new one would link. UsageError for an
+    ``say`` takes a text, and whether what it tells of would fail. ``past``
+    knows what earlier runs have left. UsageError for an
     instance that its job does not have now.
     """
-    return asyncio.run(_rehearse(jobs, selection, Rehearsal(host, bases), say))
+    return asyncio.run(_rehearse(jobs, selection, Rehearsal(host, past), say))
 
 
 async def _rehearse(
@@ -106,25 +114,27 @@ async def _told(
 class Rehearsal:
     """What one program would run at this moment; ``failed`` where what was told last would fail."""
 
-    def __init__(self, host: str, bases: Bases) -> None:
+    def __init__(self, host: str, past: Past) -> None:
         self._host = host
-        self._bases = bases
+        self._past = past
         self._start_time = datetime.fromtimestamp(time.time()).strftime(paths.START_TIME)
         self._directories: dict[str, str] = {}  # to whom each belongs
+        self._instances: tuple[str, ...] = ()  # of the job that is told of
         self.failed = False
 
     def _assignment(self, job: Job, instance: str) -> Assignment:
         subject = Subject(_UID, job.name, instance, self._host, job.direction, self._start_time)
-        bases = self._bases(job, instance)
+        bases = self._past.bases(job, instance)
         return Assignment(subject, job.limits, _Nobody(), _NOWHERE, bases=bases)
 
     async def instances(self, job: Job) -> tuple[str, ...]:
         """The instances that the job would have now; ("",) where it has none at all."""
-        if job.instances is None:
-            return ("",)
-        if not isinstance(job.instances, Command):
-            return job.instances
-        return await push.listed(self._assignment(job, ""), job)
+        self._instances = ("",)
+        if isinstance(job.instances, Command):
+            self._instances = await push.listed(self._assignment(job, ""), job)
+        elif job.instances is not None:
+            self._instances = job.instances
+        return self._instances
 
     async def lines(self, job: Job, instance: str) -> list[str]:
         """What one run would do, in its order."""
@@ -138,7 +148,7 @@ class Rehearsal:
         except B1000Error as error:
             self.failed = True
             return [heading, f"  would FAIL at INIT: {printable(str(error))}"]
-        if met := self._met(label(job.name, instance), copies):
+        if met := self._met(job.name, instance, frozen, copies):
             self.failed = True
             return [heading, f"  would FAIL at INIT: {met}"]
         told = [
@@ -161,11 +171,19 @@ class Rehearsal:
             told.append(f"  post: {printable(frozen.post)}")
         return told
 
-    def _met(self, mine: str, copies: Iterable[Copy]) -> str:
-        """Why a run may not share its directories with one that was told of before; "" if not."""
+    def _met(self, job: str, instance: str, frozen: Frozen, copies: Iterable[Copy]) -> str:
+        """Why a run may not have its directories, which are others' as well; "" if it may.
+
+        Those who had them last keep them; among others it is told with the second.
+        """
+        whose = paths.subject(self._host, instance, frozen.master_host, frozen.master_instance)
+        owner = self._past.owner(job, self._instances, whose)
+        if owner not in (None, instance):
+            return f"{whose} is the directory of {label(job, owner or '')}"
+        mine = label(job, instance)
         for copy in copies:
             other = self._directories.setdefault(copy.path, mine)
-            if other != mine:
+            if other != mine and owner is None:
                 path = printable(copy.path)
                 return f"{other} and {mine} would both be copied into {path}, so both are refused"
         return ""

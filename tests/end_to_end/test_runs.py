@@ -415,6 +415,53 @@ def test_instances_of_one_directory_both_fail(ready: World) -> None:
     assert ready.last("db", "a-z")["status"] == "OK"
 
 
+@pytest.mark.parametrize("kind", ["sync", "full"])
+def test_whose_directory_it_is_keeps_it_when_another_comes(ready: World, kind: str) -> None:
+    master = script(ready, "m.sh", "case $1 in a) echo b-c;; a-b) echo c;; *) echo d;; esac")
+
+    def configure(instances: str) -> None:
+        job = ready.push(type=kind, instances=instances, master_host=f"{master} $instance")
+        ready.write({"dest:store": ready.store(), "job:db": job})
+
+    configure("a")
+    assert ready.b1000().returncode == 0
+    configure("a-b a")
+    for words in ([], ["db/a"], ["db/a-b"], []):
+        done = ready.b1000(*words)
+        assert done.returncode == (words != ["db/a"]), done.stderr
+        assert ready.last("db", "a")["status"] == "OK"
+    newcomer = ready.last("db", "a-b")
+    assert (newcomer["step"], newcomer["status"]) == ("INIT", "FAILED")
+    assert (
+        "instance a-b would be copied into client-a-b-c, the directory of instance a"
+        in (newcomer["error"])
+    )
+    foretold = ready.b1000("-n").stdout
+    assert foretold.count("would FAIL") == 1
+    assert "client-a-b-c is the directory of db/a" in foretold
+    # The other way round: who has begun there since is the owner now.
+    configure("a-b")
+    assert ready.b1000().returncode == 0
+    configure("a a-b")
+    assert ready.b1000().returncode == 1
+    assert ready.last("db", "a-b")["status"] == "OK"
+    assert ready.last("db", "a")["step"] == "INIT"
+
+
+def test_whose_names_of_files_they_are_keeps_them_when_another_comes(ready: World) -> None:
+    old = {"dest:store": ready.store(), "job:a": ready.push(instances="!echo b-c other")}
+    ready.write(old)
+    assert ready.b1000().returncode == 0
+    ready.write({**old, "job:a-b": ready.push(instances="c")})
+    for _ in range(2):
+        assert ready.b1000().returncode == 1
+        newcomer = ready.last("a-b", "c")
+        assert (newcomer["step"], newcomer["status"]) == ("INIT", "FAILED")
+        assert "a-b/c would have the names of files of a/b-c" in newcomer["error"]
+        assert ready.last("a", "b-c")["status"] == "OK"
+    assert ready.b1000("a-b").returncode == 1
+
+
 def test_runs_with_one_name_of_a_file_both_fail(ready: World) -> None:
     ready.write(
         {
