@@ -17,6 +17,10 @@ from collections.abc import Iterator
 
 LOGGER = "b1000"
 
+LONGEST = 16384
+"""Characters of a message as it is printed; of a longer one the rest is left out, which is told."""
+
+_PART = LONGEST - 384  # of a text that is logged in parts; the rest is for what stands before it
 _PATIENCE = 1000  # milliseconds that a reader of the log may keep a line waiting
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -27,6 +31,20 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def parts(text: str) -> Iterator[str]:
+    """A text as it is printed, in parts of which each has room in one line of the log."""
+    text = printable(text)
+    for start in range(0, len(text), _PART):
+        yield text[start : start + _PART]
+
+
+def _bounded(text: str) -> str:
+    """Whatever others made us say, a line has an end."""
+    text = printable(text)
+    more = len(text) - LONGEST
+    return text if more <= 0 else f"{text[:LONGEST]}... ({more} more characters)"
+
+
 def for_run(label: str) -> logging.LoggerAdapter[logging.Logger]:
     """A logger whose lines bear the label of a job/instance as their threadName."""
     return logging.LoggerAdapter(logging.getLogger(LOGGER), {"run": label})
@@ -35,7 +53,7 @@ def for_run(label: str) -> logging.LoggerAdapter[logging.Logger]:
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.threadName = getattr(record, "run", "b1000")
-        record.msg, record.args = printable(record.getMessage()), None
+        record.msg, record.args = _bounded(record.getMessage()), None
         return super().format(record)
 
 
@@ -71,7 +89,7 @@ class _Descriptor(logging.Handler):
         if len(line) <= select.PIPE_BUF or not self._is_a_pipe():
             yield line
             return
-        message = record.getMessage()
+        message = _bounded(record.getMessage())
         room = select.PIPE_BUF - (len(line) - len(_encoded(message)))
         # A character takes four bytes at most, and the newline one.
         step = max(room // 4 - 1, 1)

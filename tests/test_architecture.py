@@ -17,9 +17,8 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
     frozenset({"rsync", "config"}),
-    frozenset(
-        {"files", "locks", "logs", "identity", "model", "progress", "steps", "stopping", "errors"}
-    ),
+    frozenset({"errors", "figures", "files", "identity", "locks", "logs", "model", "progress"})
+    | {"steps", "stopping"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
-from b1000.views import figures
 from b1000.views.monitor import ORDER, Survey, summary
 from b1000.views.screen import STYLES, Screen
 from b1000.views.verdicts import Judgement, Verdict, span

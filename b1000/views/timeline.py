@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
 from b1000.steps import CopyStatus
-from b1000.views import figures
 from b1000.views.screen import STYLES, Screen
 from b1000.views.status import Row, Story
 

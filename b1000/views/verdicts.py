@@ -11,8 +11,8 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
+from b1000 import figures
 from b1000.steps import Status, Step
-from b1000.views import figures
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -13,56 +12,23 @@ from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify
 from b1000.locks import Locks
-from b1000.logs import for_run, printable
+from b1000.logs import for_run
 from b1000.model import Base, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
 from b1000.steps import Status, Step
 from b1000.stopping import STOPPING
 from b1000.work import process
 from b1000.work.channel import Channel
-from b1000.work.process import Captured, Command, Lines, Sink
+from b1000.work.output import Output, Tail
+from b1000.work.process import Captured, Command, Sink
 
 Value = TypeVar("Value")
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
-_REMEMBERED = 20  # lines of output
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 _STOP_MAY_COME = 0.5  # seconds
 _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM, 20})
 """Exit codes of what somebody told to end; 20 is rsync's."""
-_OWN_WORDS = 5  # of them in an error text
-_OWN_LENGTH = 500
-
-
-class Tail:
-    """The last lines that a process printed; each is also logged, or the first of them."""
-
-    def __init__(
-        self, log: Callable[[str], None] | None = None, most_logged: int | None = None
-    ) -> None:
-        self._log = log
-        self._left = most_logged
-        self.lines: deque[str] = deque(maxlen=_REMEMBERED)
-
-    def sink(self) -> Lines:
-        """A sink for one stream of the process; both may have one."""
-        return Lines(self.take)
-
-    def take(self, line: str) -> None:
-        """One line of a stream."""
-        self.lines.append(line)
-        # rsync ends a line of its progress before an error, on standard error.
-        if self._log and self._left != 0 and line.strip():
-            self._log(line)
-        if self._log and self._left:
-            self._left -= 1
-            if not self._left:
-                self._log("(what else it says is not logged)")
-
-    def words(self) -> str:
-        """The last of them as the end of an error text; "" where there are none."""
-        text = " | ".join(printable(line).strip() for line in list(self.lines)[-_OWN_WORDS:])
-        return f": {text[-_OWN_LENGTH:]}" if text else ""
 
 
 class Subject(NamedTuple):
@@ -227,10 +193,11 @@ class Assignment:
         self, purpose: str, text: str, limit: float, environment: Mapping[str, str] | None = None
     ) -> None:
         """Run a command of the user; its output goes to the log, a failure raises RunFailed."""
-        tail = Tail(lambda line: self.log.info("%s: %s", purpose, line))
+        output = Output(lambda line: self.log.info("%s: %s", purpose, line))
+        tail = output.tail
         try:
             code = await self._process(
-                purpose, _shell(text), tail.sink(), tail.sink(), limit, environment or {}
+                purpose, _shell(text), output.sink(), output.sink(), limit, environment or {}
             )
         except process.TimedOut as error:
             option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
@@ -247,7 +214,8 @@ class Assignment:
         the script's own words, where there is none that could be used.
         """
         captured = Captured(_LONGEST_VALUE)
-        tail = Tail(lambda line: self.log.info("%s: %s", option, line))
+        output = Output(lambda line: self.log.info("%s: %s", option, line))
+        tail = output.tail
 
         def words() -> str:
             """Both streams: some scripts tell of errors where their value should be."""
@@ -262,7 +230,7 @@ class Assignment:
 
         try:
             code = await self._process(
-                option, _shell(text), captured, tail.sink(), self.limits.dynamic_timeout, {}
+                option, _shell(text), captured, output.sink(), self.limits.dynamic_timeout, {}
             )
         except process.TimedOut as error:
             raise BadValue(

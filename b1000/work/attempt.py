@@ -14,8 +14,9 @@ from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.rsync.partition import Survey
 from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, watch
-from b1000.work.assignment import Assignment, Tail
+from b1000.work.assignment import Assignment
 from b1000.work.linking import Linking
+from b1000.work.output import MOST_LINES, Tail
 from b1000.work.process import Sink
 from b1000.work.progress import Told
 
@@ -184,7 +185,7 @@ class Attempt:
         name, log = self._destination.name, self._assignment.log
         log.debug("%s: %s", name, " ".join(map(printable, argv)))
         # A client that is hostile must not fill the log.
-        most = _MOST_ERRORS if self._pull else None
+        most = _MOST_ERRORS if self._pull else MOST_LINES
 
         def tell(line: str) -> None:
             level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING

@@ -39,9 +39,10 @@ from b1000.rsync import command, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.work import linking, sources
-from b1000.work.assignment import Assignment, Tail
+from b1000.work.assignment import Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.linking import Linking
+from b1000.work.output import Tail
 from b1000.work.progress import Told
 from b1000.work.sources import Sources
 

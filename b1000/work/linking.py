@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from b1000.errors import B1000Error
 from b1000.model import Base, Copy, Destination, Limits
 from b1000.rsync import command, outcome, paths
-from b1000.work.assignment import Assignment, Tail
+from b1000.work.assignment import Assignment
+from b1000.work.output import Tail
 from b1000.work.process import Lines
 
 

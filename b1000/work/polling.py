@@ -23,8 +23,9 @@ from b1000.model import Client, Limits, Pull
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Retry
 from b1000.work import process
-from b1000.work.assignment import Assignment, Tail
+from b1000.work.assignment import Assignment
 from b1000.work.listing import MOST_ENTRIES, Entry, Listing
+from b1000.work.output import Tail
 
 _MOST_FETCHED = 200  # reports in one look, the newest first
 _OF_ONE_SUBJECT = 10  # of them of one job/instance: --copy goes on with some older ones too

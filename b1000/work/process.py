@@ -74,6 +74,11 @@ class Lines:
             self._give(self._rest)
             self._rest = b""
 
+    def hand_over(self) -> bytes:
+        """What has no newline yet, for another to take."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def _give(self, line: bytes) -> None:
         self._take(line.rstrip(b"\r").decode("utf-8", "backslashreplace"))
 

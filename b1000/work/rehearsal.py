@@ -28,9 +28,10 @@ from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job
 from b1000.rsync import command, outcome, paths
 from b1000.steps import CopyStatus
 from b1000.work import process, push, sources
-from b1000.work.assignment import Assignment, Subject, Tail
+from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
 from b1000.work.linking import Linking
+from b1000.work.output import Tail
 
 
 class Past(NamedTuple):

@@ -509,6 +509,26 @@ def test_output_of_scripts_is_logged_with_control_characters_escaped(ready: Worl
     assert r"pre: second \xff" in out
 
 
+def test_a_flood_of_a_script_leaves_a_log_of_its_beginning_and_its_end(ready: World) -> None:
+    log = ready.root / "b1000.log"
+    ready.write(
+        {
+            "global": {"log_file": log},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(pre="head -c 30000000 /dev/zero; echo; echo over; false"),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    assert log.stat().st_size < 2 * 2**20
+    text = log.read_text()
+    assert "pre: " + r"\x00" * 10 in text
+    assert re.search(r"pre: \(28\.\d MiB of output left out\)", text)
+    assert "pre: over" in text
+    assert max(map(len, text.splitlines())) < 17_000
+    assert ready.last("etc")["error"].endswith(" | over")
+
+
 def test_a_log_file_gets_all_and_failures_also_reach_standard_error(ready: World) -> None:
     log = ready.root / "b1000.log"
     ready.write(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b1000 import figures
 from b1000.rsync.progress import Figures, split
-from b1000.views import figures
 
 
 @pytest.mark.parametrize(
