@@ -362,6 +362,8 @@ class Run(NamedTuple):
     copies: tuple[Copy, ...] = ()
     clients: tuple[Client, ...] = ()
     """The runs of clients that a pull run took, in that order."""
+    relayed: int = 0
+    """The number of the last state of a client or a copy that a pull run saw."""
     waiting: str = ""
     """What a run waits for that has given its place up."""
     began: float = 0.0

@@ -32,8 +32,8 @@ SELECT seq AS number,
 FROM seq_0_to_{_SUBJECTS - 1}"""
 _DAY = f"""
 INSERT INTO jobs (host, name, instance, master_host, master_instance, direction, start_time,
-    last_op_time, step, status, data_age, type, started_utc, ended_utc, duration, bytes, files,
-    attempts, error, transition)
+    last_op_time, step, status, data_age, backup_type, started_utc, ended_utc, duration, bytes,
+    files, attempts, error, transition)
 SELECT host, name, instance, master_host, master_instance, 'push', local.start, local.start,
     IF(local.fails, 'COPYING', 'DONE'), IF(local.fails, 'FAILED', 'OK'), 0, 'full', local.utc,
     local.utc + INTERVAL 100 SECOND, 100, 1000000 + number * 300, 10, 1,
@@ -45,8 +45,9 @@ FROM (
     FROM ({_SUBJECT.replace("%", "%%")}) subject
     WHERE number >= 200 OR %(day)s > 5) local"""
 _COPIES = """
-INSERT INTO copies (job_id, destination, type, path, status, last_op_time, started_utc, ended_utc,
-    duration, bytes, files, sent, attempts, exit_code, error, transition)
+INSERT INTO copies (job_id, destination, type, path, status, last_op_time, copy_started_utc,
+    copy_ended_utc, copy_duration, copy_bytes, copy_files, sent, copy_attempts, exit_code,
+    copy_error, copy_transition)
 SELECT job_id, %(destination)s, 'active',
     CONCAT('rsync://', %(destination)s, '/b1000/', name, '/', host, '-', start_time),
     IF(status = 'FAILED' AND %(destination)s = 'far', 'FAILED', 'DONE'), last_op_time,

@@ -236,6 +236,8 @@ def _upsert(
 ) -> list[int]:
     """Insert rows, or move those that are there to a higher transition, never to a lower.
 
+    A row of another writer, which an older unique key takes for the same, stays as it is.
+
     Gives their numbers. Rows that are there are named by their number, so that
     an update uses up no new ones.
     """
@@ -256,7 +258,10 @@ def _upsert(
     added = iter(_numbers(cursor, table, new, " LOCK IN SHARE MODE"))
     found = [next(added) if number is None else number for number in numbers]
     if None in found:
-        raise _Unfit(f"{table.name} stores it under another name, perhaps by a trigger")
+        raise _Unfit(
+            f"{table.name} stores it under another name, perhaps by a trigger, or has a row of "
+            "another writer under an older unique key, which etc/schema.sql widens"
+        )
     return [number for number in found if number is not None]
 
 
@@ -299,12 +304,15 @@ def _move(cursor: Cursor, table: Table, rows: Sequence[Values], only_new: tuple[
     if not rows:
         return
     names = list(rows[0])
-    fixed = {table.identity, *table.key, *only_new, "transition"}
+    number = table.counter
+    fixed = {table.identity, *table.key, *only_new, number}
+    higher = f"VALUES({number}) > {table.name}.{number}"
+    if "relayed_by" in table.key:
+        higher += f" AND VALUES(relayed_by) = {table.name}.relayed_by"
     # Assigned from left to right: the number that all others look at comes last.
     moves = ", ".join(
-        f"{name} = IF(VALUES(transition) > {table.name}.transition, VALUES({name}), "
-        f"{table.name}.{name})"
-        for name in (*(name for name in names if name not in fixed), "transition")
+        f"{name} = IF({higher}, VALUES({name}), {table.name}.{name})"
+        for name in (*(name for name in names if name not in fixed), number)
     )
     try:
         cursor.executemany(
@@ -430,7 +438,7 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
             found = there.get(column.name)
             mend = tables.widen_column(table, column)
             if not found:
-                mend = tables.add_column(table, column)
+                mend = tables.add_column(table, column, there)
                 yield Flaw(f"table {table.name} has no column {column.name}: {load}, or {mend}")
             elif column.needed > (found.length or column.needed):
                 # So it is in older installations, which work as long as nothing is longer.
@@ -439,9 +447,19 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
                     f"longer ones are refused: {mend}",
                     warning=True,
                 )
+            elif lacking := [word for word in column.words if not found.may_be(word)]:
+                words = ", ".join(lacking)
+                yield Flaw(f"column {column.name} of {table.name} cannot be {words}: {mend}")
             elif column.may_be_unknown and not found.takes_null:
                 yield Flaw(f"column {column.name} of {table.name} takes no NULL: {mend}")
-        if not _is_unique(cursor, table):
+        unique = _unique_keys(cursor, table)
+        for name, columns in unique.items():
+            if table.narrow_key and columns == set(table.narrow_key):
+                yield Flaw(
+                    f"table {table.name} has the unique key {name} of older installations, by "
+                    f"which a row that a storage tells of a client meets the client's own: {load}"
+                )
+        if set(table.key) not in unique.values():
             key = ", ".join(table.key)
             yield Flaw(
                 f"table {table.name} has no unique key ({key}): "
@@ -466,6 +484,10 @@ class _There(NamedTuple):
     takes_null: bool
     needs_value: bool
 
+    def may_be(self, word: str) -> bool:
+        """Whether it can hold a word."""
+        return not self.kind.lower().startswith("enum(") or f"'{word}'" in self.kind
+
 
 def _columns(cursor: Cursor, table: Table) -> dict[str, _There]:
     cursor.execute(
@@ -477,7 +499,8 @@ def _columns(cursor: Cursor, table: Table) -> dict[str, _There]:
     return {str(name).lower(): _There(*facts) for name, *facts in cursor.fetchall()}
 
 
-def _is_unique(cursor: Cursor, table: Table) -> bool:
+def _unique_keys(cursor: Cursor, table: Table) -> dict[str, set[str]]:
+    """The columns of each unique key, by its name."""
     cursor.execute(
         "SELECT index_name, column_name FROM information_schema.statistics "
         "WHERE table_schema = DATABASE() AND table_name = %s AND non_unique = 0",
@@ -486,7 +509,7 @@ def _is_unique(cursor: Cursor, table: Table) -> bool:
     indexes: dict[str, set[str]] = {}
     for index, column in cursor.fetchall():
         indexes.setdefault(str(index), set()).add(str(column).lower())
-    return set(table.key) in indexes.values()
+    return indexes
 
 
 def _rights(

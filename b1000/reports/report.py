@@ -51,6 +51,8 @@ class _Told(NamedTuple):
     duration: float | None
     transition: int
     copies: tuple[tuple[str, Copy], ...]
+    relayed_by: str = ""
+    """The storage that tells it for a client."""
 
 
 def _told(run: Run) -> list[_Told]:
@@ -109,24 +111,14 @@ def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
         client.started,
         ended,
         _between(client.started, ended),
-        _number(client),
+        # Never the client's own number: it could make all that follows look old.
+        run.relayed or run.last_transition,
         tuple(
             (f"{client.destination}/{copy.destination}" if several else client.destination, copy)
             for copy in copies
         ),
+        run.host,
     )
-
-
-def _number(client: Client) -> int:
-    """A number that grows with each state of the client's run.
-
-    Older programs tell none; their states are numbered as they follow each
-    other. What we conclude ourselves comes behind what the client has told.
-    """
-    number = client.transition
-    if number is None:
-        number = 1 + 2 * list(Step).index(client.step) + (client.status is Status.FAILED)
-    return number + client.judged
 
 
 def ini(run: Run, alive: float) -> str:
@@ -197,7 +189,7 @@ def _row(told: _Told, run: Run) -> Row:
         "step": told.step.value,
         "status": told.status.value,
         "data_age": told.data_age,
-        "type": run.type,
+        "backup_type": run.type,
         "started_utc": _utc(told.started),
         "ended_utc": _utc(told.ended),
         "duration": told.duration,
@@ -207,6 +199,7 @@ def _row(told: _Told, run: Run) -> Row:
         "attempts": sum(copy.attempts for _, copy in told.copies),
         "error": _text(told.error),
         "transition": told.transition,
+        "relayed_by": told.relayed_by,
     }
     return Row(job, tuple(_copy(name, copy, run) for name, copy in told.copies))
 
@@ -218,16 +211,16 @@ def _copy(name: str, copy: Copy, run: Run) -> Values:
         "path": _text(copy.path),
         "status": copy.status.value,
         "last_op_time": _local(copy.ended or copy.started or run.changed),
-        "started_utc": _utc(copy.started),
-        "ended_utc": _utc(_not_before(copy.started, copy.ended)),
-        "duration": _between(copy.started, copy.ended),
-        "bytes": copy.bytes,
-        "files": copy.files,
+        "copy_started_utc": _utc(copy.started),
+        "copy_ended_utc": _utc(_not_before(copy.started, copy.ended)),
+        "copy_duration": _between(copy.started, copy.ended),
+        "copy_bytes": copy.bytes,
+        "copy_files": copy.files,
         "sent": copy.sent,
-        "attempts": copy.attempts,
+        "copy_attempts": copy.attempts,
         "exit_code": copy.exit_code,
-        "error": _text(copy.error),
-        "transition": run.last_transition,
+        "copy_error": _text(copy.error),
+        "copy_transition": run.last_transition,
     }
 
 

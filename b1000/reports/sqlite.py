@@ -66,22 +66,69 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     for table in TABLES:
         connection.execute(sqlite_table(table))
         # Another program may have done it while this one waited.
-        for name in _missing(connection, table):
-            kind = table.column(name).sqlite
-            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+        _add_columns(connection, table)
+        if _is_narrow(connection, table):
+            _make_anew(connection, table)
         for index in table.indexes:
             connection.execute(sqlite_index(table, index))
     connection.execute("COMMIT")
 
 
+def _add_columns(connection: sqlite3.Connection, table: Table) -> None:
+    """Add what is missing, and rename what had another name once."""
+    there = _columns(connection, table)
+    for column in table.columns:
+        if column.name in there:
+            continue
+        change = f"ADD COLUMN {column.name} {column.sqlite}"
+        if column.former in there:
+            change = f"RENAME COLUMN {column.former} TO {column.name}"
+        connection.execute(f"ALTER TABLE {table.name} {change}")
+
+
 def _is_up_to_date(connection: sqlite3.Connection, table: Table) -> bool:
     indexes = {row[1] for row in connection.execute(f"PRAGMA index_list({table.name})")}
-    return not _missing(connection, table) and indexes >= {index.name for index in table.indexes}
+    return (
+        _columns(connection, table) >= set(table.names)
+        and indexes >= {index.name for index in table.indexes}
+        and not _is_narrow(connection, table)
+    )
 
 
-def _missing(connection: sqlite3.Connection, table: Table) -> list[str]:
-    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
-    return [column.name for column in table.columns if column.name not in there]
+def _columns(connection: sqlite3.Connection, table: Table) -> set[str]:
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+
+
+def _unique_keys(connection: sqlite3.Connection, table: Table) -> list[set[str]]:
+    indexes = connection.execute(f"PRAGMA index_list({table.name})").fetchall()
+    return [
+        {row[2] for row in connection.execute("SELECT * FROM pragma_index_info(?)", (name,))}
+        for _, name, is_unique, *_ in indexes
+        if is_unique
+    ]
+
+
+def _is_narrow(connection: sqlite3.Connection, table: Table) -> bool:
+    """Whether rows are named as they were before columns were added."""
+    return set(table.narrow_key) in _unique_keys(connection, table)
+
+
+def _make_anew(connection: sqlite3.Connection, table: Table) -> None:
+    """Copy a table into one with today's key; SQLite cannot change that of a table."""
+    ours = {table.identity, *table.names}
+    more = [
+        f'"{name}" {kind}{" NOT NULL" * needed}{"" if default is None else f" DEFAULT {default}"}'
+        for _, name, kind, needed, default, _ in connection.execute(
+            f"PRAGMA table_info({table.name})"
+        )
+        if name not in ours
+    ]
+    names = ", ".join(f'"{name}"' for name in sorted(_columns(connection, table)))
+    anew = f"{table.name}_anew"
+    connection.execute(sqlite_table(table, anew, more))
+    connection.execute(f"INSERT INTO {anew} ({names}) SELECT {names} FROM {table.name}")
+    connection.execute(f"DROP TABLE {table.name}")
+    connection.execute(f"ALTER TABLE {anew} RENAME TO {table.name}")
 
 
 class SqliteReport:
@@ -127,7 +174,7 @@ class SqliteReport:
         self._connection.execute(
             f"INSERT INTO {table.name} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
             f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {moves} "
-            f"WHERE excluded.transition > {table.name}.transition",
+            f"WHERE excluded.{table.counter} > {table.name}.{table.counter}",
             tuple(row.values()),
         )
         condition = " AND ".join(f"{name} = ?" for name in table.key)
@@ -170,13 +217,9 @@ def findings(settings: Report) -> list[str]:
 def _strange(connection: sqlite3.Connection) -> Iterator[str]:
     """Tables of these names that are not ours; what only lacks columns gets them."""
     for table in TABLES:
-        there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
-        indexes = connection.execute(f"PRAGMA index_list({table.name})").fetchall()
-        unique = [
-            {row[2] for row in connection.execute("SELECT * FROM pragma_index_info(?)", (name,))}
-            for _, name, is_unique, *_ in indexes
-            if is_unique
-        ]
-        if there and set(table.key) not in unique:
+        there = _columns(connection, table)
+        unique = _unique_keys(connection, table)
+        # One of older installations gets its columns, and then today's key.
+        if there and set(table.key) not in unique and set(table.narrow_key) not in unique:
             key = ", ".join(table.key)
             yield f"its table {table.name} has no unique key ({key}); take a file of its own"

@@ -5,6 +5,7 @@
 b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 """
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from b1000.steps import CopyStatus, Status, Step
@@ -17,6 +18,8 @@ class Column(NamedTuple):
     ``original`` one stands in the tables of older installations too; the
     others are added to those, so they must have a default. ``longest`` is how
     many characters are ever told in it, where that is less than it holds.
+    ``former`` is the name that the first version gave to an added one. ``words``
+    are all that an ENUM may hold, in their order.
     """
 
     name: str
@@ -24,6 +27,8 @@ class Column(NamedTuple):
     sqlite: str
     original: bool = True
     longest: int = 0
+    former: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def may_be_unknown(self) -> bool:
@@ -55,18 +60,36 @@ class Index(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One table: ``identity`` is its numbering column, ``key`` what names a row."""
+    """One table: ``identity`` is its numbering column, if it has one, ``key`` what names a row.
+
+    ``sign`` is a condition on a column, as information_schema tells of it, which holds in
+    the tables that the first version made and in no others; ``remade`` are the columns that it
+    defined otherwise.
+    """
 
     name: str
     identity: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     indexes: tuple[Index, ...] = ()
+    sign: str = ""
+    remade: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its columns, without the numbering one."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def counter(self) -> str:
+        """The column that grows with each state of a row."""
+        return next(name for name in self.names if name.endswith("transition"))
+
+    @property
+    def narrow_key(self) -> tuple[str, ...]:
+        """What named a row before columns were added; () where it is the same."""
+        narrow = tuple(name for name in self.key if self.column(name).original)
+        return () if narrow == self.key else narrow
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -87,6 +110,22 @@ def _word(name: str) -> Column:
     return _name(name, 16)._replace(longest=_LONGEST_WORD)
 
 
+def _state(name: str, states: type[Step] | type[Status] | type[CopyStatus]) -> Column:
+    """An ENUM, so that states are ordered and compared by number as in the existing fleet.
+
+    A new word goes to the end of the type: the others keep their numbers.
+    """
+    words = tuple(each.value for each in states)
+    listed = ", ".join(f"'{word}'" for word in words)
+    return Column(
+        name,
+        f"ENUM({listed}) NOT NULL DEFAULT '{words[0]}'",
+        f"TEXT NOT NULL DEFAULT '{words[0]}'",
+        longest=max(map(len, words)),
+        words=words,
+    )
+
+
 def _number(name: str, kind: str = "BIGINT") -> Column:
     sqlite = "REAL" if kind == "DOUBLE" else "INTEGER"
     return Column(name, f"{kind} NULL DEFAULT NULL", f"{sqlite} DEFAULT NULL", original=False)
@@ -100,18 +139,29 @@ def _utc(name: str) -> Column:
     return Column(name, "DATETIME(3) NULL DEFAULT NULL", "TEXT DEFAULT NULL", original=False)
 
 
+def _of_copy(column: Column) -> Column:
+    """A column that both tables have, under a name of its own: readers join them."""
+    return column._replace(name=f"copy_{column.name}", former=column.name)
+
+
 _ERROR = Column(
     "error",
     "TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL",
     "TEXT DEFAULT NULL",
     original=False,
 )
-_LAST_OPERATION = Column("last_op_time", "DATETIME NULL DEFAULT NULL", "TEXT DEFAULT NULL")
+_LAST_OPERATION = Column(
+    "last_op_time",
+    # No TIMESTAMP: what is told is the host's local time, of an hour that the server may not have.
+    "DATETIME NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+    "TEXT DEFAULT (datetime('now', 'localtime'))",
+)
+_FIRST_WORD = "column_type = 'varchar(16)' AND collation_name = 'utf8mb4_bin'"
 
 JOBS = Table(
     "jobs",
     "job_id",
-    ("start_time", "host", "name", "instance"),
+    ("start_time", "host", "name", "instance", "relayed_by"),
     (
         _name("host", 128),
         _name("name", 128),
@@ -121,11 +171,11 @@ JOBS = Table(
         _word("direction"),
         Column("start_time", "DATETIME NOT NULL", "TEXT NOT NULL"),
         _LAST_OPERATION,
-        _word("step"),
-        _word("status"),
+        _state("step", Step),
+        _state("status", Status),
         Column("data_age", "DOUBLE NULL DEFAULT 0", "REAL DEFAULT 0"),
         Column("ack", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
-        _word("type")._replace(original=False),
+        _word("backup_type")._replace(original=False, former="type"),
         _utc("started_utc"),
         _utc("ended_utc"),
         _number("duration", "DOUBLE"),
@@ -134,12 +184,22 @@ JOBS = Table(
         _count("attempts"),
         _ERROR,
         _count("transition", "BIGINT"),
+        # The storage that tells it for a client; '' where the host tells it itself, as all did
+        # once. ASCII takes the least room in the key, which is nearly full in some old tables.
+        Column(
+            "relayed_by",
+            "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
+            "TEXT NOT NULL DEFAULT ''",
+            original=False,
+        ),
     ),
     # The last runs of one subject, and of all: what `b1000 monitor` asks for.
     (
         Index("jobs_subject", ("host", "name", "instance", "start_time")),
         Index("jobs_master", ("master_host", "name", "master_instance", "start_time")),
     ),
+    f"column_name = 'step' AND {_FIRST_WORD}",
+    ("last_op_time", "step", "status"),
 )
 
 COPIES = Table(
@@ -151,29 +211,31 @@ COPIES = Table(
         _name("destination", 255),
         _word("type"),
         _name("path", 4096),
-        _word("status"),
+        _state("status", CopyStatus),
         _LAST_OPERATION,
-        _utc("started_utc"),
-        _utc("ended_utc"),
-        _number("duration", "DOUBLE"),
-        _number("bytes"),
-        _number("files"),
+        _of_copy(_utc("started_utc")),
+        _of_copy(_utc("ended_utc")),
+        _of_copy(_number("duration", "DOUBLE")),
+        _of_copy(_number("bytes")),
+        _of_copy(_number("files")),
         _number("sent"),
-        _count("attempts"),
+        _of_copy(_count("attempts")),
         _number("exit_code", "INT"),
-        _ERROR,
-        _count("transition", "BIGINT"),
+        _of_copy(_ERROR),
+        _of_copy(_count("transition", "BIGINT")),
     ),
+    sign=f"column_name = 'status' AND {_FIRST_WORD}",
+    remade=("status", "last_op_time"),
 )
 
 
 def _limit(name: str) -> Column:
-    return Column(name, "INT NULL DEFAULT NULL", "INTEGER DEFAULT NULL")
+    return Column(name, "INT NULL DEFAULT 0", "INTEGER DEFAULT 0")
 
 
 PLAN = Table(
     "plan",
-    "plan_id",
+    "",
     ("master_host", "job_name", "master_instance"),
     (
         _name("master_ip", 45),
@@ -191,6 +253,8 @@ PLAN = Table(
         _limit("max_copy_time"),
         _name("note", 1024),
     ),
+    sign="column_name = 'plan_id' AND ordinal_position = 1",
+    remade=("max_data_age", "max_backup_age", "max_copy_time"),
 )
 
 TABLES = (JOBS, COPIES, PLAN)
@@ -199,12 +263,12 @@ TABLES = (JOBS, COPIES, PLAN)
 # --- SQLite
 
 
-def sqlite_table(table: Table) -> str:
-    """The statement that makes a table in SQLite."""
-    lines = [f"{table.identity} INTEGER PRIMARY KEY"]
+def sqlite_table(table: Table, name: str = "", more: Sequence[str] = ()) -> str:
+    """The statement that makes a table in SQLite, under another name and with more columns."""
+    lines = [f"{table.identity} INTEGER PRIMARY KEY"] if table.identity else []
     lines += [f"{column.name} {column.sqlite}" for column in table.columns]
-    lines.append(f"UNIQUE ({', '.join(table.key)})")
-    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n    " + ",\n    ".join(lines) + "\n)"
+    lines += [*more, f"UNIQUE ({', '.join(table.key)})"]
+    return f"CREATE TABLE IF NOT EXISTS {name or table.name} (\n    {_LINES.join(lines)}\n)"
 
 
 def sqlite_index(table: Table, index: Index) -> str:
@@ -212,6 +276,8 @@ def sqlite_index(table: Table, index: Index) -> str:
     name, columns = index.name, ", ".join(index.columns)
     return f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({columns})"
 
+
+_LINES = ",\n    "
 
 # --- MySQL and MariaDB
 
@@ -222,15 +288,21 @@ _HEAD = """\
 --
 --     mysql b1000 < schema.sql
 --
--- Makes what is missing. Of tables that are there already nothing is changed: columns that
--- older installations do not have are added, each with a default, so that older programs go
--- on writing beside this one; then indexes. May be loaded again and again.
+-- Makes what is missing. Tables of older installations keep their columns as they are: others
+-- are added behind them, each with a default, and in SELECT * and INSERT without a list of
+-- columns they do not count (MariaDB, MySQL 8.0.23), so that older programs go on beside this
+-- one; the unique key of jobs gets one of them; then indexes. Tables that the first version of
+-- this file made become like new ones. No row is lost. May be loaded again and again.
 
 SET NAMES utf8mb4;
 SET SESSION group_concat_max_len = 65535;
 -- Not strict: an old table may hold dates such as 0000-00-00, and is copied with them.
 SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';
+-- Whether this server can hide columns.
+SELECT 0 /*M!100303 + 1 */ /*!80023 + 1 */ INTO @hides;
 """
+
+_HIDDEN = " /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */"
 
 _EXECUTE = """\
 PREPARE upgrade FROM @alter;
@@ -247,40 +319,81 @@ def schema() -> str:
     return "\n".join([_HEAD, *parts])
 
 
+def _definition(column: Column) -> str:
+    return f"{column.name} {column.mysql}{'' if column.original else _HIDDEN}"
+
+
+def _unique(table: Table) -> str:
+    """The key that names a row; the primary one where rows have no number."""
+    kind = f"UNIQUE KEY {table.name}_key" if table.identity else "PRIMARY KEY"
+    return f"{kind} ({', '.join(table.key)})"
+
+
 def _mysql_table(table: Table) -> str:
     lines = [f"{table.identity} INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"]
-    lines += [f"{column.name} {column.mysql}" for column in table.columns]
-    lines.append(f"UNIQUE KEY {table.name}_key ({', '.join(table.key)})")
+    lines = lines if table.identity else []
+    lines += [_definition(column) for column in table.columns]
+    lines.append(_unique(table))
     lines += [f"KEY {index.definition}" for index in table.indexes]
-    body = ",\n    ".join(lines)
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.name} (\n    {body}\n"
+        f"CREATE TABLE IF NOT EXISTS {table.name} (\n    {_LINES.join(lines)}\n"
         ") ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;\n"
     )
 
 
 def _mysql_upgrade(table: Table) -> str:
     """One ALTER TABLE with what is missing; nothing where nothing is."""
-    added = [column for column in table.columns if not column.original]
-    if not added:
-        return ""
-    wanted = "\n    UNION ALL ".join(
-        f"SELECT {number} AS position, '{column.name}' AS name, "
-        f"'{column.mysql.replace(chr(39), chr(39) * 2)}' AS definition"
-        for number, column in enumerate(added)
-    )
-    return f"""
-SET @alter = (
-    SELECT CONCAT('ALTER TABLE {table.name} ', GROUP_CONCAT(
-        'ADD COLUMN ', wanted.name, ' ', wanted.definition ORDER BY wanted.position SEPARATOR ', '))
-    FROM (
-    {wanted}) AS wanted
-    WHERE NOT EXISTS (
-        SELECT 1 FROM information_schema.columns AS present
-        WHERE present.table_schema = DATABASE() AND present.table_name = '{table.name}'
-        AND CONVERT(present.column_name USING utf8mb4) COLLATE utf8mb4_general_ci = wanted.name));
-SET @alter = COALESCE(@alter, 'DO 0');
+    clauses = [_as_added(column) for column in table.columns if not column.original]
+    clauses += [f"IF(@first, {_quoted(clause)}, NULL)" for clause in _remaking(table)]
+    here = f"table_schema = DATABASE() AND table_name = '{table.name}'"
+    names = "CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf8mb4))), ',')"
+    text = f"""
+SET @there = (SELECT {names} FROM information_schema.columns
+    WHERE {here});
+SET @seen = (SELECT {names} FROM information_schema.columns
+    WHERE {here} AND extra NOT LIKE '%INVISIBLE%');
+SET @first = (SELECT COUNT(*) FROM information_schema.columns
+    WHERE {here} AND {table.sign});
+"""
+    if table.narrow_key:
+        text += f"""SET @keys = (
+    SELECT GROUP_CONCAT('DROP KEY `', index_name, '`' SEPARATOR ', ') FROM (
+        SELECT index_name FROM information_schema.statistics
+        WHERE {here} AND non_unique = 0
+        GROUP BY index_name
+        HAVING GROUP_CONCAT(LOWER(column_name) ORDER BY LOWER(column_name))
+            = '{",".join(sorted(table.narrow_key))}') AS narrow);
+"""
+        clauses.append(f"CONCAT(@keys, {_quoted(f', ADD {_unique(table)}')})")
+    return f"""{text}SET @alter = CONCAT_WS(', ',
+    {_LINES.join(clauses)});
+SET @alter = IF(@alter = '', 'DO 0', CONCAT('ALTER TABLE {table.name} ', @alter));
 {_EXECUTE}"""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_added(column: Column) -> str:
+    """The clause that adds a column, renames it, or hides one that was seen; NULL for none."""
+    there, seen = (f"LOCATE(',{column.name},', @{which})" for which in ("there", "seen"))
+    definition = _definition(column)
+    hidden = f"IF(@hides AND {seen}, {_quoted(f'MODIFY COLUMN {definition}')}, NULL)"
+    added = _quoted(f"ADD COLUMN {definition}")
+    if column.former:
+        renamed = _quoted(f"CHANGE COLUMN {column.former} {definition}")
+        added = f"IF(LOCATE(',{column.former},', @there), {renamed},\n        {added})"
+    return f"IF({there}, {hidden},\n        {added})"
+
+
+def _remaking(table: Table) -> list[str]:
+    """What the tables of the first version become like new ones by, beside added columns."""
+    clauses = [f"MODIFY COLUMN {_definition(table.column(name))}" for name in table.remade]
+    if not table.identity:
+        numbered = [f"DROP COLUMN {table.name}_id", f"DROP KEY {table.name}_key"]
+        clauses += [*numbered, f"ADD {_unique(table)}"]
+    return clauses
 
 
 def _mysql_index(table: Table, index: Index) -> str:
@@ -299,8 +412,11 @@ def add_index(table: Table, index: Index) -> str:
     return f"ALTER TABLE {table.name} ADD KEY {index.definition}"
 
 
-def add_column(table: Table, column: Column) -> str:
-    """The statement that adds a column which is missing."""
+def add_column(table: Table, column: Column, there: Collection[str] = ()) -> str:
+    """The statement that adds a column which is missing, or renames it if that is ``there``."""
+    if column.former in there and not column.original:
+        change = f"CHANGE COLUMN {column.former} {column.name}"
+        return f"ALTER TABLE {table.name} {change} {column.mysql}"
     return f"ALTER TABLE {table.name} ADD COLUMN {column.name} {column.mysql}"
 
 

@@ -452,7 +452,25 @@ class Reader:
         )
         copies = self._copies([row["run_id"] for row in rows])
         clients = self._clients([row["run_id"] for row in rows if row["direction"] == "pull"])
-        return [_run(row, copies[row["run_id"]], clients[row["run_id"]]) for row in rows]
+        return [
+            _run(row, copies[row["run_id"]], clients[row["run_id"]])._replace(
+                relayed=self._relayed(row["run_id"]) if clients[row["run_id"]] else 0
+            )
+            for row in rows
+        ]
+
+    def _relayed(self, run_id: int) -> int:
+        """The number of the last state of a client or a copy.
+
+        What becomes of the pull run itself later, such as that a newer one superseded it, is
+        no news of the client, which another pull may have taken since.
+        """
+        ((number,),) = self._ask(
+            "SELECT coalesce(max(transition_id), 0) FROM transitions "
+            "WHERE run_id = ? AND destination <> ''",
+            (run_id,),
+        )
+        return int(number)
 
     def _clients(self, run_ids: Sequence[int]) -> dict[int, list[Client]]:
         found: dict[int, list[Client]] = defaultdict(list)

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from b1000.logs import printable
 from b1000.reports.source import SEPARATOR, Query, Source
+from b1000.reports.tables import TABLES
 from b1000.steps import CopyStatus, Status, Step
 from b1000.views.drift import Note
 from b1000.views.verdicts import (
@@ -42,6 +43,8 @@ _DONE, _OK = Step.DONE.value, Status.OK.value  # looked up once, and not for eac
 
 # The values stand in the statements as they are: they are ours.
 _LETTERS = {"jobs": "j", "copies": "c"}  # by which statements call the tables
+_PREFIXES = {"jobs": "", "copies": "copy_"}  # of columns that both have
+_TABLES = {table.name: table for table in TABLES}
 
 T = TypeVar("T")
 Track = tuple[str, str, str]
@@ -134,16 +137,18 @@ class _Words:
         self._seconds = source.dialect.seconds
 
     def column(self, table: str, name: str) -> str:
-        """A column that was added since."""
-        return f"{_LETTERS[table]}.{name}" if name in self._there[table] else "NULL"
+        """A column that was added since, under its name of today or of the first version."""
+        former = _TABLES[table].column(name).former
+        there = next((each for each in (name, former) if each in self._there[table]), None)
+        return f"{_LETTERS[table]}.{there}" if there else "NULL"
 
     def started(self, table: str) -> str:
         """When it began, in seconds since the epoch."""
-        return self._seconds(self.column(table, "started_utc"))
+        return self._seconds(self.column(table, f"{_PREFIXES[table]}started_utc"))
 
     def error(self, table: str, fine: str) -> str:
         """Why it did not end with that status."""
-        error = self.column(table, "error")
+        error = self.column(table, f"{_PREFIXES[table]}error")
         status = f"{_LETTERS[table]}.status"
         return f"CASE {status} WHEN '{fine}' THEN '' ELSE substr({error}, 1, {_LONGEST_ERROR}) END"
 

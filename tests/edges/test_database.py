@@ -255,7 +255,7 @@ def test_a_row_never_goes_back(database: Schema, report: MysqlReport) -> None:
     assert everything(database)[1][:2] == before[1]
     report.deliver([state(1, 10, status=Status.WARNING)])
     assert database.jobs("status, transition")[0] == {"status": "WARNING", "transition": 10}
-    assert {row["transition"] for row in database.copies()[:2]} == {10}
+    assert {row["copy_transition"] for row in database.copies()[:2]} == {10}
 
 
 def test_a_copy_that_an_old_state_did_not_have_is_not_changed(

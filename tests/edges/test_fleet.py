@@ -191,10 +191,12 @@ def test_tables_of_an_older_installation_are_read_as_they_are(rows: Rows) -> Non
         rows.run("web3", "etc", "", HOUR + number * DAY, "near:FAILED")
     rows.daily("web3", "etc", "", 3, 40 * DAY)
     rows.run("web4", "etc", "", 2 * HOUR, "near:WARNING")
-    for table in TABLES:
-        for column in table.columns:
-            if not column.original:
-                rows.do(f"ALTER TABLE {table.name} DROP COLUMN {column.name}")
+    for table in TABLES[:2]:
+        originals = [column.name for column in table.columns if column.original]
+        names = ", ".join([table.identity, *originals])
+        rows.do(f"CREATE TABLE old AS SELECT {names} FROM {table.name}")
+        rows.do(f"DROP TABLE {table.name}")
+        rows.do(f"ALTER TABLE old RENAME TO {table.name}")
     found = judged(rows)
     assert {name: each.verdict for name, each in found.items()} == {
         "web1 etc": Verdict.OK,

@@ -122,7 +122,7 @@ def test_texts_are_kept_and_what_is_no_character_is_shown(path: Path, report: Sq
     broken = b"/a\xff\0b".decode("utf-8", "surrogateescape")
     report.deliver([state(1, error=text, copies=(Copy("near", broken, error=text),))])
     assert rows(path, "SELECT error FROM jobs") == [(text,)]
-    assert rows(path, "SELECT path, error FROM copies") == [("/a\\udcff\\x00b", text)]
+    assert rows(path, "SELECT path, copy_error FROM copies") == [("/a\\udcff\\x00b", text)]
 
 
 def test_what_people_acknowledged_stays(path: Path, report: SqliteReport) -> None:
@@ -176,7 +176,7 @@ def test_many_make_and_write_it_at_once(path: Path) -> None:
         thread.join()
     assert failures == []
     assert rows(path, "SELECT count(*), min(transition) FROM jobs") == [(20, 47)]
-    assert rows(path, "SELECT count(*), min(transition) FROM copies") == [(40, 47)]
+    assert rows(path, "SELECT count(*), min(copy_transition) FROM copies") == [(40, 47)]
 
 
 def test_somebody_who_reads_does_not_keep_it_from_writing(path: Path, report: SqliteReport) -> None:

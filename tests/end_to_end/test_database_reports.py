@@ -54,7 +54,8 @@ def job(world: World, **options: object) -> dict[str, object]:
 def row(database: Schema, name: str, instance: str = "") -> dict[str, Any]:
     """The one row of a job/instance."""
     (found,) = database.query(
-        "SELECT * FROM jobs WHERE name = %s AND instance = %s", [name, instance]
+        f"SELECT {database.columns('jobs')} FROM jobs WHERE name = %s AND instance = %s",
+        [name, instance],
     )
     return found
 
@@ -62,7 +63,8 @@ def row(database: Schema, name: str, instance: str = "") -> dict[str, Any]:
 def copies(database: Schema, name: str, instance: str = "") -> dict[str, dict[str, Any]]:
     """The rows of the copies of a job/instance, by destination."""
     found = database.query(
-        "SELECT copies.* FROM copies JOIN jobs USING (job_id) WHERE name = %s AND instance = %s",
+        f"SELECT {database.columns('copies')} FROM copies JOIN jobs USING (job_id) "
+        "WHERE name = %s AND instance = %s",
         [name, instance],
     )
     assert len({each["destination"] for each in found}) == len(found)
@@ -199,11 +201,11 @@ def test_every_end_of_a_run_has_its_row(ready: World, database: Schema) -> None:
         assert found["error"] == run["error"]
         assert bool(found["error"]) == (found["status"] != "OK")
         for name, copy in copies(database, run["job"]).items():
-            assert copy["error"] == next(
+            assert copy["copy_error"] == next(
                 each["error"] for each in run["copies"] if each["destination"] == name
             )
     assert "no dump" in row(database, "no-pre")["error"]
-    assert "refused" in copies(database, "no-copy")["down"]["error"]
+    assert "refused" in copies(database, "no-copy")["down"]["copy_error"]
 
 
 def test_names_times_and_ages_mean_what_they_meant(ready: World, database: Schema) -> None:
@@ -229,12 +231,12 @@ def test_names_times_and_ages_mean_what_they_meant(ready: World, database: Schem
     plain = row(database, "plain")
     assert (plain["host"], plain["instance"], plain["direction"]) == ("client", "", "push")
     assert (plain["master_host"], plain["master_instance"], plain["data_age"]) == ("", "", 0)
-    assert plain["type"] == "full"
+    assert plain["backup_type"] == "full"
     known, unknown = row(database, "db", "3306"), row(database, "db", "3307")
     assert (known["master_host"], known["master_instance"]) == ("db3306", "main")
     assert 12 <= known["data_age"] <= 13
     assert unknown["data_age"] is None
-    assert known["type"] == "sync"
+    assert known["backup_type"] == "sync"
     for name, found in {"plain": plain, "3306": known, "3307": unknown}.items():
         lines = (ready.root / f"{name}.env").read_text().splitlines()
         seen = dict(line.split("=", 1) for line in lines)
@@ -264,15 +266,15 @@ def test_more_is_told_of_sizes_attempts_and_durations(ready: World, database: Sc
     run = ready.last("etc")
     (shown,) = run["copies"]
     found, copy = row(database, "etc"), copies(database, "etc")["store"]
-    assert shown["attempts"] == copy["attempts"] == 2
-    assert (copy["bytes"], copy["files"]) == (shown["bytes"], shown["files"])
-    assert copy["bytes"] >= 100_000
-    assert (found["bytes"], found["files"]) == (copy["bytes"], copy["files"])
+    assert shown["attempts"] == copy["copy_attempts"] == 2
+    assert (copy["copy_bytes"], copy["copy_files"]) == (shown["bytes"], shown["files"])
+    assert copy["copy_bytes"] >= 100_000
+    assert (found["bytes"], found["files"]) == (copy["copy_bytes"], copy["copy_files"])
     assert found["attempts"] >= 1
     assert 0.2 < float(found["duration"]) <= run["duration"] + 1
     assert found["ended_utc"] >= found["started_utc"]
-    assert copy["ended_utc"] >= copy["started_utc"] >= found["started_utc"]
-    assert float(copy["duration"]) <= float(found["duration"]) + 1
+    assert copy["copy_ended_utc"] >= copy["copy_started_utc"] >= found["started_utc"]
+    assert float(copy["copy_duration"]) <= float(found["duration"]) + 1
     with ready.journal() as journal:
         (last,) = journal.execute("SELECT last_transition FROM runs").fetchone()
     assert found["transition"] == last
@@ -331,7 +333,7 @@ def test_a_resumed_run_keeps_its_row(ready: World, database: Schema) -> None:
     assert (after["job_id"], after["start_time"]) == (before["job_id"], before["start_time"])
     assert after["transition"] > before["transition"]
     (copy,) = copies(database, "etc").values()
-    assert (copy["status"], copy["error"]) == ("DONE", "")
+    assert (copy["status"], copy["copy_error"]) == ("DONE", "")
 
 
 def test_a_run_that_died_and_one_that_was_superseded_end_in_their_rows(
@@ -612,7 +614,9 @@ def test_a_row_of_a_higher_transition_is_left_alone(ready: World, database: Sche
         database.query(
             "UPDATE jobs SET transition = 1000000, step = 'POST', status = 'WARNING', error = 'x'"
         )
-        database.query("UPDATE copies SET transition = 1000000, status = 'WARNING', error = 'x'")
+        database.query(
+            "UPDATE copies SET copy_transition = 1000000, status = 'WARNING', copy_error = 'x'"
+        )
         before = database.jobs(), copies(database, "etc")
         gate.open()
         out, err = program.communicate(timeout=60)
@@ -860,7 +864,7 @@ def test_sqlite_is_told_the_same(ready: World, database: Schema) -> None:
     assert ready.b1000().returncode == 1
     jobs, copied = sqlite_rows(file)
     assert told(jobs, copied) == database.rows() == from_journal(ready)
-    server_jobs, server_copies = database.jobs(), database.query("SELECT * FROM copies")
+    server_jobs, server_copies = database.jobs(), database.copies()
     assert set(jobs[0]) == set(server_jobs[0])
     assert set(copied[0]) == set(server_copies[0])
 

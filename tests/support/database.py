@@ -299,14 +299,21 @@ class Schema:
         """A connection to it as root."""
         return self.server.connect(self.name)
 
-    def jobs(self, columns: str = "*") -> list[dict[str, Any]]:
-        """The rows of ``jobs`` in the order in which they came."""
-        return self.query(f"SELECT {columns} FROM jobs ORDER BY job_id")
+    def columns(self, table: str) -> str:
+        """All columns of a table: ``*`` leaves out those that older programs do not know."""
+        return ", ".join(
+            f"{table}.{row['Field']}" for row in self.query(f"SHOW COLUMNS FROM {table}")
+        )
 
-    def copies(self, columns: str = "copies.*") -> list[dict[str, Any]]:
+    def jobs(self, columns: str = "") -> list[dict[str, Any]]:
+        """The rows of ``jobs`` in the order in which they came."""
+        return self.query(f"SELECT {columns or self.columns('jobs')} FROM jobs ORDER BY job_id")
+
+    def copies(self, columns: str = "") -> list[dict[str, Any]]:
         """The rows of ``copies`` with those of ``jobs``, in the order in which they came."""
         return self.query(
-            f"SELECT {columns} FROM copies JOIN jobs USING (job_id) ORDER BY job_id, copy_id"
+            f"SELECT {columns or self.columns('copies')} FROM copies JOIN jobs USING (job_id) "
+            "ORDER BY job_id, copy_id"
         )
 
     def rows(self) -> "Told":

@@ -103,7 +103,7 @@ class Rows:
                 "destination": destination,
                 "status": status,
                 "exit_code": {"DONE": 0, "WARNING": 24, "FAILED": 10}.get(status),
-                "error": "connection refused" if status == "FAILED" else "",
+                "copy_error": "connection refused" if status == "FAILED" else "",
             }
             self._insert("copies", copy)
         return number

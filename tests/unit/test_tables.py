@@ -29,8 +29,25 @@ def test_the_file_is_what_the_table_says() -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_the_columns_of_the_fleet_stay(table: Table) -> None:
+    """In their order, and before all others."""
+    assert list(table.names[: len(ORIGINAL[table].split())]) == ORIGINAL[table].split()
     originals = [column.name for column in table.columns if column.original]
-    assert sorted(originals) == sorted(ORIGINAL[table].split())
+    assert originals == ORIGINAL[table].split()
+
+
+def test_no_added_column_makes_a_name_ambiguous_in_a_join() -> None:
+    """Readers of the existing fleet join ``jobs`` and ``copies`` and name columns alone."""
+    before = [{table.identity, *ORIGINAL[table].split()} for table in (JOBS, COPIES)]
+    jobs, copies = [{table.identity, *table.names} for table in (JOBS, COPIES)]
+    assert jobs & copies == before[0] & before[1]
+
+
+def test_states_have_the_numbers_of_the_fleet() -> None:
+    """They were ENUMs there, which readers order and compare by number."""
+    steps = ("INIT", "PRE", "COPYING", "POST", "DONE")
+    assert JOBS.column("step").words == steps
+    assert JOBS.column("status").words == ("OK", "WARNING", "FAILED")
+    assert COPIES.column("status").words == ("INIT", "COPYING", "DONE", "WARNING", "FAILED")
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=NAMES)
@@ -39,7 +56,6 @@ def test_what_is_in_no_key_has_a_default(table: Table, column: Column) -> None:
     if column.name not in table.key:
         assert "DEFAULT" in column.mysql
         assert "DEFAULT" in column.sqlite
-    assert column.original or column.name not in table.key
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
