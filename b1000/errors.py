@@ -1,6 +1,6 @@
 """The few errors of the program: each says what happened and, where known, what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def signal_name(number: int) -> str:
@@ -28,6 +28,19 @@ def counted(number: int, what: str) -> str:
 def in_order(names: Iterable[str]) -> str:
     """Names in their order, for a hint at what could have been meant."""
     return ", ".join(sorted(names)) or "none"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; "" where none is like it."""
+    from difflib import get_close_matches  # here: only mistakes need it
+
+    return next(iter(get_close_matches(word.lower(), list(known), n=1)), "")
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """The end of an error text that suggests the known word; "" where none is like it."""
+    close = nearest(word, known)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 class B1000Error(Exception):
@@ -63,6 +76,31 @@ class JournalFailed(B1000Error):
 
 class BadValue(B1000Error, ValueError):
     """A value that does not fit where it entered; it is refused as a whole."""
+
+    @property
+    def each(self) -> "tuple[BadValue, ...]":
+        """The mistakes of the value, one by one."""
+        return (self,)
+
+
+class BadValues(BadValue):
+    """Several mistakes of one value; by itself it says the first."""
+
+    def __init__(self, mistakes: Sequence[BadValue]) -> None:
+        super().__init__(mistakes[0].what, mistakes[0].hint)
+        self._each = tuple({str(each): each for each in mistakes}.values())
+
+    @property
+    def each(self) -> tuple[BadValue, ...]:
+        """All of them, none twice."""
+        return self._each
+
+
+def refuse_all(mistakes: Iterable[BadValue]) -> None:
+    """Raise all mistakes of a value as one; nothing happens where there are none."""
+    found = [each for mistake in mistakes for each in mistake.each]
+    if found:
+        raise found[0] if len(found) == 1 else BadValues(found)
 
 
 class RunFailed(B1000Error):

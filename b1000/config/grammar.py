@@ -8,10 +8,11 @@ can be inserted into both as plain text.
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
-from b1000.errors import BadValue, UsageError, in_order
+from b1000.errors import BadValue, UsageError, in_order, refuse_all
 from b1000.model import DestinationChoice, DestinationGroup, label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -49,7 +50,7 @@ def _fits(text: str, pattern: re.Pattern[str], what: str, rule: str) -> str:
 def name(text: str, what: str = "the name") -> str:
     """The text, if it can name a job, destination, report or instance."""
     _fits(text, NAME, what, f"a name is {NAME_RULE}")
-    _refuse_long([text], what)
+    refuse_all(_too_long([text], what))
     return text
 
 
@@ -87,6 +88,9 @@ def from_outside(raw: bytes, what: str) -> str:
         ) from None
 
 
+Value = TypeVar("Value")
+
+
 class _Scanner:
     """Reads a text from left to right."""
 
@@ -105,6 +109,23 @@ class _Scanner:
             raise self.unexpected()
         self.at = found.end()
         return found[0]
+
+    def elements(self, element: Callable[[], Value]) -> tuple[list[Value], list[BadValue]]:
+        """What stands between separators, and the mistake of each that is none."""
+        found: list[Value] = []
+        mistakes: list[BadValue] = []
+        self.skip_separators()
+        while not self.ended:
+            try:
+                found.append(element())
+                if not self.ended and not self.at_separator:
+                    raise self.unexpected()
+            except BadValue as error:
+                mistakes.append(error)
+                while not self.ended and not self.at_separator:
+                    self.at += 1
+            self.skip_separators()
+        return found, mistakes
 
     def take(self, character: str) -> bool:
         taken = self.text.startswith(character, self.at)
@@ -128,21 +149,19 @@ class _Scanner:
         )
 
 
-def _refuse_long(names: Sequence[str], what: str) -> None:
+def _too_long(names: Iterable[str], what: str) -> Iterator[BadValue]:
     for each in names:
         if len(each) > LONGEST_NAME:
-            raise BadValue(
+            yield BadValue(
                 f"{what} has a name of {len(each)} characters ({each[:20]}...)",
                 f"at most {LONGEST_NAME}",
             )
 
 
-def _refuse_twice(names: Sequence[str], what: str) -> None:
-    seen: set[str] = set()
-    for each in names:
-        if each in seen:
-            raise BadValue(f"{what} has {each!r} twice", "name it once")
-        seen.add(each)
+def _twice(names: Sequence[str], what: str) -> Iterator[BadValue]:
+    for each, count in Counter(names).items():
+        if count > 1:
+            yield BadValue(f"{what} has {each!r} twice", "name it once")
 
 
 def names(text: str, what: str = "the list") -> tuple[str, ...]:
@@ -156,15 +175,8 @@ def names(text: str, what: str = "the list") -> tuple[str, ...]:
 def names_or_none(text: str, what: str = "the list") -> tuple[str, ...]:
     """A list of names that may be empty."""
     scanner = _Scanner(text, what)
-    found: list[str] = []
-    scanner.skip_separators()
-    while not scanner.ended:
-        found.append(scanner.name())
-        if not scanner.ended and not scanner.at_separator:
-            raise scanner.unexpected()
-        scanner.skip_separators()
-    _refuse_long(found, what)
-    _refuse_twice(found, what)
+    found, mistakes = scanner.elements(scanner.name)
+    refuse_all([*mistakes, *_too_long(found, what), *_twice(found, what)])
     return tuple(found)
 
 
@@ -174,19 +186,17 @@ def destinations(text: str, what: str = "the list") -> tuple[DestinationGroup, .
     ``SEQ := GROUP (SEP GROUP)*`` and ``GROUP := NAME['&'] ('/' NAME['&'])*``.
     """
     scanner = _Scanner(text, what)
-    groups: list[DestinationGroup] = []
-    scanner.skip_separators()
-    while not scanner.ended:
-        group = [DestinationChoice(scanner.name(), scanner.take("&"))]
+
+    def group() -> DestinationGroup:
+        members = [DestinationChoice(scanner.name(), scanner.take("&"))]
         while scanner.take("/"):
-            group.append(DestinationChoice(scanner.name(), scanner.take("&")))
-        if not scanner.ended and not scanner.at_separator:
-            raise scanner.unexpected()
-        groups.append(tuple(group))
-        scanner.skip_separators()
-    if not groups:
+            members.append(DestinationChoice(scanner.name(), scanner.take("&")))
+        return tuple(members)
+
+    groups, mistakes = scanner.elements(group)
+    if not groups and not mistakes:
         raise BadValue(f"{what} is empty", "name at least one destination")
-    _refuse_twice([choice.name for group in groups for choice in group], what)
+    refuse_all([*mistakes, *_twice([choice.name for each in groups for choice in each], what)])
     return tuple(groups)
 
 
@@ -199,6 +209,55 @@ class Word(NamedTuple):
 
     text: str
     pattern: str
+
+
+_COMMENT = re.compile(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
+_COMMA = re.compile(r"[^\s,]*,+(?=\s|$|[*/.])\S*")
+
+
+def bare(text: str) -> str:
+    """The text with an x in place of each character that is quoted as in :func:`words`."""
+    kept = ""
+    quote = ""
+    position = 0
+    while position < len(text):
+        character = text[position]
+        escaped = character == "\\" and quote != "'"
+        if escaped:
+            kept += "xx"[: len(text) - position]
+            position += 2
+            continue
+        if quote:
+            quote = "" if character == quote else quote
+            kept += "x"
+        else:
+            quote = character if character in "'\"" else ""
+            kept += "x" if quote else character
+        position += 1
+    return kept
+
+
+def comments(text: str, quotes: bool = False) -> tuple[int, ...]:
+    """Where a ``#`` or ``;`` begins what looks like a comment, once for each line at most.
+
+    With ``quotes`` those are none that are quoted as in :func:`words`.
+    """
+    first: dict[int, int] = {}
+    for found in _COMMENT.finditer(bare(text) if quotes else text):
+        first.setdefault(text.count("\n", 0, found.start()), found.start())
+    return tuple(first.values())
+
+
+def refused_comment(mark: str, quotes: bool = False) -> BadValue:
+    """The mistake that a comment stands behind a value, and not on a line of its own."""
+    hint = "comments have lines of their own"
+    hint += "; in quotes it is part of the value" if quotes else ""
+    return BadValue(f"{mark!r} begins no comment here", hint)
+
+
+def with_commas(text: str) -> tuple[str, ...]:
+    """The words of a list, split as :func:`words` does, that hold a comma as if it divided."""
+    return tuple(text[found.start() : found.end()] for found in _COMMA.finditer(bare(text)))
 
 
 def words(text: str, what: str = "the list") -> tuple[Word, ...]:
@@ -270,15 +329,15 @@ def refuse_merging(paths: Sequence[str]) -> None:
     A path that is given twice in the same words is copied once and no error.
     """
     first: dict[str, str] = {}
-    for path in paths:
-        if path.endswith("/"):
-            continue
-        other = first.setdefault(path.rpartition("/")[2], path)
-        if other != path:
-            raise BadValue(
-                f"{other} and {path} would become one at the destination",
-                "relative = yes keeps their full paths",
-            )
+    refuse_all(
+        BadValue(
+            f"{other} and {path} would become one at the destination",
+            "relative = yes keeps their full paths",
+        )
+        for path in paths
+        if not path.endswith("/")
+        and (other := first.setdefault(path.rpartition("/")[2], path)) != path
+    )
 
 
 class Selector(NamedTuple):

@@ -5,17 +5,20 @@ error takes only the jobs with it that need what is wrong: they become
 :class:`~b1000.model.BrokenJob`, and every other job runs.
 """
 
-import configparser
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from b1000.config import grammar, references
+from b1000.config import allowed, grammar, references
 from b1000.config.options import TABLE, VARIANT, Option
-from b1000.errors import B1000Error, BadValue
+from b1000.config.sections import ConfigUnreadable as ConfigUnreadable
+from b1000.config.sections import Problem as Problem
+from b1000.config.sections import Section as _Section
+from b1000.config.sections import parse, text_of
+from b1000.errors import BadValue, near, nearest, refuse_all
 from b1000.model import (
     BrokenJob,
     Command,
@@ -36,28 +39,6 @@ def log_defaults() -> tuple[str, str]:
     """Level and format by which errors of a configuration are logged that cannot be used."""
     table = TABLE["global"]
     return str(table["log_level"].default), str(table["log_format"].default)
-
-
-class Problem(NamedTuple):
-    """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
-
-    ``line`` is 0 where the file could not be read at all, or says nothing of it.
-    """
-
-    line: int
-    section: str
-    option: str
-    text: str
-    warning: bool = False
-
-    def shown(self, file: str) -> str:
-        """The line for the operator: ``FILE:LINE: [section] option: text``."""
-        place = " ".join(
-            part for part in (f"[{self.section}]" if self.section else "", self.option) if part
-        )
-        kind = "warning: " if self.warning else ""
-        where = f"{file}:{self.line}" if self.line else file
-        return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
 
 
 class Config(NamedTuple):
@@ -87,196 +68,7 @@ class Config(NamedTuple):
         return tuple(problem for problem in self.problems if not problem.warning)
 
 
-class ConfigUnreadable(B1000Error):
-    """The configuration as a whole cannot be used: exit code 2, nothing was run.
-
-    ``log_file`` is the one that the file names, where that much could be read.
-    """
-
-    def __init__(self, file: str, problems: Iterable[Problem], log_file: str | None = None) -> None:
-        self.lines = tuple(problem.shown(file) for problem in problems)
-        self.log_file = log_file
-        super().__init__("\n".join(self.lines))
-
-    def told(self) -> str:
-        """The lines as they are: each begins with file and line."""
-        return "\n".join(self.lines)
-
-
-# --- the file, as it stands ------------------------------------------------------------------
-
-
-class _Written(NamedTuple):
-    """A value and the line on which its option stands."""
-
-    text: str
-    line: int
-
-
-@dataclass(slots=True)
-class _Section:
-    """A section of the file; ``kind`` is "" where the heading is not known."""
-
-    heading: str
-    kind: str
-    name: str
-    line: int
-    values: dict[str, _Written] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def tell(self, option: str, text: str, line: int | None = None, warning: bool = False) -> None:
-        if line is None:
-            line = self.values[option].line if option in self.values else self.line
-        self.problems.append(Problem(line, self.heading, option, text, warning))
-
-    @property
-    def errors(self) -> list[Problem]:
-        return [problem for problem in self.problems if not problem.warning]
-
-    @property
-    def broken(self) -> bool:
-        return bool(self.errors)
-
-    @property
-    def variant(self) -> str:
-        """The direction or type that is written in the section; "" where there is none."""
-        written = self.values.get(VARIANT.get(self.kind, ""))
-        return written.text if written else ""
-
-
-_TAG = "\0"  # stands in no configuration: such files are refused before they are parsed
-
-
-class _TaggedHeading:
-    """Stands in for configparser's pattern of headings, and adds the line to each name."""
-
-    def __init__(self, lines: "_Lines") -> None:
-        self._lines = lines
-
-    def match(self, text: str) -> "re.Match[str] | None":
-        # All of the line, so that what follows the bracket is told as part of a bad name.
-        found = re.fullmatch(r"\[(.*?)\]?", text) if "]" in text else None
-        if not found:
-            return None
-        return re.fullmatch(r"(?P<header>.*)", f"{found[1]}{_TAG}{self._lines.number}", re.DOTALL)
-
-
-_HEADING = re.compile(r"\s*\[(?:global|(?:job|dest|report):[^\]]*)\]")
-
-
-class _Lines:
-    """Hands lines to the parser and knows which one it is reading.
-
-    A heading begins a section however far it is indented: below a line that is
-    less indented the parser would take it for that option's continuation, and
-    a job would silently become part of a script.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        # Not splitlines: it would also split at characters that are no ends of line.
-        for number, line in enumerate(self._text.split("\n"), start=1):
-            self.number = number
-            yield (line.strip() if _HEADING.match(line) else line) + "\n"
-
-
-def _parse(file: str, text: str) -> tuple[list[_Section], list[Problem]]:
-    """The sections in their order, with every occurrence of a heading or an option.
-
-    Also the lines that are neither, each a problem.
-
-    configparser forgets lines and merges what is written twice. Here each
-    heading and each option carries its line as part of its name while it
-    parses, so that nothing is merged and the lines can be told.
-    """
-    lines = _Lines(text)
-    parser = configparser.RawConfigParser(
-        delimiters=("=",), strict=True, default_section=_TAG, interpolation=None
-    )
-    parser.SECTCRE = _TaggedHeading(lines)  # type: ignore[assignment]
-    parser.optionxform = lambda option: f"{option}{_TAG}{lines.number}"  # type: ignore[assignment,method-assign]
-    unparsed: list[Problem] = []
-    try:
-        parser.read_file(lines, source=file)
-    except configparser.MissingSectionHeaderError as error:
-        raise ConfigUnreadable(
-            file, [Problem(error.lineno, "", "", "a section such as [global] must come first")]
-        ) from None
-    except configparser.ParsingError as error:
-        # The parser has gone on behind each of them.
-        unparsed = [
-            Problem(line, "", "", "this is neither a [section] nor an option = value")
-            for line, _ in error.errors
-        ]
-    sections = []
-    for tagged in parser.sections():
-        heading, _, line = tagged.partition(_TAG)
-        kind, colon, name = heading.partition(":")
-        known = kind in TABLE and bool(colon) == (kind != "global")
-        section = _Section(heading, kind if known else "", name, int(line))
-        for tagged_option, value in parser.items(tagged):
-            option, _, option_line = tagged_option.partition(_TAG)
-            if not option:
-                continue
-            if option in section.values:
-                section.tell(
-                    option,
-                    f"stands on line {section.values[option].line} too; this one counts",
-                    line=int(option_line),
-                    warning=True,
-                )
-            # A value may begin on the line below its option.
-            section.values[option] = _Written(value.lstrip("\n"), int(option_line))
-        sections.append(section)
-    return sections, unparsed
-
-
-_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, "rb") as opened:
-            raw = opened.read()
-    except OSError as error:
-        raise ConfigUnreadable(
-            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; -f names another file")]
-        ) from None
-    problems = []
-    for number, line in enumerate(raw.split(b"\n"), start=1):
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            byte = line[error.start]
-            problems.append(
-                Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
-            )
-            continue
-        control = _CONTROL.search(text.removesuffix("\r"))
-        if control:
-            shown = grammar.shown(control[0])
-            problems.append(Problem(number, "", "", f"the control character {shown} is not text"))
-    if problems:
-        raise ConfigUnreadable(file, problems)
-    return raw.decode("utf-8-sig").replace("\r\n", "\n")
-
-
 # --- values ----------------------------------------------------------------------------------
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant; "" where none is like it."""
-    from difflib import get_close_matches  # here: only mistakes need it
-
-    return next(iter(get_close_matches(word.lower(), list(known), n=1)), "")
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    close = _nearest(word, known)
-    return f"; did you mean {close!r}?" if close else ""
 
 
 _SAMPLES = {
@@ -298,17 +90,17 @@ class _Reader:
         self.node = node
         self._sections = sections
 
-    def trouble(self, kind: str, name: str) -> str:
-        """The first mistake of a section."""
+    def trouble(self, kind: str, name: str) -> tuple[int, str]:
+        """The first mistake of a section, and its line."""
         errors = [
             error
             for section in self._sections
             if (section.kind, section.name) == (kind, name)
             for error in section.errors
         ]
-        if not errors:
-            return ""
-        return f"{errors[0].option}: {errors[0].text}" if errors[0].option else errors[0].text
+        assert errors
+        option, text = errors[0].option, errors[0].text
+        return errors[0].line, f"{option}: {text}" if option else text
 
     # What an option's value is, before its references are looked up.
     def _written(self, section: _Section, option: Option) -> str | None:
@@ -343,9 +135,7 @@ class _Reader:
             return (text,)
         # A starred option that a job takes over from [global] still sees the job's options.
         path = (*above, f"{section.heading}:{option.name}")
-        return references.substitute(
-            references.parse(text), lambda name: self._look_up(section, name, path)
-        )
+        return references.resolve(text, lambda name: self._look_up(section, name, path))
 
     def _look_up(self, section: _Section, name: str, path: tuple[str, ...]) -> Template:
         if section.kind == "job" and name in references.RUN_TIME:
@@ -361,11 +151,16 @@ class _Reader:
             elif name in references.RUN_TIME:
                 mend = "; only a job has it"
             else:
-                mend = _near(name, (each for each in known if each != name))
+                mend = near(name, (each for each in known if each != name))
             raise BadValue(
                 f"${name} is not an option that has a value here{mend}", references.SHELL_HINT
             )
         place, option = home
+        if option.secret:
+            raise BadValue(
+                f"${name} would put it where it is shown, as in logs and errors",
+                "nothing can refer to it",
+            )
         if f"{place.heading}:{option.name}" in path:
             circle = " → ".join(f"${step.rpartition(':')[2]}" for step in (*path, f":{name}"))
             raise BadValue(
@@ -385,12 +180,16 @@ class _Reader:
         A mistake is told to the section, and the value is then None.
         """
         try:
-            return self._settle(section, option)
+            value = self._settle(section, option)
+            if option.name in ("include", "exclude") and option.name in section.values:
+                _tell_commas(section, option.name)
+            return value
         except BadValue as error:
             if not self._told_elsewhere(section, option):
                 taken_over = section.heading != "global" and option.name not in section.values
                 origin = "(from [global]) " if taken_over and "global" in option.sections else ""
-                section.tell(option.name, f"{origin}{error}")
+                for each in error.each:
+                    section.tell(option.name, f"{origin}{each}")
             return None
 
     def _told_elsewhere(self, section: _Section, option: Option) -> bool:
@@ -416,19 +215,30 @@ class _Reader:
         if command:
             if not references.fill(command.template, _SAMPLES).strip():
                 raise BadValue("no command follows the !", "a command for /bin/sh")
-            if option.name == "instances" and open_names:
-                refused = sorted(open_names)[0]
-                raise BadValue(f"${refused} is not known before the list is", "leave it out")
+            if option.name == "instances":
+                refuse_all(
+                    BadValue(f"${refused} is not known before the list is", "leave it out")
+                    for refused in sorted(open_names)
+                )
             return command
+        if option.dynamic:
+            self._refuse_comments(references.fill(template, _SAMPLES))
         if option.late:
             option.kind.parse(references.fill(template, _SAMPLES))
             return template
-        if open_names:
-            raise BadValue(
-                f"${sorted(open_names)[0]} is known only when a run has begun",
+        refuse_all(
+            BadValue(
+                f"${name} is known only when a run has begun",
                 "only scripts, include, exclude and masters can refer to it",
             )
+            for name in sorted(open_names)
+        )
         return option.kind.parse(references.fill(template, {}))
+
+    @staticmethod
+    def _refuse_comments(text: str) -> None:
+        """What began with a reference could have been a command, and was not looked at before."""
+        refuse_all(grammar.refused_comment(text[begin]) for begin in grammar.comments(text))
 
     def check_names(self, section: _Section) -> None:
         """Tell of every option that a section of this kind does not have."""
@@ -442,7 +252,7 @@ class _Reader:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
                 belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
                 # Who writes password into a destination may well mean its password_file.
-                section.tell(name, f"no such option here{belongs}{_near(name, table)}")
+                section.tell(name, f"no such option here{belongs}{near(name, table)}")
 
     def values(self, section: _Section) -> dict[str, Any]:
         """All options of a section that have a value, by name."""
@@ -466,6 +276,15 @@ class _Reader:
         return option.belongs(variant)
 
 
+def _tell_commas(section: _Section, option: str) -> None:
+    for word in grammar.with_commas(section.values[option].text):
+        section.tell(
+            option,
+            f"the comma in {word!r} is a part of it: what is listed is divided by blanks",
+            warning=True,
+        )
+
+
 def _command(template: Template) -> Command | None:
     """The command that gives a dynamic option its value: such a value begins with ! or /."""
     first = template[0] if template else ""
@@ -487,7 +306,7 @@ def load(file: str) -> Config:
 
     Raises :class:`ConfigUnreadable` with all problems where nothing can be run.
     """
-    sections, unparsed = _parse(file, _read(file))
+    sections, unparsed = parse(text_of(file))
     fatal = bool(unparsed)
     for section in sections:
         if not section.kind:
@@ -564,10 +383,10 @@ def _tell_unknown(section: _Section) -> str:
     kind = re.split(r"[:\]\s]", section.heading.strip(), maxsplit=1)[0]
     section.tell(
         "",
-        f"no such section{_near(kind, TABLE)}; "
+        f"no such section{near(kind, TABLE)}; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     )
-    return _nearest(kind, TABLE)
+    return nearest(kind, TABLE)
 
 
 def _tell_twice(sections: list[_Section]) -> None:
@@ -593,22 +412,15 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
     )
 
 
-_OTHER_BASE = re.compile(r"--(?:compare|copy)-dest\b")
-_ACCESS_TIMES = re.compile(r"--atimes$|-[A-Za-z]*U")
-_NO_QUICK_CHECK = re.compile(r"--(?:ignore-times|no-times|no-t)$|-[A-Za-z]*I")
-
-
-def _check_link_dest(section: _Section, options: Iterable[str]) -> None:
+def _check_link_dest(section: _Section, options: Sequence[str]) -> None:
     """Options with which links into an older backup would change it, or never come to be."""
-    for option in options:
-        if _OTHER_BASE.match(option):
-            section.tell("rsync_options", f"{option!r}: rsync takes it or link_dest, not both")
-        elif _ACCESS_TIMES.match(option):
+    for option in dict.fromkeys(allowed.spellings(options)):
+        if option in ("--atimes", "-U"):
             section.tell(
                 "rsync_options",
                 f"{option!r} with link_dest would change the times of files in older backups",
             )
-        elif _NO_QUICK_CHECK.match(option):
+        elif option in ("--ignore-times", "-I", "--no-times", "--no-t"):
             section.tell(
                 "rsync_options",
                 f"with {option!r} no file counts as unchanged, so that link_dest links none",
@@ -660,7 +472,7 @@ def _job(
             values.get("direction", ""),
             values.get("type", ""),
             owed,
-            tuple(problem.shown(file) for problem in section.errors),
+            tuple(problem.alone(file) for problem in section.errors),
             on_failure=values.get("on_failure"),
             limits=limits,
             report_job=values.get("report_job", ""),
@@ -732,11 +544,12 @@ def _check_used(
     for name in names:
         if name not in known:
             there = ", ".join(known) or "none; it takes a section of that name"
-            hint = _near(name, known) or f"; there are: {there}"
+            hint = near(name, known) or f"; there are: {there}"
             section.tell(option, f"there is no [{option}:{name}]{hint}")
         elif known[name] is None:
-            trouble = reader.trouble(option, name)
-            section.tell(option, f"[{option}:{name}] is wrong: {trouble}")
+            line, trouble = reader.trouble(option, name)
+            text = f"[{option}:{name}] is wrong, see line {line}"
+            section.tell(option, text, cause=trouble)
 
 
 _WRITTEN_BY = {"active": "push and pull", "passive": "passive"}
@@ -860,4 +673,5 @@ def _check_transfer(section: _Section, values: Mapping[str, Any]) -> None:
         try:
             grammar.refuse_merging(plain)
         except BadValue as error:
-            section.tell("include", str(error))
+            for each in error.each:
+                section.tell("include", str(each))

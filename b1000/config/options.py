@@ -10,18 +10,22 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from b1000.config import grammar
-from b1000.errors import BadValue
+from b1000.config import allowed, foreign, grammar
+from b1000.errors import BadValue, refuse_all
 from b1000.model import FreeSpace
 
 Value = Any  # what a kind makes of a text; the dataclasses in model give it its type
 
 
 class Kind(NamedTuple):
-    """What values an option takes: ``parse`` gives the value or raises BadValue."""
+    """What values an option takes: ``parse`` gives the value or raises BadValue.
+
+    ``quotes``: a value is split into words as a shell would, and may be quoted.
+    """
 
     words: str
     parse: Callable[[str], Value]
+    quotes: bool = False
 
 
 def _text(text: str) -> str:
@@ -63,7 +67,7 @@ def _yes_or_no(text: str) -> bool:
 def _directory(text: str) -> str:
     _text(text)
     if not text.startswith("/"):
-        raise BadValue(f"{text!r} is not absolute", "a path from / on")
+        raise foreign.place(text) or BadValue(f"{text!r} is not absolute", "a path from / on")
     # One spelling for one directory, so that two that are the same are seen to be.
     return "/" + posixpath.normpath(text).lstrip("/")
 
@@ -85,13 +89,12 @@ def _destination_path(text: str) -> str:
 def _rsync_address(text: str, instead: str = "") -> str:
     rule = f"{instead}rsync://HOST[:PORT]/MODULE[/PATH]"
     # Never repeat the text: somebody may have written a password into it.
+    if re.match(r"rsync://[^/]*:[^/]*@", text):
+        raise BadValue("rsync takes no password in an address", "use password_file")
     address = re.fullmatch(r"rsync://([^/]*)/(.+)", _text(text))
     if not address:
         neither = "neither a path from / on nor" if instead else "not"
-        raise BadValue(f"it is {neither} an rsync address", rule)
-    user, at, _ = address[1].rpartition("@")
-    if at and ":" in user:
-        raise BadValue("rsync takes no password in an address", "use password_file")
+        raise foreign.place(text) or BadValue(f"it is {neither} an rsync address", rule)
     host = _ADDRESS.fullmatch(address[1])
     if not host:
         raise BadValue("the host in the rsync address cannot be one", rule)
@@ -105,7 +108,10 @@ def _rsync_address(text: str, instead: str = "") -> str:
 def _password_file(text: str) -> str:
     # Never repeat the text: somebody may have written the password itself.
     if "\n" in text or not text.startswith("/"):
-        raise BadValue("it is not absolute", "the path from / on of a file with the password")
+        home = foreign.place(text) if text.startswith("~/") else None
+        raise home or BadValue(
+            "it is not absolute", "the path from / on of a file with the password"
+        )
     return text
 
 
@@ -124,38 +130,9 @@ def _patterns(text: str) -> tuple[str, ...]:
     return found
 
 
-_REFUSED_LONG = re.compile(
-    r"--(?:inplace|append|del$|del=|delete|rsh|files-from|link-dest|daemon"
-    r"|dry-run|list-only|only-write-batch|write-batch|read-batch"
-    r"|remove-source-files|remove-sent-files|version|help|quiet|no-stats|no-recursive|no-r$|dirs"
-    r"|ignore-errors|existing|ignore-existing|ignore-missing-args|partial-dir|(?:info|debug)=.*help)"
-)
-# -e, -n, -V, -q and -d, also behind other short options; behind f, B, M and T stands their value.
-_REFUSED_SHORT = re.compile(r"-(?:(?![efBMT])[A-Za-z0-9])*[enVqd]")
-# What an option for the rsync at the other end holds, where that is one word with it.
-_FOR_THE_PEER = re.compile(r"(?:--remote-option=|-(?:(?![efBMT])[A-Za-z0-9])*M)(-.+)", re.DOTALL)
-_NO_OPTIONS = ("-", "--")  # what stands behind -- would be taken for a source
-
-
 def _rsync_options(text: str) -> tuple[str, ...]:
     """More options for rsync; those that would undo a promise of B1000 are refused."""
-    found = _patterns(text)
-    if not found[0].startswith("-"):
-        raise BadValue(f"{found[0]!r} is no option", "options of rsync, such as --fuzzy")
-    for option in found:
-        if _is_refused(option):
-            raise BadValue(
-                f"{option!r} cannot be used here",
-                "it would change what a copy is, or what B1000 promises of it",
-            )
-    return found
-
-
-def _is_refused(option: str) -> bool:
-    if option in _NO_OPTIONS or _REFUSED_LONG.match(option) or _REFUSED_SHORT.match(option):
-        return True
-    peers = _FOR_THE_PEER.fullmatch(option)
-    return peers is not None and _is_refused(peers[1])
+    return allowed.check(_patterns(text))
 
 
 def _rate(text: str) -> str:
@@ -203,12 +180,21 @@ def _include(text: str) -> str:
     found = grammar.words(text)
     if not found:
         raise BadValue("it is empty", "name at least one path")
-    for word in found:
-        if word.text.startswith("rsync://"):
-            _rsync_address(word.text)
-        elif not word.text.startswith("/"):
-            raise BadValue(f"{word.text!r} is not absolute", "a path from / on")
+    refuse_all(filter(None, (_mistake(word.text) for word in found)))
     return text
+
+
+def _mistake(path: str) -> BadValue | None:
+    """What is wrong with a path of an include."""
+    if path.startswith("/"):
+        return None
+    if not path.startswith("rsync://"):
+        return foreign.place(path) or BadValue(f"{path!r} is not absolute", "a path from / on")
+    try:
+        _rsync_address(path)
+    except BadValue as error:
+        return error
+    return None
 
 
 def _exclude(text: str) -> str:
@@ -234,10 +220,10 @@ class Option(NamedTuple):
     user would write it; None means that there is none. ``late`` options are
     settled in each run, since they may refer to what only a run knows;
     ``dynamic`` ones may be the output of a command. ``literal`` ones hold no
-    references. ``of`` names the directions or types that have the option, all
-    where it is empty (:data:`VARIANT`); ``defaults`` the defaults of some of
-    them that differ. A ``required`` one may be missing where the option
-    ``unless`` is given.
+    references, and of ``secret`` ones nothing is ever shown. ``of`` names the
+    directions or types that have the option, all where it is empty
+    (:data:`VARIANT`); ``defaults`` the defaults of some of them that differ. A
+    ``required`` one may be missing where the option ``unless`` is given.
     """
 
     name: str
@@ -249,6 +235,7 @@ class Option(NamedTuple):
     late: bool = False
     dynamic: bool = False
     literal: bool = False
+    secret: bool = False
     of: tuple[str, ...] = ()
     unless: str = ""
     defaults: Mapping[str, str] = {}
@@ -292,11 +279,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "backup_dir", _GLOBAL, PATH,
-        "Directory in which scripts prepare data, for references.",
+        "Directory in which scripts prepare data, for references; made where it is missing.",
     ),
     Option(
         "scripts_dir", _GLOBAL, PATH,
         "Directory of scripts, for references.",
+        default="/usr/local/lib/b1000/scripts",
     ),
     Option(
         "status_dir", _GLOBAL, PATH,
@@ -423,12 +411,12 @@ OPTIONS: tuple[Option, ...] = (
         late=True, of=_PREPARES,
     ),
     Option(
-        "include", _JOB, Kind("paths, split as a shell would", _include),
+        "include", _JOB, Kind("paths, split as a shell would", _include, quotes=True),
         "Files and directories to copy; globs are expanded when the copy begins.",
         required=True, late=True, of=_COPIES,
     ),
     Option(
-        "exclude", _JOB, Kind("patterns, split as a shell would", _exclude),
+        "exclude", _JOB, Kind("patterns, split as a shell would", _exclude, quotes=True),
         "Patterns of rsync for what is not copied.",
         late=True, of=_COPIES,
     ),
@@ -514,7 +502,7 @@ OPTIONS: tuple[Option, ...] = (
         required=True, of=_ACTIVE,
     ),
     Option(
-        "exclude", _DEST, Kind("patterns, split as a shell would", _patterns),
+        "exclude", _DEST, Kind("patterns, split as a shell would", _patterns, quotes=True),
         "Patterns of rsync for what is not copied to this destination.",
         of=_ACTIVE,
     ),
@@ -560,8 +548,9 @@ OPTIONS: tuple[Option, ...] = (
         of=_ACTIVE,
     ),
     Option(
-        "rsync_options", _DEST, Kind("options, split as a shell would", _rsync_options),
-        "More options for rsync.",
+        "rsync_options", _DEST,
+        Kind("options, split as a shell would", _rsync_options, quotes=True),
+        "More options for rsync; below, those that it takes.",
         of=_ACTIVE,
     ),
     # --- [report:NAME]
@@ -603,7 +592,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "password", _REPORT, TEXT,
         "The password; then only root should be able to read the file.",
-        required=True, unless="password_file", literal=True, of=_MYSQL,
+        required=True, unless="password_file", literal=True, secret=True, of=_MYSQL,
     ),
     Option(
         "password_file", _REPORT, Kind("absolute path", _password_file),

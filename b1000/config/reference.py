@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 
+from b1000.config import allowed
 from b1000.config.options import SECTIONS, TABLE, Option
 
 _HEAD = """\
@@ -15,9 +16,11 @@ _HEAD = """\
 
 ## How it is written
 
-`option = value`, in sections. A line that is indented goes on with the value
-above it. A comment is a line of its own that begins with `#` or `;`. The file
-is UTF-8, option names are in lower case.
+`option = value`, in sections. A line that is indented more than an option
+continues its value. A comment is a line of its own that begins with `#` or `;`;
+behind a value there is none: ` #` and ` ;` there are an error, but for commands,
+where they are the shell's, and for `log_format` and `password`, of which they are
+a part. The file is UTF-8, option names are in lower case.
 
 - **Names** of jobs, destinations, reports and instances begin with a letter or
   a digit; dots, dashes and underscores may follow. Hosts and masters may also
@@ -35,8 +38,10 @@ is UTF-8, option names are in lower case.
   where the value begins with `/`. It runs once for each run (for `instances`:
   once for each job) and must end with exit code 0; what it prints is checked
   like any other value.
-- **Paths and patterns** are split into words as a shell would: quotes keep
-  blanks together.
+- **Paths, patterns and options for rsync** are split into words as a shell
+  would: blanks divide them, commas do not, and quotes keep blanks, `#` and `;`.
+- **Passwords** are read as they are. Nothing can refer to `password`, and no
+  error shows it.
 - Times are in seconds.
 """
 
@@ -54,7 +59,7 @@ _SECTIONS = {
 
 def reference() -> str:
     """The reference as Markdown: one table for each kind of section."""
-    return "\n".join([_HEAD, *(_section(kind) for kind in SECTIONS)])
+    return "\n".join([_HEAD, *(_section(kind) for kind in SECTIONS), _rsync_options()])
 
 
 def _section(kind: str) -> str:
@@ -71,6 +76,26 @@ def _section(kind: str) -> str:
         *map(_row, options),
     ]
     return "\n".join(lines) + "\n"
+
+
+_RSYNC = """\
+## rsync_options
+
+What a destination may add is an option of rsync 3.5, in any form that rsync(1)
+has for it. Those that would leave data out, keep what is old or break another
+promise are refused.
+
+"""
+
+
+def _rsync_options() -> str:
+    """What may be added to an rsync, and what may not."""
+    refused = (f"- {_spelled(names)}: {reason}." for reason, names in allowed.REFUSED.items())
+    return "\n".join([f"{_RSYNC}Allowed: {_spelled(allowed.ALLOWED)}.\n\nRefused:\n", *refused, ""])
+
+
+def _spelled(names: str) -> str:
+    return " ".join(f"`{name.removesuffix('=')}`" for name in names.split())
 
 
 def _row(option: Option) -> str:

@@ -8,7 +8,7 @@ alone, for it is the shell's.
 import re
 from collections.abc import Callable, Mapping
 
-from b1000.errors import BadValue
+from b1000.errors import BadValue, refuse_all
 from b1000.model import Reference, Template
 
 RUN_TIME = ("instance", "host", "start_time")
@@ -22,7 +22,14 @@ SHELL_HINT = "write $$ for a $ that the shell is to see"
 
 def parse(text: str) -> Template:
     """The text in parts, each reference still to be looked up."""
+    parts, mistakes = _parts(text)
+    refuse_all(mistakes)
+    return join(parts)
+
+
+def _parts(text: str) -> "tuple[list[str | Reference], list[BadValue]]":
     parts: list[str | Reference] = []
+    mistakes: list[BadValue] = []
     position = 0
     while found := _DOLLAR.search(text, position):
         parts.append(text[position : found.start()])
@@ -31,15 +38,32 @@ def parse(text: str) -> Template:
             parts.append("$")
         elif found["name"]:
             parts.append(Reference(found["name"]))
-        else:
-            braced = _BRACED.match(text, position)
-            if not braced:
-                shown = text[found.start() : found.start() + 12].split("\n")[0]
-                raise BadValue(f"{shown!r} is not a reference of the form ${{key}}", SHELL_HINT)
+        elif braced := _BRACED.match(text, position):
             parts.append(Reference(braced[1]))
             position = braced.end()
+        else:
+            shown = text[found.start() : found.start() + 12].split("\n")[0]
+            mistakes.append(
+                BadValue(f"{shown!r} is not a reference of the form ${{key}}", SHELL_HINT)
+            )
     parts.append(text[position:])
-    return join(parts)
+    return parts, mistakes
+
+
+def resolve(text: str, look_up: Callable[[str], Template]) -> Template:
+    """The text with each reference replaced by what ``look_up`` says of it.
+
+    BadValue tells of all that are wrong.
+    """
+    parts, mistakes = _parts(text)
+    resolved: list[str | Reference] = []
+    for part in parts:
+        try:
+            resolved.extend(look_up(part.name) if isinstance(part, Reference) else (part,))
+        except BadValue as error:
+            mistakes.append(error)
+    refuse_all(mistakes)
+    return join(resolved)
 
 
 def join(parts: "list[str | Reference]") -> Template:
@@ -51,14 +75,6 @@ def join(parts: "list[str | Reference]") -> Template:
         elif part != "":
             joined.append(part)
     return tuple(joined)
-
-
-def substitute(template: Template, look_up: Callable[[str], Template]) -> Template:
-    """The template with each reference replaced by what ``look_up`` says of it."""
-    parts: list[str | Reference] = []
-    for part in template:
-        parts.extend(look_up(part.name) if isinstance(part, Reference) else (part,))
-    return join(parts)
 
 
 def names(template: Template) -> frozenset[str]:

@@ -202,10 +202,22 @@ def test_a_value_may_begin_below_its_option(read: Read) -> None:
     assert only_problem(told_at).startswith("15: [job:etc] workers: ")
 
 
-def test_there_are_no_inline_comments(read: Read) -> None:
-    config = read(f"{COMMON}{JOB}post = a; b # c ; d\npre = echo ;\n")
+def test_comments_of_the_shell_are_its_own(read: Read) -> None:
+    config = read(
+        f"{COMMON}{JOB}post = a; b # c ; d\npre = echo ;\nmaster_host = !a ; b # c\n"
+        "master_instance = $scripts_dir/x # y\n"
+    )
+    assert told(config) == []
     assert late(config, "post") == ("a; b # c ; d",)
     assert late(config, "pre") == ("echo ;",)
+    assert job(config).late["master_host"] == Command(("a ; b # c",))
+    command = job(config).late["master_instance"]
+    assert command == Command(("/usr/local/lib/b1000/scripts/x # y",))
+
+
+def test_what_a_dynamic_option_refers_to_may_be_no_command(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}instances = $type # all\n")
+    assert "comments have lines of their own" in only_problem(config)
 
 
 def test_lines_of_comment_are_left_out(read: Read) -> None:
@@ -221,8 +233,134 @@ def test_only_the_first_equals_sign_divides(read: Read) -> None:
 
 def test_a_colon_does_not_divide(refuse: Refuse) -> None:
     assert refuse(f"{COMMON}{JOB}pre: x\n") == [
-        "15: this is neither a [section] nor an option = value"
+        "15: a value stands behind =, not behind a colon: option = value"
     ]
+
+
+def test_colons_in_the_place_of_equals_signs_are_told_once(refuse: Refuse) -> None:
+    text = (COMMON + JOB).replace(" = ", ": ").replace("full", "fool").replace("main\n", "m\n")
+    lines = refuse(text.replace("include: /etc", "include:/etc"))
+    assert lines == [
+        "2: a value stands behind =, not behind a colon: option = value "
+        "(lines 2, 4, 5, 7, 8, 10, 11, 12, 13 and 14)",
+        "11: [job:etc] type: 'fool' is not known; one of: full, sync",
+        "13: [job:etc] report: there is no [report:m]; there are: main",
+    ]
+
+
+# --- comments that are none
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "value"),
+    [
+        ("global", "log_file", "/var/log/x # the log"),
+        ("global", "status_dir", "/s ; the state"),
+        ("global", "host", "a # b"),
+        ("job:etc", "dest", "store # only one"),
+        ("job:etc", "report", "main ; the only one"),
+        ("job:etc", "instances", "1 2 # two"),
+        ("job:etc", "master_host", "db1 # master"),
+        ("job:etc", "data_age", "5 ; seconds"),
+        ("job:etc", "include", "/etc # all of it"),
+        ("job:etc", "exclude", "*.tmp # temp files"),
+        ("job:etc", "exclude", "'*.tmp' ;temp files; don't"),
+        ("job:etc", "delete", "no # never"),
+        ("job:etc", "io_timeout", "5\t# seconds"),
+        ("dest:store", "path", "/store ; the disk"),
+        ("dest:store", "exclude", "*.o # objects"),
+        ("dest:store", "rsync_options", "--fuzzy # quick"),
+        ("dest:store", "min_free", "5% # enough"),
+        ("report:main", "path", "/r # reports"),
+    ],
+)
+def test_a_comment_behind_a_value_is_an_error(
+    tmp_path: Path, section: str, option: str, value: str
+) -> None:
+    before, heading, body = (COMMON + JOB).partition(f"[{section}]\n")
+    own, bracket, others = body.partition("[")
+    own = re.sub(rf"(?m)^{option} = .*\n", "", own) + f"{option} = {value}\n"
+    text = before + heading + own + bracket + others
+    file = tmp_path / "b1000.cfg"
+    file.write_text(text)
+    try:
+        lines = told(load(str(file)))
+    except ConfigUnreadable as error:
+        lines = [line.removeprefix(f"{file}:") for line in error.lines]
+    (line,) = [line for line in lines if "is wrong, see line" not in line]
+    where = text[: text.index(value)].count("\n") + 1
+    assert line.startswith(f"{where}: [{section}] {option}: '")
+    assert "begins no comment here; comments have lines of their own" in line
+
+
+def test_quotes_keep_what_looks_like_a_comment(read: Read) -> None:
+    config = read(
+        COMMON.replace("path = /srv/store", "path = /srv/store\nexclude = '#*#' \\;x a#b a;b")
+        + JOB.replace("/etc", "'/srv/a # b' /srv/c\\ \\;d \"/e ; f\"")
+    )
+    assert told(config) == []
+    assert config.destinations["store"].exclude == ("#*#", ";x", "a#b", "a;b")
+
+
+def test_a_pattern_that_begins_as_a_comment_is_told_of_quotes(read: Read) -> None:
+    (problem, empty) = told(read(f"{COMMON}{JOB}exclude = #*#\n"))
+    assert "'#' begins no comment here" in problem
+    assert "in quotes it is part of the value" in problem
+    assert "it is empty" in empty
+
+
+def test_each_comment_of_a_value_is_told_with_its_line(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}exclude = *.tmp # temp\n  # fine\n  *.log ; logs\n  *~\n")
+    assert [line.partition(":")[0] for line in told(config)] == ["15", "17"]
+    assert all("comments have lines of their own" in line for line in told(config))
+
+
+def test_comments_between_the_lines_of_a_value_are_left_out(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}exclude = *.tmp\n  # logs\n  *.log\n  ; backups\n  *~\n")
+    assert told(config) == []
+    assert late(config, "exclude") == ("*.tmp\n*.log\n*~",)
+
+
+def test_a_line_of_a_command_that_begins_with_a_semicolon_is_warned_of(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre = one\n  ; two\n  three\npost = x\n  # fine\n  y\n")
+    assert only_problem(config) == (
+        "16: [job:etc] pre: warning: a line that begins with ';' is a comment, and no part of "
+        "the value; end the line above in ';' instead"
+    )
+
+
+def test_commas_in_lists_of_patterns_are_warned_of(read: Read) -> None:
+    config = read(
+        COMMON.replace("/srv/store", "/srv/store\nexclude = a,*.o")
+        + JOB.replace("/etc", "/etc, /srv")
+        + "exclude = *.tmp, *.log,/x {a,b} 'x, ' c\\,\n"
+    )
+    assert config.errors == ()
+    assert [re.sub(r"; .*|:.*comma in", "", line) for line in told(config)] == [
+        "6 'a,*.o' is a part of it: what is listed is divided by blanks",
+        "15 '/etc,' is a part of it: what is listed is divided by blanks",
+        "16 '*.tmp,' is a part of it: what is listed is divided by blanks",
+        "16 '*.log,/x' is a part of it: what is listed is divided by blanks",
+    ]
+
+
+# --- options that are indented
+
+
+def test_an_indented_option_is_told_with_both_lines(read: Read) -> None:
+    config = read(COMMON + JOB.replace("report", "  report") + "pre = x\n  post = y\n   && z\n")
+    assert told(config) == [
+        "13: [job:etc] dest: this line, report = ..., is indented more than line 12, and so it "
+        "continues that; begin both in the same column",
+        "16: [job:etc] pre: this line, post = ..., is indented more than line 15, and so it "
+        "continues that; begin both in the same column",
+    ]
+
+
+def test_what_a_shell_calls_a_variable_is_no_indented_option(read: Read) -> None:
+    config = read(f"{COMMON}{JOB}pre =\n  type=full\n  path=/x; export path\n  x = y\n")
+    assert told(config) == []
+    assert late(config, "pre") == ("type=full\npath=/x; export path\nx = y",)
 
 
 def test_an_indented_file_as_pasted_from_a_page(read: Read) -> None:
@@ -389,6 +527,39 @@ def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "told_of"),
+    [
+        ("pre = echo $aaa $bbb ${ccc:-x} $aaa\n", ["'${ccc:-x} $a'", "$aaa is", "$bbb is"]),
+        ("include = etc ~/x h::m /fine\n", ["'etc' is not", "~ is the shell's", "HOST::MODULE"]),
+        ("dest = one two store! a&&\n", ["'!' at position 14", "'&' at position 18"]),
+        ("dest = one two/three\n", ["[dest:one]", "[dest:two]", "[dest:three]"]),
+        ("report = on! tw? main main main\n", ["'!' at", "'?' at", "'main' twice"]),
+        ("instances = -a b/c d,d\n", ["'-' at position 1", "'/' at position 5", "'d' twice"]),
+        ("instances = !x $instance $start_time\n", ["$instance is not", "$start_time is not"]),
+        ("io_timeout = $instance$start_time\n", ["$instance is known", "$start_time is known"]),
+        ("include = /a/x /b/x /c/y /d/y\n", ["/a/x and /b/x", "/c/y and /d/y"]),
+        ("instances = " + "n" * 81 + " " + "m" * 82 + "\n", ["81 char", "82 char"]),
+    ],
+)
+def test_all_mistakes_of_one_value_are_told(read: Read, lines: str, told_of: list[str]) -> None:
+    option = lines.partition(" ")[0]
+    config = read(COMMON + re.sub(f"(?m)^{option} = .*\n", "", JOB) + lines)
+    found = told(config)
+    assert len(found) == len(told_of), found
+    assert all(said in line for said, line in zip(told_of, found, strict=True)), found
+    assert len(broken(config).reasons) == len(told_of)
+
+
+def test_all_options_of_rsync_that_are_refused_are_told(read: Read) -> None:
+    config = read(
+        COMMON.replace("/srv/store", "/srv/store\nrsync_options = --inplace -e ssh --fuzy")
+    )
+    assert [line.partition("rsync_options: ")[2][:12] for line in told(config)] == [
+        "'--inplace' ", "'-e' cannot ", "'--fuzy' is ",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("heading", "suggestion"),
     [
         ("[jbo:x]", "'job'"),
@@ -550,10 +721,12 @@ def test_a_wrong_value_breaks_its_job(read: Read, option: str, value: str, said:
 def test_a_wrong_destination(read: Read, path: str, option: str, said: str) -> None:
     config = read(COMMON.replace("path = /srv/store", f"path = {path}\n{option}") + JOB)
     first, second = told(config)
-    assert first.startswith(f"{5 + bool(option)}: [dest:store] ")
+    line = 5 + bool(option)
+    assert first.startswith(f"{line}: [dest:store] ")
     assert said in first
-    assert "[job:etc] dest: [dest:store] is wrong: " in second
-    assert second.endswith(first.partition(": [dest:store] ")[2])
+    assert second.endswith(f"[job:etc] dest: [dest:store] is wrong, see line {line}")
+    (reason,) = broken(config).reasons
+    assert reason.endswith(f"see line {line}: {first.partition(': [dest:store] ')[2]}")
 
 
 def test_two_destinations_with_one_path(read: Read) -> None:
@@ -588,6 +761,51 @@ def test_no_error_repeats_a_password(read: Read, option: str) -> None:
     assert "hunter2" not in "".join(told(config))
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("password = hunter2\ndb = $password\n", "$password would put it where it is shown"),
+        ("password = hunter2\nuser = x${password}\n", "nothing can refer to it"),
+        ("password = hunter2\n  hunter3\n", "it has more than one line"),
+        ("password =\n  hunter2\n  hunter3 = hunter4\n", "it has more than one line"),
+        ("password = hunter2\nhunter3 = hunter4\n", "no such option here"),
+        ("password = hunter2\n\nhunter3 = hunter4\n", "no such option here"),
+        ("password = hunter2\nhunter3 hunter4\n", "neither a [section] nor an option"),
+        ("password = hunter2\nhunter3: hunter4\n", "behind =, not behind a colon"),
+        ("password hunter2 = hunter3\n", "no such option here; did you mean 'password"),
+        ("password: hunter2\n", "behind =, not behind a colon"),
+        ("password:hunter2=hunter3\n", "behind =, not behind a colon"),
+        ("password hunter2\n", "neither a [section] nor an option"),
+        ("password\n  hunter2 = hunter3\n", "neither a [section] nor an option"),
+        ("pasword = hunter2\npassword = x\n", "pasword: no such option here"),
+        ("password = hunter2\npassword = hunter3 ; hunter4\n", "stands on line 14 too"),
+        ("password = hunter2 # $hunter3\n", "part of it"),
+        ("db = x\n  password = hunter2\n", "this line, password = ..., is indented"),
+        ("password = hunter2\n  port = hunter3\n", "this line, port = ..., is indented"),
+        ("password = hunter2\npassword_file = hunter3\n", "it is not absolute"),
+        ("password = hunter2\nport = $password\n", "nothing can refer to it"),
+    ],
+)
+def test_no_error_shows_any_part_of_a_password(tmp_path: Path, lines: str, said: str) -> None:
+    file = tmp_path / "b1000.cfg"
+    file.write_text(f"{COMMON}{MYSQL}{lines}{JOB.replace('main', 'db')}")
+    try:
+        config = load(str(file))
+        shown = told(config)
+        shown += broken(config).reasons if config.errors else []
+    except ConfigUnreadable as error:
+        shown = list(error.lines)
+    assert said in "\n".join(shown)
+    assert not re.search(r"hunter\d", "\n".join(shown).replace("port: 'hunter3'", ""))
+
+
+def test_what_refers_to_a_password_is_no_value(read: Read) -> None:
+    text = f"{COMMON}{MYSQL}password = hunter2\ndb = $password\n"
+    config = read(text + JOB.replace("main", "db"))
+    assert "db" not in config.reports
+    assert broken(config)
+
+
 # --- backup first
 
 
@@ -608,7 +826,9 @@ def test_a_broken_section_takes_only_the_jobs_that_need_it(read: Read, section: 
     config = read(f"{COMMON}{JOB}{other}[{section}:second]\ntype = nothing\n")
     assert job(config)
     (reason,) = broken(config, "other").reasons
-    assert f"[job:other] {section}: [{section}:second] is wrong: type: 'nothing' is" in reason
+    told_once = f"[job:other] {section}: [{section}:second] is wrong, see line 22"
+    assert f"{told_once}: type: 'nothing' is not known; " in reason
+    assert any(line.endswith(told_once) for line in told(config))
     # What a wrong report was not told is owed, until its section has been mended.
     owed = {"dest": ("main",), "report": ("second", "main")}
     assert broken(config, "other").reports == owed[section]
@@ -1048,7 +1268,9 @@ def test_a_broken_destination_is_told_with_its_reason(tmp_path: Path) -> None:
     )
     job = load(str(file)).jobs["j"]
     assert isinstance(job, BrokenJob)
-    assert "[dest:d] is wrong: path: it is neither a path from / on nor" in job.reasons[0]
+    assert (
+        "[dest:d] is wrong, see line 6: path: it is neither a path from / on nor" in job.reasons[0]
+    )
 
 
 def test_a_destination_inside_its_own_source_is_warned_of(tmp_path: Path) -> None:
@@ -1072,7 +1294,10 @@ MYSQL = "[report:db]\ntype = mysql\nserver = db-b1000\nuser = b1000\ndb = b1000\
 
 def test_a_mysql_report(read: Read) -> None:
     config = read(COMMON + MYSQL + "password = $ecret=x # y\nport = 3307\nssl_ca = /etc/ca.pem\n")
-    assert told(config) == []
+    assert only_problem(config) == (
+        "14: [report:db] password: warning: what begins with ' #' or ' ;' is part of it: "
+        "comments have lines of their own"
+    )
     report = config.reports["db"]
     assert report == Report(
         "db", "mysql", server="db-b1000", port=3307, db="b1000", user="b1000",

@@ -507,18 +507,19 @@ def test_missing_directories_are_made(world: World, daemon: Daemons) -> None:
 
 def test_more_options_for_rsync(world: World) -> None:
     world.files()
-    sync(world, {"rsync_options": "--chmod=F600 --exclude='file 1' --max-size=100"})
-    (world.source / "file 1").write_text("excluded")
-    (world.source / "large").write_bytes(b"x" * 101)
+    log = world.root / "rsync log"
+    sync(world, {"rsync_options": f"--chmod=F600 --log-file '{log}' --block-size 8192"})
     succeeds(world)
-    assert set(tree(synced(world))) == {"file0", "file1", "file2"}
+    assert tree(synced(world)) == tree(world.source)
+    assert "file0" in log.read_text()
     assert (synced(world) / "file0").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
     "option",
     ["--inplace", "--append-verify", "--delete-after", "-essh", "--rsh=sh", "--files-from=/x",
-     "--link-dest=../x", "--daemon", "-ne", "--del"],
+     "--link-dest=../x", "--daemon", "-ne", "--del", "--max-size=100", "--exclude=x", "-aum",
+     "--no-links", "--existing", "--fuzzy --max-size 100", "--fuzy"],
 )  # fmt: skip
 def test_options_that_would_break_promises_are_refused(world: World, option: str) -> None:
     world.files()

@@ -319,7 +319,8 @@ def test_a_hostile_host_is_an_error_of_the_configuration(
         assert "is not UTF-8" in done.stderr
     else:
         assert "[global] host: " in done.stderr
-        assert said in done.stderr
+        # In a file it is no bad character, but a comment where none can stand.
+        assert ("';' begins no comment" if value.startswith(b";") else said) in done.stderr
     assert "Traceback" not in done.stderr
     assert not ready.status_dir.exists()
     assert not (ready.root / "store").exists()

@@ -434,8 +434,8 @@ def test_a_pull_links_to_what_it_pulled_of_the_same_client(world: World, client:
     [
         ("--inplace", "cannot be used here"),
         ("--append-verify", "cannot be used here"),
-        ("--compare-dest=/x", "not both"),
-        ("--copy-dest=/x", "not both"),
+        ("--compare-dest=/x", "cannot be used here; link_dest = yes"),
+        ("--copy-dest=/x", "cannot be used here; link_dest = yes"),
         ("--atimes", "older backups"),
         ("-xU", "older backups"),
     ],

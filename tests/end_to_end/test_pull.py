@@ -175,13 +175,12 @@ def test_options_of_rsync_apply(world: World, client: Client) -> None:
     deep = client.backup / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "c").write_text("c")
-    (deep / "big").write_bytes(b"x" * 5000)
     world.write(
         {
             "global": {"host": "backup-2", "log_level": "DEBUG"},
             "dest:local": {
                 **world.store("local"),
-                "rsync_options": "--max-size=1000 --devices --specials",
+                "rsync_options": "--chmod=F600 --devices --specials",
                 "bwlimit": "10m",
                 "compress": "yes",
             },

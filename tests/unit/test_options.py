@@ -1,13 +1,16 @@
 """The option table: what each kind of option takes, and what it refuses."""
 
 import re
+import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b1000.config import allowed
 from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
 from b1000.model import FreeSpace
@@ -278,13 +281,86 @@ REFUSED = [
     "-vn", "--list-only", "--write-batch=x", "--only-write-batch=x", "--read-batch=x",
     "--remove-source-files", "--remove-sent-files", "--version", "-V", "-vV", "--help", "--", "-",
     "-M--inplace", "-zM--delete", "-M-ze", "--remote-option=--append", "--remote-option=-M-e",
+    # What leaves data out, keeps what is old, or is B1000's own to say.
+    "--compare-dest=/x", "--copy-dest=/x", "--max-size=1000", "--min-size=1", "--update", "-u",
+    "-avu", "--size-only", "--existing", "--ignore-non-existing", "--ignore-existing",
+    "--exclude=x", "--exclude-from=/x", "--include=x", "--include-from=/x", "--filter=-_x",
+    "-f-_x", "-zf-_x", "-F", "-C", "--cvs-exclude", "--no-links", "--no-l", "--no-recursive",
+    "--no-r", "--dirs", "-d", "--old-dirs", "--stop-after=1", "--stop-at=23:59", "--time-limit=1",
+    "--password-file=/x", "--trust-sender", "--write-devices", "--backup", "-b",
+    "--backup-dir=x", "--suffix=.old", "--temp-dir='/srv/my tmp'", "-T/tmp", "-aTone",
+    "--partial-dir=x", "--config=/x", "--safe-links", "--prune-empty-dirs", "-m",
+    "--modify-window=1", "-@1", "--ignore-missing-args", "--ignore-errors", "--insecure-links",
+    "--keep-dirlinks", "-K", "--old-args", "--no-s", "--relative", "-R", "--no-mkpath",
+    "--info=progress0", "--debug=help", "--stderr=all", "--quiet", "-P", "--timeout=0",
+    "--contimeout=0", "--rsync-path=x", "-M-u", "--server", "--sender",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("option", REFUSED)
 def test_options_of_rsync_that_would_break_a_promise(option: str) -> None:
-    assert repr(option) in refusal("dest", "rsync_options", option)
-    assert repr(option) in refusal("dest", "rsync_options", f"--fuzzy {option}")
+    (word,) = shlex.split(option)
+    for text in (option, f"--fuzzy {option}", f"-B 8192 {option}"):
+        assert repr(word) in refusal("dest", "rsync_options", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("-zne ssh --fuzzy", ["-n in '-zne'", "-e in '-zne'"]),
+        ("--exclude --fuzzy --inplace", ["'--exclude'", "'--inplace'"]),
+        ("--max-size 1g --block-size --delete -T /tmp", ["'--max-size'", "'-T'"]),
+        ("-M --inplace --remote-option -u", ["'-M': '--inplace'", "'--remote-option': '-u'"]),
+        ("--fuzy --recurs --fuzzy=3", ["'--fuzzy'?", "'--recurs' is no", "--fuzzy takes no value"]),
+        ("-Q --block-size", ["'-Q' is no option", "--block-size takes a value, and none follows"]),
+        ("fuzzy -- -", ["'fuzzy' is no option", "'--' is no option", "'-' is no option"]),
+    ],
+)
+def test_all_refused_options_of_rsync_are_told(text: str, refused: list[str]) -> None:
+    with pytest.raises(BadValue) as error:
+        parse("dest", "rsync_options", text)
+    told = list(map(str, error.value.each))
+    assert len(told) == len(refused)
+    assert all(part in line for part, line in zip(refused, told, strict=True))
+
+
+def test_every_option_of_the_installed_rsync_is_allowed_or_refused_and_takes_what_it_says() -> None:
+    """What its --help lists; a new rsync whose options nobody has judged fails here."""
+    told = subprocess.run(["rsync", "--help"], capture_output=True, text=True, check=True).stdout
+    lines = re.findall(r"^(-\S+?)(=\S+)?(?:, (-\S+))?(?: \(\*\))? {2,}(.*)", told, re.MULTILINE)
+    listed = {
+        spelling: bool(value)
+        for first, value, second, words in lines
+        for spelling in (first, second, *re.findall(r"\(aka (--\w+)\)", words))
+        if spelling and spelling != "--no-OPTION"
+    }
+    assert len(listed) > 200
+    unjudged = listed.keys() - allowed.RULES.keys()
+    assert not unjudged, "say in config/allowed.py whether a destination may add them, or why not"
+    assert listed == {each: allowed.RULES[each].takes_value for each in listed}
+
+
+def test_rsync_reads_the_values_of_options_as_the_table_says(tmp_path: Path) -> None:
+    """popt says of each spelling whether it knows it and whether it takes a value."""
+    for spelling, rule in allowed.RULES.items():
+        if spelling in ("--daemon", "--detach", "--no-detach", "--help", "--no-stats", "-@"):
+            continue
+        if spelling.startswith("--"):
+            done = subprocess.run(
+                ["rsync", f"{spelling}=x"],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+            )
+            refused = "does not take an argument" in done.stderr
+            assert not (refused and rule.takes_value), (spelling, done.stderr)
+            assert refused or rule.takes_value or "unknown option" in done.stderr, spelling
+        done = subprocess.run(["rsync", spelling], capture_output=True, text=True, check=False)
+        missing = "missing argument" in done.stderr
+        assert missing == rule.takes_value or "unknown option" in done.stderr, spelling
+        # One that is older need not know them all.
+        assert "unknown option" not in done.stderr or "3.5." not in done.stderr, spelling
 
 
 @pytest.mark.parametrize("option", ["'-e'", '"--inplace"', r"\-e", r"--del\ete", "'--del'ete"])
@@ -297,17 +373,16 @@ def test_quotes_hide_no_option(option: str) -> None:
     [
         ("--fuzzy", ("--fuzzy",)),
         ("--chmod=D755,F644 -y", ("--chmod=D755,F644", "-y")),
-        ("--temp-dir='/srv/my tmp'", ("--temp-dir=/srv/my tmp",)),
+        ("--log-file='/srv/my log'", ("--log-file=/srv/my log",)),
         ("--delay-updates", ("--delay-updates",)),
-        ("-T/tmp/none", ("-T/tmp/none",)),
-        ("-aTone -B8192", ("-aTone", "-B8192")),
-        ("-f '-_*.tmp'", ("-f", "-_*.tmp")),
-        ("-M--fake-super --remote-option=-u", ("-M--fake-super", "--remote-option=-u")),
+        ("-aB8192 -B=700 -zB 900", ("-aB8192", "-B=700", "-zB900")),
+        ("--port 8730 --iconv -u", ("--port=8730", "--iconv=-u")),
+        ("-M--fake-super --remote-option=-c", ("-M--fake-super", "--remote-option=-c")),
         ("--no-inc-recursive\n--one-file-system", ("--no-inc-recursive", "--one-file-system")),
         ("-xHS", ("-xHS",)),
         (
-            "--compress-choice=zstd --exclude=lost+found",
-            ("--compress-choice=zstd", "--exclude=lost+found"),
+            "--compress-choice=zstd --no-whole-file",
+            ("--compress-choice=zstd", "--no-whole-file"),
         ),
     ],
 )

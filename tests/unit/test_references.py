@@ -98,7 +98,7 @@ def test_what_is_filled_in_is_not_read_again() -> None:
 
 def test_a_substitution_may_leave_references_open() -> None:
     found = {"dir": ("/srv/", Reference("instance")), "instance": (Reference("instance"),)}
-    template = references.substitute(references.parse("$dir/x-$instance"), lambda name: found[name])
+    template = references.resolve("$dir/x-$instance", lambda name: found[name])
     assert template == ("/srv/", Reference("instance"), "/x-", Reference("instance"))
     assert references.names(template) == {"instance"}
     assert references.fill(template, {"instance": "3306"}) == "/srv/3306/x-3306"

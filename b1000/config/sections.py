@@ -1,0 +1,262 @@
+"""A configuration file as sections with their options, and what is wrong with its lines.
+
+What people bring along from other tools is recognised here, and answered with the way that
+works: a comment behind a value, ``key: value``, an option that is indented.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from b1000.config import grammar, ini
+from b1000.config.options import COMMAND, TABLE, VARIANT, Option
+from b1000.errors import B1000Error, near
+
+
+class Problem(NamedTuple):
+    """One mistake in the file; ``section`` and ``option`` are "" where it concerns none.
+
+    ``line`` is 0 where the file could not be read at all, or says nothing of it. ``cause`` is
+    what else belongs to it where it is told alone: as the reason of a run, not among all others.
+    """
+
+    line: int
+    section: str
+    option: str
+    text: str
+    warning: bool = False
+    cause: str = ""
+
+    def shown(self, file: str) -> str:
+        """The line for the operator: ``FILE:LINE: [section] option: text``."""
+        place = " ".join(
+            part for part in (f"[{self.section}]" if self.section else "", self.option) if part
+        )
+        kind = "warning: " if self.warning else ""
+        where = f"{file}:{self.line}" if self.line else file
+        return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
+
+    def alone(self, file: str) -> str:
+        """The same where no other problem is told beside it."""
+        return f"{self.shown(file)}{': ' if self.cause else ''}{self.cause}"
+
+
+class ConfigUnreadable(B1000Error):
+    """The configuration as a whole cannot be used: exit code 2, nothing was run.
+
+    ``log_file`` is the one that the file names, where that much could be read.
+    """
+
+    def __init__(self, file: str, problems: Iterable[Problem], log_file: str | None = None) -> None:
+        self.lines = tuple(problem.shown(file) for problem in problems)
+        self.log_file = log_file
+        super().__init__("\n".join(self.lines))
+
+    def told(self) -> str:
+        """The lines as they are: each begins with file and line."""
+        return "\n".join(self.lines)
+
+
+class Written(NamedTuple):
+    """A value and the line on which its option stands."""
+
+    text: str
+    line: int
+
+
+@dataclass(slots=True)
+class Section:
+    """A section of the file; ``kind`` is "" where the heading is not known."""
+
+    heading: str
+    kind: str
+    name: str
+    line: int
+    values: dict[str, Written] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tell(
+        self,
+        option: str,
+        text: str,
+        line: int | None = None,
+        warning: bool = False,
+        cause: str = "",
+    ) -> None:
+        """Note a problem; it stands where the option does, or the section where that is not."""
+        if line is None:
+            line = self.values[option].line if option in self.values else self.line
+        self.problems.append(Problem(line, self.heading, option, text, warning, cause))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that are no mere warnings."""
+        return [problem for problem in self.problems if not problem.warning]
+
+    @property
+    def broken(self) -> bool:
+        """Whether there is an error."""
+        return bool(self.errors)
+
+    @property
+    def variant(self) -> str:
+        """The direction or type that is written in the section; "" where there is none."""
+        written = self.values.get(VARIANT.get(self.kind, ""))
+        return written.text if written else ""
+
+
+# --- the file
+
+
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def text_of(file: str) -> str:
+    """What a file holds; ConfigUnreadable where that is no text."""
+    try:
+        with open(file, "rb") as opened:
+            raw = opened.read()
+    except OSError as error:
+        raise ConfigUnreadable(
+            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; -f names another file")]
+        ) from None
+    problems = []
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            problems.append(
+                Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
+            )
+            continue
+        control = _CONTROL.search(text.removesuffix("\r"))
+        if control:
+            shown = grammar.shown(control[0])
+            problems.append(Problem(number, "", "", f"the control character {shown} is not text"))
+    if problems:
+        raise ConfigUnreadable(file, problems)
+    return raw.decode("utf-8-sig").replace("\r\n", "\n")
+
+
+_NAMES = frozenset(name for table in TABLE.values() for name in table)
+_SECRET = frozenset(name for table in TABLE.values() for name in table if table[name].secret)
+
+
+def parse(text: str) -> tuple[list[Section], list[Problem]]:
+    """The sections in their order, and what is so wrong that nothing of the file can be run.
+
+    A line is never shown: it may hold a password.
+    """
+    written = ini.read(text, _NAMES)
+    wrong = [
+        Problem(line.number, "", "", "this is neither a [section] nor an option = value")
+        for line in written.stray
+    ]
+    if written.early:
+        wrong.append(
+            Problem(written.early.number, "", "", "a section such as [global] must come first")
+        )
+    colons = [entry.line for each in written.sections for entry in each.entries if entry.colon]
+    if colons:
+        text = f"a value stands behind =, not behind a colon: option = value{_also_on(colons)}"
+        wrong.append(Problem(colons[0], "", "", text))
+    return [_section(each) for each in written.sections], wrong
+
+
+def _also_on(lines: list[int]) -> str:
+    if len(lines) == 1:
+        return ""
+    *most, last = map(str, lines)
+    return f" (lines {', '.join(most)} and {last})"
+
+
+def _section(read: ini.Section) -> Section:
+    kind, colon, name = read.heading.partition(":")
+    known = kind in TABLE and bool(colon) == (kind != "global")
+    section = Section(read.heading, kind if known else "", name, read.line)
+    above = ""
+    for entry in read.entries:
+        for each in _apart(section, entry):
+            if _is_name(section, each.option, above):
+                _add(section, each)
+            else:
+                hint = near(each.option, TABLE.get(section.kind, ()))
+                section.tell("", f"no such option here{hint}", line=each.line)
+            above = each.option
+    return section
+
+
+def _is_name(section: Section, option: str, above: str) -> bool:
+    """Whether it can be told as an option; else it may be a part of a password."""
+    known = option in TABLE.get(section.kind, ())
+    return known or (bool(re.fullmatch(r"[\w-]+", option)) and above not in _SECRET)
+
+
+def _apart(section: Section, entry: ini.Entry) -> Iterator[ini.Entry]:
+    """The entry, and behind it the options that stand among its lines because of their indent."""
+    option = TABLE.get(section.kind, {}).get(entry.option)
+    shell = option is not None and _is_command(option, entry.text)
+    within = list(ini.indented(entry, _NAMES, shell))
+    begins = [entry.lines.index(each.line) for each in within]
+    yield entry if not within else replace(entry, lines=entry.lines[: begins[0]])
+    for each, begin, end in zip(within, begins, [*begins[1:], None], strict=False):
+        section.tell(
+            entry.option,
+            f"this line, {each.option} = ..., is indented more than line {entry.line}, and so it "
+            "continues that; begin both in the same column",
+            line=each.line.number,
+        )
+        first = ini.Line(each.line.number, each.value)
+        yield ini.Entry(each.option, [first, *entry.lines[begin + 1 : end]])
+
+
+def _add(section: Section, entry: ini.Entry) -> None:
+    earlier = section.values.get(entry.option)
+    if earlier:
+        text = f"stands on line {earlier.line} too; this one counts"
+        section.tell(entry.option, text, line=entry.line, warning=True)
+    option = TABLE.get(section.kind, {}).get(entry.option)
+    text = _without_comments(section, option, entry) if option else entry.text
+    section.values[entry.option] = Written(text, entry.line)
+
+
+# --- comments that are none
+
+
+def _without_comments(section: Section, option: Option, entry: ini.Entry) -> str:
+    """The value without what was meant as a comment behind it, of which is told."""
+    if option.literal or _is_command(option, entry.text):
+        _tell_lines_lost(section, entry)
+        if option.secret and grammar.comments(entry.text):
+            text = "what begins with ' #' or ' ;' is part of it: comments have lines of their own"
+            section.tell(entry.option, text, line=entry.line, warning=True)
+        return entry.text
+    value = "\n".join(line.text for line in entry.lines)
+    for begin in reversed(grammar.comments(value, option.kind.quotes)):
+        end = value.find("\n", begin)
+        line = entry.lines[value.count("\n", 0, begin)].number
+        mistake = grammar.refused_comment(value[begin], option.kind.quotes)
+        section.tell(entry.option, str(mistake), line=line)
+        value = value[:begin].rstrip(" \t") + (value[end:] if end >= 0 else "")
+    return value.strip("\n")
+
+
+def _tell_lines_lost(section: Section, entry: ini.Entry) -> None:
+    """A line of a command that begins with ; is a comment of the file, and not the shell's."""
+    last = entry.lines[-1].number
+    for line in entry.comments:
+        if line.text.startswith(";") and line.number < last:
+            section.tell(
+                entry.option,
+                "a line that begins with ';' is a comment, and no part of the value; "
+                "end the line above in ';' instead",
+                line=line.number,
+                warning=True,
+            )
+
+
+def _is_command(option: Option, text: str) -> bool:
+    """Whether the value is the shell's; what a dynamic option refers to may be."""
+    return option.kind is COMMAND or (option.dynamic and text.startswith(("!", "/", "$")))
