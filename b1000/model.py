@@ -224,6 +224,7 @@ class Settings(NamedTuple):
     journal_keep: int
     workers: int
     report_wait_end: int
+    backup_dir: str | None = None
 
 
 # --- one run -------------------------------------------------------------------------------

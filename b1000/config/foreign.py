@@ -25,7 +25,11 @@ _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "it is an address of a kind that rsync does not know",
         f"a path from / on, or {_RULE}",
     ),
-    (re.compile(r"(?!rsync:)[^/]*::"), "it is rsync's HOST::MODULE", f"written {_RULE} here"),
+    (
+        re.compile(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\])?::"),
+        "it is rsync's HOST::MODULE",
+        f"written {_RULE} here",
+    ),
     (
         re.compile(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\]):"),
         "it is HOST:PATH, which is ssh's, by which B1000 reaches no host",

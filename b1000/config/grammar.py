@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from b1000.errors import BadValue, UsageError, in_order, refuse_all
+from b1000.errors import BadValue, UsageError, in_order, near, refuse_all
 from b1000.model import DestinationChoice, DestinationGroup, label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -374,6 +374,15 @@ def check_instances(job: str, asked: Iterable[str], known: Iterable[str]) -> Non
 
 COMMANDS = frozenset({"status", "check", "forget", "monitor"})
 """The words that are no job's as the first of a command line."""
+
+
+def unknown_job(job: str, known: Iterable[str]) -> UsageError:
+    """Neither a job nor a command has this name, of which one may have been meant."""
+    known = tuple(known)
+    return UsageError(
+        f"there is no job {job!r}, and no command{near(job, (*known, *COMMANDS))}",
+        f"known jobs: {in_order(known)}; commands: {in_order(COMMANDS)}; see b1000 --help",
+    )
 
 
 def selecting(job: str, instance: str) -> str:

@@ -91,7 +91,7 @@ def _rsync_address(text: str, instead: str = "") -> str:
     # Never repeat the text: somebody may have written a password into it.
     if re.match(r"rsync://[^/]*:[^/]*@", text):
         raise BadValue("rsync takes no password in an address", "use password_file")
-    address = re.fullmatch(r"rsync://([^/]*)/(.+)", _text(text))
+    address = re.fullmatch(r"rsync://([^/]*)/(.*[^/].*)", _text(text))
     if not address:
         neither = "neither a path from / on nor" if instead else "not"
         raise foreign.place(text) or BadValue(f"it is {neither} an rsync address", rule)

@@ -148,6 +148,12 @@ VERDICTS: tuple[Verdict, ...] = (
         Retry.NEVER,
         "the password file {0}: {1}",
     ),
+    _door(
+        {1},
+        r"failed to read a password from (.*)$",
+        Retry.NEVER,
+        "the password file {0} is empty: the password stands in its first line",
+    ),
     _door({1}, r"(\S+): unknown option", Retry.NEVER, "rsync does not know the option {0}"),
     _door(
         {4}, r"server is configured to refuse (.*)", Retry.NEVER, "{peer} refuses the option {0}"

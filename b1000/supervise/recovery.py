@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.config import grammar
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
@@ -88,9 +89,7 @@ def check_words(
     names = {*jobs, *(job for job, _ in subjects)}
     for word in words:
         if word.job not in names:
-            raise UsageError(
-                f"there is no job {word.job!r}", f"known jobs: {', '.join(sorted(names))}"
-            )
+            raise grammar.unknown_job(word.job, names)
         if word.instance is not None and (word.job, word.instance) not in subjects:
             known = ", ".join(sorted(instance for job, instance in subjects if job == word.job))
             raise UsageError(

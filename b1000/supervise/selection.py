@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from b1000.config import grammar
 from b1000.config.grammar import JobSelection, Selector
-from b1000.errors import UsageError, in_order
+from b1000.errors import UsageError
 from b1000.model import BrokenJob, Job
 
 Selection = dict[str, JobSelection]
@@ -17,7 +17,7 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
     for word in words:
         job = jobs.get(word.job)
         if job is None:
-            raise UsageError(f"there is no job {word.job!r}", f"known jobs: {in_order(jobs)}")
+            raise grammar.unknown_job(word.job, jobs)
         before = selection.get(word.job, JobSelection(whole=False))
         if word.instance is None:
             selection[word.job] = before._replace(whole=True)

@@ -145,7 +145,18 @@ class Supervisor:
         """
         return self._within_session(lambda: self._recover_selected(selectors, action))
 
+    def _make_backup_dir(self) -> None:
+        """Scripts prepare data there; where that fails they have words of their own for it."""
+        directory = self._settings.backup_dir
+        if not directory:
+            return
+        try:
+            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self._log.warning("backup_dir cannot be made: %s", words(error))
+
     def _run_selected(self) -> None:
+        self._make_backup_dir()
         self._to_list.extend(self._plan.to_list_first())
         self._work()
         self._plan.check_named()

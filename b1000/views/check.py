@@ -78,6 +78,8 @@ def connect(config: Config) -> list[Finding]:
     found += _writable("global", "status_dir", settings.status_dir)
     found += _writable("global", "journal", str(Path(settings.journal).parent))
     found += _private("global", "journal", str(Path(settings.journal).parent))
+    if settings.backup_dir:
+        found += _writable("global", "backup_dir", settings.backup_dir)
     for report in config.reports.values():
         found += _report(report)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]

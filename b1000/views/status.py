@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
-from b1000.errors import UsageError, in_order
+from b1000.errors import UsageError, in_order, near
 from b1000.figures import iso
 from b1000.identity import is_alive
 from b1000.model import BrokenJob, Command, Copy, Run, label
@@ -270,8 +270,11 @@ def _shown(
     for word in question.words:
         of_job = {each for each in known if each[0] == word.job}
         if not of_job:
-            names = in_order({job for job, _ in known})
-            raise UsageError(f"there is no job {word.job!r}", f"known jobs: {names}")
+            jobs = {job for job, _ in known}
+            raise UsageError(
+                f"there is no job {word.job!r}{near(word.job, jobs)}",
+                f"known jobs: {in_order(jobs)}",
+            )
         if word.instance is None:
             # A job that is configured no more is meant as it was.
             now = of_job & configured

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from b1000.logs import for_run
 from b1000.model import Base, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
 from b1000.steps import Status, Step
 from b1000.stopping import STOPPING
-from b1000.work import process
+from b1000.work import process, scripts
 from b1000.work.channel import Channel
 from b1000.work.output import Output, Tail
 from b1000.work.process import Captured, Command, Sink
@@ -205,7 +205,7 @@ class Assignment:
         except OSError as error:
             raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None
         if code:
-            raise RunFailed(f"{purpose} {ending(code)}{tail.words()}")
+            raise RunFailed(f"{purpose} {ending(code, text, tail.lines)}{tail.words()}")
 
     async def value(self, option: str, text: str, check: Callable[[str], Value]) -> Value:
         """What ``check`` makes of the output of the command behind a dynamic option.
@@ -239,7 +239,8 @@ class Assignment:
         except OSError as error:
             raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:
-            raise BadValue(f"{option}: the script {ending(code)}{words()}")
+            ended = ending(code, text, tail.lines)
+            raise BadValue(f"{option}: the script {ended}{words()}")
         if captured.too_much:
             raise BadValue(f"{option}: the script printed more than {_LONGEST_VALUE} bytes")
         try:
@@ -257,9 +258,11 @@ def output_of(option: str) -> str:
     return f"the output of the {option} script"
 
 
-def ending(code: int) -> str:
-    """How a process ended, in words."""
+def ending(code: int, text: str, printed: Iterable[str]) -> str:
+    """How a command ended, in words; ``printed`` are the last lines that it printed."""
     if code < 0:
         return f"was killed by {signal_name(-code)}"
-    hint = {126: " (not executable?)", 127: " (not found?)"}.get(code, "")
-    return f"ended with exit code {code}{hint}"
+    search = process.base_environment()["PATH"]
+    why = scripts.why_not_run(text, code, printed, search)
+    hint = why or {126: "a command cannot be run", 127: "a command was not found"}.get(code, "")
+    return f"ended with exit code {code}{f' ({hint})' if hint else ''}"

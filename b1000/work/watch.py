@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from b1000 import figures
 from b1000.model import Destination
 
 _EVERY = 5.0  # seconds between looks at the progress of a copy
@@ -33,9 +34,15 @@ class Space:
         if free >= least:
             return None
         return (
-            f"only {free // 2**20} MiB are free at {self._destination}, "
-            f"less than the {least // 2**20} MiB of min_free: free some, or lower it"
+            f"only {_amount(free, least)} are free at {self._destination}, "
+            f"less than the {_amount(least, free)} of min_free: free some, or lower it"
         )
+
+
+def _amount(count: int, beside: int) -> str:
+    """A number of bytes, in a unit in which it can be told from the one that stands beside it."""
+    same = figures.size(count) == figures.size(beside)
+    return f"{count} B" if same else figures.size(count).replace(".0 ", " ")
 
 
 class Progress:

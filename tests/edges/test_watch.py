@@ -3,9 +3,11 @@
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from b1000.model import Destination, FreeSpace
 from b1000.work.watch import Progress, Space
@@ -58,3 +60,29 @@ def test_free_space_is_seen_before_the_directory_is_made(tmp_path: Path) -> None
     assert told is not None
     assert path in told
     assert not os.path.exists(path)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", "size=400k", "b1000-test", str(disk)]
+    if os.getuid() or subprocess.run(argv, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_amounts_on_a_small_disk_are_told_in_units_that_fit(tiny_disk: Path) -> None:
+    def short(least: FreeSpace) -> str:
+        return Space(Destination("d", str(tiny_disk), min_free=least)).short() or ""
+
+    (tiny_disk / "some").write_bytes(b"x" * 300 * 1024)
+    assert f"only 100 KiB are free at {tiny_disk}, less than the 200 KiB of" in short(
+        FreeSpace(50, percent=True)
+    )
+    free = 100 * 1024
+    assert f"only {free} B are free at {tiny_disk}, less than the {free + 1} B of" in short(
+        FreeSpace(free + 1)
+    )

@@ -162,6 +162,13 @@ def test_no_password_file(world: World, secret: str) -> None:
     failed(world, f"the password file {world.root}/none: No such file", attempts=1)
 
 
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_password_file(world: World, secret: str, text: str) -> None:
+    world.files()
+    job(world, {"path": secret, "password_file": password_file(world, text)})
+    failed(world, f"the password file {world.root}/password is empty", attempts=1)
+
+
 def test_max_connections_are_waited_for(world: World, daemon: Daemons) -> None:
     world.files()
     storage = daemon({"b1000": f"max connections = 1\nlock file = {world.root}/connections"})

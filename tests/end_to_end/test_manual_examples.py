@@ -7,6 +7,7 @@ stays as it is printed.
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,9 @@ def test_tele_and_atm_go_one_after_another_in_either_order(etc: Site) -> None:
 
 def test_less_simple_backup_of_etc(etc: Site, tmp_path: Path) -> None:
     etc.configure("tar-etc")
+    etc.backup.rmdir()  # as on a fresh host
     etc.run()
+    assert etc.backup.stat().st_mode & 0o777 == 0o700
     archives = [etc.copy(name, "etc") / "system_backup.tar.gz" for name in ("tele", "atm")]
     assert archives[0].read_bytes() == archives[1].read_bytes()
     assert [path.name for path in archives[0].parent.iterdir()] == ["system_backup.tar.gz"]
@@ -394,3 +397,61 @@ def test_nothing_of_the_runs_stays_alive(replica: Site) -> None:
     assert replica.world.processes() == []
     for name in DESTINATIONS:
         assert list(replica.backups(name).rglob(".*")) == []
+
+
+# --- the client of a pull
+
+CLIENT = """\
+    [report:localfile]
+    type = file
+    path = /srv/b1000/reports
+
+    [dest:atm]
+    type = passive
+    host = backup-2
+    timeout = 10
+
+    [job:ext]
+    direction = passive
+    dest = atm
+    report = localfile
+    pre = $scripts_dir/ext_dump.sh
+"""
+
+# A host of its own as far as its directories go, in which somebody else has pulled at once.
+FRESH_HOST = """
+set -eu
+mount --make-rprivate /
+for directory in /srv /var/lib /usr/local/lib; do mount -t tmpfs b1000-test $directory; done
+mkdir -p /usr/local/lib/b1000/scripts
+cat > /usr/local/lib/b1000/scripts/ext_dump.sh <<END
+#!/bin/sh
+echo dumped
+END
+chmod +x /usr/local/lib/b1000/scripts/ext_dump.sh
+(
+    until grep -qs '^step = COPYING' /srv/b1000/reports/*.b1k; do sleep 0.05; done
+    for report in /srv/b1000/reports/*.b1k; do : > $report.backup-2.done; done
+) &
+"$@"
+"""
+
+
+def test_the_client_of_a_pull_exactly_as_it_is_printed(world: World) -> None:
+    """It has no [global]: where scripts are is known without it."""
+    world.config.write_text(CLIENT)
+    assert not (world.b1000("check").returncode)
+    argv = [sys.executable, "-m", "b1000", "-f", str(world.config), "ext"]
+    namespace = ["unshare", "--mount", "sh", "-c", FRESH_HOST, "host", *argv]
+    if os.getuid() or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("only root can give it a host of its own")
+    done = subprocess.run(
+        namespace,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pre: dumped" in done.stdout

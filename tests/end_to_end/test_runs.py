@@ -57,7 +57,12 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nosuch"], "known jobs: etc, inst"),
+        (["nosuch"], "known jobs: etc, inst; commands: check, forget, "),
+        (["help"], "no command; known jobs: etc, inst; commands: check, forget, monitor"),
+        (["statsu"], "there is no job 'statsu', and no command; did you mean 'status'?"),
+        (["--copy", "moniter"], "did you mean 'monitor'?"),
+        (["etcc"], "did you mean 'etc'?"),
+        (["status", "etcc"], "there is no job 'etcc'; did you mean 'etc'?; known jobs: "),
         (["etc/one"], "has no instances"),
         (["inst/c"], "its instances: a, b"),
         (["dynamic/c"], "its instances: a, b"),
@@ -233,6 +238,82 @@ def test_a_full_run_whose_data_is_its_own_stays_retriable(ready: World) -> None:
 
 
 # --- scripts and references
+
+
+@pytest.mark.parametrize(
+    ("first", "mode", "said"),
+    [
+        ("#!/bin/sh\r", 0o755, "the lines of {script} end in CR LF, so that no interpreter"),
+        (
+            "#!/no/such/python3",
+            0o755,
+            "the interpreter of {script}, /no/such/python3, is not there",
+        ),
+        ("#!/usr/bin/env python3\r", 0o755, "the lines of {script} end in CR LF"),
+        ("#!/usr/bin/env nopython", 0o755, "the interpreter of {script}, nopython, is not in PATH"),
+        ("#!/bin/sh", 0o644, "{script} is not executable: chmod +x {script}"),
+        ("#!/bin/sh\nno-such-command", 0o755, "exit code 127 (a command was not found)"),
+    ],
+)
+def test_a_script_that_cannot_be_run_is_told_why(
+    ready: World, first: str, mode: int, said: str
+) -> None:
+    script = ready.root / "script"
+    script.write_bytes(f"{first}\nexit 0\n".encode())
+    if "no-such" in first:
+        script.write_text(f"{first}\n")
+    script.chmod(mode)
+    ready.write(
+        {
+            "dest:store": ready.store(),
+            "job:plain": ready.push(pre=f"{script} $instance x"),
+            "job:behind": ready.push(pre=f"cd / && X=y {script}"),
+            "job:dynamic": ready.push(master_host=f"!{script}"),
+        }
+    )
+    assert ready.b1000().returncode == 1
+    for job in ("plain", "behind", "dynamic"):
+        error = ready.last(job)["error"]
+        assert said.format(script=script) in error
+        assert "(not found?)" not in error
+
+
+def test_a_script_that_is_not_there_is_named(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:j": ready.push(pre="/no/such.sh x; exit 127")})
+    assert ready.b1000().returncode == 1
+    assert "/no/such.sh: No such file or directory" in ready.last("j")["error"]
+
+
+def test_backup_dir_is_made_where_it_is_missing(ready: World) -> None:
+    made = ready.root / "some" / "backup"
+    ready.write(
+        {
+            "global": {"backup_dir": made},
+            "dest:store": ready.store(),
+            "job:j": ready.push(pre="echo x > $backup_dir/dump", include="$backup_dir/dump"),
+        }
+    )
+    assert ready.b1000("check", "--connect").returncode == 0
+    assert ready.b1000("--dry-run").returncode == 0
+    assert not made.exists()
+    assert ready.b1000().returncode == 0
+    assert made.stat().st_mode & 0o777 == 0o700
+    made.chmod(0o750)
+    assert ready.b1000().returncode == 0
+    assert made.stat().st_mode & 0o777 == 0o750, "what is there is left as it is"
+
+
+def test_a_backup_dir_that_cannot_be_made_stops_no_job_that_does_not_need_it(ready: World) -> None:
+    ready.write(
+        {
+            "global": {"backup_dir": ready.files() / "file0"},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 0, done.stdout
+    assert f"backup_dir cannot be made: {ready.source}/file0: File exists" in done.stdout
 
 
 def test_scripts_see_the_run_in_their_environment(ready: World) -> None:

@@ -28,6 +28,8 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
     (1, ["rsync: [sender] could not open password file /etc/pw: No such file or directory (2)",
          noise(1)], NEVER,
      "the password file /etc/pw: No such file or directory"),
+    (1, ["ERROR: failed to read a password from /etc/pw", noise(1)], NEVER,
+     "the password file /etc/pw is empty: the password stands in its first line"),
     (1, ["rsync: --nosuchoption: unknown option", noise(1)], NEVER,
      "rsync does not know the option --nosuchoption"),
     (1, ["The --contimeout option may only be used when connecting to an rsync daemon.", noise(1)],
