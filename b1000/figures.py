@@ -21,6 +21,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
+def span(seconds: float) -> str:
+    """A duration that may be short: ``0.4 s``, or as :func:`clock` writes it."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
 def moment(when: float) -> str:
     """A local time with its date."""
     return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M:%S")

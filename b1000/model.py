@@ -594,4 +594,5 @@ def moved(copy: Copy, message: CopyMoved) -> Copy:
         files=copy.files if message.files is None else message.files,
         sent=copy.sent if message.sent is None else message.sent,
         exit_code=copy.exit_code if message.exit_code is None else message.exit_code,
+        started=message.time if message.status is CopyStatus.COPYING else copy.started,
     )

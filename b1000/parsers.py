@@ -82,7 +82,13 @@ def for_jobs() -> argparse.ArgumentParser:
 
 # --- b1000 forget
 
-_FORGET_EPILOG = "Refused (exit code 3) while a run of the same job/instance is at work."
+_FORGET_EPILOG = """\
+Refused (exit code 3) while a run of the same job/instance is at work.
+
+With --post, a post is run where copies failed or the post itself did. It is not run where
+pre did not succeed, since nothing was copied, nor where a later run has begun, whose data
+it might remove; the answer says so.
+"""
 
 
 def for_forget() -> argparse.ArgumentParser:

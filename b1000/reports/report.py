@@ -7,12 +7,13 @@ from typing import NamedTuple
 from b1000.meeting import names
 from b1000.model import Client, Copy, Run
 from b1000.rsync.paths import moment
-from b1000.steps import Status, Step
+from b1000.steps import CopyStatus, Status, Step
 
 Value = str | int | float | None
 Values = Mapping[str, Value]
 """Column → value of one row; :mod:`b1000.reports.tables` has the columns."""
 
+_FAILED = CopyStatus.FAILED
 _LONGEST_LINE = 1000  # characters of an error in a report file
 _LONGEST_ERROR = 60_000  # bytes; a TEXT column of MySQL takes 65,535
 
@@ -107,7 +108,7 @@ def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
         client.step,
         client.status,
         client.data_age,
-        client.error,
+        _why(client, copies),
         client.started,
         ended,
         _between(client.started, ended),
@@ -119,6 +120,13 @@ def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
         ),
         run.host,
     )
+
+
+def _why(client: Client, copies: tuple[Copy, ...]) -> str:
+    """Why a client's run is not well; of a copy that FAILED here only we know it."""
+    here = [f"{copy.destination}: {copy.error}" for copy in copies if copy.status is _FAILED]
+    failed = client.status is Status.FAILED and client.step is Step.COPYING
+    return "; ".join([*here, client.error] if here and failed else [client.error])
 
 
 def ini(run: Run, alive: float) -> str:

@@ -20,7 +20,7 @@ from b1000.model import (
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.steps import CopyStatus, Ending, Status, Step
-from b1000.supervise import recovery
+from b1000.supervise import narrative, recovery
 from b1000.supervise.children import Errand, Kind
 from b1000.supervise.plan import Action, Planned
 from b1000.supervise.recovery import Fate
@@ -91,21 +91,34 @@ class Beginnings:
         # Somebody else may have gone on with it while it waited here.
         run = self._reader.run(planned.run.run_id) or planned.run
         match recovery.fate(run, is_alive), planned.action:
+            case Fate.NOTHING, Action.FORGET_WITH_POST if recovery.has_post_left(run):
+                return self._post(journal, run, planned.job, beginning.lock)
             case Fate.NOTHING, _:
                 return Follow(run)
+            case Fate.FAILED, Action.FORGET_WITH_POST:
+                return Follow(
+                    run, (logging.INFO, f"{_which(run)}: {recovery.why_no_post(run)}"), [run]
+                )
             case Fate.FAILED, action:
                 return Follow(run, buried=[run], failed=action is Action.RESUME)
             case Fate.RESUME, Action.RESUME:
                 return self._again(journal, run, planned.job, beginning.lock)
+            case Fate.CLOSE, Action.FORGET_WITH_POST:
+                reason = f"forgotten by hand; {recovery.why_no_post(run)}"
+                return self._closed(journal, run, reason)
             case _, Action.FORGET_WITH_POST:
-                run = run._replace(uid=journal.begin_afterwards(run, self._me))
-                task = work.post_task(run, planned.job.limits, self._locks, beginning.lock)
-                errand = Errand(Kind.FORGETTING, run.uid, planned.job, run, beginning.lock)
-                return Follow(run, errand=errand, task=task)
+                return self._post(journal, run, planned.job, beginning.lock)
             case _, Action.FORGET:
                 return self._closed(journal, run, "forgotten by hand")
             case _:
                 return self._closed(journal, run, recovery.closing_words(run))
+
+    def _post(self, journal: Journal, run: Run, job: Job | BrokenJob, lock: int) -> Follow:
+        """Run the post of a run that is given up."""
+        run = run._replace(uid=journal.begin_afterwards(run, self._me))
+        task = work.post_task(run, job.limits, self._locks, lock)
+        errand = Errand(Kind.FORGETTING, run.uid, job, run, lock)
+        return Follow(run, errand=errand, task=task)
 
     def _new(
         self, journal: Journal, job: Job, instance: str, lock: int, died: Sequence[Run]
@@ -127,7 +140,10 @@ class Beginnings:
                 self._fail_without_job(journal, past, reason)
             return Follow(
                 past,
-                (logging.ERROR, f"{_which(past)} cannot be gone on with: {reason}"),
+                (
+                    logging.ERROR,
+                    f"{_which(past)} cannot be resumed: {reason}; {narrative.ways_out(past)}",
+                ),
                 failed=True,
             )
         uid = journal.resume_run(past.run_id, self._me)

@@ -4,6 +4,8 @@ import errno
 import logging
 from datetime import datetime
 
+from b1000 import figures
+from b1000.config.grammar import selecting
 from b1000.errors import counted
 from b1000.model import (
     AttemptBegan,
@@ -29,8 +31,8 @@ _LIMITS = {
 }
 
 
-def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] | None:
-    """The level and the text for a message of a run at ``step``; None where nothing is to say.
+def line(message: Message, run: Run, closed: bool = False) -> tuple[int, str] | None:
+    """The level and the text for a message of a run, as it was before; None for nothing to say.
 
     ``closed``: the run is closed together with it, so that nobody goes on with it.
     """
@@ -39,16 +41,15 @@ def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] 
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
             return logging.INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return (
-                logging.ERROR,
-                f"FAILED at COPYING: {message.error}; b1000 --copy goes on with it",
-            )
+            return logging.ERROR, f"FAILED at COPYING: {message.error}; {ways_out(run)}"
         case RunMoved(status=Status.FAILED):
             return logging.ERROR, f"FAILED at {message.step}: {message.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
             return logging.WARNING, message.error
         case RunMoved(step=Step.DONE, status=Status.WARNING):
-            return logging.WARNING, f"DONE with a WARNING: {message.error}"
+            return logging.WARNING, f"DONE{_took(message, run)} with a WARNING: {message.error}"
+        case RunMoved(step=Step.DONE):
+            return logging.INFO, f"DONE{_took(message, run)}"
         case RunMoved():
             return logging.INFO, str(message.step)
         case Closed():
@@ -58,13 +59,10 @@ def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] 
         case Relayed(client=client):
             return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            more = "; b1000 --copy goes on with it" if step in RESUMED_WHEN_DIED else ""
-            return logging.ERROR, f"FAILED at {step}: {message.error}{more}"
+            more = f"; {ways_out(run)}" if run.step in RESUMED_WHEN_DIED else ""
+            return logging.ERROR, f"FAILED at {run.step}: {message.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
-            size = ""
-            if message.files is not None and message.bytes is not None:
-                size = f" ({counted(message.files, 'file')}, {counted(message.bytes, 'byte')})"
-            return logging.INFO, f"{message.destination}: DONE{size}"
+            return logging.INFO, f"{message.destination}: DONE{_copied(message, run)}"
         case CopyMoved(status=CopyStatus.COPYING):
             return logging.INFO, f"{message.destination}: COPYING"
         case CopyMoved():
@@ -78,6 +76,31 @@ def line(message: Message, step: Step, closed: bool = False) -> tuple[int, str] 
             )
         case _:
             return None
+
+
+def ways_out(run: Run) -> str:
+    """What can be done about a run that waits for it."""
+    word = selecting(run.job, run.instance)
+    return f"retry with b1000 --copy {word}, or give it up with b1000 forget {word}"
+
+
+def _took(message: RunMoved, run: Run) -> str:
+    return f" in {figures.span(max(0.0, message.time - (run.began or run.started)))}"
+
+
+def _copied(message: CopyMoved, run: Run) -> str:
+    """The size of a copy, what was sent, in which time, and how much that is in a second."""
+    if message.files is None or message.bytes is None:
+        return ""
+    told = f"{counted(message.files, 'file')}, {figures.size(message.bytes)}"
+    started = next((c.started for c in run.copies if c.destination == message.destination), None)
+    if started is None:
+        return f" ({told})"
+    seconds = max(0.0, message.time - started)
+    if message.sent is None:
+        return f" ({told} in {figures.span(seconds)})"
+    rate = f", {figures.size(message.sent / seconds)}/s" if seconds else ""
+    return f" ({told}; {figures.size(message.sent)} sent in {figures.span(seconds)}{rate})"
 
 
 def still_at_work(run: Run) -> str:

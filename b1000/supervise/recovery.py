@@ -13,7 +13,7 @@ from b1000.identity import is_alive
 from b1000.logs import printable
 from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
 from b1000.state.queries import Reader, may_exist
-from b1000.steps import Step, can_be_retried
+from b1000.steps import Ending, Status, Step, can_be_retried
 from b1000.supervise.plan import Action, Planned
 
 
@@ -65,6 +65,40 @@ def without_run(words: Iterable[Selector], runs: Collection[Run]) -> list[Select
     return [word for word in words if not any(is_selected(run, [word]) for run in runs)]
 
 
+def has_post_left(run: Run) -> bool:
+    """Whether only the post of a run FAILED: all is copied, and ``forget --post`` runs it again."""
+    return (
+        run.status is Status.FAILED
+        and run.ending is Ending.FINISHED
+        and run.step is Step.POST
+        and not run.superseded
+    )
+
+
+def left_alone(run: Run, with_post: bool) -> str:
+    """What ``forget`` has to say of a last run that nothing retries; "" where it is well."""
+    if run.status is not Status.FAILED:
+        return ""
+    which = f"there is nothing to forget: run {run.run_id} of {run.start_time}"
+    if run.ending is Ending.CLOSED:
+        return f"{which} is closed already"
+    told = f"{which} FAILED at {run.step}, and nothing retries it"
+    if run.step is Step.POST:
+        word = selecting(run.job, run.instance)
+        return f"{told}; all is copied, and b1000 forget --post {word} runs its post again"
+    return f"{told}; {why_no_post(run)}" if with_post else told
+
+
+def why_no_post(run: Run) -> str:
+    """Why ``forget --post`` does not run the post of a run."""
+    if run.superseded:
+        return "its post is not run, since a later run has begun and it may be its data by now"
+    if run.step is Step.PRE and not run.frozen.post:
+        return "it has no post"
+    why = "its pre did not succeed" if run.step is Step.PRE else "it had not begun"
+    return f"its post is not run, since {why} and nothing was copied"
+
+
 def check_words(
     words: Iterable[Selector],
     jobs: Mapping[str, Job | BrokenJob],
@@ -98,10 +132,7 @@ def check_words(
 
 
 def _configured_no_more(run: Run) -> BrokenJob:
-    reason = (
-        f"[job:{run.job}] is configured no more; configure it again, "
-        f"or give the run up with b1000 forget {selecting(run.job, run.instance)}"
-    )
+    reason = f"[job:{run.job}] is no longer configured; configure it again"
     return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,), configured=False)
 
 
@@ -144,7 +175,7 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
     """What would become of a run; no words where nothing would."""
     match fate(run, is_alive):
         case Fate.RESUME if isinstance(job, BrokenJob):
-            return Foretold(f"cannot be gone on with: {'; '.join(job.reasons)}", fine=False)
+            return Foretold(f"cannot be resumed: {'; '.join(job.reasons)}", fine=False)
         case Fate.RESUME:
             assert isinstance(job, Job)
             missing = [copy for copy in run.copies if not copy.complete]
@@ -164,4 +195,4 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
 
 def _where(copy: Copy, job: Job) -> str:
     known = copy.destination in job.destinations
-    return copy.path if known else "cannot be made: the job has this destination no more"
+    return copy.path if known else "cannot be made: the job no longer has this destination"

@@ -170,19 +170,35 @@ class Supervisor:
             self._work()
 
     def _recover_selected(self, selectors: Sequence[Selector], action: Action) -> None:
-        runs = self._reader.unclosed()
-        seen = {(run.job, run.instance) for run in (*self._reader.last_runs(), *runs)}
+        runs, lasts = self._reader.unclosed(), self._reader.last_runs()
+        seen = {(run.job, run.instance) for run in (*lasts, *runs)}
         listed = self._reader.listed_instances()
         recovery.check_words(selectors, self._config.jobs, seen, listed)
         runs = [run for run in runs if recovery.is_selected(run, selectors)]
+        settled = [run for run in lasts if recovery.is_selected(run, selectors)]
+        if action is Action.FORGET_WITH_POST:
+            runs += filter(recovery.has_post_left, settled)
         past = [run for run in runs if recovery.is_recoverable(run, is_alive)]
         self._planned.extend(recovery.plan(past, self._config.jobs, action))
         self._leave_out_live(runs, action)
         if action.forgets:
-            for word in recovery.without_run(selectors, runs):
-                for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
+            self._tell_of_nothing(selectors, runs, settled, action)
         self._keep_reporting(name for run in past for name in run.reports)
         self._work()
+
+    def _tell_of_nothing(
+        self, words: Sequence[Selector], runs: list[Run], lasts: list[Run], action: Action
+    ) -> None:
+        """Say of each word what there is not to be forgotten."""
+        known = {(run.job, run.instance) for run in runs}
+        with_post = action is Action.FORGET_WITH_POST
+        for run in lasts:
+            text = recovery.left_alone(run, with_post)
+            if text and (run.job, run.instance) not in known:
+                runs = [*runs, run]
+                for_run(run.label).info("%s", text)
+        for word in recovery.without_run(words, runs):
+            for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
 
     def _leave_out_live(self, runs: Iterable[Run], action: Action) -> None:
         """What somebody else is at work on can neither be gone on with nor given up."""
@@ -371,7 +387,7 @@ class Supervisor:
         run = worker.run
         if run is None or worker.kind is Kind.ON_FAILURE:
             return
-        spoken = narrative.line(message, run.step, closed)
+        spoken = narrative.line(message, run, closed)
         if spoken:
             for_run(run.label).log(*spoken)
         match message:

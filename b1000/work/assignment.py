@@ -23,6 +23,9 @@ from b1000.work.process import Captured, Command, Sink
 
 Value = TypeVar("Value")
 
+NO_DESTINATION = "the job no longer has this destination; configure it again"
+"""Why a copy that is resumed cannot be made."""
+
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}

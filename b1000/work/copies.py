@@ -39,7 +39,7 @@ from b1000.rsync import command, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.work import linking, sources
-from b1000.work.assignment import Assignment
+from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.linking import Linking
 from b1000.work.output import Tail
@@ -174,10 +174,7 @@ class Copies:
 
     async def _without_destination(self, copy: Copy) -> Outcome:
         """A copy that is resumed although its destination is configured no more."""
-        reason = (
-            "the job has this destination no more; configure it again, "
-            "or give the run up with b1000 forget"
-        )
+        reason = NO_DESTINATION
         now = self._assignment.clock()
         await self._assignment.commit(CopyMoved(now, copy.destination, CopyStatus.FAILED, reason))
         return Outcome(CopyStatus.FAILED, reason=reason)

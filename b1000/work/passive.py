@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from b1000.errors import RunFailed
+from b1000.files import write_atomically
 from b1000.meeting import names
 from b1000.model import (
     AttemptBegan,
@@ -32,7 +33,7 @@ from b1000.model import (
     Waiting,
 )
 from b1000.steps import CopyStatus, Status, Step, status_of_copies
-from b1000.work.assignment import Assignment
+from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.push import Values
 
 _POLL = 0.5  # seconds between looks for a notification
@@ -120,10 +121,7 @@ async def _await_pull(assignment: Assignment, job: Job, meeting: "_Meeting", cop
     now = assignment.clock()
     destination = job.destinations.get(copy.destination)
     if destination is None or not destination.host:
-        reason = (
-            "the job has this destination no more; configure it again, "
-            "or give the run up with b1000 forget"
-        )
+        reason = NO_DESTINATION
         await assignment.commit(CopyMoved(now, copy.destination, CopyStatus.FAILED, reason))
         return reason
     await assignment.commit(
@@ -206,7 +204,7 @@ class _Meeting:
                 if self.clock() > until:
                     raise RunFailed(
                         f"the report {path} was not written within {_WRITTEN:.0f} s, and nobody "
-                        "pulls what he cannot see; the log says what is the matter with it"
+                        f"pulls what he cannot see: {_in_the_way(path)}"
                     )
                 await asyncio.sleep(_NEXT_LOOK)
 
@@ -216,7 +214,7 @@ class _Meeting:
         host = destination.host
         while True:
             if self._says(host, names.ERROR):
-                return f"{host} could not copy it; its log says why"
+                return f"{host} could not copy it; b1000 status on {host} tells why"
             if self._says(host, names.DONE):
                 return ""
             if self.clock() > until:
@@ -226,6 +224,19 @@ class _Meeting:
     def _says(self, host: str, ending: str) -> bool:
         file = names.notification(self._report, host, ending)
         return any(os.path.lexists(directory / file) for directory in self._directories)
+
+
+def _in_the_way(path: Path) -> str:
+    """What keeps a report from being written, as far as trying tells."""
+    if path.is_dir():
+        return f"{path} is a directory"
+    trial = path.with_name(f".b1000-{os.urandom(8).hex()}")
+    try:
+        write_atomically(trial, "x" * names.LARGEST_REPORT, 0o600, durable=False)
+        trial.unlink()
+    except OSError as error:
+        return f"{path.parent}: {error.strerror}"
+    return "its reporter did not answer in time"
 
 
 def _content(path: Path) -> str:

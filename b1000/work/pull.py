@@ -41,7 +41,7 @@ async def resume(assignment: Assignment, job: Job, run: Run, patience: Patience 
     """Go on with a run that failed or died, if the client still offers the same data."""
     assignment.step = Step.COPYING
     if job.pull is None:
-        raise RunFailed(f"[job:{job.name}] is no pull job any more; b1000 forget gives the run up")
+        raise RunFailed(f"[job:{job.name}] is no longer a pull job")
     await _Pulling(assignment, job, _pull_of(job), patience).again(run)
 
 
@@ -86,7 +86,7 @@ class _Pulling:
                 assignment.warn(f"{copy.destination}: {copy.error}")
         missing = tuple(copy for copy in run.copies if not copy.complete)
         if not run.clients:
-            raise RunFailed("it is not known what was pulled; b1000 forget gives the run up")
+            raise RunFailed("it is not known what was pulled")
         client = run.clients[-1]
         await self._wait(f"another look at {client.file} at {self._pull.source}")
         if not self._follower.take(client):

@@ -176,7 +176,8 @@ def post_task(run: Run, limits: Limits, locks: Locks, lock: int) -> Task:
         try:
             if run.frozen.post:
                 await assignment.script("post", run.frozen.post, limits.script_timeout)
-            await assignment.commit(Closed(assignment.clock(), "forgotten by hand, after its post"))
+            after = ", after its post" if run.frozen.post else "; it has no post"
+            await assignment.commit(Closed(assignment.clock(), f"forgotten by hand{after}"))
         except RunFailed as error:
             assignment.log.error("not forgotten: %s", error)
 

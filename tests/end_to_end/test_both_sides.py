@@ -154,6 +154,30 @@ def test_a_pull_that_fails_and_is_repeated(hosts: Hosts) -> None:
     assert client.left() == ["backup-2.done"]
 
 
+def test_the_reason_of_a_pull_that_failed_is_in_every_row(hosts: Hosts) -> None:
+    """In status and in the database; the client knows only who can tell."""
+    client, storage = hosts()
+    client.passive()
+    central = storage.root / "central.sqlite3"
+    storage.pulls(
+        client,
+        include=client.daemon.url("backup/missing"),
+        report="main central",
+        more={"report:central": {"type": "sqlite", "path": central}},
+    )
+    ends(client.start(), storage.start(), code=1)
+    reason = "missing at the source"
+    assert reason in storage.last("ext")["error"]
+    with contextlib.closing(sqlite3.connect(central)) as database:
+        sql = "SELECT direction, step, status, error FROM jobs"
+        ((direction, step, status, error),) = database.execute(sql).fetchall()
+    assert (direction, step, status) == ("passive", "COPYING", "FAILED")
+    assert reason in error
+    assert "could not copy it; b1000 status on backup-2 tells why" in client.last("ext")["error"]
+    for text in (error, client.last("ext")["error"], storage.last("ext")["error"]):
+        assert "log" not in text
+
+
 def test_nobody_comes_in_time(hosts: Hosts) -> None:
     client, storage = hosts()
     client.passive(timeout=2)

@@ -139,18 +139,18 @@ def test_of_copy_only_what_is_named_is_told(world: World) -> None:
     assert "there is no job 'nix'" in rehearsed(world, "-c", "nix", "etc", code=2)
     assert "db/c never ran" in rehearsed(world, "-c", "db/c", code=2)
 
-    # What cannot be gone on with, or not any more, is told as that.
+    # What cannot be resumed, or not any more, is told as that.
     world.write(
         {"dest:store": world.store(), "job:home": world.push(), "job:db": world.push(instances="a")}
     )
     assert world.b1000("home").returncode == 0
     told = rehearsed(world, "-c", "home", "etc", code=1)
     assert "would be closed: a later run has begun (never copied to store)" in told
-    assert "cannot be gone on with: [job:etc] is configured no more" in told
+    assert "cannot be resumed: [job:etc] is no longer configured" in told
     other = {"dest:other": world.store("other"), "job:db": world.push(instances="a", dest="other")}
     world.write(other)
     told = rehearsed(world, "-c", "db/a", code=1)
-    assert "copy to store: cannot be made: the job has this destination no more" in told
+    assert "copy to store: cannot be made: the job no longer has this destination" in told
 
 
 def test_an_instance_that_its_job_does_not_list(world: World) -> None:

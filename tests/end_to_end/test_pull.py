@@ -576,7 +576,7 @@ def test_an_error_is_told_and_the_run_is_closed(world: World, client: Client) ->
     report.end()
     said, _ = running.communicate(timeout=30)
     assert running.returncode == 1
-    assert "goes on with it" not in said, "nothing does: the run is closed"
+    assert "b1000 --copy" not in said, "nothing does: the run is closed"
     assert report.told() == "error"
     run = last(world)
     assert (run.step, run.status, run.ending) == ("COPYING", "FAILED", "CLOSED")

@@ -562,7 +562,7 @@ def test_a_run_of_a_job_that_is_wrong_now_stays_as_it_failed(ready: World) -> No
     ready.write({"dest:bad": DOWN, "job:etc": ready.push(dest="bad", copy_retries="many")})
     refused = ready.b1000("--copy")
     assert refused.returncode == 1
-    assert "cannot be gone on with" in refused.stderr
+    assert "cannot be resumed" in refused.stderr
     assert ready.last("etc") == before
     assert len(ready.status_files()) == 1
 

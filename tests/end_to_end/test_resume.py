@@ -92,10 +92,17 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
     ready.write({"dest:store": ready.store(), "job:new": ready.push()})
     done = ready.b1000("--copy")
     assert done.returncode == 1
-    assert "[job:old] is configured no more" in done.stderr
-    assert "destination no more" in done.stderr
+    assert "[job:old] is no longer configured" in done.stderr
+    assert "no longer has this destination" in done.stderr
+    # One sentence: what is wrong, what retries it, what gives it up.
+    for name, reason in (("old", "configured"), ("new", "has this destination")):
+        (line,) = [each for each in done.stderr.splitlines() if f"no longer {reason}" in each]
+        assert line.endswith(
+            f"no longer {reason}; configure it again; retry with b1000 --copy {name}, "
+            f"or give it up with b1000 forget {name}"
+        )
     assert len(ready.status_files()) == 2
-    reasons = ("[job:old] is configured no more", "the job has this destination no more")
+    reasons = ("[job:old] is no longer configured", "the job no longer has this destination")
     assert ready.b1000("--copy").returncode == 1
     for number, reason in enumerate(reasons, start=1):
         (run,) = [each for each in ready.status("--all") if each["run_id"] == number]
@@ -107,7 +114,7 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
                    if f'"run_id": {number},' in text]  # fmt: skip
         assert told.count(reason) == 2
     with ready.journal() as opened:
-        told_once = "SELECT count(*) FROM transitions WHERE run_id = 1 AND error LIKE '%no more%'"
+        told_once = "SELECT count(*) FROM transitions WHERE run_id = 1 AND error LIKE '%no longer%'"
         assert opened.execute(told_once).fetchone() == (2,)
     assert ready.b1000("forget", "old", "new").returncode == 0
     assert ready.status_files() == []
@@ -122,7 +129,7 @@ def test_what_waited_for_a_puller_is_no_copy_of_a_job_that_pushes_now(ready: Wor
     ready.write({"dest:there": ready.store("there"), "job:etc": ready.push(dest="there")})
     done = ready.b1000("--copy")
     assert done.returncode == 1
-    assert "there: the job has this destination no more" in done.stderr
+    assert "there: the job no longer has this destination" in done.stderr
 
 
 # --- superseded runs
@@ -377,9 +384,102 @@ def test_forget_runs_post_only_when_asked(ready: World) -> None:
     assert not ready.last("db", "b")["resumable"]
     again = ready.b1000("forget", "--post", "db")
     assert again.returncode == 0
-    assert "[db        ] there is nothing to forget" in again.stdout
+    for instance in "ab":
+        assert f"[db/{instance}      ] there is nothing to forget: run" in again.stdout
     assert "[db/b      ] there is nothing to forget" in ready.b1000("forget", "db/b").stdout
     assert (ready.root / "posts").read_text() == "x\n"
+
+
+def forgetting(ready: World, *options: str) -> str:
+    """What ``forget`` answers; it succeeds."""
+    done = ready.b1000("forget", *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "why"),
+    [
+        ("PRE", {"pre": "false"}, "its pre did not succeed"),
+        ("INIT", {"master_host": "!false"}, "it had not begun"),
+    ],
+)
+def test_forget_runs_no_post_where_nothing_was_copied(
+    ready: World, step: str, options: dict[str, str], why: str
+) -> None:
+    post = f"echo x >> {ready.root}/posts"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(post=post, **options)})
+    ready.b1000()
+    told = rf"there is nothing to forget: run 1 of \S+ FAILED at {step}, and nothing retries it"
+    assert re.search(rf"{told}$", forgetting(ready, "etc"), re.MULTILINE)
+    no_post = f"; its post is not run, since {why} and nothing was copied"
+    assert re.search(rf"{told}{no_post}$", forgetting(ready, "--post", "etc"), re.MULTILINE)
+    assert not (ready.root / "posts").exists()
+    assert ready.last("etc")["status"] == "FAILED"
+
+
+def test_forget_says_that_there_is_no_post(ready: World) -> None:
+    jobs = {"job:pre": ready.push(pre="false"), "job:copy": ready.push(dest="bad")}
+    ready.write({"dest:store": ready.store(), "dest:bad": DOWN, **jobs})
+    ready.b1000()
+    said = forgetting(ready, "--post", "pre", "copy")
+    assert "nothing retries it; it has no post" in said
+    assert "forgotten by hand; it has no post" in said
+
+
+def test_forget_runs_a_post_again_that_failed(ready: World) -> None:
+    """All is copied; then the run is closed, and another time there is nothing left."""
+    post = f"echo x >> {ready.root}/posts; test -e {ready.root}/well"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(post=post)})
+    assert ready.b1000().returncode == 1
+    said = forgetting(ready, "etc")
+    assert "all is copied, and b1000 forget --post etc runs its post again" in said
+    assert ready.b1000("forget", "--post", "etc").returncode == 1
+    (ready.root / "well").touch()
+    assert "forgotten by hand, after its post" in forgetting(ready, "--post", "etc")
+    assert (ready.root / "posts").read_text() == "x\n" * 3
+    assert "forgotten by hand, after its post" in ready.last("etc")["error"]
+    assert "is closed already" in forgetting(ready, "--post", "etc")
+    assert (ready.root / "posts").read_text() == "x\n" * 3
+
+
+def test_forget_runs_no_post_over_the_data_of_a_later_run(ready: World) -> None:
+    post = f"echo x >> {ready.root}/posts"
+    for dest in ("bad", "bad", "store"):
+        ready.write({"dest:bad": DOWN, "dest:store": ready.store(),
+                     "job:etc": ready.push(dest=dest, post=post)})  # fmt: skip
+        ready.b1000()
+    assert (ready.root / "posts").read_text() == "x\n"
+    said = forgetting(ready, "--post", "etc")
+    assert said.count("its post is not run, since a later run has begun") == 2
+    assert (ready.root / "posts").read_text() == "x\n"
+    assert not ready.status_files()
+
+
+def test_forget_with_the_post_of_an_instance_that_is_gone(ready: World) -> None:
+    job = ready.push(dest="bad", post=f"echo x >> {ready.root}/posts", instances="a b")
+    ready.write({"dest:bad": DOWN, "job:db": job})
+    ready.b1000()
+    ready.write({"dest:bad": DOWN, "job:db": {**job, "instances": "b"}})
+    assert "forgotten by hand, after its post" in forgetting(ready, "--post", "db/a")
+    ready.write({"dest:bad": DOWN, "job:other": ready.push(dest="bad")})
+    assert "forgotten by hand, after its post" in forgetting(ready, "--post", "db")
+    assert (ready.root / "posts").read_text() == "x\n" * 2
+
+
+def test_forget_says_what_becomes_of_a_run_that_died_before_it_copied(ready: World) -> None:
+    post = f"echo x >> {ready.root}/posts"
+    job = ready.push(pre=f": > {ready.root}/began; sleep 60", post=post)
+    ready.write({"dest:store": ready.store(), "job:etc": job})
+    program = ready.start()
+    wait_until((ready.root / "began").exists)
+    program.kill()
+    program.communicate()
+    done = ready.b1000("forget", "--post", "etc")
+    assert done.returncode == 0
+    assert "FAILED at PRE: run 1 of" in done.stderr
+    assert "its post is not run, since its pre did not succeed and nothing was" in done.stdout
+    assert not (ready.root / "posts").exists()
 
 
 def test_forget_with_a_post_that_fails_forgets_nothing(ready: World) -> None:

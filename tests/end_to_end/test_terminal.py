@@ -117,7 +117,9 @@ def test_ctrl_c_says_what_it_ends_and_leaves_a_clean_terminal(terminal: Start) -
     assert program.finish() == 130
     flat = program.everything.replace("\n", "")
     assert "stopped by SIGINT; ending one, two" in flat
-    assert "[two       ] FAILED at COPYING: interrupted by SIGINT; b1000 --copy goes on" in flat
+    assert (
+        "[two       ] FAILED at COPYING: interrupted by SIGINT; retry with b1000 --copy two" in flat
+    )
     assert BAR not in flat
     assert "^C" not in flat
     assert program.screen.cursor.x == 0

@@ -5,20 +5,53 @@ import logging
 
 import pytest
 
-from b1000.model import Died
-from b1000.steps import Ending, Step
+from b1000.model import Copy, CopyMoved, Died, ProcessIdentity, Run, RunMoved, moved
+from b1000.steps import CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative
+
+RUN = Run(
+    *(1, "uid", "db", "a", "client", "push", "full", 1000.0, "2026-11-22-10-11-12"),
+    ProcessIdentity(1, "boot", 1),
+    began=999.0,
+)
 
 
 @pytest.mark.parametrize("step", Step)
-def test_a_death_names_its_step_and_what_goes_on_with_it(step: Step) -> None:
+def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
     died = Died(0.0, "its worker was killed by SIGKILL; out of memory?", Ending.INTERRUPTED)
-    spoken = narrative.line(died, step)
+    spoken = narrative.line(died, RUN._replace(step=step))
     assert spoken
     level, text = spoken
     assert level == logging.ERROR
     assert text.startswith(f"FAILED at {step}: its worker was killed by SIGKILL")
-    assert ("b1000 --copy goes on with it" in text) == (step in (Step.COPYING, Step.POST))
+    ways = "; retry with b1000 --copy db/a, or give it up with b1000 forget db/a"
+    assert text.endswith(ways) == (step in (Step.COPYING, Step.POST))
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "told"),
+    [
+        (2 * 2**20, 4, "store: DONE (3 files, 4.0 MiB; 2.0 MiB sent in 4.0 s, 512.0 KiB/s)"),
+        (2**20, 0, "store: DONE (3 files, 4.0 MiB; 1.0 MiB sent in 0.0 s)"),
+        (None, 3700, "store: DONE (3 files, 4.0 MiB in 1:01:40)"),
+    ],
+)
+def test_a_copy_tells_its_size_its_time_and_its_rate(
+    sent: int | None, seconds: float, told: str
+) -> None:
+    copy = moved(Copy("store", "/x"), CopyMoved(100.0, "store", CopyStatus.COPYING))
+    done = CopyMoved(100.0 + seconds, "store", CopyStatus.DONE, "", 4 * 2**20, 3, sent, 0)
+    assert narrative.line(done, RUN._replace(copies=(copy,))) == (logging.INFO, told)
+
+
+def test_a_run_tells_how_long_it_took() -> None:
+    done = RunMoved(RUN.began + 75, Step.DONE, Status.OK)
+    assert narrative.line(done, RUN) == (logging.INFO, "DONE in 0:01:15")
+    warned = done._replace(status=Status.WARNING, error="files vanished")
+    assert narrative.line(warned, RUN) == (
+        logging.WARNING,
+        "DONE in 0:01:15 with a WARNING: files vanished",
+    )
 
 
 @pytest.mark.parametrize(
