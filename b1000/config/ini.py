@@ -43,10 +43,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Section:
-    """A section as it stands."""
+    """A section as it stands; ``above`` is the option of which its heading follows at once."""
 
     heading: str
     line: int
+    above: str = ""
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -110,8 +111,11 @@ class _Reader:
     def _begin(self, line: Line, indent: int) -> None:
         found = _HEADING.fullmatch(line.text)
         assert found
+        above = self._entry if self._entry and self._entry.lines[-1].text else None
         self._entry, self._indent = None, indent
-        self.written.sections.append(Section(found[1], line.number))
+        self.written.sections.append(
+            Section(found[1], line.number, above=above.option if above else "")
+        )
 
     def _option(self, line: Line, indent: int) -> None:
         # What continues a line that is nothing is nothing either.

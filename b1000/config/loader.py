@@ -99,8 +99,8 @@ class _Reader:
             for error in section.errors
         ]
         assert errors
-        option, text = errors[0].option, errors[0].text
-        return errors[0].line, f"{option}: {text}" if option else text
+        line, _, option, text, *_ = min(errors, key=lambda error: error.line)
+        return line, f"{option}: {text}" if option else text
 
     # What an option's value is, before its references are looked up.
     def _written(self, section: _Section, option: Option) -> str | None:
@@ -386,7 +386,8 @@ def _tell_unknown(section: _Section) -> str:
         f"no such section{near(kind, TABLE)}; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     )
-    return nearest(kind, TABLE)
+    # One that is not shown may be the [global] of somebody.
+    return nearest(kind, TABLE) if section.heading else "global"
 
 
 def _tell_twice(sections: list[_Section]) -> None:

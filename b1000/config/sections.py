@@ -67,7 +67,10 @@ class Written(NamedTuple):
 
 @dataclass(slots=True)
 class Section:
-    """A section of the file; ``kind`` is "" where the heading is not known."""
+    """A section of the file; ``kind`` is "" where the heading is not known.
+
+    ``heading`` is "" where it must not be shown.
+    """
 
     heading: str
     kind: str
@@ -175,7 +178,9 @@ def _also_on(lines: list[int]) -> str:
 def _section(read: ini.Section) -> Section:
     kind, colon, name = read.heading.partition(":")
     known = kind in TABLE and bool(colon) == (kind != "global")
-    section = Section(read.heading, kind if known else "", name, read.line)
+    # What continues a password could look like a heading.
+    shown = read.heading if known or read.above not in _SECRET else ""
+    section = Section(shown, kind if known else "", name, read.line)
     above = ""
     for entry in read.entries:
         for each in _apart(section, entry):
@@ -183,7 +188,8 @@ def _section(read: ini.Section) -> Section:
                 _add(section, each)
             else:
                 hint = near(each.option, TABLE.get(section.kind, ()))
-                section.tell("", f"no such option here{hint}", line=each.line)
+                text = f"no such option here{hint}; it may be part of a password, and is not shown"
+                section.tell("", text, line=each.line)
             above = each.option
     return section
 

@@ -773,6 +773,8 @@ def test_no_error_repeats_a_password(read: Read, option: str) -> None:
         ("password = hunter2\nhunter3 hunter4\n", "neither a [section] nor an option"),
         ("password = hunter2\nhunter3: hunter4\n", "behind =, not behind a colon"),
         ("password hunter2 = hunter3\n", "no such option here; did you mean 'password"),
+        ("password = hunter2\n[hunter3]\n", "no such section"),
+        ("password = hunter2\n[hunter3] = x\n", "no such section"),
         ("password: hunter2\n", "behind =, not behind a colon"),
         ("password:hunter2=hunter3\n", "behind =, not behind a colon"),
         ("password hunter2\n", "neither a [section] nor an option"),
