@@ -30,7 +30,8 @@ class Given(NamedTuple):
     attached: bool = False
 
 
-# An = behind a spelling: it takes a value.
+# An = behind a spelling: it takes a value. Devices, sockets and what is mounted (-x) are left out
+# by whoever says so: the first hold no data, and nothing else says the second.
 ALLOWED = """\
 -v --verbose --no-verbose --no-v -h --human-readable --no-human-readable --no-h
 -i --itemize-changes --no-itemize-changes --no-i --out-format= --log-format= --log-file=
