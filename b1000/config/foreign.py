@@ -9,6 +9,7 @@ _DAEMON = f"an rsync daemon serves a directory of it as {_RULE}"
 
 # pattern, what it is, what would be right. No text is repeated: it may hold a password.
 _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"[\"'].*[\"']$"), "the quotes are part of it", "the same without quotes"),
     (re.compile(r"~"), "~ is the shell's word for a home, and none here", "a path from / on"),
     (
         re.compile(r"rsync://[^/]+/*$"),

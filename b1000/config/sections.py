@@ -176,11 +176,14 @@ def _also_on(lines: list[int]) -> str:
 
 
 def _section(read: ini.Section) -> Section:
-    kind, colon, name = read.heading.partition(":")
+    heading, behind, _ = read.heading.partition("]")
+    kind, colon, name = heading.partition(":")
     known = kind in TABLE and bool(colon) == (kind != "global")
     # What continues a password could look like a heading.
-    shown = read.heading if known or read.above not in _SECRET else ""
+    shown = heading if known or read.above not in _SECRET else ""
     section = Section(shown, kind if known else "", name, read.line)
+    if behind:
+        section.tell("", "nothing stands behind ]: options and comments have lines of their own")
     above = ""
     for entry in read.entries:
         for each in _apart(section, entry):

@@ -473,12 +473,12 @@ def test_lines_that_are_nothing_are_all_told_with_the_other_mistakes(refuse: Ref
 
 
 def test_nothing_may_follow_a_heading(read: Read) -> None:
-    config = read(f"{COMMON}[job:etc] pre = x\n{PUSH}include = /etc\n")
-    assert re.match(
-        r"9: \[job:etc\] pre = x\]: the name has '\]' at position 4", only_problem(config)
-    )
-    assert config.stray
-    assert config.jobs == {}
+    for behind in ("pre = x", "# the job", "; etc", "]"):
+        config = read(f"{COMMON}[job:etc] {behind}\n{PUSH}include = /etc\n")
+        assert only_problem(config) == (
+            "9: [job:etc]: nothing stands behind ]: options and comments have lines of their own"
+        )
+        assert broken(config)
 
 
 # --- mistakes, all at once

@@ -33,6 +33,12 @@ def test_a_place_is_called_what_it_is(text: str, what: str, section: str, option
     assert "a path from / on" in error.value.hint or "rsync://HOST" in error.value.hint
 
 
+def test_quotes_are_told_to_be_part_of_it() -> None:
+    for option in ("status_dir", "log_file"):
+        with pytest.raises(BadValue, match="the quotes are part of it; the same without quotes"):
+            TABLE["global"][option].kind.parse('"/srv/x"')
+
+
 @pytest.mark.parametrize("option", ["status_dir", "log_file", "backup_dir", "journal"])
 def test_a_home_is_no_directory(option: str) -> None:
     with pytest.raises(BadValue, match="~ is the shell's word") as error:
