@@ -149,6 +149,8 @@ class Pull(NamedTuple):
     wait: int = 86400
     claimed: frozenset[str] = frozenset()
     password_file: str | None = None
+    hosts: tuple[str, ...] = ()
+    """The host names that a report may bear; () for that of ``source``."""
 
 
 class Job(NamedTuple):

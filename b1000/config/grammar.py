@@ -7,6 +7,7 @@ can be inserted into both as plain text.
 """
 
 import glob
+import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,6 +70,32 @@ def own_host(text: str, what: str = "the host") -> str:
     if len(host(text, what)) > LONGEST_HOST:
         raise BadValue(f"{what} has {len(text)} characters", f"at most {LONGEST_HOST}")
     return text
+
+
+def hosts(text: str, what: str = "the list") -> tuple[str, ...]:
+    """A list of names that hosts may bear; at least one, none twice."""
+    found = [word for word in re.split(f"[{_SEPARATORS}]+", text) if word]
+    if not found:
+        raise BadValue(f"{what} is empty", "name at least one host")
+    for each in found:
+        own_host(each, f"the host {each[:20]}")
+    _refuse_twice(found, what)
+    return tuple(found)
+
+
+def host_of(address: str) -> str:
+    """The host in an rsync:// address, without user, port and brackets."""
+    found = re.match(r"rsync://(?:[^/]*@)?(?:\[([^]]*)\]|([^/:]*))", address)
+    return (found[1] or found[2]) if found else ""
+
+
+def names_no_host(host: str) -> bool:
+    """Whether it is an address, or a name that each host has for itself."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.lower() in ("localhost", "localhost.localdomain")
+    return True
 
 
 def age(text: str, what: str = "the age") -> float:

@@ -504,12 +504,20 @@ def _job(
 
 
 def _pull(section: _Section, values: Mapping[str, Any]) -> Pull:
+    source = grammar.host_of(values["report_source"])
+    if "report_host" not in values and grammar.names_no_host(source):
+        section.tell(
+            "report_source",
+            f"{source} names no host, so that no report is believed: report_host says whose are",
+            warning=True,
+        )
     return Pull(
         values["report_source"],
         values.get("report_job", section.name),
         values["report_poll_wait"],
         values["report_poll_retries"],
         values["report_wait"],
+        hosts=values.get("report_host", ()),
         password_file=values.get("password_file"),
     )
 

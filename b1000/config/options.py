@@ -471,6 +471,11 @@ OPTIONS: tuple[Option, ...] = (
         of=_PULL,
     ),
     Option(
+        "report_host", _JOB, Kind("host names", grammar.hosts),
+        "The host names that a report may bear. Default: the host of report_source, short or full.",
+        of=_PULL,
+    ),
+    Option(
         "report_wait", _JOB, SECONDS,
         "How long to follow a client that is still preparing its data.",
         default="86400", of=_PULL,

@@ -15,18 +15,21 @@ class Offer(NamedTuple):
 
     ``stale`` says why nobody who wrote it seems to live, and is "" where somebody
     does. ``answered``: this host has sent a notification for it. ``superseded``:
-    there is a newer report of the same job/instance.
+    there is a newer report of the same job/instance. ``refused`` says why it is not believed.
     """
 
     client: Client
     stale: str = ""
     answered: bool = False
     superseded: bool = False
+    refused: str = ""
 
     @property
     def obstacle(self) -> str:
         """Why it is not to be taken; "" where it is."""
         client = self.client
+        if self.refused:
+            return self.refused
         if self.superseded:
             return "it is older than another one"
         if offers.is_finished(client):
@@ -87,13 +90,14 @@ def superseded(clients: Iterable[Client]) -> set[str]:
         newest: Client | None = None
         for client in runs:
             touched = (client.step, client.status) != (Step.INIT, Status.FAILED)
-            if touched and (newest is None or not _is_newer(newest, client)):
+            if touched and (newest is None or not is_newer(newest, client)):
                 newest = client
-        old |= {each.file for each in runs if newest and _is_newer(newest, each)}
+        old |= {each.file for each in runs if newest and is_newer(newest, each)}
     return old
 
 
-def _is_newer(one: Client, other: Client) -> bool:
+def is_newer(one: Client, other: Client) -> bool:
+    """Whether the one run began after the other."""
     # Names hold local time, which an hour in autumn repeats; an older program has nothing else.
     if one.started is not None and other.started is not None and one.started != other.started:
         return one.started > other.started

@@ -39,6 +39,7 @@ _SUBJECT = """substr(CASE host WHEN '' THEN '' ELSE '-' || host END
     || CASE instance WHEN '' THEN '' ELSE '-' || instance END
     || CASE master_host WHEN '' THEN '' ELSE '-' || master_host END
     || CASE master_instance WHEN '' THEN '' ELSE '-' || master_instance END, 2)"""
+_TAKEN_LOOKED_AT = 20  # pulls of a job: it may take several clients
 _BUSY = 30.0  # seconds that a statement waits for a writer
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
@@ -367,6 +368,18 @@ class Reader:
                 whose = (base.host, base.instance, base.master_host, base.master_instance)
                 found.setdefault((destination, *whose), base)
         return list(found.values())
+
+    def taken(self, job: str, instance: str) -> list[Client]:
+        """The runs of clients that the last pulls of a job copied, or began to copy."""
+        rows = self._ask(
+            f"""SELECT (SELECT client FROM clients WHERE clients.run_id = runs.run_id
+                        ORDER BY clients.rowid DESC LIMIT 1) AS client
+                FROM runs WHERE runs.job = ? AND runs.instance = ? AND runs.direction = 'pull'
+                AND EXISTS (SELECT 1 FROM copies WHERE copies.run_id = runs.run_id)
+                ORDER BY runs.run_id DESC LIMIT {_TAKEN_LOOKED_AT}""",
+            (job, instance),
+        )
+        return [_client(row["client"]) for row in rows if row["client"]]
 
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""

@@ -129,7 +129,14 @@ class Beginnings:
             (logging.INFO, f"INIT ({_which(run)})"),
             died,
             errand=Errand(Kind.RUN, run.uid, job, run, lock),
-            task=work.run_task(run, job, self._locks, lock, self._reader.bases(job, instance)),
+            task=work.run_task(
+                run,
+                job,
+                self._locks,
+                lock,
+                self._reader.bases(job, instance),
+                self._reader.taken(job.name, instance) if job.pull else (),
+            ),
         )
 
     def _again(self, journal: Journal, past: Run, job: Job | BrokenJob, lock: int) -> Follow:

@@ -13,7 +13,7 @@ from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import for_run
-from b1000.model import Base, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
+from b1000.model import Base, Client, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
 from b1000.steps import Status, Step
 from b1000.stopping import STOPPING
 from b1000.work import process, scripts
@@ -61,7 +61,8 @@ class Assignment:
     """One worker's task: the subject, the ways out, and where the run stands.
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
-    inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to.
+    inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to,
+    ``taken`` the runs of clients that earlier pulls of this job copied.
     """
 
     subject: Subject
@@ -72,6 +73,7 @@ class Assignment:
     clock: Callable[[], float] = time.time
     run_id: int = 0
     bases: Sequence[Base] = ()
+    taken: Sequence[Client] = ()
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import B1000Error, RunFailed
 from b1000.logs import printable
-from b1000.meeting import choice, names, offers
+from b1000.meeting import choice, claims, names, offers
 from b1000.meeting.choice import Offer
 from b1000.model import Client, Pull, Relayed, label
 from b1000.steps import CopyStatus, Status, Step
@@ -154,14 +154,34 @@ class Follower:
             await asyncio.sleep(self._pull.poll_wait)
 
     def _offers(self, look: Look) -> Iterator[Offer]:
-        old = choice.superseded(seen.client for seen in look.seen.values())
+        refused = self._refused(look)
+        old = self._superseded(look, refused)
         for file, seen in look.seen.items():
-            yield Offer(
+            offer = Offer(
                 seen.client,
                 self._pulse.stale(seen),
                 look.answered(seen.client),
                 file in old or _is_hidden(seen.client, look),
             )
+            why = refused.get(file, "")
+            if why and seen.client.destination and not offer.obstacle:
+                self._directory.tell(file, why)
+            yield offer._replace(refused=why)
+
+    def _refused(self, look: Look) -> dict[str, str]:
+        """Reports that are not believed, each with the reason."""
+        now, taken = self._assignment.clock(), self._assignment.taken
+        found = {
+            file: claims.refusal(seen.client, self._pull, now, taken)
+            for file, seen in look.seen.items()
+        }
+        return {file: why for file, why in found.items() if why}
+
+    def _superseded(self, look: Look, refused: Collection[str]) -> set[str]:
+        """The files of runs of which there is a newer one; one that is not believed is none."""
+        return choice.superseded(
+            seen.client for file, seen in look.seen.items() if file not in refused
+        )
 
     def take(self, client: Client) -> bool:
         """Take a run for this pull alone; False where another one is at work on it."""
@@ -208,7 +228,7 @@ class Follower:
             raise Lost(text, _judged(client, text))
         await self.relay(now)
         over = offers.is_finished(now)
-        old = choice.superseded(each.client for each in look.seen.values())
+        old = self._superseded(look, self._refused(look))
         if now.file in old or _is_hidden(now, look):
             text = "a newer run has begun"
             raise Lost(text, now if over else _judged(now, text), newer=True)

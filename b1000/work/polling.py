@@ -139,7 +139,7 @@ class Directory:
             }
             unusable |= {entry.name: each for entry, each in read.items() if isinstance(each, str)}
             for file, reason in unusable.items():
-                self._tell(file, reason)
+                self.tell(file, reason)
             seen = {entry.name: each for entry, each in read.items() if isinstance(each, Seen)}
             return Look(frozenset(entries), seen, unusable)
 
@@ -216,7 +216,7 @@ class Directory:
         client = offers.parse(data, path.name, self._assignment.subject.host)
         return Seen(client, status.st_mtime)
 
-    def _tell(self, file: str, reason: str) -> None:
+    def tell(self, file: str, reason: str) -> None:
         """Log once what is wrong with a file."""
         text = f"the report {file} at {self._peer} cannot be used: {reason}"
         if text in self._told or len(self._told) >= _MOST_TOLD:

@@ -16,6 +16,7 @@ from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.model import (
     Base,
+    Client,
     Closed,
     Died,
     Job,
@@ -127,11 +128,18 @@ def _direction(name: str) -> Direction:
             return push
 
 
-def run_task(run: Run, job: Job, locks: Locks, lock: int, bases: Sequence[Base] = ()) -> Task:
-    """The task that carries out one run; ``bases`` are the earlier fulls that it may link to."""
+def run_task(
+    run: Run,
+    job: Job,
+    locks: Locks,
+    lock: int,
+    bases: Sequence[Base] = (),
+    taken: Sequence[Client] = (),
+) -> Task:
+    """The task that carries out one run; ``bases`` and ``taken`` are those of its Assignment."""
     direction = _direction(job.direction)
     return _steps(
-        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases
+        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases, taken
     )
 
 
@@ -148,10 +156,18 @@ def _steps(
     lock: int,
     carry_out: Callable[[Assignment], Awaitable[None]],
     bases: Sequence[Base] = (),
+    taken: Sequence[Client] = (),
 ) -> Task:
     async def task(channel: Channel) -> None:
         assignment = Assignment(
-            _subject(run), job.limits, channel, locks, lock, run_id=run.run_id, bases=bases
+            _subject(run),
+            job.limits,
+            channel,
+            locks,
+            lock,
+            run_id=run.run_id,
+            bases=bases,
+            taken=taken,
         )
         try:
             await carry_out(assignment)

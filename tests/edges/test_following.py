@@ -55,7 +55,7 @@ class Storage:
             {"local": Destination("local", str(root / "local"), bwlimit="500")},
             late={"include": (client.daemon.url(include),)},
             limits=limits,
-            pull=Pull(client.daemon.url("reports"), "ext", 1, 3),
+            pull=Pull(client.daemon.url("reports"), "ext", 1, 3, hosts=("ext",)),
         )
         self.error = ""
         self.patience = IMPATIENT

@@ -1360,6 +1360,23 @@ def test_a_pull_job(read: Read) -> None:
     assert found.report_directories == ()
 
 
+def test_whose_reports_a_pull_believes(read: Read) -> None:
+    """Where the address names no host, it has to be said, or none is."""
+    config = read(f"{COMMON}{PULL}report_host = ext, web1.example.org\n{FETCHED}")
+    found = job(config, "system").pull
+    assert found
+    assert (told(config), found.hosts) == ([], ("ext", "web1.example.org"))
+    for address in ("10.0.0.5", "[fd00::5]:8730", "localhost"):
+        text = f"{COMMON}{PULL}{FETCHED}".replace("rsync://ext/reports", f"rsync://{address}/r")
+        (problem,) = read(text).problems
+        assert problem.warning
+        assert "names no host, so that no report is believed: report_host" in problem.text
+        assert told(read(f"{text}report_host = ext\n")) == []
+    for wrong, words in (("", "empty"), ("ext ext", "twice"), ("e*x", "'*' at position 2")):
+        text = "\n".join(told(read(f"{COMMON}{PULL}{FETCHED}report_host = {wrong}\n")))
+        assert words in text
+
+
 def test_what_a_pull_job_is_told_itself_counts(read: Read) -> None:
     text = COMMON.replace("path = /srv/store", "path = /srv/store\nmin_free = 0")
     text = text.replace("[global]", "[global]\ncopy_timeout = 60")

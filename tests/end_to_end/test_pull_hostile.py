@@ -1,16 +1,20 @@
 """A client that is an attacker holds up its own job, and that not for long."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support import hostile
-from tests.support.client import Client, client_is_at, last, storage
+from tests.support.client import Client, client_is_at, last, sections, storage
 from tests.support.daemon import Daemon
 from tests.support.world import World, tree, wait_until
 
@@ -159,6 +163,71 @@ def test_what_a_report_says_goes_nowhere(world: World, client: Client) -> None:
         report.path.unlink()
 
 
+def test_the_run_of_another_host_stays_what_it_is(world: World, client: Client) -> None:
+    """A client claims to be that host in that run, and that its state is the last of all."""
+    central = world.root / "central.sqlite3"
+    down = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+    victim = {"direction": "push", "type": "full", "dest": "down", "report": "central"}
+    world.write(
+        {
+            "global": {"host": "web1", "copy_retries": 0},
+            "report:central": {"type": "sqlite", "path": central},
+            "dest:down": down,
+            "job:etc": {**victim, "include": world.source},
+        }
+    )
+    world.files()
+    assert world.b1000("etc").returncode == 1
+    start = datetime.strptime(last(world, "etc").start_time, "%Y-%m-%d-%H-%M-%S")
+    (before,) = states(central)
+    assert before[:2] == ("COPYING", "FAILED")
+    lie = client.report(job="etc", start=f"{start:%Y-%m-%d %H:%M:%S}", host="web1").copying()
+    pulling: dict[str, object] = {"report": "central", "report_poll_retries": 2}
+    more = {"report:central": {"type": "sqlite", "path": central}}
+    world.write({**sections(world, client, **pulling), **more})
+    assert world.b1000("system").returncode == 1
+    assert "it says that it is of host web1, and report_host is ext" in last(world).error
+    assert not lie.told()
+    assert before in states(central)
+    # Where the operator believes that name, there are two rows, and the first is the host's.
+    pulling["report_host"] = "ext web1"
+    world.write({**sections(world, client, **pulling), **more})
+    lie.keep_alive()
+    threading.Thread(target=lie.end, daemon=True).start()
+    assert world.b1000("system").returncode == 0
+    assert [row[:2] for row in states(central) if row[2] == "backup-2"] == [("DONE", "OK")]
+    assert before in states(central)
+
+
+def states(central: Path) -> list[tuple[object, ...]]:
+    """What the rows of the host web1 say, and who says it."""
+    with contextlib.closing(sqlite3.connect(central)) as database:
+        return database.execute(
+            "SELECT step, status, relayed_by, transition FROM jobs WHERE host = 'web1'"
+        ).fetchall()
+
+
+def test_a_start_that_cannot_be_is_refused(world: World, client: Client) -> None:
+    """One far ahead, and one before a run that was copied."""
+    storage(world, client, report_poll_retries=2)
+    report = client.report().copying().keep_alive()
+    threading.Thread(target=report.end, daemon=True).start()
+    assert world.b1000().returncode == 0
+    report.kill()
+    report.path.unlink()
+    begun = datetime.strptime(report.run["start_time"], "%Y-%m-%d %H:%M:%S")
+    for moment, words in (
+        (begun + timedelta(days=2), "more than a day ahead of this host's clock"),
+        (begun - timedelta(hours=1), "it says that it began before the run of"),
+    ):
+        lie = client.report(start=f"{moment:%Y-%m-%d %H:%M:%S}").copying()
+        done = world.b1000()
+        assert done.returncode == 1
+        assert f"{lie.name} at 127.0.0.1" in done.stdout
+        assert words in last(world).error
+        lie.path.unlink()
+
+
 def test_a_directory_name_that_is_too_long_is_told_to_the_client(
     world: World, client: Client
 ) -> None:
@@ -220,6 +289,7 @@ def beside(world: World, listener: hostile.Listener, **options: object) -> None:
         "report": "main",
         "include": listener.url("backup"),
         "report_source": listener.url("reports"),
+        "report_host": "ext",
         "report_poll_wait": 1,
         "report_poll_retries": 2,
         **options,

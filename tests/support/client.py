@@ -11,7 +11,7 @@ from b1000.errors import B1000Error
 from b1000.model import Run
 from b1000.state.queries import Reader
 from tests.support.daemon import Daemon
-from tests.support.world import World, wait_until
+from tests.support.world import Sections, World, wait_until
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -202,6 +202,8 @@ def pull(client: Client, **options: object) -> dict[str, object]:
         "report": "main",
         "include": client.daemon.url("backup"),
         "report_source": client.daemon.url("reports"),
+        # The daemons of tests have addresses.
+        "report_host": "ext",
         "report_poll_wait": 1,
         "report_poll_retries": 5,
         **options,
@@ -210,11 +212,14 @@ def pull(client: Client, **options: object) -> dict[str, object]:
 
 def storage(world: World, client: Client, **options: object) -> World:
     """Configure the host that pulls, with a job ``system``."""
-    world.write(
-        {
-            "global": {"host": "backup-2"},
-            "dest:local": {**world.store("local"), "min_free": 0},
-            "job:system": pull(client, **options),
-        }
-    )
+    world.write(sections(world, client, **options))
     return world
+
+
+def sections(world: World, client: Client, **options: object) -> Sections:
+    """The configuration of the host that pulls, with a job ``system``."""
+    return {
+        "global": {"host": "backup-2"},
+        "dest:local": {**world.store("local"), "min_free": 0},
+        "job:system": pull(client, **options),
+    }

@@ -78,6 +78,7 @@ class StorageHost(Host):
                 "report": "main",
                 "include": client.daemon.url("backup"),
                 "report_source": client.daemon.url("reports"),
+                "report_host": client.name,
                 "report_poll_wait": 1,
                 "report_poll_retries": 15,
                 **options,
