@@ -13,7 +13,7 @@ import re
 import select
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 LOGGER = "b1000"
 
@@ -28,7 +28,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\u
 
 def printable(text: str) -> str:
     """The text on one line, with control characters and undecodable bytes escaped."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return unprintable(text, lambda character: character.encode("unicode_escape").decode())
+
+
+def unprintable(text: str, escaped: Callable[[str], str]) -> str:
+    """The text with each such character as ``escaped`` writes it."""
+    return _CONTROL.sub(lambda found: escaped(found[0]), text)
 
 
 def parts(text: str) -> Iterator[str]:

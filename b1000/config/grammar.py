@@ -77,10 +77,16 @@ def hosts(text: str, what: str = "the list") -> tuple[str, ...]:
     found = [word for word in re.split(f"[{_SEPARATORS}]+", text) if word]
     if not found:
         raise BadValue(f"{what} is empty", "name at least one host")
-    for each in found:
-        own_host(each, f"the host {each[:20]}")
-    _refuse_twice(found, what)
+    refuse_all([*_no_hosts(found), *_twice(found, what)])
     return tuple(found)
+
+
+def _no_hosts(words: Iterable[str]) -> Iterator[BadValue]:
+    for each in words:
+        try:
+            own_host(each, f"the host {each[:20]}")
+        except BadValue as error:
+            yield error
 
 
 def host_of(address: str) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from b1000.config import loader
 from b1000.errors import B1000Error
 from b1000.files import write_atomically
+from b1000.logs import printable
 from b1000.views import forms, metrics
 from b1000.views.monitor import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
 from b1000.views.screen import Screen
@@ -92,7 +93,7 @@ def _write(name: str, text: str) -> None:
 def unknown(reason: str, wanted: Wanted) -> Answer:
     """There is no answer, and why."""
     stale = [_age(name) for name in (wanted.output, wanted.html) if name]
-    complaint = "; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale])
+    complaint = printable("; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale]))
     code = Verdict.UNKNOWN.exit_code
     match wanted.form:
         case Form.JSON:

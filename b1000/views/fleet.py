@@ -111,10 +111,12 @@ def _plans(source: Source) -> Iterator[tuple[Subject, Plan]]:
 def learn(source: Source, judgements: Iterable[Judgement], plans: Mapping[Subject, Plan]) -> int:
     """Write a row into ``plan`` for each subject that has none; gives their number.
 
-    Subjects that were never backed up have taught nothing, and get none.
+    Subjects that were never backed up, or for too short a time, have taught nothing, and get none.
     """
     learned = [
-        each for each in judgements if each.max_age is not None and each.subject not in plans
+        each
+        for each in judgements
+        if each.max_age is not None and not each.unlearned and each.subject not in plans
     ]
     for each in learned:
         source.do(
@@ -151,6 +153,19 @@ class _Words:
         error = self.column(table, f"{_PREFIXES[table]}error")
         status = f"{_LETTERS[table]}.status"
         return f"CASE {status} WHEN '{fine}' THEN '' ELSE substr({error}, 1, {_LONGEST_ERROR}) END"
+
+    @property
+    def counts(self) -> str:
+        """A condition for a row: its host tells it, or does not tell of that run."""
+        relayed_by = self.column("jobs", "relayed_by")
+        if relayed_by == "NULL":
+            return "1 = 1"
+        names = ("start_time", "host", "name", "instance")
+        same = " AND ".join(f"o.{name} = j.{name}" for name in names)
+        return (
+            f"({relayed_by} = '' OR NOT EXISTS "
+            f"(SELECT 1 FROM jobs o WHERE {same} AND o.relayed_by = ''))"
+        )
 
     @property
     def has_good_copy(self) -> str:
@@ -197,6 +212,7 @@ class _Reading:
                 "j.master_host",
                 "j.master_instance",
                 "j.direction",
+                words.column("jobs", "relayed_by"),
                 words.error("jobs", Status.OK),
             ]
         )
@@ -312,8 +328,9 @@ class _Reading:
         self._histories = {}
         strays: list[tuple[Track, list[Past]]] = []
         places: dict[tuple[str, str], dict[Subject, None]] = {}
-        for track, runs in self._tracks.items():
-            runs.sort(key=_by_time)
+        for track, rows in self._tracks.items():
+            rows.sort(key=_by_time)
+            runs = _of_all_writers(rows)
             subjects = _subjects(track, runs)
             if subjects:
                 self.owners[track] = max(subjects, key=lambda each: subjects[each][-1].started)
@@ -338,6 +355,21 @@ class _Reading:
                 )
             if track[:2] not in places and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
+        return [*notes, *self._leave_claims_out()]
+
+    def _leave_claims_out(self) -> list[tuple[Subject, Note]]:
+        """A client's word is no backup of another host that is not known by such words alone."""
+        notes = []
+        for subject, runs in self._histories.items():
+            claimed = [run for run in runs if run.relayed_by and run.made_on != subject.host]
+            if claimed and any(not run.relayed_by for run in runs):
+                self._histories[subject] = [run for run in runs if run not in claimed]
+                last = claimed[-1]
+                text = (
+                    f"{subject.label} has backups that do not rest on a client's word; those that "
+                    f"{last.made_on} claims, relayed by {last.relayed_by}, do not count"
+                )
+                notes.append((subject, Note("claim", text)))
         return notes
 
     def _note(self, track: Track, failures: Sequence[Past]) -> Note | None:
@@ -383,11 +415,16 @@ class _Reading:
 
     def _count_copies(self, sought: Sequence[tuple[list[Past], int]]) -> list[list[Past]]:
         """Put into runs what their copies came to; gives the histories that seemed better."""
-        copies = self._copies_of([*{runs[place].job_id: None for runs, place in sought}])
+        asked = {
+            job_id: None
+            for runs, place in sought
+            for job_id in (runs[place].job_id, *runs[place].also)
+        }
+        copies = self._copies_of([*asked])
         deceptive = []
         for runs, place in sought:
             run = runs[place]
-            known = copies[run.job_id]
+            known = _all_copies([copies[job_id] for job_id in (run.job_id, *run.also)])
             if run.good and not known.done + known.vanished:
                 deceptive.append(runs)
             runs[place] = run._replace(
@@ -461,8 +498,8 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
         try:
             (
                 host, name, instance, job_id, started, step, status, data_age, size, ack,
-                master_host, master_instance, direction, error,
-            ) = text.split(SEPARATOR, 13)  # fmt: skip
+                master_host, master_instance, direction, relayed_by, error,
+            ) = text.split(SEPARATOR, 14)  # fmt: skip
             # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
             if step == _DONE and status == _OK:
                 step, status, copies = _DONE, _OK, 1
@@ -487,6 +524,7 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 _short(error) if error else "",
                 (),
                 int(job_id),
+                kept(relayed_by, relayed_by),
             )
         except ValueError:
             continue  # a name or a time that no B1000 writes
@@ -494,6 +532,45 @@ def _parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
 
 
 _by_time = attrgetter("started", "job_id")
+
+
+def _of_all_writers(rows: list[Past]) -> list[Past]:
+    """Each run of a track once, of which its host and several storages may have told."""
+    if not any(row.relayed_by for row in rows):
+        return rows
+    of_start: defaultdict[float, list[Past]] = defaultdict(list)
+    for row in rows:
+        of_start[row.started].append(row)
+    return [_of_one_run(some) if len(some) > 1 else some[0] for some in of_start.values()]
+
+
+def _of_one_run(rows: Sequence[Past]) -> Past:
+    """The host's own word where there is one, else the last that storages have seen of it."""
+    size = max((row.bytes for row in rows if row.bytes is not None), default=None)
+    own = [row for row in rows if not row.relayed_by]
+    if own:
+        return own[-1]._replace(bytes=size if own[-1].bytes is None else own[-1].bytes)
+    # One that ended well did so after all others have been told.
+    best = max(rows, key=lambda row: (row.step == _DONE, row.ended))
+    return best._replace(
+        bytes=size,
+        relayed_by=", ".join(sorted({row.relayed_by for row in rows})),
+        also=tuple(row.job_id for row in rows if row is not best),
+    )
+
+
+def _all_copies(some: Sequence[Copies]) -> Copies:
+    """The copies of the rows of one run together."""
+    if len(some) == 1:
+        return some[0]
+    since = [each.copying_since for each in some if each.copying_since is not None]
+    return Copies(
+        sum(each.done for each in some),
+        sum(each.vanished for each in some),
+        sum(each.total for each in some),
+        min(since, default=None),
+        tuple(text for each in some for text in each.missing),
+    )
 
 
 def _subjects(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
@@ -595,7 +672,7 @@ def read_days(
     fields = source.dialect.joined([*names, level, words.column("jobs", "bytes")])
     today = datetime.fromtimestamp(now).date()
     days = [today - timedelta(days=count - 1 - number) for number in range(count)]
-    origin = "jobs j WHERE j.start_time >= ? AND j.start_time < ?"
+    origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ? AND {words.counts}"
     asked = [
         Query(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
         for day in days

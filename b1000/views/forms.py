@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b1000 import figures
 from b1000.errors import counted
-from b1000.logs import printable
+from b1000.logs import printable, unprintable
 from b1000.views.monitor import ORDER, Survey, summary
 from b1000.views.screen import STYLES, Screen
 from b1000.views.verdicts import Judgement, Verdict, span
@@ -19,21 +19,37 @@ _NUMBERS = ("AGE", "MAX", "SIZE")
 _EXPENDABLE = ("MAX", "SIZE", "COPIES")
 _GAP = "  "
 _INDENT = 4
+_CLAIMED = "*"  # behind copies: what is told of them rests on a client's word
+_MOST_UNLEARNED = 20
 
 
 def as_json(found: Survey) -> str:
     """One object, with one line for each subject."""
-    # One encoder for all: json.dumps makes a new one for each object.
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    subjects = ",\n".join(encode(_object(each)) for each in found.judgements)
+    subjects = ",\n".join(_encoded(_object(each)) for each in found.judgements)
     notes = [
         {"kind": each.kind, "verdict": each.verdict, "text": each.text} for each in found.notes
     ]
     head = (
         f'{{"verdict": "{found.verdict}", "time": {json.dumps(figures.iso(found.when))}, '
-        f'"drift": {json.dumps(notes, ensure_ascii=False)}'
+        f'"drift": {_encoded(notes)}'
     )
+    if found.learned is not None:
+        unlearned = [{**_named(each), "reason": each.unlearned} for each in found.unlearned]
+        head += f', "learned": {found.learned}, "unlearned": {_encoded(unlearned)}'
     return f'{head}, "subjects": [\n{subjects}\n]}}'
+
+
+# One for all: json.dumps makes a new one for each object.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _encoded(value: object) -> str:
+    """JSON in which the characters that could steer a terminal are escaped, and no others."""
+    return unprintable(_ENCODER.encode(value), lambda character: f"\\u{ord(character):04x}")
+
+
+def _named(each: Judgement) -> dict[str, object]:
+    return dict(zip(("host", "job", "instance"), each.subject, strict=True))
 
 
 def _object(each: Judgement) -> dict[str, object]:
@@ -51,6 +67,7 @@ def _object(each: Judgement) -> dict[str, object]:
         "bytes": each.bytes,
         "copies_done": each.copies_done,
         "copies_total": each.copies_total,
+        "relayed_by": each.relayed_by,
     }
 
 
@@ -60,9 +77,7 @@ def _whole(seconds: float | None) -> int | None:
 
 def unknown_as_json(reason: str) -> str:
     """What ``as_json`` says where there is no answer."""
-    return json.dumps(
-        {"verdict": Verdict.UNKNOWN, "reason": reason, "subjects": []}, ensure_ascii=False
-    )
+    return _encoded({"verdict": Verdict.UNKNOWN, "reason": reason, "subjects": []})
 
 
 def as_text(found: Survey) -> str:
@@ -135,7 +150,7 @@ def _cells(each: Judgement) -> tuple[str, ...]:
         printable(each.subject.instance) or "-",
         "-" if each.age is None else span(each.age),
         "-" if each.max_age is None else span(each.max_age),
-        f"{each.copies_done}/{each.copies_total}",
+        f"{each.copies_done}/{each.copies_total}{_CLAIMED if each.relayed_by else ''}",
         "-" if each.bytes is None else figures.size(each.bytes),
     )
 
@@ -147,8 +162,16 @@ def _below(found: Survey) -> list[str]:
         for note in found.notes
         if note.verdict is not Verdict.OK
     ]
+    if any(each.relayed_by for each in found.judgements):
+        lines.append(f"{_CLAIMED} as the client itself says, relayed by the storage that pulls")
     if found.learned is not None:
         lines.append(f"learned: {counted(found.learned, 'new row')} in plan")
+    lines += [
+        printable(f"not learned: {each.subject.label}: {each.unlearned}")
+        for each in found.unlearned[:_MOST_UNLEARNED]
+    ]
+    if len(found.unlearned) > _MOST_UNLEARNED:
+        lines.append(f"not learned: {len(found.unlearned) - _MOST_UNLEARNED} more")
     return [*lines, summary(found)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from b1000.logs import printable
 from b1000.views.monitor import ORDER, NoVerdict, Survey
 from b1000.views.verdicts import Judgement, Verdict
 
@@ -35,7 +36,7 @@ def as_prometheus(found: Survey) -> str:
         for each in found.judgements:
             number = value(each)
             if number is not None:
-                gauge.labels(*each.subject).set(number)
+                gauge.labels(*map(printable, each.subject)).set(number)
     counts = Gauge("b1000_backups", "Subjects by verdict", ("verdict",), registry=registry)
     for verdict in ORDER:
         counts.labels(verdict).set(found.counts[verdict])

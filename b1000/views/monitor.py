@@ -35,6 +35,8 @@ class Survey(NamedTuple):
     notes: Sequence[Note]
     days: dict[Subject, Days] | None = None
     learned: int | None = None
+    unlearned: Sequence[Judgement] = ()
+    """Those of which nothing was learned though they were backed up, each with its reason."""
 
     @property
     def verdict(self) -> Verdict:
@@ -90,6 +92,7 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
     """Ask the database of a report. Raises NoVerdict where it does not answer."""
     moment = time.time() if now is None else now
     learned = None
+    unlearned: list[Judgement] = []
     days = None
     try:
         with Source(settings, read_only=not question.learn) as source:
@@ -97,6 +100,9 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
             judgements = _judged(seen, question, moment)
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
+                unlearned = [
+                    each for each in judgements if each.unlearned and each.subject not in seen.plans
+                ]
             if question.days:
                 days = fleet.read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:
@@ -106,7 +112,7 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
     # Whether a subject came or went is seen from the others, whatever is asked.
     told = [*seen.notes, *drift(seen.histories, moment)]
     notes = [note for subject, note in told if question.wants(subject)]
-    return Survey(moment, settings.name, judgements, notes, days, learned)
+    return Survey(moment, settings.name, judgements, notes, days, learned, unlearned)
 
 
 def _judged(seen: fleet.Fleet, question: Question, now: float) -> list[Judgement]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from b1000.logs import unprintable
 from b1000.views.fleet import Days
 from b1000.views.monitor import SHOWN_DAYS, Survey, summary
 from b1000.views.verdicts import DAY, Judgement
@@ -54,18 +55,16 @@ def _policy(template: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """JSON in which no tag can begin or end."""
-    for character in "<>&\u2028\u2029":
+    """JSON in which no tag can begin or end, and no character steers who reads it."""
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return unprintable(text, lambda character: f"\\u{ord(character):04x}")
 
 
 def _subject(each: Judgement, found: Survey) -> list[object]:
     days = (found.days or {}).get(each.subject) or Days([None] * SHOWN_DAYS, [None] * SHOWN_DAYS)
     return [
-        each.subject.host,
-        each.subject.job,
-        each.subject.instance,
+        *each.subject,
         each.verdict.exit_code,
         each.reason,
         _whole(each.last_good),
@@ -78,6 +77,7 @@ def _subject(each: Judgement, found: Survey) -> list[object]:
         each.copies_total,
         marks(days.runs, each.max_age, _before(each, found.when)),
         levels(days.bytes),
+        each.relayed_by,
     ]
 
 

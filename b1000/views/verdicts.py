@@ -19,6 +19,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 _PATIENCE = 2.5  # usual intervals
 LEAST_AGE = HOUR
 AGE_AFTER_ONE = 26 * HOUR  # a daily backup, and some time for it
+_TRIAL = 3 * DAY  # of good backups, before which nothing counts as usual
 _SHRUNK = 0.5  # of the usual size
 _SKEW = 10 * MINUTE  # by which clocks may differ before it is told
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
@@ -74,7 +75,8 @@ class Past(NamedTuple):
     where it could not be found out, 0 where nobody asked. ``made_on`` and
     ``listed_as`` are the host and instance that did the work, ``master_host`` and
     ``master_instance`` those it was done for, where they are others. ``missing``
-    names destinations without a copy.
+    names destinations without a copy. ``relayed_by`` names the storages that told it for
+    their client, ``also`` are the numbers of the rows by which others of them did.
     """
 
     started: float
@@ -95,6 +97,8 @@ class Past(NamedTuple):
     error: str = ""
     missing: tuple[str, ...] = ()
     job_id: int = 0
+    relayed_by: str = ""
+    also: tuple[int, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -132,7 +136,12 @@ class Finding(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """The verdict on one subject, and what it was made from; None where it is not known."""
+    """The verdict on one subject, and what it was made from; None where it is not known.
+
+    ``expected_by`` is "plan", "learned", or "default" as long as nothing is learned;
+    ``unlearned`` then says why. ``relayed_by`` names the storages by whose relay a client
+    told all this of itself.
+    """
 
     subject: Subject
     verdict: Verdict
@@ -147,6 +156,8 @@ class Judgement(NamedTuple):
     copies_done: int
     copies_total: int
     last_run: float | None
+    unlearned: str = ""
+    relayed_by: str = ""
 
 
 class _Facts(NamedTuple):
@@ -161,6 +172,7 @@ class _Facts(NamedTuple):
     age: float | None
     max_age: float | None
     expected_by: str
+    unlearned: str
     since: Sequence[Past]
     usual_bytes: float | None
     usual_data_age: float | None
@@ -191,6 +203,8 @@ def judge(subject: Subject, history: Iterable[Past], plan: Plan | None, now: flo
         shown.done if shown else 0,
         shown.total if shown else 0,
         facts.runs[-1].started if facts.runs else None,
+        facts.unlearned,
+        shown.relayed_by if shown else "",
     )
 
 
@@ -206,7 +220,8 @@ def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
         ahead = [run for run in runs if run.started > now + _SKEW]
         believed = [run for run in runs if run.started <= now + _MOST_SKEW]
     good = [run for run in believed if run.good]
-    max_age, expected_by = _expectation([run.started for run in good[-LOOKED_AT - 1 :]], plan)
+    starts = [run.started for run in good]
+    max_age, expected_by = _expectation(starts, plan)
     last_good = _last_good(good, live, max_age, now)
     earlier = good[: good.index(last_good)][-LOOKED_AT:] if last_good else []
     since: Sequence[Past] = believed
@@ -222,6 +237,7 @@ def _facts(history: Iterable[Past], plan: Plan | None, now: float) -> _Facts:
         age=max(0.0, now - last_good.started) if last_good else None,
         max_age=max_age,
         expected_by=expected_by,
+        unlearned=_unlearned(starts),
         since=[run for run in since if not (run.good or run.acknowledged or run in live)],
         usual_bytes=_median([run.bytes for run in earlier if run.bytes is not None]),
         usual_data_age=_median([run.data_age for run in earlier if run.data_age is not None]),
@@ -253,9 +269,18 @@ def learned_age(good: Sequence[float]) -> float | None:
     """How old a backup may get, from the ascending start times of the good ones of the past."""
     if not good:
         return None
+    if _unlearned(good):
+        return AGE_AFTER_ONE
     gaps = [later - earlier for earlier, later in pairwise(good[-LOOKED_AT - 1 :])]
-    usual = _median(gaps)
-    return AGE_AFTER_ONE if usual is None else max(LEAST_AGE, usual * _PATIENCE)
+    return max(LEAST_AGE, (_median(gaps) or 0) * _PATIENCE)
+
+
+def _unlearned(good: Sequence[float]) -> str:
+    """Why the good backups, by their ascending start times, do not say yet what is usual."""
+    if not good or good[-1] - good[0] >= _TRIAL:
+        return ""
+    known = f"of {span(good[-1] - good[0])}" if len(good) > 1 else "a single one"
+    return f"its good backups are {known}, and {span(_TRIAL)} of them say what is usual"
 
 
 def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None, str]:
@@ -263,7 +288,9 @@ def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None
         return plan.max_backup_age, "plan"
     learned = learned_age(good)
     # A row without an age still says that there has to be a backup.
-    return learned, "plan" if plan and learned is None else "learned"
+    if plan and learned is None:
+        return learned, "plan"
+    return learned, "default" if _unlearned(good) else "learned"
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -276,6 +303,12 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 # --- the rules: each tells what it finds wrong
+
+_EXPECTED = {
+    "plan": "planned",
+    "learned": "usual here",
+    "default": f"expected until {int(_TRIAL / DAY)} days of backups say what is usual",
+}
 
 
 def _never(facts: _Facts) -> Iterator[Finding]:
@@ -294,7 +327,7 @@ def _never(facts: _Facts) -> Iterator[Finding]:
 def _too_old(facts: _Facts) -> Iterator[Finding]:
     if not facts.too_old or facts.age is None or facts.max_age is None:
         return
-    usual = "planned" if facts.expected_by == "plan" else "usual here"
+    usual = _EXPECTED[facts.expected_by]
     text = (
         f"the last good backup is {span(facts.age)} old, at most {span(facts.max_age)} is {usual}"
     )

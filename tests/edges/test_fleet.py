@@ -189,7 +189,7 @@ def test_tables_of_an_older_installation_are_read_as_they_are(rows: Rows) -> Non
     rows.run("web2", "etc", "", HOUR, "near:DONE far:FAILED")
     for number in range(3 * LOOKED_AT):
         rows.run("web3", "etc", "", HOUR + number * DAY, "near:FAILED")
-    rows.daily("web3", "etc", "", 3, 40 * DAY)
+    rows.daily("web3", "etc", "", 4, 40 * DAY)
     rows.run("web4", "etc", "", 2 * HOUR, "near:WARNING")
     for table in TABLES[:2]:
         originals = [column.name for column in table.columns if column.original]
@@ -225,6 +225,52 @@ def test_a_plan_of_an_older_installation_may_have_null_for_no_instance(rows: Row
     found = judged(rows)
     assert sorted(found) == ["web1 etc", "web2 etc/x"]
     assert (found["web1 etc"].max_age, found["web1 etc"].expected_by) == (7200, "plan")
+
+
+# --- what several writers tell
+
+
+def test_the_word_of_the_host_counts_where_a_storage_tells_another(rows: Rows) -> None:
+    """It FAILED, whatever a client claims of the same run; only a size is added."""
+    rows.daily("web1", "etc", "", 4, 27 * HOUR)
+    rows.run("web1", "etc", "", 3 * HOUR, "near:FAILED")
+    rows.run("web1", "etc", "", 3 * HOUR, "local:DONE", relayed_by="backup-2", bytes=7)
+    rows.daily("web2", "etc", "", 4, 27 * HOUR)
+    rows.run("web2", "etc", "", 3 * HOUR, "near:DONE far:DONE", bytes=None)
+    rows.run("web2", "etc", "", 3 * HOUR, "local:DONE", relayed_by="backup-2", bytes=1001)
+    found = judged(rows)
+    assert (found["web1 etc"].verdict, found["web1 etc"].age) == (Verdict.WARNING, 27 * HOUR)
+    assert (found["web2 etc"].verdict, found["web2 etc"].copies_total) == (Verdict.OK, 2)
+    assert (found["web2 etc"].bytes, found["web2 etc"].relayed_by) == (1001, "")
+    days = ask(rows, days=1).days or {}
+    assert days[Subject("web1", "etc", "")].runs[-1] in (0, None)  # None: it is past midnight
+
+
+def test_storages_that_relay_one_run_tell_one(rows: Rows) -> None:
+    """With the copies of both; a gap of no time at all is no interval."""
+    for number in range(5):
+        ago = 3 * HOUR + number * DAY
+        rows.run("ext", "etc", "", ago, "hd:DONE", relayed_by="backup-1", bytes=70)
+        status = "hd:DONE" if number else "hd:FAILED"
+        rows.run("ext", "etc", "", ago, status, relayed_by="backup-2", bytes=60)
+    found = judged(rows)["ext etc"]
+    assert (found.max_age, found.relayed_by) == (2.5 * DAY, "backup-1, backup-2")
+    assert (found.copies_done, found.copies_total, found.bytes) == (1, 2, 70)
+    assert found.verdict is Verdict.WARNING
+    assert "1 of 2 copies of the last good backup is missing" in found.reason
+
+
+def test_a_client_cannot_claim_the_backups_of_another_host(rows: Rows) -> None:
+    """Named as its master; where nobody else tells of that one, it is believed, and marked."""
+    rows.daily("web1", "etc", "", 4, 30 * HOUR)
+    rows.run("web1", "etc", "", 3 * HOUR, "near:FAILED")
+    rows.daily("ext", "etc", master_host="web1", relayed_by="backup-2")
+    rows.daily("ext", "sql", master_host="db1", relayed_by="backup-2")
+    found = judged(rows)
+    assert (found["web1 etc"].verdict, found["web1 etc"].age) == (Verdict.WARNING, 30 * HOUR)
+    assert (found["db1 sql"].verdict, found["db1 sql"].relayed_by) == (Verdict.OK, "backup-2")
+    (claim,) = [text for kind, text in notes(rows) if kind == "claim"]
+    assert "that ext claims, relayed by backup-2, do not count" in claim
 
 
 # --- what is no subject
@@ -454,7 +500,7 @@ def test_a_day_on_which_the_master_was_not_known_is_one_of_the_master(rows: Rows
 
 
 def test_hourly_and_monthly_subjects_side_by_side(rows: Rows) -> None:
-    for number in range(60):
+    for number in range(80):
         rows.run("db1", "binlogs", "", number * HOUR)
     for number in range(4):
         rows.run("db1", "archive", "", DAY + number * 30 * DAY)

@@ -85,7 +85,7 @@ def test_json(world: World, rows: Rows) -> None:
     each = by_name(found)["good etc/"]
     assert list(each) == [
         "job", "host", "instance", "verdict", "reason", "last_good", "age", "max_age",
-        "expected_by", "data_age", "bytes", "copies_done", "copies_total",
+        "expected_by", "data_age", "bytes", "copies_done", "copies_total", "relayed_by",
     ]  # fmt: skip
     assert datetime.fromisoformat(each["last_good"]).timestamp() == rows.now - 3 * HOUR
     assert 3 * HOUR <= each["age"] < 4 * HOUR
@@ -93,6 +93,65 @@ def test_json(world: World, rows: Rows) -> None:
     assert (each["bytes"], each["copies_done"], each["copies_total"]) == (1000, 2, 2)
     never = by_name(found)["never etc/x"]
     assert [never[name] for name in ("last_good", "age", "max_age", "bytes")] == [None] * 4
+
+
+STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+EVIL = "\x9b2J\x1b]0;pwned\x07\x7f\u202e\u2066\x85x"
+
+
+def test_what_comes_from_the_database_steers_no_terminal(world: World, rows: Rows) -> None:
+    """Control characters of one byte and of two, and what turns a line around, in every form."""
+    for name, count, newest in (("h", 1, 3), ("learned", 5, 3), ("gone", 1, 30)):
+        rows.daily(f"{name}{EVIL}", f"j{EVIL}", f"i{EVIL}", count, newest * HOUR)
+    failed = {f"far{EVIL}": "FAILED", "near": "DONE"}
+    rows.run(f"half{EVIL}", "etc", EVIL, HOUR, failed, error=EVIL, relayed_by=f"s{EVIL[2:4]}")
+    metrics, page = world.root / "metrics", world.root / "page.html"
+    said = ""
+    for words in (
+        [], ["--json"], ["--nagios"], ["--prometheus"], ["--learn"], ["--learn", "--json"],
+        ["--prometheus", "--output", str(metrics), "--html", str(page)],
+    ):  # fmt: skip
+        done = world.b1000("monitor", *words)
+        said += done.stdout + done.stderr
+        assert done.returncode == 2, done.stderr
+    said += metrics.read_text() + page.read_text()
+    assert not STEERING.search(said), STEERING.findall(said)
+    found = asked(world)
+    assert {f"half{EVIL}", f"h{EVIL}"} <= {each["host"] for each in found["subjects"]}
+
+
+def test_what_a_client_says_of_itself_is_marked(world: World, central: Rows) -> None:
+    central.daily("ext", "etc", relayed_by="backup-2", direction="passive")
+    central.daily("own", "etc")
+    found = by_name(asked(world))
+    assert {name: each["relayed_by"] for name, each in found.items()} == {
+        "ext etc/": "backup-2",
+        "own etc/": "",
+    }
+    lines = world.b1000("monitor").stdout.splitlines()
+    marked = [line for line in lines if "2/2*" in line]
+    assert [line.split()[1] for line in marked] == ["ext"]
+    assert "* as the client itself says, relayed by the storage that pulls" in lines
+    page = world.root / "page.html"
+    world.b1000("monitor", "--html", str(page))
+    assert page.read_text().count('"backup-2"') == 1
+
+
+def test_what_is_not_learned_is_told_with_its_reason(world: World, central: Rows) -> None:
+    central.daily("old", "etc")
+    for number in range(4):
+        central.run("new", "etc", "", HOUR + number * 300)
+    done = world.b1000("monitor", "--learn")
+    lines = done.stdout.splitlines()
+    assert "learned: 1 new row in plan" in lines
+    why = "its good backups are of 15 min, and 3 d of them say what is usual"
+    assert f"not learned: new etc: {why}" in lines
+    assert central.rows("SELECT master_host FROM plan") == [("old",)]
+    found = asked(world, "--learn")
+    assert (found["learned"], found["unlearned"]) == (
+        0,
+        [{"host": "new", "job": "etc", "instance": "", "reason": why}],
+    )
 
 
 @pytest.mark.parametrize(

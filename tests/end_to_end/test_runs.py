@@ -815,6 +815,7 @@ def test_check_connect_knows_which_rsync_will_not_do(
                 "report_poll_wait": 1,
                 "report_poll_retries": 1,
                 "report_source": "rsync://127.0.0.1/reports",
+                "report_host": "ext",
                 "include": "rsync://127.0.0.1/data/",
             },
         }

@@ -92,16 +92,34 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         "the last good backup is 3 d old, at most 2 d 12 h is usual here; nothing has run since",
     ),
     "hourly, silently stopped": (
-        [run(3 * HOUR + number * HOUR) for number in range(6)],
+        [run(3 * HOUR + number * HOUR) for number in range(73)],
         None,
         CRITICAL,
         "at most 2 h 30 min is usual here",
     ),
     "every five minutes: an hour is always allowed": (
-        [run(55 * MINUTE + number * 5 * MINUTE) for number in range(6)],
+        [run(55 * MINUTE + number * 5 * MINUTE) for number in range(900)],
         None,
         OK,
         "55 min old",
+    ),
+    "some trials within minutes say nothing of what is usual": (
+        [run(23 * HOUR + number * 5 * MINUTE) for number in range(6)],
+        None,
+        OK,
+        "23 h old",
+    ),
+    "trials, and no backup on the next day": (
+        [run(27 * HOUR + number * 5 * MINUTE) for number in range(6)],
+        None,
+        CRITICAL,
+        "at most 1 d 2 h is expected until 3 days of backups say what is usual",
+    ),
+    "trials, then two days, and failures since": (
+        [failed(HOUR), *daily(2, DAY), *(run(2 * DAY + HOUR + n * MINUTE) for n in range(6))],
+        None,
+        WARNING,
+        "the last good backup is 1 d old",
     ),
     "weekly": ([run(6 * DAY), run(13 * DAY), run(20 * DAY)], None, OK, "6 d old"),
     "the plan is stricter": (WEEK, Plan(max_backup_age=HOUR), CRITICAL, "at most 1 h is planned"),
@@ -114,7 +132,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         "2 later runs made no copy, the last on db1 1 d ago FAILED at COPYING: refused",
     ),
     "too old, while a run hangs": (
-        [*daily(3, 4 * DAY), run(2 * DAY, done=0, step="PRE")],
+        [*daily(4, 4 * DAY), run(2 * DAY, done=0, step="PRE")],
         None,
         CRITICAL,
         "at most 2 d 12 h is usual here; a run is at PRE for 2 d",
@@ -315,6 +333,17 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
     assert (nothing.last_good, nothing.age, nothing.bytes) == (None, None, None)
 
 
+def test_why_nothing_is_learned_yet_is_said() -> None:
+    """As long as the limit is not one that was learned, whatever the plan says."""
+    trial = [run(HOUR), run(HOUR + 20 * MINUTE)]
+    judged = judge(DB, trial, None, NOW)
+    assert (judged.max_age, judged.expected_by) == (26 * HOUR, "default")
+    assert judged.unlearned == "its good backups are of 20 min, and 3 d of them say what is usual"
+    assert "a single one" in judge(DB, trial[:1], None, NOW).unlearned
+    assert judge(DB, WEEK, None, NOW).unlearned == ""
+    assert judge(DB, [], None, NOW).unlearned == ""
+
+
 def test_a_plan_without_an_age_expects_what_never_ran() -> None:
     planned = judge(DB, [], Plan(max_data_age=HOUR), NOW)
     assert (planned.max_age, planned.expected_by) == (None, "plan")
@@ -326,10 +355,15 @@ def test_a_plan_without_an_age_expects_what_never_ran() -> None:
     ("gaps", "expected"),
     [
         ([], 26 * HOUR),
-        ([DAY], 2.5 * DAY),
+        ([DAY], 26 * HOUR),  # nothing is learned in less than three days
+        ([DAY, DAY], 26 * HOUR),
+        ([DAY, DAY, DAY], 2.5 * DAY),
         ([DAY, DAY, MINUTE, MINUTE, DAY], 2.5 * DAY),  # somebody ran it by hand as well
         ([7 * DAY, 7 * DAY, 21 * DAY], 17.5 * DAY),  # one outage is not usual
-        ([MINUTE] * 5, HOUR),
+        ([MINUTE] * 5, 26 * HOUR),
+        ([MINUTE] * 4320, HOUR),
+        ([3 * DAY - MINUTE], 26 * HOUR),
+        ([3 * DAY], 7.5 * DAY),
     ],
 )
 def test_what_is_usual_is_learned(gaps: list[float], expected: float) -> None:
