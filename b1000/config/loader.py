@@ -473,7 +473,10 @@ def _job(
             values.get("direction", ""),
             values.get("type", ""),
             owed,
-            tuple(problem.alone(file) for problem in section.errors),
+            tuple(
+                problem.alone(file)
+                for problem in sorted(section.errors, key=lambda problem: problem.line)
+            ),
             on_failure=values.get("on_failure"),
             limits=limits,
             report_job=values.get("report_job", ""),

@@ -187,20 +187,19 @@ def _section(read: ini.Section) -> Section:
     above = ""
     for entry in read.entries:
         for each in _apart(section, entry):
-            if _is_name(section, each.option, above):
+            if _is_name(each.option, above):
                 _add(section, each)
+                above = each.option
             else:
                 hint = near(each.option, TABLE.get(section.kind, ()))
                 text = f"no such option here{hint}; it may be part of a password, and is not shown"
                 section.tell("", text, line=each.line)
-            above = each.option
     return section
 
 
-def _is_name(section: Section, option: str, above: str) -> bool:
+def _is_name(option: str, above: str) -> bool:
     """Whether it can be told as an option; else it may be a part of a password."""
-    known = option in TABLE.get(section.kind, ())
-    return known or (bool(re.fullmatch(r"[\w-]+", option)) and above not in _SECRET)
+    return option in _NAMES or (bool(re.fullmatch(r"[\w-]+", option)) and above not in _SECRET)
 
 
 def _apart(section: Section, entry: ini.Entry) -> Iterator[ini.Entry]:
@@ -254,9 +253,8 @@ def _without_comments(section: Section, option: Option, entry: ini.Entry) -> str
 
 def _tell_lines_lost(section: Section, entry: ini.Entry) -> None:
     """A line of a command that begins with ; is a comment of the file, and not the shell's."""
-    last = entry.lines[-1].number
     for line in entry.comments:
-        if line.text.startswith(";") and line.number < last:
+        if line.text.startswith(";"):
             section.tell(
                 entry.option,
                 "a line that begins with ';' is a comment, and no part of the value; "

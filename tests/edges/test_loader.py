@@ -322,10 +322,20 @@ def test_comments_between_the_lines_of_a_value_are_left_out(read: Read) -> None:
 
 
 def test_a_line_of_a_command_that_begins_with_a_semicolon_is_warned_of(read: Read) -> None:
-    config = read(f"{COMMON}{JOB}pre = one\n  ; two\n  three\npost = x\n  # fine\n  y\n")
-    assert only_problem(config) == (
-        "16: [job:etc] pre: warning: a line that begins with ';' is a comment, and no part of "
-        "the value; end the line above in ';' instead"
+    config = read(
+        f"{COMMON}{JOB}pre = one\n  ; two\n  three\npost = x\n  # fine\n  y\n  ; z\n\n; fine\n"
+    )
+    assert config.errors == ()
+    assert [line.partition(": warning: ")[0] for line in told(config)] == [
+        "16: [job:etc] pre",
+        "21: [job:etc] post",
+    ]
+    assert all(
+        line.endswith(
+            "a line that begins with ';' is a comment, and no part of the value; "
+            "end the line above in ';' instead"
+        )
+        for line in told(config)
     )
 
 
@@ -770,6 +780,7 @@ def test_no_error_repeats_a_password(read: Read, option: str) -> None:
         ("password =\n  hunter2\n  hunter3 = hunter4\n", "it has more than one line"),
         ("password = hunter2\nhunter3 = hunter4\n", "no such option here"),
         ("password = hunter2\n\nhunter3 = hunter4\n", "no such option here"),
+        ("password = hunter2\nhunter3 = x\nhunter4 = y\n", "no such option here"),
         ("password = hunter2\nhunter3 hunter4\n", "neither a [section] nor an option"),
         ("password = hunter2\nhunter3: hunter4\n", "behind =, not behind a colon"),
         ("password hunter2 = hunter3\n", "no such option here; did you mean 'password"),
@@ -799,6 +810,16 @@ def test_no_error_shows_any_part_of_a_password(tmp_path: Path, lines: str, said:
         shown = list(error.lines)
     assert said in "\n".join(shown)
     assert not re.search(r"hunter\d", "\n".join(shown).replace("port: 'hunter3'", ""))
+
+
+def test_an_option_below_a_password_is_told_by_its_name_where_that_is_one(read: Read) -> None:
+    config = read(f"{COMMON}{MYSQL}password = x\ntimeout = 5\n")
+    assert "timeout: no such option here; it belongs into [dest]" in only_problem(config)
+    config = read(f"{COMMON}{MYSQL}password = x\nprot = 5\n")
+    assert only_problem(config) == (
+        "15: [report:db]: no such option here; did you mean 'port'?; "
+        "it may be part of a password, and is not shown"
+    )
 
 
 def test_what_refers_to_a_password_is_no_value(read: Read) -> None:
