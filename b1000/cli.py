@@ -187,9 +187,11 @@ def _run_jobs(words: Sequence[str]) -> int:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
     display = None if arguments.quiet else _display(settings.journal)
-    if arguments.copy:
-        return Supervisor(config, selection, display=display).recover(selectors, Action.RESUME)
-    return Supervisor(config, selection, display=display, everything=not selectors).run()
+    everything = not (selectors or arguments.copy)
+    supervisor = Supervisor(config, selection, display=display, everything=everything)
+    code = supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+    logs.tell_where()
+    return code
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
@@ -281,7 +283,9 @@ def _forget(words: Sequence[str]) -> int:
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
     selectors = [grammar.selector(word) for word in arguments.jobs]
     action = Action.FORGET_WITH_POST if arguments.post else Action.FORGET
-    return Supervisor(config, {}).recover(selectors, action)
+    code = Supervisor(config, {}).recover(selectors, action)
+    logs.tell_where()
+    return code
 
 
 # --- b1000 check

@@ -50,9 +50,17 @@ def _bounded(text: str) -> str:
     return text if more <= 0 else f"{text[:LONGEST]}... ({more} more characters)"
 
 
-def for_run(label: str) -> logging.LoggerAdapter[logging.Logger]:
-    """A logger whose lines bear the label of a job/instance as their threadName."""
-    return logging.LoggerAdapter(logging.getLogger(LOGGER), {"run": label})
+def for_run(label: str, shown: bool = False) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger whose lines bear the label of a job/instance as their threadName.
+
+    Whoever is at a terminal also sees those that are ``shown``, wherever the log goes.
+    """
+    return logging.LoggerAdapter(logging.getLogger(LOGGER), {"run": label, "shown": shown})
+
+
+def that_nothing_was_done(text: str) -> None:
+    """Log and show it; but a cron job whose log is its output stays silent."""
+    logging.getLogger(LOGGER).info("%s", text, extra={"shown": True, "idle": True})
 
 
 class _Formatter(logging.Formatter):
@@ -155,7 +163,31 @@ class _File(_Descriptor):
         os.close(renewed)
 
 
-class _Errors(_Descriptor):
+class _Beside(_Descriptor):
+    """Repeats some lines beside the log."""
+
+
+class _Terminal(_Beside):
+    """Shows what is under way to whoever is at the terminal, while the log goes elsewhere."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(1)
+        self.log = log
+        self.setLevel(logging.INFO)
+        self.setFormatter(_Formatter("%(asctime)s [%(threadName)s] %(message)s", "%H:%M:%S"))
+        self.addFilter(_is_to_be_shown)
+
+
+def _is_to_be_shown(record: logging.LogRecord) -> bool:
+    on_standard_error = record.levelno >= logging.ERROR and os.isatty(2)
+    return getattr(record, "shown", False) and not on_standard_error
+
+
+def _is_no_idleness(record: logging.LogRecord) -> bool:
+    return not getattr(record, "idle", False)
+
+
+class _Errors(_Beside):
     """Repeats on standard error what is an ERROR."""
 
     def __init__(self, descriptor: int) -> None:
@@ -179,7 +211,8 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
 
     ``/dev/stdout`` and ``/dev/stderr`` mean the open descriptors. ``quiet``
     leaves the standard streams to errors alone, on standard error. ``level`` is
-    the log's: errors reach standard error whatever it is.
+    the log's: errors reach standard error whatever it is, and a terminal on
+    standard output shows what is under way, where the log itself is on none.
     """
     logger = logging.getLogger(LOGGER)
     logger.handlers.clear()
@@ -198,15 +231,32 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
             stream = 2
     if stream is not None and not quiet:
         handlers.append(_Descriptor(stream))
+        if not os.isatty(stream):
+            handlers[-1].addFilter(_is_no_idleness)
     for handler in handlers:
         handler.setLevel(least)
+    watched = not quiet and os.isatty(1) and not any(os.isatty(h.descriptor) for h in handlers)
     if least > logging.ERROR or not any(_same(handler.descriptor, 2) for handler in handlers):
         handlers.append(_Errors(2))
     for handler in handlers:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
+    if watched:
+        logger.addHandler(_Terminal(file))
+        logger.setLevel(min(least, logging.INFO))
     if trouble:
         logger.error(trouble)
+
+
+def tell_where() -> None:
+    """Whoever saw on a terminal what was under way is told where the log is."""
+    logger = logging.getLogger(LOGGER)
+    for handler in logger.handlers:
+        if isinstance(handler, _Terminal):
+            text = f"the log is {handler.log}"
+            record = logger.makeRecord(LOGGER, logging.INFO, "", 0, text, (), None)
+            record.shown = True
+            handler.handle(record)
 
 
 def write_before_each_line(text: str) -> None:
@@ -222,7 +272,7 @@ def announce(level: int, text: str, quiet: bool = False) -> None:
     shown = False
     for handler in logger.handlers:
         # The other handler is there for lines that are logged; this text is told as it is.
-        if isinstance(handler, _Descriptor) and not isinstance(handler, _Errors):
+        if isinstance(handler, _Descriptor) and not isinstance(handler, _Beside):
             record = logger.makeRecord(LOGGER, level, "", 0, text, (), None)
             if level >= handler.level:
                 handler.handle(record)

@@ -45,10 +45,10 @@ exit codes:
   3      nothing failed, but something is still running from before
   128+N  stopped by signal N
 
-Each signal that would end a program ends this one in order; a second one at once.
-SIGKILL and faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL) cannot be in order: what they
-leave running ends by itself, or is ended by the next b1000. SIGPIPE, SIGXFSZ, and
-a signal that was ignored when the program began (nohup) end nothing.
+Each signal that would end a program ends this one in order; a second one at
+once. SIGKILL and faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL) cannot be in order:
+what they leave running ends by itself, or is ended by the next b1000. SIGPIPE,
+SIGXFSZ, and a signal that was ignored when it began (nohup) end nothing.
 """
 
 
@@ -85,9 +85,9 @@ def for_jobs() -> argparse.ArgumentParser:
 _FORGET_EPILOG = """\
 Refused (exit code 3) while a run of the same job/instance is at work.
 
-With --post, a post is run where copies failed or the post itself did. It is not run where
-pre did not succeed, since nothing was copied, nor where a later run has begun, whose data
-it might remove; the answer says so.
+With --post, a post is run where copies failed or the post itself did. It is not
+run where pre did not succeed, since nothing was copied, nor where a later run
+has begun, whose data it might remove; the answer says so.
 """
 
 

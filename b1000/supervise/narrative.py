@@ -3,6 +3,7 @@
 import errno
 import logging
 from datetime import datetime
+from typing import NamedTuple
 
 from b1000 import figures
 from b1000.config.grammar import selecting
@@ -72,10 +73,32 @@ def line(message: Message, run: Run, closed: bool = False) -> tuple[int, str] | 
         case AttemptEnded(retry_at=float(retry_at)):
             return logging.WARNING, (
                 f"{message.destination}: attempt {message.number} failed: {message.reason}; "
-                f"next in {retry_at - message.time:.0f} s"
+                f"next in {retry_at - message.time:.0f} s, "
+                f"at {datetime.fromtimestamp(retry_at):%H:%M:%S}"
             )
         case _:
             return None
+
+
+def is_shown(message: Message) -> bool:
+    """Whether somebody at a terminal is to see it, wherever the log goes."""
+    return not isinstance(message, Resolved | Relayed)
+
+
+class Tally(NamedTuple):
+    """How many runs of one program ended in which way."""
+
+    failed: int = 0
+    warning: int = 0
+    skipped: int = 0
+    well: int = 0
+
+
+def closing(tally: Tally, seconds: float) -> str:
+    """The last line of a program: what became of all that it did; "" where there was nothing."""
+    words = ("FAILED", "WARNING", "skipped", "OK")
+    told = [f"{number} {word}" for number, word in zip(tally, words, strict=True) if number]
+    return f"ended in {figures.span(seconds)}: {', '.join(told)}" if told else ""
 
 
 def ways_out(run: Run) -> str:
@@ -113,8 +136,8 @@ def behind(whom: str, action: Action) -> tuple[int, str]:
     """The level and the text where something is not done since another run is at work."""
     if action.forgets:
         # Whoever asks for it waits for an answer, wherever the log goes.
-        return logging.ERROR, f"not forgotten: {whom} is still at work"
-    return logging.WARNING, f"left out: {whom} is still at work"
+        return logging.ERROR, f"not forgotten: {whom} is still running"
+    return logging.WARNING, f"skipped: {whom} is still running"
 
 
 def no_worker(error: OSError) -> str:

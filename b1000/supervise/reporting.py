@@ -10,7 +10,7 @@ from typing import Any
 
 from b1000.errors import words
 from b1000.locks import Locks
-from b1000.logs import LOGGER
+from b1000.logs import LOGGER, for_run
 from b1000.model import Delivered, Look, Report
 from b1000.reports.reporter import Reporter
 from b1000.supervise.children import drain, fork
@@ -174,7 +174,7 @@ class Reporting:
                 break
             settled(self.settle(ready))
         for child in self.children:
-            self._log.warning(
+            for_run("b1000", shown=True).warning(
                 "report %s: not all states have arrived; the next b1000 delivers them", child.name
             )
         silent = [child.name for child in self.children if not child.troubled]

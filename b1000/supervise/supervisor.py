@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from multiprocessing.connection import wait
@@ -22,7 +22,7 @@ from b1000.config.loader import Config
 from b1000.errors import JournalFailed, JournalUnusable, signal_name, words
 from b1000.identity import identify, is_alive, myself
 from b1000.locks import Locks, run_lock
-from b1000.logs import LOGGER, for_run
+from b1000.logs import LOGGER, for_run, that_nothing_was_done
 from b1000.model import (
     Acknowledged,
     Batch,
@@ -129,21 +129,23 @@ class Supervisor:
         # What comes out.
         self._failed = 0
         self._left_out = 0
+        self._ended_as: Counter[Status] = Counter()
 
     def run(self) -> int:
-        """Carry out everything that was selected; gives the exit code.
+        """Carry out everything that was selected; gives the exit code, which is logged last.
 
         Raises JournalUnusable before anything was run, UsageError where an
         instance was asked for that its job does not list.
         """
-        return self._within_session(self._run_selected)
+        return self._within_session(self._run_selected, "there was nothing to run")
 
     def recover(self, selectors: Sequence[Selector], action: Action) -> int:
         """Go on with runs of the past, or forget them; gives the exit code.
 
         Raises JournalUnusable and, for names that nobody knows, UsageError.
         """
-        return self._within_session(lambda: self._recover_selected(selectors, action))
+        nothing = "" if action.forgets else "there is nothing to retry"
+        return self._within_session(lambda: self._recover_selected(selectors, action), nothing)
 
     def _make_backup_dir(self) -> None:
         """Scripts prepare data there; where that fails they have words of their own for it."""
@@ -196,9 +198,10 @@ class Supervisor:
             text = recovery.left_alone(run, with_post)
             if text and (run.job, run.instance) not in known:
                 runs = [*runs, run]
-                for_run(run.label).info("%s", text)
+                for_run(run.label, shown=True).info("%s", text)
         for word in recovery.without_run(words, runs):
-            for_run(label(word.job, word.instance or "")).info("there is nothing to forget")
+            subject = label(word.job, word.instance or "")
+            for_run(subject, shown=True).info("there is nothing to forget")
 
     def _leave_out_live(self, runs: Iterable[Run], action: Action) -> None:
         """What somebody else is at work on can neither be gone on with nor given up."""
@@ -208,18 +211,30 @@ class Supervisor:
             meant = action is not Action.RESUME or self._reader.is_resumed(run.run_id)
             if live and meant and (run.job, run.instance) not in settled:
                 self._left_out += 1
-                for_run(run.label).log(*narrative.behind(narrative.still_at_work(run), action))
+                spoken = narrative.behind(narrative.still_at_work(run), action)
+                for_run(run.label, shown=True).log(*spoken)
 
-    def _within_session(self, carry_out: Callable[[], None]) -> int:
+    def _within_session(self, carry_out: Callable[[], None], nothing: str) -> int:
+        began = time.monotonic()
         try:
             with self._session():
                 carry_out()
                 self._finish_reporting()
+            self._tell_the_end(time.monotonic() - began, nothing)
         except JournalUnusable:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
             if not self._signal:
                 raise
         return self._exit_code()
+
+    def _tell_the_end(self, seconds: float, nothing: str) -> None:
+        """The last line of the log; ``nothing`` is for where nothing was to be done."""
+        well, warning = (self._ended_as[each] for each in (Status.OK, Status.WARNING))
+        tally = narrative.Tally(self._failed, warning, self._left_out, well)
+        if text := narrative.closing(tally, seconds):
+            for_run("b1000", shown=True).info("%s", text)
+        elif nothing and not self._signal:
+            that_nothing_was_done(nothing)
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[None]:
@@ -389,7 +404,7 @@ class Supervisor:
             return
         spoken = narrative.line(message, run, closed)
         if spoken:
-            for_run(run.label).log(*spoken)
+            for_run(run.label, narrative.is_shown(message)).log(*spoken)
         match message:
             case Resolved():
                 worker.run = run._replace(frozen=message.frozen, copies=message.copies)
@@ -424,6 +439,7 @@ class Supervisor:
         assert run is not None
         worker.verdict = True
         failed = run.status is Status.FAILED
+        self._ended_as[run.status] += 1
         self._refresh_status_file(run, failed)
         if failed:
             self._note_failure(run)
@@ -664,7 +680,7 @@ class Supervisor:
             if not planned.action.forgets:
                 with self._recorder.transaction() as journal:
                     journal.leave_out(*planned.subject, behind)
-        for_run(planned.label).log(*narrative.behind(behind, planned.action))
+        for_run(planned.label, shown=True).log(*narrative.behind(behind, planned.action))
         self._know_subject(*planned.subject, None)
 
     def _start_clearing(
@@ -694,7 +710,7 @@ class Supervisor:
         for run in follow.buried:
             self._bury_the_past(run)
         if follow.said:
-            for_run(follow.run.label).log(*follow.said)
+            for_run(follow.run.label, shown=True).log(*follow.said)
         self._failed += follow.failed
         if follow.run.step in BEGUN:
             # One that is gone on with is none that --copy would retry.

@@ -152,7 +152,7 @@ def test_a_run_that_is_under_way_goes_on_in_the_new_file(world: World) -> None:
     assert re.search(r"\[etc +\] .*before\n\Z", old)
     assert re.match(r".*\[etc +\] .*after\n", new)
     # The worker tells of its script, the supervisor of the steps: both went on in the new file.
-    assert re.search(r"\[etc +\] DONE in [\d.]+ s\n\Z", new)
+    assert re.search(r"\[etc +\] DONE in [\d.]+ s\n.*\[b1000 +\] ended in [\d.]+ s: 1 OK\n\Z", new)
     assert log.stat().st_mode & 0o777 == 0o640
 
 

@@ -396,7 +396,7 @@ def test_what_another_program_resumes_is_left_out(ready: World) -> None:
     wait_until((ready.root / "in").exists)
     left_out = ready.b1000("--copy")
     assert left_out.returncode == 3
-    assert "left out: run 1" in left_out.stdout
+    assert "skipped: run 1" in left_out.stdout
     running.communicate(timeout=30)
     assert running.returncode == 0
 

@@ -205,7 +205,7 @@ def test_a_job_that_still_runs_is_left_out(world: World) -> None:
     wait_until((world.root / "script.pid").exists)
     second = world.b1000()
     assert second.returncode == 3
-    assert "still at work" in second.stdout
+    assert "is still running" in second.stdout
     assert world.last("other")["status"] == "OK"
     first.communicate(timeout=30)
     assert first.returncode == 0

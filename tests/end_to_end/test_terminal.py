@@ -158,10 +158,94 @@ def test_a_log_in_a_file_leaves_the_bars_alone(slow: World, terminal: Start) -> 
     )
     program = terminal("one")
     program.read_until(lambda: bars(program.text))
-    assert program.text.splitlines() == bars(program.text)
+    shown = program.text.splitlines()
+    assert bars(program.text) == shown[-1:]
     assert program.finish() == 0
-    assert program.text == ""
+    assert not bars(program.everything)
     assert "\x1b" not in (slow.root / "log").read_text()
+
+
+def lines(terminal: Terminal) -> list[str]:
+    """What a terminal shows, without the times."""
+    return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in terminal.everything.splitlines()]
+
+
+def test_each_run_and_attempt_has_its_lines_where_the_log_goes_to_a_file(
+    world: World, terminal: Start
+) -> None:
+    """Also while a storage is down; and at the end where the log is."""
+    log = world.root / "log"
+    world.files()
+    world.write(
+        {
+            "global": {"log_file": log, "log_level": "ERROR", "copy_retries": 1},
+            "dest:store": world.store(),
+            "dest:off": {"type": "active", "path": "rsync://127.0.0.1:1/x"},
+            "job:bad": world.push(dest="off"),
+            "job:good": world.push(),
+        }
+    )
+    program = terminal(columns=200)
+    assert program.finish() == 1
+    shown = lines(program)
+    for told in (
+        r"\[bad\] INIT \(run \d, .*\)",
+        r"\[bad\] off: COPYING",
+        r"\[bad\] off: attempt 1 failed: connection refused .*; next in \d s, at [\d:]+",
+        r"\[bad\] off: attempt 2",
+        r"\[good\] store: COPYING",
+        r"\[good\] store: DONE \(3 files, 30 B; .* sent in [\d.]+ s, .*/s\)",
+        r"\[good\] DONE in [\d.]+ s",
+        r"\[b1000\] ended in [\d.]+ s: 1 FAILED, 1 OK",
+    ):
+        assert [line for line in shown if re.fullmatch(told, line)], (told, shown)
+    assert shown[-1] == f"[b1000] the log is {log}"
+    # The failure is told once, as ever on standard error.
+    assert sum("[bad       ] FAILED at COPYING" in line for line in shown) == 1
+    assert sum("FAILED at COPYING" in line for line in shown) == 1
+    assert "INFO" not in log.read_text(), "the level is the log's"
+
+
+def test_quiet_and_a_pipe_get_no_lines_of_a_log_in_a_file(world: World, terminal: Start) -> None:
+    world.files()
+    world.write(
+        {
+            "global": {"log_file": world.root / "log"},
+            "dest:store": world.store(),
+            "job:etc": world.push(),
+        }
+    )
+    program = terminal("-q")
+    assert program.finish() == 0
+    assert program.raw == b""
+    for words in ((), ("--copy",), ("forget", "etc")):
+        done = world.b1000(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_nothing_to_do_is_told_on_the_terminal_and_in_the_log(
+    world: World, terminal: Start
+) -> None:
+    log = world.root / "log"
+    world.files()
+    common = {"dest:store": world.store(), "job:etc": world.push()}
+    world.write({"global": {"log_file": log}, **common})
+    assert world.b1000().returncode == 0
+    for words, told in (
+        (("--copy",), "there is nothing to retry"),
+        (("forget", "etc"), "there is nothing to forget"),
+    ):
+        program = terminal(*words, columns=200)
+        assert program.finish() == 0
+        name = "etc" if words[0] == "forget" else "b1000"
+        assert lines(program) == [f"[{name}] {told}", f"[b1000] the log is {log}"]
+        assert told in log.read_text().splitlines()[-1]
+    # Without a log file the terminal is the log, and a cron job is told nothing new.
+    world.write({"global": {"log_file": None}, **common})
+    program = terminal("--copy")
+    assert program.finish() == 0
+    assert "[b1000     ] there is nothing to retry" in program.text
+    assert world.b1000("--copy").stdout == ""
 
 
 @pytest.mark.usefixtures("slow")
