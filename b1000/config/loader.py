@@ -18,7 +18,7 @@ from b1000.config.sections import ConfigUnreadable as ConfigUnreadable
 from b1000.config.sections import Problem as Problem
 from b1000.config.sections import Section as _Section
 from b1000.config.sections import parse, text_of
-from b1000.errors import BadValue, near, nearest, refuse_all
+from b1000.errors import BadValue, BadValues, near, nearest, refuse_all
 from b1000.model import (
     BrokenJob,
     Command,
@@ -201,8 +201,35 @@ class _Reader:
             return any(problem.option == option.name for problem in self.globals.errors)
         return option.default is not None
 
+    def _mistakes_beside(self, section: _Section, option: Option) -> tuple[BadValue, ...]:
+        """Those of a list in its words whose references are known; words in quotes are left."""
+        text = self._written(section, option) or ""
+        if not (option.kind.listed or option.kind.quotes) or re.search(r"[\"'\\]|^!", text):
+            return ()
+        known = [
+            references.fill(template, _SAMPLES)
+            for word in text.split()
+            if (template := self._known(section, option, word)) is not None
+        ]
+        try:
+            if known:
+                option.kind.parse(" ".join(known))
+        except BadValue as error:
+            return error.each
+        return ()
+
+    def _known(self, section: _Section, option: Option, word: str) -> Template | None:
+        path = (f"{section.heading}:{option.name}",)
+        try:
+            return references.resolve(word, lambda name: self._look_up(section, name, path))
+        except BadValue:
+            return None
+
     def _settle(self, section: _Section, option: Option) -> Any:
-        template = self.template(section, option)
+        try:
+            template = self.template(section, option)
+        except BadValue as error:
+            raise BadValues([*error.each, *self._mistakes_beside(section, option)]) from None
         if template is None:
             if option.required and option.unless not in section.values:
                 instead = f", or give {option.unless}" if option.unless else ""

@@ -20,12 +20,14 @@ Value = Any  # what a kind makes of a text; the dataclasses in model give it its
 class Kind(NamedTuple):
     """What values an option takes: ``parse`` gives the value or raises BadValue.
 
-    ``quotes``: a value is split into words as a shell would, and may be quoted.
+    ``quotes``: a value is split into words as a shell would, and may be quoted. ``listed``:
+    it is a list of words, of which each may be wrong by itself.
     """
 
     words: str
     parse: Callable[[str], Value]
     quotes: bool = False
+    listed: bool = False
 
 
 def _text(text: str) -> str:
@@ -203,8 +205,8 @@ def _exclude(text: str) -> str:
 
 
 TEXT = Kind("text", _text)
-NAMES = Kind("names", grammar.names)
-DESTINATIONS = Kind("names, with / and &", grammar.destinations)
+NAMES = Kind("names", grammar.names, listed=True)
+DESTINATIONS = Kind("names, with / and &", grammar.destinations, listed=True)
 SECONDS = _integer("seconds", 0)
 YES_NO = Kind("yes or no", _yes_or_no)
 PATH = Kind("absolute path", _directory)
