@@ -3,6 +3,8 @@
 import time
 from datetime import datetime
 
+from b1000.logs import unprintable
+
 
 def size(count: float) -> str:
     """A number of bytes, in units of 1024."""
@@ -41,3 +43,8 @@ def since(when: float, now: float) -> str:
 def iso(when: float) -> str:
     """A time as ISO 8601 with the offset of this machine."""
     return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
+
+
+def inert(text: str) -> str:
+    """JSON in which what could steer a terminal is escaped; line breaks between values stay."""
+    return unprintable(text, lambda sign: sign if sign == "\n" else f"\\u{ord(sign):04x}")

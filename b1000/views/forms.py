@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b1000 import figures
 from b1000.errors import counted
-from b1000.logs import printable, unprintable
+from b1000.logs import printable
 from b1000.views.monitor import ORDER, Survey, summary
 from b1000.views.screen import STYLES, Screen
 from b1000.views.verdicts import Judgement, Verdict, span
@@ -44,8 +44,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _encoded(value: object) -> str:
-    """JSON in which the characters that could steer a terminal are escaped, and no others."""
-    return unprintable(_ENCODER.encode(value), lambda character: f"\\u{ord(character):04x}")
+    return figures.inert(_ENCODER.encode(value))
 
 
 def _named(each: Judgement) -> dict[str, object]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from b1000.logs import unprintable
+from b1000 import figures
 from b1000.views.fleet import Days
 from b1000.views.monitor import SHOWN_DAYS, Survey, summary
 from b1000.views.verdicts import DAY, Judgement
@@ -58,7 +58,7 @@ def _inert(text: str) -> str:
     """JSON in which no tag can begin or end, and no character steers who reads it."""
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return unprintable(text, lambda character: f"\\u{ord(character):04x}")
+    return figures.inert(text)
 
 
 def _subject(each: Judgement, found: Survey) -> list[object]:

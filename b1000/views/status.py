@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000 import figures
 from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError, in_order, near
@@ -359,7 +360,7 @@ def story_as_json(row: Row, story: Story) -> str:
 
 
 def _json(found: list[dict[str, object]]) -> str:
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    return figures.inert(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _iso(when: float | None) -> str | None:

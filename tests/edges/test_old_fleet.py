@@ -6,7 +6,7 @@ And rows of several writers: what a storage tells of a client never meets what t
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from b1000.reports.sqlite import SqliteReport
 from b1000.reports.tables import COPIES, JOBS, TABLES
 from b1000.reports.target import RunsRefused
 from b1000.steps import CopyStatus, Status, Step
+from b1000.views import monitor
+from b1000.views.monitor import Question
 from tests.support.database import TABLES as SCHEMA_FILE
 from tests.support.database import Database, Schema
 
@@ -243,6 +245,24 @@ def test_tables_of_the_first_version_become_like_new_ones(database_server: Datab
         | {"copy_transition": 8}
     ]
     assert first.query("SELECT note, max_backup_age FROM plan")[0]["note"] == "kept"
+
+
+def test_the_monitor_reads_tables_of_the_first_version_before_they_are_upgraded(
+    database_server: Database,
+) -> None:
+    first = Schema(database_server, FIRST)
+    first.query(
+        "INSERT INTO jobs (host, name, start_time, started_utc, step, status, bytes) VALUES "
+        "('web1', 'etc', '2026-11-01 03:00:00', '2026-11-01 03:00:00', 'COPYING', 'FAILED', 77)"
+    )
+    first.query(
+        "INSERT INTO copies (job_id, destination, status, error) VALUES "
+        "(1, 'hd', 'DONE', ''), (1, 'far', 'FAILED', 'no route')"
+    )
+    now = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
+    (found,) = monitor.survey(settings(first), Question(), now).judgements
+    assert (found.age, found.bytes, found.relayed_by) == (3 * 3600, 77, "")
+    assert "missing: far (no route)" in found.reason
 
 
 def columns(database: Schema, table: str) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Numbers and times for people, and what rsync says of its progress."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,3 +67,11 @@ def test_the_progress_of_rsync(piece: bytes, told: Figures, rest: bytes) -> None
 )
 def test_other_lines_are_no_progress(line: bytes) -> None:
     assert split(line) == (None, line)
+
+
+def test_json_steers_no_terminal() -> None:
+    text = "a\x9b2J\x1b]\x7f\u202e\n\t\u2028é"
+    written = figures.inert(json.dumps({text: [text]}, indent=2, ensure_ascii=False))
+    assert json.loads(written) == {text: [text]}
+    assert written.replace("\n", "").isprintable()
+    assert "é" in written
