@@ -352,6 +352,10 @@ def _status(words: Sequence[str]) -> int:
         return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
     answer = asked.for_programs() if arguments.json else asked.for_people(_screen())
     _say(answer.text)
+    if answer.damaged:
+        from b1000.logs import to_stderr
+
+        to_stderr(f"b1000: {answer.damaged}")
     return answer.exit_code
 
 

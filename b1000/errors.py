@@ -20,6 +20,12 @@ def words(error: BaseException) -> str:
     return str(error)
 
 
+def words_beside(error: OSError, known: object) -> str:
+    """The same where the file ``known`` has been named already: only another one is named."""
+    plain = error.strerror and str(error.filename) == str(known)
+    return str(error.strerror) if plain else words(error)
+
+
 def counted(number: int, what: str) -> str:
     """So many of something, ``1 file`` or ``2 files``."""
     return f"{number} {what}{'' if number == 1 else 's'}"
@@ -105,3 +111,7 @@ def refuse_all(mistakes: Iterable[BadValue]) -> None:
 
 class RunFailed(B1000Error):
     """A run cannot go on: it is FAILED at the step where it stands."""
+
+
+class RowDamaged(JournalFailed):
+    """What is told cannot be written beside what the journal has of the run; it never will."""

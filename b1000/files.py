@@ -1,13 +1,77 @@
-"""Files that are replaced as a whole."""
+"""Files: opened without waiting and looked at first, and replaced as a whole."""
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import time
 from pathlib import Path
 
+_WITHOUT_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_KINDS = {
+    stat.S_IFDIR: "is a directory",
+    stat.S_IFIFO: "is a FIFO",
+    stat.S_IFCHR: "is a device",
+    stat.S_IFBLK: "is a device",
+    stat.S_IFSOCK: "is a socket",
+    stat.S_IFLNK: "is a symbolic link",
+}
+
 _TEMPORARY = re.compile(r"\.b1000-[0-9a-f]{16}")
 _STALE = 3600  # seconds after which nobody is still writing a temporary file
+
+
+def look(path: Path | str, follow: bool) -> None:
+    """Raise OSError where something stands that is no regular file; nothing may stand there.
+
+    The error says what it is. ``follow``: a link stands for what it leads to. Links are followed
+    where only the operator can have made them, and nowhere else.
+    """
+    try:
+        status = os.stat(path, follow_symlinks=follow)
+    except FileNotFoundError:
+        return
+    _check(status, path)
+
+
+def open_file(path: Path | str, flags: int, mode: int = 0o600, *, follow: bool) -> int:
+    """Open a regular file: :func:`look` first, so that neither a FIFO nor a device is waited for.
+
+    Gives the descriptor; raises OSError, also for whatever took the file's place meanwhile.
+    """
+    look(path, follow)
+    descriptor = os.open(path, flags | _WITHOUT_WAITING | (0 if follow else os.O_NOFOLLOW), mode)
+    try:
+        _check(os.fstat(descriptor), path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(status: os.stat_result, path: Path | str) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        what = f"{_KINDS.get(kind, 'is something else')}, not a file"
+        raise OSError(errno.EISDIR if kind == stat.S_IFDIR else errno.EINVAL, what, str(path))
+
+
+def read_file(path: Path | str, longest: int, *, follow: bool) -> bytes:
+    """The first ``longest`` bytes of a regular file; raises OSError as :func:`open_file` does."""
+    with os.fdopen(open_file(path, os.O_RDONLY, follow=follow), "rb") as file:
+        return file.read(longest)
+
+
+def make_directory(path: Path, mode: int = 0o777) -> None:
+    """Make a directory and its parents, where they are missing.
+
+    Raises OSError; NotADirectoryError where something else has its name.
+    """
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> None:

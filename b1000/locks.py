@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from b1000.files import make_directory, open_file
+
 _POLL = 0.1  # seconds between attempts
 
 
@@ -27,8 +29,8 @@ class Locks:
         ``name`` is one path component. Whoever closes the last copy of the
         descriptor releases the lock.
         """
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _locked(self.directory / name, os.O_RDWR | os.O_CREAT)
+        make_directory(self.directory, 0o700)
+        return _locked(open_file(self.directory / name, os.O_RDWR | os.O_CREAT, follow=False))
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
@@ -55,11 +57,10 @@ def take_directory(path: Path) -> int | None:
     Gives what :meth:`Locks.take` gives; raises OSError where it cannot be made or locked.
     """
     path.mkdir(parents=True, exist_ok=True)
-    return _locked(path, os.O_RDONLY | os.O_DIRECTORY)
+    return _locked(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
 
-def _locked(path: Path, flags: int) -> int | None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+def _locked(descriptor: int) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -12,6 +12,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.files import open_file, read_file
+
 _NAME = re.compile(r"(\d+)-(.+)\.json")
 DIRECTORY = "progress"
 _LONGEST = 4096  # bytes of a file that is read
@@ -48,8 +50,7 @@ def write(path: Path, progress: Progress) -> None:
     temporary = path.with_name(f".{path.name}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o600)
+        descriptor = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow=False)
         try:
             os.write(descriptor, text)
         finally:
@@ -60,12 +61,8 @@ def write(path: Path, progress: Progress) -> None:
 def read(path: Path) -> Progress | None:
     """What a file says; None where there is none that could be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            return Progress(**json.loads(os.read(descriptor, _LONGEST)))
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError, TypeError):
+        return Progress(**json.loads(read_file(path, _LONGEST, follow=False)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

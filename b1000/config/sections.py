@@ -12,6 +12,7 @@ from typing import NamedTuple
 from b1000.config import grammar, ini
 from b1000.config.options import COMMAND, TABLE, VARIANT, Option
 from b1000.errors import B1000Error, near
+from b1000.files import read_file
 
 
 class Problem(NamedTuple):
@@ -118,8 +119,7 @@ _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 def text_of(file: str) -> str:
     """What a file holds; ConfigUnreadable where that is no text."""
     try:
-        with open(file, "rb") as opened:
-            raw = opened.read()
+        raw = read_file(file, -1, follow=True)
     except OSError as error:
         raise ConfigUnreadable(
             file, [Problem(0, "", "", f"cannot be read: {error.strerror}; -f names another file")]

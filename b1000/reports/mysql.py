@@ -12,6 +12,7 @@ import pymysql
 from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor
 
+from b1000.files import read_file
 from b1000.model import Report, Run
 from b1000.reports import report, tables
 from b1000.reports.report import Row, Values
@@ -59,6 +60,7 @@ _CONTENDED = frozenset(
 _NO_SERVER = (LookupError, ValueError, struct.error)
 """What PyMySQL raises where something answers in words that it cannot read."""
 
+_LONGEST_PASSWORD = 4096  # bytes of a password_file that are read
 _MOST_TOLD = 3  # refused runs that are named one by one
 
 
@@ -131,8 +133,8 @@ def _password(settings: Report) -> bytes:
     if settings.password_file is None:
         return settings.password.encode()
     try:
-        with open(settings.password_file, encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n").encode()
+        text = read_file(settings.password_file, _LONGEST_PASSWORD, follow=True).decode()
+        return next(iter(text.split("\n"))).rstrip("\r").encode()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise NotDelivered(f"the password_file {settings.password_file}: {why}") from None

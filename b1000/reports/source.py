@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from b1000.model import Report
 from b1000.reports import sqlite
 from b1000.reports.target import NotDelivered
+from b1000.state.reading import legible
 
 if TYPE_CHECKING:
     import pymysql
@@ -156,7 +157,8 @@ class _SqliteRows:
 
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(statement, tuple(parameters))
+            with legible():
+                yield from self._connection.execute(statement, tuple(parameters))
         except sqlite3.Error as error:
             raise NoAnswer(f"{self._path}: {error}") from None
 

@@ -30,12 +30,14 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
             path.parent.mkdir(parents=True)
             path.parent.chmod(0o755)
         _make(path)
+        reading.look_at(path)
         connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise NotDelivered(_in_words(error, path)) from None
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        _bring_up_to_date(connection)
+        with reading.legible():
+            connection.execute("PRAGMA journal_mode = WAL")
+            _bring_up_to_date(connection)
     except sqlite3.Error as error:
         connection.close()
         raise NotDelivered(_in_words(error, path)) from None
@@ -145,9 +147,10 @@ class SqliteReport:
         if self._connection is None:
             self._connection = connect(self._path)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._write(row for run in runs for row in report.rows(run))
-            self._connection.execute("COMMIT")
+            with reading.legible():
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._write(row for run in runs for row in report.rows(run))
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             # The file may have been replaced, or the disk be full: begin anew.
             self.close()

@@ -4,13 +4,16 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
-from b1000.errors import JournalUnusable
+from b1000.errors import JournalFailed, JournalUnusable, RowDamaged, words_beside
+from b1000.files import make_directory, open_file
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.model import (
@@ -33,11 +36,16 @@ from b1000.model import (
     Waiting,
 )
 from b1000.rsync.paths import START_TIME, file_stem
+from b1000.state import mending, rows
+from b1000.state.mending import Damage
+from b1000.state.reading import legible, look_at
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
+    UNCLOSED,
     failing,
     is_damage,
+    is_misnumbered,
     migrate,
     quoted,
     suspect,
@@ -49,7 +57,15 @@ _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal wh
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
 _MOMENT = 200  # milliseconds that it waits when the program is to end soon
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
+_CHECKED_FULLY = 8 * 2**20  # bytes up to which the order of its rows and indexes is looked at too
+_MOST_TOLD = 20  # damaged rows that are told one by one
 _COMPLETE = quoted(COMPLETE)
+_OF_A_ROW = re.compile(
+    r"(NULL|non-\w+|\w+) value in \w+\.\w+|CHECK constraint failed in \w+"
+    r"|row \d+ missing from index \w+|wrong # of entries in index \w+"
+    r"|row not in PRIMARY KEY order for \w+"
+)
+"""What SQLite's checks say of what a row holds; all else is said of the file."""
 
 
 def open_journal(
@@ -64,16 +80,16 @@ def open_journal(
     waited for any more once ``stopped``.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent, 0o700)
         try:
-            return _when_it_is_free(path, clock, stopped)
+            return _told(_when_it_is_free(path, clock, stopped))
         except sqlite3.DatabaseError as error:
             if not _is_corrupt(error):
                 raise
         # One program sets it aside; whoever waited finds a new one.
         with Locks(path.parent / "locks").hold("journal"):
             try:
-                return Journal(path, clock)
+                return _told(Journal(path, clock))
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise
@@ -88,7 +104,7 @@ def open_journal(
             return Journal(path, clock)
     except OSError as error:
         raise JournalUnusable(
-            f"the journal {path} cannot be opened: {error.strerror}",
+            f"the journal {path} cannot be opened: {words_beside(error, path)}",
             "see status_dir and journal in the configuration, and their permissions",
         ) from None
     except sqlite3.Error as error:
@@ -96,6 +112,20 @@ def open_journal(
             f"the journal {path} cannot be opened: {error}",
             "see its permissions, the space on its disk, and who else has it open",
         ) from None
+
+
+def _told(journal: "Journal") -> "Journal":
+    tell_damage(journal.path, journal.mended)
+    return journal
+
+
+def tell_damage(path: Path, found: Sequence[Damage]) -> None:
+    """Log what could not be read in a journal, and what was done about it."""
+    log = logging.getLogger(LOGGER)
+    for each in found[:_MOST_TOLD]:
+        log.error("the journal %s is damaged: %s", path, each)
+    if len(found) > _MOST_TOLD:
+        log.error("the journal %s: %d rows are damaged in all", path, len(found))
 
 
 def _when_it_is_free(
@@ -107,7 +137,8 @@ def _when_it_is_free(
         try:
             return Journal(path, clock)
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # none where a text is no UTF-8
+            busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
             if not busy or stopped() or time.monotonic() > until:
                 raise
             time.sleep(0.1)
@@ -142,32 +173,94 @@ class Journal:
         self.path = path
         self._clock = clock
         # SQLite would make the file as the umask says; nobody else may read what it holds.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(open_file(path, os.O_RDWR | os.O_CREAT, follow=True))
+        look_at(path)
         # A lock that lasts is for the caller to wait for, who has more to do.
         self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            migrate(self._db)
-            self._check()
-            self._try_to_write()
+            with legible():
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                self._check_tables()
+                self.mended = self._check()
+                self._try_to_write()
         except BaseException:
             self._db.close()
             raise
 
-    def _check(self) -> None:
-        """Notice corruption now, while the journal can still be set aside."""
+    def _check_tables(self) -> None:
+        """The tables are those of this program; those of an older one become that."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if is_misnumbered(version, lambda: rows.is_complete(self._db)):
+            self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        migrate(self._db)
+        if not rows.is_complete(self._db):
+            raise _Corrupt("its tables are not those that b1000 made")
+
+    def _check(self) -> list[Damage]:
+        """Notice corruption now, while the journal can still be set aside; mends what rows hold."""
         suspected = suspicion(self.path).exists()
-        if suspected or self.path.stat().st_size <= _CHECKED_WHOLE:
-            how = "integrity_check" if suspected else "quick_check"
-            (told,) = self._db.execute(f"PRAGMA {how}(1)").fetchone()
-            if told != "ok":
-                raise _Corrupt(told)
-        if suspected:
+        size = self.path.stat().st_size
+        how = "integrity_check" if suspected or size <= _CHECKED_FULLY else "quick_check"
+        damaged = suspected or mending.is_out_of_numbers(self._db)
+        if suspected or size <= _CHECKED_WHOLE:
+            damaged = not self._passes(how, _OF_A_ROW) or damaged
+        found = []
+        if damaged:
+            try:
+                found = self.mend()
+            except JournalFailed as error:
+                raise _Corrupt(str(error)) from None
+            self._passes(how)
             suspicion(self.path).unlink(missing_ok=True)
         for table in ("latest", "report_troubles"):
             self._db.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return found
+
+    def _passes(self, how: str, but: re.Pattern[str] | None = None) -> bool:
+        """Whether it passes a check of SQLite's; raises _Corrupt for all flaws ``but`` some."""
+        told = [text for (text,) in self._db.execute(f"PRAGMA {how}(100)")]
+        for text in told:
+            if text != "ok" and not (but and but.fullmatch(text)):
+                raise _Corrupt(text)
+        return told == ["ok"]
+
+    def mend(self) -> list[Damage]:
+        """Close the runs whose rows cannot be read, and forget what else cannot; gives them.
+
+        Raises JournalFailed where that is not possible now. Where it never will be, whoever opens
+        the journal next sets it aside.
+        """
+        self._db.text_factory = rows.lenient
+        try:
+            with self.transaction():
+                return mending.mend(self._db, self._close_damaged)
+        except sqlite3.IntegrityError as error:
+            raise JournalFailed(str(error)) from error
+        finally:
+            self._db.text_factory = str
+
+    def _close_damaged(self, run_id: int, reason: str) -> None:
+        """What is over stays so, with a warning; all else has FAILED for good."""
+        now = self._clock()
+        error, left = self._db.execute(
+            f"SELECT error, ending IS NULL OR {UNCLOSED} FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        told = f"{error}; {reason}" if error else reason
+        if left:
+            self._fail_copies(run_id, now, reason)
+            self._db.execute(
+                """UPDATE runs SET status = ?, ending = ?, ended = coalesce(ended, ?)
+                   WHERE run_id = ?""",
+                (Status.FAILED, Ending.CLOSED, now, run_id),
+            )
+        self._db.execute(
+            "UPDATE runs SET error = ?, status = iif(status = ?, ?, status) WHERE run_id = ?",
+            (told, Status.OK, Status.WARNING, run_id),
+        )
+        step, status = self._where(run_id)
+        self._transition(run_id, now, "", step, status, told)
 
     def _try_to_write(self) -> None:
         """Notice a full disk or a read-only one now, before anything was run."""
@@ -486,7 +579,7 @@ class Journal:
     def _move_run(self, run_id: int, message: RunMoved) -> None:
         step, status = self._where(run_id)
         if message.step not in MOVES[step]:
-            raise AssertionError(f"run {run_id} cannot go from {step} to {message.step}")
+            self._refuse_move(run_id, f"run {run_id} cannot go from {step} to {message.step}")
         self._db.execute(
             """UPDATE runs SET step = ?, status = ?, error = ?, begun = begun OR ?,
                                ending = ?, ended = ? WHERE run_id = ?""",
@@ -503,6 +596,11 @@ class Journal:
         if (step, status) != (message.step, message.status) or message.final:
             self._transition(run_id, message.time, "", message.step, message.status, message.error)
 
+    def _refuse_move(self, run_id: int, why: str) -> NoReturn:
+        """A mistake of this program; or its row was closed as damaged while the run went on."""
+        (ending,) = self._one("SELECT ending FROM runs WHERE run_id = ?", run_id)
+        raise RowDamaged(why) if ending == Ending.CLOSED else AssertionError(why)
+
     def _nothing_runs(self, uid: str, when: float) -> None:
         """By its uid: a run may have gone on under another one, whose processes are alive."""
         self._db.execute(
@@ -510,21 +608,28 @@ class Journal:
         )
 
     def _where(self, run_id: int) -> tuple[Step, Status]:
-        step, status = self._db.execute(
-            "SELECT step, status FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
-        return Step(step), Status(status)
+        step, status = self._one("SELECT step, status FROM runs WHERE run_id = ?", run_id)
+        try:
+            return Step(step), Status(status)
+        except ValueError as error:
+            raise RowDamaged(f"of run {run_id}: {error}") from None
+
+    def _one(self, sql: str, run_id: int, *more: str) -> tuple[Any, ...]:
+        """The row of a run, or of one of its copies; RowDamaged where there is none any more."""
+        found: tuple[Any, ...] | None = self._db.execute(sql, (run_id, *more)).fetchone()
+        if found is None:
+            raise RowDamaged(f"of run {run_id} there is no row any more")
+        return found
 
     def _move_copy(self, run_id: int, message: CopyMoved) -> None:
-        (before,) = self._db.execute(
+        (before,) = self._one(
             "SELECT status FROM copies WHERE run_id = ? AND destination = ?",
-            (run_id, message.destination),
-        ).fetchone()
-        if message.status not in COPY_MOVES[CopyStatus(before)]:
-            raise AssertionError(
-                f"copy {message.destination} of run {run_id} cannot go from {before} "
-                f"to {message.status}"
-            )
+            run_id,
+            message.destination,
+        )
+        if before not in COPY_MOVES or message.status not in COPY_MOVES[CopyStatus(before)]:
+            copy = f"copy {message.destination} of run {run_id}"
+            self._refuse_move(run_id, f"{copy} cannot go from {before} to {message.status}")
         ended = message.time if message.status is not CopyStatus.COPYING else None
         self._db.execute(
             """UPDATE copies SET status = ?, error = ?, ended = ?, bytes = coalesce(?, bytes),
@@ -586,19 +691,10 @@ class Journal:
 
         One that is over stays what it is: whoever thought it dead came too late.
         """
-        step, ending = self._db.execute(
-            "SELECT step, ending FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
+        step, ending = self._one("SELECT step, ending FROM runs WHERE run_id = ?", run_id)
         if ending:
             return
-        under_way = self._db.execute(
-            "SELECT destination FROM copies WHERE run_id = ? AND status = ?",
-            (run_id, CopyStatus.COPYING),
-        ).fetchall()
-        for (destination,) in under_way:
-            self._move_copy(
-                run_id, CopyMoved(message.time, destination, CopyStatus.FAILED, message.error)
-            )
+        self._fail_copies(run_id, message.time, message.error)
         self._db.execute(
             """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
             (message.time, message.error, run_id),
@@ -609,9 +705,18 @@ class Journal:
         )
         self._transition(run_id, message.time, "", step, Status.FAILED, message.error)
 
+    def _fail_copies(self, run_id: int, when: float, error: str) -> None:
+        """The copies of the run that are under way have FAILED."""
+        under_way = self._db.execute(
+            "SELECT destination FROM copies WHERE run_id = ? AND status = ?",
+            (run_id, CopyStatus.COPYING),
+        ).fetchall()
+        for (destination,) in under_way:
+            self._move_copy(run_id, CopyMoved(when, destination, CopyStatus.FAILED, error))
+
     def _close(self, run_id: int, message: Closed) -> None:
         step, status = self._where(run_id)
-        (error,) = self._db.execute("SELECT error FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        (error,) = self._one("SELECT error FROM runs WHERE run_id = ?", run_id)
         told = f"{error}; {message.reason}" if error else message.reason
         self._db.execute(
             "UPDATE runs SET ending = ?, error = ? WHERE run_id = ?",

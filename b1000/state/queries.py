@@ -1,6 +1,7 @@
 """The reader of the journal: every SELECT whose answer leaves the room, as model values."""
 
 import contextlib
+import functools
 import json
 import os
 import sqlite3
@@ -9,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from b1000.errors import JournalFailed, JournalUnusable
-from b1000.model import Base, Client, Copy, Frozen, Job, Leftovers, ProcessIdentity, Run, Transfer
+from b1000.errors import JournalFailed, JournalUnusable, words_beside
+from b1000.model import Base, Client, Copy, Job, Leftovers, ProcessIdentity, Run
 from b1000.rsync.paths import START_TIME, file_stem
-from b1000.state import reading
+from b1000.state import reading, rows
+from b1000.state.mending import named, reason
+from b1000.state.reading import Illegible
+from b1000.state.rows import Names, Tables
 from b1000.state.schema import (
     CAN_BE_RETRIED,
     MIGRATIONS,
@@ -26,13 +30,14 @@ from b1000.state.schema import (
     quoted,
     suspect,
 )
-from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, CopyStatus, Ending, Status, Step
+from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, Ending, Status, can_be_retried
 
 _MENDED_BY_ITSELF = "the next b1000 that runs jobs sets it aside and begins a new one"
 _WHOSE = (
     "it belongs to the user who runs the backups, mostly root; "
     "docs/status.md says how others may read it"
 )
+_WHERE = "see status_dir and journal in the configuration"
 _CHANGED = "(SELECT time FROM transitions WHERE transition_id = runs.last_transition)"
 # paths.subject in SQL: an absent part goes with its dash.
 _SUBJECT = """substr(CASE host WHEN '' THEN '' ELSE '-' || host END
@@ -45,6 +50,25 @@ _BEING_MADE = 1.0  # seconds that the making of a new journal may take
 _NOTHING: Mapping[int, int] = {}
 _BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
 _NAMES_AWAITED = 2  # seconds that a run waits for a second that no other is named by
+_HISTORY = frozenset(
+    {
+        "runs",
+        "copies",
+        "attempts",
+        "transitions",
+        "processes",
+        "listings",
+        "earlier_uids",
+        "clients",
+    }
+)
+"""Tables that grow: of these only what is asked for is read."""
+_ASTRAY = """
+    SELECT 1 FROM owed LEFT JOIN runs USING (run_id)
+    WHERE runs.run_id IS NULL OR owed.transition_id > runs.last_transition
+    UNION ALL
+    SELECT 1 FROM latest LEFT JOIN runs USING (job, instance, run_id) WHERE runs.uid IS NULL
+"""
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
@@ -124,21 +148,30 @@ class Reader:
     ``untouched``: a short look that leaves not even the files that SQLite keeps
     beside a journal in use. With ``suspecting``, damage that it meets is noted for
     the next who opens the journal to write. What it is asked may raise JournalFailed.
+
+    A row that cannot be read is left out, and noted in ``damaged`` as ``table.column``; a run is
+    shown as closed to those who only look at it.
     """
 
     def __init__(self, path: Path, untouched: bool = False, suspecting: bool = False) -> None:
         self.path = path
         self._suspecting = suspecting
+        self.damaged: set[str] = set()
         try:
             self._db = _open(path, untouched)
             try:
-                self._agree_on_schema()
+                with reading.legible():
+                    self._agree_on_schema()
             except BaseException:
                 self._db.close()
                 raise
         except sqlite3.Error as error:
             hint = _MENDED_BY_ITSELF if is_damage(error) else _WHOSE
             raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
+        except OSError as error:
+            hint = _WHOSE if isinstance(error, PermissionError) else _WHERE
+            what = words_beside(error, path)
+            raise JournalUnusable(f"the journal {path} cannot be read: {what}", hint) from None
 
     def _agree_on_schema(self) -> None:
         version = self._version()
@@ -146,7 +179,10 @@ class Reader:
             # Whoever was to make it died: nothing was ever written here.
             self._db.close()
             self._db = _nothing()
-        elif version != len(MIGRATIONS):
+        elif version == len(MIGRATIONS):
+            if not rows.is_complete(self._db):
+                raise Illegible("its tables are not those that b1000 made")
+        else:
             raise JournalUnusable(
                 f"the journal {self.path} has schema {version}, "
                 f"this program reads {len(MIGRATIONS)}",
@@ -172,16 +208,37 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @functools.cached_property
+    def _tables(self) -> Tables:
+        return rows.declared().tables
+
+    @functools.cached_property
+    def _names(self) -> Names:
+        return rows.by_name(self._tables)
+
+    def look_through(self) -> None:
+        """Read what counts today, for ``damaged`` to tell what of it cannot be read."""
+        self.unclosed()
+        self.last_runs()
+        self.listed_instances()
+        self._runs("", "run_id IN (SELECT run_id FROM owed)", "", ())
+        for table in ("processes", "listings"):
+            self._ask(f"SELECT * FROM {table} WHERE ended IS NULL")
+        for table in self._tables.keys() - _HISTORY:
+            self._ask(f"SELECT * FROM {table}")
+        if self._ask(_ASTRAY):
+            self.damaged.add("owed.run_id or latest.run_id")
+
     def last_runs(self) -> list[Run]:
         """The last run of each job/instance, by name."""
         return self._runs(
-            "JOIN latest USING (run_id)", "TRUE", "ORDER BY runs.job, runs.instance", ()
+            "JOIN latest USING (run_id)", "TRUE", "ORDER BY runs.job, runs.instance", (), shown=True
         )
 
     def last_run(self, job: str, instance: str) -> Run | None:
         """The last run of one job/instance."""
         where = "latest.job = ? AND latest.instance = ?"
-        found = self._runs("JOIN latest USING (run_id)", where, "", (job, instance))
+        found = self._runs("JOIN latest USING (run_id)", where, "", (job, instance), shown=True)
         return next(iter(found), None)
 
     def name_free_at(self, job: str, instance: str, now: float) -> float:
@@ -217,7 +274,7 @@ class Reader:
 
     def run(self, run_id: int) -> Run | None:
         """One run."""
-        return next(iter(self._runs("", "run_id = ?", "", (run_id,))), None)
+        return next(iter(self._runs("", "run_id = ?", "", (run_id,), shown=True)), None)
 
     def retriable(
         self,
@@ -356,7 +413,7 @@ class Reader:
                 f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
                            runs.master_host, runs.master_instance,
                            (SELECT client FROM clients WHERE clients.run_id = runs.run_id
-                            ORDER BY clients.rowid DESC LIMIT 1) AS client
+                            ORDER BY clients.rowid DESC LIMIT 1) AS pulled
                     FROM runs JOIN copies USING (run_id)
                     WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
                     AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
@@ -364,28 +421,33 @@ class Reader:
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
                 (job.name, instance, destination),
             ):
-                base = _base(row)
+                # What was pulled is its client's; nobody knows whose, where that cannot be read.
+                client = self._client(row["pulled"]) if row["pulled"] else None
+                if row["pulled"] and not client:
+                    continue
+                base = _base(row, client)
                 whose = (base.host, base.instance, base.master_host, base.master_instance)
                 found.setdefault((destination, *whose), base)
         return list(found.values())
 
     def taken(self, job: str, instance: str) -> list[Client]:
         """The runs of clients that the last pulls of a job copied, or began to copy."""
-        rows = self._ask(
+        asked = self._ask(
             f"""SELECT (SELECT client FROM clients WHERE clients.run_id = runs.run_id
-                        ORDER BY clients.rowid DESC LIMIT 1) AS client
+                        ORDER BY clients.rowid DESC LIMIT 1) AS pulled
                 FROM runs WHERE runs.job = ? AND runs.instance = ? AND runs.direction = 'pull'
                 AND EXISTS (SELECT 1 FROM copies WHERE copies.run_id = runs.run_id)
                 ORDER BY runs.run_id DESC LIMIT {_TAKEN_LOOKED_AT}""",
             (job, instance),
         )
-        return [_client(row["client"]) for row in rows if row["client"]]
+        found = [self._client(row["pulled"]) for row in asked if row["pulled"]]
+        return [client for client in found if client]
 
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""
         where = "runs.job = ? AND runs.instance = ?"
         order = "ORDER BY runs.run_id DESC LIMIT ?"
-        return self._runs("", where, order, (job, instance, number))
+        return self._runs("", where, order, (job, instance, number), shown=True)
 
     def transitions(self, run_id: int) -> list[Transition]:
         """All changes of one run, in their order."""
@@ -412,9 +474,9 @@ class Reader:
         return [
             Debt(*row)
             for row in self._ask(
-                """SELECT report, count(*), min(since), coalesce(
+                """SELECT report, count(*) AS states, min(since) AS since, coalesce(
                        (SELECT trouble FROM report_troubles AS known
-                        WHERE known.report = owed.report), '')
+                        WHERE known.report = owed.report), '') AS trouble
                    FROM owed GROUP BY report ORDER BY report"""
             )
         ]
@@ -447,8 +509,25 @@ class Reader:
         }
 
     def _ask(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
+        """The rows of an answer that can be read."""
+        sound = []
+        for row in self._rows(sql, parameters):
+            bad = rows.unreadable(row, self._names)
+            self.damaged.update(bad)
+            if not bad:
+                sound.append(row)
+        return sound
+
+    def _rows(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
+        """The rows of an answer as they are; what is no text may be bytes."""
         try:
             with failing():
+                try:
+                    return self._db.execute(sql, parameters).fetchall()
+                except sqlite3.OperationalError as error:
+                    if "decode" not in str(error) or self._db.text_factory is rows.lenient:
+                        raise
+                self._db.text_factory = rows.lenient
                 return self._db.execute(sql, parameters).fetchall()
         except JournalFailed as error:
             if self._suspecting:
@@ -456,21 +535,39 @@ class Reader:
             raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
 
     def _runs(
-        self, join: str, where: str, order: str, parameters: Sequence[str | int]
+        self,
+        join: str,
+        where: str,
+        order: str,
+        parameters: Sequence[str | int],
+        shown: bool = False,
     ) -> list[Run]:
-        rows = self._ask(
+        """Runs; those that cannot be read only where they are ``shown``, as closed."""
+        found = self._rows(
             f"SELECT runs.*, {SUPERSEDED} AS superseded, {_CHANGED} AS changed FROM runs {join} "
             f"WHERE {where} {order}",
             parameters,
         )
-        copies = self._copies([row["run_id"] for row in rows])
-        clients = self._clients([row["run_id"] for row in rows if row["direction"] == "pull"])
-        return [
-            _run(row, copies[row["run_id"]], clients[row["run_id"]])._replace(
-                relayed=self._relayed(row["run_id"]) if clients[row["run_id"]] else 0
-            )
-            for row in rows
-        ]
+        bad: dict[int, list[str]] = defaultdict(list)
+        copies = self._copies([row["run_id"] for row in found], bad)
+        pulls = [row["run_id"] for row in found if row["direction"] == "pull"]
+        clients = self._clients(pulls, bad)
+        runs = []
+        for row in found:
+            number = row["run_id"]
+            values, unread = rows.read("runs", row, self._tables["runs"])
+            flaws = [*named("runs", unread), *bad[number]]
+            run = _run(values, row, copies[number], clients[number])
+            if values["begun"] and not run.copies and _goes_on(run):
+                flaws.append("copies.run_id")
+            self.damaged.update(flaws)
+            if run.clients:
+                run = run._replace(relayed=self._relayed(number))
+            if not flaws:
+                runs.append(run)
+            elif shown:
+                runs.append(_as_damaged(run, flaws))
+        return runs
 
     def _relayed(self, run_id: int) -> int:
         """The number of the last state of a client or a copy.
@@ -485,25 +582,39 @@ class Reader:
         )
         return int(number)
 
-    def _clients(self, run_ids: Sequence[int]) -> dict[int, list[Client]]:
+    def _clients(
+        self, run_ids: Sequence[int], bad: dict[int, list[str]]
+    ) -> dict[int, list[Client]]:
         found: dict[int, list[Client]] = defaultdict(list)
         for run_id in run_ids:
-            for row in self._ask(
+            for row in self._rows(
                 "SELECT * FROM clients WHERE run_id = ? ORDER BY rowid", (run_id,)
             ):
-                found[run_id].append(_client(row["client"]))
+                values, unread = rows.read("clients", row, self._tables["clients"])
+                bad[run_id] += named("clients", unread)
+                if not unread:
+                    found[run_id].append(values["client"])
         return found
 
-    def _copies(self, run_ids: Sequence[int]) -> dict[int, list[Copy]]:
+    def _client(self, told: str) -> Client | None:
+        """The client of a pull run; None where it cannot be read."""
+        columns = {"client": self._tables["clients"]["client"]}
+        values, unread = rows.read("clients", {"client": told}, columns)
+        self.damaged.update(named("clients", unread))
+        return None if unread else values["client"]
+
+    def _copies(self, run_ids: Sequence[int], bad: dict[int, list[str]]) -> dict[int, list[Copy]]:
         found: dict[int, list[Copy]] = defaultdict(list)
         for start in range(0, len(run_ids), _AT_ONCE):
             some = run_ids[start : start + _AT_ONCE]
-            for row in self._ask(
+            for row in self._rows(
                 f"""SELECT * FROM copies WHERE run_id IN ({", ".join("?" * len(some))})
                     ORDER BY run_id, position""",
                 some,
             ):
-                found[row["run_id"]].append(_copy(row))
+                values, unread = rows.read("copies", row, self._tables["copies"])
+                bad[row["run_id"]] += named("copies", unread)
+                found[row["run_id"]].append(_copy(values))
         return found
 
 
@@ -516,7 +627,7 @@ def _open(path: Path, untouched: bool) -> sqlite3.Connection:
 def _untouched(path: Path) -> sqlite3.Connection:
     if reading.is_all_in(path):
         return reading.connect_with(path, reading.AS_IT_IS, _BUSY)
-    if os.path.exists(f"{path}-shm"):
+    if os.path.exists(reading.beside(path, "-shm")):
         # Whoever has it in use may end at this moment and take both files away.
         with contextlib.suppress(sqlite3.OperationalError):
             return reading.connect_with(path, "readonly_shm=1", _BUSY)
@@ -533,29 +644,7 @@ def _nothing() -> sqlite3.Connection:
     return database
 
 
-def _frozen(text: str) -> Frozen:
-    values = json.loads(text)
-    if "transfer" in values:
-        values["transfer"] = Transfer(**values["transfer"])
-    values["destination_excludes"] = tuple(
-        (name, tuple(patterns)) for name, patterns in values.get("destination_excludes", ())
-    )
-    return Frozen(**values)
-
-
-def _client(text: str) -> Client:
-    values = json.loads(text)
-    states = {
-        "step": Step(values["step"]),
-        "status": Status(values["status"]),
-        "copy_status": CopyStatus(values["copy_status"]),
-    }
-    return Client(**{**values, **states})
-
-
-def _base(row: sqlite3.Row) -> Base:
-    # What was pulled is its client's.
-    whose = _client(row["client"]) if row["client"] else None
+def _base(row: sqlite3.Row, whose: Client | None) -> Base:
     return Base(
         row["destination"],
         row["path"],
@@ -566,52 +655,55 @@ def _base(row: sqlite3.Row) -> Base:
     )
 
 
-def _run(row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]) -> Run:
+def _run(
+    values: Mapping[str, Any], row: sqlite3.Row, copies: Iterable[Copy], clients: Iterable[Client]
+) -> Run:
+    changed = row["changed"]
     return Run(
-        run_id=row["run_id"],
-        uid=row["uid"],
-        job=row["job"],
-        instance=row["instance"],
-        host=row["host"],
-        direction=row["direction"],
-        type=row["type"],
-        started=row["started"],
-        start_time=row["start_time"],
-        supervisor=_supervisor(row),
-        step=Step(row["step"]),
-        status=Status(row["status"]),
-        error=row["error"],
-        ending=Ending(row["ending"]) if row["ending"] else None,
-        ended=row["ended"],
-        last_transition=row["last_transition"],
-        changed=row["started"] if row["changed"] is None else row["changed"],
+        run_id=values["run_id"],
+        uid=values["uid"],
+        job=values["job"],
+        instance=values["instance"],
+        host=values["host"],
+        direction=values["direction"],
+        type=values["type"],
+        started=values["started"],
+        start_time=values["start_time"],
+        supervisor=_supervisor(values),
+        step=values["step"],
+        status=values["status"],
+        error=values["error"],
+        ending=values["ending"],
+        ended=values["ended"],
+        last_transition=values["last_transition"],
+        changed=changed if rows.is_moment(changed) else values["started"],
         superseded=bool(row["superseded"]),
-        reports=tuple(json.loads(row["reports"])),
-        frozen=_frozen(row["frozen"]),
+        reports=values["reports"],
+        frozen=values["frozen"],
         copies=tuple(copies),
         clients=tuple(clients),
-        waiting=row["waiting"],
-        began=row["began"],
+        waiting=values["waiting"],
+        began=values["began"],
     )
 
 
-def _supervisor(row: sqlite3.Row) -> ProcessIdentity:
+def _goes_on(run: Run) -> bool:
+    return run.ending is None or can_be_retried(run.step, run.status, run.ending, died=False)
+
+
+def _as_damaged(run: Run, flaws: Sequence[str]) -> Run:
+    """How a run is shown that cannot be read: as it will be once it is mended."""
+    why = reason(flaws)
+    return run._replace(
+        status=Status.WARNING if run.ending and run.status is Status.OK else Status.FAILED,
+        ending=Ending.CLOSED,
+        error=f"{run.error}; {why}" if run.error else why,
+    )
+
+
+def _supervisor(row: Mapping[str, Any] | sqlite3.Row) -> ProcessIdentity:
     return ProcessIdentity(row["supervisor_pid"], row["supervisor_boot"], row["supervisor_ticks"])
 
 
-def _copy(row: sqlite3.Row) -> Copy:
-    return Copy(
-        destination=row["destination"],
-        path=row["path"],
-        background=bool(row["background"]),
-        type=row["type"],
-        status=CopyStatus(row["status"]),
-        attempts=row["attempts"],
-        bytes=row["bytes"],
-        files=row["files"],
-        sent=row["sent"],
-        exit_code=row["exit_code"],
-        error=row["error"],
-        started=row["started"],
-        ended=row["ended"],
-    )
+def _copy(values: Mapping[str, Any]) -> Copy:
+    return Copy(**{name: values[name] for name in Copy._fields})

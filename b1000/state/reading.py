@@ -1,8 +1,12 @@
 """How an SQLite file is opened that others may write, and that is only read here."""
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+
+from b1000.files import look
 
 AS_IT_IS = "immutable=1"
 """Look at the file alone, whatever is beside it."""
@@ -10,12 +14,25 @@ AS_IT_IS = "immutable=1"
 _REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
+class Illegible(sqlite3.DatabaseError):
+    """A name in the file is no text: the file is damaged."""
+
+
+@contextlib.contextmanager
+def legible() -> Iterator[None]:
+    """Raise Illegible where SQLite's own words hold what is no text, which Python cannot tell."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise Illegible("a name in it is no text") from None
+
+
 def connect(path: Path, timeout: float) -> sqlite3.Connection:
     """Open it beside its writers; ``timeout`` seconds is what a statement waits for them.
 
     SQLite keeps an index beside a file in use, and makes it where it is missing. Whoever may
     not write there can read a file only as it is, once nothing is missing from it.
-    Raises sqlite3.Error.
+    Raises sqlite3.Error, and OSError where something else than files stands there.
     """
     try:
         return connect_with(path, "", timeout)
@@ -27,15 +44,32 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
 
 
 def connect_with(path: Path, parameter: str, timeout: float) -> sqlite3.Connection:
-    """Open it with one more parameter of SQLite's URIs. Raises sqlite3.Error."""
+    """Open it with one more parameter of SQLite's URIs. Raises what :func:`connect` raises."""
+    look_at(path)
     uri = f"{path.absolute().as_uri()}?{'&'.join(filter(None, ('mode=ro', parameter)))}"
     connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
     try:
-        connection.execute("PRAGMA schema_version").fetchone()  # the file itself is opened by this
+        with legible():
+            connection.execute("PRAGMA schema_version").fetchone()  # this opens the file itself
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def look_at(path: Path) -> None:
+    """Raise OSError where SQLite would open anything but files: it would wait for a FIFO.
+
+    The file itself may be a link; what SQLite keeps beside it may not.
+    """
+    look(path, follow=True)
+    for suffix in ("-wal", "-shm", "-journal"):
+        look(beside(path, suffix), follow=False)
+
+
+def beside(path: Path, suffix: str) -> str:
+    """What SQLite keeps beside a file, which is beside the file that a link leads to."""
+    return f"{os.path.realpath(path)}{suffix}"
 
 
 def is_all_in(path: Path) -> bool:
@@ -44,6 +78,6 @@ def is_all_in(path: Path) -> bool:
     A log without changes stays where somebody has read a file at rest.
     """
     try:
-        return not os.stat(f"{path}-wal").st_size
+        return not os.stat(beside(path, "-wal")).st_size
     except FileNotFoundError:
         return True

@@ -6,11 +6,14 @@ entry that has been released never changes.
 """
 
 import contextlib
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from b1000.errors import JournalFailed, JournalUnusable
+from b1000.files import open_file
+from b1000.state.reading import Illegible, legible
 from b1000.steps import (
     RESUMED_WHEN_DIED,
     RESUMED_WHEN_FAILED,
@@ -50,7 +53,8 @@ def failing() -> Iterator[None]:
     What can only be a mistake of this program stays what it is.
     """
     try:
-        yield
+        with legible():
+            yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.DatabaseError as error:
@@ -60,7 +64,8 @@ def failing() -> Iterator[None]:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether SQLite says that the file itself is no sound database."""
     damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in damage
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in damage or isinstance(error, Illegible)
 
 
 def suspicion(journal: Path) -> Path:
@@ -73,9 +78,11 @@ def suspicion(journal: Path) -> Path:
 
 def suspect(journal: Path, error: BaseException | None) -> None:
     """Note that damage was met, if ``error`` is that."""
-    if isinstance(error, sqlite3.Error) and is_damage(error):
+    if isinstance(error, sqlite3.IntegrityError) or (
+        isinstance(error, sqlite3.Error) and is_damage(error)
+    ):
         with contextlib.suppress(OSError):
-            suspicion(journal).touch(0o600)
+            os.close(open_file(suspicion(journal), os.O_WRONLY | os.O_CREAT, follow=False))
 
 
 def _one_of(column: str, values: Iterable[str]) -> str:
@@ -267,6 +274,18 @@ MIGRATIONS: tuple[str, ...] = (
     _STILL_RUNNING,
     _TRUE_BEGINNING,
 )
+
+
+_HIGHEST = 10_000  # no program ever wrote a higher number
+
+
+def is_misnumbered(version: int, is_complete: Callable[[], bool]) -> bool:
+    """Whether the number of a journal's schema is damaged.
+
+    ``is_complete``: its tables have all that this program makes.
+    """
+    strange = version < 0 or version > _HIGHEST
+    return (strange or version < len(MIGRATIONS)) and is_complete()
 
 
 def migrate(connection: sqlite3.Connection) -> None:

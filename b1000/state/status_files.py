@@ -4,13 +4,12 @@ import json
 import os
 import re
 import shlex
-import stat
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from b1000.config.grammar import selecting
-from b1000.files import remove_stale, sync_directory, write_atomically
+from b1000.files import make_directory, read_file, remove_stale, sync_directory, write_atomically
 from b1000.model import Copy, ProcessIdentity, Run
 from b1000.rsync.paths import file_stem
 from b1000.state.queries import Reader
@@ -77,12 +76,9 @@ def _iso(when: float) -> str:
 def _read(path: Path) -> bytes:
     """The content of a regular file; b"" where there is none, or something else in its place."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_file(path, _LONGEST, follow=False)
     except OSError:
         return b""
-    with os.fdopen(descriptor, "rb") as file:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return file.read(_LONGEST) if regular else b""
 
 
 class StatusFiles:
@@ -108,7 +104,7 @@ class StatusFiles:
 
         Raises OSError where the directory cannot be written.
         """
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self._directory, 0o700)
         remove_stale(self._directory)
         self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
         self._settle(set(self._there), self._reader.retriable(self._is_alive), None)

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from b1000.errors import JournalFailed
+from b1000.errors import JournalFailed, RowDamaged
 from b1000.logs import LOGGER
 from b1000.model import Delivered, Message
-from b1000.state.journal import Journal, open_journal
+from b1000.state.journal import Journal, open_journal, tell_damage
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails
 _PATIENCE = 60.0  # seconds after which a journal that fails is not waited for any more
@@ -21,13 +21,20 @@ Entry = tuple[str, int, Message]
 class Recorder:
     """Writes to the journal, and keeps what could not be written until it can."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], stopped: Callable[[], bool]) -> None:
-        """Open the journal; raises JournalUnusable."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float],
+        stopped: Callable[[], bool],
+        unwritten: Sequence[Entry] = (),
+    ) -> None:
+        """Open the journal; raises JournalUnusable. ``unwritten`` is to be written yet."""
         self._path = path
         self._journal = open_journal(path, clock, stopped)
         # Why reports are behind, as far as the journal has been told of it from here.
         self._troubles = dict.fromkeys(self._journal.troubled_reports(), "")
-        self._unwritten: list[Entry] = []
+        self._unwritten = list(unwritten)
+        self._refused = 0
         self._delivered: list[Delivered] = []
         self._failing_since: float | None = None
         self._log = logging.getLogger(LOGGER)
@@ -44,9 +51,14 @@ class Recorder:
         return since is None or time.monotonic() - since < _PATIENCE
 
     @property
-    def unwritten(self) -> int:
-        """How many messages are not in the journal yet."""
-        return len(self._unwritten)
+    def unwritten(self) -> Sequence[Entry]:
+        """The messages that are not in the journal yet."""
+        return tuple(self._unwritten)
+
+    @property
+    def lost(self) -> int:
+        """How many messages are not in the journal, or never will be."""
+        return len(self._unwritten) + self._refused
 
     @contextmanager
     def transaction(self) -> Iterator[Journal]:
@@ -74,8 +86,8 @@ class Recorder:
             return False
         try:
             with self._journal.transaction():
-                for uid, run_id, message in self._unwritten:
-                    self._journal.record(uid, run_id, message)
+                for entry in self._unwritten:
+                    self._record(*entry)
                 for each in self._delivered:
                     for run_id, transition in each.states:
                         self._journal.record_delivered(each.report, run_id, transition)
@@ -92,6 +104,14 @@ class Recorder:
         self._delivered.clear()
         return changed
 
+    def _record(self, uid: str, run_id: int, message: Message) -> None:
+        try:
+            self._journal.record(uid, run_id, message)
+        except RowDamaged as error:
+            # All other runs go on; nothing of the message has been written yet.
+            self._refused += 1
+            self._log.error("the journal %s is damaged: %s", self._path, error)
+
     def _is_news(self, told: Delivered) -> bool:
         """Whether the journal does not know yet how a report fares."""
         if told.trouble:
@@ -103,6 +123,17 @@ class Recorder:
             self._troubles[told.report] = told.trouble
         elif not told.states:
             self._troubles.pop(told.report, None)
+
+    def mend(self) -> None:
+        """Close the runs whose rows cannot be read; what else cannot is forgotten."""
+        try:
+            tell_damage(self._path, self._journal.mend())
+        except JournalFailed as error:
+            self._log.error(
+                "the journal %s has rows that cannot be read, and takes no mending now: %s",
+                self._path,
+                error,
+            )
 
     def hurry(self) -> None:
         """The program is to end soon: do not wait long for others who have the journal locked."""
@@ -126,6 +157,10 @@ class Recorder:
                 len(self._unwritten),
                 self._path,
             )
+        self._journal.close()
+
+    def let_go(self) -> None:
+        """Close the journal as it is."""
         self._journal.close()
 
     def _not_written(self, error: JournalFailed) -> JournalFailed:

@@ -53,6 +53,7 @@ from b1000.model import (
 from b1000.progress import directory_of, remove_stale
 from b1000.rsync import paths
 from b1000.state.queries import Reader
+from b1000.state.schema import suspicion
 from b1000.state.status_files import StatusFiles
 from b1000.steps import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
@@ -71,7 +72,7 @@ from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.gate import Gate
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.plan import Action, Plan, Planned
-from b1000.supervise.recorder import RETRY, Recorder
+from b1000.supervise.recorder import RETRY, Entry, Recorder
 from b1000.supervise.reporting import Reporting
 from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
@@ -126,6 +127,7 @@ class Supervisor:
         self._signal: int | None = None
         self._kill_at = 0.0
         self._kills = 0
+        self._opened_anew = False
         # What comes out.
         self._failed = 0
         self._left_out = 0
@@ -252,27 +254,63 @@ class Supervisor:
             self._reporting.start(
                 self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
-            self._recorder = Recorder(journal, self._clock, self._is_stopped)
-            self._reader = Reader(journal, suspecting=True)
-            self._beginnings = Beginnings(
-                self._settings.host, self._me, self._reader, self._locks, self._clock
-            )
-            self._status_files = StatusFiles(
-                Path(self._settings.status_dir),
-                self._settings.host,
-                os.path.abspath(self._config.file),
-                self._reader,
-                is_alive,
-            )
-            self._refresh_status_files()
+            self._open(journal)
             remove_stale(
                 directory_of(journal),
                 {run.run_id for run in self._reader.unfinished() if is_alive(run.supervisor)},
             )
             yield
         self._refresh_status_files()
+        self._mend()
         self._reader.close()
         self._recorder.close(self._settings.journal_keep)
+
+    def _open(self, journal: Path, unwritten: Sequence[Entry] = ()) -> None:
+        """Open the journal to write and to read; what cannot be read of it is mended."""
+        for last in (False, True):
+            self._recorder = Recorder(journal, self._clock, self._is_stopped, unwritten)
+            self._reader = Reader(journal, suspecting=True)
+            try:
+                self._reader.look_through()
+                self._mend()
+                break
+            except JournalFailed as error:
+                if last or not suspicion(journal).exists():
+                    self._recorder.fails(error)
+                    break
+                # What was met is noted: who opens it now looks at all of it, and sets it aside.
+                self._reader.close()
+                self._recorder.let_go()
+        self._beginnings = Beginnings(
+            self._settings.host, self._me, self._reader, self._locks, self._clock
+        )
+        self._status_files = StatusFiles(
+            Path(self._settings.status_dir),
+            self._settings.host,
+            os.path.abspath(self._config.file),
+            self._reader,
+            is_alive,
+        )
+        self._refresh_status_files()
+
+    def _open_anew(self) -> None:
+        """Damage that was met beyond the first look is mended, or set aside, once none works.
+
+        That is tried once; else the journal is waited for like any other that fails.
+        """
+        before, reader = self._recorder, self._reader
+        if self._opened_anew or self._crew or not before.failing:
+            return
+        if suspicion(reader.path).exists():
+            self._opened_anew = True
+            try:
+                self._open(reader.path, before.unwritten)
+            except JournalUnusable as error:
+                self._log.error("%s", error)
+                self._recorder, self._reader = before, reader
+                return
+            reader.close()
+            before.let_go()
 
     @contextlib.contextmanager
     def _displayed(self) -> Iterator[None]:
@@ -285,7 +323,7 @@ class Supervisor:
     def _exit_code(self) -> int:
         if self._signal:
             return 128 + self._signal
-        if self._failed or self._recorder.unwritten or self._missing:
+        if self._failed or self._recorder.lost or self._missing:
             return _FAILED
         return _LEFT_OUT if self._left_out else _SUCCESS
 
@@ -294,6 +332,7 @@ class Supervisor:
     def _work(self) -> None:
         """Go on until nothing is under way and nothing waits."""
         while True:
+            self._open_anew()
             self._start()
             if self._crew or self._waits_for_journal() or self._name_free_at is not None:
                 self._turn()
@@ -912,6 +951,12 @@ class Supervisor:
         ]
         if self._recorder.write(entries, delivered):
             self._reporting.wake()
+
+    def _mend(self) -> None:
+        """Rows that could not be read are nobody's stumbling block any more."""
+        if self._reader.damaged:
+            self._recorder.mend()
+            self._reader.damaged.clear()
 
     # --- projections
 

@@ -112,11 +112,15 @@ class Question(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """The answer: rows by name, the newest run first, and what else there is to know."""
+    """The answer: rows by name, the newest run first, and what else there is to know.
+
+    ``damaged`` says which rows of the journal could not be read.
+    """
 
     rows: list[Row]
     debts: Sequence[Debt] = ()
     left_out: Sequence[LeftOut] = ()
+    damaged: str = ""
 
 
 def collect(
@@ -131,20 +135,32 @@ def collect(
         shown = _shown(config, question, {}, {})
         return Overview([] if question.failed else [_never(config, *each) for each in shown])
     with Reader(journal) as reader:
-        return _Collector(config, reader, alive, clock()).answer(question)
+        answer = _Collector(config, reader, alive, clock()).answer(question)
+        return answer._replace(damaged=damage(reader))
+
+
+def damage(reader: Reader) -> str:
+    """What could not be read in the journal, in a sentence; "" where all could be."""
+    if not reader.damaged:
+        return ""
+    columns = ", ".join(sorted(reader.damaged))
+    return f"the journal {reader.path} has damaged rows ({columns}); the next b1000 closes them"
 
 
 def look_at(
     config: Config, run_id: int, alive: Callable[..., bool] = is_alive
-) -> "tuple[Row, Story]":
-    """One run and all that happened in it. UsageError where there is none of that number."""
+) -> "tuple[Row, Story, str]":
+    """One run, all that happened in it, and what of that could not be read.
+
+    UsageError where there is none of that number.
+    """
     journal = Path(config.settings.journal)
     if may_exist(journal):
         with Reader(journal) as reader:
             run = reader.run(run_id)
             if run:
                 row = _Collector(config, reader, alive, time.time()).row(run)
-                return row, Story.read(reader, run)
+                return row, Story.read(reader, run), damage(reader)
     raise UsageError(
         f"the journal {journal} has no run {run_id}",
         "b1000 status --last 10 shows the numbers of the last runs",
@@ -187,7 +203,8 @@ class _Collector:
         for subject in subjects:
             known = [runs[subject]] if subject in runs else []
             if known and question.last > 1:
-                known = self._reader.history(*subject, question.last)
+                # Of a run whose name cannot be read nothing else is known.
+                known = self._reader.history(*subject, question.last) or known
             rows += [
                 self.row(run)._replace(last=position == 0) for position, run in enumerate(known)
             ] or [_never(self._config, *subject)]

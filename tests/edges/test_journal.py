@@ -12,7 +12,7 @@ from threading import Timer
 
 import pytest
 
-from b1000.errors import JournalFailed, JournalUnusable
+from b1000.errors import JournalFailed, JournalUnusable, RowDamaged
 from b1000.identity import is_alive, myself
 from b1000.model import (
     AttemptBegan,
@@ -162,7 +162,7 @@ def test_a_transaction_is_written_whole_or_not_at_all(journal: Journal, reader: 
             journal.record(run.uid, run.run_id, CopyMoved(3.0, "store", CopyStatus.COPYING))
             journal.record(run.uid, run.run_id, CopyMoved(3.0, "nowhere", CopyStatus.COPYING))
 
-    with pytest.raises(TypeError):
+    with pytest.raises(RowDamaged):
         half()
     assert only(reader.last_runs()) == before
 

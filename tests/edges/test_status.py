@@ -167,7 +167,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
         assert long in text
         assert "\x1b" not in text
     assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
-    row, story = status.look_at(load(str(world.config)), 1)
+    row, story, _ = status.look_at(load(str(world.config)), 1)
     text = timeline.shown(row, story, Screen(1, 80), NOW)
     assert max(map(len, text.splitlines())) <= 80
     # In a pipe each run has one line, and each event.
@@ -187,7 +187,7 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
         journal.leave_out("etc", "", "\x1b[2J")
         journal.record_trouble("main", "\x1b[2J")
     config = load(str(world.config))
-    row, story = status.look_at(config, run.run_id)
+    row, story, _ = status.look_at(config, run.run_id)
     for text in (
         tables.plain(overview(world), NOW),
         tables.shown(overview(world), Screen(1), NOW),

@@ -76,19 +76,37 @@ def overwrite(world: World) -> None:
 # --- a journal that cannot be read
 
 
-def test_what_was_planned_has_failed_when_the_journal_cannot_be_read(ready: World) -> None:
-    job = ready.push(instances="a b c", pre=f"touch {ready.root}/in-$instance; sleep 1")
-    ready.write(
-        {"global": {"workers": 1, "report_wait_end": 0}, "dest:store": ready.store(), "job:db": job}
+def three_of_which_one_runs(world: World, replaceable: bool = True) -> "subprocess.Popen[str]":
+    """One place for three instances; the journal becomes garbage while the first is at work."""
+    job = world.push(instances="a b c", pre=f"touch {world.root}/in-$instance; sleep 1")
+    world.write(
+        {"global": {"workers": 1, "report_wait_end": 0}, "dest:store": world.store(), "job:db": job}
     )
     running = subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT, "-f", str(ready.config)],
+        [sys.executable, "-c", IMPATIENT, "-f", str(world.config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until((ready.root / "in-a").exists)
-    overwrite(ready)
+    wait_until((world.root / "in-a").exists)
+    if not replaceable:
+        # It stands where a journal that is set aside leaves its mark.
+        (world.status_dir / "journal.sqlite3.suspect").mkdir()
+    overwrite(world)
+    return running
+
+
+def test_what_was_planned_is_run_with_a_new_journal(ready: World) -> None:
+    out, errors = three_of_which_one_runs(ready).communicate(timeout=120)
+    assert "is corrupt" in errors
+    for instance in "abc":
+        assert (ready.root / f"in-{instance}").exists()
+        assert re.search(rf"\[db/{instance} *\] DONE", out), out
+    assert [run["status"] for run in ready.status("db/b", "db/c")] == ["OK", "OK"]
+
+
+def test_what_was_planned_has_failed_when_no_journal_can_be_had(ready: World) -> None:
+    running = three_of_which_one_runs(ready, replaceable=False)
     out, errors = running.communicate(timeout=120)
     assert running.returncode == 1, out
     for instance in "bc":
