@@ -10,7 +10,7 @@ import pytest
 
 from b1000.logs import LONGEST
 from b1000.work import process
-from b1000.work.output import Output
+from b1000.work.output import Output, Tail
 from b1000.work.process import Command
 from tests.support.world import ROOT
 
@@ -94,6 +94,18 @@ def test_the_beginning_and_the_end_of_a_flood_are_logged() -> None:
 def test_what_has_no_newline_yet_when_the_other_stream_is_full_is_logged_too() -> None:
     logged, _ = printed("printf half >&2; sleep 0.3; seq 20000")
     assert "half" in logged
+
+
+def test_errors_that_a_hostile_client_makes_rsync_say_are_bounded() -> None:
+    logged: list[str] = []
+    tail = Tail(logged.append, 200)
+    sink = tail.sink()
+    for _ in range(1000):
+        sink.feed(b"\x1b" * 16384 + b"\n")
+    sink.close()
+    assert bounded(logged)
+    assert logged[-1] == "(what else it says is not logged)"
+    assert len(tail.words()) < 600
 
 
 LINE = """
