@@ -8,11 +8,11 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.files import open_file, read_file
+from b1000.files import read_file
 
 _NAME = re.compile(r"(\d+)-(.+)\.json")
 DIRECTORY = "progress"
@@ -44,18 +44,37 @@ def path_of(directory: Path, run_id: int, destination: str) -> Path:
     return directory / f"{run_id}-{destination}.json"
 
 
+@contextlib.contextmanager
+def _closed(directory: Path) -> Iterator[int]:
+    """A descriptor of the directory; OSError where it is not one of this user's own."""
+    descriptor = os.open(
+        directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    )
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(f"{directory} belongs to another user")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def write(path: Path, progress: Progress) -> None:
     """Replace the file: readers see the old text or the new one."""
     text = json.dumps(progress._asdict()).encode()
-    temporary = path.with_name(f".{path.name}")
+    temporary = f".{path.name}"
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow=False)
-        try:
-            os.write(descriptor, text)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, path)
+        with _closed(path.parent) as directory:
+            # Whatever is there under that name is not opened.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=directory)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
+            try:
+                os.write(descriptor, text)
+            finally:
+                os.close(descriptor)
+            os.rename(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
 def read(path: Path) -> Progress | None:
@@ -68,9 +87,10 @@ def read(path: Path) -> Progress | None:
 
 def remove(path: Path) -> None:
     """Remove the file of a copy that has ended."""
-    for each in (path, path.with_name(f".{path.name}")):
-        with contextlib.suppress(OSError):
-            each.unlink()
+    with contextlib.suppress(OSError), _closed(path.parent) as directory:
+        for name in (path.name, f".{path.name}"):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=directory)
 
 
 def remove_stale(directory: Path, live: Collection[int]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,53 @@ def test_what_dead_runs_left_is_removed(tmp_path: Path) -> None:
     progress.remove_stale(tmp_path, {2})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2-a-b.json", "notes"]
     progress.remove_stale(tmp_path / "nowhere", {2})
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "device", "directory"])
+@pytest.mark.parametrize("name", ["1-store.json", ".1-store.json"])
+def test_what_stands_in_the_place_of_a_file_is_not_written(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    """Nor waited for, nor followed; progress only decorates."""
+    victim = tmp_path / "victim"
+    victim.write_text("as it was")
+    path = tmp_path / "progress" / "1-store.json"
+    path.parent.mkdir()
+    there = path.with_name(name)
+    match kind:
+        case "link":
+            there.symlink_to(victim)
+        case "fifo":
+            os.mkfifo(there)
+        case "directory":
+            there.mkdir()
+        case _ if os.getuid():
+            pytest.skip("only root makes a device")
+        case _:
+            os.mknod(there, 0o20600, os.makedev(1, 3))
+    assert progress.read(there) is None
+    progress.write(path, Progress(5))
+    assert (kind == "directory") or progress.read(path) == Progress(5)
+    progress.remove(path)
+    assert victim.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("kind", ["a link", "another's"])
+def test_a_directory_that_is_not_ours_is_left_alone(tmp_path: Path, kind: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "1-store.json").write_text("as it was")
+    place = tmp_path / "progress"
+    if kind == "a link":
+        place.symlink_to(victim)
+    elif os.getuid():
+        pytest.skip("only root gives a directory away")
+    else:
+        victim.rename(place)
+        os.chown(place, 12345, 12345)
+    progress.write(place / "1-store.json", Progress(5))
+    progress.remove(place / "1-store.json")
+    progress.remove_stale(place, ())
+    assert {path.name: path.read_text() for path in place.iterdir()} == {
+        "1-store.json": "as it was"
+    }
