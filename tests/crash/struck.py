@@ -17,16 +17,18 @@ from b1000 import cli
 from b1000.state.journal import Journal
 
 
-def strike(kind: str) -> None:
-    """Kill what is to be killed, at once."""
+def strike(kind: str, program: int) -> None:
+    """Signal what is to be struck of a program, at once; ``rsync-term``: as a shutdown does."""
     if kind == "supervisor":
-        os.kill(os.getpid(), signal.SIGKILL)
-    for child in psutil.Process().children(recursive=True):
+        os.kill(program, signal.SIGKILL)
+        return
+    number = signal.SIGTERM if kind == "rsync-term" else signal.SIGKILL
+    for child in psutil.Process(program).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             rsync = child.name() == "rsync"
-            worker = child.ppid() == os.getpid() and child.children()
-            if rsync if kind == "rsync" else worker:
-                child.kill()
+            worker = child.ppid() == program and child.children()
+            if rsync if kind.startswith("rsync") else worker:
+                child.send_signal(number)
                 if kind == "worker":
                     return
 
@@ -44,9 +46,9 @@ def main() -> None:
         with whole(self):
             yield
             if (count, when) == (int(number), "before"):
-                strike(kind)
+                strike(kind, os.getpid())
         if (count, when) == (int(number), "after"):
-            strike(kind)
+            strike(kind, os.getpid())
 
     Journal.transaction = struck  # type: ignore[method-assign]
     code = cli.run(words)

@@ -5,12 +5,18 @@ commit ends the matrix, so that it is as long as the program makes it.
 """
 
 import configparser
+import contextlib
 import itertools
+import os
+import random
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from b1000.identity import is_alive
@@ -18,6 +24,8 @@ from b1000.model import Run
 from b1000.state import status_files
 from b1000.state.queries import Reader
 from b1000.steps import CopyStatus, Ending, Step
+from tests.crash.struck import strike
+from tests.support.daemon import Daemon
 from tests.support.world import ROOT, World, tree, wait_until
 
 BEYOND = 100
@@ -25,14 +33,14 @@ AT_ONCE = 4  # points that are tried side by side; each mostly waits
 INSTANCES = ("a", "b")
 
 
-def prepare(root: Path) -> World:
-    """Two instances, two destinations (one in the background), pre and post."""
+def prepare(root: Path, storage: Daemon) -> World:
+    """Two instances, two destinations (one in the background, one a daemon with a limit)."""
     root.mkdir()
     world = World(root)
     for instance in INSTANCES:
         (world.source / instance).mkdir()
-        for number in range(3):
-            (world.source / instance / f"f{number}").write_text(f"{instance} {number}\n" * 100)
+        for number in range(12):
+            (world.source / instance / f"f{number}").write_bytes(os.urandom(20_000))
     pre = root / "pre.sh"
     pre.write_text(f"#!/bin/sh\nrm -rf {root}/dump-$1; cp -r {world.source}/$1 {root}/dump-$1\n")
     post = root / "post.sh"
@@ -43,7 +51,12 @@ def prepare(root: Path) -> World:
         {
             "global": {"workers": 2},
             "dest:one": world.store("one"),
-            "dest:two": world.store("two"),
+            # A sender with a limit that is told to end by a signal writes wrong files.
+            "dest:two": {
+                "type": "active",
+                "path": f"{storage.url('b1000')}/{root.name}",
+                "bwlimit": 1000,
+            },
             "job:db": world.push(
                 dest="one& two",
                 instances=f"!echo {' '.join(INSTANCES)}",
@@ -79,7 +92,15 @@ def all_runs(world: World) -> list[Run]:
     return runs
 
 
-def check(world: World) -> None:
+def copied(storage: Daemon, path: str) -> dict[str, bytes | str | None]:
+    """What lies at a destination; at a daemon without what a killed receiver left."""
+    if not path.startswith("rsync://"):
+        return tree(Path(path))
+    found = tree(storage.module("b1000") / path.removeprefix(f"{storage.url('b1000')}/"))
+    return {name: content for name, content in found.items() if not name.startswith(".")}
+
+
+def check(world: World, storage: Daemon) -> None:
     """The invariants after any crash, one ``--copy`` and one normal run."""
     runs = all_runs(world)
     posts = set((world.root / "posts").read_text().splitlines())
@@ -87,7 +108,8 @@ def check(world: World) -> None:
         assert run.ending is not None, "no unfinished run without a live worker"
         for copy in run.copies:
             if copy.status is CopyStatus.DONE:
-                assert tree(Path(copy.path)) == tree(world.source / run.instance)
+                right = tree(world.source / run.instance)
+                assert copied(storage, copy.path) == right, f"wrong bytes in {copy.path}"
         if run.step is Step.DONE:
             assert f"{run.instance} {run.start_time}" in posts
             assert all(copy.complete for copy in run.copies)
@@ -119,12 +141,17 @@ def check_reports(world: World, runs: list[Run]) -> None:
     }
 
 
-def survive(root: Path, kind: str, number: int, when: str) -> bool:
+def survive(root: Path, storage: Daemon, kind: str, number: int, when: str) -> bool:
     """One point of the matrix; False where it lies beyond the program's last commit."""
-    world = prepare(root / f"point{number}")
+    world = prepare(root / f"point{number}", storage)
     if run_struck(world, kind, number, when) == BEYOND:
         return False
-    point = f"{kind}, {when} commit {number}"
+    go_on(world, storage, f"{kind}, {when} commit {number}")
+    return True
+
+
+def go_on(world: World, storage: Daemon, point: str) -> None:
+    """What follows on a strike, and the invariants then."""
     again = world.b1000("--copy")
     assert again.returncode in (0, 1), f"{point}: {again.stdout}{again.stderr}"
     assert "Traceback" not in again.stderr, f"{point}: {again.stderr}"
@@ -132,22 +159,52 @@ def survive(root: Path, kind: str, number: int, when: str) -> bool:
     assert normal.returncode == 0, f"{point}: {normal.stdout}{normal.stderr}"
     no_process_left(world)
     try:
-        check(world)
+        check(world, storage)
     except AssertionError as error:
         raise AssertionError(f"{point}: {error}") from error
-    return True
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("kind", ["supervisor", "worker", "rsync"])
-def test_every_point_is_survived(tmp_path: Path, kind: str, when: str) -> None:
+def test_every_point_is_survived(
+    tmp_path: Path, daemon: Callable[..., Daemon], kind: str, when: str
+) -> None:
+    storage = daemon()
     survived = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for first in itertools.count(1, AT_ONCE):
             numbers = range(first, first + AT_ONCE)
-            points = list(pool.map(lambda number: survive(tmp_path, kind, number, when), numbers))
+            points = list(
+                pool.map(lambda number: survive(tmp_path, storage, kind, number, when), numbers)
+            )
             survived += sum(points)
             if not all(points):
                 break
     print(f"{kind}, {when} each commit: {survived} points tried, all survived")
     assert survived >= 10
+
+
+def strike_at(root: Path, storage: Daemon, number: int) -> None:
+    """One random moment, and one random victim."""
+    chance = random.Random(number)
+    world = prepare(root / f"trial{number}", storage)
+    kind = chance.choice(["supervisor", "worker", "rsync", "rsync-term"])
+    program = world.start()
+    wait_until(lambda: (world.status_dir / "journal.sqlite3").exists())
+    moment = chance.uniform(0, 1.2)
+    time.sleep(moment)
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        strike(kind, program.pid)
+    program.communicate(timeout=120)
+    go_on(world, storage, f"trial {number}: {kind}, {moment:.3f} s after the start")
+
+
+@pytest.mark.slow
+def test_random_moments_are_survived(tmp_path: Path, daemon: Callable[..., Daemon]) -> None:
+    """Between commits too. ``B1000_TRIALS=300`` tries more of them."""
+    storage = daemon()
+    trials = int(os.environ.get("B1000_TRIALS", "40"))
+    first = random.randrange(10**6)
+    print(f"trials {first} to {first + trials - 1}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda n: strike_at(tmp_path, storage, n), range(first, first + trials)))
