@@ -301,6 +301,19 @@ class Base(NamedTuple):
     master_instance: str
 
 
+class Unsettled(NamedTuple):
+    """A directory at a destination that no attempt has finished yet.
+
+    ``since`` is when the first attempt began that did not. ``doubt`` is why what is there is not
+    believed by size and time, said of that attempt ("was ended by SIGTERM"); "" where it is.
+    ``spoilt``: what is there is known to be wrong and must not be mended in place.
+    """
+
+    since: float
+    doubt: str = ""
+    spoilt: bool = False
+
+
 class Client(NamedTuple):
     """A passive run of a client, as its report file tells of it.
 
@@ -438,15 +451,22 @@ class CopyMoved(NamedTuple):
 
 
 class AttemptBegan(NamedTuple):
-    """One rsync of a copy is about to be started; numbered from 1."""
+    """One rsync of a copy is about to be started; numbered from 1.
+
+    ``doubt`` is why it compares by content, as in :class:`Unsettled`.
+    """
 
     time: float
     destination: str
     number: int
+    doubt: str = ""
 
 
 class AttemptEnded(NamedTuple):
-    """One rsync of a copy has ended; ``retry_at`` is None where no other follows."""
+    """One rsync of a copy has ended; ``retry_at`` is None where no other follows.
+
+    ``unsettled`` is what becomes of its directory; None where all there is in order.
+    """
 
     time: float
     destination: str
@@ -454,6 +474,7 @@ class AttemptEnded(NamedTuple):
     exit_code: int | None
     reason: str
     retry_at: float | None = None
+    unsettled: Unsettled | None = None
 
 
 class ProcessBegan(NamedTuple):

@@ -1,17 +1,10 @@
 """The arguments of one rsync. Pure."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from b1000.model import Destination, Limits, Pull, Transfer
-from b1000.rsync import paths
-
-PARTIAL_DIRECTORY = ".b1000-partial"
-"""Where a receiver keeps what arrived of a file when it is interrupted."""
-
-ASIDE = ".b1000-earlier"
-"""Where what earlier attempts left waits while the next begins in an empty directory."""
+from b1000.rsync import names, paths
 
 _SWITCHES = {
     "delete": "--delete",
@@ -29,7 +22,7 @@ _ALWAYS = (
     "--numeric-ids",
     "--modify-window=-1",
     "--mkpath",
-    f"--partial-dir={PARTIAL_DIRECTORY}",
+    f"--partial-dir={names.PARTIAL_DIRECTORY}",
     "--stats",
     "--info=progress2",
     # Names as they are in log and error texts; without it every byte above 127 is escaped.
@@ -45,6 +38,24 @@ _PLAIN_NUMBERS = "--no-human-readable"
 # What a client sends cannot make a device here, whatever else the options say; and what its
 # daemon greets with is not taken for rsync's own words.
 _FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
+
+
+# In front of all other rules: no include of the user's takes them in.
+_NOT_OURS = f"--exclude={names.PATTERN}"
+
+
+class Manner(NamedTuple):
+    """How one attempt goes about it.
+
+    Files that are the same in one of the ``bases``, directories relative to the one of the copy
+    or below the module, become hard links. ``keep_existing`` leaves alone what is there. One that
+    is ``continued`` may find partial files. ``by_content``: sizes and times are not believed.
+    """
+
+    bases: Sequence[str] = ()
+    keep_existing: bool = False
+    continued: bool = False
+    by_content: bool = False
 
 
 class Part(NamedTuple):
@@ -81,17 +92,13 @@ def copy(
     transfer: Transfer,
     limits: Limits,
     pull: Pull | None = None,
-    bases: Sequence[str] = (),
-    keep_existing: bool = False,
+    manner: Manner = Manner(),  # noqa: B008
     part: Part | None = None,
-    continued: bool = False,
 ) -> list[str]:
     """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
 
-    Files that are the same in one of the ``bases``, directories relative to
-    ``directory`` or below the module, become hard links. ``keep_existing`` leaves
-    alone what is there. With a ``part`` only that is copied, nothing deleted and no
-    directory finished. One that is ``continued`` may find partial files there.
+    With a ``part`` only that is copied, nothing deleted and no directory finished. A whole one
+    from this host tells of each name that a rule left out (:func:`names.hidden`).
     """
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
@@ -105,21 +112,51 @@ def copy(
     if destination.bwlimit:
         rate = part_of(destination.bwlimit, part.streams) if part else destination.bwlimit
         options.append(f"--bwlimit={rate}")
-        if continued and not destination.remote and not pull:
+        if manner.continued and not destination.remote and not pull:
             # Between two local paths rsync sends whole files, also those that arrived in part.
             # Without a limit that is quicker than to compare them: 4 s against 27 s for 1 GB.
             options.append("--no-whole-file")
-    options += [f"--link-dest={base}" for base in bases]
-    options += [] if all(map(paths.is_plain, bases)) else ["-s"]
-    options += ["--ignore-existing"] if keep_existing else []
+    options += [f"--link-dest={base}" for base in manner.bases]
+    options += [] if all(map(paths.is_plain, manner.bases)) else ["-s"]
+    options += ["--ignore-existing"] if manner.keep_existing else []
     options += _VERBOSITY[destination.verbosity]
-    options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
+    options += _excluding(exclude, destination)
     options += [*destination.rsync_options, _PLAIN_NUMBERS]
+    options += ["--checksum"] if manner.by_content else []
+    options += ["--debug=FILTER"] if not part and not pull else []
     options += _FROM_CLIENT if pull else ()
     # Behind all other rules: what they leave out or take in is that in each part.
     options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.
     return ["rsync", *options, "--", *sources, f"{directory}/"]
+
+
+def _excluding(exclude: Sequence[str], destination: Destination) -> list[str]:
+    patterns = (*exclude, *destination.exclude)
+    return [_NOT_OURS, *(f"--exclude={pattern}" for pattern in patterns)]
+
+
+def compared(
+    sources: Sequence[str],
+    directory: str,
+    destination: Destination,
+    exclude: Sequence[str],
+    transfer: Transfer,
+    limits: Limits,
+) -> list[str]:
+    """Tell, without a change to anything, what in ``directory`` is not the sources' by content."""
+    plain = destination._replace(verbosity=1, bwlimit=None)
+    argv = copy(
+        sources,
+        directory,
+        plain,
+        exclude,
+        transfer._replace(delete=False),
+        limits,
+        manner=Manner(by_content=True),
+    )
+    at = argv.index("--")
+    return rehearsed([*argv[:at], "--debug=NONE", "--out-format=%i %n", *argv[at:]])
 
 
 def survey(
@@ -132,11 +169,41 @@ def survey(
     pull: Pull | None = None,
 ) -> list[str]:
     """List what such a copy would copy, with its names there; ``empty`` is an empty directory."""
+    rules = _excluding(exclude, destination)
+    return _listed(rules, sources, empty, destination, transfer, limits, pull)
+
+
+def named(
+    pattern: str,
+    sources: Sequence[str],
+    empty: str,
+    destination: Destination,
+    exclude: Sequence[str],
+    transfer: Transfer,
+    limits: Limits,
+    pull: Pull | None = None,
+) -> list[str]:
+    """List of the same what a pattern fits, and all directories."""
+    patterns = (*exclude, *destination.exclude, f"{names.PATTERN}/*")
+    rules = [f"--exclude={each}" for each in patterns]
+    rules += ["--include=*/", f"--include={pattern}", "--exclude=*"]
+    return _listed(rules, sources, empty, destination, transfer, limits, pull)
+
+
+def _listed(
+    rules: Sequence[str],
+    sources: Sequence[str],
+    empty: str,
+    destination: Destination,
+    transfer: Transfer,
+    limits: Limits,
+    pull: Pull | None,
+) -> list[str]:
     options = ["--list-only", "--archive", *(["--relative"] if transfer.relative else [])]
     if pull:
         password_file = pull.password_file or destination.password_file
         options += _connection(True, password_file, limits)
-    options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
+    options += rules
     options += destination.rsync_options
     options += _FROM_CLIENT if pull else ()
     # Last, so that no option of the user's changes the form of a line.
@@ -162,98 +229,6 @@ def part_of(bwlimit: str, count: int) -> str:
 def rehearsed(argv: Sequence[str]) -> list[str]:
     """The same rsync as one that changes nothing."""
     return [argv[0], "--dry-run", *argv[1:]]
-
-
-_TEMPORARY = ".*.[a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9]"
-"""How a receiver calls a file until it is complete."""
-
-
-def sweep(
-    sources: Sequence[str],
-    frame: str,
-    directory: str,
-    destination: Destination,
-    exclude: Sequence[str],
-    transfer: Transfer,
-    limits: Limits,
-    pull: Pull | None = None,
-) -> list[str]:
-    """Remove from ``directory`` what a killed receiver left there, and nothing else.
-
-    Sends nothing (--existing --ignore-existing); of what is not in the sources
-    only temporary files and the partial directory are at risk of deletion. If a
-    source cannot be read, rsync deletes nothing. ``frame`` is a local directory
-    with no more than the directories in which the sources stand at the
-    destination: with it those take part too, where a source is a single file.
-    With ``pull`` there is none: rsync takes no sources of two hosts.
-    """
-    options = ["--recursive", "--links", "--existing", "--ignore-existing", "--delete"]
-    # With paths kept, sources and frame name the same directories; rsync 3.5.0 takes that for an
-    # attack while it lists them piece by piece ("refusing flist for cleared dir_ndx").
-    options += ["--relative", "--no-inc-recursive"] if transfer.relative else []
-    # These stand first, so that no other rule can put more at risk.
-    rules = (f"risk {_TEMPORARY}", f"risk {PARTIAL_DIRECTORY}/***", "protect *")
-    options += [f"--filter={rule}" for rule in rules]
-    # The list of sources must be that of the copy: by a name that is only converted there, or by
-    # a path that is only kept there, rsync would not know a file again and take it for a leftover.
-    options += [f"--exclude={pattern}" for pattern in (*exclude, *destination.exclude)]
-    options += destination.rsync_options
-    frames = [f"{frame}/./" if transfer.relative else f"{frame}/"]
-    if pull:
-        options += _FROM_CLIENT
-        frames = []
-    return [
-        "rsync",
-        *connection(destination, limits, pull),
-        *options,
-        "--",
-        *sources,
-        *frames,
-        f"{directory}/",
-    ]
-
-
-# Of the user's options only those that say how to reach the daemon: others could keep files.
-_REACHES = re.compile(r"-[46]$|--(?:ipv[46]$|port=|address=|sockopts=)")
-
-
-def set_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
-    """Move all that is in ``directory`` into :data:`ASIDE` below it, but for partial files.
-
-    ``empty`` is a local directory with nothing in it.
-    """
-    rules = (f"protect /{ASIDE}/***", f"protect {PARTIAL_DIRECTORY}/***", "risk *")
-    moved = ("--links", "--devices", "--specials", "--backup", f"--backup-dir={ASIDE}")
-    return _emptying(rules, moved, empty, directory, destination, limits)
-
-
-def drop_aside(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
-    """Remove :data:`ASIDE` below ``directory``, and nothing else."""
-    rules = (f"risk /{ASIDE}/***", "protect *")
-    return _emptying(rules, (), empty, directory, destination, limits)
-
-
-def _emptying(
-    rules: Sequence[str],
-    options: Sequence[str],
-    empty: str,
-    directory: str,
-    destination: Destination,
-    limits: Limits,
-) -> list[str]:
-    return [
-        "rsync",
-        "--recursive",
-        "--mkpath",
-        "--delete",
-        *connection(destination, limits),
-        *(option for option in destination.rsync_options if _REACHES.match(option)),
-        *options,
-        *(f"--filter={rule}" for rule in rules),
-        "--",
-        f"{empty}/",
-        f"{directory}/",
-    ]
 
 
 def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:

@@ -26,7 +26,8 @@ class Retry(Enum):
 class Outcome(NamedTuple):
     """The verdict on one attempt; ``reason`` is for people and "" where all is well.
 
-    ``leftovers``: temporary files of this attempt may be at the destination.
+    ``leftovers``: temporary files of this attempt may be at the destination. ``doubt`` is why
+    what it wrote is not believed by size and time, said of it ("was ended by SIGTERM"), or "".
     """
 
     status: CopyStatus
@@ -34,6 +35,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     exit_code: int | None = None
     leftovers: bool = False
+    doubt: str = ""
 
 
 class Verdict(NamedTuple):
@@ -224,7 +226,7 @@ VERDICTS: tuple[Verdict, ...] = (
     _door({4}, "", Retry.NEVER, "{peer} refuses an option or does not know it"),
     _door({5}, "", Retry.NEVER, "{peer} refused to begin"),
     _door({6}, "", Retry.NEVER, "the daemon at {peer} cannot write its log"),
-    _row({13, 14, 21}, "", Retry.YES, "rsync's processes lost each other"),
+    _row({13, 14, 15, 16, 21}, "", Retry.YES, "rsync's processes lost each other"),
     _row({25}, "", Retry.NEVER, "--max-delete stopped the deletions"),
     _row(
         _ANY,
@@ -266,6 +268,7 @@ def judge(
             f"rsync was killed by {signal_name(-exit_code)}",
             exit_code,
             leftovers=True,
+            doubt=_doubt(exit_code),
         )
     told = [line for line in errors if not _NOISE.match(line)]
     for row in VERDICTS:
@@ -277,8 +280,24 @@ def judge(
                 *(found.groups() if found else ()), place=place, peer=peer or place
             )
             reason = f"{words} (rsync exit {exit_code}{_quoted(told)})"
-            return Outcome(row.status, row.retry, reason, exit_code, row.reached)
+            return Outcome(row.status, row.retry, reason, exit_code, row.reached, _doubt(exit_code))
     raise AssertionError("the last row fits every code")
+
+
+# Of rsync(1) and its source: crashed and terminated siblings, SIGUSR1, a signal that it handled.
+_ENDED_BY_SIGNAL = frozenset({15, 16, 19, 20})
+_SHELL = 128  # what a shell adds to the number of the signal that ended its command
+
+
+def _doubt(exit_code: int) -> str:
+    """A sender that handles a signal sends some data twice, under the names of later files."""
+    if exit_code < 0:
+        return f"was ended by {signal_name(-exit_code)}"
+    if exit_code in _ENDED_BY_SIGNAL:
+        return f"was ended by a signal (rsync exit {exit_code})"
+    if _SHELL < exit_code <= _SHELL + 64:
+        return f"was ended, perhaps by a signal (exit {exit_code})"
+    return ""
 
 
 def is_repeated(line: str) -> bool:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from b1000.rsync import names
+
 _FOR_EACH = 32 * 1024  # bytes that would take as long as all that a file costs beside its bytes
 _LEAST = 64 * _FOR_EACH  # a tree that weighs less is not worth a second rsync
 _FINE = 4  # what weighs more than this part of one stream's share is divided further
@@ -25,11 +27,6 @@ _SAMPLE = 64  # names of one directory's files
 _STRIDE = 3  # has no divisor in common with the bases in which names are numbered
 _PLACES = 16  # from the end of a name at which its bytes are looked at
 _LONGEST_PATH = 2048  # bytes in a rule
-
-_LISTED = re.compile(
-    rb"(?P<kind>[-d])[A-Za-z?.+-]{9,10} +(?P<size>\d{1,18}) \S{10} \S{8} (?P<name>.+)", re.DOTALL
-)
-_ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
 
 @dataclass(slots=True)
@@ -66,16 +63,13 @@ class Survey:
 
     def take(self, line: bytes) -> None:
         """One line of ``rsync --list-only``, without its end."""
-        found = _LISTED.fullmatch(line)
-        if not found:
+        found = names.listed(line)
+        if not found or found.kind not in b"-d" or found.path == b".":
             return
-        path = _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), found["name"])
-        if path == b".":
-            return
-        if found["kind"] == b"d":
+        _, size, path = found
+        if found.kind == b"d":
             self._know(path)
             return
-        size = int(found["size"])
         self.bytes += size
         self.files += 1
         above, _, name = path.rpartition(b"/")

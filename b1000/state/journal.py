@@ -60,6 +60,7 @@ _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through whe
 _CHECKED_FULLY = 8 * 2**20  # bytes up to which the order of its rows and indexes is looked at too
 _MOST_TOLD = 20  # damaged rows that are told one by one
 _COMPLETE = quoted(COMPLETE)
+_LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"
 _OF_A_ROW = re.compile(
     r"(NULL|non-\w+|\w+) value in \w+\.\w+|CHECK constraint failed in \w+"
     r"|row \d+ missing from index \w+|wrong # of entries in index \w+"
@@ -456,14 +457,16 @@ class Journal:
                 self._resolve(run_id, message)
             case AttemptBegan():
                 self._db.execute(
-                    "INSERT INTO attempts (run_id, destination, number, began) VALUES (?, ?, ?, ?)",
-                    (run_id, message.destination, message.number, message.time),
+                    """INSERT INTO attempts (run_id, destination, number, began, doubt)
+                       VALUES (?, ?, ?, ?, ?)""",
+                    (run_id, message.destination, message.number, message.time, message.doubt),
                 )
                 self._db.execute(
                     """UPDATE copies SET attempts = ?, started = coalesce(started, ?)
                        WHERE run_id = ? AND destination = ?""",
                     (message.number, message.time, run_id, message.destination),
                 )
+                self._unsettle(run_id, message)
             case AttemptEnded():
                 self._db.execute(
                     """UPDATE attempts SET ended = ?, exit_code = ?, reason = ?, retry_at = ?
@@ -478,6 +481,7 @@ class Journal:
                         message.number,
                     ),
                 )
+                self._settle(run_id, message)
             case Died():
                 self._nothing_runs(uid, message.time)
                 self._die(run_id, message)
@@ -498,6 +502,27 @@ class Journal:
 
     def _wait(self, run_id: int, reason: str) -> None:
         self._db.execute("UPDATE runs SET waiting = ? WHERE run_id = ?", (reason, run_id))
+
+    def _unsettle(self, run_id: int, message: AttemptBegan) -> None:
+        """An attempt is in doubt from its beginning, so that a crash leaves it so."""
+        self._db.execute(
+            f"""INSERT INTO unsettled (path, since, doubt) SELECT path, ?, ? FROM copies
+                WHERE run_id = ? AND destination = ? AND type <> 'passive'
+                ON CONFLICT DO UPDATE SET doubt = {_LATER_DOUBT}""",
+            (message.time, "ended in an unknown way", run_id, message.destination),
+        )
+
+    def _settle(self, run_id: int, message: AttemptEnded) -> None:
+        unsettled = message.unsettled
+        where = "(SELECT path FROM copies WHERE run_id = ? AND destination = ?)"
+        of_copy = (run_id, message.destination)
+        if unsettled is None:
+            self._db.execute(f"DELETE FROM unsettled WHERE path = {where}", of_copy)
+            return
+        self._db.execute(
+            f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE path = {where}",
+            (*unsettled, *of_copy),
+        )
 
     def _relay(self, run_id: int, message: Relayed) -> None:
         client = message.client
@@ -695,6 +720,12 @@ class Journal:
         if ending:
             return
         self._fail_copies(run_id, message.time, message.error)
+        self._db.execute(
+            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ? WHERE path IN (
+                   SELECT path FROM attempts JOIN copies USING (run_id, destination)
+                   WHERE run_id = ? AND attempts.ended IS NULL)""",
+            (message.error, run_id),
+        )
         self._db.execute(
             """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
             (message.time, message.error, run_id),

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable, words_beside
-from b1000.model import Base, Client, Copy, Job, Leftovers, ProcessIdentity, Run
+from b1000.model import (
+    Base,
+    Client,
+    Copy,
+    Job,
+    Leftovers,
+    ProcessIdentity,
+    Run,
+    Unsettled,
+)
 from b1000.rsync.paths import START_TIME, file_stem
 from b1000.state import reading, rows
 from b1000.state.mending import named, reason
@@ -111,7 +120,10 @@ class Transition(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One rsync of a copy; ``retry_at`` is when the next was to follow, if there was one."""
+    """One rsync of a copy; ``retry_at`` is when the next was to follow, if there was one.
+
+    ``doubt`` is why it compared by content, or "".
+    """
 
     destination: str
     number: int
@@ -120,6 +132,7 @@ class Attempt(NamedTuple):
     exit_code: int | None
     reason: str
     retry_at: float | None
+    doubt: str = ""
 
 
 class Started(NamedTuple):
@@ -404,7 +417,8 @@ class Reader:
         """To which fulls a new one may link: at each destination the last complete one of
         each host and master.
 
-        By the order of runs, not by local time. One without a file is none.
+        By the order of runs, not by local time. One without a file is none, nor is one that is
+        unsettled.
         """
         found: dict[tuple[str, ...], Base] = {}
         linking = [each.name for each in job.destinations.values() if each.link_dest]
@@ -418,6 +432,7 @@ class Reader:
                     WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
                     AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
                     AND copies.files > 0
+                    AND copies.path NOT IN (SELECT path FROM unsettled)
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
                 (job.name, instance, destination),
             ):
@@ -443,6 +458,13 @@ class Reader:
         found = [self._client(row["pulled"]) for row in asked if row["pulled"]]
         return [client for client in found if client]
 
+    def unsettled(self) -> dict[str, Unsettled]:
+        """The directories at destinations that no attempt has finished, by path."""
+        return {
+            row["path"]: Unsettled(row["since"], row["doubt"], bool(row["spoilt"]))
+            for row in self._ask("SELECT * FROM unsettled")
+        }
+
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""
         where = "runs.job = ? AND runs.instance = ?"
@@ -457,7 +479,7 @@ class Reader:
 
     def attempts(self, run_id: int) -> list[Attempt]:
         """All attempts of the copies of one run, by the time of their beginning."""
-        sql = """SELECT destination, number, began, ended, exit_code, reason, retry_at
+        sql = """SELECT destination, number, began, ended, exit_code, reason, retry_at, doubt
                  FROM attempts WHERE run_id = ? ORDER BY began"""
         return [Attempt(*row) for row in self._ask(sql, (run_id,))]
 

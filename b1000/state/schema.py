@@ -267,12 +267,38 @@ UPDATE runs SET began = coalesce(
     (SELECT min(time) FROM transitions WHERE transitions.run_id = runs.run_id), started);
 """
 
+_UNSETTLED = """
+-- Directories at destinations that no attempt has finished since one began there, whichever run's
+-- it was. doubt says why what is there is not believed by size and time; '' where it is.
+CREATE TABLE unsettled (
+    path   TEXT PRIMARY KEY,
+    since  REAL NOT NULL,
+    doubt  TEXT NOT NULL,
+    spoilt INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Why an attempt compares by content.
+ALTER TABLE attempts ADD COLUMN doubt TEXT NOT NULL DEFAULT '';
+
+-- Earlier programs ended rsync by SIGTERM, and believed what it had left.
+INSERT INTO unsettled (path, since, doubt)
+SELECT copies.path, min(attempts.began), 'was ended in an unknown way'
+FROM attempts JOIN copies USING (run_id, destination) JOIN runs USING (run_id)
+WHERE runs.direction <> 'passive' AND (
+    attempts.ended IS NULL OR attempts.exit_code < 0 OR attempts.exit_code IN (19, 20)
+    OR attempts.exit_code IS NULL AND (
+        attempts.reason LIKE '% ended%' OR attempts.reason LIKE '%interrupted%'
+        OR attempts.reason LIKE '%min_free%' OR attempts.reason LIKE '%its worker%'))
+GROUP BY copies.path;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _TOLD_BY_STATUS,
     _PULLING,
     _STILL_RUNNING,
     _TRUE_BEGINNING,
+    _UNSETTLED,
 )
 
 

@@ -134,8 +134,11 @@ class Beginnings:
                 job,
                 self._locks,
                 lock,
-                self._reader.bases(job, instance),
-                self._reader.taken(job.name, instance) if job.pull else (),
+                work.Known(
+                    self._reader.bases(job, instance),
+                    self._reader.unsettled(),
+                    self._reader.taken(job.name, instance) if job.pull else (),
+                ),
             ),
         )
 
@@ -159,7 +162,13 @@ class Beginnings:
             run,
             (logging.INFO, f"resumed ({_which(run)})"),
             errand=Errand(Kind.RUN, run.uid, job, run, lock),
-            task=work.resume_task(run, job._replace(type=run.type), self._locks, lock),
+            task=work.resume_task(
+                run,
+                job._replace(type=run.type),
+                self._locks,
+                lock,
+                work.Known(unsettled=self._reader.unsettled()),
+            ),
         )
 
     def _fail_without_job(self, journal: Journal, run: Run, reason: str) -> None:

@@ -24,7 +24,8 @@ class Row(NamedTuple):
     """One run of a job/instance; ``run`` is None where it never ran.
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
-    says for what it waits, ``progress`` how far its copies are, by destination.
+    says for what it waits, ``notes`` what else there is to know of its copies, ``progress`` how
+    far they are, by destination.
     """
 
     job: str
@@ -36,6 +37,7 @@ class Row(NamedTuple):
     died: bool = False
     last: bool = True
     waits: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     progress: Mapping[str, Progress] = {}
 
     @property
@@ -193,6 +195,7 @@ class _Collector:
         self._alive = alive
         self._now = now
         self._progress = directory_of(reader.path)
+        self._unsettled = reader.unsettled()
 
     def answer(self, question: Question) -> Overview:
         """Everything that was asked for."""
@@ -206,7 +209,8 @@ class _Collector:
                 # Of a run whose name cannot be read nothing else is known.
                 known = self._reader.history(*subject, question.last) or known
             rows += [
-                self.row(run)._replace(last=position == 0) for position, run in enumerate(known)
+                self.row(run) if position == 0 else self.row(run)._replace(last=False, notes=())
+                for position, run in enumerate(known)
             ] or [_never(self._config, *subject)]
         if question.failed:
             rows = [row for row in rows if row.status is Status.FAILED]
@@ -234,7 +238,7 @@ class _Collector:
         died = run.ending is None and not self._alive(run.supervisor)
         row = Row(run.job, run.instance, run.direction, run.type, run.host, run, died)
         if not row.live:
-            return row
+            return row._replace(notes=tuple(self._doubts(run)))
         progress = {}
         for copy in run.copies:
             if copy.status is CopyStatus.COPYING:
@@ -244,8 +248,26 @@ class _Collector:
         waits = tuple(self._waits(run, progress))
         return row._replace(
             waits=waits,
+            notes=tuple(self._comparing(run)),
             progress={name: told for name, told in progress.items() if not told.waiting},
         )
+
+    def _doubts(self, run: Run) -> Iterable[str]:
+        """Of which copies the next attempt will not believe what is there."""
+        for copy in run.copies:
+            known = self._unsettled.get(copy.path)
+            if known and known.doubt:
+                yield (
+                    f"{copy.destination}: what is there is not relied on, and the next attempt "
+                    f"compares by content, since the last {known.doubt}"
+                )
+
+    def _comparing(self, run: Run) -> Iterable[str]:
+        """Which copies are under way so that they compare by content."""
+        attempts = {each.destination: each for each in self._reader.attempts(run.run_id)}
+        for each in attempts.values():
+            if each.ended is None and each.doubt:
+                yield f"{each.destination}: compares by content, since the one before {each.doubt}"
 
     def _waits(self, run: Run, progress: Mapping[str, Progress]) -> Iterable[str]:
         """For what a run that is under way waits, if it does."""

@@ -78,7 +78,7 @@ def _copy(row: Row, copy: Copy) -> str:
 
 def _why(row: Row) -> str:
     waits = [f"waits for {each}" for each in row.waits]
-    return printable("; ".join([*([row.error] if row.error else []), *waits]))
+    return printable("; ".join([*([row.error] if row.error else []), *row.notes, *waits]))
 
 
 def _below(overview: Overview, now: float) -> Iterator[str]:
@@ -177,6 +177,8 @@ def _row(
         yield from _indented(_styled_copies(row), _INDENT)
     if row.error:
         yield from _indented(Text(printable(row.error), STYLES.get(row.status or "", "")), _INDENT)
+    for note in row.notes:
+        yield from _indented(Text(printable(note), "yellow"), _INDENT)
     for wait in row.waits:
         yield from _indented(Text(printable(f"waits for {wait}"), "cyan"), _INDENT)
     if row.resumable:

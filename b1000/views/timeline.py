@@ -81,6 +81,7 @@ def _head(row: Row, now: float) -> list[str]:
     ]
     if row.error:
         lines.append(printable(f"why: {row.error}"))
+    lines += map(printable, row.notes)
     if row.resumable:
         lines.append(f"b1000 --copy {row.selecting} goes on with it")
     for copy in run.copies:
@@ -141,6 +142,7 @@ def _ends(story: Story) -> Iterable[Event]:
 
 def _beginnings(story: Story) -> Iterable[Event]:
     for each in story.attempts:
-        yield Event(each.began, printable(f"{each.destination}: attempt {each.number}"))
+        why = f", by content, since the one before {each.doubt}" if each.doubt else ""
+        yield Event(each.began, printable(f"{each.destination}: attempt {each.number}{why}"))
     for process in story.processes:
         yield Event(process.began, printable(f"process {process.pid}: {process.purpose}"))

@@ -13,7 +13,17 @@ from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import for_run
-from b1000.model import Base, Client, Limits, Message, ProcessBegan, ProcessEnded, RunMoved, label
+from b1000.model import (
+    Base,
+    Client,
+    Limits,
+    Message,
+    ProcessBegan,
+    ProcessEnded,
+    RunMoved,
+    Unsettled,
+    label,
+)
 from b1000.steps import Status, Step
 from b1000.stopping import STOPPING
 from b1000.work import process, scripts
@@ -62,6 +72,7 @@ class Assignment:
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
     inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to,
+    ``unsettled`` the directories at destinations that no attempt has finished, by path,
     ``taken`` the runs of clients that earlier pulls of this job copied.
     """
 
@@ -74,6 +85,7 @@ class Assignment:
     run_id: int = 0
     bases: Sequence[Base] = ()
     taken: Sequence[Client] = ()
+    unsettled: Mapping[str, Unsettled] = field(default_factory=dict)
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 
@@ -114,12 +126,14 @@ class Assignment:
         guard: Callable[[int], str | None] | None = None,
         bounds: Mapping[int, int] | None = None,
         noted: bool = True,
+        kind: str = "",
     ) -> int:
         """Run one process of this run; gives its exit code as :func:`process.run` does.
 
-        One that is not ``noted`` in the journal is known by its marks alone.
+        One that is not ``noted`` in the journal is known by its marks alone; an rsync's ``kind``
+        is :data:`process.RSYNC`.
         """
-        command = os.urandom(6).hex()
+        command = f"{kind}{os.urandom(6).hex()}"
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
 
         def began(pid: int) -> None:
@@ -180,6 +194,7 @@ class Assignment:
             (*descriptors, *own),
             guard,
             bounds,
+            kind=process.RSYNC,
         )
 
     async def look(
@@ -191,7 +206,15 @@ class Assignment:
         spared a note of each. Raises what :func:`process.run` raises.
         """
         return await self._process(
-            "rsync (look)", argv, out, err, limit, _RSYNC_ENVIRONMENT, bounds=bounds, noted=False
+            "rsync (look)",
+            argv,
+            out,
+            err,
+            limit,
+            _RSYNC_ENVIRONMENT,
+            bounds=bounds,
+            noted=False,
+            kind=process.RSYNC,
         )
 
     async def script(

@@ -5,16 +5,18 @@ import logging
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
+from b1000.errors import B1000Error
 from b1000.logs import printable
-from b1000.model import Destination, Pull, Transfer
-from b1000.rsync import command, outcome, paths
+from b1000.model import Destination
+from b1000.rsync import command, names, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.rsync.partition import Survey
 from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, watch
 from b1000.work.assignment import Assignment
+from b1000.work.inventory import Names, Source, named
 from b1000.work.linking import Linking
 from b1000.work.output import MOST_LINES, Tail
 from b1000.work.process import Sink
@@ -27,57 +29,65 @@ _MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may 
 
 
 class Attempt:
-    """Copies ``sources`` into ``directory``, in streams where the destination says so.
+    """Copies a ``source`` into ``directory``, in streams where the destination says so.
 
-    ``continued``: an earlier attempt may have left partial files there.
-    ``totals`` are those of the last rsync, with what streams before it have sent.
-    ``leftovers``: a stream ended so that temporary files may be at the destination.
+    ``continued``: an earlier attempt may have left files there. ``totals`` are those of the last
+    rsync, with what streams before it have sent. ``leftovers``: an rsync ended so that temporary
+    files may be at the destination. ``doubt`` is why what is there is not believed by size and
+    time, or "". ``spoilt``: what is there is wrong and cannot be mended. ``ours`` are names at
+    the source that are B1000's own, and were not copied.
     """
 
     def __init__(
         self,
         assignment: Assignment,
-        sources: Sequence[str],
+        source: Source,
         directory: str,
         destination: Destination,
-        exclude: Sequence[str],
-        transfer: Transfer,
-        pull: Pull | None,
         linking: Linking,
         told: Told,
         descriptors: tuple[int, ...],
         continued: bool = False,
+        doubt: str = "",
     ) -> None:
         self._assignment = assignment
         self._limits = assignment.limits
-        self._sources = sources
+        self._source = source
         self._directory = directory
         self._destination = destination
-        self._exclude = exclude
-        self._transfer = transfer
-        self._pull = pull
         self._linking = linking
         self._told = told
         self._descriptors = descriptors
         self._continued = continued
+        # A file that is there may be one of an older backup too.
+        self._keeps = bool(linking) and destination.remote and continued
         self._space = watch.Space(destination) if destination.min_free else None
         self._until = time.monotonic() + self._limits.copy_timeout
         self.totals = Totals()
         self.leftovers = False
+        self.doubt = doubt
+        self.spoilt = False
+        self.ours = Names()
 
     async def carry_out(self) -> Outcome:
         """Copy; gives how it ended."""
         if self._space and (reason := self._space.short()):
             return Outcome(CopyStatus.FAILED, reason=reason)
         sent = 0
+        if self.doubt:
+            self._say_by_content("the attempt before")
         # What links into an older backup must not meet files that are there (linking.py).
         if self._destination.streams > 1 and not self._linking:
+            before = self.doubt
             hopeless, sent = await self._in_streams()
             if hopeless:
                 return hopeless
+            if self.doubt != before:
+                self._say_by_content("a stream")
         out = self._out()
-        argv = self._argv()
-        result = await self._rsync(self._destination.name, argv, self._told.sink(out.take))
+        sink = self._told.sink(self._without_rules(out.take))
+        result = await self._rsync(self._destination.name, self._argv(), sink)
+        self._note(result)
         if result.exit_code is not None:
             totals = outcome.totals(out.lines)
             self.totals = totals._replace(sent=None if totals.sent is None else totals.sent + sent)
@@ -87,27 +97,97 @@ class Attempt:
         # What is done before the guard has looked twice has taken its space all the same.
         if result.status in COMPLETE and self._space and (reason := self._space.short()):
             return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
+        if result.status in COMPLETE and self._keeps and self.doubt:
+            result = await self._compared(result)
+        if result.status in COMPLETE and self._source.pull:
+            await self._look_for_ours()
         return result
+
+    def _say_by_content(self, which: str) -> None:
+        self._assignment.log.warning(
+            "%s: compares by content, since %s %s", self._destination.name, which, self.doubt
+        )
 
     def _argv(self, part: command.Part | None = None) -> list[str]:
         return command.copy(
-            self._sources,
+            self._source.paths,
             self._directory,
             self._destination,
-            self._exclude,
-            self._transfer,
+            self._source.exclude,
+            self._source.transfer,
             self._limits,
-            self._pull,
-            self._linking.directories,
-            self._linking.keep_existing,
+            self._source.pull,
+            command.Manner(
+                self._linking.directories,
+                self._keeps,
+                self._continued,
+                bool(self.doubt) and not self._keeps,
+            ),
             part,
-            self._continued,
         )
 
     def _out(self) -> Tail:
         name, log = self._destination.name, self._assignment.log
         shown = self._destination.verbosity > 1
         return Tail((lambda line: log.info("%s: %s", name, line)) if shown else None)
+
+    def _without_rules(self, take: Callable[[str], None]) -> Callable[[str], None]:
+        """Takes lines, and hears of names that were left out."""
+
+        def hear(line: str) -> None:
+            name = names.hidden(line)
+            if name is not None:
+                self.ours.add(printable(name))
+            elif not names.is_about_rules(line):
+                take(line)
+
+        return hear
+
+    def _note(self, result: Outcome) -> None:
+        """What the end of one rsync means for what is at the destination."""
+        if result.status is CopyStatus.FAILED:
+            self.leftovers = self.leftovers or result.leftovers
+            self.doubt = result.doubt or self.doubt
+
+    async def _compared(self, copied: Outcome) -> Outcome:
+        """What an attempt in doubt left may not be mended in place: it is right, or of no use."""
+        different = Names()
+
+        def take(line: str) -> None:
+            name = names.differing(line)
+            if name is not None:
+                different.add(printable(name))
+
+        argv = command.compared(
+            self._source.paths,
+            self._directory,
+            self._destination,
+            self._source.exclude,
+            self._source.transfer,
+            self._limits,
+        )
+        result = await self._rsync(f"{self._destination.name} (compare)", argv, process.Lines(take))
+        if result.status not in COMPLETE or not different.count:
+            return copied if result.status in COMPLETE else result
+        self.spoilt = True
+        return Outcome(CopyStatus.FAILED, reason=spoilt(str(different)), exit_code=copied.exit_code)
+
+    async def _look_for_ours(self) -> None:
+        """A client's rsync says nothing of what it leaves out."""
+        name = self._destination.name
+        try:
+            found = await named(
+                self._assignment,
+                self._source,
+                self._destination,
+                names.PATTERN,
+                lambda last: last.startswith(names.OURS),
+            )
+        except (B1000Error, OSError) as error:
+            self._assignment.log.debug("%s: names of our own are not looked for: %s", name, error)
+            return
+        for each in sorted(found):
+            self.ours.add(printable(each))
 
     # --- streams
 
@@ -119,16 +199,19 @@ class Attempt:
         survey = Survey()
         with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
             argv = command.survey(
-                self._sources,
+                self._source.paths,
                 empty,
                 self._destination,
-                self._exclude,
-                self._transfer,
+                self._source.exclude,
+                self._source.transfer,
                 self._limits,
-                self._pull,
+                self._source.pull,
             )
             await self._rsync(
-                f"{self._destination.name} (survey)", argv, _RawLines(survey.take), quiet=True
+                f"{self._destination.name} (survey)",
+                argv,
+                process.RawLines(survey.take),
+                quiet=True,
             )
         parts = survey.parts(self._count())
         if not parts:
@@ -162,9 +245,8 @@ class Attempt:
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 results = [each.result() for each in done]
-                self.leftovers = self.leftovers or any(
-                    result.leftovers for result in results if result.status is CopyStatus.FAILED
-                )
+                for result in results:
+                    self._note(result)
                 for result in results:
                     # What ended before any data was sent the last pass soon finds out by itself.
                     if result.leftovers and result.retry is Retry.NEVER and result.exit_code != 24:
@@ -174,6 +256,7 @@ class Attempt:
             for each in waiting:
                 each.cancel()
             if waiting:
+                self.leftovers, self.doubt = True, "was ended when another stream had failed"
                 await process.to_its_end(_all_ended(waiting))
 
     # --- one rsync
@@ -185,7 +268,7 @@ class Attempt:
         name, log = self._destination.name, self._assignment.log
         log.debug("%s: %s", name, " ".join(map(printable, argv)))
         # A client that is hostile must not fill the log.
-        most = _MOST_ERRORS if self._pull else MOST_LINES
+        most = _MOST_ERRORS if self._source.pull else MOST_LINES
 
         def tell(line: str) -> None:
             level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
@@ -193,8 +276,8 @@ class Attempt:
 
         err = Tail(None if quiet else tell, most)
         place = paths.place(self._destination.path)
-        peer = paths.place(self._pull.source) if self._pull else None
-        bounds = {resource.RLIMIT_AS: _MEMORY} if self._pull else None
+        peer = paths.place(self._source.pull.source) if self._source.pull else None
+        bounds = {resource.RLIMIT_AS: _MEMORY} if self._source.pull else None
         progress = watch.Progress(self._limits.io_timeout) if self._limits.io_timeout else None
 
         def guard(pid: int) -> str | None:
@@ -218,19 +301,15 @@ class Attempt:
                 if not outcome.lost_race(code, err.lines):
                     break
         except process.TimedOut:
-            return Outcome(
-                CopyStatus.FAILED,
-                Retry.YES,
-                f"the copy to {place} was ended after {self._limits.copy_timeout} s (copy_timeout)",
-                leftovers=True,
-            )
+            limit = f"ended after {self._limits.copy_timeout} s (copy_timeout)"
+            return _ended(f"the copy to {place} was {limit}", f"was {limit}", Retry.YES)
         except process.Ended as error:
             if error.what == _STALLED:
                 reason = f"the copy to {place} stood still (io_timeout) and was ended"
-                return Outcome(CopyStatus.FAILED, Retry.YES, reason, leftovers=True)
-            return Outcome(CopyStatus.FAILED, reason=error.what, leftovers=True)
+                return _ended(reason, "stood still and was ended (io_timeout)", Retry.YES)
+            return _ended(error.what, "was ended (min_free)", Retry.NEVER)
         except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(self._sources)))
+            return Outcome(CopyStatus.FAILED, reason=_not_started(error, len(self._source.paths)))
         judged = outcome.judge(code, [printable(line) for line in err.lines], place, peer)
         if quiet and outcome.lost_race(code, err.lines):
             return judged._replace(retry=Retry.YES)
@@ -247,24 +326,18 @@ async def _all_ended(tasks: "Iterable[asyncio.Task[Outcome]]") -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _RawLines:
-    """Gives each line as bytes to a function; what is no line at all is left out."""
+def spoilt(which: str) -> str:
+    """Why a directory that shares files with an older backup is given up."""
+    return (
+        f"an interrupted attempt left files there whose content is not the source's ({which}); as "
+        "they may be shared with an older backup they are not changed: a new run makes a new "
+        "directory, b1000 forget gives this one up"
+    )
 
-    pause = 0.02
-    _longest = 65536
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self._take = take
-        self._rest = b""
-
-    def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._take(line)
-        self._rest = self._rest[: self._longest]
-
-    def close(self) -> None:
-        self._rest = b""
+def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:
+    """The verdict on an rsync that was ended here."""
+    return Outcome(CopyStatus.FAILED, retry, reason, leftovers=True, doubt=doubt)
 
 
 def _not_started(error: OSError, count: int) -> str:

@@ -7,12 +7,9 @@ that is down delays no other.
 
 import asyncio
 import contextlib
-import fnmatch
 import hashlib
 import os
 import random
-import re
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,16 +30,17 @@ from b1000.model import (
     Job,
     Message,
     Pull,
+    Unsettled,
 )
 from b1000.progress import DIRECTORY, path_of
-from b1000.rsync import command, paths
+from b1000.rsync import names, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
-from b1000.work import linking, sources
+from b1000.work import inventory, leftovers, linking, sources
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.attempt import Attempt
+from b1000.work.attempt import Attempt, spoilt
+from b1000.work.inventory import Source
 from b1000.work.linking import Linking
-from b1000.work.output import Tail
 from b1000.work.progress import Told
 from b1000.work.sources import Sources
 
@@ -58,12 +56,21 @@ class _Copying:
     number: int
     told: Told
     linking: Linking
+    since: float
+    """When the first attempt began that did not end well there."""
     totals: Totals = field(default_factory=Totals)
     retried_once: bool = False
     leftovers: bool = False
     """An attempt before the last may have left temporary files at the destination."""
-    paths: tuple[str, ...] = ()
-    """What the last attempt copied."""
+    doubt: str = ""
+    """Why what is there is not believed by size and time, as in Unsettled."""
+    spoilt: bool = False
+
+    def unsettled(self, result: Outcome) -> Unsettled | None:
+        """What the journal is to know of the directory after an attempt."""
+        if result.status in COMPLETE or not (self.doubt or self.leftovers):
+            return None
+        return Unsettled(self.since, self.doubt, self.spoilt)
 
 
 def planned(
@@ -156,21 +163,30 @@ class Copies:
             for copy in copies:
                 destination = destinations[copy.destination]
                 began = destination.as_at(copy.path, excludes.get(copy.destination, ()))
-                # What a copy is resumed from was interrupted, in whatever way.
-                copying = _Copying(
-                    copy,
-                    began,
-                    copy.attempts,
-                    self._told(copy),
-                    self._linking(copy, began),
-                    leftovers=copy.attempts > 0,
-                )
+                copying = self._copying(copy, began)
                 tried = asyncio.Event()
                 tasks.append(group.create_task(self._copy(copying, tried)))
                 if not copy.background:
                     await tried.wait()
             self._all_begun.set()
         return [(copy, task.result()) for copy, task in zip(copies, tasks, strict=True)]
+
+    def _copying(self, copy: Copy, destination: Destination) -> _Copying:
+        """A copy as it begins, or goes on; an attempt of another run may be in its way too."""
+        known = self._assignment.unsettled.get(copy.path)
+        began = copy.started or self._assignment.clock()
+        return _Copying(
+            copy,
+            destination,
+            copy.attempts,
+            self._told(copy),
+            self._linking(copy, destination),
+            known.since if known else began,
+            # What a copy is resumed from was interrupted, in whatever way.
+            leftovers=copy.attempts > 0 or known is not None,
+            doubt=known.doubt if known else "",
+            spoilt=known is not None and known.spoilt,
+        )
 
     async def _without_destination(self, copy: Copy) -> Outcome:
         """A copy that is resumed although its destination is configured no more."""
@@ -185,7 +201,7 @@ class Copies:
 
     def _linking(self, copy: Copy, destination: Destination) -> Linking:
         base = self._frozen.bases.get(copy.destination)
-        return Linking(self._assignment, destination, copy.path, base, self._limits)
+        return Linking(self._assignment, destination, copy.path, base)
 
     async def _copy(self, copying: _Copying, tried: asyncio.Event) -> Outcome:
         """All attempts of one copy; ``tried`` is set after the first."""
@@ -223,6 +239,7 @@ class Copies:
                 copying.number,
                 result.exit_code,
                 result.reason,
+                unsettled=copying.unsettled(result),
             ),
             CopyMoved(
                 now,
@@ -247,7 +264,6 @@ class Copies:
 
     def _tell_retry(self, copying: _Copying, state: tenacity.RetryCallState) -> None:
         result = _last_outcome(state)
-        copying.leftovers = copying.leftovers or result.leftovers
         now = self._assignment.clock()
         wait = state.next_action.sleep if state.next_action else 0.0
         self._assignment.channel.tell(
@@ -258,6 +274,7 @@ class Copies:
                 result.exit_code,
                 result.reason,
                 now + wait,
+                copying.unsettled(result),
             )
         )
 
@@ -275,7 +292,7 @@ class Copies:
         copying.number += 1
         copy = copying.copy
         now = self._assignment.clock()
-        begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number)]
+        begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number, copying.doubt)]
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
             if copying.destination.link_dest and not self._sync:
@@ -288,22 +305,48 @@ class Copies:
             return Outcome(CopyStatus.FAILED, retry, found.trouble)
         try:
             async with self._locked(copying) as descriptors:
-                copying.paths = found.paths
-                if copying.linking and copying.leftovers:
-                    await copying.linking.clear(descriptors)
-                result = await self._rsync(copying, descriptors)
+                source = Source(found.paths, self._exclude(), transfer, self._origin.pull)
+                trouble = await self._prepared(copying)
+                if trouble:
+                    return Outcome(CopyStatus.FAILED, reason=trouble)
+                result, ours = await self._rsync(copying, source, descriptors)
                 if result.status in COMPLETE and copying.leftovers:
-                    await self._sweep(copying, descriptors)
-                    await copying.linking.tidy(descriptors)
+                    await self._sweep(copying, source)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
         if found.trouble and result.status in COMPLETE:
             return Outcome(CopyStatus.FAILED, reason=found.trouble, exit_code=result.exit_code)
         empty = "" if copying.totals.files else "there was no file at the source, nothing to copy"
-        if (found.warning or empty) and result.status in COMPLETE:
-            reason = "; ".join(filter(None, (result.reason, found.warning or empty)))
+        warning = "; ".join(filter(None, (found.warning or empty, ours)))
+        if warning and result.status in COMPLETE:
+            reason = "; ".join(filter(None, (result.reason, warning)))
             return Outcome(CopyStatus.WARNING, reason=reason, exit_code=result.exit_code)
         return result
+
+    async def _prepared(self, copying: _Copying) -> str:
+        """Make the directory fit for an attempt; gives why that is not possible, or ""."""
+        path, remote = copying.copy.path, copying.destination.remote
+        if copying.spoilt:
+            return spoilt("found before")
+        try:
+            if copying.linking and copying.leftovers and not remote:
+                await self._begin_anew(copying)
+            elif not remote:
+                return await leftovers.stranger(path)
+        except OSError as error:
+            return f"{path} cannot be made ready: {words(error)}"
+        log, name = self._assignment.log, copying.destination.name
+        if copying.linking and copying.leftovers:
+            log.info("%s: what is there stays as it is: an older backup may share it", name)
+        return ""
+
+    async def _begin_anew(self, copying: _Copying) -> None:
+        """What is there may share files with an older backup, and is soon made again."""
+        why = f", since the attempt before {copying.doubt}" if copying.doubt else ""
+        name = copying.destination.name
+        self._assignment.log.info("%s: begins anew in an empty directory%s", name, why)
+        await leftovers.clear(copying.copy.path)
+        copying.leftovers, copying.doubt = False, ""
 
     @contextlib.asynccontextmanager
     async def _locked(self, copying: _Copying) -> AsyncIterator[tuple[int, ...]]:
@@ -346,96 +389,56 @@ class Copies:
     def _exclude(self) -> list[str]:
         return [word.text for word in grammar.words(self._frozen.exclude)]
 
-    async def _rsync(self, copying: _Copying, descriptors: tuple[int, ...]) -> Outcome:
+    async def _rsync(
+        self, copying: _Copying, source: Source, descriptors: tuple[int, ...]
+    ) -> tuple[Outcome, str]:
+        """One attempt; gives a warning about names that were not copied too, or ""."""
         attempt = Attempt(
             self._assignment,
-            copying.paths,
+            source,
             copying.copy.path,
             copying.destination,
-            self._exclude(),
-            self._frozen.transfer,
-            self._origin.pull,
             copying.linking,
             copying.told,
             descriptors,
             copying.leftovers,
+            copying.doubt,
         )
         result = await attempt.carry_out()
-        copying.totals = attempt.totals
+        copying.totals, copying.doubt = attempt.totals, attempt.doubt
+        copying.spoilt = attempt.spoilt
         copying.leftovers = copying.leftovers or attempt.leftovers
-        return result
+        ours = f"never copied, since such names are B1000's own: {attempt.ours}"
+        return result, ours if attempt.ours.count else ""
 
-    async def _sweep(self, copying: _Copying, descriptors: tuple[int, ...]) -> None:
-        """Remove what killed attempts left at the destination.
-
-        In a sync directory without ``delete`` nobody can tell such a file from
-        one that the user keeps there, so it stays.
-        """
-        transfer = self._frozen.transfer
-        if self._sync and not transfer.delete:
+    async def _sweep(self, copying: _Copying, source: Source) -> None:
+        """Remove what killed attempts left at a local destination; at a daemon it stays."""
+        log, name, path = self._assignment.log, copying.destination.name, copying.copy.path
+        told = "%s: temporary files of an interrupted attempt (.NAME.XXXXXX) may be left in %s%s"
+        if copying.destination.remote:
+            if not source.transfer.delete:
+                log.warning(told, name, path, "")
             return
-        err = Tail()
-        with tempfile.TemporaryDirectory(prefix="b1000-frame-") as frame:
-            if self._origin.pull:
-                if not transfer.relative:
-                    _sweep_single_files(copying.copy.path, copying.paths)
-            elif transfer.relative:
-                _make_frame(frame, copying.paths)
-            argv = command.sweep(
-                copying.paths,
-                frame,
-                copying.copy.path,
-                copying.destination,
-                self._exclude(),
-                transfer,
-                self._limits,
-                self._origin.pull,
-            )
-            trouble = ""
-            try:
-                code = await self._assignment.rsync(
-                    f"{copying.destination.name} (sweep)",
-                    argv,
-                    Tail().sink(),
-                    err.sink(),
-                    descriptors,
-                )
-                # 24: a source vanished in the meantime; the rest was looked through.
-                trouble = err.words() or f": rsync exit {code}" if code not in (0, 24) else ""
-            except (B1000Error, OSError) as error:
-                trouble = f": {error}"
-        if trouble:
-            self._assignment.log.warning(
-                "%s: temporary files of an interrupted attempt may be left in %s%s",
-                copying.destination.name,
-                copying.copy.path,
-                trouble,
-            )
+        try:
+            shared = self._sync and not source.transfer.delete
+            found = await leftovers.temporary(path, copying.since, shared)
+            await leftovers.remove(path, await self._not_at_source(copying, source, found))
+        except (B1000Error, OSError) as error:
+            log.warning(told, name, path, f": {error}")
 
-
-def _make_frame(frame: str, sources: tuple[str, ...]) -> None:
-    """The directories in which sources stand that keep their paths (rsync -R, with its /./)."""
-    for source in sources:
-        kept = source.partition("/./")[2] or source
-        inside = os.path.dirname(os.path.normpath("/" + kept))
-        os.makedirs(frame + inside, exist_ok=True)
-
-
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}")
-
-
-def _sweep_single_files(directory: str, addresses: tuple[str, ...]) -> None:
-    """Remove what a killed receiver left of sources that are files at a client.
-
-    They stand side by side in the directory itself, which is no source's.
-    """
-    wanted = {address.rpartition("/")[2] for address in addresses}
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in list(entries):
-            found = _TEMPORARY.fullmatch(entry.name)
-            ours = found and any(fnmatch.fnmatchcase(found["name"], each) for each in wanted)
-            if ours and entry.name not in wanted and entry.is_file(follow_symlinks=False):
-                os.unlink(entry.path)
+    async def _not_at_source(
+        self, copying: _Copying, source: Source, found: Sequence[str]
+    ) -> list[str]:
+        if not found:
+            return []
+        there = await inventory.named(
+            self._assignment, source, copying.destination, names.TEMPORARY, names.is_temporary
+        )
+        # Which name another one is converted to is rsync's alone to know.
+        converted = any(each.startswith("--iconv") for each in copying.destination.rsync_options)
+        return [
+            each for each in found if each not in there and not (converted and not each.isascii())
+        ]
 
 
 def _last_outcome(state: tenacity.RetryCallState) -> Outcome:

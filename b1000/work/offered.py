@@ -4,6 +4,7 @@ from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.logs import printable
 from b1000.model import Client, Pull
+from b1000.rsync import names
 from b1000.rsync.outcome import Retry
 from b1000.work.following import Follower, Lost
 from b1000.work.polling import Directory, Unseen
@@ -63,7 +64,7 @@ class Offered:
             except Unseen as error:
                 passing = error.retry is not Retry.NEVER
                 return Sources((), f"{error}; {_EMPTIED}", unusable=True, passing=passing)
-            if not found:
+            if all(name.startswith(names.OURS) for name in found):
                 return Sources((), f"the source {address} is empty; {_EMPTIED}", unusable=True)
         return None
 

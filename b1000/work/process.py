@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     import psutil
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+_DRAIN = 1.0  # seconds in which the other processes of a killed rsync may save a partial file
 _LOOK = 0.1  # seconds between looks at what is still alive
 _KILL_TIME = 5.0  # seconds after which what survives SIGKILL (a hung disk) is given up
 _GUARD = 1.0  # seconds between questions to a guard
 _CHUNK = 65536
 _LONGEST_LINE = 16384  # bytes; a longer line is cut into several
 _REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
+
+RSYNC = "rsync-"
+"""How ``B1000_COMMAND`` begins in an rsync of ours.
+
+A sender that handles SIGTERM, SIGINT or SIGHUP may write wrong files (docs/decisions/11): such a
+process is ended by SIGKILL alone.
+"""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -81,6 +89,26 @@ class Lines:
 
     def _give(self, line: bytes) -> None:
         self._take(line.rstrip(b"\r").decode("utf-8", "backslashreplace"))
+
+
+class RawLines:
+    """Gives each line as bytes to a function; what is no line at all is left out."""
+
+    pause = 0.02
+    _longest = 65536
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        self._rest = self._rest[: self._longest]
+
+    def close(self) -> None:
+        self._rest = b""
 
 
 class Captured:
@@ -252,14 +280,17 @@ async def end_tree(
     ``child`` is a root too: one of this process's own that was not waited for,
     whose id nobody else can have.
 
-    SIGTERM first; what is still there after :data:`GRACE` seconds gets SIGKILL.
-    What carries a ``B1000_COMMAND`` that is ``spared`` is left alone.
+    SIGTERM first; what is still there after :data:`GRACE` seconds gets SIGKILL. An rsync of
+    ours gets no other signal than that: its first process at once, the others, who see their
+    connection end by that, a moment later. What carries a ``B1000_COMMAND`` that is ``spared``
+    is left alone.
     """
     tree = _Tree(mark, roots, spared, child)
     loop = asyncio.get_running_loop()
-    kill_at = loop.time() + GRACE
-    while tree.look() and loop.time() < kill_at + _KILL_TIME:
-        tree.signal(signal.SIGTERM if loop.time() < kill_at else signal.SIGKILL)
+    began = loop.time()
+    while tree.look() and (since := loop.time() - began) < GRACE + _KILL_TIME:
+        tree.kill_rsyncs(whole=since >= _DRAIN)
+        tree.signal(signal.SIGTERM if since < GRACE else signal.SIGKILL)
         await asyncio.sleep(_LOOK)
 
 
@@ -297,6 +328,7 @@ class _Tree:
         self._child = child
         self._spared = spared
         self._members: set[psutil.Process] = set()
+        self._rsyncs: set[psutil.Process] = set()
         self._told: set[psutil.Process] = set()
 
     def look(self) -> bool:
@@ -310,11 +342,19 @@ class _Tree:
             with contextlib.suppress(self._psutil.Error, OSError):
                 found.update(member.children(recursive=True))
         self._members = {member for member in self._members | found if self._lives(member)}
+        self._rsyncs = {m for m in self._members if m in self._rsyncs or self._is_rsync(m)}
         return bool(self._members)
 
+    def kill_rsyncs(self, whole: bool) -> None:
+        """SIGKILL each rsync of ours: its first process, or with ``whole`` all of them."""
+        for member in self._rsyncs:
+            with contextlib.suppress(self._psutil.Error, ProcessLookupError):
+                if whole or os.getsid(member.pid) == member.pid:
+                    member.kill()
+
     def signal(self, number: signal.Signals) -> None:
-        """SIGTERM reaches each member once; SIGKILL as often as it is asked for."""
-        members = self._members
+        """Signal all others: by SIGTERM each once, by SIGKILL as often as it is asked for."""
+        members = self._members - self._rsyncs
         if number is signal.SIGTERM:
             members = members - self._told
             self._told |= members
@@ -324,6 +364,14 @@ class _Tree:
                 member.send_signal(number)
                 if number is signal.SIGTERM:
                     member.send_signal(signal.SIGCONT)  # a stopped process would not hear it
+
+    def _is_rsync(self, member: "psutil.Process") -> bool:
+        if self._mark.get("B1000_COMMAND", "").startswith(RSYNC):
+            return True
+        try:
+            return member.environ().get("B1000_COMMAND", "").startswith(RSYNC)
+        except (self._psutil.Error, OSError):
+            return False
 
     def _lives(self, member: "psutil.Process") -> bool:
         try:

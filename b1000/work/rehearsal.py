@@ -240,11 +240,11 @@ class Rehearsal:
                 transfer,
                 assignment.limits,
                 job.pull,
-                bases,
+                command.Manner(bases),
             )
 
         base = frozen.bases.get(copy.destination)
-        linking = Linking(assignment, destination, copy.path, base, assignment.limits)
+        linking = Linking(assignment, destination, copy.path, base)
         if destination.streams > 1 and not linking:
             told.append(f"    in {destination.streams} streams, then once over the whole:")
         told.append(f"    {printable(shlex.join(argv(linking.directories)))}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.logs import printable
+from b1000.rsync import names
 
 _TOLD = 5  # paths in an error text
 
@@ -126,6 +127,7 @@ def _is_empty(path: str) -> bool:
         return False
     try:
         with os.scandir(path) as entries:
-            return next(entries, None) is None
+            # Names of ours are never copied: with nothing else rsync empties the destination too.
+            return all(entry.name.startswith(names.OURS) for entry in entries)
     except OSError:
         return False  # rsync will say why it cannot be read

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from b1000.config import references
 from b1000.errors import B1000Error, BadValue, RunFailed
@@ -27,6 +27,7 @@ from b1000.model import (
     RunMoved,
     Swept,
     Template,
+    Unsettled,
 )
 from b1000.steps import Status
 from b1000.stopping import be_as_if_begun_anew
@@ -128,25 +129,30 @@ def _direction(name: str) -> Direction:
             return push
 
 
-def run_task(
-    run: Run,
-    job: Job,
-    locks: Locks,
-    lock: int,
-    bases: Sequence[Base] = (),
-    taken: Sequence[Client] = (),
-) -> Task:
-    """The task that carries out one run; ``bases`` and ``taken`` are those of its Assignment."""
+class Known(NamedTuple):
+    """What the journal knows that a run has to know: ``bases``, ``unsettled`` and ``taken`` are
+    those of its Assignment.
+    """
+
+    bases: Sequence[Base] = ()
+    unsettled: Mapping[str, Unsettled] = {}
+    taken: Sequence[Client] = ()
+
+
+def run_task(run: Run, job: Job, locks: Locks, lock: int, known: Known) -> Task:
+    """The task that carries out one run."""
     direction = _direction(job.direction)
     return _steps(
-        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), bases, taken
+        run, job, locks, lock, lambda assignment: direction.carry_out(assignment, job), known
     )
 
 
-def resume_task(run: Run, job: Job, locks: Locks, lock: int) -> Task:
+def resume_task(run: Run, job: Job, locks: Locks, lock: int, known: Known) -> Task:
     """The task that goes on with a run that failed or died."""
     direction = _direction(run.direction)
-    return _steps(run, job, locks, lock, lambda assignment: direction.resume(assignment, job, run))
+    return _steps(
+        run, job, locks, lock, lambda assignment: direction.resume(assignment, job, run), known
+    )
 
 
 def _steps(
@@ -155,8 +161,7 @@ def _steps(
     locks: Locks,
     lock: int,
     carry_out: Callable[[Assignment], Awaitable[None]],
-    bases: Sequence[Base] = (),
-    taken: Sequence[Client] = (),
+    known: Known,
 ) -> Task:
     async def task(channel: Channel) -> None:
         assignment = Assignment(
@@ -166,8 +171,9 @@ def _steps(
             locks,
             lock,
             run_id=run.run_id,
-            bases=bases,
-            taken=taken,
+            bases=known.bases,
+            unsettled=known.unsettled,
+            taken=known.taken,
         )
         try:
             await carry_out(assignment)

@@ -19,6 +19,7 @@ from b1000.rsync.partition import Survey
 from b1000.steps import CopyStatus
 from b1000.work.assignment import Assignment
 from b1000.work.attempt import Attempt
+from b1000.work.inventory import Source
 from b1000.work.linking import Linking
 from b1000.work.progress import Told
 from tests.support.worker import Supervised
@@ -120,11 +121,9 @@ def copy(
 
     async def attempt(assignment: Assignment) -> None:
         told = Told(directory / "progress" / "1-store.json")
-        linking = Linking(assignment, destination, str(target), None, LIMITS)
-        made = Attempt(
-            assignment, sources, str(target), destination, exclude, transfer, None, linking, told,
-            (),
-        )  # fmt: skip
+        linking = Linking(assignment, destination, str(target), None)
+        source = Source(sources, exclude, transfer)
+        made = Attempt(assignment, source, str(target), destination, linking, told, ())
         found.append((await made.carry_out()).status)
         told.end()
 

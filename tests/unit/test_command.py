@@ -98,6 +98,7 @@ def test_only_the_password_file_is_named_never_the_password() -> None:
 def test_excludes_of_the_job_come_before_those_of_the_destination() -> None:
     argv = copy(Destination("x", "/d", exclude=("of-dest",)), exclude=("of-job",))
     assert [option for option in argv if option.startswith("--exclude")] == [
+        "--exclude=.b1000*",
         "--exclude=of-job",
         "--exclude=of-dest",
     ]
@@ -114,26 +115,28 @@ def test_no_path_and_no_pattern_becomes_an_option(sources: list[str], exclude: l
     assert all(option.startswith("--") for option in argv[1:end])
 
 
-@pytest.mark.parametrize("relative", [False, True])
-def test_a_sweep_sends_nothing_and_puts_only_leftovers_at_risk(relative: bool) -> None:
-    argv = command.sweep(
-        ("/etc/",),
-        "/tmp/frame",
-        "rsync://h/m/d",
-        Destination("x", "rsync://h/m", exclude=("b",), rsync_options=("--iconv=.",)),
-        ("a",),
-        Transfer(relative=relative, delete=True),
-        Limits(),
-    )
-    assert {"--existing", "--ignore-existing", "--delete"} <= set(argv)
-    rules = [option for option in argv if option.startswith(("--filter", "--exclude"))]
-    assert rules[-3:] == ["--filter=protect *", "--exclude=a", "--exclude=b"]
-    assert all(rule.startswith("--filter=risk ") for rule in rules[:-3])
-    # It has to know the names that the copy gave, by the same options.
-    assert "--iconv=." in argv
-    assert ("--relative" in argv) is relative
-    assert argv[-4] == "--"
-    assert argv[-2] == ("/tmp/frame/./" if relative else "/tmp/frame/")
+def test_names_of_our_own_are_left_out_before_any_other_rule() -> None:
+    own = Destination("x", "/d", exclude=("a",), rsync_options=("--include=.b1000-x",))
+    part = command.Part(("--include=*", "--exclude=/b"), 2)
+    whole, stream = copy(own), command.copy((), "/d", own, (), Transfer(), Limits(), part=part)
+    empty = command.survey((), "/empty", own, (), Transfer(), Limits())
+    for argv in (whole, stream, empty):
+        rules = [each for each in argv if each.startswith(("--include", "--exclude", "--filter"))]
+        assert rules[0] == "--exclude=.b1000*"
+    # Of a client's daemon rsync hears nothing of the kind; streams would say it twice.
+    assert [("--debug=FILTER" in argv) for argv in (whole, stream, pulled())] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_what_is_only_compared_changes_nothing() -> None:
+    transfer = Transfer(delete=True, hard_links=True)
+    own = Destination("x", "rsync://h/m", verbosity=3, bwlimit="10")
+    argv = command.compared(("/etc/",), "rsync://h/m/d", own, ("a",), transfer, Limits())
+    assert {"--dry-run", "--checksum", "--exclude=a", "--hard-links"} <= set(argv)
+    assert "--delete" not in argv
 
 
 def test_a_probe_changes_nothing() -> None:
@@ -169,12 +172,6 @@ def test_the_password_of_the_job_or_else_of_the_destination() -> None:
     assert "--password-file=/etc/pw" in pulled(own)
     plain = Pull("rsync://ext/reports", "ext", 3, 3)
     assert "--password-file=/etc/other" in command.connection(own, Limits(), plain)
-
-
-def test_sweeping_what_came_from_a_client_takes_no_second_host() -> None:
-    sources = ("rsync://ext/backup",)
-    argv = command.sweep(sources, "/frame", "/d", LOCAL, (), Transfer(), Limits(), PULL)
-    assert argv[-3:] == ["--", "rsync://ext/backup", "/d/"]
 
 
 @given(ANY_PATH)

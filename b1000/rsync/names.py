@@ -1,0 +1,86 @@
+"""Names that are B1000's own or of rsync's making, and what rsync says of names. Pure."""
+
+import re
+from typing import NamedTuple
+
+OURS = ".b1000"
+"""How names begin that are B1000's own: none is ever copied from a source."""
+
+PATTERN = f"{OURS}*"
+"""The same as a pattern of rsync, at any depth."""
+
+PARTIAL_DIRECTORY = f"{OURS}-partial"
+"""Where a receiver keeps what arrived of a file when it is interrupted."""
+
+TEMPORARY = ".*.[a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9]"
+"""How a receiver calls a file until it is complete, as a pattern of rsync."""
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}", re.DOTALL)
+_CUT = 240  # bytes of a name beyond which rsync may have cut it
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a receiver may have called a file so until it was complete."""
+    return bool(_TEMPORARY.fullmatch(name))
+
+
+def wanted(temporary: str) -> tuple[str, ...]:
+    """What a file of such a name may be to be called; nothing where rsync may have cut it."""
+    found = _TEMPORARY.fullmatch(temporary)
+    if not found or len(temporary.encode("utf-8", "surrogateescape")) > _CUT:
+        return ()
+    return found["name"], f".{found['name']}"
+
+
+class Listed(NamedTuple):
+    """One line of ``rsync --list-only``; ``kind`` as in the first letter of ls -l."""
+
+    kind: bytes
+    size: int
+    path: bytes
+
+
+_LISTED = re.compile(
+    rb"(?P<kind>[-dlpscb])[A-Za-z?.+-]{9,10} +(?P<size>\d{1,18}) \S{10} \S{8} (?P<name>.+)",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(rb"\\#([0-7]{3})")
+
+
+def listed(line: bytes) -> Listed | None:
+    """What a line of a listing says, without its end; None where it is another line."""
+    found = _LISTED.fullmatch(line)
+    if not found:
+        return None
+    name = found["name"].partition(b" -> ")[0] if found["kind"] == b"l" else found["name"]
+    path = _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), name)
+    return Listed(found["kind"], int(found["size"]), path)
+
+
+_RULED = re.compile(r"\[\w+\] \w+ (?:file|directory) (?P<name>.+) because of pattern ", re.DOTALL)
+
+
+def is_about_rules(line: str) -> bool:
+    """Whether a line tells what a rule left out (``--debug=FILTER``)."""
+    return bool(_RULED.match(line))
+
+
+def hidden(line: str) -> str | None:
+    """The name that such a line says was left out since it is B1000's own."""
+    at = line.rfind(_OURS_RULED)
+    found = _RULED.fullmatch(line[: at + len(_OURS_RULED) - len(PATTERN)]) if at > 0 else None
+    return found["name"] if found else None
+
+
+_OURS_RULED = f" because of pattern {PATTERN}"
+
+_DIFFERS = re.compile(r"(?:[<>]f(?!\+)\S{9}|[<>ch.][LDS]c\S{8}) (?P<name>.+)", re.DOTALL)
+
+
+def differing(line: str) -> str | None:
+    """The name in a line of ``--itemize-changes --checksum`` whose content is not the source's.
+
+    What is only missing or has other attributes is none.
+    """
+    found = _DIFFERS.fullmatch(line)
+    return found["name"] if found else None
