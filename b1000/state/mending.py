@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from b1000.rsync.paths import file_stem
 from b1000.state import rows
 from b1000.state.rows import Tables
-from b1000.state.schema import UNCLOSED
-from b1000.steps import CopyStatus
+from b1000.state.schema import UNCLOSED, quoted
+from b1000.steps import COMPLETE, CopyStatus
 
 _WHOSE = frozenset({"run_id", "uid", "job", "instance", "start_time"})
 """Columns without which nothing can be said of a run."""
@@ -101,6 +101,8 @@ class _Mending:
             self._close(run_id, reason(columns))
         if "owed" in lost:
             self._owe_again()
+        if "unsettled" in lost:
+            self._doubt_again()
         self._db.execute(
             """UPDATE owed SET transition_id = max(1, known.last_transition) FROM runs AS known
                WHERE known.run_id = owed.run_id AND owed.transition_id > known.last_transition"""
@@ -227,6 +229,16 @@ class _Mending:
             """INSERT OR IGNORE INTO owed
                SELECT value, run_id, max(1, last_transition), started
                FROM runs JOIN latest USING (run_id), json_each(reports)"""
+        )
+
+    def _doubt_again(self) -> None:
+        """In which directory something may be wrong is not known any more: it may be in each."""
+        self._db.execute(
+            f"""INSERT OR IGNORE INTO unsettled (path, since, doubt)
+                SELECT copies.path, min(runs.started), 'is not known: the journal was damaged'
+                FROM copies JOIN runs USING (run_id) WHERE copies.type <> 'passive'
+                AND (runs.type = 'sync' OR copies.status NOT IN ({quoted(COMPLETE)}))
+                GROUP BY copies.path"""
         )
 
     # --- rows

@@ -378,7 +378,7 @@ _RULES = {
     "client": Rule(_client, ""),
     "report": Rule(_name, ""),
     **dict.fromkeys(
-        ("error", "reason", "trouble", "behind", "waiting", "purpose"), Rule(_words, "")
+        ("error", "reason", "trouble", "behind", "waiting", "purpose", "doubt"), Rule(_words, "")
     ),
     "runs.step": Rule(_word(Step), Step.INIT),
     "runs.status": Rule(_word(Status), Status.FAILED),
@@ -387,6 +387,8 @@ _RULES = {
     "copies.type": Rule(_one_of("active", "passive"), "active"),
     "copies.status": Rule(_word(CopyStatus), CopyStatus.FAILED),
     "attempts.destination": Rule(_name, ""),
+    "unsettled.path": Rule(_some_text, "unknown"),
+    "spoilt": Rule(_flag, 0),
     "transitions.step": Rule(_word(Step), Step.INIT),
     "transitions.status": Rule(_word(Status, CopyStatus), Status.FAILED),
 }
