@@ -16,7 +16,7 @@ from b1000.rsync.partition import Survey
 from b1000.steps import COMPLETE, CopyStatus
 from b1000.work import process, watch
 from b1000.work.assignment import Assignment
-from b1000.work.inventory import Names, Source, named
+from b1000.work.inventory import MEMORY, Names, Source, named
 from b1000.work.linking import Linking
 from b1000.work.output import MOST_LINES, Tail
 from b1000.work.process import Sink
@@ -25,7 +25,6 @@ from b1000.work.progress import Told
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
 _MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
-_MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
 
 
 class Attempt:
@@ -182,6 +181,7 @@ class Attempt:
                 self._destination,
                 names.PATTERN,
                 lambda last: last.startswith(names.OURS),
+                self._left(),
             )
         except (B1000Error, OSError) as error:
             self._assignment.log.debug("%s: names of our own are not looked for: %s", name, error)
@@ -277,7 +277,7 @@ class Attempt:
         err = Tail(None if quiet else tell, most)
         place = paths.place(self._destination.path)
         peer = paths.place(self._source.pull.source) if self._source.pull else None
-        bounds = {resource.RLIMIT_AS: _MEMORY} if self._source.pull else None
+        bounds = {resource.RLIMIT_AS: MEMORY} if self._source.pull else None
         progress = watch.Progress(self._limits.io_timeout) if self._limits.io_timeout else None
 
         def guard(pid: int) -> str | None:

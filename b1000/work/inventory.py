@@ -1,6 +1,7 @@
 """Asking rsync which names are in what a copy copies."""
 
 import os
+import resource
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from b1000.work.process import RawLines
 
 _MOST = 100_000  # names of which an answer is kept
 _SHOWN = 5
+MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
 
 
 class Source(NamedTuple):
@@ -49,10 +51,12 @@ async def named(
     destination: Destination,
     pattern: str,
     fits: Callable[[str], bool],
+    limit: float | None = None,
 ) -> set[str]:
     """The paths, as they are at the destination, whose last component fits.
 
-    ``pattern`` is the same for rsync. Raises B1000Error where they cannot be told, and OSError.
+    ``pattern`` is the same for rsync; ``limit`` seconds, or copy_timeout. Raises B1000Error
+    where they cannot be told, and OSError.
     """
     found: set[str] = set()
 
@@ -75,7 +79,12 @@ async def named(
             source.pull,
         )
         code = await assignment.rsync(
-            f"{destination.name} (names)", argv, RawLines(take), err.sink()
+            f"{destination.name} (names)",
+            argv,
+            RawLines(take),
+            err.sink(),
+            bounds={resource.RLIMIT_AS: MEMORY} if source.pull else None,
+            limit=limit,
         )
     # 24: a source vanished in the meantime; the rest was looked through.
     if code not in (0, 24):

@@ -1,7 +1,9 @@
 """The journal on a real disk: durability, names, other writers, corruption, history."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,12 +20,16 @@ from b1000.model import (
     AttemptBegan,
     AttemptEnded,
     CopyMoved,
+    Destination,
     Died,
+    Job,
     Listed,
+    Message,
     ProcessBegan,
     ProcessIdentity,
     Run,
     Swept,
+    Unsettled,
 )
 from b1000.state import schema
 from b1000.state.journal import Journal, open_journal
@@ -518,3 +524,91 @@ def test_a_journal_without_true_beginnings_gets_those_that_its_transitions_tell(
         run = reader.run(1)
     assert run
     assert (run.began, run.started) == (100.5, 105)
+
+
+# --- directories that no attempt has finished
+
+
+def test_a_directory_is_unsettled_from_the_beginning_of_an_attempt(
+    journal: Journal, reader: Reader
+) -> None:
+    """Whichever run's it is, until one has ended well; a crash leaves it so."""
+    run = build.begin(journal, kind="sync")
+    build.resolve(journal, run, "store")
+    path = f"/store/{run.start_time}"
+
+    def record(*messages: Message) -> dict[str, Unsettled]:
+        with journal.transaction():
+            for message in messages:
+                journal.record(run.uid, run.run_id, message)
+        return reader.unsettled()
+
+    assert record(AttemptBegan(5.0, "store", 1)) == {
+        path: Unsettled(5.0, "ended in an unknown way")
+    }
+    refused = AttemptEnded(6.0, "store", 1, 10, "refused", 7.0)
+    assert record(refused) == {}
+    record(AttemptBegan(7.0, "store", 2))
+    signalled = Unsettled(7.0, "was ended by SIGTERM")
+    ended = AttemptEnded(8.0, "store", 2, -15, "killed", 9.0, signalled)
+    assert record(ended) == {path: signalled}
+    assert record(AttemptBegan(9.0, "store", 3, signalled.doubt)) == {path: signalled}
+    assert [each.doubt for each in reader.attempts(run.run_id)] == ["", "", signalled.doubt]
+    died = Died(10.0, "interrupted", Ending.INTERRUPTED)
+    assert record(died)[path].doubt == "ended in an unknown way: interrupted"
+
+
+def test_what_is_unsettled_is_no_base_and_outlives_its_run(
+    journal: Journal, reader: Reader
+) -> None:
+    job = Job("etc", "push", "full", (), (), {"store": Destination("store", link_dest=True)})
+    run = build.begin(journal)
+    build.done(journal, run)
+    with journal.transaction():
+        journal._db.execute("UPDATE copies SET files = 3")
+    assert [base.path for base in reader.bases(job, "")] == [f"/store/{run.start_time}"]
+    with journal.transaction():
+        journal._db.execute(
+            "INSERT INTO unsettled (path, since, doubt) SELECT path, 1, 'x' FROM copies"
+        )
+    assert reader.bases(job, "") == []
+    build.done(journal, build.begin(journal))
+    with journal.transaction():
+        journal._db.execute("UPDATE runs SET started = 1")
+        journal._db.execute("DELETE FROM owed")
+    journal.prune(1)
+    assert reader.run(run.run_id) is None
+    assert len(reader.unsettled()) == 1
+
+
+def test_an_older_journal_knows_what_signals_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier program left, and believed."""
+    ended = [(0, ""), (10, "refused"), (20, "told to end"), (-9, "killed"),
+             (None, "it stood still and was ended"), (None, "nothing at the source")]  # fmt: skip
+    every = schema.MIGRATIONS
+    first = next(number for number, each in enumerate(every) if "TABLE unsettled" in each)
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        monkeypatch.setattr(schema, "MIGRATIONS", every[:first])
+        schema.migrate(database)
+        for number, (code, reason) in enumerate(ended, start=1):
+            database.execute(
+                """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
+                       started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks, step,
+                       status, reports)
+                   VALUES (?1, ?1, 'j', '', 'j', 'h', 'push', 'sync', 1, ?1, 1, '', 1, 'DONE', 'OK',
+                       '[]')""",
+                (number,),
+            )
+            database.execute(
+                """INSERT INTO copies (run_id, destination, position, background, type, path,
+                       status)
+                   VALUES (?1, 'd', 0, 0, 'active', '/' || ?1, 'DONE')""",
+                (number,),
+            )
+            database.execute(
+                "INSERT INTO attempts VALUES (?, 'd', 1, 5, 6, ?, ?, NULL)", (number, code, reason)
+            )
+        monkeypatch.setattr(schema, "MIGRATIONS", every)
+        schema.migrate(database)
+        known = database.execute("SELECT path, since FROM unsettled ORDER BY path").fetchall()
+    assert known == [("/3", 5), ("/4", 5), ("/5", 5)]

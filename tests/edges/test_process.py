@@ -1,6 +1,7 @@
 """One command: its lines, its output that nobody closes, its limit, the end of its tree."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -148,3 +149,35 @@ def test_a_program_that_is_not_there() -> None:
     missing = Command(["/nowhere/at/all"], {}, {}, Captured(1), Captured(1))
     with pytest.raises(FileNotFoundError):
         asyncio.run(process.run(missing))
+
+
+LISTENING = (
+    "trap 'echo told > {0}/told; exit 20' TERM INT HUP; touch {0}/ready; "
+    "while :; do sleep 0.02; done"
+)
+
+
+@pytest.mark.parametrize("mark", [process.RSYNC, ""])
+@pytest.mark.parametrize("how", ["limit", "orphan"])
+def test_an_rsync_of_ours_gets_sigkill_and_no_other_signal(
+    tmp_path: Path, mark: str, how: str
+) -> None:
+    """Its handler of any other may send wrong data; a script is asked first."""
+    marks = {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": f"{mark}1"}
+    script = LISTENING.format(tmp_path)
+
+    async def ended() -> None:
+        running = asyncio.ensure_future(process.run(command(script, Captured(100), mark=marks)))
+        while not (tmp_path / "ready").exists():
+            await asyncio.sleep(0.01)
+        if how == "orphan":
+            await process.end_tree({"B1000_RUN": marks["B1000_RUN"]})
+            await running
+        else:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    asyncio.run(ended())
+    assert marked() == []
+    assert (tmp_path / "told").exists() is not bool(mark)
