@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from b1000 import __version__
 from b1000.errors import B1000Error, counted
+from b1000.errors import words as words_of
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ def _guarded(words: Sequence[str]) -> int:
         # Whoever read our output has seen enough; keep Python from complaining at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        # Whatever the file system or the system has for us: nothing that a traceback explains.
+        from b1000.logs import to_stderr
+
+        to_stderr(f"b1000: {words_of(error)}")
+        return _USAGE_ERROR
     except KeyboardInterrupt:
         return 130
 

@@ -33,5 +33,21 @@ def myself() -> ProcessIdentity:
 
 
 def is_alive(process: ProcessIdentity) -> bool:
-    """Whether this very process still runs, and not another one under its id."""
-    return identify(process.pid) == process
+    """Whether this very process still runs, and not another one under its id.
+
+    Where nothing can be looked up, for want of descriptors, whoever has the id counts as it.
+    """
+    try:
+        return identify(process.pid) == process
+    except OSError:
+        return _is_there(process.pid)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,5 +1,6 @@
 """The supervisor's children: how they are forked, and what is known of each."""
 
+import functools
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any, NamedTuple, Protocol
 
+from b1000.errors import counted
 from b1000.model import BrokenJob, Died, Job, Leftovers, Run, Swept
 from b1000.stopping import STOPPING
 from b1000.supervise.plan import Planned
@@ -136,16 +138,34 @@ def fork(
 
 
 def _child(main: Callable[..., None], *arguments: object) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, _FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, _files())
     main(*arguments)
 
 
-_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+@functools.cache
+def _files() -> tuple[int, int]:
+    """The limits of open files with which the program began."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
-def allow_many_files() -> None:
-    """Raise the limit of open files: each worker takes four. Children get the old one back."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES[1], _FILES[1]))
+_OWN_FILES, _OF_A_WORKER, _OF_A_REPORT = 24, 6, 3
+
+
+def allow_many_files(workers: int, reports: int) -> str:
+    """Raise the limit of open files for this process; children get the old one back.
+
+    Gives a sentence where so many workers and reporters may need more; "" where they do not.
+    """
+    _, most = _files()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    needed = _OWN_FILES + _OF_A_WORKER * workers + _OF_A_REPORT * reports
+    if most == resource.RLIM_INFINITY or most >= needed:
+        return ""
+    return (
+        f"the limit of open files is {most} (ulimit -n), and {counted(workers, 'worker')} with "
+        f"{counted(reports, 'report')} may need {needed}: runs that find none left will fail; "
+        "allow more, or lower workers"
+    )
 
 
 class Child(Protocol):

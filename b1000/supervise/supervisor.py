@@ -127,7 +127,7 @@ class Supervisor:
         self._signal: int | None = None
         self._kill_at = 0.0
         self._kills = 0
-        self._opened_anew = False
+        self._opened = self._opened_anew = False
         # What comes out.
         self._failed = 0
         self._left_out = 0
@@ -223,6 +223,15 @@ class Supervisor:
                 carry_out()
                 self._finish_reporting()
             self._tell_the_end(time.monotonic() - began, nothing)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if not self._opened:
+                raise
+            # Of the system, which has no more descriptors, processes or memory for us.
+            self._failed += 1
+            self._log.error("stopped: %s; what was under way was ended", words(error))
+            self._log.debug("stopped", exc_info=True)
         except JournalUnusable:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
             if not self._signal:
@@ -242,7 +251,8 @@ class Supervisor:
     def _session(self) -> Iterator[None]:
         """The journal is open, signals are caught, and at the end no child is left."""
         journal = Path(self._settings.journal)
-        allow_many_files()
+        if few := allow_many_files(self._settings.workers, len(self._config.reports)):
+            self._log.warning("%s", few)
         gc.freeze()  # Pages that children share are not touched by their collections.
         with self._signals, self._no_child_left(), self._displayed():
             passive = {
@@ -255,6 +265,7 @@ class Supervisor:
                 self._config.reports, passive, journal, self._locks, self._crew.not_for_children
             )
             self._open(journal)
+            self._opened = True
             remove_stale(
                 directory_of(journal),
                 {run.run_id for run in self._reader.unfinished() if is_alive(run.supervisor)},

@@ -302,7 +302,11 @@ def every_process() -> Iterator["psutil.Process"]:
     """
     import psutil
 
-    for pid in psutil.pids():
+    try:
+        pids = psutil.pids()
+    except OSError:  # no descriptor is left to look with
+        return
+    for pid in pids:
         with contextlib.suppress(psutil.Error, OSError):
             yield psutil.Process(pid)
 

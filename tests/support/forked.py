@@ -160,6 +160,7 @@ def _serve(orders: IO[str]) -> None:
 
 def _import_all() -> None:
     """What the program imports where it is used: a user without rights might not find it."""
+    import codecs
     import importlib
     import pkgutil
 
@@ -168,8 +169,18 @@ def _import_all() -> None:
     for module in pkgutil.walk_packages(b1000.__path__, "b1000."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("psutil", "rich.table", "rich.console", "_strptime", "traceback"):
+    for name in (
+        *("psutil", "rich.table", "rich.console", "_strptime", "traceback", "rich.progress"),
+        *("multiprocessing.popen_fork", "multiprocessing.util", "asyncio.unix_events", "random"),
+        *("multiprocessing.resource_sharer", "multiprocessing.reduction", "tempfile", "shutil"),
+    ):
         importlib.import_module(name)
+    # A disk that is full stays so: that is waited for only a moment.
+    from b1000.supervise import recorder
+
+    recorder._PATIENCE = 1.0
+    for name in ("ascii", "idna", "latin-1", "utf-8-sig"):
+        codecs.lookup(name)
 
 
 if __name__ == "__main__":
