@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
+from b1000.files import look
 from b1000.identity import identify
 from b1000.locks import Locks
 from b1000.logs import for_run
@@ -38,6 +39,7 @@ NO_DESTINATION = "the job no longer has this destination; configure it again"
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
+_PASSWORD_FILE = "--password-file="
 _RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 _STOP_MAY_COME = 0.5  # seconds
 _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM, 20})
@@ -183,6 +185,7 @@ class Assignment:
         Its time is limited by copy_timeout, or ``limit`` seconds. Raises what
         :func:`process.run` raises.
         """
+        _look_at_password_file(argv)
         own = () if self.lock is None else (self.lock,)
         return await self._process(
             f"rsync {purpose}",
@@ -205,6 +208,7 @@ class Assignment:
         It changes nothing that others see, holds no lock, and the journal is
         spared a note of each. Raises what :func:`process.run` raises.
         """
+        _look_at_password_file(argv)
         return await self._process(
             "rsync (look)",
             argv,
@@ -294,3 +298,15 @@ def ending(code: int, text: str, printed: Iterable[str]) -> str:
     why = scripts.why_not_run(text, code, printed, search)
     hint = why or {126: "a command cannot be run", 127: "a command was not found"}.get(code, "")
     return f"ended with exit code {code}{f' ({hint})' if hint else ''}"
+
+
+def _look_at_password_file(argv: Sequence[str]) -> None:
+    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
+    for word in argv:
+        if word.startswith(_PASSWORD_FILE):
+            path = word.removeprefix(_PASSWORD_FILE)
+            try:
+                look(path, follow=True)
+            except OSError as error:
+                what = f"its password_file {path}: {error.strerror}"
+                raise OSError(error.errno, what) from None

@@ -261,6 +261,23 @@ def test_a_status_dir_that_is_a_file(tmp_path: Path, program: Commands) -> None:
         assert "Not a directory" in line
 
 
+def test_a_password_file_that_is_a_fifo_is_not_waited_for(
+    tmp_path: Path, program: Commands
+) -> None:
+    place = Place(tmp_path)
+    fifo(tmp_path / "secret")
+    store = {"type": "active", "path": "rsync://127.0.0.1:9/b1000"}
+    place.world.write(
+        {
+            "dest:store": {**store, "password_file": tmp_path / "secret"},
+            "job:etc": place.world.push(),
+        }
+    )
+    said = program.run("-f", str(place.world.config))
+    assert said.code == 1, said
+    assert f"its password_file {tmp_path}/secret: is a FIFO, not a file" in said.text
+
+
 # --- without rights, without space
 
 
