@@ -148,17 +148,20 @@ def test_a_pull_leaves_them_out(world: World, client: Client) -> None:
     assert tree(found) == plain(client.backup)
 
 
-def test_a_pull_is_ended_by_what_is_not_ours(world: World, client: Client) -> None:
+@pytest.mark.parametrize(
+    "kind", ["a symbolic link", "a FIFO", "a device", "a directory of user 12345"]
+)
+def test_a_pull_is_ended_by_what_is_not_ours(world: World, client: Client, kind: str) -> None:
+    if os.getuid() and ("device" in kind or "12345" in kind):
+        pytest.skip("only root makes it")
     local = world.store("local", min_free=0)
     job = {**pull(client), "type": "sync"}
     world.write({"global": {"host": "backup-2"}, "dest:local": local, "job:system": job})
     assert pulled(world, client) == 0
     (made,) = (world.root / "local" / "system").iterdir()
-    victim = world.root / "victim"
-    victim.mkdir()
-    (made / ".b1000-partial").symlink_to(victim)
+    STRANGERS[kind](made / ".b1000-partial")
     for each in client.reports.iterdir():
         each.unlink()
     assert pulled(world, client) == 1
     error = world.last("system")["copies"][0]["error"]
-    assert "is a symbolic link, not a directory that B1000 made" in error
+    assert f"{made}/.b1000-partial is {kind}, not a directory that B1000 made" in error
