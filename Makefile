@@ -15,12 +15,13 @@ INSTALL := $(BIN)/pip install --quiet --config-settings editable_mode=compat --e
 test: lint test-tools
 	$(BIN)/python -m pytest -n 5 --dist worksteal
 
-lint: $(VENV)/installed-test tools
+lint: tools $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-demo: $(VENV)/installed tools
+# rsync is looked for before anything is fetched.
+demo: tools $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh etc/demo.sh
 
 tools:

@@ -5,8 +5,7 @@ import re
 from collections.abc import Callable
 
 from b1000 import __version__
-
-_DEFAULT_FILE = "/etc/b1000/b1000.cfg"
+from b1000.config import DEFAULT_FILE
 
 
 def _parser(command: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
@@ -21,7 +20,7 @@ def _parser(command: str, description: str, epilog: str = "") -> argparse.Argume
         "-f",
         "--cfg",
         metavar="FILE",
-        default=_DEFAULT_FILE,
+        default=DEFAULT_FILE,
         help="configuration file (default: %(default)s)",
     )
     return parser

@@ -2,9 +2,10 @@
 # make deb: dist/b1000_VERSION_all.deb, from the files of this checkout.
 #
 # Needs dpkg-deb, gzip and python3, and no root. The program lies in
-# /usr/share/b1000, as what nobody else imports. Nothing is scheduled: a backup is
-# not to begin with a configuration that is an example. Whoever has written one
-# enables the timers or copies the example of a cron.d file.
+# /usr/share/b1000, as what nobody else imports. Nothing is configured and nothing is
+# scheduled: whoever has written /etc/b1000/b1000.cfg enables the timers or copies the
+# example of a cron.d file. Where an older package brought that file, dpkg keeps it as
+# it is.
 set -eu
 cd "$(dirname "$0")/.."
 umask 022
@@ -44,16 +45,17 @@ put 644 etc/man/b1000.cfg.5 /usr/share/man/man5
 put 644 etc/completion/bash/b1000 /usr/share/bash-completion/completions
 put 644 etc/completion/zsh/_b1000 /usr/share/zsh/vendor-completions
 put 644 etc/completion/fish/b1000.fish /usr/share/fish/vendor_completions.d
-put 644 etc/systemd/*.service etc/systemd/*.timer /lib/systemd/system
+put 644 etc/systemd/*.service etc/systemd/*.timer /usr/lib/systemd/system
 put 644 etc/logrotate.d/b1000 /etc/logrotate.d
-# It may hold passwords.
-put 600 etc/b1000.cfg /etc/b1000
+# No configuration: what nobody has written is not to run, and an upgrade never asks.
+mkdir -p "$root/etc/b1000"
 
 doc=/usr/share/doc/b1000
 put 644 README.md docs/*.md $doc
 put 644 docs/decisions/*.md $doc/decisions
 put 644 etc/cron.d/b1000 etc/cron.d/b1000-monitor $doc/examples/cron.d
 put 644 etc/monitoring/* $doc/examples/monitoring
+put 644 etc/rsync.service.d/* $doc/examples/rsync.service.d
 for example in etc/*.cfg etc/*.conf etc/*.sql etc/examples/*.cfg; do
     [ ! -e "$example" ] || put 644 "$example" $doc/examples
 done
@@ -68,7 +70,7 @@ for script in postinst prerm postrm; do
     install -m 755 "packaging/debian/$script" "$root/DEBIAN/"
 done
 (cd "$root" && find etc -type f | sed 's,^,/,' | sort) >"$root/DEBIAN/conffiles"
-(cd "$root" && find usr lib etc -type f -exec md5sum {} + | sort -k 2) >"$root/DEBIAN/md5sums"
+(cd "$root" && find usr etc -type f -exec md5sum {} + | sort -k 2) >"$root/DEBIAN/md5sums"
 size=$(du -sk --exclude=DEBIAN "$root" | cut -f 1)
 sed "s/^Architecture:/Version: $version\nInstalled-Size: $size\n&/" packaging/debian/control \
     >"$root/DEBIAN/control"

@@ -136,6 +136,11 @@ def test_every_configuration_loads(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", CONFIGURATIONS, ids=relative)
+def test_examples_keep_their_status_where_the_package_looks_for_it(file: Path) -> None:
+    assert load(str(file)).settings.status_dir == "/var/lib/b1000"
+
+
+@pytest.mark.parametrize("file", CONFIGURATIONS, ids=relative)
 def test_configurations_fit_a_terminal(file: Path) -> None:
     # The manual prints one line that is longer; it stands as it is printed.
     printed = "pre = $scripts_dir/mysql_dump_instance.sh $instance"
@@ -499,6 +504,8 @@ def test_the_readme_can_be_followed(reader: Reader, fresh_server: Database) -> N
     reader.edit(r"^report = local$", "report = local main")
     assert "0 errors" in reader.type("b1000 check --connect")
     reader.type("b1000")
+    dumps = list(reader.root.glob("srv/backup/**/shop-*.sql"))
+    assert {path.stat().st_mode & 0o777 for path in dumps} == {0o600}
     told = fresh_server.query("SELECT name, step, status FROM jobs ORDER BY name", "b1000")
     assert [tuple(row.values()) for row in told] == [("etc", "DONE", "OK"), ("shop", "DONE", "OK")]
     assert fresh_server.value("SELECT count(*) FROM copies WHERE status = 'DONE'", "b1000") == 4

@@ -15,7 +15,10 @@ import psutil
 import pytest
 
 from b1000 import __version__
+from b1000.config import DEFAULT_FILE
+from b1000.config.loader import load
 from b1000.manual import files
+from b1000.model import Job
 from tests.support.world import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(
@@ -116,7 +119,11 @@ def test_the_wheel_works_in_a_fresh_place(packed: Path, tmp_path: Path) -> None:
     assert str(site) in where
     assert run(program, "--version") == f"b1000 {__version__}\n"
     shipped = tmp_path / "venv" / "share" / "doc" / "b1000" / "examples" / "b1000.cfg"
-    assert "0 errors" in run(program, "check", "-f", shipped)
+    assert shipped.is_file()
+    if not os.path.lexists(DEFAULT_FILE):
+        done = subprocess.run([program], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"copy the example {shipped} there" in done.stderr
 
 
 # --- the Debian package
@@ -156,24 +163,102 @@ def test_the_package_has_all_parts(deb: Path) -> None:
     generated = {Path(path).name for path in files()}
     packed = {path.name.removesuffix(".gz") for path in (deb / "usr" / "share").rglob("*")}
     assert generated <= packed
-    for kind in ("scripts", "cron.d", "monitoring"):
+    for kind in ("scripts", "cron.d", "monitoring", "rsync.service.d"):
         examples = deb / "usr" / "share" / "doc" / "b1000" / "examples" / kind
         assert {path.name for path in examples.iterdir()} == {
             path.name for path in (ROOT / "etc" / kind).iterdir()
         }
-    assert {path.name for path in (deb / "lib" / "systemd" / "system").iterdir()} == {
+    assert {path.name for path in (deb / "usr" / "lib" / "systemd" / "system").iterdir()} == {
         unit.name for unit in UNITS
     }
 
 
-def test_the_package_guards_passwords_and_schedules_nothing(deb: Path) -> None:
-    config = deb / "etc" / "b1000" / "b1000.cfg"
-    assert config.stat().st_mode & 0o777 == 0o600
+def test_the_package_configures_and_schedules_nothing(deb: Path) -> None:
+    assert list((deb / "etc" / "b1000").iterdir()) == []
     conffiles = (deb / "DEBIAN" / "conffiles").read_text().split()
-    assert conffiles == ["/etc/b1000/b1000.cfg", "/etc/logrotate.d/b1000"]
+    assert conffiles == ["/etc/logrotate.d/b1000"]
+    assert (deb / "usr" / "share" / "doc" / "b1000" / "examples" / "b1000.cfg").is_file()
     assert not (deb / "etc" / "cron.d").exists()
     assert not list(deb.rglob("*.wants"))
     assert "enable" not in (deb / "DEBIAN" / "postinst").read_text()
+
+
+def test_the_package_brings_no_mail_server(deb: Path) -> None:
+    """cron recommends one, and apt installs what is recommended; timers need no cron."""
+    control = (deb / "DEBIAN" / "control").read_text()
+    wanted = re.findall(r"^(?:Pre-)?(?:Depends|Recommends): (.*)$", control, re.MULTILINE)
+    assert "cron" not in ", ".join(wanted)
+    assert "Suggests: cron" in control
+
+
+def test_no_file_of_the_package_lies_behind_a_link(deb: Path) -> None:
+    """/lib and /bin are links into /usr: dpkg loses files that it knows by two names."""
+    assert {path.name for path in deb.iterdir()} == {"DEBIAN", "etc", "usr"}
+
+
+@pytest.mark.usefixtures("deb")
+def test_lintian_has_no_word_about_the_package(checkout: Path) -> None:
+    if not shutil.which("lintian"):
+        pytest.skip("there is no lintian")
+    package = checkout / "dist" / f"b1000_{__version__}_all.deb"
+    assert run("lintian", "--allow-root", package) == ""
+
+
+def without_scripts(deb: Path, place: Path, version: str) -> Path:
+    """The package with another version; its scripts would need a whole Debian in the root."""
+    shutil.copytree(deb, place)
+    for script in ("postinst", "prerm", "postrm"):
+        (place / "DEBIAN" / script).unlink()
+    control = place / "DEBIAN" / "control"
+    control.write_text(re.sub("(?m)^Version: .*", f"Version: {version}", control.read_text()))
+    return place
+
+
+def test_an_upgrade_keeps_the_configuration_and_asks_nothing(deb: Path, tmp_path: Path) -> None:
+    """The package brought /etc/b1000/b1000.cfg once, as a file that dpkg watches over."""
+    if os.getuid():
+        pytest.skip("only root can install packages")
+    root = tmp_path / "root"
+    for directory in ("updates", "info"):
+        (root / "var" / "lib" / "dpkg" / directory).mkdir(parents=True)
+    (root / "var" / "lib" / "dpkg" / "status").touch()
+
+    def dpkg(*words: str | Path) -> None:
+        done = subprocess.run(
+            ["dpkg", f"--root={root}", "--force-depends", "--log=/dev/null", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "onffile" not in done.stdout + done.stderr
+
+    old = without_scripts(deb, tmp_path / "old", "0.0.9")
+    (old / "etc" / "b1000" / "b1000.cfg").write_text("# the example\n")
+    with open(old / "DEBIAN" / "conffiles", "a") as conffiles:
+        conffiles.write("/etc/b1000/b1000.cfg\n")
+    new = without_scripts(deb, tmp_path / "new", "0.1.0")
+    for package in (old, new):
+        run("dpkg-deb", "--build", package, f"{package}.deb")
+    configuration = root / "etc" / "b1000" / "b1000.cfg"
+    for text in ("# the example\n", "# of this host\n"):
+        dpkg("--install", f"{old}.deb")
+        configuration.write_text(text)
+        dpkg("--install", f"{new}.deb")
+        assert configuration.read_text() == text
+        assert [path.name for path in configuration.parent.iterdir()] == ["b1000.cfg"]
+        dpkg("--remove", "b1000")
+        assert configuration.read_text() == text
+        dpkg("--purge", "b1000")
+
+
+def test_monitoring_starts_the_program_of_the_package(deb: Path) -> None:
+    for name in ("nagios.conf", "icinga2.conf"):
+        text = (ROOT / "etc" / "monitoring" / name).read_text()
+        programs = set(re.findall(r"[\s\"](/\S*/b1000)[\s\"].*monitor\b", text))
+        assert programs == {"/usr/bin/b1000"}
+        assert os.access(f"{deb}/usr/bin/b1000", os.X_OK)
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "../deb.sh"])
@@ -278,3 +363,32 @@ def test_the_timers_are_those_of_cron() -> None:
     assert unit("b1000.timer")["Timer"]["OnCalendar"] == "*-*-* 02:17:00"
     assert "\n*/10 * * * *  root  b1000 -q --copy\n" in cron
     assert unit("b1000-copy.timer")["Timer"]["OnCalendar"] == "*:0/10"
+
+
+def test_pulls_survive_the_delay_of_timers() -> None:
+    """Client and storage may be started half an hour apart, in either order."""
+    delay = re.fullmatch(r"(\d+)min", unit("b1000.timer")["Timer"]["RandomizedDelaySec"])
+    assert delay
+    apart = 60 * int(delay[1])
+    storage = load(str(ROOT / "etc" / "examples" / "pull-storage.cfg")).jobs["system"]
+    assert isinstance(storage, Job)
+    assert storage.pull
+    assert storage.pull.poll_wait * storage.pull.poll_retries > apart
+    client = load(str(ROOT / "etc" / "examples" / "passive-client.cfg"))
+    assert client.destinations["atm"].timeout > apart + 6 * 3600
+
+
+def test_the_storage_may_make_devices() -> None:
+    """Debian 13's rsync.service has PrivateDevices=on."""
+    parser = configparser.RawConfigParser()
+    parser.read(ROOT / "etc" / "rsync.service.d" / "b1000.conf")
+    assert dict(parser["Service"]) == {"privatedevices": "off"}
+    assert (
+        "cp etc/rsync.service.d/b1000.conf /etc/systemd/system/rsync.service.d/"
+        in (ROOT / "README.md").read_text()
+    )
+
+
+def test_make_looks_for_rsync_before_it_fetches_anything(checkout: Path) -> None:
+    steps = run("make", "--dry-run", "--directory", checkout, "demo")
+    assert 0 < steps.index("command -v rsync") < steps.index("pip install")

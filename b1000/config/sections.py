@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from b1000.config import grammar, ini
+from b1000.config import example, grammar, ini
 from b1000.config.options import COMMAND, TABLE, VARIANT, Option
 from b1000.errors import B1000Error, near
 from b1000.files import read_file
@@ -122,7 +122,7 @@ def text_of(file: str) -> str:
         raw = read_file(file, -1, follow=True)
     except OSError as error:
         raise ConfigUnreadable(
-            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; -f names another file")]
+            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; {example.way_out(file)}")]
         ) from None
     problems = []
     for number, line in enumerate(raw.split(b"\n"), start=1):

@@ -51,7 +51,7 @@ class Site:
             r"/var/log/b1000\.log$": self.log,
             r"/srv/backup$": self.backup,
             r"/usr/local/lib/b1000/scripts$": self.scripts,
-            r"/srv/b1000/statuses$": self.world.status_dir,
+            r"^\[global\]$": f"[global]\nstatus_dir = {self.world.status_dir}",
             r"^server = db-b1000$": f"server = 127.0.0.1\nport = {self.database.server.port}",
             r"^password = \w+$": f"password = {self.database.password}",
             r"^db = b1000$": f"db = {self.database.name}",
