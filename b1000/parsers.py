@@ -107,7 +107,10 @@ def for_forget() -> argparse.ArgumentParser:
 
 def for_check() -> argparse.ArgumentParser:
     """``b1000 check``."""
-    parser = _parser("check", "Tell all that is wrong with the configuration; run nothing.")
+    parser = _parser(
+        "check",
+        "Tell all that is wrong with the configuration and with files that it names; run nothing.",
+    )
     parser.add_argument(
         "--connect",
         action="store_true",

@@ -119,7 +119,11 @@ def test_the_wheel_works_in_a_fresh_place(packed: Path, tmp_path: Path) -> None:
     assert str(site) in where
     assert run(program, "--version") == f"b1000 {__version__}\n"
     shipped = tmp_path / "venv" / "share" / "doc" / "b1000" / "examples" / "b1000.cfg"
-    assert shipped.is_file()
+    checked = subprocess.run(
+        [program, "check", "-f", shipped], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 2
+    assert "backup-1.example is a name of the example" in checked.stderr
     if not os.path.lexists(DEFAULT_FILE):
         done = subprocess.run([program], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (2, "")

@@ -3,17 +3,16 @@
 import functools
 import os
 import re
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from b1000.config import references
 from b1000.config.loader import Config
-from b1000.model import Command, Destination, Job, Limits, Report, Template
+from b1000.model import Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
+from b1000.views import on_this_host
+from b1000.views.on_this_host import Finding
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
@@ -22,22 +21,10 @@ _SHORT_PULL = 300  # seconds
 _PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
-class Finding(NamedTuple):
-    """Something that is not as the configuration needs it.
-
-    ``section`` and ``option`` name what the text is about; both are "" where it
-    is about the machine.
-    """
-
-    section: str
-    option: str
-    text: str
-    warning: bool = False
-
-
 def advice(config: Config) -> list[Finding]:
-    """What is allowed and rarely meant; nothing is tried for it but ``rsync --version``."""
-    found = [
+    """What can be known without trying anything but ``rsync --version``."""
+    found = [*on_this_host.findings(config)]
+    found += [
         Finding(
             f"dest:{destination.name}",
             "timeout",
@@ -177,20 +164,9 @@ def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
 
 def _scripts(job: Job) -> Iterator[Finding]:
     """The files that commands begin with, where they are given as absolute paths."""
-    commands: dict[str, Template] = {
-        name: value.template if isinstance(value, Command) else value
-        for name, value in job.late.items()
-        if isinstance(value, Command) or name in ("pre", "post", "on_failure")
-    }
-    if isinstance(job.instances, Command):
-        commands["instances"] = job.instances.template
-    for option, template in commands.items():
-        text = references.fill(template, dict.fromkeys(references.names(template), "x"))
-        try:
-            script = next(iter(shlex.split(text)), "")
-        except ValueError:
-            continue  # The shell will say what is wrong with it.
-        if script.startswith("/") and not os.access(script, os.X_OK):
+    for option, template in on_this_host.commands(job).items():
+        script = on_this_host.script_of(template)
+        if script and not os.access(script, os.X_OK):
             there = os.path.exists(script)
             state = "not executable; chmod +x" if there else "not there; copy it or mend the path"
             yield Finding(f"job:{job.name}", option, f"the script {script} is {state}")

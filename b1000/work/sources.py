@@ -70,6 +70,12 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
     return Sources(tuple(paths), "; ".join(reasons), not paths, warning)
 
 
+def is_missing(word: grammar.Word) -> bool:
+    """Whether nothing at all matches the word of an include; no where that cannot be seen."""
+    unreadable: list[str] = []
+    return not _matches(word, unreadable) and not unreadable
+
+
 def _shown(paths: list[str]) -> str:
     more = f" and {len(paths) - _TOLD} more" if len(paths) > _TOLD else ""
     return ", ".join(map(printable, paths[:_TOLD])) + more

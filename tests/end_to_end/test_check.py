@@ -1,0 +1,244 @@
+"""``b1000 check`` without ``--connect``: what can be seen on this host, and nothing is touched."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.world import ROOT, World
+
+AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root is refused other people's files")
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    """A host with files to be backed up."""
+    world.files()
+    return world
+
+
+def said(world: World, code: int = 2) -> str:
+    """What check says of the configuration; it changes nothing."""
+    before = sorted(world.root.rglob("*"))
+    done = world.b1000("check")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert sorted(world.root.rglob("*")) == before
+    return done.stderr
+
+
+def storage(**options: object) -> dict[str, object]:
+    return {"type": "active", "path": "rsync://client@127.0.0.1:9/b1000", **options}
+
+
+# --- the example
+
+
+def test_the_unchanged_example_is_wrong(ready: World) -> None:
+    ready.config.write_text((ROOT / "etc" / "b1000.cfg").read_text())
+    text = said(ready)
+    for host, name in (("backup-1", "tele"), ("backup-2", "atm")):
+        assert f"[dest:{name}] path: {host}.example is a name of the example" in text
+    ready.config.write_text(ready.config.read_text().replace(".example/", "/"))
+    assert "a name of the example" not in ready.b1000("check").stderr
+
+
+def test_the_database_of_the_example_is_wrong(ready: World) -> None:
+    report = {"type": "mysql", "server": "db-b1000.example", "db": "b", "user": "b", "path": None}
+    ready.write(
+        {
+            "report:main": {**report, "password": "x"},
+            "dest:store": ready.store(),
+            "job:etc": ready.push(),
+        }
+    )
+    assert "[report:main] server: db-b1000.example is a name of the example" in said(ready)
+
+
+# --- password files
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "wrong"),
+    [
+        (0o600, "secret\n", ""),
+        (0o640, "secret\n", ""),
+        (0o604, "secret\n", "others can read or write"),
+        (0o602, "secret\n", "others can read or write"),
+        (0o600, "", "is empty"),
+        (0o600, "\n\n", "is empty"),
+        (0o600, None, "is not there"),
+    ],
+)
+def test_a_password_file_of_rsync(ready: World, mode: int, text: str | None, wrong: str) -> None:
+    file = ready.root / "secret file"
+    if text is not None:
+        file.write_text(text)
+        file.chmod(mode)
+    ready.write({"dest:store": storage(password_file=file), "job:etc": ready.push()})
+    told = said(ready, 2 if wrong else 0)
+    assert wrong in told
+    assert not wrong or "[dest:store] password_file: " in told
+    assert "secret\n" not in told
+    assert bool(told) == bool(wrong)
+
+
+def test_a_password_file_that_is_none(ready: World) -> None:
+    fifo, directory = ready.root / "fifo", ready.root / "directory"
+    os.mkfifo(fifo)
+    directory.mkdir()
+    for path, what in ((fifo, "is a FIFO"), (directory, "is a directory")):
+        ready.write({"dest:store": storage(password_file=path), "job:etc": ready.push()})
+        assert f"{path} cannot be read: {what}" in said(ready)
+
+
+def test_what_systemd_shows_to_a_service_alone_is_not_missed(ready: World) -> None:
+    file = "/run/credentials/b1000.service/rsync.password"
+    ready.write({"dest:store": storage(password_file=file), "job:etc": ready.push()})
+    assert said(ready, 0) == ""
+
+
+def test_a_password_file_of_a_report_and_of_a_pull(ready: World) -> None:
+    """A database takes one that others read, so that is a warning."""
+    file = ready.root / "secret"
+    file.write_text("secret\n")
+    file.chmod(0o644)
+    report = {"type": "mysql", "server": "db", "db": "b", "user": "b", "path": None}
+    pull = {
+        "direction": "pull",
+        "type": "full",
+        "dest": "store",
+        "report": "main",
+        "report_source": "rsync://x@ext/reports",
+        "report_poll_wait": 1,
+        "report_poll_retries": 1,
+        "include": "rsync://x@ext/backup",
+        "password_file": ready.root / "missing",
+    }
+    ready.write(
+        {
+            "report:main": {**report, "password_file": file},
+            "dest:store": ready.store(),
+            "job:system": pull,
+        }
+    )
+    text = said(ready)
+    assert "[report:main] password_file: warning: others can read" in text
+    assert f"[job:system] password_file: {ready.root}/missing is not there" in text
+
+
+@AS_ROOT
+def test_a_password_file_of_somebody_else(ready: World) -> None:
+    file = ready.root / "secret"
+    file.write_text("secret\n")
+    file.chmod(0o600)
+    os.chown(file, 12345, 12345)
+    ready.write({"dest:store": storage(password_file=file), "job:etc": ready.push()})
+    assert "is not root's, and rsync does not take it; chown root" in said(ready)
+
+
+# --- what is copied
+
+
+def test_a_source_that_is_not_there(ready: World) -> None:
+    gone = f"{ready.root}/gone {ready.root}/*.gone {ready.root}/source/ {ready.root}/$start_time"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(include=gone)})
+    text = said(ready)
+    assert f"[job:etc] include: nothing matches {ready.root}/gone, and the job has no pre" in text
+    assert f"nothing matches {ready.root}/*.gone," in text
+    assert len(text.splitlines()) == 2
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(include=gone, pre="true")})
+    assert said(ready, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("job", "store", "missing"),
+    [
+        ({"include": "/"}, {}, "/dev/* /proc/* /run/* /sys/*"),
+        ({"include": "'/'"}, {}, "/dev/* /proc/* /run/* /sys/*"),
+        ({"include": "/", "exclude": "/proc /sys/ dev/*"}, {}, "/run/*"),
+        ({"include": "/", "exclude": "/proc/* /sys/** /dev/*** run"}, {}, ""),
+        ({"include": "/", "exclude": "/srv/proc/* /procs /sys/x /dev /run"}, {}, "/proc/* /sys/*"),
+        ({"include": "/", "exclude": "/proc"}, {"exclude": "/sys /dev /run"}, ""),
+        ({"include": "/"}, {"rsync_options": "--one-file-system"}, ""),
+        ({"include": "/"}, {"rsync_options": "-vx"}, ""),
+        ({"include": "/*"}, {"rsync_options": "-x"}, "/dev/* /proc/* /run/* /sys/*"),
+        ({"include": "/etc"}, {}, ""),
+    ],
+)
+def test_a_whole_system_without_what_the_kernel_makes_up(
+    ready: World, job: dict[str, object], store: dict[str, object], missing: str
+) -> None:
+    # At a daemon: a local destination would lie within the source.
+    ready.write({"dest:store": storage(**store), "job:all": ready.push(**job)})
+    text = said(ready, 0)
+    if missing:
+        assert "[job:all] include: warning: / holds directories" in text
+        assert f"exclude = {missing}, or rsync_options" in text
+    else:
+        assert text == ""
+
+
+# --- scripts
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (b"#!/bin/sh\n", ""),
+        (b"no interpreter is a script of sh\n", ""),
+        (b"#!/usr/bin/pyhton\n", "/usr/bin/pyhton, is not there"),
+        (b"#!/bin/sh\r\n", "end in CR LF"),
+        (b"#!/usr/bin/env no-such-program\n", "no-such-program, is not in PATH"),
+    ],
+)
+@pytest.mark.parametrize("option", ["pre", "post", "on_failure", "instances", "master_host"])
+def test_a_script_without_its_interpreter(
+    ready: World, option: str, text: bytes, wrong: str
+) -> None:
+    script = ready.root / "script.sh"
+    script.write_bytes(text)
+    script.chmod(0o755)
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(**{option: f"{script} $host"})})
+    told = said(ready, 2 if wrong else 0)
+    assert wrong in told
+    assert not wrong or f"[job:etc] {option}: " in told
+
+
+# --- who can change the configuration
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "code", "wrong"),
+    [
+        (0o644, 0, 0, 0, ""),
+        (0o664, 0, 0, 0, ""),
+        (0o664, 0, 12345, 0, "warning: a group can write in"),
+        (0o646, 0, 0, 2, "others can write in"),
+        (0o600, 12345, 0, 0, "warning: {} is not root's"),
+    ],
+)
+@pytest.mark.parametrize("what", ["file", "directory"])
+def test_a_configuration_that_others_can_write(
+    ready: World, what: str, mode: int, owner: int, group: int, code: int, wrong: str
+) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    path = ready.config if what == "file" else ready.root
+    os.chown(path, owner, group)
+    path.chmod(mode | (0o111 if what == "directory" else 0))
+    text = said(ready, code)
+    assert wrong.format(path) in text
+    assert bool(text) == bool(wrong)
+
+
+@AS_ROOT
+def test_others_can_write_where_a_link_leads(ready: World, tmp_path: Path) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ready.config.rename(elsewhere / "real.cfg")
+    ready.config.symlink_to(elsewhere / "real.cfg")
+    elsewhere.chmod(0o777)
+    assert f"others can write in {elsewhere}, and who can" in said(ready)
+    elsewhere.chmod(0o1777)  # as /tmp: others cannot replace root's files
+    assert said(ready, 0) == ""
