@@ -414,7 +414,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "include", _JOB, Kind("paths, split as a shell would", _include, quotes=True),
-        "Files and directories to copy; globs are expanded when the copy begins.",
+        "Files and directories to copy; globs are expanded when the copy begins. Two that bring "
+        "the same name are an error, unless it is excluded or relative = yes.",
         required=True, late=True, of=_COPIES,
     ),
     Option(

@@ -124,6 +124,7 @@ def copy(
     options += [*destination.rsync_options, _PLAIN_NUMBERS]
     options += ["--checksum"] if manner.by_content else []
     options += ["--debug=FILTER"] if not part and not pull else []
+    options += ["--debug=DUP"] if not part else []
     options += _FROM_CLIENT if pull else ()
     # Behind all other rules: what they leave out or take in is that in each part.
     options += ["--omit-dir-times", *part.rules] if part else []
@@ -188,6 +189,26 @@ def named(
     rules = [f"--exclude={each}" for each in patterns]
     rules += ["--include=*/", f"--include={pattern}", "--exclude=*"]
     return _listed(rules, sources, empty, destination, transfer, limits, pull)
+
+
+def tops(
+    sources: Sequence[str],
+    empty: str,
+    destination: Destination,
+    exclude: Sequence[str],
+    limits: Limits,
+    pull: Pull | None = None,
+) -> list[str]:
+    """List only the names at the top of what a copy would copy, and tell of each found twice."""
+    options = ["--list-only"]
+    if pull:
+        password_file = pull.password_file or destination.password_file
+        options += _connection(True, password_file, limits)
+    options += [*_excluding(exclude, destination), *destination.rsync_options]
+    options += _FROM_CLIENT if pull else ()
+    # Last, so that no option of the user's changes the form of a line, or goes deeper.
+    options += ["--no-recursive", "--dirs", "--debug=DUP", _PLAIN_NUMBERS, "--8-bit-output"]
+    return ["rsync", *options, "--", *sources, f"{empty}/"]
 
 
 def _listed(

@@ -53,8 +53,21 @@ def listed(line: bytes) -> Listed | None:
     if not found:
         return None
     name = found["name"].partition(b" -> ")[0] if found["kind"] == b"l" else found["name"]
-    path = _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), name)
-    return Listed(found["kind"], int(found["size"]), path)
+    return Listed(found["kind"], int(found["size"]), unescaped(name))
+
+
+def unescaped(name: bytes) -> bytes:
+    """A name as it is, of what rsync prints of it."""
+    return _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), name)
+
+
+_DUPLICATE = re.compile(r"removing duplicate name (?P<name>.+) from file list \(\d+\)", re.DOTALL)
+
+
+def duplicate(line: str) -> str | None:
+    """The name that a line says several sources have (``--debug=DUP``): one of them is copied."""
+    found = _DUPLICATE.fullmatch(line)
+    return found["name"] if found and found["name"] != "." else None
 
 
 _RULED = re.compile(r"\[\w+\] \w+ (?:file|directory) (?P<name>.+) because of pattern ", re.DOTALL)

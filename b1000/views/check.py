@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from b1000.config import grammar, references
 from b1000.config.loader import Config
-from b1000.model import Destination, Job, Limits, Report
+from b1000.model import Command, Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
 from b1000.views import on_this_host
 from b1000.views.on_this_host import Finding
+from b1000.work import merging, sources
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
@@ -55,7 +57,49 @@ def advice(config: Config) -> list[Finding]:
                 "(CVE-2024-12084 to 12088, CVE-2022-29154)"
             )
             found.append(Finding("", "", text, warning=True))
+    for job in config.jobs.values():
+        if isinstance(job, Job):
+            found += _merging(job)
     return found
+
+
+def _merging(job: Job) -> list[Finding]:
+    """Sources that are there now and bring the same names to a destination."""
+    include, exclude = (_literal(job, option) for option in ("include", "exclude"))
+    if job.direction != "push" or job.transfer.relative or include is None or exclude is None:
+        return []
+    found = sources.find(include, relative=False, delete=False)
+    rules = [word.text for word in grammar.words(exclude)]
+    for destination in job.destinations.values() if found.meeting.clashes else ():
+        for name in _twice(found.paths, rules, destination):
+            if name in found.meeting.clashes:
+                text = merging.told(*found.meeting.clashes[name], name)
+                return [Finding(f"job:{job.name}", "include", text, warning="pre" in job.late)]
+    return []
+
+
+def _literal(job: Job, option: str) -> str | None:
+    """The value of an option that no run has to settle; "" where there is none."""
+    value = job.late.get(option, ())
+    if isinstance(value, Command) or references.names(value):
+        return None
+    return references.fill(value, {})
+
+
+def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destination) -> Sequence[str]:
+    """The names that rsync finds in several of the paths."""
+    twice: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        argv = command.tops(given, empty, destination, exclude, Limits())
+        try:
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ()
+    for line in done.stdout.split(b"\n"):
+        merging.note(line, set(), twice)
+    return twice
 
 
 def connect(config: Config) -> list[Finding]:

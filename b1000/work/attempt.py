@@ -34,7 +34,8 @@ class Attempt:
     rsync, with what streams before it have sent. ``leftovers``: an rsync ended so that temporary
     files may be at the destination. ``doubt`` is why what is there is not believed by size and
     time, or "". ``spoilt``: what is there is wrong and cannot be mended. ``ours`` are names at
-    the source that are B1000's own, and were not copied.
+    the source that are B1000's own, and were not copied. ``twice`` is a name that several sources
+    brought, or "".
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Attempt:
         self.doubt = doubt
         self.spoilt = False
         self.ours = Names()
+        self.twice = ""
 
     async def carry_out(self) -> Outcome:
         """Copy; gives how it ended."""
@@ -93,6 +95,12 @@ class Attempt:
             if result.status in COMPLETE and totals.files is None:
                 reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
                 return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
+        if result.status in COMPLETE and self.twice:
+            reason = (
+                f"several sources brought {self.twice} while they were copied, and one alone is "
+                "at the destination; relative = yes keeps their full paths"
+            )
+            return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
         # What is done before the guard has looked twice has taken its space all the same.
         if result.status in COMPLETE and self._space and (reason := self._space.short()):
             return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
@@ -134,8 +142,10 @@ class Attempt:
         """Takes lines, and hears of names that were left out."""
 
         def hear(line: str) -> None:
-            name = names.hidden(line)
-            if name is not None:
+            if (twice := names.duplicate(line)) is not None:
+                if not self._source.is_one(twice):
+                    self.twice = self.twice or printable(twice)
+            elif (name := names.hidden(line)) is not None:
                 self.ours.add(printable(name))
             elif not names.is_about_rules(line):
                 take(line)

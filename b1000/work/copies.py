@@ -36,7 +36,7 @@ from b1000.progress import DIRECTORY, path_of
 from b1000.rsync import names, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
-from b1000.work import inventory, leftovers, linking, sources
+from b1000.work import inventory, leftovers, linking, merging, sources
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt, spoilt
 from b1000.work.inventory import Source
@@ -305,8 +305,16 @@ class Copies:
             return Outcome(CopyStatus.FAILED, retry, found.trouble)
         try:
             async with self._locked(copying) as descriptors:
-                source = Source(found.paths, self._exclude(), transfer, self._origin.pull)
-                trouble = await self._prepared(copying)
+                source = Source(
+                    found.paths,
+                    self._exclude(),
+                    transfer,
+                    self._origin.pull,
+                    found.meeting.same,
+                )
+                trouble = await merging.clash(
+                    self._assignment, source, copying.destination, found.meeting
+                ) or await self._prepared(copying)
                 if trouble:
                     return Outcome(CopyStatus.FAILED, reason=trouble)
                 result, ours = await self._rsync(copying, source, descriptors)

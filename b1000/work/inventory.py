@@ -16,15 +16,24 @@ from b1000.work.process import RawLines
 _MOST = 100_000  # names of which an answer is kept
 _SHOWN = 5
 MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
+BOUNDS = {resource.RLIMIT_AS: MEMORY}
 
 
 class Source(NamedTuple):
-    """What one copy copies: ``paths``, of a client with ``pull``, without what is excluded."""
+    """What one copy copies: ``paths``, of a client with ``pull``, without what is excluded.
+
+    ``same`` are names that several of the paths bring, although it is one thing.
+    """
 
     paths: Sequence[str]
     exclude: Sequence[str]
     transfer: Transfer
     pull: Pull | None = None
+    same: frozenset[str] = frozenset()
+
+    def is_one(self, twice: str) -> bool:
+        """Whether what several of the paths bring under a name is one thing all the same."""
+        return self.transfer.relative or twice.partition("/")[0] in self.same
 
 
 class Names:
@@ -83,7 +92,7 @@ async def named(
             argv,
             RawLines(take),
             err.sink(),
-            bounds={resource.RLIMIT_AS: MEMORY} if source.pull else None,
+            bounds=BOUNDS if source.pull else None,
             limit=limit,
         )
     # 24: a source vanished in the meantime; the rest was looked through.

@@ -1,8 +1,6 @@
 """The data of a client, as the copies of a pull see it."""
 
 from b1000.config import grammar
-from b1000.errors import BadValue
-from b1000.logs import printable
 from b1000.model import Client, Pull
 from b1000.rsync import names
 from b1000.rsync.outcome import Retry
@@ -25,19 +23,14 @@ class Offered:
         self._follower = follower
         self._client = client
 
-    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+    async def find(self, include: str, relative: bool, delete: bool) -> Sources:  # noqa: ARG002
         """The addresses, as long as the client offers what is there."""
         await self._look()
         if self.lost:
             return Sources((), f"the client gave up: {self.lost}", unusable=True)
-        addresses = [word.text for word in grammar.words(include)]
+        addresses = list(dict.fromkeys(word.text for word in grammar.words(include)))
         if delete and (trouble := await self._empty(addresses)):
             return trouble
-        if not relative:
-            try:
-                grammar.refuse_merging(addresses)
-            except BadValue as error:
-                return Sources((), printable(str(error)), unusable=True)
         return Sources(tuple(addresses))
 
     async def _look(self) -> None:

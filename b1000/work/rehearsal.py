@@ -27,9 +27,10 @@ from b1000.logs import printable
 from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
 from b1000.rsync import command, outcome, paths
 from b1000.steps import CopyStatus
-from b1000.work import process, push, sources
+from b1000.work import merging, process, push, sources
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
+from b1000.work.inventory import Source
 from b1000.work.linking import Linking
 from b1000.work.output import Tail
 
@@ -255,6 +256,10 @@ class Rehearsal:
         elif found.trouble:
             self.failed = True
             told.append(f"    would FAIL: {found.trouble}; the rest would be copied")
+        source = Source(given, exclude, transfer, job.pull)
+        if twice := await merging.clash(assignment, source, destination, found.meeting):
+            self.failed = True
+            return [*told, f"    would FAIL: {twice}"]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
         return [*told, f"    {await self._forecast(assignment, job, destination, trial, linking)}"]

@@ -7,9 +7,10 @@ import re
 from typing import NamedTuple
 
 from b1000.config import grammar
-from b1000.errors import BadValue
 from b1000.logs import printable
 from b1000.rsync import names
+from b1000.work import merging
+from b1000.work.merging import Meeting
 
 _TOLD = 5  # paths in an error text
 
@@ -18,7 +19,7 @@ class Sources(NamedTuple):
     """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied.
 
     A ``warning`` is about paths that are copied, but perhaps not as was meant.
-    ``passing``: what makes them unusable may pass by itself.
+    ``passing``: what makes them unusable may pass by itself. ``meeting``: what several bring.
     """
 
     paths: tuple[str, ...]
@@ -26,6 +27,7 @@ class Sources(NamedTuple):
     unusable: bool = False
     warning: str = ""
     passing: bool = False
+    meeting: Meeting = Meeting()
 
 
 def find(include: str, relative: bool, delete: bool) -> Sources:
@@ -56,18 +58,14 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
         if reasons:
             reasons.append("with delete = yes the destination would be emptied")
             return Sources((), "; ".join(reasons), unusable=True)
-    if not relative:
-        try:
-            grammar.refuse_merging(paths)
-        except BadValue as error:
-            return Sources((), printable(str(error)), unusable=True)
+    meeting = Meeting() if relative else merging.seen(paths)
     warning = ""
     if links:
         warning = (
             f"{_shown(links)} is a symbolic link, and only the link was copied; "
             "with a slash at its end the directory is"
         )
-    return Sources(tuple(paths), "; ".join(reasons), not paths, warning)
+    return Sources(tuple(paths), "; ".join(reasons), not paths, warning, meeting=meeting)
 
 
 def is_missing(word: grammar.Word) -> bool:

@@ -114,14 +114,34 @@ def test_one_path_is_copied_once(place: Path) -> None:
     assert expanded(f"{place}/a {place}/[a] {place}/a") == under(place, "a")
 
 
-def test_two_sources_that_would_merge_are_refused(place: Path) -> None:
+@pytest.mark.parametrize(
+    ("include", "name", "first", "second"),
+    [
+        ("{0}/a/*.txt {0}/b/*.txt", "one.txt", "a/one.txt", "b/one.txt"),
+        ("{0}/a/ {0}/b/", "one.txt", "a/", "b/"),
+        ("{0}/?/", "one.txt", "a/", "b/"),
+        ("{0}/b/one.txt {0}/a/", "one.txt", "b/one.txt", "a/"),
+        ("{0}/a/. {0}/b/.", "one.txt", "a/.", "b/."),
+        ("{0}/a {0}/'b c'/", "a", "a", "b c/"),
+    ],
+)
+def test_what_two_sources_both_bring_is_seen(
+    place: Path, include: str, name: str, first: str, second: str
+) -> None:
     (place / "b" / "one.txt").write_text("another")
-    include = f"{place}/a/*.txt {place}/b/*.txt"
-    found = find(include, False, False)
-    assert (found.paths, found.unusable) == ((), True)
-    assert "relative" in found.trouble
-    assert "one.txt" in found.trouble
-    assert len(expanded(include, relative=True)) == 4
+    (place / "b c" / "a").mkdir()
+    words = include.format(place)
+    assert find(words, False, False).meeting.clashes == {
+        name: (f"{place}/{first}", f"{place}/{second}")
+    }
+    assert not find(words, True, False).meeting.clashes
+
+
+def test_one_thing_under_two_includes_is_no_clash(place: Path) -> None:
+    (place / "again").symlink_to("a")
+    found = find(f"{place}/a/ {place}/a/one.txt {place}/./a/ {place}/again/", False, False)
+    assert not found.meeting.clashes
+    assert found.meeting.same == {"one.txt", "two.txt", ".hidden.txt"}
 
 
 # --- with delete = yes

@@ -199,6 +199,32 @@ def test_options_of_rsync_apply(world: World, client: Client) -> None:
         assert option in done.stdout
 
 
+@pytest.mark.parametrize("words", [("backup/a/", "backup/b/"), ("backup/*/",)])
+@pytest.mark.parametrize("exclude", ["", "index.html"])
+def test_what_two_addresses_both_bring_is_refused(
+    world: World, client: Client, words: tuple[str, ...], exclude: str
+) -> None:
+    for name in ("a", "b"):
+        (client.backup / name).mkdir()
+        (client.backup / name / "index.html").write_text(name)
+        (client.backup / name / f"only-{name}").touch()
+    addresses = [client.daemon.url(word) for word in words]
+    storage(world, client, include=" ".join(addresses), **({"exclude": exclude} if exclude else {}))
+    report = client.report().copying().keep_alive()
+    in_background(report.end)
+    done = world.b1000()
+    if exclude:
+        assert done.returncode == 0, done.stdout
+        found = {path.name for path in world.root.glob("local/**/only-*")}
+        assert found == {"only-a", "only-b"}
+        return
+    assert done.returncode == 1
+    assert "would become one at the destination" in done.stdout
+    assert "index.html; relative = yes" in done.stdout
+    assert all(address in last(world, "system").copies[0].error for address in addresses)
+    assert not list(world.root.glob("local/**/index.html"))
+
+
 def test_a_password_file(world: World, daemon: Daemons, tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     secrets.write_text("backup:tiger\n")

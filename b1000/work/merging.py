@@ -1,0 +1,158 @@
+"""Sources that would become one at the destination: of two with one name the first is copied.
+
+What each brings is seen from the names at its top; where these differ, nothing below can
+meet. rsync itself says which of them are left when the excludes have taken theirs.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from b1000.errors import B1000Error
+from b1000.logs import printable
+from b1000.model import Destination
+from b1000.rsync import command, names
+from b1000.work.assignment import Assignment
+from b1000.work.inventory import BOUNDS, Source
+from b1000.work.output import Tail
+from b1000.work.process import RawLines
+
+_LISTED = (0, 23, 24)  # exit codes: what could not be read is not copied either
+
+
+class Meeting(NamedTuple):
+    """Names that several sources bring, each with the first two; and those that are one thing.
+
+    What is named twice in the includes is copied once, and right: ``same``.
+    """
+
+    clashes: Mapping[str, tuple[str, str]] = {}
+    same: frozenset[str] = frozenset()
+
+
+def seen(paths: Sequence[str]) -> Meeting:
+    """What paths of this host bring twice, before any exclude."""
+    if len(paths) < 2:
+        return Meeting()
+    first: dict[str, tuple[str, str]] = {}
+    clashes: dict[str, tuple[str, str]] = {}
+    same: set[str] = set()
+    for source in paths:
+        for name, path in _brought(source):
+            other, there = first.setdefault(name, (source, path))
+            if other == source:
+                continue
+            if _is_same(there, path):
+                same.add(name)
+            else:
+                clashes.setdefault(name, (other, source))
+    return Meeting(clashes, frozenset(same - clashes.keys()))
+
+
+def _brought(source: str) -> Iterator[tuple[str, str]]:
+    """The names at the top of what a source brings, each with its path."""
+    if not source.endswith(("/", "/.", "/..")):
+        yield source.rpartition("/")[2], source
+        return
+    try:
+        with os.scandir(source) as entries:
+            yield from ((entry.name, entry.path) for entry in entries)
+    except OSError:
+        return  # rsync will say why it cannot be read
+
+
+def _is_same(one: str, other: str) -> bool:
+    if os.path.normpath(one) == os.path.normpath(other):
+        return True
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False
+
+
+def told(first: str, second: str, name: str) -> str:
+    """The error text for two sources that both bring a name."""
+    what = f"both bring {printable(name)}"
+    if first == second:
+        return (
+            f"what {printable(first)} stands for would become one at the destination: "
+            f"several of them bring {printable(name)}; relative = yes keeps their full paths"
+        )
+    return (
+        f"{printable(first)} and {printable(second)} would become one at the destination: "
+        f"{what}; relative = yes keeps their full paths"
+    )
+
+
+async def clash(
+    assignment: Assignment, source: Source, destination: Destination, meeting: Meeting
+) -> str:
+    """Why the sources may not be copied together; "" where they may, or where the copy will tell.
+
+    ``meeting`` is what is known of those on this host; a client is asked.
+    """
+    if source.transfer.relative:
+        return ""
+    pull = source.pull is not None
+    several = len(source.paths) > 1 or any(sign in source.paths[0] for sign in "*?[")
+    if not (several if pull else meeting.clashes):
+        return ""
+    try:
+        twice = (await _tops(assignment, source, destination)).twice
+        if not pull:
+            name = next((each for each in twice if each in meeting.clashes), None)
+            return told(*meeting.clashes[name], name) if name is not None else ""
+        return await _of_client(assignment, source, destination, twice[0]) if twice else ""
+    except (B1000Error, OSError):
+        return ""
+
+
+async def _of_client(
+    assignment: Assignment, source: Source, destination: Destination, name: str
+) -> str:
+    """Which of a client's addresses bring the name: each is listed by itself."""
+    bringing = []
+    for address in source.paths:
+        tops = await _tops(assignment, source._replace(paths=[address]), destination)
+        bringing += [address] * ((name in tops.names) + (name in tops.twice))
+    first, second, *_ = [*bringing, *source.paths, *source.paths]
+    return told(first, second, name)
+
+
+class _Tops(NamedTuple):
+    names: set[str]
+    twice: list[str]
+
+
+async def _tops(assignment: Assignment, source: Source, destination: Destination) -> _Tops:
+    """The names at the top of what is copied, and those that several sources have."""
+    tops = _Tops(set(), [])
+
+    def take(line: bytes) -> None:
+        note(line, tops.names, tops.twice)
+
+    err = Tail()
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        argv = command.tops(
+            source.paths, empty, destination, source.exclude, assignment.limits, source.pull
+        )
+        code = await assignment.rsync(
+            f"{destination.name} (names)",
+            argv,
+            RawLines(take),
+            err.sink(),
+            bounds=BOUNDS if source.pull else None,
+        )
+    if code not in _LISTED:
+        raise B1000Error((err.words() or f": rsync exit {code}").removeprefix(": "))
+    return tops
+
+
+def note(line: bytes, found: set[str], twice: list[str]) -> None:
+    """Take what one line of such a listing says of names."""
+    entry = names.listed(line)
+    if entry:
+        found.add(os.fsdecode(entry.path))
+    elif (name := names.duplicate(os.fsdecode(line))) is not None:
+        twice.append(os.fsdecode(names.unescaped(os.fsencode(name))))
