@@ -58,6 +58,7 @@ class Destination(NamedTuple):
     rsync_options: tuple[str, ...] = ()
     link_dest: bool = False
     streams: int = 1
+    must_be_mounted: bool = False
     type: str = "active"
     host: str = ""
     timeout: int = 0
@@ -67,7 +68,9 @@ class Destination(NamedTuple):
         if path.startswith(f"{self.path.rstrip('/')}/"):
             return self._replace(exclude=exclude)
         moved = self._replace(path=path, exclude=exclude)
-        return moved._replace(min_free=None) if moved.remote else moved
+        if moved.remote:
+            return moved._replace(min_free=None, must_be_mounted=False)
+        return moved
 
     @property
     def remote(self) -> bool:

@@ -433,6 +433,8 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
     remote = path.startswith("rsync://")
     if path and remote and "min_free" in values:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
+    if remote and values.get("must_be_mounted"):
+        section.tell("must_be_mounted", "it is for local paths; a daemon sees to its own disks")
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
     return (

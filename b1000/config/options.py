@@ -540,6 +540,13 @@ OPTIONS: tuple[Option, ...] = (
         of=_ACTIVE,
     ),
     Option(
+        "must_be_mounted", _DEST, YES_NO,
+        "Local paths: copy only where the path or a directory above it, other than /, is a mount "
+        "point. For a disk that may be missing, whose directory would else fill the file system "
+        "of /.",
+        default="no", of=_ACTIVE,
+    ),
+    Option(
         "link_dest", _DEST, YES_NO,
         "full only: files that have not changed become hard links into the last complete full "
         "of the same job, host, instance and master there.",

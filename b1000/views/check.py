@@ -14,7 +14,7 @@ from b1000.model import Command, Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
 from b1000.views import on_this_host
 from b1000.views.on_this_host import Finding
-from b1000.work import merging, sources
+from b1000.work import merging, mounts, sources
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
@@ -219,7 +219,17 @@ def _scripts(job: Job) -> Iterator[Finding]:
 def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
     section = f"dest:{destination.name}"
     if not destination.remote:
-        return _writable(section, "path", destination.path)
+        if destination.must_be_mounted:
+            trouble = mounts.unmounted(destination.path)
+            return [Finding(section, "path", trouble)] if trouble else []
+        found = list(_writable(section, "path", destination.path))
+        if not found and mounts.is_on_root(destination.path):
+            text = (
+                f"{destination.path} lies on the file system of /; if a disk is to be mounted "
+                "there, must_be_mounted = yes copies nothing without it"
+            )
+            found.append(Finding(section, "path", text, warning=True))
+        return found
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         argv = command.probe(empty, destination, limits)
         return _tried(section, "path", argv, destination.path)

@@ -36,7 +36,7 @@ from b1000.progress import DIRECTORY, path_of
 from b1000.rsync import names, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
-from b1000.work import inventory, leftovers, linking, merging, sources
+from b1000.work import inventory, leftovers, linking, merging, mounts, sources
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt, spoilt
 from b1000.work.inventory import Source
@@ -298,6 +298,10 @@ class Copies:
             if copying.destination.link_dest and not self._sync:
                 copying.linking.tell_absence()
         await self._assignment.commit(*begins)
+        # Before a lock makes the directory. A disk may be mounted until the next attempt.
+        place = copying.destination
+        if place.must_be_mounted and (unmounted := mounts.unmounted(place.path)):
+            return Outcome(CopyStatus.FAILED, Retry.YES, unmounted)
         transfer = self._frozen.transfer
         found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
         if found.unusable:

@@ -27,7 +27,7 @@ from b1000.logs import printable
 from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
 from b1000.rsync import command, outcome, paths
 from b1000.steps import CopyStatus
-from b1000.work import merging, process, push, sources
+from b1000.work import merging, mounts, process, push, sources
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
 from b1000.work.inventory import Source
@@ -219,6 +219,9 @@ class Rehearsal:
     ) -> list[str]:
         beside = " in the background" if copy.background else ""
         told = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
+        if destination.must_be_mounted and (trouble := mounts.unmounted(destination.path)):
+            self.failed = True
+            return [*told, f"    would FAIL: {trouble}"]
         transfer = frozen.transfer
         if job.pull:
             # The client's own name and masters are known only from its report.

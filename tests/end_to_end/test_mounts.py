@@ -1,0 +1,141 @@
+"""A destination that has to be mounted: where it is not, nothing is made on the file system of /.
+
+The mounts are real ones, in a namespace of mounts of each program's own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.world import ROOT, World
+
+
+def _can_mount() -> bool:
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return False
+    done = subprocess.run([unshare, "--mount", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not _can_mount(), reason="mounting needs root and unshare"
+)
+
+
+@pytest.fixture
+def disk(world: World) -> Path:
+    """A mount point on the file system of /, and a job whose destination is below it."""
+    if os.stat(world.root).st_dev != os.stat("/").st_dev:
+        pytest.skip("the directory of the tests is a mount of its own")
+    world.files()
+    place = world.root / "usb"
+    place.mkdir()
+    configure(world, place)
+    return place
+
+
+def configure(world: World, place: Path, kind: str = "full", **options: object) -> None:
+    store = world.store(path=f"{place}/b1000", must_be_mounted="yes")
+    world.write({"dest:store": {**store, **options}, "job:etc": world.push(type=kind)})
+
+
+def mounted(world: World, mounting: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The program where something is mounted: its mounts end with it."""
+    program = f'exec "$0" -m b1000 -f {world.config} "$@"'
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", f"{mounting}\n{program}", sys.executable, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+
+
+@pytest.mark.parametrize("kind", ["full", "sync"])
+def test_nothing_is_made_where_nothing_is_mounted(world: World, disk: Path, kind: str) -> None:
+    configure(world, disk, kind)
+    assert world.b1000().returncode == 1
+    (copy,) = world.last("etc")["copies"]
+    told = f"nothing is mounted at {disk}/b1000 or above it (must_be_mounted): mount it"
+    assert told in copy["error"]
+    assert list(disk.iterdir()) == []
+    for words in (["-n"], ["check", "--connect"]):
+        done = world.b1000(*words)
+        assert done.returncode in (1, 2)
+        assert told in done.stdout + done.stderr
+    assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "mounting",
+    ["mount -t tmpfs none {0}", "mkdir -p {1}/bound; mount --bind {1}/bound {0}"],
+)
+def test_what_is_mounted_is_written_to(world: World, disk: Path, mounting: str) -> None:
+    shell = mounting.format(disk, world.root)
+    checked = mounted(world, shell, "check", "--connect")
+    assert (checked.returncode, "must_be_mounted" in checked.stderr) == (0, False)
+    done = mounted(world, shell)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(disk.iterdir()) == []  # the mount was the program's own
+
+
+def test_a_link_to_a_mount_is_followed(world: World, disk: Path) -> None:
+    (world.root / "link").symlink_to(disk)
+    configure(world, world.root / "link")
+    done = mounted(world, f"mount -t tmpfs none {disk}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_disk_that_is_mounted_meanwhile_is_used_by_the_next_attempt(
+    world: World, disk: Path
+) -> None:
+    # What the first attempt tells of mounts the disk: the log is a pipe that is read until then.
+    world.write(
+        {
+            "global": {"copy_retries": 50, "copy_retry_min_sleep": 1},
+            "dest:store": world.store(path=f"{disk}/b1000", must_be_mounted="yes"),
+            "job:etc": world.push(),
+        }
+    )
+    program = (
+        f'"$0" -m b1000 -f {world.config} | while read -r line; do echo "$line"; '
+        f'case "$line" in *"attempt 1 failed"*) mount -t tmpfs none {disk};; esac; done'
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", program, sys.executable],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+    assert "attempt 1 failed" in done.stdout
+    (copy,) = world.last("etc")["copies"]
+    assert copy["status"] == "DONE", done.stdout
+    assert copy["attempts"] > 1
+
+
+def test_without_the_option_check_warns_of_the_file_system_of_root(
+    world: World, disk: Path
+) -> None:
+    configure(world, disk, must_be_mounted=None)
+    done = world.b1000("check", "--connect")
+    assert done.returncode == 0
+    assert "lies on the file system of /" in done.stderr
+    assert "must_be_mounted = yes" in done.stderr
+    on_a_disk = mounted(world, f"mount -t tmpfs none {disk}", "check", "--connect")
+    assert "file system of /" not in on_a_disk.stderr
+
+
+def test_it_is_not_for_daemons(world: World) -> None:
+    store = {"type": "active", "path": "rsync://store/b1000", "must_be_mounted": "yes"}
+    world.write({"dest:store": store, "job:etc": world.push()})
+    done = world.b1000("check")
+    assert done.returncode == 2
+    assert "[dest:store] must_be_mounted: it is for local paths" in done.stderr
