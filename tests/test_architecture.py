@@ -16,7 +16,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
-    frozenset({"rsync", "config"}),
+    frozenset({"rsync", "config", "runs"}),
     frozenset({"errors", "figures", "files", "identity", "locks", "logs", "model", "progress"})
     | {"steps", "stopping"},
 )
@@ -52,6 +52,7 @@ PURE = (
     "config/references.py",
     "reports/report.py",
     "reports/tables.py",
+    "runs/",
     "supervise/collisions.py",
     "supervise/gate.py",
     "supervise/narrative.py",

@@ -1,0 +1,154 @@
+"""What each event makes of a run. Pure: the journal stores the result, others show it.
+
+An event is what a worker tells its supervisor, or what the supervisor itself decides
+about a run. A move that :mod:`b1000.steps` does not know is an internal error.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, assert_never
+
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    Closed,
+    Copy,
+    CopyMoved,
+    Died,
+    Listed,
+    Message,
+    PlaceWanted,
+    ProcessBegan,
+    ProcessEnded,
+    ProcessIdentity,
+    Relayed,
+    Resolved,
+    Run,
+    RunMoved,
+    Swept,
+    Waiting,
+    moved,
+)
+from b1000.steps import COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
+
+
+class IllegalMove(AssertionError):
+    """An event that cannot come in the state of its run: an internal error."""
+
+
+class Resumed(NamedTuple):
+    """A run that failed or died is retried from COPYING, under a uid and a supervisor of its own.
+
+    With a new uid, nothing that still looks for processes of the earlier attempt can take
+    those of this one for them.
+    """
+
+    time: float
+    uid: str
+    supervisor: ProcessIdentity
+
+
+Event = Message | Resumed
+
+
+def apply(run: Run, event: Event) -> Run:
+    """The run after the event. Raises IllegalMove.
+
+    ``last_transition`` and ``relayed`` stay as they are: only the journal numbers transitions.
+    """
+    match event:
+        case Resolved():
+            if run.copies:
+                raise IllegalMove(f"run {run.run_id} knows its copies already")
+            return run._replace(frozen=event.frozen, copies=event.copies, changed=event.time)
+        case RunMoved():
+            return _move(run, event)
+        case CopyMoved():
+            after = _with_copy(run, event.destination, lambda copy: _move_copy(copy, event))
+            return after._replace(changed=event.time)
+        case AttemptBegan():
+            return _with_copy(run, event.destination, lambda copy: _attempt(copy, event))
+        case Died():
+            return _die(run, event)
+        case Closed():
+            error = f"{run.error}; {event.reason}" if run.error else event.reason
+            return run._replace(ending=Ending.CLOSED, error=error, changed=event.time)
+        case Resumed():
+            resumed = run._replace(
+                uid=event.uid, supervisor=event.supervisor, ending=None, ended=None, waiting=""
+            )
+            return _move(resumed, RunMoved(event.time, Step.COPYING, Status.OK))
+        case Waiting():
+            return run._replace(waiting=event.reason)
+        case PlaceWanted():
+            return run._replace(waiting="")
+        case Relayed():
+            return _relay(run, event)
+        case AttemptEnded() | ProcessBegan() | ProcessEnded() | Swept() | Listed():
+            return run  # of processes and attempts, not of the run
+        case _:
+            assert_never(event)
+
+
+def _move(run: Run, event: RunMoved) -> Run:
+    if event.step not in MOVES[run.step]:
+        raise IllegalMove(f"run {run.run_id} cannot go from {run.step} to {event.step}")
+    is_news = (run.step, run.status) != (event.step, event.status) or event.final
+    return run._replace(
+        step=event.step,
+        status=event.status,
+        error=event.error,
+        ending=Ending.FINISHED if event.final else None,
+        ended=event.time if event.final else None,
+        changed=event.time if is_news else run.changed,
+    )
+
+
+def _with_copy(run: Run, destination: str, change: Callable[[Copy], Copy]) -> Run:
+    if all(copy.destination != destination for copy in run.copies):
+        raise IllegalMove(f"run {run.run_id} has no copy to {destination}")
+    copies = (change(copy) if copy.destination == destination else copy for copy in run.copies)
+    return run._replace(copies=tuple(copies))
+
+
+def _move_copy(copy: Copy, event: CopyMoved) -> Copy:
+    if event.status not in COPY_MOVES[copy.status]:
+        raise IllegalMove(
+            f"the copy to {copy.destination} cannot go from {copy.status} to {event.status}"
+        )
+    ended = None if event.status is CopyStatus.COPYING else event.time
+    return moved(copy, event)._replace(started=copy.started, ended=ended)
+
+
+def _attempt(copy: Copy, event: AttemptBegan) -> Copy:
+    started = event.time if copy.started is None else copy.started
+    return copy._replace(attempts=event.number, started=started)
+
+
+def _die(run: Run, event: Died) -> Run:
+    """FAILED where it stands, and so are its copies that are under way.
+
+    A run that is over stays what it is: that it died was concluded too late.
+    """
+    if run.ending:
+        return run
+    copies = tuple(
+        _move_copy(copy, CopyMoved(event.time, copy.destination, CopyStatus.FAILED, event.error))
+        if copy.status is CopyStatus.COPYING
+        else copy
+        for copy in run.copies
+    )
+    return run._replace(
+        status=Status.FAILED,
+        error=event.error,
+        ending=event.ending,
+        ended=event.time,
+        copies=copies,
+        changed=event.time,
+    )
+
+
+def _relay(run: Run, event: Relayed) -> Run:
+    """A client's state takes the place of its earlier one."""
+    clients = {client.file: client for client in run.clients}
+    clients[event.client.file] = event.client
+    return run._replace(clients=tuple(clients.values()), changed=event.time)

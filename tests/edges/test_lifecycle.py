@@ -1,0 +1,192 @@
+"""What an event makes of a run, by the pure rule and by the journal: never a difference."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from b1000.errors import RowDamaged
+from b1000.identity import myself
+from b1000.model import (
+    AttemptBegan,
+    AttemptEnded,
+    Client,
+    Closed,
+    Copy,
+    CopyMoved,
+    Died,
+    Frozen,
+    PlaceWanted,
+    ProcessBegan,
+    ProcessEnded,
+    Relayed,
+    Resolved,
+    Run,
+    RunMoved,
+    Swept,
+    Transfer,
+    Waiting,
+)
+from b1000.runs.lifecycle import Event, IllegalMove, Resumed, apply
+from b1000.state.journal import Journal, open_journal
+from b1000.state.queries import Reader
+from b1000.steps import CopyStatus, Ending, Status, Step
+
+DESTINATIONS = ("atm", "hd", "tele")
+WORDS = st.sampled_from(("", "connection refused", "no space", "naïve ☃"))
+NUMBERS = st.none() | st.integers(0, 2**40)
+
+
+class Opened(NamedTuple):
+    """A journal and a view of it."""
+
+    journal: Journal
+    reader: Reader
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    journal = open_journal(tmp_path_factory.mktemp("lifecycle") / "journal.sqlite3")
+    with Reader(journal.path) as reader:
+        yield Opened(journal, reader)
+    journal.close()
+
+
+@st.composite
+def resolved(draw: st.DrawFn, time: float) -> Resolved:
+    names = draw(st.lists(st.sampled_from(DESTINATIONS), min_size=1, unique=True))
+    frozen = Frozen(
+        master_host=draw(st.sampled_from(("", "db-1"))),
+        data_age=draw(st.none() | st.floats(0, 1e6)),
+        transfer=Transfer(delete=draw(st.booleans())),
+        own_dump=draw(st.booleans()),
+    )
+    copies = tuple(Copy(name, f"/{name}/x", draw(st.booleans())) for name in names)
+    return Resolved(time, frozen, copies)
+
+
+@st.composite
+def of_the_run(draw: st.DrawFn, time: float) -> Event:
+    process = myself()
+    client = Client(
+        file=draw(st.sampled_from(("a.b1k", "b.b1k"))),
+        host="web",
+        job="etc",
+        instance="",
+        start_time="2026-11-22-10-11-12",
+        step=draw(st.sampled_from(Step)),
+        status=draw(st.sampled_from(Status)),
+        destination="atm",
+        pull_host="backup-1",
+        copy_status=draw(st.sampled_from(CopyStatus)),
+        error=draw(WORDS),
+    )
+    command = draw(st.uuids()).hex
+    events: tuple[Event, ...] = (
+        # The first is drawn most: a run that is seldom over has a long history.
+        RunMoved(time, draw(st.sampled_from(Step)), Status.OK, draw(WORDS)),
+        RunMoved(time, draw(st.sampled_from(Step)), draw(st.sampled_from(Status)), draw(WORDS)),
+        Died(time, draw(WORDS), draw(st.sampled_from((Ending.INTERRUPTED, Ending.FINISHED)))),
+        Closed(time, draw(WORDS)),
+        Resumed(time, command, process),
+        Waiting(time, draw(WORDS)),
+        PlaceWanted(time),
+        Relayed(time, client),
+        ProcessBegan(time, command, "pre", process),
+        ProcessEnded(time, command),
+        Swept(time),
+    )
+    return draw(st.sampled_from((*events[:1] * 6, *events)))
+
+
+@st.composite
+def of_a_copy(draw: st.DrawFn, time: float, run: Run) -> Event:
+    copy = draw(st.sampled_from(run.copies))
+    destination = copy.destination
+    events: tuple[Event, ...] = (
+        AttemptBegan(time, destination, copy.attempts + 1),
+        AttemptEnded(time, destination, copy.attempts, draw(st.none() | st.just(23)), draw(WORDS)),
+        CopyMoved(
+            time,
+            destination,
+            draw(st.sampled_from(CopyStatus)),
+            draw(WORDS),
+            draw(NUMBERS),
+            draw(NUMBERS),
+            draw(NUMBERS),
+            draw(st.none() | st.integers(-15, 255)),
+        ),
+    )
+    return draw(st.sampled_from(events))
+
+
+def is_at_init(event: Event) -> bool:
+    later = isinstance(event, RunMoved) and event.step is not Step.INIT
+    return not later and not isinstance(event, Resumed)
+
+
+def event_for(data: st.DataObject, run: Run, time: float) -> Event:
+    """Anything that could be told of a run in this state, most of it in vain."""
+    if not run.copies:
+        # A run past INIT has copies; one without is read as a damaged row.
+        return data.draw(st.one_of(resolved(time), of_the_run(time).filter(is_at_init)))
+    if data.draw(st.integers(0, 30)) == 0:
+        return Resolved(time, Frozen(), run.copies)
+    return data.draw(st.one_of(of_a_copy(time, run), of_a_copy(time, run), of_the_run(time)))
+
+
+def stored_run(opened: Opened, run_id: int) -> Run:
+    run = opened.reader.run(run_id)
+    assert run
+    return run
+
+
+def record(journal: Journal, run: Run, event: Event) -> str | None:
+    """What the journal makes of it: None where it refused, else the uid by which it is known."""
+    try:
+        with journal.transaction():
+            if isinstance(event, Resumed):
+                return journal.resume_run(run.run_id, event.supervisor)
+            journal.record(run.uid, run.run_id, event)
+    except (AssertionError, RowDamaged, sqlite3.IntegrityError):
+        return None
+    return run.uid
+
+
+def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
+    counts = {"applied": 0, "refused": 0}
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data(), length=st.integers(1, 25))
+    def histories(data: st.DataObject, length: int) -> None:
+        with opened.journal.transaction():
+            begun = opened.journal.begin_run("etc", "", "store", "pull", "full", (), myself())
+        run = stored_run(opened, begun.run_id)
+        for number in range(length):
+            time = run.started + number
+            event = event_for(data, run, time)
+            uid = record(opened.journal, run, event)
+            try:
+                after = apply(run, event)
+            except IllegalMove:
+                assert uid is None, f"only the rule refused {event}"
+                counts["refused"] += 1
+                continue
+            assert uid is not None, f"only the journal refused {event}"
+            counts["applied"] += 1
+            stored = stored_run(opened, run.run_id)
+            if isinstance(event, Resumed):
+                # The journal makes uids itself; the time of its resumption is its own clock's.
+                after = after._replace(uid=uid, changed=stored.changed)
+            numbered = after._replace(
+                last_transition=stored.last_transition, relayed=stored.relayed
+            )
+            assert stored == numbered
+            run = stored
+
+    histories()
+    print(counts)
+    assert counts["applied"] > counts["refused"] > 0
