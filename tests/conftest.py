@@ -24,10 +24,13 @@ settings.load_profile("b1000")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def interrupts_arrive() -> None:
-    """A shell starts what it runs in the background with SIGINT ignored, and programs keep that."""
+def signals_arrive() -> None:
+    """A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, nohup with
+    SIGHUP, and programs keep that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
