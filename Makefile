@@ -8,12 +8,25 @@ BIN := $(VENV)/bin
 # tests' many programs import more.
 INSTALL := $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: test demo tools test-tools lint clean
+.PHONY: test test-fast test-exhaustive demo tools test-tools lint clean
 
 # Tests wait more than they work: side by side they take half the time. The long ones are at the
 # end of no queue: who has nothing left takes from the others.
+PYTEST := $(BIN)/python -m pytest -n 5 --dist worksteal
+
 test: lint test-tools
-	$(BIN)/python -m pytest -n 5 --dist worksteal
+	$(PYTEST)
+	sh tests/other-pythons.sh $(BIN)/python
+
+# Before each commit, within a minute: rules, edges on SQLite, one backup in each direction.
+test-fast: tools $(VENV)/installed-test
+	$(PYTEST) -m "not (slow or fuzz or database or exhaustive)" \
+		tests/unit tests/edges tests/test_architecture.py tests/end_to_end/test_push.py \
+		"tests/end_to_end/test_both_sides.py::test_in_both_orders_of_start"
+
+# What make test tries a sample of, and hundreds of crashes: half an hour.
+test-exhaustive: test-tools $(VENV)/installed-test
+	B1000_TRIALS=400 $(PYTEST) -m "exhaustive or slow"
 
 lint: tools $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -51,7 +64,7 @@ $(VENV)/installed-test: pyproject.toml
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- for those who pack and publish
 

@@ -33,6 +33,14 @@ def signals_arrive() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a MariaDB is marked ``database``, whichever fixture starts it."""
+    for item in items:
+        # Some ask for their fixture by the parameter that is in their name.
+        if "database_template" in getattr(item, "fixturenames", ()) or "[mysql" in item.name:
+            item.add_marker("database")
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A host with an empty source and no configuration yet."""

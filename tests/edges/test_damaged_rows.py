@@ -29,7 +29,7 @@ from tests.support.damage import Damage
 from tests.support.forked import Commands, Ended, commands
 
 ALL = {"etc", "web", "good", "db/one", "db/two"}
-SAMPLE = 17  # of so many damages one is tried each time
+SAMPLE = 41  # of so many damages one is tried each time
 
 
 class Scene:
@@ -152,12 +152,13 @@ def try_all(scene: Scene, damages: list[Damage]) -> int:
     return tried
 
 
+@pytest.mark.slow
 def test_no_damage_stops_what_comes_after_it(scene: Scene) -> None:
     some = sampled(scene.damages, SAMPLE)
     assert try_all(scene, some) > len(some) / 2
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(8))
 def test_no_damage_at_all_stops_what_comes_after_it(scene: Scene, part: int) -> None:
     some = scene.damages[part::8]
@@ -212,12 +213,13 @@ def try_program(scene: Scene, program: Commands, *damages: Damage) -> None:
     ask_everything(scene, program, damages)
 
 
+@pytest.mark.slow
 def test_the_program_makes_all_other_backups(scene: Scene, program: Commands) -> None:
-    for each in sampled(scene.damages, 149):
+    for each in sampled(scene.damages, 251):
         try_program(scene, program, each)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(16))
 def test_the_program_makes_all_backups_after_any_damage(
     scene: Scene, program: Commands, part: int
@@ -282,11 +284,12 @@ def try_flips(scene: Scene, numbers: range) -> None:
             raise AssertionError(f"bit {number}: {type(error).__name__}: {error}") from error
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_stops_no_night(scene: Scene) -> None:
     try_flips(scene, range(40))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(8))
 def test_no_flipped_bit_stops_a_night(scene: Scene, part: int) -> None:
     try_flips(scene, range(40 + 250 * part, 40 + 250 * (part + 1)))

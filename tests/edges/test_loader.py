@@ -458,7 +458,7 @@ def test_a_file_of_another_encoding_is_refused(refuse: Refuse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("none", "No such file or directory"), ("", "Is a directory")]
+    ("name", "said"), [("none", "No such file or directory"), ("", "is a directory, not a file")]
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, said: str) -> None:
     file = str(tmp_path / name)

@@ -161,6 +161,7 @@ def listed(argv: Sequence[str]) -> set[bytes]:
 # --- parts
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(TREES, st.integers(2, 5), st.booleans(), st.booleans())
 @example([([b"*", b"[a]\\", b"\n"], "file", 3_000_000, 0o644)], 3, True, False)

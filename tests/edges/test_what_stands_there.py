@@ -217,6 +217,7 @@ def try_all(root: Path, program: Commands, name: str, things: dict[str, Thing]) 
         run_all(place, program, (name, what))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_whatever_stands_there_is_told_in_words(
     tmp_path: Path, program: Commands, number: int
@@ -227,7 +228,7 @@ def test_whatever_stands_there_is_told_in_words(
     try_all(tmp_path, program, NAMES[number], dict(some))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", NAMES)
 def test_everything_that_stands_there_is_told_in_words(
     tmp_path: Path, program: Commands, name: str
@@ -304,6 +305,7 @@ def test_who_may_not_read_the_journal_is_told_so_in_one_line(
         assert "docs/status.md says how others may read it" in line
 
 
+@pytest.mark.slow
 @ROOT_ONLY
 @pytest.mark.parametrize("owner", [0, NOBODY])
 @pytest.mark.parametrize("used", [False, True])
@@ -350,6 +352,7 @@ def test_a_full_disk_is_told_in_words(small_disk: Path, program: Commands, left:
     run_all(place, program, left)
 
 
+@pytest.mark.slow
 def test_names_that_are_too_long(tmp_path: Path, program: Commands) -> None:
     place = Place(tmp_path)
     long = tmp_path / ("x" * 300) / "y"

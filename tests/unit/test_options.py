@@ -340,6 +340,7 @@ def test_every_option_of_the_installed_rsync_is_allowed_or_refused_and_takes_wha
     assert listed == {each: allowed.RULES[each].takes_value for each in listed}
 
 
+@pytest.mark.slow
 def test_rsync_reads_the_values_of_options_as_the_table_says(tmp_path: Path) -> None:
     """popt says of each spelling whether it knows it and whether it takes a value."""
     for spelling, rule in allowed.RULES.items():
