@@ -51,7 +51,7 @@ put 644 etc/logrotate.d/b1000 /etc/logrotate.d
 mkdir -p "$root/etc/b1000"
 
 doc=/usr/share/doc/b1000
-put 644 README.md docs/*.md $doc
+put 644 README.md CHANGELOG.md CONTRIBUTING.md docs/*.md $doc
 put 644 docs/decisions/*.md $doc/decisions
 put 644 etc/cron.d/b1000 etc/cron.d/b1000-monitor $doc/examples/cron.d
 put 644 etc/monitoring/* $doc/examples/monitoring
