@@ -286,6 +286,8 @@ class Copy(NamedTuple):
     error: str = ""
     started: float | None = None
     ended: float | None = None
+    claimed: bool = False
+    """Whether this run has made the directory: an attempt ended that had got beyond that."""
 
     @property
     def complete(self) -> bool:
@@ -469,6 +471,7 @@ class AttemptEnded(NamedTuple):
     """One rsync of a copy has ended; ``retry_at`` is None where no other follows.
 
     ``unsettled`` is what becomes of its directory; None where all there is in order.
+    ``claimed`` is whether the directory is this run's own.
     """
 
     time: float
@@ -478,6 +481,7 @@ class AttemptEnded(NamedTuple):
     reason: str
     retry_at: float | None = None
     unsettled: Unsettled | None = None
+    claimed: bool = True
 
 
 class ProcessBegan(NamedTuple):

@@ -1,5 +1,6 @@
 """The arguments of one rsync. Pure."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -263,6 +264,25 @@ def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
         f"{empty}/",
         f"{destination.path}/",
     ]
+
+
+def claim(empty: str, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Make ``directory`` and those above it, from an empty one, and say whether it was made."""
+    return [
+        "rsync",
+        "--dirs",
+        "--mkpath",
+        "--info=name1",
+        *connection(destination, limits),
+        *(option for option in destination.rsync_options if _REACHES.match(option)),
+        "--",
+        f"{empty}/",
+        f"{directory}/",
+    ]
+
+
+# Of the user's options only those that say how to reach the daemon.
+_REACHES = re.compile(r"-[46]$|--(?:ipv[46]$|port=|address=|sockopts=)")
 
 
 def listing(address: str, password_file: str | None, limits: Limits) -> list[str]:

@@ -67,6 +67,12 @@ def apply(run: Run, event: Event) -> Run:
             return after._replace(changed=event.time)
         case AttemptBegan():
             return _with_copy(run, event.destination, lambda copy: _attempt(copy, event))
+        case AttemptEnded():
+            return _with_copy(
+                run,
+                event.destination,
+                lambda copy: copy._replace(claimed=copy.claimed or event.claimed),
+            )
         case Died():
             return _die(run, event)
         case Closed():
@@ -83,8 +89,8 @@ def apply(run: Run, event: Event) -> Run:
             return run._replace(waiting="")
         case Relayed():
             return _relay(run, event)
-        case AttemptEnded() | ProcessBegan() | ProcessEnded() | Swept() | Listed():
-            return run  # of processes and attempts, not of the run
+        case ProcessBegan() | ProcessEnded() | Swept() | Listed():
+            return run  # of processes, not of the run
         case _:
             assert_never(event)
 

@@ -481,6 +481,11 @@ class Journal:
                         message.number,
                     ),
                 )
+                self._db.execute(
+                    """UPDATE copies SET claimed = claimed OR ?
+                       WHERE run_id = ? AND destination = ?""",
+                    (message.claimed, run_id, message.destination),
+                )
                 self._settle(run_id, message)
             case Died():
                 self._nothing_runs(uid, message.time)

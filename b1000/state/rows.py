@@ -389,6 +389,7 @@ _RULES = {
     "attempts.destination": Rule(_name, ""),
     "unsettled.path": Rule(_some_text, "unknown"),
     "spoilt": Rule(_flag, 0),
+    "claimed": Rule(_flag, 0),
     "transitions.step": Rule(_word(Step), Step.INIT),
     "transitions.status": Rule(_word(Status, CopyStatus), Status.FAILED),
 }

@@ -292,6 +292,12 @@ WHERE runs.direction <> 'passive' AND (
 GROUP BY copies.path;
 """
 
+_CLAIMED = """
+-- Whether the directory is one that this run has made.
+ALTER TABLE copies ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;
+UPDATE copies SET claimed = 1 WHERE attempts > 0;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _TOLD_BY_STATUS,
@@ -299,6 +305,7 @@ MIGRATIONS: tuple[str, ...] = (
     _STILL_RUNNING,
     _TRUE_BEGINNING,
     _UNSETTLED,
+    _CLAIMED,
 )
 
 

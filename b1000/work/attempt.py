@@ -14,7 +14,7 @@ from b1000.rsync import command, names, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.rsync.partition import Survey
 from b1000.steps import COMPLETE, CopyStatus
-from b1000.work import process, watch
+from b1000.work import claiming, process, watch
 from b1000.work.assignment import Assignment
 from b1000.work.inventory import MEMORY, Names, Source, named
 from b1000.work.linking import Linking
@@ -33,9 +33,9 @@ class Attempt:
     ``continued``: an earlier attempt may have left files there. ``totals`` are those of the last
     rsync, with what streams before it have sent. ``leftovers``: an rsync ended so that temporary
     files may be at the destination. ``doubt`` is why what is there is not believed by size and
-    time, or "". ``spoilt``: what is there is wrong and cannot be mended. ``ours`` are names at
-    the source that are B1000's own, and were not copied. ``twice`` is a name that several sources
-    brought, or "".
+    time, or "". ``claimed``: the directory is this run's own. ``spoilt``: what is there is wrong
+    and cannot be mended. ``ours`` are names at the source that are B1000's own, and were not
+    copied. ``twice`` is a name that several sources brought, or "".
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Attempt:
         descriptors: tuple[int, ...],
         continued: bool = False,
         doubt: str = "",
+        claimed: bool = True,
     ) -> None:
         self._assignment = assignment
         self._limits = assignment.limits
@@ -66,6 +67,7 @@ class Attempt:
         self.totals = Totals()
         self.leftovers = False
         self.doubt = doubt
+        self.claimed = claimed
         self.spoilt = False
         self.ours = Names()
         self.twice = ""
@@ -74,6 +76,8 @@ class Attempt:
         """Copy; gives how it ended."""
         if self._space and (reason := self._space.short()):
             return Outcome(CopyStatus.FAILED, reason=reason)
+        if not self.claimed and (result := await self._claim()):
+            return result
         sent = 0
         if self.doubt:
             self._say_by_content("the attempt before")
@@ -109,6 +113,25 @@ class Attempt:
         if result.status in COMPLETE and self._source.pull:
             await self._look_for_ours()
         return result
+
+    async def _claim(self) -> Outcome | None:
+        """Make the directory; gives why this attempt ends there."""
+        directory = self._directory
+        if self._destination.remote:
+            out = Tail()
+            with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+                argv = command.claim(empty, directory, self._destination, self._limits)
+                name = f"{self._destination.name} (claim)"
+                result = await self._rsync(name, argv, out.sink())
+            if result.status not in COMPLETE:
+                return result
+            self.claimed = claiming.is_made(out.lines)
+        else:
+            try:
+                self.claimed = claiming.make(directory)
+            except OSError:
+                return None  # rsync says why
+        return None if self.claimed else _failed(claiming.taken(directory))
 
     def _say_by_content(self, which: str) -> None:
         self._assignment.log.warning(
@@ -343,6 +366,11 @@ def spoilt(which: str) -> str:
         "they may be shared with an older backup they are not changed: a new run makes a new "
         "directory, b1000 forget gives this one up"
     )
+
+
+def _failed(reason: str) -> Outcome:
+    """The verdict where trying again cannot help."""
+    return Outcome(CopyStatus.FAILED, reason=reason)
 
 
 def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:

@@ -65,10 +65,12 @@ class _Copying:
     doubt: str = ""
     """Why what is there is not believed by size and time, as in Unsettled."""
     spoilt: bool = False
+    claimed: bool = True
+    """The directory is this run's own; one of a sync is everybody's who has its lock."""
 
     def unsettled(self, result: Outcome) -> Unsettled | None:
         """What the journal is to know of the directory after an attempt."""
-        if result.status in COMPLETE or not (self.doubt or self.leftovers):
+        if result.status in COMPLETE or not (self.doubt or self.leftovers) or not self.claimed:
             return None
         return Unsettled(self.since, self.doubt, self.spoilt)
 
@@ -175,6 +177,8 @@ class Copies:
         """A copy as it begins, or goes on; an attempt of another run may be in its way too."""
         known = self._assignment.unsettled.get(copy.path)
         began = copy.started or self._assignment.clock()
+        # An attempt of which nobody knows the end had made the directory, as far as is known.
+        claimed = self._sync or copy.claimed or (copy.attempts > 0 and known is not None)
         return _Copying(
             copy,
             destination,
@@ -183,9 +187,10 @@ class Copies:
             self._linking(copy, destination),
             known.since if known else began,
             # What a copy is resumed from was interrupted, in whatever way.
-            leftovers=copy.attempts > 0 or known is not None,
+            leftovers=claimed and (copy.attempts > 0 or known is not None),
             doubt=known.doubt if known else "",
             spoilt=known is not None and known.spoilt,
+            claimed=claimed,
         )
 
     async def _without_destination(self, copy: Copy) -> Outcome:
@@ -240,6 +245,7 @@ class Copies:
                 result.exit_code,
                 result.reason,
                 unsettled=copying.unsettled(result),
+                claimed=copying.claimed,
             ),
             CopyMoved(
                 now,
@@ -275,6 +281,7 @@ class Copies:
                 result.reason,
                 now + wait,
                 copying.unsettled(result),
+                copying.claimed,
             )
         )
 
@@ -341,7 +348,7 @@ class Copies:
         if copying.spoilt:
             return spoilt("found before")
         try:
-            if copying.linking and copying.leftovers and not remote:
+            if copying.linking and copying.leftovers and copying.claimed and not remote:
                 await self._begin_anew(copying)
             elif not remote:
                 return await leftovers.stranger(path)
@@ -415,10 +422,11 @@ class Copies:
             descriptors,
             copying.leftovers,
             copying.doubt,
+            copying.claimed,
         )
         result = await attempt.carry_out()
         copying.totals, copying.doubt = attempt.totals, attempt.doubt
-        copying.spoilt = attempt.spoilt
+        copying.spoilt, copying.claimed = attempt.spoilt, attempt.claimed
         copying.leftovers = copying.leftovers or attempt.leftovers
         ours = f"never copied, since such names are B1000's own: {attempt.ours}"
         return result, ours if attempt.ours.count else ""

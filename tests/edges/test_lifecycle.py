@@ -118,7 +118,14 @@ def of_a_copy(draw: st.DrawFn, time: float, run: Run) -> Event:
     destination = copy.destination
     events: tuple[Event, ...] = (
         AttemptBegan(time, destination, copy.attempts + 1),
-        AttemptEnded(time, destination, copy.attempts, draw(st.none() | st.just(23)), draw(WORDS)),
+        AttemptEnded(
+            time,
+            destination,
+            copy.attempts,
+            draw(st.none() | st.just(23)),
+            draw(WORDS),
+            claimed=draw(st.booleans()),
+        ),
         CopyMoved(
             time,
             destination,

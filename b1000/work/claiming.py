@@ -1,0 +1,36 @@
+"""The directory of a full is claimed before anything is copied into it: whoever makes it, has it.
+
+Another b1000 with a journal of its own may begin a run of the same job in the same second.
+Which of both made the directory is known at the destination alone.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+
+# "created directory X" of older ones; rsync says so after it has made the last directory.
+_MADE = re.compile(r"created (?:directory|\d+ director(?:y|ies) for) ")
+
+
+def make(directory: str) -> bool:
+    """Make a local directory, and those above it; whether it was not there. Raises OSError."""
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    try:
+        os.mkdir(directory)
+    except FileExistsError:
+        return False
+    return True
+
+
+def is_made(lines: Iterable[str]) -> bool:
+    """Whether an rsync that was told to make the directory says that it did."""
+    return any(_MADE.match(line) for line in lines)
+
+
+def taken(directory: str) -> str:
+    """Why nothing is copied into a directory that is not this run's."""
+    return (
+        f"{directory} is there already and this run did not make it: another b1000, with another "
+        "journal, has begun a run of this job in the same second; the next run makes a directory "
+        "of its own, b1000 forget gives this one up"
+    )
