@@ -14,14 +14,27 @@ def _boot() -> str:
 
 def identify(pid: int) -> ProcessIdentity | None:
     """The identity of a process that runs; None where there is none, or only its zombie."""
+    fields = _fields(pid)
+    return _identity(pid, fields) if fields and fields[0] not in (b"Z", b"X") else None
+
+
+def identify_child(pid: int) -> ProcessIdentity | None:
+    """The identity of a child that was not waited for, which may have ended already."""
+    fields = _fields(pid)
+    return _identity(pid, fields) if fields else None
+
+
+def _fields(pid: int) -> list[bytes]:
+    """What the kernel tells of a process, from its state on; nothing where there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name in parentheses may hold blanks and parentheses: fields count from the last.
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    if fields[0] in (b"Z", b"X"):
-        return None
+        return []
+
+
+def _identity(pid: int, fields: list[bytes]) -> ProcessIdentity:
     return ProcessIdentity(pid, _boot(), int(fields[19]))
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.files import look
-from b1000.identity import identify
+from b1000.identity import identify_child
 from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.model import (
@@ -139,7 +139,8 @@ class Assignment:
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
 
         def began(pid: int) -> None:
-            identity = identify(pid) if noted else None
+            # Of a script that has ended already, too: what it left, such as a service, is spared.
+            identity = identify_child(pid) if noted else None
             if identity:
                 self.channel.tell(ProcessBegan(self.clock(), command, purpose, identity))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from b1000.identity import identify, identify_child, is_alive
+from b1000.model import ProcessIdentity
 from b1000.work import process
 from b1000.work.process import Captured, Command, Ended, Lines, TimedOut
 from tests.support.processes import living
@@ -73,6 +75,21 @@ def test_a_service_that_holds_the_pipe_is_not_waited_for(tmp_path: Path) -> None
     asyncio.run(process.run(command(f"sleep 30 & echo $! > {pid}", Captured(10))))
     assert time.monotonic() - began < 5
     psutil.Process(int(pid.read_text())).kill()
+
+
+def test_a_script_that_has_ended_already_is_noted_all_the_same() -> None:
+    """Else what it started, such as a service, would be ended with what the run left behind."""
+    noted: list[ProcessIdentity | None] = []
+
+    def began(pid: int) -> None:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        noted.extend([identify_child(pid), identify(pid)])
+
+    assert asyncio.run(process.run(command("exit 3", Captured(9), began=began))) == 3
+    child, running = noted
+    assert child
+    assert running is None
+    assert not is_alive(child)
 
 
 def test_the_time_limit_ends_the_whole_tree() -> None:
