@@ -273,6 +273,7 @@ def claim(empty: str, directory: str, destination: Destination, limits: Limits) 
         "--dirs",
         "--mkpath",
         "--info=name1",
+        "--no-motd",
         *connection(destination, limits),
         *(option for option in destination.rsync_options if _REACHES.match(option)),
         "--",

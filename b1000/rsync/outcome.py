@@ -323,6 +323,11 @@ def lost_race(exit_code: int, errors: Iterable[str]) -> bool:
     return exit_code == 11 and any(_MKDIR_LOST.search(line) for line in errors)
 
 
+def is_crowded(result: Outcome) -> bool:
+    """Whether a daemon refused since it has its limit of connections."""
+    return result.exit_code == 5 and "max connections" in result.reason
+
+
 _NO_BASE = re.compile(r"(?:rsync: )?--link-dest arg (?:does not exist|is not a dir): (.*)")
 
 

@@ -24,6 +24,7 @@ from b1000.work.progress import Told
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
+_LINGER, _PAUSE = 2.0, 0.1  # seconds in which a daemon may count a connection that has ended
 _MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
 
 
@@ -64,6 +65,7 @@ class Attempt:
         self._keeps = bool(linking) and destination.remote and continued
         self._space = watch.Space(destination) if destination.min_free else None
         self._until = time.monotonic() + self._limits.copy_timeout
+        self._lingers_until = 0.0  # a daemon counts the connection of a claim for so long
         self.totals = Totals()
         self.leftovers = False
         self.doubt = doubt
@@ -89,9 +91,10 @@ class Attempt:
                 return hopeless
             if self.doubt != before:
                 self._say_by_content("a stream")
-        out = self._out()
-        sink = self._told.sink(self._without_rules(out.take))
-        result = await self._rsync(self._destination.name, self._argv(), sink)
+        result, out = await self._last_pass()
+        while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
+            await asyncio.sleep(_PAUSE)
+            result, out = await self._last_pass()
         self._note(result)
         if result.exit_code is not None:
             totals = outcome.totals(out.lines)
@@ -114,16 +117,25 @@ class Attempt:
             await self._look_for_ours()
         return result
 
+    async def _last_pass(self) -> tuple[Outcome, Tail]:
+        """The rsync that copies all, or what streams have left; gives its output too."""
+        out = self._out()
+        sink = self._told.sink(self._without_rules(out.take))
+        return await self._rsync(self._destination.name, self._argv(), sink), out
+
     async def _claim(self) -> Outcome | None:
         """Make the directory; gives why this attempt ends there."""
         directory = self._directory
         if self._destination.remote:
+            self._lingers_until = time.monotonic() + _LINGER
             out = Tail()
             with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
                 argv = command.claim(empty, directory, self._destination, self._limits)
                 name = f"{self._destination.name} (claim)"
                 result = await self._rsync(name, argv, out.sink())
             if result.status not in COMPLETE:
+                # One that broke off may have made it.
+                self.claimed = result.leftovers
                 return result
             self.claimed = claiming.is_made(out.lines)
         else:

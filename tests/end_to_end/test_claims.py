@@ -98,6 +98,17 @@ def test_a_daemon_that_did_not_answer_is_asked_again(
     assert (backup / "file").read_text() == "new"
 
 
+def test_a_daemon_with_one_connection_is_enough(
+    tmp_path: Path, daemon: Callable[..., Daemon]
+) -> None:
+    """It counts that of the claim for a moment after its end."""
+    options = f"max connections = 1\nlock file = {tmp_path / 'connections'}"
+    world = host(tmp_path / "a", daemon({"b1000": options}).url("b1000"), "new")
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.last("etc")["copies"][0]["attempts"] == 1
+
+
 @pytest.mark.parametrize(
     ("line", "made"),
     [
