@@ -425,7 +425,8 @@ def test_instances_of_one_directory_are_seen_across_programs(world: World) -> No
     )
     assert world.b1000("db/a").returncode == 0
     assert world.b1000("db/a-b").returncode == 1
-    assert "a-b, a" in world.last("db", "a-b")["error"]
+    error = world.last("db", "a-b")["error"]
+    assert "instance a-b would be copied into client-a-b-c, the directory of instance a;" in error
 
 
 def test_a_damaged_status_file_stops_nothing(world: World) -> None:
