@@ -70,8 +70,8 @@ def test_no_run_ends_before_it_began(ready: World) -> None:
         for ahead in range(20):
             journal.execute(
                 """INSERT OR IGNORE INTO runs (uid, job, instance, file_stem, host, direction,
-                       type, started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks, step, status,
-                       ending, ended, reports)
+                       type, started, start_time, supervisor_pid, supervisor_boot,
+                       supervisor_ticks, step, status, ending, ended, reports)
                    VALUES (?, 'etc', '', 'etc-', 'client', 'push', 'full', ?, ?, 1, '', 1, 'DONE',
                        'OK', 'FINISHED', ?, '[]')""",
                 (
