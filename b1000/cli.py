@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from b1000.config.grammar import Selector
     from b1000.config.loader import Config
-    from b1000.model import Base, Job
+    from b1000.jobs import Job
+    from b1000.runs.run import Base
     from b1000.supervise.selection import Selection
     from b1000.views.progress import Bars
     from b1000.views.screen import Screen

@@ -3,7 +3,7 @@
 import functools
 import os
 
-from b1000.model import ProcessIdentity
+from b1000.runs.run import ProcessIdentity
 
 
 @functools.cache

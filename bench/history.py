@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 from b1000.identity import myself
-from b1000.model import Copy as CopyOf
-from b1000.model import Frozen, Resolved, RunMoved
+from b1000.runs.events import Resolved, RunMoved
+from b1000.runs.run import Copy as CopyOf
+from b1000.runs.run import Frozen
+from b1000.runs.states import Step
 from b1000.state.journal import Journal
-from b1000.steps import Step
 from bench import measure
 from bench.measure import Result, Taken
 from bench.site import ROOT, Site

@@ -8,11 +8,14 @@ from pathlib import Path
 import pymysql
 
 from b1000.identity import myself
+from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.model import Copy, Delivered, Frozen, Look, Report, Resolved, RunMoved
 from b1000.reports.reporter import Reporter
+from b1000.runs.events import Resolved, RunMoved
+from b1000.runs.protocol import Delivered, Look
+from b1000.runs.run import Copy, Frozen
+from b1000.runs.states import Step
 from b1000.state.journal import Journal
-from b1000.steps import Step
 from bench.measure import Result
 from bench.site import Site
 from tests.support.database import Database, Schema, is_installed, make_template

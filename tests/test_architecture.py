@@ -16,9 +16,9 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"supervise", "views"}),
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
-    frozenset({"rsync", "config", "runs"}),
-    frozenset({"errors", "figures", "files", "identity", "locks", "logs", "model", "progress"})
-    | {"steps", "stopping"},
+    frozenset({"rsync", "config", "identity"}),
+    frozenset({"runs"}),
+    frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"}) | {"stopping"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 
@@ -59,8 +59,7 @@ PURE = (
     "views/drift.py",
     "views/page.py",
     "views/verdicts.py",
-    "steps.py",
-    "model.py",
+    "jobs.py",
 )
 IMPURE_MODULES = {"os", "subprocess", "logging", "time", "socket", "random", "tempfile", "sys"}
 # narrative.py names levels of the log; it logs nothing.

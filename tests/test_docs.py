@@ -16,7 +16,7 @@ from b1000.config.loader import load
 from b1000.config.options import OPTIONS, TABLE, Kind
 from b1000.config.reference import reference
 from b1000.errors import BadValue
-from b1000.model import Job
+from b1000.jobs import Job
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, program
 from tests.support.world import ROOT, World, tree

@@ -17,8 +17,8 @@ import pytest
 from b1000 import __version__
 from b1000.config import DEFAULT_FILE
 from b1000.config.loader import load
+from b1000.jobs import Job
 from b1000.manual import files
-from b1000.model import Job
 from tests.support.world import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from b1000.errors import BadValue, UsageError, in_order, near, refuse_all
-from b1000.model import DestinationChoice, DestinationGroup, label
+from b1000.jobs import DestinationChoice, DestinationGroup
+from b1000.runs.run import label
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")

@@ -2,7 +2,7 @@
 
 An error in ``[global]``, or a file that cannot be parsed, is fatal. Any other
 error takes only the jobs with it that need what is wrong: they become
-:class:`~b1000.model.BrokenJob`, and every other job runs.
+:class:`~b1000.jobs.BrokenJob`, and every other job runs.
 """
 
 import glob
@@ -19,7 +19,7 @@ from b1000.config.sections import Problem as Problem
 from b1000.config.sections import Section as _Section
 from b1000.config.sections import parse, text_of
 from b1000.errors import BadValue, BadValues, near, nearest, refuse_all
-from b1000.model import (
+from b1000.jobs import (
     BrokenJob,
     Command,
     Destination,

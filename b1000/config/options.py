@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from b1000.config import allowed, foreign, grammar
 from b1000.errors import BadValue, refuse_all
-from b1000.model import FreeSpace
+from b1000.jobs import FreeSpace
 
 Value = Any  # what a kind makes of a text; the dataclasses in model give it its type
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from b1000.errors import BadValue
 from b1000.meeting import offers
-from b1000.model import Client, label
-from b1000.steps import COMPLETE, Status, Step
+from b1000.runs.run import Client, label
+from b1000.runs.states import COMPLETE, Status, Step
 
 
 class Offer(NamedTuple):

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from datetime import UTC
 
 from b1000.config import grammar
+from b1000.jobs import Pull
 from b1000.meeting import choice, offers
-from b1000.model import Client, Pull
 from b1000.rsync.paths import moment
+from b1000.runs.run import Client
 
 _MOST_AHEAD = 86400.0  # seconds by which a client's clock may be ahead of ours
 _MOST_EAST, _MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more

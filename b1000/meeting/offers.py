@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.meeting import names
-from b1000.model import Client
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client
+from b1000.runs.states import CopyStatus, Status, Step
 
 _FILE = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<time>[0-9]{4}(?:-[0-9]{2}){5})\.b1k")
 _HEADING = re.compile(r"\[(?P<kind>jobstatus|dest):(?P<name>[^]]*)\]")

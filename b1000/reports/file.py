@@ -10,9 +10,10 @@ from pathlib import Path
 
 from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.identity import is_alive
-from b1000.model import Report, Run
+from b1000.jobs import Report
 from b1000.reports import report
 from b1000.rsync.paths import file_stem
+from b1000.runs.run import Run
 
 _NAME = re.compile(r"(?P<stem>.+)-(?P<time>\d{4}(?:-\d\d){5})\.b1k")
 

@@ -13,11 +13,12 @@ from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor
 
 from b1000.files import read_file
-from b1000.model import Report, Run
+from b1000.jobs import Report
 from b1000.reports import report, tables
 from b1000.reports.report import Row, Values
 from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Table
 from b1000.reports.target import NotDelivered, RunsRefused
+from b1000.runs.run import Run
 
 _CONNECT = 5  # seconds
 _ANSWER = 10  # seconds that one statement may take

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from b1000.meeting import names
-from b1000.model import Client, Copy, Run
 from b1000.rsync.paths import moment
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client, Copy, Run
+from b1000.runs.states import CopyStatus, Status, Step
 
 Value = str | int | float | None
 Values = Mapping[str, Value]

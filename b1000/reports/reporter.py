@@ -15,11 +15,12 @@ import tenacity
 
 from b1000.errors import B1000Error, words
 from b1000.identity import identify
+from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
-from b1000.model import Delivered, Look, Report
 from b1000.reports.file import FileReport
 from b1000.reports.target import RunsRefused, Target
+from b1000.runs.protocol import Delivered, Look
 from b1000.state.queries import Owed, Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from b1000.model import Report
+from b1000.jobs import Report
 from b1000.reports import sqlite
 from b1000.reports.target import NotDelivered
 from b1000.state.reading import legible

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.model import Report, Run
+from b1000.jobs import Report
 from b1000.reports import report
 from b1000.reports.report import Row, Values
 from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_index, sqlite_table
 from b1000.reports.target import NotDelivered
+from b1000.runs.run import Run
 from b1000.state import reading
 
 _BUSY = 5.0  # seconds that one statement waits for somebody else

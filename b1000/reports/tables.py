@@ -8,7 +8,7 @@ b1000.reports.tables > etc/schema.sql`` writes the file anew. Pure.
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.states import CopyStatus, Status, Step
 
 
 class Column(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from b1000.errors import B1000Error
-from b1000.model import Run
+from b1000.runs.run import Run
 
 
 class NotDelivered(B1000Error):

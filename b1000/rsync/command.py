@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.model import Destination, Limits, Pull, Transfer
+from b1000.jobs import Destination, Limits, Pull, Transfer
 from b1000.rsync import names, paths
 
 _SWITCHES = {

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from b1000.errors import signal_name
-from b1000.steps import CopyStatus
+from b1000.runs.states import CopyStatus
 
 
 class Retry(Enum):

@@ -1,17 +1,16 @@
 """What each event makes of a run. Pure: the journal stores the result, others show it.
 
 An event is what a worker tells its supervisor, or what the supervisor itself decides
-about a run. A move that :mod:`b1000.steps` does not know is an internal error.
+about a run. A move that :mod:`b1000.runs.states` does not know is an internal error.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple, assert_never
 
-from b1000.model import (
+from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
     Closed,
-    Copy,
     CopyMoved,
     Died,
     Listed,
@@ -19,16 +18,15 @@ from b1000.model import (
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
-    ProcessIdentity,
     Relayed,
     Resolved,
-    Run,
     RunMoved,
     Swept,
     Waiting,
     moved,
 )
-from b1000.steps import COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
+from b1000.runs.run import Copy, ProcessIdentity, Run
+from b1000.runs.states import COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 
 class IllegalMove(AssertionError):

@@ -16,7 +16,8 @@ from b1000.errors import JournalFailed, JournalUnusable, RowDamaged, words_besid
 from b1000.files import make_directory, open_file
 from b1000.locks import Locks
 from b1000.logs import LOGGER
-from b1000.model import (
+from b1000.rsync.paths import START_TIME, file_stem
+from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
     Closed,
@@ -27,15 +28,14 @@ from b1000.model import (
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
-    ProcessIdentity,
     Relayed,
     Resolved,
-    Run,
     RunMoved,
     Swept,
     Waiting,
 )
-from b1000.rsync.paths import START_TIME, file_stem
+from b1000.runs.run import ProcessIdentity, Run
+from b1000.runs.states import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 from b1000.state import mending, rows
 from b1000.state.mending import Damage
 from b1000.state.reading import legible, look_at
@@ -51,7 +51,6 @@ from b1000.state.schema import (
     suspect,
     suspicion,
 )
-from b1000.steps import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer

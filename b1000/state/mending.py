@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from b1000.rsync.paths import file_stem
+from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.state import rows
 from b1000.state.rows import Tables
 from b1000.state.schema import UNCLOSED, quoted
-from b1000.steps import COMPLETE, CopyStatus
 
 _WHOSE = frozenset({"run_id", "uid", "job", "instance", "start_time"})
 """Columns without which nothing can be said of a run."""

@@ -13,17 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from b1000.errors import JournalFailed, JournalUnusable, words_beside
-from b1000.model import (
-    Base,
-    Client,
-    Copy,
-    Job,
-    Leftovers,
-    ProcessIdentity,
-    Run,
-    Unsettled,
-)
+from b1000.jobs import Job
 from b1000.rsync.paths import START_TIME, file_stem
+from b1000.runs.run import Base, Client, Copy, Leftovers, ProcessIdentity, Run, Unsettled
+from b1000.runs.states import COMPLETE, RESUMED_WHEN_DIED, Ending, Status, can_be_retried
 from b1000.state import reading, rows
 from b1000.state.mending import named, reason
 from b1000.state.reading import Illegible
@@ -39,7 +32,6 @@ from b1000.state.schema import (
     quoted,
     suspect,
 )
-from b1000.steps import COMPLETE, RESUMED_WHEN_DIED, Ending, Status, can_be_retried
 
 _MENDED_BY_ITSELF = "the next b1000 that runs jobs sets it aside and begins a new one"
 _WHOSE = (

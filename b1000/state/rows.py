@@ -16,9 +16,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple, get_args, get_origin
 
 from b1000.config import grammar
-from b1000.model import Client, Frozen
+from b1000.runs.run import Client, Frozen
+from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.schema import migrate
-from b1000.steps import CopyStatus, Ending, Status, Step
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
 LARGEST = 2**53  # of a number or an id

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from b1000.errors import JournalFailed, JournalUnusable
 from b1000.files import open_file
-from b1000.state.reading import Illegible, legible
-from b1000.steps import (
+from b1000.runs.states import (
     RESUMED_WHEN_DIED,
     RESUMED_WHEN_FAILED,
     CopyStatus,
@@ -22,6 +21,7 @@ from b1000.steps import (
     Status,
     Step,
 )
+from b1000.state.reading import Illegible, legible
 
 
 def quoted(values: Iterable[str]) -> str:
@@ -246,7 +246,7 @@ CREATE TABLE left_out (
 _PULLING = """
 ALTER TABLE runs ADD COLUMN waiting TEXT NOT NULL DEFAULT '';
 
--- The runs of clients that a pull run took, as it saw them last; client is model.Client as JSON.
+-- The runs of clients that a pull run took, as it saw them last; client is run.Client as JSON.
 CREATE TABLE clients (
     run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     file   TEXT NOT NULL,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from b1000.config.grammar import selecting
 from b1000.files import make_directory, read_file, remove_stale, sync_directory, write_atomically
-from b1000.model import Copy, ProcessIdentity, Run
 from b1000.rsync.paths import file_stem
+from b1000.runs.run import Copy, ProcessIdentity, Run
+from b1000.runs.states import CopyStatus, Status
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Status
 
 _LONGEST = 2**20  # bytes of a file that is compared
 _NAME = re.compile(r".+-\d{4}(-\d\d){5}\.json")

@@ -5,21 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from b1000.identity import is_alive
+from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
-from b1000.model import (
-    BrokenJob,
-    Closed,
-    CopyMoved,
-    Died,
-    Job,
-    ProcessIdentity,
-    Run,
-    RunMoved,
-    Swept,
-)
+from b1000.runs.events import Closed, CopyMoved, Died, RunMoved, Swept
+from b1000.runs.run import ProcessIdentity, Run
+from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
 from b1000.supervise.children import Errand, Kind
 from b1000.supervise.plan import Action, Planned

@@ -13,7 +13,9 @@ from multiprocessing.context import ForkProcess
 from typing import Any, NamedTuple, Protocol
 
 from b1000.errors import counted
-from b1000.model import BrokenJob, Died, Job, Leftovers, Run, Swept
+from b1000.jobs import BrokenJob, Job
+from b1000.runs.events import Died, Swept
+from b1000.runs.run import Leftovers, Run
 from b1000.stopping import STOPPING
 from b1000.supervise.plan import Planned
 from b1000.work.worker import Closable

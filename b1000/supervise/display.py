@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from b1000.model import Run
+from b1000.runs.run import Run
 
 INTERVAL = 0.5  # seconds between looks while something is copied
 

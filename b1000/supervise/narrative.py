@@ -8,7 +8,7 @@ from typing import NamedTuple
 from b1000 import figures
 from b1000.config.grammar import selecting
 from b1000.errors import counted
-from b1000.model import (
+from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
     Closed,
@@ -17,11 +17,11 @@ from b1000.model import (
     Message,
     Relayed,
     Resolved,
-    Run,
     RunMoved,
     Waiting,
 )
-from b1000.steps import RESUMED_WHEN_DIED, CopyStatus, Status, Step
+from b1000.runs.run import Run
+from b1000.runs.states import RESUMED_WHEN_DIED, CopyStatus, Status, Step
 from b1000.supervise.plan import Action
 
 _LIMITS = {

@@ -5,8 +5,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from b1000.config import grammar
-from b1000.model import BrokenJob, Command, Job, Run, label
+from b1000.jobs import BrokenJob, Command, Job
 from b1000.rsync.paths import file_stem
+from b1000.runs.run import Run, label
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
 from b1000.supervise.selection import Selection

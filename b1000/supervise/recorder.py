@@ -8,7 +8,8 @@ from pathlib import Path
 
 from b1000.errors import JournalFailed, RowDamaged
 from b1000.logs import LOGGER
-from b1000.model import Delivered, Message
+from b1000.runs.events import Message
+from b1000.runs.protocol import Delivered
 from b1000.state.journal import Journal, open_journal, tell_damage
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails

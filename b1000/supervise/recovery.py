@@ -10,10 +10,11 @@ from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
+from b1000.jobs import BrokenJob, Job
 from b1000.logs import printable
-from b1000.model import BrokenJob, Copy, Job, ProcessIdentity, Run, label
+from b1000.runs.run import Copy, ProcessIdentity, Run, label
+from b1000.runs.states import Ending, Status, Step, can_be_retried
 from b1000.state.queries import Reader, may_exist
-from b1000.steps import Ending, Status, Step, can_be_retried
 from b1000.supervise.plan import Action, Planned
 
 

@@ -9,10 +9,11 @@ from socket import socket
 from typing import Any
 
 from b1000.errors import words
+from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
-from b1000.model import Delivered, Look, Report
 from b1000.reports.reporter import Reporter
+from b1000.runs.protocol import Delivered, Look
 from b1000.supervise.children import drain, fork
 from b1000.work.worker import BROKEN, Closable, leave_parent
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from b1000.config import grammar
 from b1000.config.grammar import JobSelection, Selector
 from b1000.errors import UsageError
-from b1000.model import BrokenJob, Job
+from b1000.jobs import BrokenJob, Job
 
 Selection = dict[str, JobSelection]
 """What is asked for, by job."""

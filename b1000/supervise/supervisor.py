@@ -21,41 +21,32 @@ from b1000.config.grammar import Selector
 from b1000.config.loader import Config
 from b1000.errors import JournalFailed, JournalUnusable, signal_name, words
 from b1000.identity import identify, is_alive, myself
+from b1000.jobs import BrokenJob, Command, Job, Template
 from b1000.locks import Locks, run_lock
 from b1000.logs import LOGGER, for_run, that_nothing_was_done
-from b1000.model import (
-    Acknowledged,
-    Batch,
-    BrokenJob,
+from b1000.progress import directory_of, remove_stale
+from b1000.rsync import paths
+from b1000.runs.events import (
     Closed,
-    Command,
     CopyMoved,
-    Delivered,
     Died,
-    Job,
-    Leftovers,
     Listed,
     Message,
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
-    Refused,
     Resolved,
-    Run,
     RunMoved,
-    Stop,
     Swept,
-    Template,
     Waiting,
-    label,
     moved,
 )
-from b1000.progress import directory_of, remove_stale
-from b1000.rsync import paths
+from b1000.runs.protocol import Acknowledged, Batch, Delivered, Refused, Stop
+from b1000.runs.run import Leftovers, Run, label
+from b1000.runs.states import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.state.queries import Reader
 from b1000.state.schema import suspicion
 from b1000.state.status_files import StatusFiles
-from b1000.steps import BEGUN, CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative, recovery
 from b1000.supervise.beginnings import Beginning, Beginnings, Follow
 from b1000.supervise.children import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from b1000.config import grammar, references
 from b1000.config.loader import Config
-from b1000.model import Command, Destination, Job, Limits, Report
+from b1000.jobs import Command, Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
 from b1000.views import on_this_host
 from b1000.views.on_this_host import Finding

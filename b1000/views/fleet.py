@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from b1000.logs import printable
 from b1000.reports.source import SEPARATOR, Query, Source
 from b1000.reports.tables import TABLES
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.views.drift import Note
 from b1000.views.verdicts import (
     AGE_AFTER_ONE,

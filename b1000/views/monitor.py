@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
-from b1000.model import Report
+from b1000.jobs import Report
 from b1000.reports.source import Source
 from b1000.reports.target import NotDelivered
 from b1000.views import fleet

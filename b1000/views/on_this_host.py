@@ -13,7 +13,7 @@ from typing import NamedTuple
 from b1000.config import grammar, references
 from b1000.config.loader import Config
 from b1000.files import read_file
-from b1000.model import Command, Destination, Job, Template
+from b1000.jobs import Command, Destination, Job, Template
 from b1000.work import scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from b1000 import figures
 from b1000.logs import printable
-from b1000.model import Run
 from b1000.progress import Progress, path_of, read
-from b1000.steps import CopyStatus
+from b1000.runs.run import Run
+from b1000.runs.states import CopyStatus
 from b1000.views.screen import Screen, screen_of
 
 if TYPE_CHECKING:

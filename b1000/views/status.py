@@ -12,10 +12,11 @@ from b1000.config.loader import Config
 from b1000.errors import UsageError, in_order, near
 from b1000.figures import iso
 from b1000.identity import is_alive
-from b1000.model import BrokenJob, Command, Copy, Run, label
+from b1000.jobs import BrokenJob, Command
 from b1000.progress import Progress, directory_of, path_of, read
+from b1000.runs.run import Copy, Run, label
+from b1000.runs.states import CopyStatus, Status, Step, can_be_retried
 from b1000.state.queries import Attempt, Debt, LeftOut, Reader, Started, Transition, may_exist
-from b1000.steps import CopyStatus, Status, Step, can_be_retried
 
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 

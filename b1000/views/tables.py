@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
-from b1000.model import Copy
+from b1000.runs.run import Copy
+from b1000.runs.states import CopyStatus
 from b1000.state.queries import Debt, LeftOut
-from b1000.steps import CopyStatus
 from b1000.views.progress import UnderWay, bars
 from b1000.views.screen import STYLES, Screen
 from b1000.views.status import Overview, Row

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
-from b1000.steps import CopyStatus
+from b1000.runs.states import CopyStatus
 from b1000.views.screen import STYLES, Screen
 from b1000.views.status import Row, Story
 

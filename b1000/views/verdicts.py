@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from b1000 import figures
-from b1000.steps import Status, Step
+from b1000.runs.states import Status, Step
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 

@@ -12,20 +12,12 @@ from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.files import look
 from b1000.identity import identify_child
+from b1000.jobs import Limits
 from b1000.locks import Locks
 from b1000.logs import for_run
-from b1000.model import (
-    Base,
-    Client,
-    Limits,
-    Message,
-    ProcessBegan,
-    ProcessEnded,
-    RunMoved,
-    Unsettled,
-    label,
-)
-from b1000.steps import Status, Step
+from b1000.runs.events import Message, ProcessBegan, ProcessEnded, RunMoved
+from b1000.runs.run import Base, Client, Unsettled, label
+from b1000.runs.states import Status, Step
 from b1000.stopping import STOPPING
 from b1000.work import process, scripts
 from b1000.work.channel import Channel

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 
 from b1000.errors import B1000Error
+from b1000.jobs import Destination
 from b1000.logs import printable
-from b1000.model import Destination
 from b1000.rsync import command, names, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
 from b1000.rsync.partition import Survey
-from b1000.steps import COMPLETE, CopyStatus
+from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work import claiming, process, watch
 from b1000.work.assignment import Assignment
 from b1000.work.inventory import MEMORY, Names, Source, named

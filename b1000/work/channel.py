@@ -5,7 +5,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from b1000.errors import RunFailed
-from b1000.model import Acknowledged, Batch, Message, Refused, Stop
+from b1000.runs.events import Message
+from b1000.runs.protocol import Acknowledged, Batch, Refused, Stop
 
 _SOON = 0.05  # seconds that messages may wait for others, so that fewer commits are needed
 

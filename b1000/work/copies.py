@@ -19,23 +19,14 @@ import tenacity
 
 from b1000.config import grammar
 from b1000.errors import B1000Error, words
+from b1000.jobs import Destination, Job, Pull
 from b1000.locks import take_directory
-from b1000.model import (
-    AttemptBegan,
-    AttemptEnded,
-    Copy,
-    CopyMoved,
-    Destination,
-    Frozen,
-    Job,
-    Message,
-    Pull,
-    Unsettled,
-)
 from b1000.progress import DIRECTORY, path_of
 from b1000.rsync import names, paths
 from b1000.rsync.outcome import Outcome, Retry, Totals
-from b1000.steps import COMPLETE, CopyStatus, Status, status_of_copies
+from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
+from b1000.runs.run import Copy, Frozen, Unsettled
+from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.work import inventory, leftovers, linking, merging, mounts, sources
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt, spoilt

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.errors import B1000Error, RunFailed
+from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.meeting import choice, claims, names, offers
 from b1000.meeting.choice import Offer
-from b1000.model import Client, Pull, Relayed, label
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.events import Relayed
+from b1000.runs.run import Client, label
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
 from b1000.work.polling import Directory, Look, Seen, Unseen
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error
-from b1000.model import Destination, Pull, Transfer
+from b1000.jobs import Destination, Pull, Transfer
 from b1000.rsync import command, names
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail

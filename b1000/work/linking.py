@@ -8,8 +8,9 @@ begins in an empty directory, at a daemon what is there stays as it is.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from b1000.model import Base, Copy, Destination
+from b1000.jobs import Destination
 from b1000.rsync import outcome, paths
+from b1000.runs.run import Base, Copy
 from b1000.work.assignment import Assignment
 from b1000.work.process import Lines
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error
+from b1000.jobs import Destination
 from b1000.logs import printable
-from b1000.model import Destination
 from b1000.rsync import command, names
 from b1000.work.assignment import Assignment
 from b1000.work.inventory import BOUNDS, Source

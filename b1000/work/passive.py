@@ -18,21 +18,11 @@ from pathlib import Path
 
 from b1000.errors import RunFailed
 from b1000.files import write_atomically
+from b1000.jobs import Destination, Job
 from b1000.meeting import names
-from b1000.model import (
-    AttemptBegan,
-    AttemptEnded,
-    Copy,
-    CopyMoved,
-    Destination,
-    Frozen,
-    Job,
-    PlaceWanted,
-    Resolved,
-    Run,
-    Waiting,
-)
-from b1000.steps import CopyStatus, Status, Step, status_of_copies
+from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, PlaceWanted, Resolved, Waiting
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.push import Values
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, BadValue, words
+from b1000.jobs import Limits, Pull
 from b1000.logs import printable
 from b1000.meeting import names, offers
 from b1000.meeting.offers import ReportName
-from b1000.model import Client, Limits, Pull
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Retry
+from b1000.runs.run import Client
 from b1000.work import process
 from b1000.work.assignment import Assignment
 from b1000.work.listing import MOST_ENTRIES, Entry, Listing

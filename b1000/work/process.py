@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from b1000.errors import B1000Error
 from b1000.identity import is_alive
-from b1000.model import ProcessIdentity
+from b1000.runs.run import ProcessIdentity
 
 if TYPE_CHECKING:
     import psutil

@@ -8,22 +8,11 @@ client's run that it sees it relays.
 from collections.abc import Sequence
 
 from b1000.errors import B1000Error, RunFailed
+from b1000.jobs import Job, Pull
 from b1000.meeting import names, offers
-from b1000.model import (
-    Client,
-    Closed,
-    Copy,
-    Frozen,
-    Job,
-    PlaceWanted,
-    Pull,
-    Resolved,
-    Run,
-    RunMoved,
-    Waiting,
-    label,
-)
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.events import Closed, PlaceWanted, Resolved, RunMoved, Waiting
+from b1000.runs.run import Client, Copy, Frozen, Run, label
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, planned
 from b1000.work.following import PATIENCE, Follower, Lost, Patience

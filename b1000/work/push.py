@@ -5,18 +5,10 @@ from collections.abc import Mapping
 from b1000.config import grammar, references
 from b1000.config.options import TABLE
 from b1000.errors import BadValue, RunFailed
-from b1000.model import (
-    Command,
-    Copy,
-    Frozen,
-    Job,
-    Reference,
-    Resolved,
-    Run,
-    RunMoved,
-    Template,
-)
-from b1000.steps import CopyStatus, Status, Step
+from b1000.jobs import Command, Job, Reference, Template
+from b1000.runs.events import Resolved, RunMoved
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment, output_of
 from b1000.work.copies import Copies, planned
 

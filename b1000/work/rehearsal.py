@@ -22,11 +22,13 @@ from typing import NamedTuple
 from b1000.config import grammar
 from b1000.config.grammar import JobSelection
 from b1000.errors import B1000Error, BadValue, counted
+from b1000.jobs import BrokenJob, Command, Destination, Job
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.model import Base, BrokenJob, Command, Copy, Destination, Frozen, Job, Message, label
 from b1000.rsync import command, outcome, paths
-from b1000.steps import CopyStatus
+from b1000.runs.events import Message
+from b1000.runs.run import Base, Copy, Frozen, label
+from b1000.runs.states import CopyStatus
 from b1000.work import merging, mounts, process, push, sources
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel

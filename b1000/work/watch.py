@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from b1000 import figures
-from b1000.model import Destination
+from b1000.jobs import Destination
 
 _EVERY = 5.0  # seconds between looks at the progress of a copy
 _MARGIN = 5.0  # seconds more than rsync gets to notice by itself

@@ -12,24 +12,12 @@ from typing import NamedTuple, Protocol
 
 from b1000.config import references
 from b1000.errors import B1000Error, BadValue, RunFailed
+from b1000.jobs import Job, Limits, Template
 from b1000.locks import Locks
 from b1000.logs import for_run
-from b1000.model import (
-    Base,
-    Client,
-    Closed,
-    Died,
-    Job,
-    Leftovers,
-    Limits,
-    Listed,
-    Run,
-    RunMoved,
-    Swept,
-    Template,
-    Unsettled,
-)
-from b1000.steps import Status
+from b1000.runs.events import Closed, Died, Listed, RunMoved, Swept
+from b1000.runs.run import Base, Client, Leftovers, Run, Unsettled
+from b1000.runs.states import Status
 from b1000.stopping import be_as_if_begun_anew
 from b1000.work import process
 from b1000.work.assignment import Assignment, Subject

@@ -20,10 +20,10 @@ import psutil
 import pytest
 
 from b1000.identity import is_alive
-from b1000.model import Run
+from b1000.runs.run import Run
+from b1000.runs.states import CopyStatus, Ending, Step
 from b1000.state import status_files
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Ending, Step
 from tests.crash.struck import strike
 from tests.support.daemon import Daemon
 from tests.support.world import ROOT, World, tree, wait_until

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from b1000.model import Run
+from b1000.runs.run import Run
+from b1000.runs.states import CopyStatus, Ending, Step
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Ending, Step
 from tests.crash.test_matrix import AT_ONCE, BEYOND, all_runs, no_process_left, run_struck
 from tests.support.daemon import Daemon
 from tests.support.hosts import WHOLE, ClientHost, StorageHost

@@ -14,9 +14,10 @@ from b1000.config import loader
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, JournalFailed, JournalUnusable
 from b1000.identity import is_alive
-from b1000.model import Job, Report, label
+from b1000.jobs import Job, Report
 from b1000.reports import report
 from b1000.reports.file import FileReport
+from b1000.runs.run import label
 from b1000.state.journal import open_journal
 from b1000.state.queries import Reader
 from b1000.state.schema import suspicion

@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 
 from b1000.identity import myself
+from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
-from b1000.model import Copy, Delivered, Frozen, Look, Report, Run
 from b1000.reports import mysql
 from b1000.reports.mysql import MysqlReport
 from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
+from b1000.runs.protocol import Delivered, Look
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import open_journal
-from b1000.steps import CopyStatus, Status, Step
 from tests.support import build
 from tests.support.database import TABLES as SCHEMA_FILE
 from tests.support.database import Database, Schema

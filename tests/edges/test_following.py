@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from b1000.model import (
-    Closed,
-    CopyMoved,
-    Destination,
-    DestinationChoice,
-    Job,
-    Limits,
-    Pull,
-    Relayed,
-    RunMoved,
-)
-from b1000.steps import CopyStatus, Status, Step
+from b1000.jobs import Destination, DestinationChoice, Job, Limits, Pull
+from b1000.runs.events import Closed, CopyMoved, Relayed, RunMoved
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work import pull
 from b1000.work.following import Patience
 from tests.support.client import Client, Report, utc

@@ -16,25 +16,22 @@ import pytest
 
 from b1000.errors import JournalFailed, JournalUnusable, RowDamaged
 from b1000.identity import is_alive, myself
-from b1000.model import (
+from b1000.jobs import Destination, Job
+from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
     CopyMoved,
-    Destination,
     Died,
-    Job,
     Listed,
     Message,
     ProcessBegan,
-    ProcessIdentity,
-    Run,
     Swept,
-    Unsettled,
 )
+from b1000.runs.run import ProcessIdentity, Run, Unsettled
+from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import schema
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Ending, Status, Step
 from tests.support import build
 from tests.support.world import open_sqlite
 

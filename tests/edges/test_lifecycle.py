@@ -13,30 +13,27 @@ from hypothesis import strategies as st
 
 from b1000.errors import RowDamaged
 from b1000.identity import myself
-from b1000.model import (
+from b1000.jobs import Transfer
+from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
-    Client,
     Closed,
-    Copy,
     CopyMoved,
     Died,
-    Frozen,
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     Relayed,
     Resolved,
-    Run,
     RunMoved,
     Swept,
-    Transfer,
     Waiting,
 )
 from b1000.runs.lifecycle import Event, IllegalMove, Resumed, apply
+from b1000.runs.run import Client, Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Ending, Status, Step
 
 DESTINATIONS = ("atm", "hd", "tele")
 WORDS = st.sampled_from(("", "connection refused", "no space", "naïve ☃"))

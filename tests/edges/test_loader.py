@@ -11,7 +11,7 @@ import pytest
 from b1000.config import references
 from b1000.config.loader import Config, ConfigUnreadable, load
 from b1000.config.options import TABLE
-from b1000.model import (
+from b1000.jobs import (
     BrokenJob,
     Command,
     Destination,

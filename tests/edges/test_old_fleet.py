@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from b1000.identity import myself
-from b1000.model import Client, Copy, Report, Run
+from b1000.jobs import Report
 from b1000.reports import mysql
 from b1000.reports.mysql import MysqlReport
 from b1000.reports.sqlite import SqliteReport
 from b1000.reports.tables import COPIES, JOBS, TABLES
 from b1000.reports.target import RunsRefused
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client, Copy, Run
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.views import monitor
 from b1000.views.monitor import Question
 from tests.support.database import TABLES as SCHEMA_FILE

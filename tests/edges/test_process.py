@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from b1000.identity import identify, identify_child, is_alive
-from b1000.model import ProcessIdentity
+from b1000.runs.run import ProcessIdentity
 from b1000.work import process
 from b1000.work.process import Captured, Command, Ended, Lines, TimedOut
 from tests.support.processes import living

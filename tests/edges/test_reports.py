@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.model import Look, Report, Run
 from b1000.reports.reporter import Reporter
+from b1000.runs.protocol import Look
+from b1000.runs.run import Run
 from b1000.state.journal import Journal, open_journal
 from tests.support import build
 from tests.support.world import World

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from b1000.model import Destination, Limits, Transfer
+from b1000.jobs import Destination, Limits, Transfer
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome, Retry
-from b1000.steps import CopyStatus
+from b1000.runs.states import CopyStatus
 from tests.support.daemon import Daemon
 from tests.support.ports import free_port
 from tests.support.world import wait_until

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from b1000.identity import myself
-from b1000.model import Copy, Frozen, Report, Run
+from b1000.jobs import Report
 from b1000.reports.source import Source
 from b1000.reports.sqlite import SqliteReport, findings
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Status, Step
 
 STARTED = 1_795_000_000.25
 

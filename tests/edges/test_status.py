@@ -12,11 +12,12 @@ import pytest
 
 from b1000.config.loader import load
 from b1000.identity import myself
-from b1000.model import AttemptBegan, AttemptEnded, Delivered, RunMoved
 from b1000.progress import Progress, directory_of, path_of, write
+from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
+from b1000.runs.protocol import Delivered
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
-from b1000.steps import CopyStatus, Status, Step
 from b1000.supervise.recorder import Recorder
 from b1000.views import status, tables, timeline
 from b1000.views.progress import UnderWay, bars

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from b1000.model import Destination, Limits, Transfer
+from b1000.jobs import Destination, Limits, Transfer
 from b1000.rsync import command
 from b1000.rsync.partition import Survey
-from b1000.steps import CopyStatus
+from b1000.runs.states import CopyStatus
 from b1000.work.assignment import Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.inventory import Source

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from b1000.model import Destination, FreeSpace
+from b1000.jobs import Destination, FreeSpace
 from b1000.work.watch import Progress, Space
 
 

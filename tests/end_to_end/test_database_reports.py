@@ -18,8 +18,8 @@ import pymysql
 import pytest
 
 from b1000.identity import myself
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import open_journal
-from b1000.steps import CopyStatus, Status, Step
 from tests.support import build
 from tests.support.database import Schema, from_journal, owed, told
 from tests.support.gate import Gate

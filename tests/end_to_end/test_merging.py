@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.model import Destination, Limits, Transfer
+from b1000.jobs import Destination, Limits, Transfer
 from b1000.rsync import command, names
 from tests.edges.test_rsync_facts import rsync
 from tests.support.world import World, tree

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from b1000.model import Died
+from b1000.runs.events import Died
+from b1000.runs.states import Ending
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
-from b1000.steps import Ending
 from tests.support.processes import gone, kill, living
 from tests.support.world import World, wait_until
 

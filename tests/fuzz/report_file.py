@@ -9,7 +9,7 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 with atheris.instrument_imports(include=["b1000.meeting", "b1000.config.grammar"]):
     from b1000.errors import BadValue
     from b1000.meeting import choice, offers
-    from b1000.model import Client
+    from b1000.runs.run import Client
 
 FILE = "ext--2026-11-23-04-29-00.b1k"
 SEED = """\

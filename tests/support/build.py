@@ -1,9 +1,10 @@
 """Builders of real values for tests below the command line."""
 
 from b1000.identity import myself
-from b1000.model import Copy, CopyMoved, Frozen, Resolved, Run, RunMoved
+from b1000.runs.events import CopyMoved, Resolved, RunMoved
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
-from b1000.steps import CopyStatus, Status, Step
 
 
 def begin(

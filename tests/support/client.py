@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from b1000.errors import B1000Error
-from b1000.model import Run
+from b1000.runs.run import Run
 from b1000.state.queries import Reader
 from tests.support.daemon import Daemon
 from tests.support.world import Sections, World, wait_until

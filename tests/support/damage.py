@@ -8,19 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from b1000.model import (
-    AttemptBegan,
-    AttemptEnded,
-    Client,
-    CopyMoved,
-    Listed,
-    ProcessBegan,
-    ProcessIdentity,
-    Relayed,
-    Run,
-)
+from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Listed, ProcessBegan, Relayed
+from b1000.runs.run import Client, ProcessIdentity, Run
+from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
-from b1000.steps import CopyStatus, Status, Step
 from tests.support import build
 from tests.support.world import World
 

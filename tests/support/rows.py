@@ -11,7 +11,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import DictCursor
 
-from b1000.model import Report
+from b1000.jobs import Report
 from b1000.reports import sqlite
 from tests.support.database import Schema
 

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from b1000.errors import RunFailed
+from b1000.jobs import Limits
 from b1000.locks import Locks
-from b1000.model import Acknowledged, Batch, Limits, Message
+from b1000.runs.events import Message
+from b1000.runs.protocol import Acknowledged, Batch
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
 

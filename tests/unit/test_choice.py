@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from b1000.errors import BadValue
 from b1000.meeting import choice
 from b1000.meeting.choice import Offer
-from b1000.model import Client
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client
+from b1000.runs.states import CopyStatus, Status, Step
 
 NOBODY: frozenset[str] = frozenset()
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from b1000.jobs import Pull
 from b1000.meeting import claims
-from b1000.model import Client, Pull
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client
+from b1000.runs.states import CopyStatus, Status, Step
 
 NOW = datetime(2026, 11, 23, 5).timestamp()
 

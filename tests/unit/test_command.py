@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.model import Destination, Limits, Pull, Transfer
+from b1000.jobs import Destination, Limits, Pull, Transfer
 from b1000.rsync import command
 
 LOCAL = Destination("store", "/srv/b1000")

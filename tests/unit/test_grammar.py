@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from b1000.config import grammar
 from b1000.config.grammar import Selector
 from b1000.errors import BadValue
-from b1000.model import DestinationChoice
+from b1000.jobs import DestinationChoice
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True)
 SEPARATORS = st.text(" \n,", min_size=1, max_size=4)

@@ -5,8 +5,9 @@ import logging
 
 import pytest
 
-from b1000.model import Copy, CopyMoved, Died, ProcessIdentity, Run, RunMoved, moved
-from b1000.steps import CopyStatus, Ending, Status, Step
+from b1000.runs.events import CopyMoved, Died, RunMoved, moved
+from b1000.runs.run import Copy, ProcessIdentity, Run
+from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative
 
 RUN = Run(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from b1000.errors import BadValue
 from b1000.meeting import offers
-from b1000.model import Client
-from b1000.steps import CopyStatus, Status, Step
+from b1000.runs.run import Client
+from b1000.runs.states import CopyStatus, Status, Step
 
 FILE = "ext--2026-11-23-04-29-00.b1k"
 OLD = """\

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from b1000.config import allowed
 from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
-from b1000.model import FreeSpace
+from b1000.jobs import FreeSpace
 
 
 def parse(section: str, option: str, text: str) -> Any:

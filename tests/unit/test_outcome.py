@@ -4,7 +4,7 @@ import pytest
 
 from b1000.rsync import outcome
 from b1000.rsync.outcome import Outcome, Retry, Totals
-from b1000.steps import CopyStatus
+from b1000.runs.states import CopyStatus
 
 NEVER, ONCE, YES = Retry.NEVER, Retry.ONCE, Retry.YES
 

@@ -4,10 +4,10 @@ import pytest
 
 from b1000.config import grammar
 from b1000.identity import myself
-from b1000.model import Copy, Run
 from b1000.reports import report
 from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table, schema
 from b1000.rsync import paths
+from b1000.runs.run import Copy, Run
 from tests.support.world import ROOT
 
 # What the existing fleet's monitoring reads and writes.

@@ -1,0 +1,227 @@
+"""What the user wrote, checked and frozen.
+
+Durations are seconds; sizes are bytes. A name that is absent is ``""``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Reference(NamedTuple):
+    """``$name`` in a value: what only a run knows."""
+
+    name: str
+
+
+Template = tuple[str | Reference, ...]
+"""A value in parts: text as it is, and references that are filled in for each run."""
+
+
+class Command(NamedTuple):
+    """A command for /bin/sh whose output is the value of a dynamic option."""
+
+    template: Template
+
+
+class FreeSpace(NamedTuple):
+    """An amount of free disk space: bytes, or a percentage of the file system."""
+
+    amount: float
+    percent: bool = False
+
+    def bytes_of(self, total: int) -> int:
+        """The bytes that must stay free on a file system of ``total`` bytes."""
+        return int(total * self.amount / 100 if self.percent else self.amount)
+
+
+class Destination(NamedTuple):
+    """One ``[dest:NAME]``.
+
+    An ``active`` one is a local directory or an rsync:// address. For a
+    ``passive`` one ``host`` pulls, within ``timeout`` seconds.
+    """
+
+    name: str
+    path: str = ""
+    exclude: tuple[str, ...] = ()
+    verbosity: int = 1
+    compress: bool = False
+    bwlimit: str | None = None
+    max_copies: int = 0
+    min_free: FreeSpace | None = None
+    password_file: str | None = None
+    rsync_options: tuple[str, ...] = ()
+    link_dest: bool = False
+    streams: int = 1
+    must_be_mounted: bool = False
+    type: str = "active"
+    host: str = ""
+    timeout: int = 0
+
+    def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
+        """The destination as a run found it, whose directory there is ``path``."""
+        if path.startswith(f"{self.path.rstrip('/')}/"):
+            return self._replace(exclude=exclude)
+        moved = self._replace(path=path, exclude=exclude)
+        if moved.remote:
+            return moved._replace(min_free=None, must_be_mounted=False)
+        return moved
+
+    @property
+    def remote(self) -> bool:
+        """Whether an rsync daemon stands behind the path."""
+        return self.path.startswith("rsync://")
+
+
+class Report(NamedTuple):
+    """One ``[report:NAME]``: where each state of each run is told.
+
+    ``path`` is the directory of a ``file`` report, the file of an ``sqlite``
+    one. ``server`` is a host, an address, or the absolute path of a socket.
+    """
+
+    name: str
+    type: str
+    path: str = ""
+    keep: int = 30
+    server: str = ""
+    port: int = 3306
+    db: str = ""
+    user: str = ""
+    password: str = ""
+    password_file: str | None = None
+    ssl_ca: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password: a traceback may be anywhere."""
+        return f"Report(name={self.name!r}, type={self.type!r})"
+
+
+class DestinationChoice(NamedTuple):
+    """One name of a ``dest`` list; ``background`` where ``&`` follows it."""
+
+    name: str
+    background: bool = False
+
+
+DestinationGroup = tuple[DestinationChoice, ...]
+"""Destinations joined by ``/``: they are tried in an order shuffled for each run."""
+
+
+class Limits(NamedTuple):
+    """How long things may take, in seconds (0: no limit), and how often a copy is retried."""
+
+    dynamic_timeout: int = 60
+    script_timeout: int = 0
+    copy_timeout: int = 0
+    io_timeout: int = 300
+    connect_timeout: int = 20
+    copy_retries: int = 3
+    copy_retry_min_sleep: int = 60
+
+
+class Transfer(NamedTuple):
+    """What rsync is to do with the tree, the same for all destinations of a job."""
+
+    delete: bool = False
+    relative: bool = False
+    hard_links: bool = False
+    acls: bool = False
+    xattrs: bool = False
+    sparse: bool = False
+
+
+class Pull(NamedTuple):
+    """Where a pull job looks for what it is to pull, and for how long.
+
+    ``source`` is the rsync address of a client's report directory, without a
+    slash at its end; ``job`` the passive job that is wanted there. ``claimed``
+    are the names that other pull jobs with the same source have or want. ``poll_wait``
+    and ``wait`` are seconds.
+    """
+
+    source: str
+    job: str
+    poll_wait: int
+    poll_retries: int
+    wait: int = 86400
+    claimed: frozenset[str] = frozenset()
+    password_file: str | None = None
+    hosts: tuple[str, ...] = ()
+    """The host names that a report may bear; () for that of ``source``."""
+
+
+class Job(NamedTuple):
+    """One ``[job:NAME]``, checked.
+
+    ``instances`` is None for a job without instances, a tuple for a fixed list
+    and a Command for one that is asked for at each start. ``late`` holds the
+    values that only a run can settle: scripts, include, exclude, masters, data_age.
+    """
+
+    name: str
+    direction: str
+    type: str
+    dest: tuple[DestinationGroup, ...]
+    reports: tuple[str, ...]
+    destinations: Mapping[str, Destination]
+    instances: tuple[str, ...] | Command | None = None
+    allow_no_instances: bool = False
+    late: Mapping[str, Template | Command] = {}
+    transfer: Transfer = Transfer()
+    limits: Limits = Limits()
+    pull: Pull | None = None
+    report_directories: tuple[str, ...] = ()
+    """Where a passive job and those who pull from it meet: the paths of its file reports."""
+
+    @property
+    def destination_excludes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The destinations that have patterns of their own, with them."""
+        return tuple(
+            (each.name, each.exclude) for each in self.destinations.values() if each.exclude
+        )
+
+    @property
+    def fixed_instances(self) -> tuple[str, ...] | None:
+        """The instances that the configuration itself lists; None where it lists none."""
+        return None if isinstance(self.instances, Command) else self.instances
+
+    @property
+    def has_instances(self) -> bool:
+        """Whether the job spawns one run for each instance."""
+        return self.instances is not None
+
+
+class BrokenJob(NamedTuple):
+    """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.
+
+    ``reports`` are those of its reports that have a section, wrong or not.
+    ``on_failure`` is None where it is absent or itself wrong. ``configured`` is
+    whether there is such a job at all: runs of the past may be of one that there
+    is no more. ``report_job`` is what a pull job wants of its client, all the same.
+    """
+
+    name: str
+    direction: str
+    type: str
+    reports: tuple[str, ...]
+    reasons: tuple[str, ...]
+    on_failure: Template | None = None
+    limits: Limits = Limits()
+    configured: bool = True
+    report_job: str = ""
+
+
+class Settings(NamedTuple):
+    """The ``[global]`` section with its defaults."""
+
+    host: str
+    log_format: str
+    log_level: str
+    log_file: str
+    status_dir: str
+    journal: str
+    journal_keep: int
+    workers: int
+    report_wait_end: int
+    backup_dir: str | None = None

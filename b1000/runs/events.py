@@ -1,0 +1,169 @@
+"""What can happen to a run: what a worker reports, and what its supervisor concludes.
+
+Times are seconds since the epoch, UTC. What each makes of a run: :mod:`b1000.runs.lifecycle`.
+"""
+
+from typing import NamedTuple
+
+from b1000.runs.run import Client, Copy, Frozen, ProcessIdentity, Unsettled
+from b1000.runs.states import CopyStatus, Ending, Status, Step
+
+
+class Resolved(NamedTuple):
+    """INIT is over: the frozen values, and the copies in their shuffled order."""
+
+    time: float
+    frozen: Frozen
+    copies: tuple[Copy, ...]
+
+
+class RunMoved(NamedTuple):
+    """The run's step or status changed; ``error`` says why it is not OK."""
+
+    time: float
+    step: Step
+    status: Status
+    error: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether the run ends with it."""
+        return self.status is Status.FAILED or self.step is Step.DONE
+
+
+class CopyMoved(NamedTuple):
+    """The status of one copy changed."""
+
+    time: float
+    destination: str
+    status: CopyStatus
+    error: str = ""
+    bytes: int | None = None
+    files: int | None = None
+    sent: int | None = None
+    exit_code: int | None = None
+
+
+class AttemptBegan(NamedTuple):
+    """One rsync of a copy is about to be started; numbered from 1.
+
+    ``doubt`` is why it compares by content, as in :class:`Unsettled`.
+    """
+
+    time: float
+    destination: str
+    number: int
+    doubt: str = ""
+
+
+class AttemptEnded(NamedTuple):
+    """One rsync of a copy has ended; ``retry_at`` is None where no other follows.
+
+    ``unsettled`` is what becomes of its directory; None where all there is in order.
+    ``claimed`` is whether the directory is this run's own.
+    """
+
+    time: float
+    destination: str
+    number: int
+    exit_code: int | None
+    reason: str
+    retry_at: float | None = None
+    unsettled: Unsettled | None = None
+    claimed: bool = True
+
+
+class ProcessBegan(NamedTuple):
+    """A script or an rsync runs; ``command`` is its value of ``B1000_COMMAND``."""
+
+    time: float
+    command: str
+    purpose: str
+    process: ProcessIdentity
+
+
+class ProcessEnded(NamedTuple):
+    """That process has ended; what it left running by itself is a service, not an orphan."""
+
+    time: float
+    command: str
+
+
+class Listed(NamedTuple):
+    """The ``instances`` command of a job gave this list, or failed with ``error``."""
+
+    time: float
+    instances: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Died(NamedTuple):
+    """A run without a verdict: its worker died, or the program was stopped."""
+
+    time: float
+    error: str
+    ending: Ending
+
+
+class Swept(NamedTuple):
+    """Nothing of what was started on a run's behalf runs any more; the run stays as it is."""
+
+    time: float
+
+
+class Waiting(NamedTuple):
+    """The run gives its place up while it waits for something."""
+
+    time: float
+    reason: str
+
+
+class PlaceWanted(NamedTuple):
+    """What the run waited for has come: this is acknowledged once it has a place again."""
+
+    time: float
+
+
+class Relayed(NamedTuple):
+    """A pull run saw this state of the client's run."""
+
+    time: float
+    client: Client
+
+
+class Closed(NamedTuple):
+    """A failed run that nobody will retry: superseded, or forgotten by hand."""
+
+    time: float
+    reason: str
+
+
+Message = (
+    Resolved
+    | RunMoved
+    | CopyMoved
+    | AttemptBegan
+    | AttemptEnded
+    | ProcessBegan
+    | ProcessEnded
+    | Listed
+    | Died
+    | Swept
+    | Waiting
+    | PlaceWanted
+    | Relayed
+    | Closed
+)
+
+
+def moved(copy: Copy, message: CopyMoved) -> Copy:
+    """The copy after the message."""
+    return copy._replace(
+        status=message.status,
+        error=message.error,
+        bytes=copy.bytes if message.bytes is None else message.bytes,
+        files=copy.files if message.files is None else message.files,
+        sent=copy.sent if message.sent is None else message.sent,
+        exit_code=copy.exit_code if message.exit_code is None else message.exit_code,
+        started=message.time if message.status is CopyStatus.COPYING else copy.started,
+    )

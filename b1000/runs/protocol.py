@@ -1,0 +1,53 @@
+"""What a supervisor and its children say to each other."""
+
+from typing import NamedTuple
+
+from b1000.runs.events import Message
+
+
+class Delivered(NamedTuple):
+    """What a reporter says has arrived: run_id and the transition that was told.
+
+    ``trouble`` says why nothing more arrives for now; without states and trouble,
+    all has arrived. ``trying``: the reporter goes on by itself, so that this is
+    no answer to an order.
+    """
+
+    report: str
+    states: tuple[tuple[int, int], ...]
+    trouble: str = ""
+    trying: bool = False
+
+
+class Batch(NamedTuple):
+    """Messages of one worker that become durable together; ``number`` is acknowledged."""
+
+    number: int
+    messages: tuple[Message, ...]
+
+
+class Acknowledged(NamedTuple):
+    """All batches of the worker up to this number are durable: it may act on them."""
+
+    number: int
+
+
+class Refused(NamedTuple):
+    """The run may not go on past INIT, for this reason."""
+
+    reason: str
+
+
+class Stop(NamedTuple):
+    """The worker is to end what it started, and itself."""
+
+    reason: str
+
+
+class Look(NamedTuple):
+    """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
+
+    last: bool = False
+
+
+Order = Acknowledged | Refused | Stop

@@ -1,0 +1,192 @@
+"""One run and its copies, as the journal knows them: frozen values.
+
+Times are seconds since the epoch, UTC; sizes are bytes. A name that is absent is ``""``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from b1000.jobs import Transfer
+from b1000.runs.states import COMPLETE, CopyStatus, Ending, Status, Step
+
+
+class ProcessIdentity(NamedTuple):
+    """A process that cannot be taken for another one: its id, and when it was created.
+
+    ``ticks`` is the creation time in clock ticks since the boot named by
+    ``boot`` (proc(5), field 22), which no change of the clock can move.
+    """
+
+    pid: int
+    boot: str
+    ticks: int
+
+
+class Frozen(NamedTuple):
+    """What a run decided at INIT and every later attempt of it sees unchanged."""
+
+    master_host: str = ""
+    master_instance: str = ""
+    data_age: float | None = 0.0
+    include: str = ""
+    exclude: str = ""
+    pre: str = ""
+    post: str = ""
+    transfer: Transfer = Transfer()
+    destination_excludes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of destinations, and the patterns of each that has some of its own."""
+    own_dump: bool = False
+    """Every include contains the run's own start time, so that its data is its own."""
+    bases: Mapping[str, str] = {}
+    """Destination → the directory of an earlier full there, into which unchanged files are links.
+
+    Every attempt has the same, whatever is configured by then: what an attempt has linked is
+    shared with that backup, and the next one must know it.
+    """
+
+
+class Copy(NamedTuple):
+    """One run's data at one destination; ``path`` is the directory there."""
+
+    destination: str
+    path: str
+    background: bool = False
+    type: str = "active"
+    status: CopyStatus = CopyStatus.INIT
+    attempts: int = 0
+    bytes: int | None = None
+    files: int | None = None
+    sent: int | None = None
+    exit_code: int | None = None
+    error: str = ""
+    started: float | None = None
+    ended: float | None = None
+    claimed: bool = False
+    """Whether this run has made the directory: an attempt ended that had got beyond that."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all data is at the destination."""
+        return self.status in COMPLETE
+
+
+class Base(NamedTuple):
+    """A complete full at a destination, which a newer one of the same data may link to."""
+
+    destination: str
+    path: str
+    host: str
+    instance: str
+    master_host: str
+    master_instance: str
+
+
+class Unsettled(NamedTuple):
+    """A directory at a destination that no attempt has finished yet.
+
+    ``since`` is when the first attempt began that did not. ``doubt`` is why what is there is not
+    believed by size and time, said of that attempt ("was ended by SIGTERM"); "" where it is.
+    ``spoilt``: what is there is known to be wrong and must not be mended in place.
+    """
+
+    since: float
+    doubt: str = ""
+    spoilt: bool = False
+
+
+class Client(NamedTuple):
+    """A passive run of a client, as its report file tells of it.
+
+    ``file`` is the name of that file, ``destination`` the section that is meant
+    for this host and ``pull_host`` this host as it is written there.
+    ``start_time`` is written as in names; ``started`` and ``transition`` are
+    None in the reports of older programs. ``alive`` is what the client renews
+    while it lives. ``judged``: the state is this host's own conclusion, since
+    the client has fallen silent.
+    """
+
+    file: str
+    host: str
+    job: str
+    instance: str
+    start_time: str
+    step: Step
+    status: Status
+    destination: str
+    pull_host: str
+    copy_status: CopyStatus
+    master_host: str = ""
+    master_instance: str = ""
+    data_age: float | None = 0.0
+    error: str = ""
+    alive: str = ""
+    started: float | None = None
+    transition: int | None = None
+    judged: bool = False
+
+
+class Run(NamedTuple):
+    """One execution of one job/instance, as the journal knows it.
+
+    ``start_time`` is the local time in names (``%Y-%m-%d-%H-%M-%S``), unique for
+    the job/instance; ``started`` is the same instant. Where seconds were taken it lies
+    behind ``began``, the true beginning, from which durations count. ``changed`` is the time of
+    its last transition. ``uid`` is the value of ``B1000_RUN`` in everything that
+    the run starts.
+    """
+
+    run_id: int
+    uid: str
+    job: str
+    instance: str
+    host: str
+    direction: str
+    type: str
+    started: float
+    start_time: str
+    supervisor: ProcessIdentity
+    step: Step = Step.INIT
+    status: Status = Status.OK
+    error: str = ""
+    ending: Ending | None = None
+    ended: float | None = None
+    last_transition: int = 0
+    changed: float = 0.0
+    superseded: bool = False
+    reports: tuple[str, ...] = ()
+    frozen: Frozen = Frozen()
+    copies: tuple[Copy, ...] = ()
+    clients: tuple[Client, ...] = ()
+    """The runs of clients that a pull run took, in that order."""
+    relayed: int = 0
+    """The number of the last state of a client or a copy that a pull run saw."""
+    waiting: str = ""
+    """What a run waits for that has given its place up."""
+    began: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``, as it is written on the command line."""
+        return label(self.job, self.instance)
+
+    @property
+    def finished(self) -> float | None:
+        """When it ended, for readers who compare with ``started``: never before that."""
+        return None if self.ended is None else max(self.ended, self.started)
+
+
+def label(job: str, instance: str) -> str:
+    """``job``, or ``job/instance`` where there is an instance."""
+    return f"{job}/{instance}" if instance else job
+
+
+class Leftovers(NamedTuple):
+    """What a run or a listing may have left running when it died.
+
+    ``ended`` are its commands that had ended by themselves: what these left
+    running is a service and is not touched. ``processes`` are the others.
+    """
+
+    uid: str
+    ended: frozenset[str] = frozenset()
+    processes: tuple[ProcessIdentity, ...] = ()
