@@ -48,6 +48,8 @@ class Scene:
         for each in self.world.status_dir.iterdir():
             if each.is_file():
                 each.unlink()
+        # An earlier trial may have made directories in this very second.
+        shutil.rmtree(self.world.root / "store", ignore_errors=True)
         return damage.damaged_copy(self.sound, self.journal, list(damages))
 
 
