@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Job
     from b1000.runs.run import Base
+    from b1000.status.bars import Bars
     from b1000.supervise.selection import Selection
-    from b1000.views.progress import Bars
-    from b1000.views.screen import Screen
+    from b1000.terminal.screen import Screen
 
 _USAGE_ERROR = 2
 _UNKNOWN = 3  # as Nagios counts
@@ -256,7 +256,7 @@ def _display(journal: str) -> "Bars | None":
 
     from b1000 import logs
     from b1000.progress import directory_of
-    from b1000.views.progress import ERASE, Bars
+    from b1000.status.bars import ERASE, Bars
 
     screen = _screen()
     if not screen or not screen.moves:
@@ -267,7 +267,7 @@ def _display(journal: str) -> "Bars | None":
 
 def _screen() -> "Screen | None":
     """The terminal behind standard output, if there is one."""
-    from b1000.views.screen import screen_of
+    from b1000.terminal.screen import screen_of
 
     # There is no sys.stdout where it was closed when the program began.
     return screen_of(1, os.environ, sys.stdout.encoding) if sys.stdout else None
@@ -304,9 +304,9 @@ def _check(words: Sequence[str]) -> int:
 
     arguments = parsers.for_check().parse_args(words)
 
+    from b1000.check import connect as check
     from b1000.config import loader
     from b1000.logs import to_stderr
-    from b1000.views import check
 
     config = loader.load(arguments.cfg)
     found = check.advice(config) + (check.connect(config) if arguments.connect else [])
@@ -348,14 +348,14 @@ def _status(words: Sequence[str]) -> int:
         parser.error("--run shows one run: it goes with no job, --failed or --last")
 
     from b1000.config import grammar, loader
-    from b1000.views.answers import Asked
-    from b1000.views.status import Question
+    from b1000.status.answer import Asked
+    from b1000.status.overview import Question
 
     selectors = tuple(grammar.selector(word) for word in arguments.jobs)
     question = Question(selectors, arguments.all, arguments.failed, arguments.last)
     asked = Asked(loader.load(arguments.cfg), question, arguments.run)
     if arguments.watch and sys.stdout:
-        from b1000.views.watch import watch
+        from b1000.status.watch import watch
 
         return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
     answer = asked.for_programs() if arguments.json else asked.for_people(_screen())
@@ -383,8 +383,8 @@ def _monitor(words: Sequence[str]) -> int:
         return _UNKNOWN if end.code else 0
 
     from b1000.logs import to_stderr
-    from b1000.views.answer import Form, Wanted, answer, unknown
-    from b1000.views.monitor import Question
+    from b1000.monitor.answer import Form, Wanted, answer, unknown
+    from b1000.monitor.survey import Question
 
     # Thousands of histories without a cycle: to look for those takes as long as all the rest.
     gc.disable()

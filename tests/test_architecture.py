@@ -13,10 +13,10 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"manual"}),
     frozenset({"cli", "completion"}),
     frozenset({"parsers"}),
-    frozenset({"supervise", "views"}),
+    frozenset({"supervise", "status", "monitor", "check"}),
     frozenset({"work", "reports"}),
     frozenset({"state", "meeting"}),
-    frozenset({"rsync", "config", "identity"}),
+    frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"}) | {"stopping"},
 )
@@ -28,7 +28,7 @@ FORBIDDEN = {"work": {"state", "reports"}}
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("state/", "reports/sqlite.py", "reports/source.py"),
     "pymysql": ("reports/mysql.py", "reports/source.py"),
-    "prometheus_client": ("views/metrics.py",),
+    "prometheus_client": ("monitor/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("parsers.py", "completion.py", "manual.py"),
@@ -36,10 +36,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
     "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
-    "rich": ("views/",),
+    "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
     "threading": ("reports/source.py",),
-    "subprocess": ("work/process.py", "views/check.py"),
+    "subprocess": ("work/process.py", "check/connect.py"),
 }
 
 PURE = (
@@ -56,9 +56,9 @@ PURE = (
     "supervise/collisions.py",
     "supervise/gate.py",
     "supervise/narrative.py",
-    "views/drift.py",
-    "views/page.py",
-    "views/verdicts.py",
+    "monitor/drift.py",
+    "monitor/page.py",
+    "monitor/verdicts.py",
     "jobs.py",
 )
 IMPURE_MODULES = {"os", "subprocess", "logging", "time", "socket", "random", "tempfile", "sys"}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from b1000 import parsers
-from b1000.views import metrics
-from b1000.views.monitor import Survey
-from b1000.views.verdicts import Past, Subject, judge
+from b1000.monitor import metrics
+from b1000.monitor.survey import Survey
+from b1000.monitor.verdicts import Past, Subject, judge
 from tests.support.world import ROOT
 
 FILES = ROOT / "etc" / "monitoring"

@@ -22,9 +22,9 @@ from b1000.state.journal import open_journal
 from b1000.state.queries import Reader
 from b1000.state.schema import suspicion
 from b1000.state.status_files import StatusFiles
+from b1000.status.answer import Asked
+from b1000.status.overview import Question
 from b1000.supervise.recovery import foretell
-from b1000.views.answers import Asked
-from b1000.views.status import Question
 from tests.support import build, damage
 from tests.support.damage import Damage
 from tests.support.forked import Commands, Ended, commands

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from b1000.monitor.survey import Question, Survey, summary, survey
+from b1000.monitor.verdicts import LOOKED_AT, Judgement, Subject, Verdict
 from b1000.reports.tables import TABLES
-from b1000.views import monitor
-from b1000.views.monitor import Question, Survey
-from b1000.views.verdicts import LOOKED_AT, Judgement, Subject, Verdict
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
 
@@ -23,7 +22,7 @@ def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Rows:
 
 def ask(rows: Rows, **question: object) -> Survey:
     """The answer to a question."""
-    return monitor.survey(rows.report, Question(**question), rows.now)  # type: ignore[arg-type]
+    return survey(rows.report, Question(**question), rows.now)  # type: ignore[arg-type]
 
 
 def judged(rows: Rows) -> dict[str, Judgement]:
@@ -39,7 +38,7 @@ def notes(rows: Rows, **question: object) -> list[tuple[str, str]]:
 def test_an_empty_database_is_unknown(rows: Rows) -> None:
     found = ask(rows)
     assert found.verdict is Verdict.UNKNOWN
-    assert "knows of no such backup" in monitor.summary(found)
+    assert "knows of no such backup" in summary(found)
 
 
 def test_the_numbers_of_a_subject(rows: Rows) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from b1000.identity import myself
 from b1000.jobs import Report
+from b1000.monitor.survey import Question, survey
 from b1000.reports import mysql
 from b1000.reports.mysql import MysqlReport
 from b1000.reports.sqlite import SqliteReport
@@ -21,8 +22,6 @@ from b1000.reports.tables import COPIES, JOBS, TABLES
 from b1000.reports.target import RunsRefused
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.views import monitor
-from b1000.views.monitor import Question
 from tests.support.database import TABLES as SCHEMA_FILE
 from tests.support.database import Database, Schema
 
@@ -261,7 +260,7 @@ def test_the_monitor_reads_tables_of_the_first_version_before_they_are_upgraded(
         "(1, 'hd', 'DONE', ''), (1, 'far', 'FAILED', 'no route')"
     )
     now = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
-    (found,) = monitor.survey(settings(first), Question(), now).judgements
+    (found,) = survey(settings(first), Question(), now).judgements
     assert (found.age, found.bytes, found.relayed_by) == (3 * 3600, 77, "")
     assert "missing: far (no route)" in found.reason
 

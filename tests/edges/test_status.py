@@ -18,11 +18,11 @@ from b1000.runs.protocol import Delivered
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
+from b1000.status import tables, timeline
+from b1000.status.bars import UnderWay, bars
+from b1000.status.overview import Overview, Question, as_json, collect, look_at
 from b1000.supervise.recorder import Recorder
-from b1000.views import status, tables, timeline
-from b1000.views.progress import UnderWay, bars
-from b1000.views.screen import Screen
-from b1000.views.status import Question
+from b1000.terminal.screen import Screen
 from tests.support import build
 from tests.support.world import ROOT, World, open_sqlite
 
@@ -38,9 +38,9 @@ def journal(world: World) -> Iterator[Journal]:
         yield opened
 
 
-def overview(world: World, question: Question = Question()) -> status.Overview:  # noqa: B008
+def overview(world: World, question: Question = Question()) -> Overview:  # noqa: B008
     """What status knows."""
-    return status.collect(load(str(world.config)), question, clock=lambda: NOW + 60)
+    return collect(load(str(world.config)), question, clock=lambda: NOW + 60)
 
 
 # --- what is owed
@@ -124,11 +124,11 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
         "third: third has its limit of 1",
     )
     assert row.progress == {"spare": Progress(2**20, 45, 1000.0, 75.0)}
-    text = tables.plain(status.Overview([row]), NOW + 60)
+    text = tables.plain(Overview([row]), NOW + 60)
     assert "spare:COPYING,45%" in text
     assert "1.0 MiB" in text
     assert "waits for store: attempt 2 in 40 s" in text
-    (shown,) = json.loads(status.as_json([row]))
+    (shown,) = json.loads(as_json([row]))
     assert [(copy["bytes"], copy["files"]) for copy in shown["copies"]] == [
         (0, 0),
         (2**20, 0),
@@ -168,7 +168,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
         assert long in text
         assert "\x1b" not in text
     assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
-    row, story, _ = status.look_at(load(str(world.config)), 1)
+    row, story, _ = look_at(load(str(world.config)), 1)
     text = timeline.shown(row, story, Screen(1, 80), NOW)
     assert max(map(len, text.splitlines())) <= 80
     # In a pipe each run has one line, and each event.
@@ -188,7 +188,7 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
         journal.leave_out("etc", "", "\x1b[2J")
         journal.record_trouble("main", "\x1b[2J")
     config = load(str(world.config))
-    row, story, _ = status.look_at(config, run.run_id)
+    row, story, _ = look_at(config, run.run_id)
     for text in (
         tables.plain(overview(world), NOW),
         tables.shown(overview(world), Screen(1), NOW),

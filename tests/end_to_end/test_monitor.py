@@ -380,7 +380,7 @@ def test_a_mistake_of_ours_is_unknown_in_the_form_that_was_asked(
     world: World, central: Rows
 ) -> None:
     central.daily("web1", "etc")
-    broken = "import b1000.views.verdicts as v\nv.RULES = (lambda facts: 1 // 0,)"
+    broken = "import b1000.monitor.verdicts as v\nv.RULES = (lambda facts: 1 // 0,)"
     (world.root / "sitecustomize.py").write_text(broken)
     environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
     done = world.b1000("monitor", "--nagios", environment=environment)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 import b1000
-from b1000.views.fleet import Days
-from b1000.views.monitor import SHOWN_DAYS, Survey
-from b1000.views.page import page
-from b1000.views.verdicts import DAY, Past, Subject, judge
+from b1000.monitor.fleet import Days
+from b1000.monitor.page import page
+from b1000.monitor.survey import SHOWN_DAYS, Survey
+from b1000.monitor.verdicts import DAY, Past, Subject, judge
 from tests.support.browser import Browser, missing
 from tests.support.rows import HOUR, Rows
 from tests.support.world import World, wait_until
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
-TEMPLATE = (Path(b1000.__file__).parent / "views" / "page.html").read_text()
+TEMPLATE = (Path(b1000.__file__).parent / "monitor" / "page.html").read_text()
 EVIL = '<script>document.title="evil"</script><img src=x onerror=\'document.title="evil"\'>"&amp;'
 ROWS = "return [...document.querySelectorAll('.subject')].map(each => each.textContent)"
 

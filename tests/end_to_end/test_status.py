@@ -318,7 +318,7 @@ def test_a_pipe_needs_nothing_of_a_terminal(ready: World) -> None:
     assert "\x1b" not in done.stdout
     assert len(done.stdout.splitlines()) == 5
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "b1000.views.status" in imported
+    assert "b1000.status.overview" in imported
     for slow in ("rich", "psutil", "tenacity", "multiprocessing", "asyncio"):
         assert slow not in imported
     ran = ready.b1000(environment=environment)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import b1000
-from b1000.views.drift import Note
-from b1000.views.fleet import Days
-from b1000.views.monitor import SHOWN_DAYS, Survey
-from b1000.views.page import levels, marks, page
-from b1000.views.verdicts import DAY, Past, Subject, Verdict, judge
+from b1000.monitor.drift import Note
+from b1000.monitor.fleet import Days
+from b1000.monitor.page import levels, marks, page
+from b1000.monitor.survey import SHOWN_DAYS, Survey
+from b1000.monitor.verdicts import DAY, Past, Subject, Verdict, judge
 
-TEMPLATE = (Path(b1000.__file__).parent / "views" / "page.html").read_text()
+TEMPLATE = (Path(b1000.__file__).parent / "monitor" / "page.html").read_text()
 NOW = 1795435200.0
 
 

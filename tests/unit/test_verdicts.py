@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.views.verdicts import (
+from b1000.monitor.verdicts import (
     DAY,
     HOUR,
     MINUTE,

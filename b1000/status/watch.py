@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from b1000.views.answers import Answer
-from b1000.views.screen import Screen, screen_of
+from b1000.status.answer import Answer
+from b1000.terminal.screen import Screen, screen_of
 
 _EVERY = 1.0  # seconds
 # The alternate screen, without a cursor; and back.

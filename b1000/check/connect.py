@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from b1000.check import on_this_host
+from b1000.check.on_this_host import Finding
 from b1000.config import grammar, references
 from b1000.config.loader import Config
 from b1000.jobs import Command, Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
-from b1000.views import on_this_host
-from b1000.views.on_this_host import Finding
 from b1000.work import merging, mounts, sources
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath

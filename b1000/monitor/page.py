@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from b1000 import figures
-from b1000.views.fleet import Days
-from b1000.views.monitor import SHOWN_DAYS, Survey, summary
-from b1000.views.verdicts import DAY, Judgement
+from b1000.monitor.fleet import Days
+from b1000.monitor.survey import SHOWN_DAYS, Survey, summary
+from b1000.monitor.verdicts import DAY, Judgement
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEVELS = "FPC"  # failed, incomplete, complete: as Days.runs counts

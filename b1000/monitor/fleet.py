@@ -15,11 +15,8 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from b1000.logs import printable
-from b1000.reports.source import SEPARATOR, Query, Source
-from b1000.reports.tables import TABLES
-from b1000.runs.states import CopyStatus, Status, Step
-from b1000.views.drift import Note
-from b1000.views.verdicts import (
+from b1000.monitor.drift import Note
+from b1000.monitor.verdicts import (
     AGE_AFTER_ONE,
     LOOKED_AT,
     Judgement,
@@ -29,6 +26,9 @@ from b1000.views.verdicts import (
     Verdict,
     span,
 )
+from b1000.reports.source import SEPARATOR, Query, Source
+from b1000.reports.tables import TABLES
+from b1000.runs.states import CopyStatus, Status, Step
 
 _MOST_ROWS = 150_000  # of the last days
 _KEYS_AT_ONCE = 50  # in one statement

@@ -5,7 +5,7 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from b1000.views.verdicts import (
+from b1000.monitor.verdicts import (
     AGE_AFTER_ONE,
     DAY,
     LEAST_AGE,

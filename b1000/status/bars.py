@@ -13,7 +13,7 @@ from b1000.logs import printable
 from b1000.progress import Progress, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
-from b1000.views.screen import Screen, screen_of
+from b1000.terminal.screen import Screen, screen_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

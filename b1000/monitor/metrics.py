@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b1000.logs import printable
-from b1000.views.monitor import ORDER, NoVerdict, Survey
-from b1000.views.verdicts import Judgement, Verdict
+from b1000.monitor.survey import ORDER, NoVerdict, Survey
+from b1000.monitor.verdicts import Judgement, Verdict
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

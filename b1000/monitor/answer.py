@@ -14,10 +14,10 @@ from b1000.config import loader
 from b1000.errors import B1000Error
 from b1000.files import write_atomically
 from b1000.logs import printable
-from b1000.views import forms, metrics
-from b1000.views.monitor import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
-from b1000.views.screen import Screen
-from b1000.views.verdicts import Verdict, span
+from b1000.monitor import forms, metrics
+from b1000.monitor.survey import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
+from b1000.monitor.verdicts import Verdict, span
+from b1000.terminal.screen import Screen
 
 
 class Form(StrEnum):
@@ -61,7 +61,7 @@ def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
     """Write the files; gives what remains to be said."""
     if wanted.html:
         # Here: nobody else needs what it imports.
-        from b1000.views.page import page
+        from b1000.monitor.page import page
 
         template = Path(__file__).with_name("page.html").read_text("utf-8")
         _write(wanted.html, page(found, template))

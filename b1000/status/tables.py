@@ -9,9 +9,9 @@ from b1000.logs import printable
 from b1000.runs.run import Copy
 from b1000.runs.states import CopyStatus
 from b1000.state.queries import Debt, LeftOut
-from b1000.views.progress import UnderWay, bars
-from b1000.views.screen import STYLES, Screen
-from b1000.views.status import Overview, Row
+from b1000.status.bars import UnderWay, bars
+from b1000.status.overview import Overview, Row
+from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
+from b1000.monitor import fleet
+from b1000.monitor.drift import Note, drift
+from b1000.monitor.fleet import Days
+from b1000.monitor.verdicts import Judgement, Subject, Verdict, judge, worst
 from b1000.reports.source import Source
 from b1000.reports.target import NotDelivered
-from b1000.views import fleet
-from b1000.views.drift import Note, drift
-from b1000.views.fleet import Days
-from b1000.views.verdicts import Judgement, Subject, Verdict, judge, worst
 
 SHOWN_DAYS = 30
 """Of the past, on the page."""

@@ -1,0 +1,1 @@
+"""``b1000 check``: what is wrong with the configuration, and with what it names."""

@@ -1,0 +1,56 @@
+"""The answer to one ``b1000 status``, in the form that suits where it goes."""
+
+import time
+from typing import NamedTuple
+
+from b1000.config.loader import Config
+from b1000.status import overview, tables, timeline
+from b1000.status.overview import Question
+from b1000.terminal.screen import Screen
+
+
+class Answer(NamedTuple):
+    """What is to be seen; ``states`` differ where more than a clock has moved on.
+
+    ``damaged`` says what of the journal could not be read.
+    """
+
+    text: str
+    exit_code: int
+    states: object = None
+    damaged: str = ""
+
+
+class Asked(NamedTuple):
+    """What was asked for: an overview, or one run by its number."""
+
+    config: Config
+    question: Question
+    run_id: int | None = None
+
+    def for_programs(self) -> Answer:
+        """As JSON."""
+        if self.run_id is not None:
+            row, story, damaged = overview.look_at(self.config, self.run_id)
+            text = overview.story_as_json(row, story)
+            return Answer(text, overview.exit_code([row]), damaged=damaged)
+        found = overview.collect(self.config, self.question)
+        text = overview.as_json(found.rows)
+        return Answer(text, overview.exit_code(found.rows), damaged=found.damaged)
+
+    def for_people(self, screen: Screen | None, with_bars: bool = False) -> Answer:
+        """For a terminal, or without a ``screen`` for a pipe."""
+        now = time.time()
+        if self.run_id is not None:
+            row, story, damaged = overview.look_at(self.config, self.run_id)
+            text = (
+                timeline.shown(row, story, screen, now)
+                if screen
+                else timeline.plain(row, story, now)
+            )
+            return Answer(text, overview.exit_code([row]), (row.run, row.died, story), damaged)
+        found = overview.collect(self.config, self.question)
+        text = tables.shown(found, screen, now, with_bars) if screen else tables.plain(found, now)
+        runs = [(row.run, row.died) for row in found.rows]
+        states = (runs, found.debts, found.left_out)
+        return Answer(text, overview.exit_code(found.rows), states, found.damaged)

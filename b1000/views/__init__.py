@@ -1,1 +1,0 @@
-"""Projections of the journal to eyes."""
