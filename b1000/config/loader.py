@@ -706,13 +706,14 @@ def _check_inside(
 def _check_transfer(section: _Section, values: Mapping[str, Any]) -> None:
     if values.get("delete") and values.get("type") == "full":
         section.tell("delete", "it is for type = sync; a full backup has nothing to delete")
-    if "include" in values and not values.get("relative"):
+    if "include" in values:
         # What only a run knows stands for itself, and is equal to nothing else.
         own = {name: f"${name}" for name in _SAMPLES}
         words = grammar.words(references.fill(values["include"], own))
         plain = [word.text for word in words if not glob.has_magic(word.pattern)]
         try:
-            grammar.refuse_merging(plain)
+            refuse = grammar.refuse_meeting if values.get("relative") else grammar.refuse_merging
+            refuse(plain)
         except BadValue as error:
             for each in error.each:
                 section.tell("include", str(each))

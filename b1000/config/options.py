@@ -430,7 +430,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "relative", _JOB, YES_NO,
-        "Keep the full paths of the sources at the destination.",
+        "Keep the full paths of the sources at the destination, or what stands behind /./ in them.",
         default="no", of=_COPIES,
     ),
     Option(

@@ -16,7 +16,7 @@ from b1000.rsync.partition import Survey
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work import claiming, process, watch
 from b1000.work.assignment import Assignment
-from b1000.work.inventory import MEMORY, Names, Source, named
+from b1000.work.inventory import MEMORY, Kept, Names, Source, named
 from b1000.work.linking import Linking
 from b1000.work.output import MOST_LINES, Tail
 from b1000.work.process import Sink
@@ -25,6 +25,7 @@ from b1000.work.progress import Told
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
 _LINGER, _PAUSE = 2.0, 0.1  # seconds in which a daemon may count a connection that has ended
+_MOST_MET = 10_000  # names that several sources of a client bring, and that are looked at
 _MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
 
 
@@ -36,7 +37,7 @@ class Attempt:
     files may be at the destination. ``doubt`` is why what is there is not believed by size and
     time, or "". ``claimed``: the directory is this run's own. ``spoilt``: what is there is wrong
     and cannot be mended. ``ours`` are names at the source that are B1000's own, and were not
-    copied. ``twice`` is a name that several sources brought, or "".
+    copied.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class Attempt:
         self.claimed = claimed
         self.spoilt = False
         self.ours = Names()
-        self.twice = ""
+        self._twice = ""
+        self._kept = Kept(source.paths if source.transfer.relative else ())
+        self._met: set[str] = set()  # what several sources of a client brought
 
     async def carry_out(self) -> Outcome:
         """Copy; gives how it ended."""
@@ -102,10 +105,10 @@ class Attempt:
             if result.status in COMPLETE and totals.files is None:
                 reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
                 return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
-        if result.status in COMPLETE and self.twice:
+        if result.status in COMPLETE and (twice := self._met_here()):
             reason = (
-                f"several sources brought {self.twice} while they were copied, and one alone is "
-                "at the destination; relative = yes keeps their full paths"
+                f"several sources brought {twice} while they were copied, and one alone is "
+                f"at the destination; {self._way_out()}"
             )
             return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
         # What is done before the guard has looked twice has taken its space all the same.
@@ -178,14 +181,35 @@ class Attempt:
 
         def hear(line: str) -> None:
             if (twice := names.duplicate(line)) is not None:
-                if not self._source.is_one(twice):
-                    self.twice = self.twice or printable(twice)
+                self._meets(twice)
             elif (name := names.hidden(line)) is not None:
                 self.ours.add(printable(name))
             elif not names.is_about_rules(line):
                 take(line)
 
         return hear
+
+    def _meets(self, name: str) -> None:
+        """Several sources bring a name; what a client brings is seen once it is here."""
+        if not self._source.transfer.relative:
+            if name.partition("/")[0] not in self._source.same:
+                self._twice = self._twice or printable(name)
+        elif self._source.pull and self._kept.several and len(self._met) < _MOST_MET:
+            self._met.add(name)
+        elif not self._kept.is_one(name, None):
+            self._twice = self._twice or printable(name)
+
+    def _way_out(self) -> str:
+        if self._source.transfer.relative:
+            return "what stands behind /./, or below a module, has to differ"
+        return "relative = yes keeps their full paths"
+
+    def _met_here(self) -> str:
+        """A name under which several sources of a client brought more than directories, or ""."""
+        if self._twice:
+            return self._twice
+        met = (each for each in self._met if not self._kept.is_one(each, self._directory))
+        return printable(next(met, ""))
 
     def _note(self, result: Outcome) -> None:
         """What the end of one rsync means for what is at the destination."""

@@ -1,11 +1,15 @@
 """Asking rsync which names are in what a copy copies."""
 
+import contextlib
+import glob
 import os
 import resource
+import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from b1000.config import grammar
 from b1000.errors import B1000Error
 from b1000.jobs import Destination, Pull, Transfer
 from b1000.rsync import command, names
@@ -31,9 +35,47 @@ class Source(NamedTuple):
     pull: Pull | None = None
     same: frozenset[str] = frozenset()
 
-    def is_one(self, twice: str) -> bool:
-        """Whether what several of the paths bring under a name is one thing all the same."""
-        return self.transfer.relative or twice.partition("/")[0] in self.same
+
+class Kept:
+    """The names that paths keep with ``relative``, and where each is on this host."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._given = frozenset(map(grammar.relative_name, paths))
+        self._leading = {(root, each) for root, name in self._given for each in _above(name)}
+        self._roots = {root for root, _ in self._given}
+        globs = any(root.startswith("rsync://") and glob.has_magic(root) for root in self._roots)
+        self.several = globs or len(self._roots) > 1
+        """Whether names begin in several places, so that different things may have one."""
+
+    def is_one(self, name: str, made: str | None) -> bool:
+        """Whether what several paths bring under a name is one thing, or directories alone.
+
+        Those of a client are seen below the directory that was ``made`` of them; None for
+        what is on this host.
+        """
+        if not self.several:
+            return True
+        name = os.fsdecode(names.unescaped(os.fsencode(name)))
+        places = [os.path.join(made, name)] if made else [*self._places(name)]
+        found = []
+        for place in places:
+            with contextlib.suppress(OSError):
+                found.append(os.lstat(place))
+        one = not made and len({(state.st_dev, state.st_ino) for state in found}) == 1
+        return one or (bool(found) and all(stat.S_ISDIR(state.st_mode) for state in found))
+
+    def _places(self, name: str) -> Iterator[str]:
+        for root in self._roots:
+            brought = any((root, each) in self._given for each in (name, *_above(name)))
+            if brought or (root, name) in self._leading:
+                yield os.path.join(root, name)
+
+
+def _above(name: str) -> Iterator[str]:
+    """The names of the directories that a name is in; "" is the last."""
+    while name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 class Names:

@@ -70,6 +70,39 @@ def test_relative_is_the_way_out(world: World, sites: Path) -> None:
     assert found == {"a", "b"}
 
 
+@pytest.mark.parametrize("streams", [1, 2])
+def test_what_relative_keeps_of_two_sources_may_meet_too(
+    world: World, sites: Path, streams: int
+) -> None:
+    """What stands behind /./ is all that is kept."""
+    sections = {"dest:store": world.store(streams=streams)}
+    same = world.push(include=f"{sites}/a/./img {sites}/b/./img", relative="yes")
+    world.write({**sections, "job:web": same})
+    checked = world.b1000("check")
+    assert checked.returncode == 2
+    assert f"{sites}/a/./img and {sites}/b/./img would become one" in checked.stderr
+    for include in (f"{sites}/a/./ {sites}/b/./", f"{sites}/*/./index.html"):
+        world.write(
+            {**sections, "job:web": world.push(include=include, relative="yes", type="sync")}
+        )
+        assert world.b1000("check").returncode == 0
+        done = world.b1000()
+        assert done.returncode == 1, done.stdout
+        told = world.last("web")["error"]
+        assert "several sources brought index.html while they were copied" in told
+        assert "behind /./" in told
+
+
+def test_directories_that_relative_joins_lose_nothing(world: World, sites: Path) -> None:
+    include = f"{sites}/a/./img/a {sites}/b/./img {sites}/./a/only-a {sites}/./a"
+    job = world.push(include=include, relative="yes", type="sync")
+    world.write({"dest:store": world.store(), "job:web": job})
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    (img,) = (world.root / "store").glob("web/*/img")
+    assert sorted(tree(img)) == ["a", "b"]
+
+
 def test_what_is_excluded_meets_nothing(world: World, sites: Path) -> None:
     job = world.push(include=f"{sites}/a/ {sites}/b/", exclude="/index.html")
     world.write({"dest:store": world.store(exclude="img"), "job:web": job})

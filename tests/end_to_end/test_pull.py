@@ -202,6 +202,30 @@ def test_options_of_rsync_apply(world: World, client: Client) -> None:
         assert option in done.stdout
 
 
+@pytest.mark.parametrize("words", [("backup/a/./", "backup/b/./"), ("backup/*/./",)])
+@pytest.mark.parametrize("name", ["index.html", ""])
+def test_what_two_addresses_keep_with_relative_may_meet(
+    world: World, client: Client, words: tuple[str, ...], name: str
+) -> None:
+    """Directories of one name become one, and nothing is lost of them."""
+    for site in ("a", "b"):
+        (client.backup / site / "img").mkdir(parents=True)
+        (client.backup / site / "img" / (name or site)).write_text(site)
+    addresses = [client.daemon.url(f"{word}img") for word in words]
+    if len(addresses) > 1:
+        addresses[1] = client.daemon.url("backup/b/./")
+    storage(world, client, include=" ".join(addresses), relative="yes")
+    report = client.report().copying().keep_alive()
+    in_background(report.end)
+    done = world.b1000()
+    assert done.returncode == bool(name), done.stdout
+    if name:
+        told = last(world, "system").copies[0].error
+        assert "several sources brought img/index.html while they were copied" in told
+    else:
+        assert data(world) == {"img": None, "img/a": b"a", "img/b": b"b"}
+
+
 @pytest.mark.parametrize("words", [("backup/a/", "backup/b/"), ("backup/*/",)])
 @pytest.mark.parametrize("exclude", ["", "index.html"])
 def test_what_two_addresses_both_bring_is_refused(

@@ -362,6 +362,46 @@ def test_sources_that_would_merge_name_relative() -> None:
         grammar.refuse_merging(["/a/data", "/c", "/b/data"])
 
 
+@pytest.mark.parametrize(
+    ("path", "root", "name"),
+    [
+        ("/srv/a/", "/", "srv/a"),
+        ("/mnt/snap/./srv/a", "/mnt/snap", "srv/a"),
+        ("/mnt//snap/././srv/./a", "/mnt/snap", "srv/a"),
+        ("/./srv", "/", "srv"),
+        ("/mnt/snap/./", "/mnt/snap", ""),
+        ("rsync://h/m/srv/a/", "rsync://h/m", "srv/a"),
+        ("rsync://h/m/snap/./srv", "rsync://h/m/snap", "srv"),
+        ("rsync://h/m", "rsync://h/m", ""),
+    ],
+)
+def test_what_relative_keeps_of_a_path(path: str, root: str, name: str) -> None:
+    assert grammar.relative_name(path) == (root, name)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["/srv/a", "/srv/a/b", "/mnt/./srv/c"],
+        ["/./srv/a", "/srv/a"],
+        ["/x/./", "/y/./"],
+        ["rsync://h/m/a", "rsync://h/m/a/", "rsync://h/n/b"],
+    ],
+)
+def test_relative_names_that_stay_apart(paths: list[str]) -> None:
+    grammar.refuse_meeting(paths)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [["/x/./srv", "/c", "/y/./srv/"], ["/mnt/./srv", "/srv"], ["rsync://h/m/a", "rsync://h/n/a"]],
+)
+def test_relative_names_that_would_merge(paths: list[str]) -> None:
+    first, *_, second = paths
+    with pytest.raises(BadValue, match=rf"{first} and {second} would become one .*: both are "):
+        grammar.refuse_meeting(paths)
+
+
 # --- selectors
 
 
