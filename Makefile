@@ -72,8 +72,7 @@ clean:
 
 # What is made from the tables: man pages, completions, the reference.
 generated: $(VENV)/installed
-	$(BIN)/python -m b1000.manual etc
-	$(BIN)/python -m b1000.config.reference >docs/reference.md
+	$(BIN)/python -m tools
 
 deb:
 	sh packaging/deb.sh

@@ -10,8 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "b1000"
 
 # Imports go down only; never sideways between the folders of one row.
 ROWS: tuple[frozenset[str], ...] = (
-    frozenset({"manual"}),
-    frozenset({"cli", "completion"}),
+    frozenset({"cli"}),
     frozenset({"parsers"}),
     frozenset({"supervise", "status", "monitor", "check"}),
     frozenset({"work", "reports"}),
@@ -31,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("monitor/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
-    "argparse": ("parsers.py", "completion.py", "manual.py"),
+    "argparse": ("parsers.py",),
     "configparser": ("meeting/offers.py",),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
@@ -115,6 +114,11 @@ def test_imports_go_down(name: str, module: ast.Module) -> None:
 def test_each_library_has_a_home(name: str, module: ast.Module) -> None:
     for library in {each.split(".")[0] for each in imported(module)} & HOMES.keys():
         assert name.startswith(HOMES[library] or ("nowhere",)), f"{library} in {name}"
+
+
+@pytest.mark.parametrize(("name", "module"), FILES, ids=[name for name, _ in FILES])
+def test_nothing_needs_what_is_not_installed(name: str, module: ast.Module) -> None:
+    assert not {each.split(".")[0] for each in imported(module)} & {"bench", "tests", "tools"}
 
 
 @pytest.mark.parametrize(("name", "module"), [each for each in FILES if each[0].startswith(PURE)])

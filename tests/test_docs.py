@@ -14,12 +14,12 @@ import pytest
 from b1000 import cli
 from b1000.config.loader import load
 from b1000.config.options import OPTIONS, TABLE, Kind
-from b1000.config.reference import reference
 from b1000.errors import BadValue
 from b1000.jobs import Job
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, program
 from tests.support.world import ROOT, World, tree
+from tools.reference import reference
 
 README = (ROOT / "README.md").read_text()
 CONFIGURATIONS = sorted((ROOT / "etc").rglob("*.cfg"))
@@ -55,7 +55,7 @@ def help_of(*words: str) -> str:
 
 def test_the_reference_is_made_from_the_option_table() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), (
-        "write it anew: python -m b1000.config.reference > docs/reference.md"
+        "write it anew: make generated"
     )
 
 

@@ -14,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import cli, completion
-from b1000.manual import files as generated
+from b1000 import cli
 from tests.support.world import ROOT, wait_until
+from tools.completion.bash import bash
+from tools.completion.fish import fish
+from tools.completion.program import program
+from tools.completion.zsh import zsh
+from tools.generated import files as generated
 
 COMPLETION = ROOT / "etc" / "completion"
 COMMANDS = sorted(cli._COMMANDS)
@@ -173,9 +177,7 @@ def config(tmp_path: Path) -> str:
 
 def test_the_files_are_made_from_the_parsers() -> None:
     for path, content in generated().items():
-        assert (ROOT / "etc" / path).read_text() == content, (
-            "write it anew: python -m b1000.manual etc"
-        )
+        assert (ROOT / path).read_text() == content, "write it anew: make generated"
 
 
 def test_jobs_and_commands_are_offered(offer: Offer, config: str) -> None:
@@ -212,11 +214,11 @@ def test_values_are_known_by_their_names(offer: Offer, config: str, tmp_path: Pa
     parsers["watch"].add_argument("--job", metavar="JOB")
     parsers["watch"].add_argument("--last", metavar="N")
     parsers["watch"].add_argument("--hidden", help=argparse.SUPPRESS)
-    program = completion.program(parsers)
+    found = program(parsers)
     for path, text in (
-        ("bash/b1000", completion.bash(program)),
-        ("zsh/_b1000", completion.zsh(program)),
-        ("fish/b1000.fish", completion.fish(program)),
+        ("bash/b1000", bash(found)),
+        ("zsh/_b1000", zsh(found)),
+        ("fish/b1000.fish", fish(found)),
     ):
         (tmp_path / "made" / path).parent.mkdir(parents=True)
         (tmp_path / "made" / path).write_text(text)

@@ -8,12 +8,13 @@ import subprocess
 import pytest
 
 from b1000 import cli, parsers
-from b1000.config import manual
 from b1000.config.options import OPTIONS
-from b1000.manual import _epilog, files
 from tests.support.world import ROOT
+from tools import troff
+from tools.generated import files
+from tools.manual import _epilog
 
-PAGES = ("man/b1000.1", "man/b1000.cfg.5")
+PAGES = ("etc/man/b1000.1", "etc/man/b1000.cfg.5")
 
 
 def shown(source: str) -> str:
@@ -33,9 +34,7 @@ def shown(source: str) -> str:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_pages_are_made_from_the_tables(path: str) -> None:
-    assert (ROOT / "etc" / path).read_text() == files()[path], (
-        "write it anew: python -m b1000.manual etc"
-    )
+    assert (ROOT / path).read_text() == files()[path], "write it anew: make generated"
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -58,7 +57,7 @@ def test_mandoc_understands_the_pages(path: str) -> None:
 
 
 def test_every_option_is_in_its_section() -> None:
-    page = shown(files()["man/b1000.cfg.5"])
+    page = shown(files()["etc/man/b1000.cfg.5"])
     sections = dict(re.findall(r"^\[(\w+).*?\]\n(.*?)(?=^\S)", page, re.MULTILINE | re.DOTALL))
     for option in OPTIONS:
         for section in option.sections:
@@ -71,7 +70,7 @@ def _loose(text: str) -> str:
 
 
 def test_every_command_flag_and_exit_code_is_told() -> None:
-    page = shown(files()["man/b1000.1"])
+    page = shown(files()["etc/man/b1000.1"])
     for name, make in parsers.PARSERS.items():
         parser = make()
         part = page.partition(f"   b1000 {name}\n" if name else "OPTIONS\n")[2]
@@ -104,10 +103,10 @@ def test_a_command_without_a_parser_is_not_hidden() -> None:
     "text", [".TH", "'br", r"\fBno\fR", "a-b", "`x`", "^~", "$HOME \\", "..", r"\(aq"]
 )
 def test_text_means_nothing_to_troff(text: str) -> None:
-    body = manual.page([manual.title("x", 1, "y"), ".SH Z", manual.literal(text), ""])
+    body = troff.page([troff.title("x", 1, "y"), ".SH Z", troff.literal(text), ""])
     found = shown(body).partition("\nZ\n")[2].split("\n")[0].strip()
     assert found == text
 
 
 def test_markdown_becomes_fonts() -> None:
-    assert manual.rich("`a-b` and *c*, **d**. [e](f.md)") == (r"\fBa\-b\fR and \fIc\fR, \fBd\fR. e")
+    assert troff.rich("`a-b` and *c*, **d**. [e](f.md)") == (r"\fBa\-b\fR and \fIc\fR, \fBd\fR. e")

@@ -1,18 +1,13 @@
-"""What is made from the tables for those who install B1000: man pages and completions.
-
-``python -m b1000.manual etc`` writes them anew into ``etc/``.
-"""
+"""The man page b1000(1), made from the parsers and the option table."""
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from b1000 import completion
-from b1000.config.manual import configuration_page, literal, page, rich, tagged, title
 from b1000.config.options import TABLE
 from b1000.parsers import PARSERS
+from tools.completion.program import actions, help_text, value_name
+from tools.troff import literal, page, rich, tagged, title
 
 _FILES = (
     ("status_dir", "What can be retried, as a readable file for each run; journal and locks."),
@@ -24,18 +19,6 @@ _EXAMPLES = (
     ("b1000 etc mysqldb/3306", "Run a job, and one instance of another."),
     ("b1000 -q --copy", "Go on with what failed or was interrupted; for cron, every ten minutes."),
 )
-
-
-def files() -> dict[str, str]:
-    """Path below ``etc/`` → content of each file that is made from the tables."""
-    program = completion.program({name: make() for name, make in PARSERS.items()})
-    return {
-        "man/b1000.1": program_page(),
-        "man/b1000.cfg.5": configuration_page(),
-        "completion/bash/b1000": completion.bash(program),
-        "completion/zsh/_b1000": completion.zsh(program),
-        "completion/fish/b1000.fish": completion.fish(program),
-    }
 
 
 def program_page() -> str:
@@ -80,7 +63,7 @@ def program_page() -> str:
 
 def _synopsis(parser: argparse.ArgumentParser) -> str:
     words = [rf"\fB{literal(parser.prog)}\fR", r"[\fIoptions\fR]"]
-    for action in completion.actions(parser):
+    for action in actions(parser):
         if not action.option_strings:
             name = rf"\fI{literal(str(action.metavar or action.dest))}\fR"
             more = " ..." if action.nargs in ("*", "+") else ""
@@ -89,13 +72,13 @@ def _synopsis(parser: argparse.ArgumentParser) -> str:
 
 
 def _arguments(parser: argparse.ArgumentParser, shared: bool) -> Iterator[str]:
-    for action in completion.actions(parser):
+    for action in actions(parser):
         if not shared and set(action.option_strings) & {"-f", "-h"}:
             continue
-        value = rf" \fI{literal(completion.value_name(action))}\fR" if action.nargs != 0 else ""
+        value = rf" \fI{literal(value_name(action))}\fR" if action.nargs != 0 else ""
         names = [rf"\fB{literal(option)}\fR" for option in action.option_strings]
         tag = ", ".join(names) + value if names else value.strip()
-        yield tagged(tag, literal(completion.help_text(parser, action)))
+        yield tagged(tag, literal(help_text(parser, action)))
 
 
 def _blocks(parser: argparse.ArgumentParser) -> dict[str, str]:
@@ -125,14 +108,3 @@ def _rows(rows: str) -> Iterator[str]:
 def _resolved(default: str) -> str:
     """A default of the table with the defaults that it refers to in their places."""
     return re.sub(r"\$(\w+)", lambda found: TABLE["global"][found[1]].default or "", default)
-
-
-def write(directory: Path) -> None:
-    """Write all files below ``etc/`` anew."""
-    for path, content in files().items():
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_text(content)
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))

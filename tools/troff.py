@@ -1,18 +1,15 @@
-"""The man page b1000.cfg(5), made from the reference, and how a man page is written.
-
-``python -m b1000.manual`` writes it, and all else that is made from the tables.
-"""
+"""The man page b1000.cfg(5), made from the reference, and how a man page is written."""
 
 import re
 from collections.abc import Iterable, Iterator
 
 from b1000 import __version__
-from b1000.config.reference import reference
+from tools.reference import reference
 
 _HEADER = (
     r".\" Made from b1000/parsers.py and b1000/config/options.py; a change by hand is lost."
     "\n"
-    r".\" Anew: python -m b1000.manual etc"
+    r".\" Anew: make generated"
 )
 
 _SPECIAL = {

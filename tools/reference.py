@@ -1,7 +1,4 @@
-"""The reference of all options, made from the option table.
-
-``python -m b1000.config.reference > docs/reference.md`` writes it anew.
-"""
+"""The reference of all options, made from the option table."""
 
 from collections.abc import Iterable
 
@@ -11,8 +8,8 @@ from b1000.config.options import SECTIONS, TABLE, Option
 _HEAD = """\
 # Reference of the configuration
 
-<!-- Made from b1000/config/options.py; a change by hand is lost. Anew:
-     python -m b1000.config.reference > docs/reference.md -->
+<!-- Made from b1000/config/options.py; a change by hand is lost.
+     Anew: make generated -->
 
 ## How it is written
 
@@ -113,7 +110,3 @@ def _default(option: Option) -> str:
 
 def _escaped(cells: Iterable[str]) -> Iterable[str]:
     return (cell.replace("|", "\\|") for cell in cells)
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

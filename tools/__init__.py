@@ -1,0 +1,1 @@
+"""What is made from the tables for those who read or install B1000; not installed itself."""

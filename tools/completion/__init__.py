@@ -1,0 +1,1 @@
+"""Shell completions, made from the parsers of the command line."""
