@@ -123,7 +123,7 @@ def copy(
     options += _VERBOSITY[destination.verbosity]
     options += _excluding(exclude, destination)
     options += [*destination.rsync_options, _PLAIN_NUMBERS]
-    options += ["--checksum"] if manner.by_content else []
+    options += _by_content(destination) if manner.by_content else []
     options += ["--debug=FILTER"] if not part and not pull else []
     options += ["--debug=DUP"] if not part else []
     options += _FROM_CLIENT if pull else ()
@@ -131,6 +131,15 @@ def copy(
     options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.
     return ["rsync", *options, "--", *sources, f"{directory}/"]
+
+
+def _by_content(destination: Destination) -> list[str]:
+    """With the user's choice to compute no checksums (none) rsync would give up."""
+    chosen = any(_CHECKSUMS.match(option) for option in destination.rsync_options)
+    return ["--checksum-choice=auto", "--checksum"] if chosen else ["--checksum"]
+
+
+_CHECKSUMS = re.compile(r"--(?:checksum-choice|cc)=(?:[^,]+,)?none$")
 
 
 def _excluding(exclude: Sequence[str], destination: Destination) -> list[str]:
@@ -260,6 +269,7 @@ def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
         "--recursive",
         "--dry-run",
         *connection(destination, limits),
+        *_reaching(destination),
         "--",
         f"{empty}/",
         f"{destination.path}/",
@@ -275,15 +285,22 @@ def claim(empty: str, directory: str, destination: Destination, limits: Limits) 
         "--info=name1",
         "--no-motd",
         *connection(destination, limits),
-        *(option for option in destination.rsync_options if _REACHES.match(option)),
+        *_reaching(destination),
         "--",
         f"{empty}/",
         f"{directory}/",
     ]
 
 
-# Of the user's options only those that say how to reach the daemon.
-_REACHES = re.compile(r"-[46]$|--(?:ipv[46]$|port=|address=|sockopts=)")
+def _reaching(destination: Destination) -> list[str]:
+    """Of the user's options those that say how to reach the daemon, and a place there."""
+    return [option for option in destination.rsync_options if _REACHES.match(option)]
+
+
+_REACHES = re.compile(
+    r"-[46s]+$|--(?:(?:ipv[46]|secluded-args|protect-args|no-iconv)$"
+    r"|(?:port|address|sockopts|early-input|protocol|iconv)=)"
+)
 
 
 def listing(address: str, password_file: str | None, limits: Limits) -> list[str]:

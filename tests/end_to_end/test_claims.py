@@ -44,6 +44,24 @@ def backups(where: Path) -> list[Path]:
     return sorted(where.glob("etc/*/*"))
 
 
+def test_a_claim_says_what_the_daemon_wants_to_hear_first(
+    tmp_path: Path, daemon: Callable[..., Daemon]
+) -> None:
+    """What a daemon is told by --early-input decides whether it goes on at all."""
+    early = tmp_path / "early"
+    early.write_text("#!/bin/sh\ngrep -q open\n")
+    early.chmod(0o755)
+    (tmp_path / "word").write_text("open")
+    served = daemon({"b1000": f"early exec = {early}"})
+    options = f"--early-input={tmp_path / 'word'} --protocol=31"
+    world = host(tmp_path / "a", served.url("b1000"), "x", rsync_options=options)
+    checked = world.b1000("check", "--connect")
+    assert "store" not in checked.stdout + checked.stderr, checked.stderr
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    assert len(backups(served.module("b1000"))) == 1
+
+
 def test_two_journals_never_share_a_directory(tmp_path: Path, storage: tuple[str, Path]) -> None:
     path, where = storage
     worlds = [host(tmp_path / name, path, name) for name in ("a", "b", "c")]

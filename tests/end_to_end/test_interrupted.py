@@ -35,6 +35,23 @@ def many(world: World) -> None:
         (world.source / f"file{number}").write_bytes(os.urandom(SIZE))
 
 
+@pytest.mark.parametrize("choice", ["--cc=none", "--checksum-choice md5,none"])
+def test_whoever_wants_no_checksums_has_them_where_nothing_else_can_be_believed(
+    world: World, daemon: Daemons, choice: str
+) -> None:
+    many(world)
+    storage = daemon()
+    address = storage.url("b1000")
+    configure(world, address, rsync_options=choice, bwlimit=400)
+    b1000_is_killed(world, storage)
+    configure(world, address, rsync_options=choice)
+    done = world.b1000("--copy")
+    assert done.returncode == 0, done.stdout
+    assert "compares by content" in done.stdout
+    (backup,) = storage.module("b1000").glob("etc/*/*")
+    assert tree(backup) == tree(world.source)
+
+
 def arrived(storage: Daemon) -> list[Path]:
     return [path for path in storage.module("b1000").rglob("file*") if ".b1000" not in str(path)]
 
