@@ -31,11 +31,12 @@ class Given(NamedTuple):
 
 
 # An = behind a spelling: it takes a value. Devices, sockets and what is mounted (-x) are left out
-# by whoever says so: the first hold no data, and nothing else says the second.
+# by whoever says so: the first hold no data, and nothing else says the second; what -x leaves out
+# is told by `b1000 check`. Without times (--no-t) all is sent anew, and nothing is missing.
 ALLOWED = """\
 -v --verbose --no-verbose --no-v -h --human-readable --no-human-readable --no-h
--i --itemize-changes --no-itemize-changes --no-i --out-format= --log-format= --log-file=
---log-file-format= -8 --8-bit-output --no-8-bit-output --no-8 --motd --no-motd --stats --qsort
+-i --itemize-changes --no-itemize-changes --no-i
+-8 --8-bit-output --no-8-bit-output --no-8 --motd --no-motd --stats --qsort
 -a --archive -r --recursive --no-inc-recursive --no-i-r --no-dirs --no-d
 -c --checksum --no-checksum --no-c --checksum-choice= --cc= --checksum-seed= -I --ignore-times
 -W --whole-file --no-whole-file --no-W -B= --block-size= -y --fuzzy --no-fuzzy --no-y
@@ -64,6 +65,9 @@ _LEAVES_OUT = "it leaves data out, and the copy would be called complete"
 _EXCLUDES = "what is left out stands in exclude, of the job or of the destination"
 _STALE = "a file that has changed would be taken for the same, or be kept as it is"
 _UNREAD = "B1000 reads what rsync says; verbosity sets how much that is"
+_LOGS = (
+    "listings and --dry-run would write there too; verbosity = 2 puts names into B1000's own log"
+)
 _NO_COPY = "nothing would be copied"
 _DELETES = "delete = yes in a job of type = sync is what removes files at the destination"
 _PARTIAL = "a file that arrived in part could pass for a whole one, or be left behind"
@@ -91,8 +95,9 @@ REFUSED: Mapping[str, str] = {
     ),
     _UNREAD: (
         "-q --quiet --info= --debug= --stderr= --msgs2stderr --no-msgs2stderr -P --progress "
-        "--no-progress --no-stats"
+        "--no-progress --no-stats --out-format= --log-format="
     ),
+    _LOGS: "--log-file= --log-file-format=",
     _NO_COPY: (
         "-n --dry-run --list-only -V --version --help --only-write-batch= --write-batch= "
         "--read-batch="

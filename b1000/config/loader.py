@@ -435,6 +435,9 @@ def _destination(reader: _Reader, section: _Section) -> Destination | None:
         section.tell("min_free", "it is for local paths; free space at a daemon cannot be seen")
     if remote and values.get("must_be_mounted"):
         section.tell("must_be_mounted", "it is for local paths; a daemon sees to its own disks")
+    if path and not remote and "--copy-as" in allowed.spellings(values.get("rsync_options", ())):
+        text = "'--copy-as' is for daemons; here B1000 makes the directories as who runs it"
+        section.tell("rsync_options", text)
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
     return (

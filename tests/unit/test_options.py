@@ -374,7 +374,7 @@ def test_quotes_hide_no_option(option: str) -> None:
     [
         ("--fuzzy", ("--fuzzy",)),
         ("--chmod=D755,F644 -y", ("--chmod=D755,F644", "-y")),
-        ("--log-file='/srv/my log'", ("--log-file=/srv/my log",)),
+        ("--early-input='/srv/my key'", ("--early-input=/srv/my key",)),
         ("--delay-updates", ("--delay-updates",)),
         ("-aB8192 -B=700 -zB 900", ("-aB8192", "-B=700", "-zB900")),
         ("--port 8730 --iconv -u", ("--port=8730", "--iconv=-u")),
