@@ -1,6 +1,7 @@
 """The direction of imports, the homes of libraries, and what pure rooms may not touch."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def test_each_library_has_a_home(name: str, module: ast.Module) -> None:
 
 @pytest.mark.parametrize(("name", "module"), FILES, ids=[name for name, _ in FILES])
 def test_nothing_needs_what_is_not_installed(name: str, module: ast.Module) -> None:
-    assert not {each.split(".")[0] for each in imported(module)} & {"bench", "tests", "tools"}
+    roots = {each.split(".")[0] for each in imported(module)}
+    assert not roots & {"bench", "tests", "tools"}, name
 
 
 @pytest.mark.parametrize(("name", "module"), [each for each in FILES if each[0].startswith(PURE)])
@@ -132,16 +134,145 @@ def test_every_module_says_what_it_is() -> None:
         assert ast.get_docstring(module), f"{name} has no docstring"
 
 
-def calls(module: ast.AST, name: str) -> list[ast.Call]:
-    """The calls of ``module.function``."""
-    nodes = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
-    return [node for node in nodes if ast.unparse(node.func) == name]
+# --- sizes
+
+FILE, FUNCTION, POSITIONAL = 300, 50, 5
+"""A file is below so many lines; at most so many have a function, and positional parameters."""
+WIDER = {"b1000/supervise/supervisor.py": 400}
+
+# What is over its budget still: file, or file and function. This list only shrinks.
+OVER: dict[str, frozenset[str]] = {
+    "lines of a file": frozenset(
+        {
+            "b1000/cli.py",
+            "b1000/config/grammar.py",
+            "b1000/config/loader.py",
+            "b1000/config/options.py",
+            "b1000/monitor/fleet.py",
+            "b1000/monitor/verdicts.py",
+            "b1000/reports/mysql.py",
+            "b1000/reports/tables.py",
+            "b1000/rsync/command.py",
+            "b1000/rsync/outcome.py",
+            "b1000/state/journal.py",
+            "b1000/state/queries.py",
+            "b1000/state/rows.py",
+            "b1000/state/schema.py",
+            "b1000/status/overview.py",
+            "b1000/supervise/supervisor.py",
+            "b1000/work/assignment.py",
+            "b1000/work/attempt.py",
+            "b1000/work/copies.py",
+            "b1000/work/following.py",
+            "b1000/work/polling.py",
+            "b1000/work/process.py",
+            "b1000/work/rehearsal.py",
+        }
+    ),
+    "lines of a function": frozenset(
+        {
+            "b1000/config/loader.py:_job",
+            "b1000/config/loader.py:load",
+            "b1000/state/journal.py:Journal.begin_run",
+            "b1000/state/journal.py:Journal.record",
+            "b1000/work/assignment.py:Assignment._process",
+            "b1000/work/attempt.py:Attempt._rsync",
+            "b1000/work/copies.py:Copies._copy",
+            "b1000/work/rehearsal.py:Rehearsal._copy",
+        }
+    ),
+    "positional parameters": frozenset(
+        {
+            "b1000/config/loader.py:_job",
+            "b1000/monitor/drift.py:_departure",
+            "b1000/rsync/command.py:_listed",
+            "b1000/rsync/command.py:compared",
+            "b1000/rsync/command.py:copy",
+            "b1000/rsync/command.py:fetch",
+            "b1000/rsync/command.py:named",
+            "b1000/rsync/command.py:survey",
+            "b1000/rsync/command.py:tops",
+            "b1000/state/journal.py:Journal._transition",
+            "b1000/state/journal.py:Journal.begin_run",
+            "b1000/supervise/reporting.py:_main",
+            "b1000/work/assignment.py:Assignment._process",
+            "b1000/work/assignment.py:Assignment.rsync",
+            "b1000/work/attempt.py:Attempt.__init__",
+            "b1000/work/inventory.py:named",
+            "b1000/work/worker.py:_steps",
+        }
+    ),
+}
+
+
+def functions(node: ast.AST, within: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # it holds no function with a name
+        name = within
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{within}.{child.name}".lstrip(".")
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield name, child  # type: ignore[misc]  # both have the same parts
+        yield from functions(child, name)
+
+
+def positional(function: ast.FunctionDef) -> int:
+    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+@functools.cache
+def over_budget() -> dict[str, set[str]]:
+    """What is over each budget, and by what."""
+    found: dict[str, set[str]] = {each: set() for each in OVER}
+    for room in (PACKAGE, PACKAGE.parent / "tools"):
+        for path in sorted(room.rglob("*.py")):
+            name, text = path.relative_to(PACKAGE.parent).as_posix(), path.read_text()
+            if text.count("\n") >= WIDER.get(name, FILE):
+                found["lines of a file"].add(name)
+            for function, node in functions(ast.parse(text)):
+                if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION:
+                    found["lines of a function"].add(f"{name}:{function}")
+                if positional(node) > POSITIONAL:
+                    found["positional parameters"].add(f"{name}:{function}")
+    return found
+
+
+@pytest.mark.parametrize("budget", OVER)
+def test_files_and_functions_are_short(budget: str) -> None:
+    assert not sorted(over_budget()[budget] - OVER[budget]), f"over: {budget}"
+
+
+@pytest.mark.parametrize("budget", OVER)
+def test_what_is_within_its_budget_is_no_exception(budget: str) -> None:
+    assert not sorted(OVER[budget] - over_budget()[budget]), "to be removed from OVER"
+
+
+# --- tests
+
+
+def calls(module: ast.AST, owner: str, name: str) -> list[ast.Call]:
+    """The calls of ``owner.name``."""
+    return [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == name
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == owner
+    ]
 
 
 def test_tests_close_the_databases_that_they_open() -> None:
     """``with sqlite3.connect(…)`` does not, and Python 3.13 then fails some later test."""
     for path in Path(__file__).parent.rglob("*.py"):
-        module = ast.parse(path.read_text())
-        closed = {id(word) for call in calls(module, "contextlib.closing") for word in call.args}
-        for call in calls(module, "sqlite3.connect"):
+        text = path.read_text()
+        if "sqlite3.connect" not in text:
+            continue
+        module = ast.parse(text)
+        closings = calls(module, "contextlib", "closing")
+        closed = {id(word) for call in closings for word in call.args}
+        for call in calls(module, "sqlite3", "connect"):
             assert id(call) in closed, f"{path}:{call.lineno}: use open_sqlite or World.journal"
