@@ -64,3 +64,8 @@ def _is_there(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def new_uid() -> str:
+    """A mark for all that is started on one behalf: the value of ``B1000_RUN``."""
+    return os.urandom(12).hex()

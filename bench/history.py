@@ -13,6 +13,7 @@ from b1000.state.journal import Journal
 from bench import measure
 from bench.measure import Result, Taken
 from bench.site import ROOT, Site
+from tests.support import build
 
 _SUBJECTS = 1000
 _FEW, _MANY = 1, 200  # runs of each job/instance; each has five transitions
@@ -88,12 +89,12 @@ def _cost(journal: Journal, count: int = 200) -> float:
     began = time.perf_counter()
     for _ in range(count):
         with journal.transaction():
-            journal.record(run.uid, run.run_id, RunMoved(time.time(), Step.INIT, run.status))
+            build.record(journal, run, RunMoved(time.time(), Step.INIT, run.status))
             journal.record_delivered("main", run.run_id, 2**62)
     taken = time.perf_counter() - began
     with journal.transaction():
-        journal.record(run.uid, run.run_id, RunMoved(time.time(), Step.COPYING, run.status))
-        journal.record(run.uid, run.run_id, RunMoved(time.time(), Step.DONE, run.status))
+        build.record(journal, run, RunMoved(time.time(), Step.COPYING, run.status))
+        build.record(journal, run, RunMoved(time.time(), Step.DONE, run.status))
     return taken / count
 
 
@@ -115,7 +116,7 @@ def _fill(path: Path, runs: int) -> None:
                     RunMoved(moment, Step.COPYING, run.status),
                     RunMoved(moment, Step.DONE, run.status),
                 ):
-                    journal.record(run.uid, run.run_id, message)
+                    build.record(journal, run, message)
                 journal.record_delivered("main", run.run_id, 2**62)
     journal.close()
 

@@ -18,6 +18,7 @@ from b1000.runs.states import Step
 from b1000.state.journal import Journal
 from bench.measure import Result
 from bench.site import Site
+from tests.support import build
 from tests.support.database import Database, Schema, is_installed, make_template
 
 _HOSTS, _AT_ONCE, _RUNS = 1000, 16, 5
@@ -79,7 +80,7 @@ def _journal(site: Site, host: int) -> Path:
                 RunMoved(time.time(), Step.COPYING, run.status),
                 RunMoved(time.time(), Step.DONE, run.status),
             ):
-                journal.record(run.uid, run.run_id, message)
+                build.record(journal, run, message)
     journal.close()
     return path
 

@@ -138,32 +138,41 @@ class Closed(NamedTuple):
     reason: str
 
 
-Message = (
+class Resumed(NamedTuple):
+    """A run that failed or died is retried from COPYING, under a uid and a supervisor of its own.
+
+    With a new uid, nothing that still looks for processes of the earlier attempt can take
+    those of this one for them.
+    """
+
+    time: float
+    uid: str
+    supervisor: ProcessIdentity
+
+
+RunEvent = (
     Resolved
     | RunMoved
     | CopyMoved
     | AttemptBegan
     | AttemptEnded
-    | ProcessBegan
-    | ProcessEnded
-    | Listed
     | Died
-    | Swept
     | Waiting
     | PlaceWanted
     | Relayed
     | Closed
+    | Resumed
 )
+"""What changes a run, or says something of it."""
+
+ProcessEvent = ProcessBegan | ProcessEnded | Swept | Listed
+"""What is done on behalf of a run or of a job; the run stays as it is."""
+
+Message = RunEvent | ProcessEvent
 
 
-def moved(copy: Copy, message: CopyMoved) -> Copy:
-    """The copy after the message."""
-    return copy._replace(
-        status=message.status,
-        error=message.error,
-        bytes=copy.bytes if message.bytes is None else message.bytes,
-        files=copy.files if message.files is None else message.files,
-        sent=copy.sent if message.sent is None else message.sent,
-        exit_code=copy.exit_code if message.exit_code is None else message.exit_code,
-        started=message.time if message.status is CopyStatus.COPYING else copy.started,
-    )
+class Note(NamedTuple):
+    """Something was done under a uid: that of a run, or of what is done for a job."""
+
+    uid: str
+    event: ProcessEvent

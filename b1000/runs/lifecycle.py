@@ -1,7 +1,6 @@
 """What each event makes of a run. Pure: the journal stores the result, others show it.
 
-An event is what a worker tells its supervisor, or what the supervisor itself decides
-about a run. A move that :mod:`b1000.runs.states` does not know is an internal error.
+A move that :mod:`b1000.runs.states` does not know is an internal error.
 """
 
 from collections.abc import Callable
@@ -13,19 +12,15 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    Listed,
-    Message,
     PlaceWanted,
-    ProcessBegan,
-    ProcessEnded,
     Relayed,
     Resolved,
+    Resumed,
+    RunEvent,
     RunMoved,
-    Swept,
     Waiting,
-    moved,
 )
-from b1000.runs.run import Copy, ProcessIdentity, Run
+from b1000.runs.run import Copy, Run
 from b1000.runs.states import COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
 
 
@@ -33,22 +28,32 @@ class IllegalMove(AssertionError):
     """An event that cannot come in the state of its run: an internal error."""
 
 
-class Resumed(NamedTuple):
-    """A run that failed or died is retried from COPYING, under a uid and a supervisor of its own.
+class Change(NamedTuple):
+    """What an event has made of a run."""
 
-    With a new uid, nothing that still looks for processes of the earlier attempt can take
-    those of this one for them.
+    before: Run
+    event: RunEvent
+    after: Run
+
+
+def changed(run: Run, event: RunEvent) -> Change:
+    """The event with what it makes of the run. Raises IllegalMove."""
+    return Change(run, event, apply(run, event))
+
+
+class Transition(NamedTuple):
+    """One row of history: a run's step or status changed, or the status of its copy.
+
+    ``destination`` is "" for the run itself, and ``@HOST/JOB`` for the run of a client.
     """
 
-    time: float
-    uid: str
-    supervisor: ProcessIdentity
+    destination: str
+    step: Step
+    status: Status | CopyStatus
+    error: str
 
 
-Event = Message | Resumed
-
-
-def apply(run: Run, event: Event) -> Run:
+def apply(run: Run, event: RunEvent) -> Run:
     """The run after the event. Raises IllegalMove.
 
     ``last_transition`` and ``relayed`` stay as they are: only the journal numbers transitions.
@@ -87,8 +92,6 @@ def apply(run: Run, event: Event) -> Run:
             return run._replace(waiting="")
         case Relayed():
             return _relay(run, event)
-        case ProcessBegan() | ProcessEnded() | Swept() | Listed():
-            return run  # of processes, not of the run
         case _:
             assert_never(event)
 
@@ -96,15 +99,18 @@ def apply(run: Run, event: Event) -> Run:
 def _move(run: Run, event: RunMoved) -> Run:
     if event.step not in MOVES[run.step]:
         raise IllegalMove(f"run {run.run_id} cannot go from {run.step} to {event.step}")
-    is_news = (run.step, run.status) != (event.step, event.status) or event.final
     return run._replace(
         step=event.step,
         status=event.status,
         error=event.error,
         ending=Ending.FINISHED if event.final else None,
         ended=event.time if event.final else None,
-        changed=event.time if is_news else run.changed,
+        changed=event.time if _is_news(run, event) else run.changed,
     )
+
+
+def _is_news(run: Run, event: RunMoved) -> bool:
+    return (run.step, run.status) != (event.step, event.status) or event.final
 
 
 def _with_copy(run: Run, destination: str, change: Callable[[Copy], Copy]) -> Run:
@@ -120,7 +126,15 @@ def _move_copy(copy: Copy, event: CopyMoved) -> Copy:
             f"the copy to {copy.destination} cannot go from {copy.status} to {event.status}"
         )
     ended = None if event.status is CopyStatus.COPYING else event.time
-    return moved(copy, event)._replace(started=copy.started, ended=ended)
+    return copy._replace(
+        status=event.status,
+        error=event.error,
+        ended=ended,
+        bytes=copy.bytes if event.bytes is None else event.bytes,
+        files=copy.files if event.files is None else event.files,
+        sent=copy.sent if event.sent is None else event.sent,
+        exit_code=copy.exit_code if event.exit_code is None else event.exit_code,
+    )
 
 
 def _attempt(copy: Copy, event: AttemptBegan) -> Copy:
@@ -156,3 +170,34 @@ def _relay(run: Run, event: Relayed) -> Run:
     clients = {client.file: client for client in run.clients}
     clients[event.client.file] = event.client
     return run._replace(clients=tuple(clients.values()), changed=event.time)
+
+
+def transitions(change: Change) -> tuple[Transition, ...]:
+    """The rows of history that an event leaves, in their order."""
+    before, event, after = change
+    whole = Transition("", after.step, after.status, after.error)
+    match event:
+        case Resolved():
+            return tuple(Transition(c.destination, Step.INIT, c.status, "") for c in after.copies)
+        case RunMoved():
+            return (whole,) if _is_news(before, event) else ()
+        case CopyMoved():
+            return (Transition(event.destination, after.step, event.status, event.error),)
+        case Died():
+            copies = zip(before.copies, after.copies, strict=True)
+            ended = [
+                Transition(copy.destination, after.step, copy.status, copy.error)
+                for earlier, copy in copies
+                if copy != earlier
+            ]
+            return () if before.ending else (*ended, whole)
+        case Closed() | Resumed():
+            return (whole,)
+        case Relayed(client=client):
+            # No destination is called so.
+            whose = f"@{client.host}/{client.job}"
+            return (Transition(whose, client.step, client.status, client.error),)
+        case AttemptBegan() | AttemptEnded() | Waiting() | PlaceWanted():
+            return ()
+        case _:
+            assert_never(event)

@@ -7,13 +7,14 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import assert_never
 
 from b1000.errors import JournalFailed, JournalUnusable, RowDamaged, words_beside
 from b1000.files import make_directory, open_file
+from b1000.identity import new_uid
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.rsync.paths import START_TIME, file_stem
@@ -24,18 +25,20 @@ from b1000.runs.events import (
     CopyMoved,
     Died,
     Listed,
-    Message,
+    Note,
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     Relayed,
     Resolved,
+    Resumed,
     RunMoved,
     Swept,
     Waiting,
 )
-from b1000.runs.run import ProcessIdentity, Run
-from b1000.runs.states import BEGUN, COMPLETE, COPY_MOVES, MOVES, CopyStatus, Ending, Status, Step
+from b1000.runs.lifecycle import Change, Transition, transitions
+from b1000.runs.run import Client, Copy, ProcessIdentity, Run
+from b1000.runs.states import BEGUN, COMPLETE, CopyStatus, Ending, Status, Step
 from b1000.state import mending, rows
 from b1000.state.mending import Damage
 from b1000.state.reading import legible, look_at
@@ -244,23 +247,39 @@ class Journal:
     def _close_damaged(self, run_id: int, reason: str) -> None:
         """What is over stays so, with a warning; all else has FAILED for good."""
         now = self._clock()
-        error, left = self._db.execute(
-            f"SELECT error, ending IS NULL OR {UNCLOSED} FROM runs WHERE run_id = ?", (run_id,)
+        error, step, left = self._db.execute(
+            f"SELECT error, step, ending IS NULL OR {UNCLOSED} FROM runs WHERE run_id = ?",
+            (run_id,),
         ).fetchone()
         told = f"{error}; {reason}" if error else reason
+        gone = []
         if left:
-            self._fail_copies(run_id, now, reason)
+            gone = self._db.execute(
+                """UPDATE copies SET status = ?, error = ?, ended = ?
+                   WHERE run_id = ? AND status = ? RETURNING destination""",
+                (CopyStatus.FAILED, reason, now, run_id, CopyStatus.COPYING),
+            ).fetchall()
             self._db.execute(
                 """UPDATE runs SET status = ?, ending = ?, ended = coalesce(ended, ?)
                    WHERE run_id = ?""",
                 (Status.FAILED, Ending.CLOSED, now, run_id),
             )
-        self._db.execute(
-            "UPDATE runs SET error = ?, status = iif(status = ?, ?, status) WHERE run_id = ?",
+        ((status,),) = self._db.execute(
+            """UPDATE runs SET error = ?, status = iif(status = ?, ?, status) WHERE run_id = ?
+               RETURNING status""",
             (told, Status.OK, Status.WARNING, run_id),
-        )
-        step, status = self._where(run_id)
-        self._transition(run_id, now, "", step, status, told)
+        ).fetchall()
+        reports = [
+            report
+            for (report,) in self._db.execute(
+                "SELECT value FROM runs, json_each(runs.reports) WHERE run_id = ?", (run_id,)
+            )
+        ]
+        for (destination,) in gone:
+            failed = Transition(destination, step, CopyStatus.FAILED, reason)
+            self._append(run_id, reports, now, failed)
+        number = self._append(run_id, reports, now, Transition("", step, status, told))
+        self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
 
     def _try_to_write(self) -> None:
         """Notice a full disk or a read-only one now, before anything was run."""
@@ -308,7 +327,7 @@ class Journal:
 
         The next free second from now on names it; see :meth:`Reader.name_free_at`.
         """
-        uid = os.urandom(12).hex()
+        uid = new_uid()
         began = self._clock()
         started = float(int(began))
         stem = file_stem(job, instance)
@@ -367,26 +386,11 @@ class Journal:
             supervisor,
             reports=tuple(reports),
             began=began,
+            changed=began,
         )
-        self._transition(run_id, began, "", Step.INIT, Status.OK, "")
-        return run
-
-    def resume_run(self, run_id: int, supervisor: ProcessIdentity) -> str:
-        """A run that failed or died goes on at COPYING; gives its new uid.
-
-        With a uid of its own, nothing that still looks for processes of the
-        earlier attempt can take those of this one for them.
-        """
-        uid = self._take_over(run_id, supervisor)
-        self._db.execute(
-            "UPDATE runs SET ending = NULL, ended = NULL, waiting = '' WHERE run_id = ?", (run_id,)
-        )
-        self._move_run(run_id, RunMoved(self._clock(), Step.COPYING, Status.OK))
-        job, instance = self._db.execute(
-            "SELECT job, instance FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
-        self._runs_again(job, instance)
-        return uid
+        number = self._append(run_id, reports, began, Transition("", Step.INIT, Status.OK, ""))
+        self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
+        return run._replace(last_transition=number)
 
     def begin_afterwards(self, run: Run, supervisor: ProcessIdentity) -> str:
         """Something is about to be run for a run that is over; gives the uid for that.
@@ -396,10 +400,11 @@ class Journal:
         """
         ours = self._db.execute("SELECT 1 FROM runs WHERE uid = ?", (run.uid,)).fetchone()
         if not ours:
-            uid = os.urandom(12).hex()
+            uid = new_uid()
             self._db.execute("INSERT INTO earlier_uids VALUES (?, ?)", (uid, run.run_id))
             return uid
-        uid = self._take_over(run.run_id, supervisor)
+        uid = new_uid()
+        self._take_over(run, uid, supervisor)
         self._db.execute(
             """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
                VALUES (?, 'worker', 'worker', 0, '', 0, ?)""",
@@ -407,17 +412,16 @@ class Journal:
         )
         return uid
 
-    def _take_over(self, run_id: int, supervisor: ProcessIdentity) -> str:
-        uid = os.urandom(12).hex()
+    def _take_over(self, run: Run, uid: str, supervisor: ProcessIdentity) -> None:
         self._db.execute(
-            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?", (run_id,)
+            "INSERT INTO earlier_uids SELECT uid, run_id FROM runs WHERE run_id = ?",
+            (run.run_id,),
         )
         self._db.execute(
             """UPDATE runs SET uid = ?, supervisor_pid = ?, supervisor_boot = ?,
                                supervisor_ticks = ? WHERE run_id = ?""",
-            (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run_id),
+            (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run.run_id),
         )
-        return uid
 
     def leave_out(self, job: str, instance: str, behind: str) -> None:
         """Note that a job/instance was not run, and what it would have had to wait for."""
@@ -432,7 +436,7 @@ class Journal:
 
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
-        uid = os.urandom(12).hex()
+        uid = new_uid()
         self._db.execute(
             """INSERT INTO listings (uid, job, supervisor_pid, supervisor_boot, supervisor_ticks,
                                      began)
@@ -443,109 +447,190 @@ class Journal:
 
     # --- changes
 
-    def record(self, uid: str, run_id: int, message: Message) -> None:
-        """Write what a worker told of its run, or of its listing (``run_id`` is then 0)."""
-        match message:
-            case RunMoved():
-                self._move_run(run_id, message)
-                if message.final:
-                    self._nothing_runs(uid, message.time)
-            case CopyMoved():
-                self._move_copy(run_id, message)
+    def store(self, change: Change) -> None:
+        """Write what an event has made of a run, and what it says beyond the run.
+
+        Raises RowDamaged where the journal has no such row any more.
+        """
+        before, event, after = change
+        match event:
             case Resolved():
-                self._resolve(run_id, message)
+                self._store_settled(after)
             case AttemptBegan():
-                self._db.execute(
-                    """INSERT INTO attempts (run_id, destination, number, began, doubt)
-                       VALUES (?, ?, ?, ?, ?)""",
-                    (run_id, message.destination, message.number, message.time, message.doubt),
-                )
-                self._db.execute(
-                    """UPDATE copies SET attempts = ?, started = coalesce(started, ?)
-                       WHERE run_id = ? AND destination = ?""",
-                    (message.number, message.time, run_id, message.destination),
-                )
-                self._unsettle(run_id, message)
+                self._note_attempt(after, event)
             case AttemptEnded():
-                self._db.execute(
-                    """UPDATE attempts SET ended = ?, exit_code = ?, reason = ?, retry_at = ?
-                       WHERE run_id = ? AND destination = ? AND number = ?""",
-                    (
-                        message.time,
-                        message.exit_code,
-                        message.reason,
-                        message.retry_at,
-                        run_id,
-                        message.destination,
-                        message.number,
-                    ),
-                )
-                self._db.execute(
-                    """UPDATE copies SET claimed = claimed OR ?
-                       WHERE run_id = ? AND destination = ?""",
-                    (message.claimed, run_id, message.destination),
-                )
-                self._settle(run_id, message)
+                self._note_end_of_attempt(after, event)
+            case RunMoved():
+                if event.final:
+                    self._nothing_runs(before.uid, event.time)
             case Died():
-                self._nothing_runs(uid, message.time)
-                self._die(run_id, message)
-            case Swept():
-                self._nothing_runs(uid, message.time)
-            case Closed():
-                self._close(run_id, message)
-            case ProcessBegan() | ProcessEnded():
-                self._note_process(uid, message)
-            case Listed():
-                self._note_listing(uid, message)
-            case Waiting():
-                self._wait(run_id, message.reason)
-            case PlaceWanted():
-                self._wait(run_id, "")
+                self._nothing_runs(before.uid, event.time)
+                if before.ending is None:
+                    self._leave_attempts(before, event)
+            case Resumed():
+                self._take_over(before, event.uid, event.supervisor)
+                self._runs_again(before.job, before.instance)
             case Relayed():
-                self._relay(run_id, message)
+                self._store_client(after, event.client)
+            case CopyMoved() | Closed() | Waiting() | PlaceWanted():
+                pass  # all that they say is in the run
+            case _:
+                assert_never(event)
+        number = None
+        for transition in transitions(change):
+            number = self._append(after.run_id, after.reports, event.time, transition)
+        if after != before:
+            self._store_run(before, after, number)
 
-    def _wait(self, run_id: int, reason: str) -> None:
-        self._db.execute("UPDATE runs SET waiting = ? WHERE run_id = ?", (reason, run_id))
+    def note(self, note: Note) -> None:
+        """Write what was done on behalf of a run or a job."""
+        uid, event = note
+        match event:
+            case ProcessBegan():
+                self._note_process(uid, event)
+            case ProcessEnded():
+                self._db.execute(
+                    "UPDATE processes SET ended = ? WHERE uid = ? AND command = ?",
+                    (event.time, uid, event.command),
+                )
+            case Swept():
+                self._nothing_runs(uid, event.time)
+            case Listed():
+                self._note_listing(uid, event)
+            case _:
+                assert_never(event)
 
-    def _unsettle(self, run_id: int, message: AttemptBegan) -> None:
-        """An attempt is in doubt from its beginning, so that a crash leaves it so."""
+    def _store_run(self, before: Run, after: Run, transition: int | None) -> None:
+        stored = self._db.execute(
+            """UPDATE runs SET step = ?, status = ?, error = ?, begun = begun OR ?,
+                               ending = ?, ended = ?, waiting = ?,
+                               last_transition = coalesce(?, last_transition)
+               WHERE run_id = ?""",
+            (
+                after.step,
+                after.status,
+                after.error,
+                after.step in BEGUN,
+                after.ending,
+                after.ended,
+                after.waiting,
+                transition,
+                after.run_id,
+            ),
+        )
+        if not stored.rowcount:
+            raise RowDamaged(f"of run {after.run_id} there is no row any more")
+        known = {copy.destination: copy for copy in before.copies}
+        for copy in after.copies:
+            if copy.destination in known and copy != known[copy.destination]:
+                self._store_copy(after.run_id, copy)
+
+    def _store_copy(self, run_id: int, copy: Copy) -> None:
+        stored = self._db.execute(
+            """UPDATE copies SET status = ?, error = ?, started = ?, ended = ?, attempts = ?,
+                                 bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?
+               WHERE run_id = ? AND destination = ?""",
+            (
+                copy.status,
+                copy.error,
+                copy.started,
+                copy.ended,
+                copy.attempts,
+                copy.bytes,
+                copy.files,
+                copy.sent,
+                copy.exit_code,
+                copy.claimed,
+                run_id,
+                copy.destination,
+            ),
+        )
+        if not stored.rowcount:
+            raise RowDamaged(f"of run {run_id} there is no copy to {copy.destination} any more")
+
+    def _store_settled(self, run: Run) -> None:
+        """What a run settled at INIT, its copies with it."""
+        frozen = run.frozen
+        self._db.execute(
+            """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
+                               frozen = ? WHERE run_id = ?""",
+            (
+                frozen.master_host,
+                frozen.master_instance,
+                frozen.data_age,
+                frozen.own_dump,
+                json.dumps({**frozen._asdict(), "transfer": frozen.transfer._asdict()}),
+                run.run_id,
+            ),
+        )
+        self._db.executemany(
+            """INSERT INTO copies (run_id, destination, position, background, type, path, status)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            [
+                (
+                    run.run_id,
+                    copy.destination,
+                    position,
+                    copy.background,
+                    copy.type,
+                    copy.path,
+                    copy.status,
+                )
+                for position, copy in enumerate(run.copies)
+            ],
+        )
+
+    def _store_client(self, run: Run, client: Client) -> None:
+        self._db.execute(
+            """INSERT INTO clients (run_id, file, client) VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET client = excluded.client""",
+            (run.run_id, client.file, json.dumps(client._asdict())),
+        )
+
+    def _note_attempt(self, run: Run, began: AttemptBegan) -> None:
+        """It is in doubt from its beginning, so that a crash leaves it so."""
+        self._db.execute(
+            """INSERT INTO attempts (run_id, destination, number, began, doubt)
+               VALUES (?, ?, ?, ?, ?)""",
+            (run.run_id, began.destination, began.number, began.time, began.doubt),
+        )
         self._db.execute(
             f"""INSERT INTO unsettled (path, since, doubt) SELECT path, ?, ? FROM copies
                 WHERE run_id = ? AND destination = ? AND type <> 'passive'
                 ON CONFLICT DO UPDATE SET doubt = {_LATER_DOUBT}""",
-            (message.time, "ended in an unknown way", run_id, message.destination),
+            (began.time, "ended in an unknown way", run.run_id, began.destination),
         )
 
-    def _settle(self, run_id: int, message: AttemptEnded) -> None:
-        unsettled = message.unsettled
+    def _note_end_of_attempt(self, run: Run, ended: AttemptEnded) -> None:
+        of_copy = (run.run_id, ended.destination)
+        self._db.execute(
+            """UPDATE attempts SET ended = ?, exit_code = ?, reason = ?, retry_at = ?
+               WHERE run_id = ? AND destination = ? AND number = ?""",
+            (ended.time, ended.exit_code, ended.reason, ended.retry_at, *of_copy, ended.number),
+        )
         where = "(SELECT path FROM copies WHERE run_id = ? AND destination = ?)"
-        of_copy = (run_id, message.destination)
-        if unsettled is None:
+        if ended.unsettled is None:
             self._db.execute(f"DELETE FROM unsettled WHERE path = {where}", of_copy)
-            return
-        self._db.execute(
-            f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE path = {where}",
-            (*unsettled, *of_copy),
-        )
-
-    def _relay(self, run_id: int, message: Relayed) -> None:
-        client = message.client
-        self._db.execute(
-            """INSERT INTO clients (run_id, file, client) VALUES (?, ?, ?)
-               ON CONFLICT DO UPDATE SET client = excluded.client""",
-            (run_id, client.file, json.dumps(client._asdict())),
-        )
-        # No destination is called so.
-        whose = f"@{client.host}/{client.job}"
-        self._transition(run_id, message.time, whose, client.step, client.status, client.error)
-
-    def _note_process(self, uid: str, message: ProcessBegan | ProcessEnded) -> None:
-        if isinstance(message, ProcessEnded):
+        else:
             self._db.execute(
-                "UPDATE processes SET ended = ? WHERE uid = ? AND command = ?",
-                (message.time, uid, message.command),
+                f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE path = {where}",
+                (*ended.unsettled, *of_copy),
             )
-            return
+
+    def _leave_attempts(self, run: Run, died: Died) -> None:
+        """The attempts of a run that died are over, and what they wrote is in doubt."""
+        self._db.execute(
+            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ? WHERE path IN (
+                   SELECT path FROM attempts JOIN copies USING (run_id, destination)
+                   WHERE run_id = ? AND attempts.ended IS NULL)""",
+            (died.error, run.run_id),
+        )
+        self._db.execute(
+            """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
+            (died.time, died.error, run.run_id),
+        )
+
+    def _note_process(self, uid: str, message: ProcessBegan) -> None:
         process = message.process
         self._db.execute(
             """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
@@ -605,177 +690,28 @@ class Journal:
         else:
             self._db.execute("DELETE FROM report_troubles WHERE report = ?", (report,))
 
-    def _move_run(self, run_id: int, message: RunMoved) -> None:
-        step, status = self._where(run_id)
-        if message.step not in MOVES[step]:
-            self._refuse_move(run_id, f"run {run_id} cannot go from {step} to {message.step}")
-        self._db.execute(
-            """UPDATE runs SET step = ?, status = ?, error = ?, begun = begun OR ?,
-                               ending = ?, ended = ? WHERE run_id = ?""",
-            (
-                message.step,
-                message.status,
-                message.error,
-                message.step in BEGUN,
-                Ending.FINISHED if message.final else None,
-                message.time if message.final else None,
-                run_id,
-            ),
-        )
-        if (step, status) != (message.step, message.status) or message.final:
-            self._transition(run_id, message.time, "", message.step, message.status, message.error)
-
-    def _refuse_move(self, run_id: int, why: str) -> NoReturn:
-        """A mistake of this program; or its row was closed as damaged while the run went on."""
-        (ending,) = self._one("SELECT ending FROM runs WHERE run_id = ?", run_id)
-        raise RowDamaged(why) if ending == Ending.CLOSED else AssertionError(why)
-
     def _nothing_runs(self, uid: str, when: float) -> None:
         """By its uid: a run may have gone on under another one, whose processes are alive."""
         self._db.execute(
             "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = ?", (when, uid)
         )
 
-    def _where(self, run_id: int) -> tuple[Step, Status]:
-        step, status = self._one("SELECT step, status FROM runs WHERE run_id = ?", run_id)
-        try:
-            return Step(step), Status(status)
-        except ValueError as error:
-            raise RowDamaged(f"of run {run_id}: {error}") from None
-
-    def _one(self, sql: str, run_id: int, *more: str) -> tuple[Any, ...]:
-        """The row of a run, or of one of its copies; RowDamaged where there is none any more."""
-        found: tuple[Any, ...] | None = self._db.execute(sql, (run_id, *more)).fetchone()
-        if found is None:
-            raise RowDamaged(f"of run {run_id} there is no row any more")
-        return found
-
-    def _move_copy(self, run_id: int, message: CopyMoved) -> None:
-        (before,) = self._one(
-            "SELECT status FROM copies WHERE run_id = ? AND destination = ?",
-            run_id,
-            message.destination,
-        )
-        if before not in COPY_MOVES or message.status not in COPY_MOVES[CopyStatus(before)]:
-            copy = f"copy {message.destination} of run {run_id}"
-            self._refuse_move(run_id, f"{copy} cannot go from {before} to {message.status}")
-        ended = message.time if message.status is not CopyStatus.COPYING else None
-        self._db.execute(
-            """UPDATE copies SET status = ?, error = ?, ended = ?, bytes = coalesce(?, bytes),
-                                 files = coalesce(?, files), sent = coalesce(?, sent),
-                                 exit_code = coalesce(?, exit_code)
-               WHERE run_id = ? AND destination = ?""",
-            (
-                message.status,
-                message.error,
-                ended,
-                message.bytes,
-                message.files,
-                message.sent,
-                message.exit_code,
-                run_id,
-                message.destination,
-            ),
-        )
-        step, _ = self._where(run_id)
-        self._transition(
-            run_id, message.time, message.destination, step, message.status, message.error
-        )
-
-    def _resolve(self, run_id: int, message: Resolved) -> None:
-        frozen = message.frozen
-        self._db.execute(
-            """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
-                               frozen = ? WHERE run_id = ?""",
-            (
-                frozen.master_host,
-                frozen.master_instance,
-                frozen.data_age,
-                frozen.own_dump,
-                json.dumps({**frozen._asdict(), "transfer": frozen.transfer._asdict()}),
-                run_id,
-            ),
-        )
-        self._db.executemany(
-            """INSERT INTO copies (run_id, destination, position, background, type, path, status)
-               VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [
-                (
-                    run_id,
-                    copy.destination,
-                    position,
-                    copy.background,
-                    copy.type,
-                    copy.path,
-                    copy.status,
-                )
-                for position, copy in enumerate(message.copies)
-            ],
-        )
-        for copy in message.copies:
-            self._transition(run_id, message.time, copy.destination, Step.INIT, copy.status, "")
-
-    def _die(self, run_id: int, message: Died) -> None:
-        """The run is FAILED where it stands, and so are its copies under way.
-
-        One that is over stays what it is: whoever thought it dead came too late.
-        """
-        step, ending = self._one("SELECT step, ending FROM runs WHERE run_id = ?", run_id)
-        if ending:
-            return
-        self._fail_copies(run_id, message.time, message.error)
-        self._db.execute(
-            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ? WHERE path IN (
-                   SELECT path FROM attempts JOIN copies USING (run_id, destination)
-                   WHERE run_id = ? AND attempts.ended IS NULL)""",
-            (message.error, run_id),
-        )
-        self._db.execute(
-            """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
-            (message.time, message.error, run_id),
-        )
-        self._db.execute(
-            "UPDATE runs SET status = ?, error = ?, ending = ?, ended = ? WHERE run_id = ?",
-            (Status.FAILED, message.error, message.ending, message.time, run_id),
-        )
-        self._transition(run_id, message.time, "", step, Status.FAILED, message.error)
-
-    def _fail_copies(self, run_id: int, when: float, error: str) -> None:
-        """The copies of the run that are under way have FAILED."""
-        under_way = self._db.execute(
-            "SELECT destination FROM copies WHERE run_id = ? AND status = ?",
-            (run_id, CopyStatus.COPYING),
-        ).fetchall()
-        for (destination,) in under_way:
-            self._move_copy(run_id, CopyMoved(when, destination, CopyStatus.FAILED, error))
-
-    def _close(self, run_id: int, message: Closed) -> None:
-        step, status = self._where(run_id)
-        (error,) = self._one("SELECT error FROM runs WHERE run_id = ?", run_id)
-        told = f"{error}; {message.reason}" if error else message.reason
-        self._db.execute(
-            "UPDATE runs SET ending = ?, error = ? WHERE run_id = ?",
-            (Ending.CLOSED, told, run_id),
-        )
-        self._transition(run_id, message.time, "", step, status, told)
-
-    def _transition(
-        self, run_id: int, when: float, destination: str, step: str, status: str, error: str
-    ) -> None:
-        """Append the row of a change, and make the reports of the run owe it."""
+    def _append(
+        self, run_id: int, reports: Iterable[str], when: float, transition: Transition
+    ) -> int:
+        """Append the row of a transition, and make the reports of the run owe it; its number."""
         number = self._db.execute(
             """INSERT INTO transitions (run_id, time, destination, step, status, error)
                VALUES (?, ?, ?, ?, ?, ?)""",
-            (run_id, when, destination, step, status, error),
+            (run_id, when, *transition),
         ).lastrowid
-        self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
-        self._db.execute(
-            """INSERT INTO owed (report, run_id, transition_id, since)
-               SELECT value, runs.run_id, ?, ? FROM runs, json_each(runs.reports)
-               WHERE runs.run_id = ?
+        assert number is not None
+        self._db.executemany(
+            """INSERT INTO owed (report, run_id, transition_id, since) VALUES (?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET transition_id = excluded.transition_id""",
-            (number, when, run_id),
+            [(report, run_id, number, when) for report in reports],
         )
+        return number
 
     # --- history
 

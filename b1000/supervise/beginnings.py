@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from b1000.identity import is_alive
+from b1000.identity import is_alive, new_uid
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
-from b1000.runs.events import Closed, CopyMoved, Died, RunMoved, Swept
+from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
+from b1000.runs.lifecycle import changed
 from b1000.runs.run import ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal
@@ -73,10 +74,10 @@ class Beginnings:
         died = [run for run in beginning.dead if run.ending is None]
         for run in beginning.dead:
             if run not in died:
-                journal.record(run.uid, run.run_id, Swept(self._clock()))
+                journal.note(Note(run.uid, Swept(self._clock())))
             elif planned.run is None or planned.run.run_id == run.run_id:
                 last = Died(self._clock(), "interrupted", Ending.INTERRUPTED)
-                journal.record(run.uid, run.run_id, last)
+                journal.store(changed(run, last))
         if planned.run is None:
             assert isinstance(planned.job, Job)
             return self._new(journal, planned.job, planned.instance, beginning.lock, died)
@@ -148,8 +149,9 @@ class Beginnings:
                 ),
                 failed=True,
             )
-        uid = journal.resume_run(past.run_id, self._me)
-        run = past._replace(uid=uid, step=Step.COPYING, status=Status.OK)
+        resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
+        journal.store(resumed)
+        run = resumed.after
         return Follow(
             run,
             (logging.INFO, f"resumed ({_which(run)})"),
@@ -169,13 +171,14 @@ class Beginnings:
         now = self._clock()
         for destination in missing:
             failed = CopyMoved(now, destination, CopyStatus.FAILED, reason)
-            journal.record(run.uid, run.run_id, failed)
+            journal.store(change := changed(run, failed))
+            run = change.after
         if missing:
             last = RunMoved(now, Step.COPYING, Status.FAILED, reason)
-            journal.record(run.uid, run.run_id, last)
+            journal.store(changed(run, last))
 
     def _closed(self, journal: Journal, run: Run, reason: str) -> Follow:
-        journal.record(run.uid, run.run_id, Closed(self._clock(), reason))
+        journal.store(changed(run, Closed(self._clock(), reason)))
         return Follow(run, (logging.WARNING, f"{_which(run)}: {reason}"))
 
 

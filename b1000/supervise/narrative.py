@@ -3,7 +3,7 @@
 import errno
 import logging
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from b1000 import figures
 from b1000.config.grammar import selecting
@@ -14,12 +14,15 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    Message,
+    PlaceWanted,
     Relayed,
     Resolved,
+    Resumed,
+    RunEvent,
     RunMoved,
     Waiting,
 )
+from b1000.runs.lifecycle import Change
 from b1000.runs.run import Run
 from b1000.runs.states import RESUMED_WHEN_DIED, CopyStatus, Status, Step
 from b1000.supervise.plan import Action
@@ -32,57 +35,67 @@ _LIMITS = {
 }
 
 
-def line(message: Message, run: Run, closed: bool = False) -> tuple[int, str] | None:
-    """The level and the text for a message of a run, as it was before; None for nothing to say.
+def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
+    """The level and the text for what happened to a run; None for nothing to say.
 
     ``closed``: the run is closed together with it, so that nobody goes on with it.
     """
-    match message:
+    before, event, after = change
+    match event:
         case Resolved():
-            copies = ", ".join(f"{copy.destination} {copy.path}" for copy in message.copies)
+            copies = ", ".join(f"{copy.destination} {copy.path}" for copy in after.copies)
             return logging.INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return logging.ERROR, f"FAILED at COPYING: {message.error}; {ways_out(run)}"
+            return logging.ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after)}"
         case RunMoved(status=Status.FAILED):
-            return logging.ERROR, f"FAILED at {message.step}: {message.error}"
+            return logging.ERROR, f"FAILED at {event.step}: {event.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
-            return logging.WARNING, message.error
+            return logging.WARNING, event.error
         case RunMoved(step=Step.DONE, status=Status.WARNING):
-            return logging.WARNING, f"DONE{_took(message, run)} with a WARNING: {message.error}"
+            return logging.WARNING, f"DONE{_took(after)} with a WARNING: {event.error}"
         case RunMoved(step=Step.DONE):
-            return logging.INFO, f"DONE{_took(message, run)}"
+            return logging.INFO, f"DONE{_took(after)}"
         case RunMoved():
-            return logging.INFO, str(message.step)
+            return logging.INFO, str(event.step)
         case Closed():
-            return logging.WARNING, message.reason
+            return logging.WARNING, event.reason
         case Waiting():
-            return logging.INFO, f"waiting, its place is free for others: {message.reason}"
+            return logging.INFO, f"waiting, its place is free for others: {event.reason}"
         case Relayed(client=client):
             return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            more = f"; {ways_out(run)}" if run.step in RESUMED_WHEN_DIED else ""
-            return logging.ERROR, f"FAILED at {run.step}: {message.error}{more}"
+            more = f"; {ways_out(after)}" if before.step in RESUMED_WHEN_DIED else ""
+            return logging.ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
-            return logging.INFO, f"{message.destination}: DONE{_copied(message, run)}"
+            return logging.INFO, f"{event.destination}: DONE{_copied(event, before)}"
         case CopyMoved(status=CopyStatus.COPYING):
-            return logging.INFO, f"{message.destination}: COPYING"
+            return logging.INFO, f"{event.destination}: COPYING"
         case CopyMoved():
-            return logging.WARNING, f"{message.destination}: {message.status}: {message.error}"
-        case AttemptBegan(number=number) if number > 1:
-            return logging.INFO, f"{message.destination}: attempt {number}"
-        case AttemptEnded(retry_at=float(retry_at)):
-            return logging.WARNING, (
-                f"{message.destination}: attempt {message.number} failed: {message.reason}; "
-                f"next in {retry_at - message.time:.0f} s, "
-                f"at {datetime.fromtimestamp(retry_at):%H:%M:%S}"
-            )
-        case _:
+            return logging.WARNING, f"{event.destination}: {event.status}: {event.error}"
+        case AttemptBegan():
+            again = f"{event.destination}: attempt {event.number}"
+            return (logging.INFO, again) if event.number > 1 else None
+        case AttemptEnded():
+            return _next_attempt(event)
+        case PlaceWanted() | Resumed():
             return None
+        case _:
+            assert_never(event)
 
 
-def is_shown(message: Message) -> bool:
+def _next_attempt(event: AttemptEnded) -> tuple[int, str] | None:
+    if event.retry_at is None:
+        return None
+    return logging.WARNING, (
+        f"{event.destination}: attempt {event.number} failed: {event.reason}; "
+        f"next in {event.retry_at - event.time:.0f} s, "
+        f"at {datetime.fromtimestamp(event.retry_at):%H:%M:%S}"
+    )
+
+
+def is_shown(event: RunEvent) -> bool:
     """Whether somebody at a terminal is to see it, wherever the log goes."""
-    return not isinstance(message, Resolved | Relayed)
+    return not isinstance(event, Resolved | Relayed)
 
 
 class Tally(NamedTuple):
@@ -107,8 +120,9 @@ def ways_out(run: Run) -> str:
     return f"retry with b1000 --copy {word}, or give it up with b1000 forget {word}"
 
 
-def _took(message: RunMoved, run: Run) -> str:
-    return f" in {figures.span(max(0.0, message.time - (run.began or run.started)))}"
+def _took(run: Run) -> str:
+    ended = run.began if run.ended is None else run.ended
+    return f" in {figures.span(max(0.0, ended - (run.began or run.started)))}"
 
 
 def _copied(message: CopyMoved, run: Run) -> str:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from b1000.errors import JournalFailed, RowDamaged
 from b1000.logs import LOGGER
-from b1000.runs.events import Message
+from b1000.runs.events import Note
+from b1000.runs.lifecycle import Change
 from b1000.runs.protocol import Delivered
 from b1000.state.journal import Journal, open_journal, tell_damage
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails
 _PATIENCE = 60.0  # seconds after which a journal that fails is not waited for any more
 
-Entry = tuple[str, int, Message]
-"""uid, run_id (0 for a listing), and what is to be recorded of it."""
+Entry = Change | Note
+"""What is to be recorded: of a run, or of what is done for a run or a job."""
 
 
 class Recorder:
@@ -88,7 +89,7 @@ class Recorder:
         try:
             with self._journal.transaction():
                 for entry in self._unwritten:
-                    self._record(*entry)
+                    self._record(entry)
                 for each in self._delivered:
                     for run_id, transition in each.states:
                         self._journal.record_delivered(each.report, run_id, transition)
@@ -105,9 +106,12 @@ class Recorder:
         self._delivered.clear()
         return changed
 
-    def _record(self, uid: str, run_id: int, message: Message) -> None:
+    def _record(self, entry: Entry) -> None:
         try:
-            self._journal.record(uid, run_id, message)
+            if isinstance(entry, Note):
+                self._journal.note(entry)
+            else:
+                self._journal.store(entry)
         except RowDamaged as error:
             # All other runs go on; nothing of the message has been written yet.
             self._refused += 1

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
@@ -27,20 +27,26 @@ from b1000.logs import LOGGER, for_run, that_nothing_was_done
 from b1000.progress import directory_of, remove_stale
 from b1000.rsync import paths
 from b1000.runs.events import (
+    AttemptBegan,
+    AttemptEnded,
     Closed,
     CopyMoved,
     Died,
     Listed,
     Message,
+    Note,
     PlaceWanted,
     ProcessBegan,
     ProcessEnded,
+    ProcessEvent,
+    Relayed,
     Resolved,
+    Resumed,
     RunMoved,
     Swept,
     Waiting,
-    moved,
 )
+from b1000.runs.lifecycle import changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered, Refused, Stop
 from b1000.runs.run import Leftovers, Run, label
 from b1000.runs.states import BEGUN, CopyStatus, Ending, Status, Step
@@ -366,11 +372,13 @@ class Supervisor:
             if worker.connection in ready or worker.process.sentinel in ready:
                 told += [(worker, self._as_it_counts(worker, batch)) for batch in drain(worker)]
         delivered = self._reporting.settle(ready)
-        self._write(
-            [(worker, message) for worker, batch in told for message in batch.messages], delivered
-        )
-        for worker, batch in told:
-            self._acknowledge(worker, batch)
+        happened = [
+            (worker, batch, [self._made(worker, message) for message in batch.messages])
+            for worker, batch in told
+        ]
+        self._write([entry for _, _, entries in happened for entry in entries], delivered)
+        for worker, batch, entries in happened:
+            self._acknowledge(worker, batch, entries)
         # Drain before join: the last message may still be in the pipe when the sentinel fires.
         for worker in [each for each in self._crew if each.process.sentinel in ready]:
             self._bury(worker)
@@ -416,10 +424,20 @@ class Supervisor:
             limits.append(INTERVAL)
         return min(limits, default=None)
 
-    def _acknowledge(self, worker: Worker, batch: Batch) -> None:
+    @staticmethod
+    def _made(worker: Worker, message: Message) -> Entry:
+        """What a message makes of the worker's run, which is that from now on."""
+        if isinstance(message, ProcessEvent):
+            return Note(worker.uid, message)
+        assert worker.run is not None
+        change = changed(worker.run, message)
+        worker.run = change.after
+        return change
+
+    def _acknowledge(self, worker: Worker, batch: Batch, entries: Sequence[Entry]) -> None:
         closed = any(isinstance(message, Closed) for message in batch.messages)
-        for message in batch.messages:
-            self._act_on(worker, message, closed)
+        for entry in entries:
+            self._act_on(worker, entry, closed)
         if any(isinstance(message, Resolved) for message in batch.messages):
             self._hold_or_release(worker, batch.number)
         elif any(isinstance(message, PlaceWanted) for message in batch.messages):
@@ -428,56 +446,52 @@ class Supervisor:
         else:
             worker.order(Acknowledged(batch.number))
 
-    def _act_on(self, worker: Worker, message: Message, closed: bool = False) -> None:
-        """What a message of a worker, durable by now, means to the supervisor.
+    def _act_on(self, worker: Worker, entry: Entry, closed: bool = False) -> None:
+        """What became durable means to the supervisor.
 
         ``closed``: another one that became durable with it closes the run.
         """
-        if isinstance(message, Listed):
-            worker.verdict = True
-            self._listed(worker.job.name, message)
+        if isinstance(entry, Note):
+            self._act_on_note(worker, entry.event)
             return
-        if isinstance(message, ProcessEnded):
-            worker.ended.add(message.command)
-            return
-        run = worker.run
-        if run is None or worker.kind is Kind.ON_FAILURE:
-            return
-        spoken = narrative.line(message, run, closed)
-        if spoken:
-            for_run(run.label, narrative.is_shown(message)).log(*spoken)
-        match message:
-            case Resolved():
-                worker.run = run._replace(frozen=message.frozen, copies=message.copies)
-            case CopyMoved():
-                worker.run = run._replace(
-                    copies=tuple(
-                        moved(copy, message) if copy.destination == message.destination else copy
-                        for copy in run.copies
-                    ),
-                )
+        before, event, after = entry
+        if spoken := narrative.line(entry, closed):
+            for_run(after.label, narrative.is_shown(event)).log(*spoken)
+        match event:
             case RunMoved():
-                worker.run = run._replace(
-                    step=message.step, status=message.status, error=message.error
-                )
-                if message.final:
-                    self._ended(worker)
-                elif message.step in BEGUN:
-                    self._refresh_status_file(run, failed=False)
+                if event.final:
+                    self._ended(worker, after)
+                elif event.step in BEGUN:
+                    self._refresh_status_file(before, failed=False)
             case Waiting():
                 worker.at_work = False
             case Died():
-                worker.run = run._replace(status=Status.FAILED, error=message.error)
-                self._ended(worker)
-            case Swept():
-                worker.verdict = True
+                self._ended(worker, after)
             case Closed():
                 worker.verdict = True
-                self._refresh_status_file(run, failed=True)
+                self._refresh_status_file(after, failed=True)
+            case Resolved() | CopyMoved() | AttemptBegan() | AttemptEnded() | Relayed():
+                pass
+            case PlaceWanted() | Resumed():
+                pass
+            case _:
+                assert_never(event)
 
-    def _ended(self, worker: Worker) -> None:
-        run = worker.run
-        assert run is not None
+    def _act_on_note(self, worker: Worker, event: ProcessEvent) -> None:
+        match event:
+            case Listed():
+                worker.verdict = True
+                self._listed(worker.job.name, event)
+            case ProcessEnded():
+                worker.ended.add(event.command)
+            case Swept():
+                worker.verdict = worker.verdict or worker.kind is not Kind.ON_FAILURE
+            case ProcessBegan():
+                pass
+            case _:
+                assert_never(event)
+
+    def _ended(self, worker: Worker, run: Run) -> None:
         worker.verdict = True
         failed = run.status is Status.FAILED
         self._ended_as[run.status] += 1
@@ -786,18 +800,16 @@ class Supervisor:
 
     def _fail_at_init(self, job: Job | BrokenJob, instance: str, reason: str) -> None:
         """It begins and FAILS in one commit."""
-        failed = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
+        message = RunMoved(self._clock(), Step.INIT, Status.FAILED, reason)
         for_run(label(job.name, instance)).error("FAILED at INIT: %s", reason)
         try:
             with self._recorder.transaction() as journal:
-                run = self._beginnings.begin_run(journal, job, instance)
-                journal.record(run.uid, run.run_id, failed)
+                failed = changed(self._beginnings.begin_run(journal, job, instance), message)
+                journal.store(failed)
         except JournalFailed:
             self._failed += 1
         else:
-            self._note_failure(
-                run._replace(status=Status.FAILED, error=reason, ending=Ending.FINISHED)
-            )
+            self._note_failure(failed.after)
             self._reporting.wake()
         self._know_subject(job.name, instance, None)
 
@@ -861,7 +873,7 @@ class Supervisor:
         if errand.kind is Kind.RUN and run and identity:
             # Becomes durable with the next commit, which no act of the worker precedes.
             began = ProcessBegan(self._clock(), "worker", "worker", identity)
-            self._recorder.add((errand.uid, run.run_id, began))
+            self._recorder.add(Note(errand.uid, began))
 
     def _not_forked(self, errand: Errand, reason: str) -> None:
         """The system gives no more processes or descriptors: this run alone suffers."""
@@ -873,10 +885,13 @@ class Supervisor:
         elif errand.run and errand.kind in (Kind.RUN, Kind.SWEEPING):
             kill_at_once({errand.uid: self._leftovers(errand.uid).ended})
             last = errand.last_word or Died(self._clock(), reason, Ending.INTERRUPTED)
-            self._recorder.write([(errand.uid, errand.run.run_id, last)])
             if isinstance(last, Died):
-                self._note_failure(errand.run._replace(status=Status.FAILED, error=last.error))
+                died = changed(errand.run, last)
+                self._recorder.write([died])
+                self._note_failure(died.after)
                 self._know_subject(errand.run.job, errand.run.instance, None)
+            else:
+                self._recorder.write([Note(errand.uid, last)])
         else:
             self._failed += 1
         self._crew.release(errand.lock)
@@ -939,18 +954,13 @@ class Supervisor:
 
     def _tell(self, worker: Worker, message: Message) -> None:
         """Record a message that the supervisor gives in a worker's stead."""
-        self._write([(worker, message)])
-        self._act_on(worker, message)
+        entry = self._made(worker, message)
+        self._write([entry])
+        self._act_on(worker, entry)
 
     # --- the journal
 
-    def _write(
-        self, told: Iterable[tuple[Worker, Message]], delivered: Iterable[Delivered] = ()
-    ) -> None:
-        entries = [
-            (worker.uid, worker.run.run_id if worker.run else 0, message)
-            for worker, message in told
-        ]
+    def _write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> None:
         if self._recorder.write(entries, delivered):
             self._reporting.wake()
 

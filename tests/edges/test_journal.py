@@ -14,7 +14,7 @@ from threading import Timer
 
 import pytest
 
-from b1000.errors import JournalFailed, JournalUnusable, RowDamaged
+from b1000.errors import JournalFailed, JournalUnusable
 from b1000.identity import is_alive, myself
 from b1000.jobs import Destination, Job
 from b1000.runs.events import (
@@ -24,9 +24,11 @@ from b1000.runs.events import (
     Died,
     Listed,
     Message,
+    Note,
     ProcessBegan,
     Swept,
 )
+from b1000.runs.lifecycle import IllegalMove
 from b1000.runs.run import ProcessIdentity, Run, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import schema
@@ -135,7 +137,7 @@ def test_a_run_comes_back_as_it_was_told(journal: Journal, reader: Reader) -> No
             AttemptEnded(10.0, "two", 2, 0, ""),
             CopyMoved(10.0, "two", CopyStatus.DONE, "", 300, 3, 350, 0),
         ):
-            journal.record(run.uid, run.run_id, message)
+            build.record(journal, run, message)
     found = only(reader.last_runs())
     assert [copy.destination for copy in found.copies] == ["one", "two"]
     two = found.copies[1]
@@ -162,10 +164,10 @@ def test_a_transaction_is_written_whole_or_not_at_all(journal: Journal, reader: 
 
     def half() -> None:
         with journal.transaction():
-            journal.record(run.uid, run.run_id, CopyMoved(3.0, "store", CopyStatus.COPYING))
-            journal.record(run.uid, run.run_id, CopyMoved(3.0, "nowhere", CopyStatus.COPYING))
+            build.record(journal, run, CopyMoved(3.0, "store", CopyStatus.COPYING))
+            build.record(journal, run, CopyMoved(3.0, "nowhere", CopyStatus.COPYING))
 
-    with pytest.raises(RowDamaged):
+    with pytest.raises(IllegalMove):
         half()
     assert only(reader.last_runs()) == before
 
@@ -197,7 +199,7 @@ def test_what_can_be_retried(
         if each is step:
             break
     with journal.transaction():
-        journal.record(run.uid, run.run_id, Died(9.0, "why", ending))
+        build.record(journal, run, Died(9.0, "why", ending))
     assert bool(reader.retriable(is_alive)) is retried
 
 
@@ -235,7 +237,7 @@ def test_a_death_fails_the_run_and_the_copies_under_way(journal: Journal, reader
     build.copy(journal, run, "one", CopyStatus.COPYING, CopyStatus.DONE)
     build.copy(journal, run, "two", CopyStatus.COPYING)
     with journal.transaction():
-        journal.record(run.uid, run.run_id, Died(9.0, "killed", Ending.FINISHED))
+        build.record(journal, run, Died(9.0, "killed", Ending.FINISHED))
     found = only(reader.last_runs())
     assert (found.step, found.status, found.error) == (Step.COPYING, Status.FAILED, "killed")
     assert [copy.status for copy in found.copies] == [
@@ -251,10 +253,10 @@ def test_what_ends_under_one_mark_says_nothing_of_another(journal: Journal, read
     build.failed_at_copying(journal, run)
     with journal.transaction():
         afterwards = journal.begin_afterwards(run, myself())
-        resumed = journal.resume_run(run.run_id, myself())
+        resumed = build.resume(journal, run)
         began = ProcessBegan(4.0, "c1", "rsync store", myself())
-        journal.record(resumed, run.run_id, began)
-        journal.record(afterwards, run.run_id, Swept(5.0))
+        journal.note(Note(resumed, began))
+        journal.note(Note(afterwards, Swept(5.0)))
     assert reader.leftovers(afterwards).processes == ()
     assert reader.leftovers(resumed).processes == (myself(),)
     with journal.transaction():
@@ -286,7 +288,7 @@ def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -
     for listed in (Listed(1.0, ("a", "b")), Listed(2.0, ("b", "c")), Listed(3.0, error="no")):
         with journal.transaction():
             uid = journal.begin_listing("db", myself())
-            journal.record(uid, 0, listed)
+            journal.note(Note(uid, listed))
     assert reader.listed_instances() == {"db": ("b", "c")}
 
 
@@ -537,7 +539,7 @@ def test_a_directory_is_unsettled_from_the_beginning_of_an_attempt(
     def record(*messages: Message) -> dict[str, Unsettled]:
         with journal.transaction():
             for message in messages:
-                journal.record(run.uid, run.run_id, message)
+                build.record(journal, run, message)
         return reader.unsettled()
 
     assert record(AttemptBegan(5.0, "store", 1)) == {

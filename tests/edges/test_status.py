@@ -114,7 +114,7 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
             AttemptEnded(NOW + 1, "store", 1, 10, "connection refused", NOW + 100),
             AttemptBegan(NOW, "spare", 1),
         ):
-            journal.record(run.uid, run.run_id, message)
+            build.record(journal, run, message)
     directory = directory_of(world.status_dir / "journal.sqlite3")
     write(path_of(directory, run.run_id, "spare"), Progress(2**20, 45, 1000.0, 75.0))
     write(path_of(directory, run.run_id, "third"), Progress(waiting="third has its limit of 1"))
@@ -136,7 +136,7 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     ]
     # A run that is over waits for nothing, whatever file is left.
     with journal.transaction():
-        journal.record(run.uid, run.run_id, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
+        build.record(journal, run, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
     assert overview(world).rows[1].waits == ()
     assert overview(world).rows[1].progress == {}
     journal.close()
@@ -156,9 +156,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
         build.copy(journal, run, "destination0", CopyStatus.COPYING)
         with journal.transaction():
             error = "destination0: no space left " * 8 + "x" * 100
-            journal.record(
-                run.uid, run.run_id, RunMoved(NOW + 9, Step.COPYING, Status.FAILED, error)
-            )
+            build.record(journal, run, RunMoved(NOW + 9, Step.COPYING, Status.FAILED, error))
             journal.leave_out(name, "", "run 7 " * 20)
             journal.record_trouble("main", "access denied " * 10)
     found = overview(world)
@@ -184,7 +182,7 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
     run = build.begin(journal, "etc")
     with journal.transaction():
         failed = RunMoved(NOW, Step.INIT, Status.FAILED, "bad\x1b[2J\nworse")
-        journal.record(run.uid, run.run_id, failed)
+        build.record(journal, run, failed)
         journal.leave_out("etc", "", "\x1b[2J")
         journal.record_trouble("main", "\x1b[2J")
     config = load(str(world.config))

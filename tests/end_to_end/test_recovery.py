@@ -18,6 +18,7 @@ from b1000.runs.events import Died
 from b1000.runs.states import Ending
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
+from tests.support import build
 from tests.support.processes import gone, kill, living
 from tests.support.world import World, wait_until
 
@@ -513,7 +514,7 @@ def test_a_run_that_is_over_does_not_die(ready: World) -> None:
     opened = Journal(path)
     with opened.transaction():
         assert before
-        opened.record(before.uid, 1, Died(9.0, "interrupted", Ending.INTERRUPTED))
+        build.record(opened, before, Died(9.0, "interrupted", Ending.INTERRUPTED))
     opened.close()
     with Reader(path) as reader:
         assert reader.run(1) == before

@@ -1,10 +1,38 @@
 """Builders of real values for tests below the command line."""
 
-from b1000.identity import myself
-from b1000.runs.events import CopyMoved, Resolved, RunMoved
-from b1000.runs.run import Copy, Frozen, Run
+import time
+
+from b1000.identity import myself, new_uid
+from b1000.runs.events import CopyMoved, Message, Note, ProcessEvent, Resolved, Resumed, RunMoved
+from b1000.runs.lifecycle import changed
+from b1000.runs.run import Copy, Frozen, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
+from b1000.state.queries import Reader
+
+
+def record(journal: Journal, run: Run, event: Message) -> Run:
+    """What a supervisor does with what happens to a run; gives the run as it then is."""
+    if isinstance(event, ProcessEvent):
+        journal.note(Note(run.uid, event))
+        return run
+    # One that keeps a run at hand is a supervisor's; here the journal knows it.
+    known: dict[int, Run] = journal.__dict__.setdefault("known_to_tests", {})
+    change = changed(known.get(run.run_id) or _stored(journal, run), event)
+    journal.store(change)
+    known[run.run_id] = change.after
+    return change.after
+
+
+def _stored(journal: Journal, run: Run) -> Run:
+    with Reader(journal.path) as reader:
+        return reader.run(run.run_id) or run
+
+
+def resume(journal: Journal, run: Run, supervisor: ProcessIdentity | None = None) -> str:
+    """The run goes on at COPYING; gives its new uid."""
+    journal.__dict__.pop("known_to_tests", None)
+    return record(journal, run, Resumed(time.time(), new_uid(), supervisor or myself())).uid
 
 
 def begin(
@@ -23,20 +51,20 @@ def resolve(journal: Journal, run: Run, *destinations: str, own_dump: bool = Fal
     """INIT is over, with one copy for each destination."""
     copies = tuple(Copy(name, f"/{name}/{run.start_time}") for name in destinations)
     with journal.transaction():
-        journal.record(run.uid, run.run_id, Resolved(1.0, Frozen(own_dump=own_dump), copies))
+        record(journal, run, Resolved(1.0, Frozen(own_dump=own_dump), copies))
 
 
 def move(journal: Journal, run: Run, step: Step, status: Status = Status.OK) -> None:
     """The run enters a step."""
     with journal.transaction():
-        journal.record(run.uid, run.run_id, RunMoved(2.0, step, status, ""))
+        record(journal, run, RunMoved(2.0, step, status, ""))
 
 
 def copy(journal: Journal, run: Run, destination: str, *statuses: CopyStatus) -> None:
     """A copy goes through some statuses."""
     for status in statuses:
         with journal.transaction():
-            journal.record(run.uid, run.run_id, CopyMoved(3.0, destination, status))
+            record(journal, run, CopyMoved(3.0, destination, status))
 
 
 def done(journal: Journal, run: Run, destination: str = "store") -> None:

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Listed, ProcessBegan, Relayed
+from b1000.runs.events import (
+    AttemptBegan,
+    AttemptEnded,
+    CopyMoved,
+    Listed,
+    Note,
+    ProcessBegan,
+    Relayed,
+)
 from b1000.runs.run import Client, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
@@ -80,14 +88,14 @@ def make(world: World) -> Path:
     _pull(journal, _begin(journal, "atm", direction="pull"), then)
     with journal.transaction():
         uid = journal.begin_listing("db", DEAD)
-        journal.record(uid, 0, Listed(then, ("one", "two")))
+        journal.note(Note(uid, Listed(then, ("one", "two"))))
         journal.begin_listing("db", DEAD)
         journal.leave_out("etc", "", "run 1")
         journal.record_trouble("main", "it was down")
         resumed = _begin_within(journal, "db", "two")
     build.failed_at_copying(journal, resumed)
     with journal.transaction():
-        journal.resume_run(resumed.run_id, DEAD)
+        build.resume(journal, resumed, DEAD)
     _fill_empty_tables(journal._db)
     journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     journal.close()
@@ -118,7 +126,7 @@ def _die(journal: Journal, run: Run, then: float) -> None:
             AttemptEnded(then, "store", 1, 10, "refused", then),
             AttemptBegan(then, "store", 2),
         ):
-            journal.record(run.uid, run.run_id, message)
+            build.record(journal, run, message)
 
 
 def _pull(journal: Journal, run: Run, then: float) -> None:
@@ -129,7 +137,7 @@ def _pull(journal: Journal, run: Run, then: float) -> None:
     build.resolve(journal, run, "store")
     build.move(journal, run, Step.COPYING)
     with journal.transaction():
-        journal.record(run.uid, run.run_id, Relayed(then, client))
+        build.record(journal, run, Relayed(then, client))
     build.copy(journal, run, "store", CopyStatus.COPYING, CopyStatus.FAILED)
     build.move(journal, run, Step.COPYING, Status.FAILED)
 

@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from b1000.runs.events import CopyMoved, Died, RunMoved, moved
+from b1000.runs.events import CopyMoved, Died, RunEvent, RunMoved
+from b1000.runs.lifecycle import changed
 from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.supervise import narrative
@@ -17,10 +18,14 @@ RUN = Run(
 )
 
 
+def line(event: RunEvent, run: Run) -> tuple[int, str] | None:
+    return narrative.line(changed(run, event))
+
+
 @pytest.mark.parametrize("step", Step)
 def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
     died = Died(0.0, "its worker was killed by SIGKILL; out of memory?", Ending.INTERRUPTED)
-    spoken = narrative.line(died, RUN._replace(step=step))
+    spoken = line(died, RUN._replace(step=step))
     assert spoken
     level, text = spoken
     assert level == logging.ERROR
@@ -40,16 +45,16 @@ def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
 def test_a_copy_tells_its_size_its_time_and_its_rate(
     sent: int | None, seconds: float, told: str
 ) -> None:
-    copy = moved(Copy("store", "/x"), CopyMoved(100.0, "store", CopyStatus.COPYING))
+    copy = Copy("store", "/x", status=CopyStatus.COPYING, started=100.0)
     done = CopyMoved(100.0 + seconds, "store", CopyStatus.DONE, "", 4 * 2**20, 3, sent, 0)
-    assert narrative.line(done, RUN._replace(copies=(copy,))) == (logging.INFO, told)
+    assert line(done, RUN._replace(copies=(copy,))) == (logging.INFO, told)
 
 
 def test_a_run_tells_how_long_it_took() -> None:
     done = RunMoved(RUN.began + 75, Step.DONE, Status.OK)
-    assert narrative.line(done, RUN) == (logging.INFO, "DONE in 0:01:15")
+    assert line(done, RUN._replace(step=Step.COPYING)) == (logging.INFO, "DONE in 0:01:15")
     warned = done._replace(status=Status.WARNING, error="files vanished")
-    assert narrative.line(warned, RUN) == (
+    assert line(warned, RUN._replace(step=Step.COPYING)) == (
         logging.WARNING,
         "DONE in 0:01:15 with a WARNING: files vanished",
     )
