@@ -191,7 +191,10 @@ def transitions(change: Change) -> tuple[Transition, ...]:
                 if copy != earlier
             ]
             return () if before.ending else (*ended, whole)
-        case Closed() | Resumed():
+        case Resumed():
+            is_news = (before.step, before.status) != (after.step, after.status)
+            return (whole,) if is_news else ()
+        case Closed():
             return (whole,)
         case Relayed(client=client):
             # No destination is called so.
