@@ -1,4 +1,4 @@
-"""The reporter: a child of the supervisor that delivers to one report what the journal owes.
+"""The reporter: a child of the supervisor that delivers what is pending for one report.
 
 It only reads the journal, and says what has arrived; the supervisor marks that.
 Whatever goes wrong with a report stays here: nothing waits for it but itself.
@@ -21,7 +21,7 @@ from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
 from b1000.reports.target import RunsRefused, Target
 from b1000.runs.protocol import Delivered, Look
-from b1000.state.queries import Owed, Reader
+from b1000.state.queries import Pending, Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
@@ -30,7 +30,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
 
 class _ParentGone(Exception):
-    """The supervisor has ended; what is owed stays in the journal."""
+    """The supervisor has ended; what is pending stays in the journal."""
 
 
 class Reporter:
@@ -86,7 +86,7 @@ class Reporter:
             self._let_go()
 
     def _await_order(self) -> None:
-        """Wait until the journal may owe something; the report stays open only for a while."""
+        """Wait until something may be pending; the report stays open only for a while."""
         if not self._due:
             self._rest(self._target.linger if self._lock is not None else None)
         if not self._due:
@@ -137,14 +137,14 @@ class Reporter:
             self._lock = None
 
     def _deliver_all(self) -> None:
-        """Deliver what is owed now; one reporter of this report at a time.
+        """Deliver what is pending now; one reporter of this report at a time.
 
         What comes meanwhile has an order of its own, and is gathered until that is looked at.
         """
         with Reader(self._journal) as reader:
             self._reader = reader
             while self._lock is None:
-                # Whoever has the lock delivers what is owed by all.
+                # Whoever has the lock delivers what is pending of all.
                 if not self._due_states():
                     return
                 self._lock = self._locks.take(f"report@{self._name}")
@@ -153,12 +153,12 @@ class Reporter:
             while self._deliver():
                 pass
 
-    def _due_states(self) -> list[Owed]:
-        """What is owed, was not told yet, and was not refused as it is."""
-        return self._reader.owed(self._name, self._told, _BATCH)
+    def _due_states(self) -> list[Pending]:
+        """What is pending, was not reported yet, and was not refused as it is."""
+        return self._reader.pending(self._name, self._told, _BATCH)
 
     def _deliver(self) -> bool:
-        """Deliver some of what is owed; gives whether there may be more."""
+        """Deliver some of what is pending; gives whether there may be more."""
         due = self._due_states()
         if not due:
             return False
@@ -179,7 +179,7 @@ class Reporter:
             if not trouble.run_ids <= self._refused:
                 self._refused |= trouble.run_ids
                 self._log.error(
-                    "report %s: %s; it stays owed, and the next b1000 tries it again",
+                    "report %s: %s; it stays pending, and the next b1000 tries it again",
                     self._name,
                     trouble,
                 )

@@ -99,7 +99,7 @@ def open_journal(
                 aside, what = _set_aside(path, clock), str(error)
             logging.getLogger(LOGGER).error(
                 "the journal %s is corrupt (%s); it was set aside as %s and a new one begun: "
-                "what it knew of failed runs and owed reports stays there",
+                "what it knew of failed runs and pending reports stays there",
                 path,
                 what,
                 aside,
@@ -426,13 +426,13 @@ class Journal:
     def leave_out(self, job: str, instance: str, behind: str) -> None:
         """Note that a job/instance was not run, and what it would have had to wait for."""
         self._db.execute(
-            """INSERT INTO left_out (job, instance, time, behind) VALUES (?, ?, ?, ?)
+            """INSERT INTO skipped (job, instance, time, behind) VALUES (?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET time = excluded.time, behind = excluded.behind""",
             (job, instance, self._clock(), behind),
         )
 
     def _runs_again(self, job: str, instance: str) -> None:
-        self._db.execute("DELETE FROM left_out WHERE job = ? AND instance = ?", (job, instance))
+        self._db.execute("DELETE FROM skipped WHERE job = ? AND instance = ?", (job, instance))
 
     def begin_listing(self, job: str, supervisor: ProcessIdentity) -> str:
         """Note that the instances of a job are about to be asked for; gives its uid."""
@@ -669,9 +669,9 @@ class Journal:
         )
 
     def record_delivered(self, report: str, run_id: int, transition_id: int) -> None:
-        """The report has got this state of the run; later ones stay owed."""
+        """The report has got this state of the run; later ones stay pending."""
         self._db.execute(
-            "DELETE FROM owed WHERE report = ? AND run_id = ? AND transition_id <= ?",
+            "DELETE FROM pending WHERE report = ? AND run_id = ? AND transition_id <= ?",
             (report, run_id, transition_id),
         )
 
@@ -699,7 +699,7 @@ class Journal:
     def _append(
         self, run_id: int, reports: Iterable[str], when: float, transition: Transition
     ) -> int:
-        """Append the row of a transition, and make the reports of the run owe it; its number."""
+        """Append the row of a transition, pending for the reports of the run; gives its number."""
         number = self._db.execute(
             """INSERT INTO transitions (run_id, time, destination, step, status, error)
                VALUES (?, ?, ?, ?, ?, ?)""",
@@ -707,7 +707,7 @@ class Journal:
         ).lastrowid
         assert number is not None
         self._db.executemany(
-            """INSERT INTO owed (report, run_id, transition_id, since) VALUES (?, ?, ?, ?)
+            """INSERT INTO pending (report, run_id, transition_id, since) VALUES (?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET transition_id = excluded.transition_id""",
             [(report, run_id, number, when) for report in reports],
         )
@@ -719,7 +719,7 @@ class Journal:
         """Forget runs older than ``keep_days``; gives the number of runs.
 
         Never forgotten: runs that can be retried or are not over, states that
-        are owed, the last run of each job/instance, and its last complete copy
+        are pending, the last run of each job/instance, and its last complete copy
         at each destination.
         """
         before = self._clock() - keep_days * 86400
@@ -727,7 +727,7 @@ class Journal:
             forgotten = self._db.execute(
                 f"""DELETE FROM runs WHERE started < ? AND ending IS NOT NULL
                     AND run_id NOT IN (SELECT run_id FROM latest)
-                    AND run_id NOT IN (SELECT run_id FROM owed)
+                    AND run_id NOT IN (SELECT run_id FROM pending)
                     AND NOT ({CAN_BE_RETRIED})
                     AND NOT EXISTS (
                         SELECT 1 FROM copies WHERE copies.run_id = runs.run_id

@@ -21,7 +21,7 @@ _WHICH = frozenset({"copy_id", "run_id", "destination"})
 """Columns without which nothing can be said of a copy."""
 _WHERE = frozenset({"path", "status"})
 """Columns without which a copy cannot be relied on."""
-_TALES = frozenset({"attempts", "transitions", "owed", "earlier_uids"})
+_TALES = frozenset({"attempts", "transitions", "pending", "earlier_uids"})
 """Tables whose rows belong to a run and decide nothing about it."""
 _NUMBERED = {"runs": "run_id", "transitions": "transition_id"}
 
@@ -99,13 +99,13 @@ class _Mending:
         self._mend_latest()
         for run_id, columns in self._flaws.items():
             self._close(run_id, reason(columns))
-        if "owed" in lost:
-            self._owe_again()
+        if "pending" in lost:
+            self._make_pending_again()
         if "unsettled" in lost:
             self._doubt_again()
         self._db.execute(
-            """UPDATE owed SET transition_id = max(1, known.last_transition) FROM runs AS known
-               WHERE known.run_id = owed.run_id AND owed.transition_id > known.last_transition"""
+            """UPDATE pending SET transition_id = max(1, last_transition) FROM runs
+               WHERE runs.run_id = pending.run_id AND transition_id > last_transition"""
         )
         return self._found
 
@@ -223,10 +223,10 @@ class _Mending:
                GROUP BY job, instance"""
         )
 
-    def _owe_again(self) -> None:
-        """What was owed is not known any more: reports get the last state of each."""
+    def _make_pending_again(self) -> None:
+        """What was pending is not known any more: reports get the last state of each."""
         self._db.execute(
-            """INSERT OR IGNORE INTO owed
+            """INSERT OR IGNORE INTO pending
                SELECT value, run_id, max(1, last_transition), started
                FROM runs JOIN latest USING (run_id), json_each(reports)"""
         )

@@ -65,22 +65,22 @@ _HISTORY = frozenset(
 )
 """Tables that grow: of these only what is asked for is read."""
 _ASTRAY = """
-    SELECT 1 FROM owed LEFT JOIN runs USING (run_id)
-    WHERE runs.run_id IS NULL OR owed.transition_id > runs.last_transition
+    SELECT 1 FROM pending LEFT JOIN runs USING (run_id)
+    WHERE runs.run_id IS NULL OR pending.transition_id > runs.last_transition
     UNION ALL
     SELECT 1 FROM latest LEFT JOIN runs USING (job, instance, run_id) WHERE runs.uid IS NULL
 """
 _AT_ONCE = 500  # runs whose copies are asked for in one statement
 
 
-class Owed(NamedTuple):
+class Pending(NamedTuple):
     """What a report has not got yet of one run."""
 
     transition_id: int
     run: Run
 
 
-class Debt(NamedTuple):
+class Backlog(NamedTuple):
     """How far a report is behind: of how many runs it lacks the last state, since when, and why.
 
     ``trouble`` is what its reporter said last; it may be "".
@@ -92,7 +92,7 @@ class Debt(NamedTuple):
     trouble: str
 
 
-class LeftOut(NamedTuple):
+class Skipped(NamedTuple):
     """A job/instance that was not run when it was due, and what was still at work."""
 
     job: str
@@ -226,13 +226,13 @@ class Reader:
         self.unclosed()
         self.last_runs()
         self.listed_instances()
-        self._runs("", "run_id IN (SELECT run_id FROM owed)", "", ())
+        self._runs("", "run_id IN (SELECT run_id FROM pending)", "", ())
         for table in ("processes", "listings"):
             self._ask(f"SELECT * FROM {table} WHERE ended IS NULL")
         for table in self._tables.keys() - _HISTORY:
             self._ask(f"SELECT * FROM {table}")
         if self._ask(_ASTRAY):
-            self.damaged.add("owed.run_id or latest.run_id")
+            self.damaged.add("pending.run_id or latest.run_id")
 
     def last_runs(self) -> list[Run]:
         """The last run of each job/instance, by name."""
@@ -373,18 +373,18 @@ class Reader:
             ),
         )
 
-    def owed(
+    def pending(
         self, report: str, known: Mapping[int, int] = _NOTHING, limit: int = 500
-    ) -> list[Owed]:
+    ) -> list[Pending]:
         """What a report has not got yet, oldest first.
 
         Without those states (run_id → transition) that are ``known`` to have
-        been told although that is not marked yet.
+        been reported although that is not marked yet.
         """
         due = [
             row["run_id"]
             for row in self._ask(
-                "SELECT run_id, transition_id FROM owed WHERE report = ? ORDER BY transition_id",
+                "SELECT run_id, transition_id FROM pending WHERE report = ? ORDER BY transition_id",
                 (report,),
             )
             if known.get(row["run_id"], -1) < row["transition_id"]
@@ -395,14 +395,14 @@ class Reader:
             "ORDER BY runs.last_transition",
             due,
         )
-        # The state that is read now may be newer than the one that was owed: it is what counts.
-        return [Owed(run.last_transition, run) for run in runs]
+        # The state that is read now may be newer than the one that was pending: it is what counts.
+        return [Pending(run.last_transition, run) for run in runs]
 
-    def owed_by_report(self) -> dict[str, int]:
+    def pending_by_report(self) -> dict[str, int]:
         """How many runs each report has not got the last state of."""
         return {
             row["report"]: row["number"]
-            for row in self._ask("SELECT report, count(*) AS number FROM owed GROUP BY report")
+            for row in self._ask("SELECT report, count(*) AS number FROM pending GROUP BY report")
         }
 
     def bases(self, job: Job, instance: str) -> list[Base]:
@@ -483,22 +483,22 @@ class Reader:
                  ORDER BY began"""
         return [Started(*row) for row in self._ask(sql, (run_id,))]
 
-    def debts(self) -> list[Debt]:
+    def backlogs(self) -> list[Backlog]:
         """The reports that have not got all states, by name."""
         return [
-            Debt(*row)
+            Backlog(*row)
             for row in self._ask(
                 """SELECT report, count(*) AS states, min(since) AS since, coalesce(
                        (SELECT trouble FROM report_troubles AS known
-                        WHERE known.report = owed.report), '') AS trouble
-                   FROM owed GROUP BY report ORDER BY report"""
+                        WHERE known.report = pending.report), '') AS trouble
+                   FROM pending GROUP BY report ORDER BY report"""
             )
         ]
 
-    def left_out(self) -> list[LeftOut]:
-        """What was left out and has not run since, by name."""
-        sql = "SELECT job, instance, time, behind FROM left_out ORDER BY job, instance"
-        return [LeftOut(*row) for row in self._ask(sql)]
+    def skipped(self) -> list[Skipped]:
+        """What was skipped and has not run since, by name."""
+        sql = "SELECT job, instance, time, behind FROM skipped ORDER BY job, instance"
+        return [Skipped(*row) for row in self._ask(sql)]
 
     def unfinished_files(self, file_stem: str) -> set[str]:
         """The start times of the runs of one name that are not over or can be retried."""

@@ -298,6 +298,14 @@ ALTER TABLE copies ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;
 UPDATE copies SET claimed = 1 WHERE attempts > 0;
 """
 
+_PLAIN_WORDS = """
+ALTER TABLE owed RENAME TO pending;
+DROP INDEX owed_of_run;
+CREATE INDEX pending_of_run ON pending (run_id);
+
+ALTER TABLE left_out RENAME TO skipped;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _TOLD_BY_STATUS,
@@ -306,6 +314,7 @@ MIGRATIONS: tuple[str, ...] = (
     _TRUE_BEGINNING,
     _UNSETTLED,
     _CLAIMED,
+    _PLAIN_WORDS,
 )
 
 

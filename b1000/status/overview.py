@@ -16,7 +16,7 @@ from b1000.jobs import BrokenJob, Command
 from b1000.progress import Progress, directory_of, path_of, read
 from b1000.runs.run import Copy, Run, label
 from b1000.runs.states import CopyStatus, Status, Step, can_be_retried
-from b1000.state.queries import Attempt, Debt, LeftOut, Reader, Started, Transition, may_exist
+from b1000.state.queries import Attempt, Backlog, Reader, Skipped, Started, Transition, may_exist
 
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
@@ -121,8 +121,8 @@ class Overview(NamedTuple):
     """
 
     rows: list[Row]
-    debts: Sequence[Debt] = ()
-    left_out: Sequence[LeftOut] = ()
+    debts: Sequence[Backlog] = ()
+    left_out: Sequence[Skipped] = ()
     damaged: str = ""
 
 
@@ -219,13 +219,13 @@ class _Collector:
             rows,
             [
                 debt
-                for debt in map(self._as_configured, self._reader.debts())
+                for debt in map(self._as_configured, self._reader.backlogs())
                 if debt.trouble or debt.since < self._now - _SOON
             ],
-            [each for each in self._reader.left_out() if each[:2] in subjects],
+            [each for each in self._reader.skipped() if each[:2] in subjects],
         )
 
-    def _as_configured(self, debt: Debt) -> Debt:
+    def _as_configured(self, debt: Backlog) -> Backlog:
         """What its reporter said last explains no debt to a report that has none now."""
         if debt.report in self._config.reports:
             return debt

@@ -8,7 +8,7 @@ from b1000.errors import counted
 from b1000.logs import printable
 from b1000.runs.run import Copy
 from b1000.runs.states import CopyStatus
-from b1000.state.queries import Debt, LeftOut
+from b1000.state.queries import Backlog, Skipped
 from b1000.status.bars import UnderWay, bars
 from b1000.status.overview import Overview, Row
 from b1000.terminal.screen import STYLES, Screen
@@ -88,12 +88,12 @@ def _below(overview: Overview, now: float) -> Iterator[str]:
         yield _debt(debt, now)
 
 
-def _left_out(each: LeftOut, now: float) -> str:
+def _left_out(each: Skipped, now: float) -> str:
     subject = f"{each.job}/{each.instance}" if each.instance else each.job
     return printable(f"left out {figures.since(each.time, now)}: {subject}, behind {each.behind}")
 
 
-def _debt(debt: Debt, now: float) -> str:
+def _debt(debt: Backlog, now: float) -> str:
     why = f", {debt.trouble}" if debt.trouble else ""
     states = counted(debt.states, "state")
     return printable(

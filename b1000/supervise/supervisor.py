@@ -993,7 +993,7 @@ class Supervisor:
 
     def _keep_reporting(self, used: Iterable[str]) -> None:
         """Wake the reporters that are used, or that something is owed to; others may go."""
-        self._reporting.keep({*used, *self._reader.owed_by_report()})
+        self._reporting.keep({*used, *self._reader.pending_by_report()})
 
     def _finish_reporting(self) -> None:
         """Wait a little for what is owed; runs have given back lock and place before."""

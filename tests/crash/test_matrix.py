@@ -118,7 +118,7 @@ def check(world: World, storage: Daemon) -> None:
         assert (last.step, last.ending) == (Step.DONE, Ending.FINISHED)
     with Reader(world.status_dir / "journal.sqlite3") as reader:
         wanted = [status_files.name(run) for run in reader.retriable(is_alive)]
-        assert reader.owed_by_report() == {}
+        assert reader.pending_by_report() == {}
     assert world.status_files() == sorted(wanted)
     check_reports(world, runs)
     temporary = [path for path in world.root.rglob(".*") if path.is_file()]

@@ -80,7 +80,7 @@ def next_round(client: ClientHost, storage: StorageHost) -> None:
         last = max(all_runs(world), key=_number)
         assert (last.step, last.ending) == (Step.DONE, Ending.FINISHED)
         with Reader(journal(world)) as reader:
-            assert reader.owed_by_report() == {}
+            assert reader.pending_by_report() == {}
         no_process_left(world)
     assert storage.copied()[-1] == WHOLE
 

@@ -102,11 +102,11 @@ def work(scene: Scene) -> None:
         files.refresh()
         told = FileReport(Report("main", "file", str(scene.world.reports)), reader.unfinished_files)
         with journal.transaction():
-            for owed in reader.owed("main"):
+            for owed in reader.pending("main"):
                 list(report.rows(owed.run))
                 assert told.deliver([owed.run]) == ({owed.run.run_id}, None)
                 journal.record_delivered("main", owed.run.run_id, owed.transition_id)
-        assert not reader.owed("main")
+        assert not reader.pending("main")
         for job, instance in (("good", ""), ("etc", ""), ("web", ""), ("db", "one")):
             reader.left_running((job, instance))
             reader.unfinished_listings(job)

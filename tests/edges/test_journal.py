@@ -272,16 +272,16 @@ def test_each_report_is_owed_the_last_state_until_it_was_delivered(
     journal: Journal, reader: Reader
 ) -> None:
     run = build.begin(journal, reports=("main", "local"))
-    first = reader.owed("main")[0].transition_id
+    first = reader.pending("main")[0].transition_id
     build.resolve(journal, run, "store")
-    assert [owed.run.run_id for owed in reader.owed("main")] == [run.run_id]
+    assert [owed.run.run_id for owed in reader.pending("main")] == [run.run_id]
     with journal.transaction():
         journal.record_delivered("main", run.run_id, first)
-    assert len(reader.owed("main")) == 1, "a later state is owed still"
+    assert len(reader.pending("main")) == 1, "a later state is owed still"
     with journal.transaction():
-        journal.record_delivered("main", run.run_id, reader.owed("main")[0].transition_id)
-    assert reader.owed("main") == []
-    assert reader.owed_by_report() == {"local": 1}
+        journal.record_delivered("main", run.run_id, reader.pending("main")[0].transition_id)
+    assert reader.pending("main") == []
+    assert reader.pending_by_report() == {"local": 1}
 
 
 def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -> None:
@@ -422,7 +422,7 @@ def test_a_full_disk_is_a_failure_that_passes(journal: Journal, reader: Reader) 
 def forget(journal: Journal, clock: Clock) -> Callable[[], list[int]]:
     def prune() -> list[int]:
         with journal.transaction():
-            journal._db.execute("DELETE FROM owed")
+            journal._db.execute("DELETE FROM pending")
         clock.now += 500 * DAY
         journal.prune(400)
         return [row[0] for row in journal._db.execute("SELECT run_id FROM runs ORDER BY 1")]
@@ -459,7 +459,7 @@ def test_history_keeps_what_is_owed(journal: Journal, clock: Clock) -> None:
     clock.now += 500 * DAY
     assert journal.prune(400) == 0
     with journal.transaction():
-        journal._db.execute("DELETE FROM owed")
+        journal._db.execute("DELETE FROM pending")
     assert journal.prune(400) == 1
 
 
@@ -525,6 +525,35 @@ def test_a_journal_without_true_beginnings_gets_those_that_its_transitions_tell(
     assert (run.began, run.started) == (100.5, 105)
 
 
+def test_an_older_journal_keeps_what_is_pending_and_what_was_skipped(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    older = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._PLAIN_WORDS)]
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "MIGRATIONS", older)
+        with open_sqlite(path) as database:
+            schema.migrate(database)
+            database.execute(
+                """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
+                       started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
+                       step, status, reports, last_transition)
+                   VALUES (1, 'u', 'etc', '', 'etc-', 'h', 'push', 'full', 105,
+                       '2026-01-02-03-04-05', 1, '', 1, 'INIT', 'OK', '["main"]', 7)"""
+            )
+            database.execute("INSERT INTO transitions VALUES (7, 1, 100.5, '', 'INIT', 'OK', '')")
+            database.execute("INSERT INTO owed VALUES ('main', 1, 7, 100.5)")
+            database.execute("INSERT INTO left_out VALUES ('etc', '', 200, 'run 1')")
+    open_journal(path, clock).close()
+    with Reader(path) as reader:
+        assert [each.transition_id for each in reader.pending("main")] == [7]
+        assert [tuple(each) for each in reader.skipped()] == [("etc", "", 200, "run 1")]
+    with open_sqlite(path) as database, open_sqlite(tmp_path / "new") as new:
+        schema.migrate(new)
+        made = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+        assert database.execute(made).fetchall() == new.execute(made).fetchall()
+
+
 # --- directories that no attempt has finished
 
 
@@ -574,7 +603,7 @@ def test_what_is_unsettled_is_no_base_and_outlives_its_run(
     build.done(journal, build.begin(journal))
     with journal.transaction():
         journal._db.execute("UPDATE runs SET started = 1")
-        journal._db.execute("DELETE FROM owed")
+        journal._db.execute("DELETE FROM pending")
     journal.prune(1)
     assert reader.run(run.run_id) is None
     assert len(reader.unsettled()) == 1

@@ -154,7 +154,7 @@ def test_a_report_that_cannot_be_written_fails_no_backup_and_comes_later(ready: 
     for name in ready.report_files():
         assert "step = DONE" in (ready.reports / name).read_text()
     with ready.journal() as journal:
-        assert journal.execute("SELECT count(*) FROM owed").fetchone() == (0,)
+        assert journal.execute("SELECT count(*) FROM pending").fetchone() == (0,)
 
 
 class Busy:
@@ -202,7 +202,7 @@ def test_a_planted_link_is_not_followed(ready: World) -> None:
     (ready.reports / name).unlink()
     (ready.reports / name).symlink_to(victim)
     with ready.journal() as journal:
-        journal.execute("INSERT INTO owed SELECT 'main', run_id, last_transition, 0 FROM runs")
+        journal.execute("INSERT INTO pending SELECT 'main', run_id, last_transition, 0 FROM runs")
     assert ready.b1000().returncode == 0
     assert victim.read_text() == "precious"
     assert not (ready.reports / name).is_symlink()

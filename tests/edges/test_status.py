@@ -54,7 +54,7 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
 
     def debts() -> list[tuple[str, int, float, str]]:
         with Reader(path) as reader:
-            return [tuple(debt) for debt in reader.debts()]  # type: ignore[misc]
+            return [tuple(debt) for debt in reader.backlogs()]  # type: ignore[misc]
 
     assert debts() == [("main", 1, NOW, "")]
     for trouble in ("access denied", "access denied", "connection refused"):

@@ -421,7 +421,7 @@ def test_a_supervisor_killed_after_it_told_tells_nothing_twice(
     # The journal is made to owe all of it again, as when the mark came too late.
     with world.journal() as journal:
         journal.execute(
-            "INSERT OR IGNORE INTO owed SELECT 'central', run_id, last_transition, 0 FROM runs"
+            "INSERT OR IGNORE INTO pending SELECT 'central', run_id, last_transition, 0 FROM runs"
         )
     before = own_database.jobs("job_id, name, instance")
     done = world.b1000("--copy")

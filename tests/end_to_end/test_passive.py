@@ -267,7 +267,7 @@ def test_nobody_else_says_that_a_dead_run_lives(world: World) -> None:
     before, alive = path.stat().st_ino, report(world)["jobstatus:ext"]["alive"]
     with world.journal() as journal:
         journal.execute(
-            "INSERT OR IGNORE INTO owed (report, run_id, transition_id, since) "
+            "INSERT OR IGNORE INTO pending (report, run_id, transition_id, since) "
             "SELECT 'main', run_id, last_transition, 0 FROM runs"
         )
         journal.commit()
@@ -366,7 +366,7 @@ def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:
     (old / "in the way").mkdir(parents=True)
     with world.journal() as journal:
         journal.execute(
-            "INSERT INTO owed (report, run_id, transition_id, since) "
+            "INSERT INTO pending (report, run_id, transition_id, since) "
             "SELECT 'main', run_id, last_transition, 0 FROM runs"
         )
         journal.commit()

@@ -367,5 +367,5 @@ def owed(world: World) -> int:
     """How many runs a report of a world's journal has not got the last state of."""
     path = world.status_dir / "journal.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as journal:
-        (number,) = journal.execute("SELECT count(*) FROM owed").fetchone()
+        (number,) = journal.execute("SELECT count(*) FROM pending").fetchone()
         return int(number)
