@@ -323,7 +323,7 @@ def _check(words: Sequence[str]) -> int:
             for each in found
         ),
     ]
-    for problem in problems:
+    for problem in sorted(problems, key=lambda problem: problem.line):
         to_stderr(problem.shown(config.file))
     warnings = sum(problem.warning for problem in problems)
     wrong = len(problems) - warnings

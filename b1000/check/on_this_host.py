@@ -40,6 +40,9 @@ class Finding(NamedTuple):
 
 def findings(config: Config) -> Iterator[Finding]:
     """All that can be seen; nothing is run, opened for longer than a look, or changed."""
+    if not config.jobs:
+        text = "there is no section [job:NAME]: b1000 has nothing to run"
+        yield Finding("", "", text, warning=True)
     yield from _of_the_example(config)
     yield from _password_files(config)
     for job in config.jobs.values():

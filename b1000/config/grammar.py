@@ -247,7 +247,8 @@ class Word(NamedTuple):
 
 
 _COMMENT = re.compile(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
-_COMMA = re.compile(r"[^\s,]*,+(?=\s|$|[*/.])\S*")
+_WORD = re.compile(r"\S+")
+_COMMA = re.compile(r",(?=$|[*/.])")
 
 
 def bare(text: str) -> str:
@@ -292,7 +293,11 @@ def refused_comment(mark: str, quotes: bool = False) -> BadValue:
 
 def with_commas(text: str) -> tuple[str, ...]:
     """The words of a list, split as :func:`words` does, that hold a comma as if it divided."""
-    return tuple(text[found.start() : found.end()] for found in _COMMA.finditer(bare(text)))
+    return tuple(
+        text[found.start() : found.end()]
+        for found in _WORD.finditer(bare(text))
+        if _COMMA.search(found[0])
+    )
 
 
 def words(text: str, what: str = "the list") -> tuple[Word, ...]:

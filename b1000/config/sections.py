@@ -7,6 +7,7 @@ works: a comment behind a value, ``key: value``, an option that is indented.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple
 
 from b1000.config import example, grammar, ini
@@ -114,6 +115,8 @@ class Section:
 
 
 _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
+_NO_TEXT_TOLD = 10  # lines; one that is no text at all has thousands
 
 
 def text_of(file: str) -> str:
@@ -124,23 +127,30 @@ def text_of(file: str) -> str:
         raise ConfigUnreadable(
             file, [Problem(0, "", "", f"cannot be read: {error.strerror}; {example.way_out(file)}")]
         ) from None
-    problems = []
+    if raw.startswith(_UTF_16):
+        text = "it is UTF-16, and must be UTF-8; iconv -f UTF-16 -t UTF-8 makes it"
+        raise ConfigUnreadable(file, [Problem(0, "", "", text)])
+    problems = [*islice(_no_text(raw), _NO_TEXT_TOLD + 1)]
+    if len(problems) > _NO_TEXT_TOLD:
+        problems[-1] = Problem(problems[-1].line, "", "", "and so on; is it a configuration?")
+    if problems:
+        raise ConfigUnreadable(file, problems)
+    return raw.decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def _no_text(raw: bytes) -> Iterator[Problem]:
+    """What is no text in a file, once a line."""
     for number, line in enumerate(raw.split(b"\n"), start=1):
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             byte = line[error.start]
-            problems.append(
-                Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
-            )
+            yield Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
             continue
         control = _CONTROL.search(text.removesuffix("\r"))
         if control:
             shown = grammar.shown(control[0])
-            problems.append(Problem(number, "", "", f"the control character {shown} is not text"))
-    if problems:
-        raise ConfigUnreadable(file, problems)
-    return raw.decode("utf-8-sig").replace("\r\n", "\n")
+            yield Problem(number, "", "", f"the control character {shown} is not text")
 
 
 _NAMES = frozenset(name for table in TABLE.values() for name in table)

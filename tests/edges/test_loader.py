@@ -339,6 +339,13 @@ def test_a_line_of_a_command_that_begins_with_a_semicolon_is_warned_of(read: Rea
     )
 
 
+def test_a_word_of_a_list_may_be_as_long_as_a_file(read: Read) -> None:
+    long = "/" + "x" * 500_000
+    config = read(f"{COMMON}{JOB}exclude = {long}\n")
+    assert late(config, "exclude") == (long,)
+    assert told(config) == []
+
+
 def test_commas_in_lists_of_patterns_are_warned_of(read: Read) -> None:
     config = read(
         COMMON.replace("/srv/store", "/srv/store\nexclude = a,*.o")
@@ -453,8 +460,16 @@ def test_what_is_no_text_is_refused(refuse: Refuse, bad: bytes, said: str) -> No
     assert refuse(first + second) == [f"2: {said}", f"4: {said}"]
 
 
-def test_a_file_of_another_encoding_is_refused(refuse: Refuse) -> None:
-    assert refuse((COMMON + JOB).encode("utf-16"))
+def test_a_file_of_another_encoding_is_refused_in_one_line(refuse: Refuse) -> None:
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        told = refuse(mark + (COMMON + JOB).encode(encoding))
+        assert told == [" it is UTF-16, and must be UTF-8; iconv -f UTF-16 -t UTF-8 makes it"]
+
+
+def test_a_file_that_is_no_text_at_all_is_refused_in_few_lines(refuse: Refuse) -> None:
+    lines = refuse(b"\0\n" * 1000)
+    assert len(lines) == 11
+    assert lines[-1] == "11: and so on; is it a configuration?"
 
 
 @pytest.mark.parametrize(

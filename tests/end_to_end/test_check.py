@@ -54,6 +54,22 @@ def test_the_database_of_the_example_is_wrong(ready: World) -> None:
     assert "[report:main] server: db-b1000.example is a name of the example" in said(ready)
 
 
+def test_a_configuration_without_jobs_is_warned_of(world: World) -> None:
+    world.config.write_text("[global]\nhost = client\n")
+    assert said(world, code=0).endswith(
+        "warning: there is no section [job:NAME]: b1000 has nothing to run\n"
+    )
+
+
+def test_what_is_wrong_is_told_in_the_order_of_the_file(ready: World) -> None:
+    jobs = {f"job:j{n}": ready.push(include=f"/nowhere/{n}") for n in (2, 1)}
+    stores = {f"dest:s{n}": storage(password_file=f"/nowhere/{n}") for n in (2, 1)}
+    ready.write({"dest:store": ready.store(), **jobs, **stores})
+    lines = [int(line.split(":")[1]) for line in said(ready).splitlines()]
+    assert len(lines) == 4
+    assert lines == sorted(lines)
+
+
 # --- password files
 
 
