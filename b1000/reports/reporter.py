@@ -21,7 +21,8 @@ from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
 from b1000.reports.target import RunsRefused, Target
 from b1000.runs.protocol import Delivered, Look
-from b1000.state.queries import Pending, Reader
+from b1000.state.outbox_queries import Pending
+from b1000.state.queries import Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs

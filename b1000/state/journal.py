@@ -39,21 +39,13 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import Change, Transition, transitions
 from b1000.runs.run import Client, Copy, ProcessIdentity, Run
 from b1000.runs.states import BEGUN, COMPLETE, CopyStatus, Ending, Status, Step
-from b1000.state import mending, rows
+from b1000.state import columns, mending
+from b1000.state.conditions import CAN_BE_RETRIED, UNCLOSED, quoted
+from b1000.state.damage import failing, is_damage, suspect, suspicion
 from b1000.state.mending import Damage
+from b1000.state.migrations import is_misnumbered, migrate
 from b1000.state.reading import legible, look_at
-from b1000.state.schema import (
-    CAN_BE_RETRIED,
-    MIGRATIONS,
-    UNCLOSED,
-    failing,
-    is_damage,
-    is_misnumbered,
-    migrate,
-    quoted,
-    suspect,
-    suspicion,
-)
+from b1000.state.schema import MIGRATIONS
 
 _PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
@@ -195,10 +187,10 @@ class Journal:
     def _check_tables(self) -> None:
         """The tables are those of this program; those of an older one become that."""
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if is_misnumbered(version, lambda: rows.is_complete(self._db)):
+        if is_misnumbered(version, lambda: columns.is_complete(self._db)):
             self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         migrate(self._db)
-        if not rows.is_complete(self._db):
+        if not columns.is_complete(self._db):
             raise _Corrupt("its tables are not those that b1000 made")
 
     def _check(self) -> list[Damage]:
@@ -235,7 +227,7 @@ class Journal:
         Raises JournalFailed where that is not possible now. Where it never will be, whoever opens
         the journal next sets it aside.
         """
-        self._db.text_factory = rows.lenient
+        self._db.text_factory = columns.lenient
         try:
             with self.transaction():
                 return mending.mend(self._db, self._close_damaged)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from b1000.rsync.paths import file_stem
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.state import rows
-from b1000.state.rows import Tables
-from b1000.state.schema import UNCLOSED, quoted
+from b1000.state.columns import Tables, tables
+from b1000.state.conditions import UNCLOSED, quoted
+from b1000.state.values import LARGEST, moment_of
 
 _WHOSE = frozenset({"run_id", "uid", "job", "instance", "start_time"})
 """Columns without which nothing can be said of a run."""
@@ -59,7 +60,7 @@ def is_out_of_numbers(connection: sqlite3.Connection) -> bool:
         for table, column in _NUMBERED.items()
     )
     (strange,) = connection.execute(
-        f"""SELECT max(typeof(last) <> 'integer' OR last NOT BETWEEN 0 AND {rows.LARGEST})
+        f"""SELECT max(typeof(last) <> 'integer' OR last NOT BETWEEN 0 AND {LARGEST})
             FROM ({last} UNION ALL SELECT seq FROM sqlite_sequence)"""
     ).fetchone()
     return bool(strange)
@@ -68,7 +69,7 @@ def is_out_of_numbers(connection: sqlite3.Connection) -> bool:
 def mend(connection: sqlite3.Connection, close: Close) -> list[Damage]:
     """Read every row, and mend what cannot be read, within a transaction of the caller's.
 
-    Texts of the connection are those of rows.lenient. Raises sqlite3.Error where the journal
+    Texts of the connection are those of columns.lenient. Raises sqlite3.Error where the journal
     takes no mending.
     """
     # An index knows what was there before: a row that does not agree with it cannot be changed.
@@ -82,7 +83,7 @@ class _Mending:
     def __init__(self, connection: sqlite3.Connection, close: Close) -> None:
         self._db = connection
         self._close = close
-        self._tables: Tables = rows.tables(connection)
+        self._tables: Tables = tables(connection)
         self._found: list[Damage] = []
         self._flaws: dict[int, list[str]] = defaultdict(list)
         self._runs: set[int] = set()
@@ -117,7 +118,7 @@ class _Mending:
                 continue
             changed = {name: self._instead("runs", name) for name in bad}
             if "started" in bad:
-                changed["started"] = rows.moment_of(row["start_time"])
+                changed["started"] = moment_of(row["start_time"])
             if "began" in bad:
                 changed["began"] = changed.get("started", row["started"])
             if "file_stem" in bad:
@@ -201,7 +202,7 @@ class _Mending:
             given = [
                 number
                 for name, number in known
-                if name == table and type(number) is int and last <= number < rows.LARGEST
+                if name == table and type(number) is int and last <= number < LARGEST
             ]
             wanted.append((table, max([last, *given])))
         if not {*known} <= {*wanted}:

@@ -75,7 +75,7 @@ def beside(path: Path, suffix: str) -> str:
 def is_all_in(path: Path) -> bool:
     """Whether nothing is missing from the file: beside it there is no log of changes, or no change.
 
-    A log without changes stays where somebody has read a file at rest.
+    A log without changes stays where a file at rest was read.
     """
     try:
         return not os.stat(beside(path, "-wal")).st_size

@@ -1,88 +1,13 @@
-"""The tables of the journal, and how an older journal becomes a newer one.
+"""The tables of the journal: one script for each version, from the first to today's.
 
-``user_version`` is the number of migrations that a journal has seen. A new
-table, column or index is a new entry at the end of :data:`MIGRATIONS`; an
+A new table, column or index is a new entry at the end of :data:`MIGRATIONS`; an
 entry that has been released never changes.
 """
 
-import contextlib
-import os
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
-from b1000.errors import JournalFailed, JournalUnusable
-from b1000.files import open_file
-from b1000.runs.states import (
-    RESUMED_WHEN_DIED,
-    RESUMED_WHEN_FAILED,
-    CopyStatus,
-    Ending,
-    Status,
-    Step,
-)
-from b1000.state.reading import Illegible, legible
-
-
-def quoted(values: Iterable[str]) -> str:
-    """The states as a list of SQL literals."""
-    return ", ".join(f"'{value}'" for value in sorted(values))
-
-
-SUPERSEDED = """(NOT runs.own_dump AND EXISTS (
-    SELECT 1 FROM runs AS later WHERE later.job = runs.job AND later.instance = runs.instance
-    AND later.run_id > runs.run_id AND later.begun))"""
-"""Whether a later run of the same job/instance has begun to prepare or copy.
-
-A run whose every include contains its own start time is never superseded.
-"""
-
-UNCLOSED = f"""(runs.status = 'FAILED' AND runs.ending <> 'CLOSED' AND (
-    runs.ending = 'FINISHED' AND runs.step IN ({quoted(RESUMED_WHEN_FAILED)})
-    OR runs.ending = 'INTERRUPTED' AND runs.step IN ({quoted(RESUMED_WHEN_DIED)})))"""
-"""Whether a run that is over left something to do: steps.can_be_retried, in SQL."""
-
-CAN_BE_RETRIED = f"({UNCLOSED} AND NOT {SUPERSEDED})"
-"""Whether ``--copy`` would go on with a run that is over."""
-
-
-@contextlib.contextmanager
-def failing() -> Iterator[None]:
-    """Turn what may happen to any database (disk, locks, corruption) into JournalFailed.
-
-    What can only be a mistake of this program stays what it is.
-    """
-    try:
-        with legible():
-            yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except sqlite3.DatabaseError as error:
-        raise JournalFailed(str(error)) from error
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file itself is no sound database."""
-    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in damage or isinstance(error, Illegible)
-
-
-def suspicion(journal: Path) -> Path:
-    """The file that stands beside a journal in which damage was met while it was in use.
-
-    A large journal is not looked through at each start: whoever opens it next does so then.
-    """
-    return journal.with_name(f"{journal.name}.suspect")
-
-
-def suspect(journal: Path, error: BaseException | None) -> None:
-    """Note that damage was met, if ``error`` is that."""
-    if isinstance(error, sqlite3.IntegrityError) or (
-        isinstance(error, sqlite3.Error) and is_damage(error)
-    ):
-        with contextlib.suppress(OSError):
-            os.close(open_file(suspicion(journal), os.O_WRONLY | os.O_CREAT, follow=False))
+from b1000.runs.states import CopyStatus, Ending, Status, Step
+from b1000.state.conditions import quoted
 
 
 def _one_of(column: str, values: Iterable[str]) -> str:
@@ -316,52 +241,3 @@ MIGRATIONS: tuple[str, ...] = (
     _CLAIMED,
     _PLAIN_WORDS,
 )
-
-
-_HIGHEST = 10_000  # no program ever wrote a higher number
-
-
-def is_misnumbered(version: int, is_complete: Callable[[], bool]) -> bool:
-    """Whether the number of a journal's schema is damaged.
-
-    ``is_complete``: its tables have all that this program makes.
-    """
-    strange = version < 0 or version > _HIGHEST
-    return (strange or version < len(MIGRATIONS)) and is_complete()
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the journal to this program's schema, in one transaction.
-
-    Raises JournalUnusable where a newer program has written it.
-    """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise JournalUnusable(
-            f"the journal has schema {version}, this program knows {len(MIGRATIONS)}",
-            "use the newer b1000 that wrote it, or another journal",
-        )
-    if version == len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another program may have migrated while this one waited for the lock.
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _statements(script: str) -> Iterable[str]:
-    """The single statements: executescript would commit between them."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

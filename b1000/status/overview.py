@@ -16,7 +16,9 @@ from b1000.jobs import BrokenJob, Command
 from b1000.progress import Progress, directory_of, path_of, read
 from b1000.runs.run import Copy, Run, label
 from b1000.runs.states import CopyStatus, Status, Step, can_be_retried
-from b1000.state.queries import Attempt, Backlog, Reader, Skipped, Started, Transition, may_exist
+from b1000.state.detail_queries import Attempt, PastTransition, Skipped, Started
+from b1000.state.outbox_queries import Backlog
+from b1000.state.queries import Reader, may_exist
 
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
@@ -173,7 +175,7 @@ def look_at(
 class Story(NamedTuple):
     """Everything that the journal noted of one run."""
 
-    transitions: list[Transition]
+    transitions: list[PastTransition]
     attempts: list[Attempt]
     processes: list[Started]
 

@@ -50,8 +50,8 @@ from b1000.runs.lifecycle import changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered, Refused, Stop
 from b1000.runs.run import Leftovers, Run, label
 from b1000.runs.states import BEGUN, CopyStatus, Ending, Status, Step
+from b1000.state.damage import suspicion
 from b1000.state.queries import Reader
-from b1000.state.schema import suspicion
 from b1000.state.status_files import StatusFiles
 from b1000.supervise import narrative, recovery
 from b1000.supervise.beginnings import Beginning, Beginnings, Follow

@@ -31,7 +31,7 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import IllegalMove
 from b1000.runs.run import ProcessIdentity, Run, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
-from b1000.state import schema
+from b1000.state import migrations, schema
 from b1000.state.journal import Journal, open_journal
 from b1000.state.queries import Reader
 from tests.support import build
@@ -509,7 +509,7 @@ def test_a_journal_without_true_beginnings_gets_those_that_its_transitions_tell(
     with monkeypatch.context() as patched:
         patched.setattr(schema, "MIGRATIONS", older)
         with open_sqlite(path) as database:
-            schema.migrate(database)
+            migrations.migrate(database)
             database.execute(
                 """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
                        started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
@@ -533,7 +533,7 @@ def test_an_older_journal_keeps_what_is_pending_and_what_was_skipped(
     with monkeypatch.context() as patched:
         patched.setattr(schema, "MIGRATIONS", older)
         with open_sqlite(path) as database:
-            schema.migrate(database)
+            migrations.migrate(database)
             database.execute(
                 """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
                        started, start_time, supervisor_pid, supervisor_boot, supervisor_ticks,
@@ -549,7 +549,7 @@ def test_an_older_journal_keeps_what_is_pending_and_what_was_skipped(
         assert [each.transition_id for each in reader.pending("main")] == [7]
         assert [tuple(each) for each in reader.skipped()] == [("etc", "", 200, "run 1")]
     with open_sqlite(path) as database, open_sqlite(tmp_path / "new") as new:
-        schema.migrate(new)
+        migrations.migrate(new)
         made = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
         assert database.execute(made).fetchall() == new.execute(made).fetchall()
 
@@ -617,7 +617,7 @@ def test_an_older_journal_knows_what_signals_ended(monkeypatch: pytest.MonkeyPat
     first = next(number for number, each in enumerate(every) if "TABLE unsettled" in each)
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         monkeypatch.setattr(schema, "MIGRATIONS", every[:first])
-        schema.migrate(database)
+        migrations.migrate(database)
         for number, (code, reason) in enumerate(ended, start=1):
             database.execute(
                 """INSERT INTO runs (run_id, uid, job, instance, file_stem, host, direction, type,
@@ -637,6 +637,6 @@ def test_an_older_journal_knows_what_signals_ended(monkeypatch: pytest.MonkeyPat
                 "INSERT INTO attempts VALUES (?, 'd', 1, 5, 6, ?, ?, NULL)", (number, code, reason)
             )
         monkeypatch.setattr(schema, "MIGRATIONS", every)
-        schema.migrate(database)
+        migrations.migrate(database)
         known = database.execute("SELECT path, since FROM unsettled ORDER BY path").fetchall()
     assert known == [("/3", 5), ("/4", 5), ("/5", 5)]

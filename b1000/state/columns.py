@@ -1,0 +1,101 @@
+"""The columns of the journal's tables, as a file declares them and as this program makes them."""
+
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from b1000.state.migrations import migrate
+
+
+class Column(NamedTuple):
+    """A column as the journal declares it."""
+
+    name: str
+    type: str
+    required: bool
+
+
+Tables = Mapping[str, Mapping[str, Column]]
+"""Table → its columns by name, as :func:`tables` finds them."""
+
+
+def tables(connection: sqlite3.Connection) -> Tables:
+    """The tables of a journal, their columns in order."""
+    found: dict[str, dict[str, Column]] = {}
+    declarations = _asked(
+        connection,
+        """SELECT tables.name, columns.name, columns.type, columns."notnull", columns.pk
+           FROM sqlite_master AS tables JOIN pragma_table_info(tables.name) AS columns
+           WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'""",
+    )
+    for table, name, kind, required, key in declarations:
+        found.setdefault(table, {})[name] = Column(name, kind, bool(required or key))
+    return found
+
+
+class Declared(NamedTuple):
+    """The tables that this program makes, and the words in which it does."""
+
+    tables: Tables
+    words: Mapping[str, str]
+
+
+@functools.cache
+def declared() -> Declared:
+    """What a journal is to have."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        return Declared(tables(connection), _words_of(connection))
+
+
+def _words_of(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(_asked(connection, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def _asked(connection: sqlite3.Connection, sql: str) -> list[tuple[Any, ...]]:
+    """An answer about the tables themselves, whose names may be damaged."""
+    before, connection.text_factory = connection.text_factory, lenient
+    try:
+        return connection.cursor().execute(sql).fetchall()
+    finally:
+        connection.text_factory = before
+
+
+def is_complete(connection: sqlite3.Connection) -> bool:
+    """Whether a journal has all tables and columns that this program makes.
+
+    Their words may be those of other programs, but not the same with another letter.
+    """
+    ours, found = declared(), tables(connection)
+    complete = all(
+        found.get(table, {}).get(name) == column
+        for table, columns in ours.tables.items()
+        for name, column in columns.items()
+    )
+    return complete and not any(
+        words != ours.words.get(name, words) and len(words) == len(ours.words[name])
+        for name, words in _words_of(connection).items()
+    )
+
+
+def lenient(raw: bytes) -> str | bytes:
+    """A text as SQLite has it, for its text_factory: what is not UTF-8 stays bytes."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+Names = Mapping[str, Sequence[tuple[str, Column]]]
+"""The columns that bear a name, with their tables."""
+
+
+def by_name(known: Tables) -> Names:
+    """The columns of all tables by their names."""
+    found: dict[str, list[tuple[str, Column]]] = {}
+    for table, columns in known.items():
+        for column in columns.values():
+            found.setdefault(column.name, []).append((table, column))
+    return found

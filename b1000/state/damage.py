@@ -1,0 +1,50 @@
+"""Damage of the journal's file: how it is known, and how it is noted for the next who opens it."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from b1000.errors import JournalFailed
+from b1000.files import open_file
+from b1000.state.reading import Illegible, legible
+
+
+@contextlib.contextmanager
+def failing() -> Iterator[None]:
+    """Turn what may happen to any database (disk, locks, corruption) into JournalFailed.
+
+    What can only be a mistake of this program stays what it is.
+    """
+    try:
+        with legible():
+            yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError as error:
+        raise JournalFailed(str(error)) from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file itself is no sound database."""
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in damage or isinstance(error, Illegible)
+
+
+def suspicion(journal: Path) -> Path:
+    """The file that stands beside a journal in which damage was met while it was in use.
+
+    A large journal is not looked through at each start: whoever opens it next does so then.
+    """
+    return journal.with_name(f"{journal.name}.suspect")
+
+
+def suspect(journal: Path, error: BaseException | None) -> None:
+    """Note that damage was met, if ``error`` is that."""
+    if isinstance(error, sqlite3.IntegrityError) or (
+        isinstance(error, sqlite3.Error) and is_damage(error)
+    ):
+        with contextlib.suppress(OSError):
+            os.close(open_file(suspicion(journal), os.O_WRONLY | os.O_CREAT, follow=False))

@@ -1,0 +1,102 @@
+"""What is asked of directories at destinations: whose they are, what a full may link to."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from b1000.jobs import Job
+from b1000.runs.run import Base, Client, Unsettled
+from b1000.runs.states import COMPLETE
+from b1000.state.conditions import quoted
+from b1000.state.run_rows import RunRows
+
+# paths.subject in SQL: an absent part goes with its dash.
+_SUBJECT = """substr(CASE host WHEN '' THEN '' ELSE '-' || host END
+    || CASE instance WHEN '' THEN '' ELSE '-' || instance END
+    || CASE master_host WHEN '' THEN '' ELSE '-' || master_host END
+    || CASE master_instance WHEN '' THEN '' ELSE '-' || master_instance END, 2)"""
+_PULLED = """(SELECT client FROM clients WHERE clients.run_id = runs.run_id
+    ORDER BY clients.rowid DESC LIMIT 1) AS pulled"""
+_TAKEN_LOOKED_AT = 20  # pulls of a job: it may take several clients
+_BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
+
+
+class DirectoryQueries(RunRows):
+    """Questions about directories."""
+
+    def owners_of_names(self, stem: str) -> list[tuple[str, str]]:
+        """The job/instances whose runs began to prepare or copy with files of that name.
+
+        Who did so last comes first.
+        """
+        sql = """SELECT job, instance FROM runs WHERE file_stem = ? AND begun
+                 GROUP BY job, instance ORDER BY max(run_id) DESC"""
+        return [(row["job"], row["instance"]) for row in self._ask(sql, (stem,))]
+
+    def owner_of_directory(self, job: str, instances: Sequence[str], whose: str) -> str | None:
+        """Which of the instances wrote last into the directory that :func:`paths.subject` names."""
+        sql = f"""SELECT instance FROM runs WHERE job = ? AND begun AND {_SUBJECT} = ?
+                  AND instance IN ({", ".join("?" * len(instances))})
+                  ORDER BY run_id DESC LIMIT 1"""
+        rows = self._ask(sql, (job, whose, *instances))
+        return rows[0]["instance"] if rows else None
+
+    def bases(self, job: Job, instance: str) -> list[Base]:
+        """To which fulls a new one may link: at each destination the last complete one of
+        each host and master.
+
+        By the order of runs, not by local time. One without a file is none, nor is one that is
+        unsettled.
+        """
+        found: dict[tuple[str, ...], Base] = {}
+        linking = [each.name for each in job.destinations.values() if each.link_dest]
+        for destination in linking if job.type == "full" else []:
+            for row in self._ask(
+                f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
+                           runs.master_host, runs.master_instance,
+                           {_PULLED}
+                    FROM runs JOIN copies USING (run_id)
+                    WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
+                    AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
+                    AND copies.files > 0
+                    AND copies.path NOT IN (SELECT path FROM unsettled)
+                    ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
+                (job.name, instance, destination),
+            ):
+                # What was pulled is its client's; nobody knows whose, where that cannot be read.
+                client = self._client(row["pulled"]) if row["pulled"] else None
+                if row["pulled"] and not client:
+                    continue
+                base = _base(row, client)
+                whose = (base.host, base.instance, base.master_host, base.master_instance)
+                found.setdefault((destination, *whose), base)
+        return list(found.values())
+
+    def taken(self, job: str, instance: str) -> list[Client]:
+        """The runs of clients that the last pulls of a job copied, or began to copy."""
+        asked = self._ask(
+            f"""SELECT {_PULLED}
+                FROM runs WHERE runs.job = ? AND runs.instance = ? AND runs.direction = 'pull'
+                AND EXISTS (SELECT 1 FROM copies WHERE copies.run_id = runs.run_id)
+                ORDER BY runs.run_id DESC LIMIT {_TAKEN_LOOKED_AT}""",
+            (job, instance),
+        )
+        found = [self._client(row["pulled"]) for row in asked if row["pulled"]]
+        return [client for client in found if client]
+
+    def unsettled(self) -> dict[str, Unsettled]:
+        """The directories at destinations that no attempt has finished, by path."""
+        return {
+            row["path"]: Unsettled(row["since"], row["doubt"], bool(row["spoilt"]))
+            for row in self._ask("SELECT * FROM unsettled")
+        }
+
+
+def _base(row: sqlite3.Row, whose: Client | None) -> Base:
+    return Base(
+        row["destination"],
+        row["path"],
+        whose.host if whose else row["host"],
+        whose.instance if whose else row["instance"],
+        row["master_host"],
+        row["master_instance"],
+    )

@@ -1,0 +1,58 @@
+"""How an older journal becomes a newer one.
+
+``user_version`` is the number of migrations that a journal has seen.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from b1000.errors import JournalUnusable
+from b1000.state import schema
+
+_HIGHEST = 10_000  # no program ever wrote a higher number
+
+
+def is_misnumbered(version: int, is_complete: Callable[[], bool]) -> bool:
+    """Whether the number of a journal's schema is damaged.
+
+    ``is_complete``: its tables have all that this program makes.
+    """
+    strange = version < 0 or version > _HIGHEST
+    return (strange or version < len(schema.MIGRATIONS)) and is_complete()
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the journal to this program's schema, in one transaction.
+
+    Raises JournalUnusable where a newer program has written it.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(schema.MIGRATIONS):
+        raise JournalUnusable(
+            f"the journal has schema {version}, this program knows {len(schema.MIGRATIONS)}",
+            "use the newer b1000 that wrote it, or another journal",
+        )
+    if version == len(schema.MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another program may have migrated while this one waited for the lock.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, script in enumerate(schema.MIGRATIONS[version:], start=version + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterable[str]:
+    """The single statements: executescript would commit between them."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,73 @@
+"""What is asked of the outbox: which states are pending for which report, since when and why."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from b1000.runs.run import Run
+from b1000.state.run_rows import RunRows
+
+_NOTHING: Mapping[int, int] = {}
+
+
+class Pending(NamedTuple):
+    """What a report has not got yet of one run."""
+
+    transition_id: int
+    run: Run
+
+
+class Backlog(NamedTuple):
+    """How far a report is behind: of how many runs it lacks the last state, since when, and why.
+
+    ``trouble`` is what its reporter said last; it may be "".
+    """
+
+    report: str
+    states: int
+    since: float
+    trouble: str
+
+
+class OutboxQueries(RunRows):
+    """Questions about what reports have not got yet."""
+
+    def pending(
+        self, report: str, known: Mapping[int, int] = _NOTHING, limit: int = 500
+    ) -> list[Pending]:
+        """What a report has not got yet, oldest first.
+
+        Without those states (run_id → transition) that are ``known`` to have
+        been reported although that is not marked yet.
+        """
+        due = [
+            row["run_id"]
+            for row in self._ask(
+                "SELECT run_id, transition_id FROM pending WHERE report = ? ORDER BY transition_id",
+                (report,),
+            )
+            if known.get(row["run_id"], -1) < row["transition_id"]
+        ][:limit]
+        runs = self._runs(
+            f"run_id IN ({', '.join('?' * len(due))})", due, order="ORDER BY runs.last_transition"
+        )
+        # The state that is read now may be newer than the one that was pending: it is what counts.
+        return [Pending(run.last_transition, run) for run in runs]
+
+    def pending_by_report(self) -> dict[str, int]:
+        """How many runs each report has not got the last state of."""
+        return {
+            row["report"]: row["number"]
+            for row in self._ask("SELECT report, count(*) AS number FROM pending GROUP BY report")
+        }
+
+    def backlogs(self) -> list[Backlog]:
+        """The reports that have not got all states, by name."""
+        return [
+            Backlog(*row)
+            for row in self._ask(
+                """SELECT report, count(*) AS states, min(since) AS since, coalesce(
+                       (SELECT trouble FROM report_troubles AS known
+                        WHERE known.report = pending.report), '') AS trouble
+                   FROM pending GROUP BY report ORDER BY report"""
+            )
+        ]
