@@ -210,15 +210,9 @@ def tops(
     pull: Pull | None = None,
 ) -> list[str]:
     """List only the names at the top of what a copy would copy, and tell of each found twice."""
-    options = ["--list-only"]
-    if pull:
-        password_file = pull.password_file or destination.password_file
-        options += _connection(True, password_file, limits)
-    options += [*_excluding(exclude, destination), *destination.rsync_options]
-    options += _FROM_CLIENT if pull else ()
-    # Last, so that no option of the user's changes the form of a line, or goes deeper.
-    options += ["--no-recursive", "--dirs", "--debug=DUP", _PLAIN_NUMBERS, "--8-bit-output"]
-    return ["rsync", *options, "--", *sources, f"{empty}/"]
+    rules = _excluding(exclude, destination)
+    flat = ("--no-recursive", "--dirs", "--debug=DUP")
+    return _listed(rules, sources, empty, destination, Transfer(), limits, pull, flat)
 
 
 def _listed(
@@ -229,16 +223,15 @@ def _listed(
     transfer: Transfer,
     limits: Limits,
     pull: Pull | None,
+    how: Sequence[str] = (),
 ) -> list[str]:
     options = ["--list-only", "--archive", *(["--relative"] if transfer.relative else [])]
-    if pull:
-        password_file = pull.password_file or destination.password_file
-        options += _connection(True, password_file, limits)
+    options += connection(destination, limits, pull) if pull else []
     options += rules
     options += destination.rsync_options
     options += _FROM_CLIENT if pull else ()
-    # Last, so that no option of the user's changes the form of a line.
-    options += [_PLAIN_NUMBERS, "--8-bit-output"]
+    # Last, so that no option of the user's changes the form of a line, or goes deeper.
+    options += [*how, _PLAIN_NUMBERS, "--8-bit-output"]
     return ["rsync", *options, "--", *sources, f"{empty}/"]
 
 

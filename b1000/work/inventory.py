@@ -6,7 +6,7 @@ import os
 import resource
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.config import grammar
@@ -20,7 +20,6 @@ from b1000.work.process import RawLines
 _MOST = 100_000  # names of which an answer is kept
 _SHOWN = 5
 MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
-BOUNDS = {resource.RLIMIT_AS: MEMORY}
 
 
 class Source(NamedTuple):
@@ -117,9 +116,8 @@ async def named(
         if fits(os.path.basename(path)) and len(found) <= _MOST:
             found.add(path)
 
-    err = Tail()
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        argv = command.named(
+    def argv(empty: str) -> list[str]:
+        return command.named(
             pattern,
             source.paths,
             empty,
@@ -129,17 +127,37 @@ async def named(
             assignment.limits,
             source.pull,
         )
-        code = await assignment.rsync(
-            f"{destination.name} (names)",
-            argv,
-            RawLines(take),
-            err.sink(),
-            bounds=BOUNDS if source.pull else None,
-            limit=limit,
-        )
+
     # 24: a source vanished in the meantime; the rest was looked through.
-    if code not in (0, 24):
-        raise B1000Error((err.words() or f": rsync exit {code}").removeprefix(": "))
+    await listed(assignment, source, destination, argv, take, well=(0, 24), limit=limit)
     if len(found) > _MOST:
         raise B1000Error(f"more than {_MOST} names there are like {pattern}")
     return found
+
+
+async def listed(
+    assignment: Assignment,
+    source: Source,
+    destination: Destination,
+    argv: Callable[[str], list[str]],
+    take: Callable[[bytes], None],
+    *,
+    well: Collection[int],
+    limit: float | None = None,
+) -> None:
+    """Give ``take`` each line of an rsync that lists ``source``; ``argv`` takes an empty directory.
+
+    Raises B1000Error where its exit code is none of ``well``, and OSError.
+    """
+    err = Tail()
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        code = await assignment.rsync(
+            f"{destination.name} (names)",
+            argv(empty),
+            RawLines(take),
+            err.sink(),
+            bounds={resource.RLIMIT_AS: MEMORY} if source.pull else None,
+            limit=limit,
+        )
+    if code not in well:
+        raise B1000Error((err.words() or f": rsync exit {code}").removeprefix(": "))

@@ -5,7 +5,6 @@ meet. rsync itself says which of them are left when the excludes have taken thei
 """
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,9 +13,7 @@ from b1000.jobs import Destination
 from b1000.logs import printable
 from b1000.rsync import command, names
 from b1000.work.assignment import Assignment
-from b1000.work.inventory import BOUNDS, Source
-from b1000.work.output import Tail
-from b1000.work.process import RawLines
+from b1000.work.inventory import Source, listed
 
 _LISTED = (0, 23, 24)  # exit codes: what could not be read is not copied either
 
@@ -132,20 +129,12 @@ async def _tops(assignment: Assignment, source: Source, destination: Destination
     def take(line: bytes) -> None:
         note(line, tops.names, tops.twice)
 
-    err = Tail()
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        argv = command.tops(
+    def argv(empty: str) -> list[str]:
+        return command.tops(
             source.paths, empty, destination, source.exclude, assignment.limits, source.pull
         )
-        code = await assignment.rsync(
-            f"{destination.name} (names)",
-            argv,
-            RawLines(take),
-            err.sink(),
-            bounds=BOUNDS if source.pull else None,
-        )
-    if code not in _LISTED:
-        raise B1000Error((err.words() or f": rsync exit {code}").removeprefix(": "))
+
+    await listed(assignment, source, destination, argv, take, well=_LISTED)
     return tops
 
 
