@@ -1,6 +1,7 @@
 -- The tables of the central database of B1000: MariaDB 10.5 or newer, MySQL 5.7 or newer.
 --
--- Made from b1000/reports/tables.py (python -m b1000.reports.tables); a change by hand is lost.
+-- Made from b1000/reports/tables.py by python -m b1000.reports.mysql.schema; a change by hand
+-- is lost.
 --
 --     mysql b1000 < schema.sql
 --

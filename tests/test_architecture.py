@@ -27,7 +27,7 @@ FORBIDDEN = {"work": {"state", "reports"}}
 
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("state/", "reports/sqlite.py", "reports/source.py"),
-    "pymysql": ("reports/mysql.py", "reports/source.py"),
+    "pymysql": ("reports/mysql/", "reports/source.py"),
     "prometheus_client": ("monitor/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
@@ -52,6 +52,7 @@ PURE = (
     "config/references.py",
     "reports/report.py",
     "reports/tables.py",
+    "reports/mysql/schema.py",
     "runs/",
     "supervise/collisions.py",
     "supervise/gate.py",
@@ -150,8 +151,6 @@ OVER: dict[str, frozenset[str]] = {
             "b1000/config/options.py",
             "b1000/monitor/fleet.py",
             "b1000/monitor/verdicts.py",
-            "b1000/reports/mysql.py",
-            "b1000/reports/tables.py",
             "b1000/rsync/command.py",
             "b1000/rsync/outcome.py",
             "b1000/state/journal.py",

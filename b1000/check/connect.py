@@ -172,9 +172,9 @@ def _report(report: Report) -> Iterable[Finding]:
     section = f"report:{report.name}"
     match report.type:
         case "mysql":
-            from b1000.reports import mysql
+            from b1000.reports.mysql import check
 
-            return [Finding(section, "server", *flaw) for flaw in mysql.findings(report)]
+            return [Finding(section, "server", *flaw) for flaw in check.findings(report)]
         case "sqlite":
             from b1000.reports import sqlite
 

@@ -245,7 +245,7 @@ def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> Target:
     """Where a report goes; what only one type needs is imported only for it."""
     match settings.type:
         case "mysql":
-            from b1000.reports.mysql import MysqlReport
+            from b1000.reports.mysql.report import MysqlReport
 
             return MysqlReport(settings)
         case "sqlite":

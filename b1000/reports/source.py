@@ -83,10 +83,10 @@ class _MysqlRows:
     dialect = _MYSQL
 
     def __init__(self, settings: Report, read_only: bool) -> None:
-        from b1000.reports import mysql
+        from b1000.reports.mysql.connection import connect
 
         self._settings = settings
-        connection = _in_time(lambda: mysql.connect(settings, read_only), _OPENING)
+        connection = _in_time(lambda: connect(settings, read_only), _OPENING)
         if connection is None:
             place = f"{settings.server}, port {settings.port}"
             raise NoAnswer(f"{place}: there was no connection within {_OPENING:.0f} seconds")
@@ -109,26 +109,24 @@ class _MysqlRows:
         return texts
 
     def rows(self, statement: str, parameters: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        from pymysql import Error
-
-        from b1000.reports import mysql
-
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement.replace("?", "%s"), tuple(parameters) or None)
-                yield from cursor
-        except (Error, OSError) as error:
-            raise NoAnswer(mysql.in_words(error, self._settings)) from None
+        with self._answering(), self._connection.cursor() as cursor:
+            cursor.execute(statement.replace("?", "%s"), tuple(parameters) or None)
+            yield from cursor
 
     def commit(self) -> None:
+        with self._answering():
+            self._connection.commit()
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
         from pymysql import Error
 
-        from b1000.reports import mysql
+        from b1000.reports.mysql.errors import in_words
 
         try:
-            self._connection.commit()
+            yield
         except (Error, OSError) as error:
-            raise NoAnswer(mysql.in_words(error, self._settings)) from None
+            raise NoAnswer(in_words(error, self._settings)) from None
 
     def close(self) -> None:
         self._connection.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from b1000.jobs import Report
 from b1000.reports import report
 from b1000.reports.report import Row, Values
-from b1000.reports.tables import COPIES, JOBS, TABLES, Table, sqlite_index, sqlite_table
+from b1000.reports.tables import COPIES, JOBS, LINES, TABLES, Index, Table
 from b1000.reports.target import NotDelivered
 from b1000.runs.run import Run
 from b1000.state import reading
@@ -67,14 +67,28 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     for table in TABLES:
-        connection.execute(sqlite_table(table))
+        connection.execute(_create(table))
         # Another program may have done it while this one waited.
         _add_columns(connection, table)
         if _is_narrow(connection, table):
             _make_anew(connection, table)
         for index in table.indexes:
-            connection.execute(sqlite_index(table, index))
+            connection.execute(_create_index(table, index))
     connection.execute("COMMIT")
+
+
+def _create(table: Table, name: str = "", more: Sequence[str] = ()) -> str:
+    """The statement that makes a table in SQLite, under another name and with more columns."""
+    lines = [f"{table.identity} INTEGER PRIMARY KEY"] if table.identity else []
+    lines += [f"{column.name} {column.sqlite}" for column in table.columns]
+    lines += [*more, f"UNIQUE ({', '.join(table.key)})"]
+    return f"CREATE TABLE IF NOT EXISTS {name or table.name} (\n    {LINES.join(lines)}\n)"
+
+
+def _create_index(table: Table, index: Index) -> str:
+    """The statement that makes an index in SQLite."""
+    name, columns = index.name, ", ".join(index.columns)
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({columns})"
 
 
 def _add_columns(connection: sqlite3.Connection, table: Table) -> None:
@@ -128,7 +142,7 @@ def _make_anew(connection: sqlite3.Connection, table: Table) -> None:
     ]
     names = ", ".join(f'"{name}"' for name in sorted(_columns(connection, table)))
     anew = f"{table.name}_anew"
-    connection.execute(sqlite_table(table, anew, more))
+    connection.execute(_create(table, anew, more))
     connection.execute(f"INSERT INTO {anew} ({names}) SELECT {names} FROM {table.name}")
     connection.execute(f"DROP TABLE {table.name}")
     connection.execute(f"ALTER TABLE {anew} RENAME TO {table.name}")

@@ -17,8 +17,10 @@ from b1000.identity import myself
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
-from b1000.reports import mysql
-from b1000.reports.mysql import MysqlReport
+from b1000.reports.mysql import check
+from b1000.reports.mysql.connection import connect
+from b1000.reports.mysql.errors import in_words
+from b1000.reports.mysql.report import MysqlReport
 from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
@@ -221,7 +223,7 @@ def everything(database: Schema) -> list[list[dict[str, Any]]]:
 
 def findings(report: Report) -> list[str]:
     """What ``check --connect`` tells of it."""
-    return [flaw.text for flaw in mysql.findings(report)]
+    return [flaw.text for flaw in check.findings(report)]
 
 
 # --- once, and never backwards
@@ -277,7 +279,7 @@ def test_a_row_that_appears_after_the_look_is_no_mistake(
 ) -> None:
     """A stalled reporter commits the same or a newer state while this one waits for its lock."""
     with contextlib.closing(MysqlReport(settings(database))) as stalled:
-        connection = mysql.connect(settings(database))
+        connection = connect(settings(database))
         commit = threading.Event()
 
         class Held:
@@ -866,7 +868,7 @@ def test_an_upgraded_installation_works_and_is_warned_of_what_it_cannot_hold(
     steps = ", ".join(f"'{step}'" for step in Step)
     original.query(f"ALTER TABLE jobs MODIFY COLUMN step ENUM({steps}) NOT NULL")
     upgrade(original)
-    found = mysql.findings(settings(original))
+    found = check.findings(settings(original))
     assert [flaw for flaw in found if not flaw.warning] == []
     about = {flaw.text.split()[1] for flaw in found}
     assert about == {"path", "master_ip", "note"}
@@ -917,5 +919,5 @@ def test_a_server_that_is_read_only_is_found(database: Schema) -> None:
 def test_a_login_for_which_a_package_is_missing() -> None:
     """As PyMySQL says it of a MySQL 8 user, without TLS and without the package cryptography."""
     said = "'cryptography' package is required for sha256_password or caching_sha2_password"
-    told = mysql.in_words(RuntimeError(said), Report("main", "mysql", server="db", db="b1000"))
+    told = in_words(RuntimeError(said), Report("main", "mysql", server="db", db="b1000"))
     assert told.endswith(f"{said} (install python3-cryptography, or set ssl_ca)")

@@ -15,8 +15,9 @@ import pytest
 from b1000.identity import myself
 from b1000.jobs import Report
 from b1000.monitor.survey import Question, survey
-from b1000.reports import mysql
-from b1000.reports.mysql import MysqlReport
+from b1000.reports.mysql.check import findings
+from b1000.reports.mysql.connection import connect
+from b1000.reports.mysql.report import MysqlReport
 from b1000.reports.sqlite import SqliteReport
 from b1000.reports.tables import COPIES, JOBS, TABLES
 from b1000.reports.target import RunsRefused
@@ -151,7 +152,7 @@ def test_old_writers_insert_by_position_and_by_name(tables: Schema) -> None:
 
 def test_old_readers_get_the_columns_that_they_know(tables: Schema) -> None:
     written(tables)
-    connection = mysql.connect(settings(tables), read_only=True)
+    connection = connect(settings(tables), read_only=True)
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM jobs JOIN copies ON jobs.job_id = copies.job_id")
         names = [column[0] for column in cursor.description or ()]
@@ -210,8 +211,8 @@ def test_the_time_of_the_last_change_keeps_itself(tables: Schema) -> None:
 
 def test_this_program_writes_beside_old_ones(tables: Schema) -> None:
     written(tables)
-    assert mysql.findings(settings(tables)) == [
-        flaw for flaw in mysql.findings(settings(tables)) if flaw.warning
+    assert findings(settings(tables)) == [
+        flaw for flaw in findings(settings(tables)) if flaw.warning
     ]
     with contextlib.closing(MysqlReport(settings(tables))) as report:
         assert report.deliver([own(1), relayed(2)]) == ({1, 2}, None)
@@ -386,10 +387,10 @@ def test_under_an_older_key_the_row_of_another_writer_stays(database: Schema) ->
     assert isinstance(trouble, RunsRefused)
     assert "an older unique key, which etc/schema.sql widens" in str(trouble)
     assert (database.jobs(), database.copies()) == before
-    flaws = "\n".join(flaw.text for flaw in mysql.findings(settings(database)))
+    flaws = "\n".join(flaw.text for flaw in findings(settings(database)))
     assert "the unique key run of older installations" in flaws
     upgrade(database)
-    assert mysql.findings(settings(database)) == []
+    assert findings(settings(database)) == []
     with contextlib.closing(MysqlReport(settings(database))) as report:
         assert report.deliver([relayed(2)]) == ({2}, None)
 

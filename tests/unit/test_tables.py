@@ -5,7 +5,8 @@ import pytest
 from b1000.config import grammar
 from b1000.identity import myself
 from b1000.reports import report
-from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table, schema
+from b1000.reports.mysql.schema import schema
+from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table
 from b1000.rsync import paths
 from b1000.runs.run import Copy, Run
 from tests.support.world import ROOT
@@ -23,7 +24,7 @@ NAMES = [f"{table.name}.{column.name}" for table, column in COLUMNS]
 
 
 def test_the_file_is_what_the_table_says() -> None:
-    """``python -m b1000.reports.tables > etc/schema.sql`` after each change."""
+    """``python -m b1000.reports.mysql.schema > etc/schema.sql`` after each change."""
     assert (ROOT / "etc" / "schema.sql").read_text() == schema()
 
 

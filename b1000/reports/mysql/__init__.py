@@ -1,0 +1,1 @@
+"""Reports of type mysql: rows in the tables of a MariaDB or MySQL server."""

@@ -1,0 +1,163 @@
+"""What ``b1000 check --connect`` finds at a server, each with the statement that mends it."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pymysql
+from pymysql.constants import ER
+from pymysql.cursors import Cursor
+
+from b1000.jobs import Report
+from b1000.reports.mysql.connection import connect
+from b1000.reports.mysql.errors import code, in_words
+from b1000.reports.mysql.schema import add_column, widen_column
+from b1000.reports.tables import PLAN, TABLES, Column, Table
+from b1000.reports.target import NotDelivered
+
+
+class Flaw(NamedTuple):
+    """What is not as it needs to be; only a ``warning`` where most of what is told arrives."""
+
+    text: str
+    warning: bool = False
+
+
+def findings(settings: Report) -> list[Flaw]:
+    """What is not as it needs to be, each with the statement that mends it."""
+    try:
+        connection = connect(settings, read_only=True)
+    except NotDelivered as error:
+        return [Flaw(str(error))]
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        try:
+            return list(_missing(cursor, settings))
+        except (pymysql.Error, OSError) as error:
+            return [Flaw(in_words(error, settings))]
+
+
+def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
+    load = f"mysql {settings.db} < etc/schema.sql"
+    for table in TABLES:
+        there = _columns(cursor, table)
+        if not there:
+            yield Flaw(f"there is no table {table.name}, or no right to see it: {load}")
+            continue
+        for column in table.columns:
+            yield from _column(table, column, there, load)
+        yield from _keys(table, _unique_keys(cursor, table), load)
+        if table is not PLAN:
+            yield from _strangers(table, there)
+            ours = [name for name in (table.identity, *table.names) if name in there]
+            yield from map(Flaw, _rights(cursor, table, ours, settings))
+
+
+def _column(
+    table: Table, column: Column, there: "Mapping[str, _There]", load: str
+) -> Iterator[Flaw]:
+    """What is wrong with a column that is ours."""
+    found = there.get(column.name)
+    mend = widen_column(table, column)
+    if not found:
+        mend = add_column(table, column, there)
+        yield Flaw(f"table {table.name} has no column {column.name}: {load}, or {mend}")
+    elif column.needed > (found.length or column.needed):
+        # So it is in older installations, which work as long as nothing is longer.
+        yield Flaw(
+            f"column {column.name} of {table.name} holds {found.length} characters, "
+            f"longer ones are refused: {mend}",
+            warning=True,
+        )
+    elif lacking := [word for word in column.words if not found.may_be(word)]:
+        words = ", ".join(lacking)
+        yield Flaw(f"column {column.name} of {table.name} cannot be {words}: {mend}")
+    elif column.may_be_unknown and not found.takes_null:
+        yield Flaw(f"column {column.name} of {table.name} takes no NULL: {mend}")
+
+
+def _keys(table: Table, unique: Mapping[str, set[str]], load: str) -> Iterator[Flaw]:
+    """What is wrong with the unique keys of a table."""
+    for name, columns in unique.items():
+        if table.narrow_key and columns == set(table.narrow_key):
+            yield Flaw(
+                f"table {table.name} has the unique key {name} of older installations, by "
+                f"which a row that a storage tells of a client meets the client's own: {load}"
+            )
+    if set(table.key) not in unique.values():
+        key = ", ".join(table.key)
+        yield Flaw(
+            f"table {table.name} has no unique key ({key}): "
+            f"ALTER TABLE {table.name} ADD UNIQUE KEY ({key})"
+        )
+
+
+def _strangers(table: Table, there: "Mapping[str, _There]") -> Iterator[Flaw]:
+    """Columns of others, which refuse rows that say nothing of them."""
+    for name in there.keys() - {table.identity, *table.names}:
+        if there[name].needs_value:
+            yield Flaw(
+                f"column {name} of {table.name}, which is none of B1000's, needs a value: "
+                f"ALTER TABLE {table.name} MODIFY COLUMN `{name}` {there[name].kind} NULL"
+            )
+
+
+class _There(NamedTuple):
+    """A column as a server has it."""
+
+    kind: str
+    length: int | None
+    takes_null: bool
+    needs_value: bool
+
+    def may_be(self, word: str) -> bool:
+        """Whether it can hold a word."""
+        return not self.kind.lower().startswith("enum(") or f"'{word}'" in self.kind
+
+
+def _columns(cursor: Cursor, table: Table) -> dict[str, _There]:
+    cursor.execute(
+        "SELECT column_name, column_type, character_maximum_length, is_nullable = 'YES', "
+        "is_nullable = 'NO' AND column_default IS NULL AND extra = '' "
+        "FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s",
+        (table.name,),
+    )
+    return {str(name).lower(): _There(*facts) for name, *facts in cursor.fetchall()}
+
+
+def _unique_keys(cursor: Cursor, table: Table) -> dict[str, set[str]]:
+    """The columns of each unique key, by its name."""
+    cursor.execute(
+        "SELECT index_name, column_name FROM information_schema.statistics "
+        "WHERE table_schema = DATABASE() AND table_name = %s AND non_unique = 0",
+        (table.name,),
+    )
+    indexes: dict[str, set[str]] = {}
+    for index, column in cursor.fetchall():
+        indexes.setdefault(str(index), set()).add(str(column).lower())
+    return indexes
+
+
+def _rights(
+    cursor: Cursor, table: Table, columns: Sequence[str], settings: Report
+) -> Iterator[str]:
+    """Each right is tried with a statement that changes nothing."""
+    one, names = table.key[-1], ", ".join(columns)
+    cursor.execute("SELECT CURRENT_USER()")
+    (account,) = cursor.fetchone() or ("",)
+    user, _, host = str(account).rpartition("@")
+    for right, statement in (
+        ("SELECT", f"SELECT {one} FROM {table.name} WHERE 1 = 0"),
+        ("INSERT", f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {table.name} LIMIT 0"),
+        ("UPDATE", f"UPDATE {table.name} SET {one} = {one} WHERE 1 = 0"),
+    ):
+        try:
+            cursor.execute(statement)
+        except pymysql.Error as error:
+            if code(error) in (ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR):
+                yield (
+                    f"no right to {right} in {table.name}: GRANT {right} ON "
+                    f"`{settings.db}`.{table.name} TO '{user}'@'{host}'"
+                )
+            elif code(error) != ER.NO_DEFAULT_FOR_FIELD:  # that column is named already
+                yield in_words(error, settings)
+                return
