@@ -12,6 +12,11 @@ AS_IT_IS = "immutable=1"
 """Look at the file alone, whatever is beside it."""
 
 _REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+_NO_INDEX = (  # there is no space for it
+    sqlite3.SQLITE_IOERR_SHMMAP,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
 
 
 class Illegible(sqlite3.DatabaseError):
@@ -31,14 +36,16 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     """Open it beside its writers; ``timeout`` seconds is what a statement waits for them.
 
     SQLite keeps an index beside a file in use, and makes it where it is missing. Whoever may
-    not write there can read a file only as it is, once nothing is missing from it.
+    not write there, or finds the disk full, can read a file only as it is, once nothing is
+    missing from it.
     Raises sqlite3.Error, and OSError where something else than files stands there.
     """
     try:
         return connect_with(path, "", timeout)
     except sqlite3.OperationalError as error:
-        unused = is_all_in(path) and not os.access(path.parent, os.W_OK)
-        if error.sqlite_errorcode & 0xFF not in _REFUSED or not unused:
+        code = error.sqlite_errorcode
+        refused = code & 0xFF in _REFUSED and not os.access(path.parent, os.W_OK)
+        if not (refused or code in _NO_INDEX) or not is_all_in(path):
             raise
         return connect_with(path, AS_IT_IS, timeout)
 

@@ -21,6 +21,9 @@ _WHOSE = (
     "it belongs to the user who runs the backups, mostly root; "
     "docs/status.md says how others may read it"
 )
+_OLDER = "the next b1000 that runs jobs brings it up to date, and b1000 --copy does so now"
+_NEWER = "use the newer b1000 that wrote it"
+_SPACE = "see the space on its disk, and whether that is sound"
 _WHERE = "see status_dir and journal in the configuration"
 _BUSY = 30.0  # seconds that a statement waits for a writer
 _BEING_MADE = 1.0  # seconds that the making of a new journal may take
@@ -49,7 +52,7 @@ class View:
                 self._db.close()
                 raise
         except sqlite3.Error as error:
-            hint = _MENDED_BY_ITSELF if is_damage(error) else _WHOSE
+            hint = _MENDED_BY_ITSELF if is_damage(error) else _hint(error)
             raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
         except OSError as error:
             hint = _WHOSE if isinstance(error, PermissionError) else _WHERE
@@ -69,7 +72,7 @@ class View:
             raise JournalUnusable(
                 f"the journal {self.path} has schema {version}, "
                 f"this program reads {len(schema.MIGRATIONS)}",
-                "b1000 --copy brings an older one up to date; a newer one needs a newer b1000",
+                _NEWER if version > len(schema.MIGRATIONS) else _OLDER,
             )
 
     def _version(self) -> int:
@@ -124,6 +127,11 @@ class View:
             if self._suspecting:
                 suspect(self.path, error.__cause__)
             raise JournalFailed(f"the journal {self.path} cannot be read: {error}") from None
+
+
+def _hint(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return _SPACE if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL) else _WHOSE
 
 
 def _open(path: Path, untouched: bool) -> sqlite3.Connection:

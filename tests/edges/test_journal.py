@@ -363,7 +363,11 @@ def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(JournalUnusable, match="schema"):
         open_journal(path)
     assert path.read_bytes() == before
-    with pytest.raises(JournalUnusable, match="schema") as refused:
+    with pytest.raises(JournalUnusable, match=r"schema.*; use the newer b1000") as refused:
+        Reader(path)
+    with open_sqlite(path) as other:
+        other.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) - 1}")
+    with pytest.raises(JournalUnusable, match=r"schema.*; the next b1000 that runs jobs brings it"):
         Reader(path)
     # As long as what was raised is kept, nothing that it names is collected.
     assert refused.tb
@@ -413,6 +417,37 @@ def test_a_full_disk_is_a_failure_that_passes(journal: Journal, reader: Reader) 
     journal._db.execute("PRAGMA max_page_count = 100000")
     build.done(journal, run)
     assert next(each for each in reader.last_runs() if each.job == "etc").step is Step.DONE
+
+
+_READ_WITHOUT_SPACE = """
+import resource, sys
+from pathlib import Path
+from b1000.state.queries import Reader
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no file can grow, as on a full disk
+with Reader(Path(sys.argv[1])) as reader:
+    print(len(reader.last_runs()))
+"""
+
+
+def test_a_journal_at_rest_is_read_on_a_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = open_journal(path)
+    build.begin(journal)
+
+    def read() -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", _READ_WITHOUT_SPACE, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    # As it is after a power cut: something is missing from the file itself.
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", killed)
+    journal.close()
+    assert read().stdout == "1\n"
+    path = killed / path.name
+    assert "cannot be read: disk I/O error; see the space on its disk" in read().stderr
 
 
 # --- history
