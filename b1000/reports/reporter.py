@@ -26,7 +26,7 @@ from b1000.state.queries import Reader
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
-_BATCH = 500  # runs that are told at once
+_BATCH = 500  # runs that are reported at once
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
 
@@ -55,7 +55,7 @@ class Reporter:
         self._renewed = time.monotonic()
         self._parent = identify(os.getppid())
         self._lock: int | None = None
-        self._told: dict[int, int] = {}  # run_id → transition that arrived, or was refused
+        self._known: dict[int, int] = {}  # run_id → transition that arrived, or was refused
         self._refused: set[int] = set()  # run_ids, to be spoken of once
         self._due = False
         self._last = False
@@ -98,7 +98,7 @@ class Reporter:
         self._due = False
 
     def _renew(self) -> None:
-        """Those who wait to be pulled from, under the supervisor here, show that they live."""
+        """Show that the runs of the supervisor here which wait to be pulled from are alive."""
         if self._renewal is None or time.monotonic() - self._renewed < self._renewal:
             return
         self._renewed = time.monotonic()
@@ -145,7 +145,7 @@ class Reporter:
         with Reader(self._journal) as reader:
             self._reader = reader
             while self._lock is None:
-                # Whoever has the lock delivers what is pending of all.
+                # The reporter that has the lock delivers what is pending of all.
                 if not self._due_states():
                     return
                 self._lock = self._locks.take(f"report@{self._name}")
@@ -156,7 +156,7 @@ class Reporter:
 
     def _due_states(self) -> list[Pending]:
         """What is pending, was not reported yet, and was not refused as it is."""
-        return self._reader.pending(self._name, self._told, _BATCH)
+        return self._reader.pending(self._name, self._known, _BATCH)
 
     def _deliver(self) -> bool:
         """Deliver some of what is pending; gives whether there may be more."""
@@ -167,11 +167,11 @@ class Reporter:
         states = tuple(
             (each.run.run_id, each.transition_id) for each in due if each.run.run_id in arrived
         )
-        self._told.update(states)
+        self._known.update(states)
         if states:
             self._say(states)
         if isinstance(trouble, RunsRefused):
-            self._told |= {
+            self._known |= {
                 each.run.run_id: each.transition_id
                 for each in due
                 if each.run.run_id in trouble.run_ids
@@ -191,7 +191,7 @@ class Reporter:
     def _say(
         self, states: tuple[tuple[int, int], ...], trouble: str = "", trying: bool = False
     ) -> None:
-        """Tell what has arrived; the supervisor then orders the next look, if there is need."""
+        """Report what has arrived; the supervisor then orders the next look, if there is need."""
         try:
             self._connection.send(Delivered(self._name, states, trouble, trying))
         except OSError:

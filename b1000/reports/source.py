@@ -138,7 +138,7 @@ class _SqliteRows:
     def __init__(self, settings: Report, read_only: bool) -> None:
         self._path = Path(settings.path)
         try:
-            # Who only writes beside what others wrote makes no database.
+            # A source is added to, never made.
             self._path.stat()
         except OSError as error:
             raise NoAnswer(f"{self._path}: {error.strerror}") from None
@@ -194,7 +194,7 @@ def _in_time(task: Callable[[], T], seconds: float) -> T | None:
     def carry_out() -> None:
         try:
             given.append(task())
-        except BaseException as error:  # for whoever waits
+        except BaseException as error:  # for the thread that waits
             failed.append(error)
 
     # A daemon: the program ends without it.

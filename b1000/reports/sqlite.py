@@ -15,7 +15,7 @@ from b1000.reports.target import NotDelivered
 from b1000.runs.run import Run
 from b1000.state import reading
 
-_BUSY = 5.0  # seconds that one statement waits for somebody else
+_BUSY = 5.0  # seconds that one statement waits for another program
 _SETTLE, _LINGER = 0.2, 0.0
 
 
@@ -158,7 +158,7 @@ class SqliteReport:
         self._connection: sqlite3.Connection | None = None
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
-        """Tell the state of each run in one transaction."""
+        """Deliver the state of each run in one transaction."""
         if self._connection is None:
             self._connection = connect(self._path)
         try:

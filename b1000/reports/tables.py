@@ -15,7 +15,7 @@ class Column(NamedTuple):
     ``mysql`` and ``sqlite`` are its definition in either dialect. An
     ``original`` one stands in the tables of older installations too; the
     others are added to those, so they must have a default. ``longest`` is how
-    many characters are ever told in it, where that is less than it holds.
+    many characters are ever written to it, where that is less than it holds.
     ``former`` is the name that the first version gave to an added one. ``words``
     are all that an ENUM may hold, in their order.
     """
@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
     @property
     def may_be_unknown(self) -> bool:
-        """Whether NULL is told in it; of the original columns only in this one."""
+        """Whether NULL is written to it; of the original columns only in this one."""
         return self.name == "data_age" or not (self.original or "NOT NULL" in self.mysql)
 
     @property
@@ -60,7 +60,7 @@ class Index(NamedTuple):
 class Table(NamedTuple):
     """One table: ``identity`` is its numbering column, if it has one, ``key`` what names a row.
 
-    ``sign`` is a condition on a column, as information_schema tells of it, which holds in
+    ``sign`` is a condition on a column, as information_schema describes it, which holds in
     the tables that the first version made and in no others; ``remade`` are the columns that it
     defined otherwise.
     """
@@ -150,7 +150,7 @@ _ERROR = Column(
 )
 _LAST_OPERATION = Column(
     "last_op_time",
-    # No TIMESTAMP: what is told is the host's local time, of an hour that the server may not have.
+    # No TIMESTAMP: it is the host's local time, of an hour that the server may not have.
     "DATETIME NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
     "TEXT DEFAULT (datetime('now', 'localtime'))",
 )
@@ -182,7 +182,7 @@ JOBS = Table(
         _count("attempts"),
         _ERROR,
         _count("transition", "BIGINT"),
-        # The storage that tells it for a client; '' where the host tells it itself, as all did
+        # The storage that reports it for a client; '' where the host reports it itself, as all did
         # once. ASCII takes the least room in the key, which is nearly full in some old tables.
         Column(
             "relayed_by",

@@ -30,10 +30,10 @@ class Target(Protocol):
     linger: float
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
-        """Tell the state of each run; gives the run_ids that arrived, and what was in the way.
+        """Deliver the state of each run; gives the run_ids that arrived, and what was in the way.
 
         What arrived is durable there. Raises OSError or NotDelivered where
-        nothing could be told.
+        nothing could be delivered.
         """
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 def suspicion(journal: Path) -> Path:
     """The file that stands beside a journal in which damage was met while it was in use.
 
-    A large journal is not looked through at each start: whoever opens it next does so then.
+    A large journal is not looked through at each start, but when it is opened after this.
     """
     return journal.with_name(f"{journal.name}.suspect")
 

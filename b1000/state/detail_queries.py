@@ -50,7 +50,7 @@ class Started(NamedTuple):
 
 
 class DetailQueries(View):
-    """Questions of those who look at runs one by one."""
+    """Questions about the past of single runs."""
 
     def transitions(self, run_id: int) -> list[PastTransition]:
         """All changes of one run, in their order."""

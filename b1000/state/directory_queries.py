@@ -62,7 +62,7 @@ class DirectoryQueries(RunRows):
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
                 (job.name, instance, destination),
             ):
-                # What was pulled is its client's; nobody knows whose, where that cannot be read.
+                # What was pulled is its client's; whose, is not known where that cannot be read.
                 client = self._client(row["pulled"]) if row["pulled"] else None
                 if row["pulled"] and not client:
                     continue

@@ -1,7 +1,7 @@
 """Rows of the journal that cannot be read: each costs its own run at most.
 
 A run is closed as damaged, with what can still be read of it; one whose very name is lost is
-forgotten. Of what only tells of a run or a report, the row is forgotten.
+forgotten. A row that only describes a run or a report is forgotten.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ _WHICH = frozenset({"copy_id", "run_id", "destination"})
 """Columns without which nothing can be said of a copy."""
 _WHERE = frozenset({"path", "status"})
 """Columns without which a copy cannot be relied on."""
-_TALES = frozenset({"attempts", "transitions", "pending", "earlier_uids"})
+_ACCOUNTS = frozenset({"attempts", "transitions", "pending", "earlier_uids"})
 """Tables whose rows belong to a run and decide nothing about it."""
 _NUMBERED = {"runs": "run_id", "transitions": "transition_id"}
 
@@ -158,7 +158,7 @@ class _Mending:
         )
         for _, values, bad in damaged:
             run_id = values.get("run_id") if table != "latest" else None
-            if run_id is None or table in _TALES:
+            if run_id is None or table in _ACCOUNTS:
                 self._note(table, bad, run_id, "the row is forgotten")
             else:
                 self._flaw(table, bad, run_id)
@@ -170,7 +170,7 @@ class _Mending:
         return bool(self._db.execute(asked, (table,)).fetchone()[0])
 
     def _strays(self, table: str) -> "Callable[[Mapping[str, Any]], tuple[str, ...]]":
-        """What tells that a row belongs to no run."""
+        """A function that finds rows which belong to no run."""
         belongs = any(
             parent == "runs"
             for _, _, parent, *_ in self._db.execute(f"PRAGMA foreign_key_list({table})")
@@ -180,7 +180,7 @@ class _Mending:
         return lambda values: () if values["run_id"] in self._runs else ("run_id",)
 
     def _miss_copies(self) -> None:
-        """A run that is gone on with must not be called complete for want of a copy's row."""
+        """A run that is resumed must not be called complete for want of a copy's row."""
         for (run_id,) in self._db.execute(
             f"""SELECT DISTINCT run_id FROM runs LEFT JOIN transitions USING (run_id)
                 WHERE (ending IS NULL OR {UNCLOSED}) AND (

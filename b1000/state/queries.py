@@ -30,7 +30,7 @@ _ASTRAY = """
 
 
 def may_exist(journal: Path) -> bool:
-    """Whether to open a journal; where it cannot be seen, opening it tells why."""
+    """Whether to open a journal; where it cannot be seen, opening it says why."""
     try:
         os.stat(journal)
     except FileNotFoundError:
@@ -44,7 +44,7 @@ class Reader(RunQueries, DirectoryQueries, OutboxQueries, DetailQueries):
     """All questions to a journal through one view, which :class:`View` describes."""
 
     def look_through(self) -> None:
-        """Read what counts today, for ``damaged`` to tell what of it cannot be read."""
+        """Read what counts today, for ``damaged`` to say what of it cannot be read."""
         self.unclosed()
         self.last_runs()
         self.listed_instances()

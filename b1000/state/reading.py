@@ -35,8 +35,8 @@ def legible() -> Iterator[None]:
 def connect(path: Path, timeout: float) -> sqlite3.Connection:
     """Open it beside its writers; ``timeout`` seconds is what a statement waits for them.
 
-    SQLite keeps an index beside a file in use, and makes it where it is missing. Whoever may
-    not write there, or finds the disk full, can read a file only as it is, once nothing is
+    SQLite keeps an index beside a file in use, and makes it where it is missing. A program that
+    may not write there, or finds the disk full, can read a file only as it is, once nothing is
     missing from it.
     Raises sqlite3.Error, and OSError where something else than files stands there.
     """

@@ -16,7 +16,7 @@ _NAMES_AWAITED = 2  # seconds that a run waits for a second that no other is nam
 
 
 class RunQueries(RunRows):
-    """Questions about runs; one that cannot be read is shown as closed to those who only look."""
+    """Questions about runs; who only looks sees one that cannot be read as closed."""
 
     def last_runs(self) -> list[Run]:
         """The last run of each job/instance, by name."""

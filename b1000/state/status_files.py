@@ -38,7 +38,7 @@ def content(run: Run, config: str, journal: str) -> str:
                 "start_time": _iso(run.started),
                 "step": run.step,
                 "status": Status.FAILED,
-                # Of one that died nobody knows when; this is what is known last.
+                # When one died is not known; this is what is known last.
                 "since": _iso(max(run.ended or run.changed, run.started)),
                 "error": run.error if run.ending else "interrupted",
                 "copies": [
@@ -110,7 +110,7 @@ class StatusFiles:
         self._settle(set(self._there), self._reader.retriable(self._is_alive), None)
 
     def refresh_subject(self, job: str, instance: str, failed: bool) -> None:
-        """The same for one job/instance whose run has just ``failed`` or gone on."""
+        """The same for one job/instance whose run has just ``failed`` or been resumed."""
         beginning = f"{self._host}-{file_stem(job, instance)}-"
         there = {file for file in self._there if file.startswith(beginning)}
         if failed or there:
@@ -134,13 +134,13 @@ class StatusFiles:
         self._there = (self._there - stale) | wanted.keys()
 
     def _is_ours(self, file: str, subject: tuple[str, str] | None) -> bool:
-        """Whether a file tells of a run of this journal (and job/instance).
+        """Whether a file describes a run of this journal (and job/instance).
 
         One that cannot be read as such is ours if it bears this host's name.
         """
         try:
-            told = json.loads(_read(self._directory / file))
-            found = (told["job"], told["instance"])
-            return bool(told["journal"] == str(self._reader.path)) and subject in (None, found)
+            read = json.loads(_read(self._directory / file))
+            found = (read["job"], read["instance"])
+            return bool(read["journal"] == str(self._reader.path)) and subject in (None, found)
         except (ValueError, KeyError, TypeError):
             return subject is None and file.startswith(f"{self._host}-")

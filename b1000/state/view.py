@@ -36,7 +36,7 @@ class View:
     beside a journal in use. With ``suspecting``, damage that it meets is noted for
     the next who opens the journal to write. What it is asked may raise JournalFailed.
 
-    A row that cannot be read is left out, and noted in ``damaged`` as ``table.column``.
+    A row that cannot be read is skipped, and noted in ``damaged`` as ``table.column``.
     """
 
     def __init__(self, path: Path, untouched: bool = False, suspecting: bool = False) -> None:
@@ -144,7 +144,7 @@ def _untouched(path: Path) -> sqlite3.Connection:
     if reading.is_all_in(path):
         return reading.connect_with(path, reading.AS_IT_IS, _BUSY)
     if os.path.exists(reading.beside(path, "-shm")):
-        # Whoever has it in use may end at this moment and take both files away.
+        # The program that has it in use may end at this moment and take both files away.
         with contextlib.suppress(sqlite3.OperationalError):
             return reading.connect_with(path, "readonly_shm=1", _BUSY)
         if reading.is_all_in(path):

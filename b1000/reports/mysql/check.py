@@ -17,7 +17,7 @@ from b1000.reports.target import NotDelivered
 
 
 class Flaw(NamedTuple):
-    """What is not as it needs to be; only a ``warning`` where most of what is told arrives."""
+    """What is not as it needs to be; only a ``warning`` where most of what is reported arrives."""
 
     text: str
     warning: bool = False

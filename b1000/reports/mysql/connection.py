@@ -13,7 +13,7 @@ from b1000.reports.target import NotDelivered
 
 _CONNECT = 5  # seconds
 _ANSWER = 10  # seconds that one statement may take
-_LOCKED = 5  # seconds that one statement waits for a lock of somebody else
+_LOCKED = 5  # seconds that one statement waits for a lock of another session
 _LONGEST_PASSWORD = 4096  # bytes of a password_file that are read
 
 # Too long is an error and not cut off, whatever the server's own default is.
@@ -21,13 +21,13 @@ _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_B
 
 
 class _Connection(pymysql.Connection):
-    """One that goes on with TLS or not at all, where TLS is wanted."""
+    """One that uses TLS or fails, where TLS is wanted."""
 
     server_capabilities: int
 
     def _request_authentication(self) -> None:
-        # The PyMySQL of Debian 12 goes on in clear where the server offers no TLS, and gives
-        # the password to whoever then asks for it.
+        # The PyMySQL of Debian 12 continues in clear where the server offers no TLS, and gives
+        # the password to whatever then asks for it.
         if self.client_flag & CLIENT.SSL and not self.server_capabilities & CLIENT.SSL:
             raise pymysql.OperationalError(
                 CR.CR_SSL_CONNECTION_ERROR,

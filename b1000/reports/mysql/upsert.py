@@ -23,11 +23,11 @@ _REFUSED_DATA = frozenset(
         3819,  # ER_CHECK_CONSTRAINT_VIOLATED of MySQL
         4025,  # ER_CONSTRAINT_FAILED of MariaDB
         1690,  # ER_DATA_OUT_OF_RANGE
-        1644,  # ER_SIGNAL_EXCEPTION: a trigger of those who run the server
+        1644,  # ER_SIGNAL_EXCEPTION: a trigger of the server's owners
         ER.NO_REFERENCED_ROW_2,
     }
 )
-"""Errors that are about the values of single runs: the others can be told all the same."""
+"""Errors that are about the values of single runs: the others can be delivered all the same."""
 
 _KEYS_AT_ONCE = 200
 
@@ -59,7 +59,7 @@ def upsert(
     )
     new = [row for number, row in zip(numbers, rows, strict=True) if number is None]
     _move(cursor, table, new, only_new)
-    # What somebody else inserted since the first look is seen only with a lock.
+    # What another session inserted since the first look is seen only with a lock.
     added = iter(_numbers(cursor, table, new, " LOCK IN SHARE MODE"))
     found = [next(added) if number is None else number for number in numbers]
     if None in found:
