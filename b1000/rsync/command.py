@@ -50,13 +50,15 @@ class Manner(NamedTuple):
 
     Files that are the same in one of the ``bases``, directories relative to the one of the copy
     or below the module, become hard links. ``keep_existing`` leaves alone what is there. One that
-    is ``continued`` may find partial files. ``by_content``: sizes and times are not believed.
+    is ``continued`` may find partial files. ``by_content``: sizes and times are not believed;
+    ``anew``: nor is a daemon asked for checksums, and each file is transferred.
     """
 
     bases: Sequence[str] = ()
     keep_existing: bool = False
     continued: bool = False
     by_content: bool = False
+    anew: bool = False
 
 
 class Part(NamedTuple):
@@ -123,7 +125,7 @@ def copy(
     options += _VERBOSITY[destination.verbosity]
     options += _excluding(exclude, destination)
     options += [*destination.rsync_options, _PLAIN_NUMBERS]
-    options += _by_content(destination) if manner.by_content else []
+    options += _by_content(destination, manner.anew) if manner.by_content else []
     options += ["--debug=FILTER"] if not part and not pull else []
     options += ["--debug=DUP"] if not part else []
     options += _FROM_CLIENT if pull else ()
@@ -133,10 +135,11 @@ def copy(
     return ["rsync", *options, "--", *sources, f"{directory}/"]
 
 
-def _by_content(destination: Destination) -> list[str]:
+def _by_content(destination: Destination, anew: bool) -> list[str]:
     """With the user's choice to compute no checksums (none) rsync would give up."""
+    compare = "--ignore-times" if anew else "--checksum"
     chosen = any(_CHECKSUMS.match(option) for option in destination.rsync_options)
-    return ["--checksum-choice=auto", "--checksum"] if chosen else ["--checksum"]
+    return ["--checksum-choice=auto", compare] if chosen else [compare]
 
 
 _CHECKSUMS = re.compile(r"--(?:checksum-choice|cc)=(?:[^,]+,)?none$")

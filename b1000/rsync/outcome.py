@@ -157,8 +157,12 @@ VERDICTS: tuple[Verdict, ...] = (
         "the password file {0} is empty: the password stands in its first line",
     ),
     _door({1}, r"(\S+): unknown option", Retry.NEVER, "rsync does not know the option {0}"),
+    # A receiver meets the broken connection (10, 12) before it has read the words.
     _door(
-        {4}, r"server is configured to refuse (.*)", Retry.NEVER, "{peer} refuses the option {0}"
+        {4, 10, 12},
+        r"^(?:rsync: )?The server is configured to refuse (.*)",
+        Retry.NEVER,
+        "{peer} refuses the option {0}",
     ),
     _door(
         {4}, r"pre-xfer exec returned failure", Retry.NEVER, "the pre-xfer script at {peer} failed"
@@ -321,6 +325,11 @@ def lost_race(exit_code: int, errors: Iterable[str]) -> bool:
     rsync 3.5.0 gives up then; run at once again, it finds the directory.
     """
     return exit_code == 11 and any(_MKDIR_LOST.search(line) for line in errors)
+
+
+def is_without_checksums(result: Outcome) -> bool:
+    """Whether a daemon refused to compare by content (``refuse options = checksum``)."""
+    return bool(re.search(r" refuses the option --checksum\b", result.reason))
 
 
 def is_crowded(result: Outcome) -> bool:

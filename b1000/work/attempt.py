@@ -24,6 +24,7 @@ from b1000.work.progress import Told
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
+_ANEW = "so each file is transferred once more, whatever its size and time"
 _LINGER, _PAUSE = 2.0, 0.1  # seconds in which a daemon may count a connection that has ended
 _MOST_MET = 10_000  # names that several sources of a client bring, and that are looked at
 _MOST_ERRORS = 200  # lines of a client's that are logged in one attempt
@@ -73,6 +74,7 @@ class Attempt:
         self.claimed = claimed
         self.spoilt = False
         self.ours = Names()
+        self._anew = False  # a daemon refuses checksums
         self._twice = ""
         self._kept = Kept(source.paths if source.transfer.relative else ())
         self._met: set[str] = set()  # what several sources of a client brought
@@ -97,6 +99,10 @@ class Attempt:
         result, out = await self._last_pass()
         while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
             await asyncio.sleep(_PAUSE)
+            result, out = await self._last_pass()
+        if self.doubt and outcome.is_without_checksums(result):
+            self._anew = True
+            self._assignment.log.warning("%s: %s; %s", self._destination.name, result.reason, _ANEW)
             result, out = await self._last_pass()
         self._note(result)
         if result.exit_code is not None:
@@ -167,6 +173,7 @@ class Attempt:
                 self._keeps,
                 self._continued,
                 bool(self.doubt) and not self._keeps,
+                self._anew,
             ),
             part,
         )

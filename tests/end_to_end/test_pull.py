@@ -767,6 +767,30 @@ def test_killed_while_it_copies_it_resumes(world: World, client: Client) -> None
     assert report.told() == "done"
 
 
+def test_a_client_that_refuses_checksums_is_copied_once_more(world: World, daemon: Daemons) -> None:
+    client = Client(daemon({"reports": "", "backup": "read only = yes\nrefuse options = checksum"}))
+    client.data()
+    slow_storage(world, client)
+    report = client.report().copying().keep_alive()
+    kill(world, lambda: "file0" in data_so_far(world))
+    (victim,) = world.root.glob("local/*/*/*/file0")
+    before = victim.stat()
+    victim.write_bytes(b"x" * before.st_size)
+    os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+    in_background(report.end)
+    done = world.b1000("--copy")
+    client.stop()
+    assert done.returncode == 0, done.stdout
+    assert "refuses the option --checksum" in done.stdout
+    assert state(world) == ("DONE", "OK")
+    assert {name: content for name, content in data(world).items() if name != "large"} == WHOLE
+
+
+def data_so_far(world: World) -> set[str]:
+    """The names that have arrived, while a copy is under way."""
+    return {path.name for path in world.root.glob("local/*/*/*/*")}
+
+
 def test_killed_while_it_copies_and_the_client_has_failed(world: World, client: Client) -> None:
     slow_storage(world, client)
     report = client.report().copying().keep_alive()
