@@ -347,16 +347,17 @@ def missing_base(line: str) -> str | None:
 
 
 class Totals(NamedTuple):
-    """What rsync counted: bytes and regular files of the whole tree, and bytes sent."""
+    """What rsync counted: bytes and regular files of the whole tree, and bytes that were sent."""
 
     bytes: int | None = None
     files: int | None = None
     sent: int | None = None
 
 
-def totals(lines: Iterable[str]) -> Totals:
+def totals(lines: Iterable[str], pulled: bool = False) -> Totals:
     """The totals of ``--stats --no-human-readable``; none where rsync printed none.
 
+    What is ``pulled`` was sent by the other end: this one received it.
     Names of files come before them and may look like them, but no list of names
     is in the order of the first two lines.
     """
@@ -368,7 +369,8 @@ def totals(lines: Iterable[str]) -> Totals:
         found = pattern.search(begin + block)
         return int(found[1]) if found else None
 
-    return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(_SENT))
+    sent = _RECEIVED if pulled else _SENT
+    return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(sent))
 
 
 class Forecast(NamedTuple):
@@ -395,3 +397,4 @@ _BLOCK = re.compile(r"\d.*\nNumber of created files: ")
 _SIZE = re.compile(r"^Total file size: (\d+) bytes$", re.MULTILINE)
 _FILES = re.compile(r"^Number of files: \d+ \(.*?reg: (\d+)", re.MULTILINE)
 _SENT = re.compile(r"^Total bytes sent: (\d+)$", re.MULTILINE)
+_RECEIVED = re.compile(r"^Total bytes received: (\d+)$", re.MULTILINE)

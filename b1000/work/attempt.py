@@ -106,7 +106,7 @@ class Attempt:
             result, out = await self._last_pass()
         self._note(result)
         if result.exit_code is not None:
-            totals = outcome.totals(out.lines)
+            totals = self._totals(out)
             self.totals = totals._replace(sent=None if totals.sent is None else totals.sent + sent)
             if result.status in COMPLETE and totals.files is None:
                 reason = "rsync ended without its totals: it cannot have copied (rsync_options?)"
@@ -182,6 +182,9 @@ class Attempt:
         name, log = self._destination.name, self._assignment.log
         shown = self._destination.verbosity > 1
         return Tail((lambda line: log.info("%s: %s", name, line)) if shown else None)
+
+    def _totals(self, out: Tail) -> Totals:
+        return outcome.totals(out.lines, pulled=bool(self._source.pull))
 
     def _without_rules(self, take: Callable[[str], None]) -> Callable[[str], None]:
         """Takes lines, and hears of names that were left out."""
@@ -306,7 +309,7 @@ class Attempt:
             for number, (rules, sink) in enumerate(zip(parts, sinks, strict=True), start=1)
         ]
         hopeless = await self._first_hopeless(streams)
-        return hopeless, sum(outcome.totals(out.lines).sent or 0 for out in outs)
+        return hopeless, sum(self._totals(out).sent or 0 for out in outs)
 
     def _count(self) -> int:
         """How many streams; each needs a rate that rsync takes."""

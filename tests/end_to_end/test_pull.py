@@ -100,6 +100,17 @@ def test_a_pull_from_init_to_done(world: World, client: Client) -> None:
         assert f"  ext/ext: {step}\n" in shown
 
 
+def test_what_was_sent_is_what_the_client_has_sent(world: World, client: Client) -> None:
+    storage(world, client)
+    (client.backup / "large").write_bytes(os.urandom(300_000))
+    report = client.report().copying().keep_alive()
+    in_background(report.end)
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    with world.journal() as journal:
+        assert journal.execute("SELECT sent > 300000 FROM copies").fetchall() == [(1,)]
+
+
 def test_the_directory_bears_the_names_of_the_client(world: World, client: Client) -> None:
     storage(world, client)
     report = client.report(master_host="db1", master_instance="3307", data_age="12").copying()

@@ -255,6 +255,7 @@ STATS = PRINTED.splitlines()
 
 def test_totals() -> None:
     assert outcome.totals(["created directory x", *STATS]) == Totals(12345, 10, 668)
+    assert outcome.totals(STATS, pulled=True) == Totals(12345, 10, 234)
 
 
 def test_totals_of_directories_only() -> None:
