@@ -52,6 +52,27 @@ def test_whoever_wants_no_checksums_has_them_where_nothing_else_can_be_believed(
     assert tree(backup) == tree(world.source)
 
 
+@pytest.mark.parametrize("streams", [1, 3])
+def test_a_daemon_that_refuses_checksums_is_sent_all_anew(
+    world: World, daemon: Daemons, streams: int
+) -> None:
+    many(world)
+    storage = daemon({"b1000": "refuse options = checksum"})
+    address = storage.url("b1000")
+    configure(world, address, {"type": "sync"}, bwlimit=400, streams=streams)
+    b1000_is_killed(world, storage)
+    victim = next(path for path in arrived(storage) if path.stat().st_size == SIZE)
+    before = victim.stat()
+    victim.write_bytes(os.urandom(SIZE))
+    os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+    configure(world, address, {"type": "sync"}, streams=streams)
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    assert "refuses the option --checksum" in done.stdout
+    (backup,) = storage.module("b1000").glob("etc/*")
+    assert tree(backup) == tree(world.source)
+
+
 def arrived(storage: Daemon) -> list[Path]:
     return [path for path in storage.module("b1000").rglob("file*") if ".b1000" not in str(path)]
 
