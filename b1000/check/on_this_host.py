@@ -14,7 +14,7 @@ from b1000.config import grammar, references
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import Command, Destination, Job, Template
-from b1000.work import scripts, sources
+from b1000.work import mounts, scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
 _CREDENTIALS = "/run/credentials/"  # where systemd shows them to a service, while that runs
@@ -51,6 +51,7 @@ def findings(config: Config) -> Iterator[Finding]:
             if job.direction == "push":
                 yield from _missing_sources(job)
                 yield from _whole_system(job)
+                yield from _not_on_one_file_system(job)
     if os.geteuid() == 0:
         yield from _writers(config.file)
 
@@ -196,6 +197,33 @@ def _whole_system(job: Job) -> Iterator[Finding]:
             "rsync_options = --one-file-system in the destination"
         )
         yield Finding(f"job:{job.name}", "include", text, warning=True)
+
+
+def _not_on_one_file_system(job: Job) -> Iterator[Finding]:
+    """What is mounted below a source is left out by -x, without a word of the copy's."""
+    includes = [word.text for word in _list(job, "include")]
+    told: set[str] = set()
+    for destination in filter(_stays_on_one_file_system, job.destinations.values()):
+        patterns = [*(word.text for word in _list(job, "exclude")), *destination.exclude]
+        for include in includes:
+            told |= {
+                place
+                for place in mounts.with_files(include)
+                if not f"{destination.path}/".startswith(f"{place}/")
+                and place not in [each.rstrip("/") for each in includes]
+                and not _is_excluded(place, include, patterns)
+            }
+    if told:
+        shown = " ".join(sorted(told))
+        text = f"--one-file-system leaves out what is mounted at {shown}: include it, or exclude it"
+        yield Finding(f"job:{job.name}", "include", text, warning=True)
+
+
+def _is_excluded(place: str, include: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern names a directory below a source, or all in it."""
+    below = os.path.relpath(place, os.path.dirname(include) or "/")
+    names = {f"/{below}", below, os.path.basename(place)}
+    return any(re.sub(r"(?:/|/\*{1,3})$", "", each) in names for each in patterns)
 
 
 def _stays_on_one_file_system(destination: Destination) -> bool:

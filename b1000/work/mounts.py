@@ -1,8 +1,10 @@
-"""Whether a local destination lies on a file system of its own, or only on its mount point."""
+"""What is mounted where: a destination on a disk or on its mount point, a source in several."""
 
 import contextlib
 import os
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from b1000.errors import words
 
@@ -40,16 +42,55 @@ def is_on_root(path: str) -> bool:
             place = os.path.dirname(place)
 
 
+def with_files(below: str) -> list[str]:
+    """Where below a directory other file systems are mounted that hold files of a disk or server.
+
+    None of them is touched: a server may not answer.
+    """
+    above = os.path.join(os.path.realpath(below), "")
+    try:
+        here = os.stat(above).st_dev
+        return sorted(
+            {
+                mount.place
+                for mount in _mounted()
+                if mount.place.startswith(above) and mount.place != above
+                if mount.device != here and mount.kind not in _WITHOUT_FILES
+            }
+        )
+    except OSError:
+        return []
+
+
+# Of proc(5), or in memory only, or made of what lies on a disk that is mounted elsewhere.
+_WITHOUT_FILES = frozenset(
+    {"autofs", "bpf", "binfmt_misc", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"}
+    | {"devtmpfs", "efivarfs", "fusectl", "hugetlbfs", "mqueue", "nsfs", "overlay", "proc"}
+    | {"pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tmpfs"}
+    | {"tracefs"}
+)
+
+
 def _mount_points() -> set[str]:
-    """Where a file system is mounted, bound directories included (proc(5)).
+    """Where a file system is mounted, bound directories included.
 
     Not those where an automounter only waits.
     """
-    found = set()
+    return {mount.place for mount in _mounted() if mount.kind != "autofs"}
+
+
+class _Mount(NamedTuple):
+    device: int
+    place: str
+    kind: str
+
+
+def _mounted() -> Iterator[_Mount]:
+    """What is mounted (proc(5)); raises OSError."""
     with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             before, _, after = line.partition(" - ")
-            if not after.startswith("autofs "):
-                place = before.split(" ")[4]
-                found.add(_ESCAPED.sub(lambda digits: chr(int(digits[1], 8)), place))
-    return found
+            _, _, device, _, escaped, *_ = before.split(" ")
+            major, minor = map(int, device.split(":"))
+            place = _ESCAPED.sub(lambda digits: chr(int(digits[1], 8)), escaped)
+            yield _Mount(os.makedev(major, minor), place, after.split(" ")[0])

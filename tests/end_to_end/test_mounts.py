@@ -139,3 +139,35 @@ def test_it_is_not_for_daemons(world: World) -> None:
     done = world.b1000("check")
     assert done.returncode == 2
     assert "[dest:store] must_be_mounted: it is for local paths" in done.stderr
+
+
+def test_what_one_file_system_leaves_out_is_told(world: World, disk: Path) -> None:
+    """A disk below a source, which is neither included itself nor excluded."""
+    if not shutil.which("mkfs.ext4"):
+        pytest.skip("mkfs.ext4 is not installed")
+    place = world.source / "da ta"
+    place.mkdir()
+    image = world.root / "image"
+    with image.open("wb") as file:
+        file.truncate(2**23)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    shell = f"mount -o loop {image} '{place}' || exit 99; mount -t tmpfs none {disk}"
+
+    def told(include: str, exclude: str = "", options: str = "-x") -> bool:
+        more = {"exclude": exclude} if exclude else {}
+        store = world.store(path="rsync://localhost/b1000", rsync_options=options)
+        world.write({"dest:store": store, "job:etc": world.push(include=include, **more)})
+        done = mounted(world, shell, "check")
+        if done.returncode == 99:
+            pytest.skip("no loop device")
+        assert done.returncode == 0, done.stderr
+        found = f"leaves out what is mounted at {place}: include it" in done.stderr
+        assert found == ("leaves out" in done.stderr)
+        return found
+
+    assert told(f"{world.source}/")
+    assert told(str(world.root), options="-vx")
+    assert not told(f"{world.source}/", options="--no-x")
+    assert not told(f"{world.source}/ '{place}'")
+    assert not told(f"{world.source}/", exclude="'/da ta/'")
+    assert not told(str(world.source), exclude=f"'/{world.source.name}/da ta/*'")
