@@ -25,14 +25,14 @@ from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Command, Destination, Job
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.rsync import command, outcome, paths
+from b1000.rsync import command, names, outcome, paths
 from b1000.runs.events import Message
 from b1000.runs.run import Base, Copy, Frozen, label
 from b1000.runs.states import CopyStatus
 from b1000.work import merging, mounts, process, push, sources
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
-from b1000.work.inventory import Source
+from b1000.work.inventory import Kept, Names, Source
 from b1000.work.linking import Linking
 from b1000.work.output import Tail
 
@@ -267,20 +267,29 @@ class Rehearsal:
             return [*told, f"    would FAIL: {twice}"]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
-        return [*told, f"    {await self._forecast(assignment, job, destination, trial, linking)}"]
+        forecast = await self._forecast(assignment, source, destination, trial, linking)
+        return [*told, f"    {forecast}"]
 
     async def _forecast(
         self,
         assignment: Assignment,
-        job: Job,
+        source: Source,
         destination: Destination,
         argv: list[str],
         linking: Linking,
     ) -> str:
-        out, err = Tail(), Tail()
+        out, err, twice = Tail(), Tail(), Names()
+        kept = Kept(source.paths if source.transfer.relative and not source.pull else ())
+
+        def take(line: str) -> None:
+            name = names.duplicate(line)
+            if name is not None and not kept.is_one(name, None):
+                twice.add(printable(name))
+            out.take(line)
+
         try:
             code = await assignment.rsync(
-                destination.name, argv, out.sink(), linking.heard(err.take)
+                destination.name, argv, process.Lines(take), linking.heard(err.take)
             )
         except process.TimedOut as error:
             self.failed = True
@@ -292,11 +301,14 @@ class Rehearsal:
             code,
             [printable(line) for line in err.lines],
             paths.place(destination.path),
-            paths.place(job.pull.source) if job.pull else None,
+            paths.place(source.pull.source) if source.pull else None,
         )
         if verdict.status is CopyStatus.FAILED:
             self.failed = True
             return f"would FAIL: {verdict.reason}"
+        if twice.count:
+            self.failed = True
+            return f"would FAIL: several sources bring {twice}"
         would = outcome.forecast(out.lines)
         if would is None:
             return "rsync gave no totals"

@@ -86,6 +86,8 @@ def test_what_relative_keeps_of_two_sources_may_meet_too(
             {**sections, "job:web": world.push(include=include, relative="yes", type="sync")}
         )
         assert world.b1000("check").returncode == 0
+        foretold = world.b1000("-n")
+        assert (foretold.returncode, "several sources bring " in foretold.stdout) == (1, True)
         done = world.b1000()
         assert done.returncode == 1, done.stdout
         told = world.last("web")["error"]
