@@ -1,0 +1,42 @@
+"""``b1000 check``: what is wrong with the configuration."""
+
+from collections.abc import Sequence
+
+from b1000.commands.output import USAGE_ERROR, say
+from b1000.errors import counted
+
+
+def check(words: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    arguments = parsers.for_check().parse_args(words)
+
+    from b1000.check import connect
+    from b1000.config import loader
+    from b1000.logs import to_stderr
+
+    config = loader.load(arguments.cfg)
+    found = connect.advice(config) + (connect.connect(config) if arguments.connect else [])
+    problems = [
+        *config.problems,
+        *(
+            loader.Problem(
+                config.line(each.section, each.option),
+                each.section,
+                each.option,
+                each.text,
+                each.warning,
+            )
+            for each in found
+        ),
+    ]
+    for problem in sorted(problems, key=lambda problem: problem.line):
+        to_stderr(problem.shown(config.file))
+    warnings = sum(problem.warning for problem in problems)
+    wrong = len(problems) - warnings
+    say(
+        f"{config.file}: {counted(len(config.jobs), 'job')}, {counted(wrong, 'error')}, "
+        f"{counted(warnings, 'warning')}"
+    )
+    return USAGE_ERROR if wrong else 0

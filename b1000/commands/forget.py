@@ -1,0 +1,24 @@
+"""``b1000 forget``: gives up runs that failed."""
+
+from collections.abc import Sequence
+
+
+def forget(words: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    arguments = parsers.for_forget().parse_intermixed_args(words)
+
+    from b1000 import logs
+    from b1000.config import grammar, loader
+    from b1000.supervise.plan import Action
+    from b1000.supervise.supervisor import Supervisor
+
+    config = loader.load(arguments.cfg)
+    settings = config.settings
+    logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
+    selectors = [grammar.selector(word) for word in arguments.jobs]
+    action = Action.FORGET_WITH_POST if arguments.post else Action.FORGET
+    code = Supervisor(config, {}).recover(selectors, action)
+    logs.tell_where()
+    return code

@@ -1,0 +1,127 @@
+"""``b1000 [job[/instance]] ...``: runs jobs, resumes what failed, or tells what it would do."""
+
+import os
+from collections.abc import Sequence
+
+from b1000.commands.output import USAGE_ERROR, say, terminal
+
+TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
+if TYPE_CHECKING:
+    from b1000.config.grammar import Selector
+    from b1000.config.loader import Config
+    from b1000.jobs import Job
+    from b1000.runs.run import Base
+    from b1000.status.bars import Bars
+    from b1000.supervise.selection import Selection
+
+
+def run_jobs(words: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    arguments = parsers.for_jobs().parse_intermixed_args(words)
+
+    import logging
+
+    from b1000 import logs
+    from b1000.config import grammar, loader
+    from b1000.errors import UsageError
+    from b1000.supervise.plan import Action
+    from b1000.supervise.selection import select
+    from b1000.supervise.supervisor import Supervisor
+
+    try:
+        config = loader.load(arguments.cfg)
+    except loader.ConfigUnreadable as error:
+        if error.log_file and not arguments.dry_run:
+            logs.set_up(error.log_file, *loader.log_defaults(), arguments.quiet)
+        for line in error.lines:
+            logs.announce(logging.ERROR, line)
+        return USAGE_ERROR
+    settings = config.settings
+    selectors = [grammar.selector(word) for word in arguments.jobs]
+    selection = {} if arguments.copy else select(config.jobs, selectors)
+    if not selection and not arguments.copy:
+        for problem in config.problems:
+            logs.to_stderr(problem.shown(config.file))
+        raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
+    if arguments.dry_run:
+        for problem in config.problems:
+            if not (arguments.quiet and problem.warning):
+                logs.to_stderr(problem.shown(config.file))
+        if arguments.copy:
+            return _rehearse_copy(config, selectors, arguments.quiet)
+        return _rehearse(config, selection, arguments.quiet)
+    logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
+    for problem in config.problems:
+        level = logging.WARNING if problem.warning else logging.ERROR
+        logs.announce(level, problem.shown(config.file), arguments.quiet)
+    display = None if arguments.quiet else _display(settings.journal)
+    everything = not (selectors or arguments.copy)
+    supervisor = Supervisor(config, selection, display=display, everything=everything)
+    code = supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+    logs.tell_where()
+    return code
+
+
+def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
+    from pathlib import Path
+
+    from b1000.state.queries import Reader, may_exist
+    from b1000.work.rehearsal import Past, rehearse
+
+    journal = Path(config.settings.journal)
+
+    def foretell(text: str, failed: bool) -> None:
+        _foretell(text, failed, quiet)
+
+    def bases(job: "Job", instance: str) -> "Sequence[Base]":
+        if not may_exist(journal):
+            return ()
+        with Reader(journal, untouched=True) as reader:
+            return reader.bases(job, instance)
+
+    def owner(job: str, instances: "Sequence[str]", whose: str) -> str | None:
+        if not may_exist(journal):
+            return None
+        with Reader(journal, untouched=True) as reader:
+            return reader.owner_of_directory(job, instances, whose)
+
+    past = Past(bases, owner)
+    return int(not rehearse(config.jobs, selection, config.settings.host, foretell, past))
+
+
+def _rehearse_copy(config: "Config", selectors: "Sequence[Selector]", quiet: bool) -> int:
+    """What ``--copy`` would go on with."""
+    from b1000.supervise.recovery import foretell
+
+    would = foretell(config, selectors)
+    for text, fine in would:
+        _foretell(text, not fine, quiet)
+    return int(not all(fine for _, fine in would))
+
+
+def _foretell(text: str, failed: bool, quiet: bool) -> None:
+    from b1000.logs import to_stderr
+
+    if not quiet:
+        say(text)
+    elif failed:
+        to_stderr(text)
+
+
+def _display(journal: str) -> "Bars | None":
+    """Bars below the log, where standard output is a terminal whose cursor can be moved."""
+    if not os.isatty(1):
+        return None
+    from pathlib import Path
+
+    from b1000 import logs
+    from b1000.progress import directory_of
+    from b1000.status.bars import ERASE, Bars
+
+    screen = terminal()
+    if not screen or not screen.moves:
+        return None
+    logs.write_before_each_line(ERASE)
+    return Bars(screen, directory_of(Path(journal)))

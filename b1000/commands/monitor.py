@@ -1,0 +1,53 @@
+"""``b1000 monitor``: whether there is a good, fresh, complete backup of everything."""
+
+import gc
+from collections.abc import Sequence
+
+from b1000.commands.output import say, terminal
+from b1000.errors import B1000Error
+
+_UNKNOWN = 3  # as Nagios counts
+
+
+def monitor(words: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    parser = parsers.for_monitor()
+    try:
+        arguments = parser.parse_args(words)
+        if arguments.output and not arguments.prometheus:
+            parser.error("--output is the file of --prometheus")
+    except SystemExit as end:
+        # Nagios takes 2 for CRITICAL.
+        return _UNKNOWN if end.code else 0
+
+    from b1000.logs import to_stderr
+    from b1000.monitor.answer import Form, Wanted, answer, unknown
+    from b1000.monitor.survey import Question
+
+    # Thousands of histories without a cycle: to look for those takes as long as all the rest.
+    gc.disable()
+    form = next(
+        (each for each in Form if getattr(arguments, each.value, False)),
+        Form.NONE if arguments.html else Form.TABLE,
+    )
+    wanted = Wanted(form, arguments.output, arguments.html)
+    question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
+    try:
+        given = answer(arguments.cfg, question, wanted, terminal())
+    except Exception as error:
+        # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
+        import traceback
+
+        to_stderr(traceback.format_exc().rstrip())
+        given = unknown(f"a mistake of b1000 itself: {type(error).__name__}: {error}", wanted)
+    if given.complaint:
+        to_stderr(f"b1000: {given.complaint}")
+    try:
+        if given.text:
+            say(given.text)
+    except B1000Error as error:
+        to_stderr(error.told())
+        return _UNKNOWN
+    return given.exit_code

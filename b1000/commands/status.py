@@ -1,0 +1,37 @@
+"""``b1000 status``: the last runs, or one run from its beginning to its end."""
+
+import sys
+from collections.abc import Sequence
+
+from b1000.commands.output import say, terminal
+
+
+def status(words: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    parser = parsers.for_status()
+    arguments = parser.parse_intermixed_args(words)
+    if arguments.watch and arguments.json:
+        parser.error("--watch is for people: it does not go with --json")
+    if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
+        parser.error("--run shows one run: it goes with no job, --failed or --last")
+
+    from b1000.config import grammar, loader
+    from b1000.status.answer import Asked
+    from b1000.status.overview import Question
+
+    selectors = tuple(grammar.selector(word) for word in arguments.jobs)
+    question = Question(selectors, arguments.all, arguments.failed, arguments.last)
+    asked = Asked(loader.load(arguments.cfg), question, arguments.run)
+    if arguments.watch and sys.stdout:
+        from b1000.status.watch import watch
+
+        return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
+    answer = asked.for_programs() if arguments.json else asked.for_people(terminal())
+    say(answer.text)
+    if answer.damaged:
+        from b1000.logs import to_stderr
+
+        to_stderr(f"b1000: {answer.damaged}")
+    return answer.exit_code
