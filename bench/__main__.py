@@ -15,7 +15,7 @@ from bench.memory import memory
 from bench.monitor import monitor
 from bench.reports import reports
 from bench.site import Site, machine, site
-from bench.streams import streams
+from bench.streams import rate, streams
 from bench.trees import first_full
 
 QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
@@ -23,7 +23,9 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "first": first_full,
     "link_dest": link_dest,
     "streams": streams,
+    "rate": rate,
     "start": start.fixed_cost,
+    "claim": start.claim,
     "version": start.version,
     "memory": memory,
     "status": history.status,

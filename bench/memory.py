@@ -20,7 +20,7 @@ def memory(site: Site) -> list[Result]:
     waiting = _held(site, _WORKERS)
     queued = _held(site, _WORKERS + _QUEUED)
     return [
-        Result("memory: 32 workers", "75 MiB", waiting / _MIB, 75.0, "MiB", 0.0, 1.0),
+        Result("memory: 32 workers", "160 MiB", waiting / _MIB, 160.0, "MiB", 0.0, 1.0),
         Result(
             "memory: 1,000 in the queue", "5 MiB", (queued - waiting) / _MIB, 5.0, "MiB", 0.0, 1.0
         ),

@@ -1,4 +1,4 @@
-"""Several rsyncs in one tree: to a daemon, from one, and over a long way."""
+"""Several rsyncs in one tree: to a daemon, from one, and where each connection has its rate."""
 
 import threading
 from collections.abc import Callable
@@ -7,31 +7,35 @@ from pathlib import Path
 
 from b1000.state.queries import Reader
 from bench import measure
-from bench.delay import delayed
 from bench.measure import Result, Taken
-from bench.site import Site, check_a, tree_a
+from bench.rate import held
+from bench.site import Site, check, check_a, tree_a
 from tests.support.client import Client, pull
 from tests.support.daemon import Daemon
 
-_ROUNDS, _FAR_ROUNDS = 3, 3
-_DELAY = 0.02
+_ROUNDS = 3
+_RATE, _HELD_FILES = 4e6, 10_000  # bytes a second; of tree A, 85 MB
 _BARE = ("rsync", "-a", "--mkpath", "--sockopts=TCP_NODELAY")
 
 
 def streams(site: Site) -> list[Result]:
     """The first full of tree A with ``streams``, against one bare rsync."""
     source = tree_a(site.fresh("a"))
-    port = site.daemon.port
-    found = [_pushed(site, source, port, "to", 2, 0.9, _ROUNDS)]
+    found = [_pushed(site, source, "2 streams, A to a daemon", 2, 0.9)]
     if measure.installed("fpsync"):
         rival = ("fpsync -n 2", partial(_fpsync, site))
-        found.append(_pushed(site, source, port, "fpsync", 2, None, _ROUNDS, rival))
+        found.append(_pushed(site, source, "2 streams, A to a daemon", 2, None, rival))
     else:
         print("streams: fpsync is not installed; left out", flush=True)
-    found.append(_pulled(site))
-    with delayed(site.daemon.port, _DELAY) as port:
-        found.append(_pushed(site, source, port, "20 ms", 8, 0.3, _FAR_ROUNDS))
-    return found
+    return [*found, _pulled(site)]
+
+
+def rate(site: Site) -> list[Result]:
+    """A fifth of tree A with four streams, where each connection has 4 MB/s."""
+    source = tree_a(site.fresh("fifth"), _HELD_FILES)
+    with held(site.daemon.port, _RATE) as port:
+        question = "4 streams, 4 MB/s for each"
+        return [_pushed(site, source, question, 4, 0.4, port=port, files=_HELD_FILES)]
 
 
 Rival = tuple[str, Callable[[str, str], Taken]]
@@ -48,16 +52,17 @@ _RSYNC: Rival = ("rsync -a", lambda source, target: measure.run([*_BARE, source,
 def _pushed(
     site: Site,
     source: Path,
-    port: int,
-    name: str,
+    question: str,
     count: int,
     target: float | None,
-    rounds: int,
     rival: Rival = _RSYNC,
+    *,
+    port: int | None = None,
+    files: int = 50_000,
 ) -> Result:
-    address = f"rsync://127.0.0.1:{port}/b1000"
-    short = name.replace(" ", "")
+    address = f"rsync://127.0.0.1:{port or site.daemon.port}/b1000"
     rival_name, copy = rival
+    short = f"{count}{port or ''}{rival_name.split()[0]}"
 
     def ours(number: int) -> Taken:
         path = f"{address}/{short}{number}"
@@ -67,11 +72,10 @@ def _pushed(
     def bare(number: int) -> Taken:
         return copy(f"{source}/", f"{address}/bare{short}{number}/")
 
-    mine, theirs = measure.pairs(ours, bare, rounds)
+    mine, theirs = measure.pairs(ours, bare, _ROUNDS)
     (made,) = site.stored.glob(f"{short}1/j/*/*")
-    check_a(made)
-    check_a(site.stored / f"bare{short}1")
-    question = f"{count} streams, A to a daemon" + (", 20 ms" if count == 8 else "")
+    check(made, files)
+    check(site.stored / f"bare{short}1", files)
     return measure.compare(
         question, rival_name, measure.walls(mine), measure.walls(theirs), "s", target
     )
