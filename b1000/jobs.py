@@ -187,6 +187,13 @@ class Job(NamedTuple):
         return None if isinstance(self.instances, Command) else self.instances
 
     @property
+    def failure_command(self) -> Template | None:
+        """The command that is run when a run ends FAILED."""
+        command = self.late.get("on_failure")
+        assert not isinstance(command, Command)
+        return command
+
+    @property
     def has_instances(self) -> bool:
         """Whether the job spawns one run for each instance."""
         return self.instances is not None
@@ -210,6 +217,11 @@ class BrokenJob(NamedTuple):
     limits: Limits = Limits()
     configured: bool = True
     report_job: str = ""
+
+    @property
+    def failure_command(self) -> Template | None:
+        """The command that is run when a run ends FAILED."""
+        return self.on_failure
 
 
 class Settings(NamedTuple):

@@ -3,27 +3,37 @@
 from typing import NamedTuple
 
 from b1000.runs.events import Message
+from b1000.runs.run import Run
+from b1000.runs.task import Kind, Known
+
+# --- a supervisor and its workers
 
 
-class Delivered(NamedTuple):
-    """What a reporter says has arrived: run_id and the transition that was told.
+class Assigned(NamedTuple):
+    """To a worker that is idle: what it does next; the lock of the job/instance comes with it.
 
-    ``trouble`` says why nothing more arrives for now; without states and trouble,
-    all has arrived. ``trying``: the reporter goes on by itself, so that this is
-    no answer to an order.
+    ``uid`` is the mark of all that it starts. ``run`` is None where the instances of a job are
+    asked for. Workers know the jobs from their fork.
     """
 
-    report: str
-    states: tuple[tuple[int, int], ...]
-    trouble: str = ""
-    trying: bool = False
+    kind: Kind
+    uid: str
+    job: str
+    host: str
+    start_time: str
+    run: Run | None = None
+    known: Known = Known()
 
 
 class Batch(NamedTuple):
-    """Messages of one worker that become durable together; ``number`` is acknowledged."""
+    """Messages of one worker that become durable together; ``number`` is acknowledged.
+
+    ``idle``: it is the last of its task, and the worker waits for another one.
+    """
 
     number: int
     messages: tuple[Message, ...]
+    idle: bool = False
 
 
 class Acknowledged(NamedTuple):
@@ -44,10 +54,26 @@ class Stop(NamedTuple):
     reason: str
 
 
+Order = Acknowledged | Refused | Stop
+
+# --- a supervisor and its reporters
+
+
+class Delivered(NamedTuple):
+    """What a reporter says has arrived: run_id and the transition that was told.
+
+    ``trouble`` says why nothing more arrives for now; without states and trouble,
+    all has arrived. ``trying``: the reporter goes on by itself, so that this is
+    no answer to an order.
+    """
+
+    report: str
+    states: tuple[tuple[int, int], ...]
+    trouble: str = ""
+    trying: bool = False
+
+
 class Look(NamedTuple):
     """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
 
     last: bool = False
-
-
-Order = Acknowledged | Refused | Stop

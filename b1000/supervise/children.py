@@ -1,147 +1,150 @@
-"""The supervisor's children: how they are forked, and what is known of each."""
+"""Forked children: how they begin, how they are heard, how they end."""
 
+import contextlib
 import functools
 import os
 import resource
+import selectors
 import signal
+import sys
+import time
+import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import Enum
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from b1000.errors import counted
-from b1000.jobs import BrokenJob, Job
-from b1000.runs.events import Died, Swept
-from b1000.runs.run import Leftovers, Run
+from b1000.identity import identify_child
+from b1000.runs.run import ProcessIdentity
 from b1000.stopping import STOPPING
-from b1000.supervise.plan import Planned
-from b1000.work.worker import Closable
+from b1000.wire import Wire, pair
+from b1000.work.worker import BROKEN, Closable
 
-_FORK = get_context("fork")
-
-
-class Kind(Enum):
-    """What a worker was forked for."""
-
-    RUN = "run"
-    LISTING = "listing"
-    SWEEPING = "sweeping"
-    CLEARING = "clearing"
-    ON_FAILURE = "on_failure"
-    FORGETTING = "forgetting"
+_POLL = 0.02  # seconds between looks whether a child has ended
 
 
-AFTERWARDS = frozenset({Kind.ON_FAILURE, Kind.FORGETTING})
-"""What is done for a run that is over."""
+class Child:
+    """A forked process and our end of the wire to it."""
 
+    def __init__(self, pid: int, wire: Wire) -> None:
+        self.pid = pid
+        self.wire = wire
+        self.exit_code: int | None = None
 
-class Errand(NamedTuple):
-    """What a worker is forked for.
+    @functools.cached_property
+    def identity(self) -> ProcessIdentity | None:
+        """Its identity; None where it has ended already."""
+        return identify_child(self.pid)
 
-    ``then`` is what was planned and waits until a CLEARING worker has ended
-    what dead runs left, the ``leftovers``. ``last_word`` is what a SWEEPING
-    worker tells once all is ended.
-    """
-
-    kind: Kind
-    uid: str
-    job: Job | BrokenJob
-    run: Run | None = None
-    lock: int | None = None
-    then: Planned | None = None
-    leftovers: tuple[Leftovers, ...] = ()
-    last_word: Died | Swept | None = None
-
-    @property
-    def label(self) -> str:
-        """``job`` or ``job/instance``."""
-        return self.run.label if self.run else self.job.name
-
-
-@dataclass(eq=False)
-class Worker:
-    """One forked worker; ``run`` is how its run stands now.
-
-    ``at_work`` is whether it holds a place; ``verdict`` is set once its last
-    message has come. ``parked`` is the number of the batch whose
-    acknowledgement it waits for without a place. ``ended`` are its commands
-    that ended by themselves: what these left is a service.
-    """
-
-    errand: Errand
-    process: ForkProcess
-    connection: "Connection[Any, Any]"
-    run: Run | None
-    lock: int | None
-    at_work: bool = True
-    verdict: bool = False
-    open: bool = True
-    parked: int | None = None
-    ended: set[str] = field(default_factory=set)
-
-    @property
-    def kind(self) -> Kind:
-        """What it was forked for."""
-        return self.errand.kind
-
-    @property
-    def uid(self) -> str:
-        """The mark of all that it starts."""
-        return self.errand.uid
-
-    @property
-    def job(self) -> Job | BrokenJob:
-        """The job that it works for."""
-        return self.errand.job
-
-    @property
-    def label(self) -> str:
-        """``job`` or ``job/instance``."""
-        return self.errand.label
-
-    def order(self, order: object) -> None:
-        """Send an order; a worker that is gone will be buried soon."""
+    def send(self, order: object, *descriptors: int) -> bool:
+        """Send an order; False for a child that is gone, which will be reaped soon."""
         try:
-            self.connection.send(order)
+            self.wire.send(order, *descriptors)
         except OSError:
-            self.open = False
+            return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def reap(self, seconds: float) -> bool:
+        """Take its exit code, negative for a signal; False where it has not ended in time."""
+        until = time.monotonic() + seconds
+        while self.exit_code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.exit_code = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= until:
+                return False
+            else:
+                time.sleep(_POLL)
+        return True
 
 
-class Descriptor(NamedTuple):
-    """An open descriptor, as something that a child can close."""
+class Watch:
+    """What the supervisor waits for: children, and whatever else has a descriptor."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def add(self, watched: "Child | Readable") -> None:
+        """Wait for it too, from now on."""
+        where = watched.wire if isinstance(watched, Child) else watched
+        self._selector.register(where, selectors.EVENT_READ, watched)
+
+    def remove(self, watched: "Child | Readable") -> None:
+        """Wait for it no more; it is still open."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(watched.wire if isinstance(watched, Child) else watched)
+
+    def wait(self, timeout: float | None) -> set[object]:
+        """Those of them that have something to say, or have ended; none after some seconds."""
+        return {key.data for key, _ in self._selector.select(timeout)}
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._selector.close()
+
+
+class Readable(NamedTuple):
+    """An open descriptor that can be waited for, or that a child can close."""
 
     number: int
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.number
 
     def close(self) -> None:
         """Close it."""
         os.close(self.number)
 
 
-def fork(
-    main: Callable[..., None], arguments: tuple[object, ...], inherited: Iterable[Closable]
-) -> "tuple[ForkProcess, Connection[Any, Any]]":
-    """Fork a child that runs ``main(*arguments, connection, inherited)``; gives our end too."""
-    ours, theirs = _FORK.Pipe()
-    process = _FORK.Process(target=_child, args=(main, *arguments, theirs, (*inherited, ours)))
+def fork(main: Callable[[Wire], int], inherited: Iterable[Closable]) -> Child:
+    """Fork a child that closes what is ``inherited`` and ends with what ``main`` gives.
+
+    Raises OSError.
+    """
+    ours, theirs = pair()
+    _flush()
     # Until the child has handlers of its own, a signal would be taken for one of the parent's.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
-        process.start()
+        pid = os.fork()
+        if not pid:
+            _be(main, theirs, [*inherited, ours])
     except OSError:
         ours.close()
         raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-    return process, ours
+    return Child(pid, ours)
 
 
-def _child(main: Callable[..., None], *arguments: object) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, _files())
-    main(*arguments)
+def _be(main: Callable[[Wire], int], wire: Wire, inherited: Iterable[Closable]) -> None:
+    """The life of a child, which never returns."""
+    from b1000.work.worker import leave_parent
+
+    code = BROKEN
+    try:
+        leave_parent(inherited)
+        resource.setrlimit(resource.RLIMIT_NOFILE, _files())
+        code = main(wire)
+        _flush()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 @functools.cache
@@ -168,22 +171,3 @@ def allow_many_files(workers: int, reports: int) -> str:
         f"{counted(reports, 'report')} may need {needed}: runs that find none left will fail; "
         "allow more, or lower workers"
     )
-
-
-class Child(Protocol):
-    """What workers and reporters have in common; ``open`` is whether the pipe is."""
-
-    process: ForkProcess
-    connection: "Connection[Any, Any]"
-    open: bool
-
-
-def drain(child: Child) -> list[Any]:
-    """All messages that are in the pipe of a child."""
-    found = []
-    try:
-        while child.open and child.connection.poll():
-            found.append(child.connection.recv())
-    except (EOFError, OSError):
-        child.open = False
-    return found

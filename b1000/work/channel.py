@@ -1,12 +1,12 @@
-"""The worker's end of the pipe to its supervisor."""
+"""The worker's end of the wire to its supervisor, for one task."""
 
 import asyncio
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 
 from b1000.errors import RunFailed
 from b1000.runs.events import Message
-from b1000.runs.protocol import Acknowledged, Batch, Refused, Stop
+from b1000.runs.protocol import Acknowledged, Batch, Refused
+from b1000.wire import Wire
 
 _SOON = 0.05  # seconds that messages may wait for others, so that fewer commits are needed
 
@@ -18,18 +18,23 @@ class Channel:
     when the supervisor orders the end, or is gone.
     """
 
-    def __init__(self, connection: "Connection[Batch, object]", stop: Callable[[], None]) -> None:
-        self._connection = connection
+    def __init__(self, wire: Wire, stop: Callable[[], None]) -> None:
+        self._wire = wire
         self._stop = stop
         self._number = 0
         self._unsent: list[Message] = []
         self._waiting: dict[int, asyncio.Future[None]] = {}
-        asyncio.get_running_loop().add_reader(connection.fileno(), self._receive)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(wire.fileno(), self._receive)
 
     def tell(self, *messages: Message) -> None:
         """Send messages soon, or together with the next that must be durable."""
         if not self._unsent:
-            asyncio.get_running_loop().call_later(_SOON, self.flush)
+            self._loop.call_later(_SOON, self.flush)
+        self._unsent += messages
+
+    def end(self, *messages: Message) -> None:
+        """The last messages of a task: nothing is done that had to wait for them."""
         self._unsent += messages
 
     async def commit(self, *messages: Message) -> None:
@@ -39,37 +44,39 @@ class Channel:
         """
         self._unsent += messages
         self.flush()
-        acknowledged = asyncio.get_running_loop().create_future()
+        acknowledged = self._loop.create_future()
         self._waiting[self._number] = acknowledged
         await acknowledged
 
-    def flush(self) -> None:
-        """Send what was told, now."""
-        if not self._unsent:
+    def flush(self, idle: bool = False) -> None:
+        """Send what was told, now; ``idle``: the task is over, and the worker waits for another."""
+        if not self._unsent and not idle:
             return
         self._number += 1
-        batch = Batch(self._number, tuple(self._unsent))
+        batch = Batch(self._number, tuple(self._unsent), idle)
         self._unsent.clear()
         try:
-            self._connection.send(batch)
+            self._wire.send(batch)
         except OSError:
             self._stop()
 
     def _receive(self) -> None:
-        try:
-            order = self._connection.recv()
-        except (EOFError, OSError):
-            order = Stop("the supervisor is gone")
-        match order:
-            case Acknowledged():
-                for number in [each for each in self._waiting if each <= order.number]:
-                    self._settle(self._waiting.pop(number), None)
-            case Refused():
-                for number in list(self._waiting):
-                    self._settle(self._waiting.pop(number), RunFailed(order.reason))
-            case _:
-                asyncio.get_running_loop().remove_reader(self._connection.fileno())
-                self._stop()
+        for order in self._wire.drain():
+            match order:
+                case Acknowledged():
+                    for number in [each for each in self._waiting if each <= order.number]:
+                        self._settle(self._waiting.pop(number), None)
+                case Refused():
+                    for number in list(self._waiting):
+                        self._settle(self._waiting.pop(number), RunFailed(order.reason))
+                case _:
+                    self._give_up()
+        if not self._wire.open:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._loop.remove_reader(self._wire.fileno())
+        self._stop()
 
     @staticmethod
     def _settle(acknowledged: "asyncio.Future[None]", error: Exception | None) -> None:

@@ -1,0 +1,71 @@
+"""What is to be done about a job/instance: one value from the command line to the worker."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from b1000.jobs import BrokenJob, Job
+from b1000.runs.run import Base, Client, Run, Unsettled, label
+
+
+class Kind(Enum):
+    """What is to be done."""
+
+    RUN = "run"
+    RESUME = "resume"
+    FORGET = "forget"
+    FORGET_WITH_POST = "forget with post"
+    LISTING = "listing"
+    ON_FAILURE = "on_failure"
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a run of the past is given up."""
+        return self in (Kind.FORGET, Kind.FORGET_WITH_POST)
+
+    @property
+    def is_afterwards(self) -> bool:
+        """Whether a worker does it for a run that is over."""
+        return self in (Kind.ON_FAILURE, Kind.FORGET_WITH_POST)
+
+
+class Known(NamedTuple):
+    """What the journal knows that a run has to know.
+
+    ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
+    destinations that no attempt has finished, by path, ``taken`` the runs of clients that
+    earlier pulls of its job copied.
+    """
+
+    bases: Sequence[Base] = ()
+    unsettled: Mapping[str, Unsettled] = {}
+    taken: Sequence[Client] = ()
+
+
+class Task(NamedTuple):
+    """Something that is to be done about a job/instance.
+
+    ``run`` is the run that it is about: one of the past, or the new one once it has begun.
+    ``uid`` is the mark of all that is started for it, "" until it has begun. With a
+    ``refusal`` a new run FAILS at INIT. ``cleared`` are the uids of dead runs of the
+    job/instance of which nothing runs any more.
+    """
+
+    kind: Kind
+    job: Job | BrokenJob
+    instance: str = ""
+    run: Run | None = None
+    uid: str = ""
+    refusal: str = ""
+    cleared: frozenset[str] = frozenset()
+    known: Known = Known()
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Job and instance."""
+        return self.job.name, self.instance
+
+    @property
+    def label(self) -> str:
+        """``job`` or ``job/instance``."""
+        return label(self.job.name, self.instance)

@@ -1,0 +1,345 @@
+"""What is begun when, and who goes on: slots, clients, directories, stop. Pure.
+
+What happens comes in as an event, what is to be done goes out as actions, in their order.
+Each task has a number from :class:`Start` on, by which later events name it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, assert_never
+
+from b1000.jobs import Job
+from b1000.rsync import paths
+from b1000.runs.task import Kind, Task
+from b1000.supervise.gate import Gate
+
+# --- events
+
+
+class Wanted(NamedTuple):
+    """Tasks are to be done, in this order, behind what waits already.
+
+    ``first``: before it, since they had their turn once.
+    """
+
+    tasks: tuple[Task, ...]
+    first: bool = False
+
+
+class Gated(NamedTuple):
+    """The instances of a job are known: they are held at INIT by this gate."""
+
+    job: str
+    gate: Gate
+
+
+class NotYet(NamedTuple):
+    """A task that was to start cannot before some time; it keeps its turn."""
+
+    number: int
+    until: float
+
+
+class Clearing(NamedTuple):
+    """Before a task can start, what dead runs of its job/instance left is ended."""
+
+    number: int
+
+
+class Settled(NamedTuple):
+    """A run at INIT knows its directory, and waits until it may go on."""
+
+    number: int
+    directory: str
+
+
+class Directory(NamedTuple):
+    """The directory of an instance is known, or with None that it will have none."""
+
+    job: str
+    instance: str
+    directory: str | None
+
+
+class GaveUp(NamedTuple):
+    """A run gives its slot up while it waits for something."""
+
+    number: int
+
+
+class SlotWanted(NamedTuple):
+    """What such a run waited for has come."""
+
+    number: int
+
+
+class Over(NamedTuple):
+    """Nothing more is done for a task."""
+
+    number: int
+
+
+class Stopped(NamedTuple):
+    """The program is to end: nothing new is begun."""
+
+
+class Ticked(NamedTuple):
+    """Time has passed."""
+
+
+Event = (
+    Wanted
+    | Gated
+    | NotYet
+    | Clearing
+    | Settled
+    | Directory
+    | GaveUp
+    | SlotWanted
+    | Over
+    | Stopped
+    | Ticked
+)
+
+# --- actions
+
+
+class Start(NamedTuple):
+    """Begin a task; it has a slot."""
+
+    number: int
+    task: Task
+
+
+class Fail(NamedTuple):
+    """A run that is refused is to begin and to FAIL at INIT; it needs no slot."""
+
+    number: int
+    task: Task
+
+
+class Release(NamedTuple):
+    """A run that waited goes on; it has a slot."""
+
+    number: int
+
+
+class Refuse(NamedTuple):
+    """A run at INIT must not go on."""
+
+    number: int
+    why: str
+
+
+Action = Start | Fail | Release | Refuse
+
+Owner = Callable[[str, Sequence[str], str], str | None]
+"""Which instance of a job, of some, has had a directory until now."""
+
+
+class _Place(NamedTuple):
+    """A task that was begun.
+
+    ``at_work`` is whether it holds a slot; ``held``, whether it waits at the gate.
+    """
+
+    task: Task
+    at_work: bool = True
+    held: bool = False
+
+
+class _Waiting(NamedTuple):
+    task: Task
+    until: float = 0.0
+
+
+class Schedule:
+    """Decides for one program with so many ``slots``; ``owner`` says whose a directory is.
+
+    A run of a job/instance is begun when no other one is under way. What comes back from
+    waiting goes first, then what follows a failure, then lists of instances, then runs. Pulls
+    from one client leave a slot to others.
+    """
+
+    def __init__(self, slots: int, owner: Owner = lambda *_: None) -> None:
+        self._slots = slots
+        self._owner = owner
+        self._numbers = 0
+        self._places: dict[int, _Place] = {}
+        self._returning: list[int] = []
+        self._waiting: list[_Waiting] = []
+        self._refused: list[_Waiting] = []
+        self._gates: dict[str, Gate] = {}
+        self._stopped = False
+
+    # --- what can be asked
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        return not self._places and not self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits to begin."""
+        return bool(self._waiting or self._refused)
+
+    def next_time(self, now: float) -> float | None:
+        """When time alone may let something begin; None where it cannot."""
+        later = [each.until for each in (*self._waiting, *self._refused) if each.until > now]
+        return min(later, default=None)
+
+    def tasks(self) -> Iterator[Task]:
+        """What is under way."""
+        return (place.task for place in self._places.values())
+
+    def give_up(self) -> list[Task]:
+        """Nothing that waits will begin; gives that."""
+        given_up = [each.task for each in (*self._refused, *self._waiting)]
+        self._waiting, self._refused = [], []
+        return given_up
+
+    # --- the rule
+
+    def decide(self, event: Event, now: float) -> list[Action]:
+        """What is to be done because of an event, at some time."""
+        return [*self._note(event), *self._go_on(now)]
+
+    def _note(self, event: Event) -> Iterator[Action]:
+        match event:
+            case Wanted():
+                self._queue([_Waiting(task) for task in event.tasks], event.first)
+            case Gated():
+                self._gates[event.job] = event.gate
+            case NotYet():
+                task = self._places.pop(event.number).task
+                self._queue([_Waiting(task, event.until)], first=True)
+            case Clearing():
+                self._change(event.number, at_work=False)
+            case Settled():
+                self._change(event.number, at_work=False, held=True)
+                job, instance = self._places[event.number].task.subject
+                yield from self._know(job, instance, event.directory)
+            case Directory():
+                yield from self._know(event.job, event.instance, event.directory)
+            case GaveUp():
+                self._change(event.number, at_work=False)
+            case SlotWanted():
+                self._returning.append(event.number)
+            case Over():
+                self._places.pop(event.number, None)
+                if event.number in self._returning:
+                    self._returning.remove(event.number)
+            case Stopped():
+                self._stopped = True
+                self._waiting.clear()
+            case Ticked():
+                pass
+            case _:
+                assert_never(event)
+
+    def _queue(self, tasks: Sequence[_Waiting], first: bool) -> None:
+        """In the order of :func:`_rank`; within one, the first stays first."""
+        self._refused += (each for each in tasks if each.task.refusal)
+        if not self._stopped:
+            new = [each for each in tasks if not each.task.refusal]
+            both = [*new, *self._waiting] if first else [*self._waiting, *new]
+            self._waiting = sorted(both, key=lambda each: _rank(each.task))
+
+    def _change(self, number: int, at_work: bool, held: bool = False) -> None:
+        self._places[number] = self._places[number]._replace(at_work=at_work, held=held)
+
+    # --- the gate
+
+    def _know(self, job: str, instance: str, directory: str | None) -> Iterator[Action]:
+        """Decide on the runs that waited for just that."""
+        gate = self._gates.get(job)
+        if gate:
+            gate.know(instance, directory)
+        held = [n for n, each in self._places.items() if each.held and each.task.job.name == job]
+        for number in held:
+            other = self._places[number].task.instance
+            if gate and not gate.open(other):
+                continue
+            why = gate.refusal(other, self._owner_of(gate, job, other)) if gate else None
+            self._change(number, at_work=bool(why))
+            if why:
+                yield Refuse(number, why)
+            else:
+                self._returning.append(number)
+
+    def _owner_of(self, gate: Gate, job: str, instance: str) -> str | None:
+        """Which of the instances that would share a directory has had it until now."""
+        rivals, directory = gate.rivals(instance), gate.subject(instance)
+        if not rivals or directory is None:
+            return None
+        return self._owner(job, [instance, *rivals], directory)
+
+    # --- slots
+
+    def _go_on(self, now: float) -> Iterator[Action]:
+        """First what is refused, then who comes back, then what is new, as slots allow."""
+        yield from self._fail_refused(now)
+        free = self._slots - sum(each.at_work for each in self._places.values())
+        for number in tuple(self._returning):
+            if free > 0 and self._client_has_slot(self._places[number].task):
+                free -= 1
+                self._returning.remove(number)
+                self._change(number, at_work=True)
+                yield Release(number)
+        if free > 0 and self._waiting:
+            yield from self._start(now, free)
+
+    def _fail_refused(self, now: float) -> Iterator[Action]:
+        refused, self._refused = self._refused, []
+        for each in refused:
+            if each.until > now and not self._stopped:
+                self._refused.append(each)
+            else:
+                yield Fail(self._place(each.task, at_work=False), each.task)
+
+    def _start(self, now: float, free: int) -> Iterator[Action]:
+        busy = {each.task.subject for each in self._places.values() if _is_of_a_run(each.task)}
+        waiting, self._waiting = self._waiting, []
+        for position, each in enumerate(waiting):
+            if not free:
+                self._waiting += waiting[position:]
+                break
+            task = each.task
+            blocked = _is_of_a_run(task) and task.subject in busy
+            if _is_of_a_run(task):
+                busy.add(task.subject)
+            if blocked or each.until > now or not self._client_has_slot(task):
+                self._waiting.append(each)
+            else:
+                free -= 1
+                yield Start(self._place(task), task)
+
+    def _place(self, task: Task, at_work: bool = True) -> int:
+        self._numbers += 1
+        self._places[self._numbers] = _Place(task, at_work)
+        return self._numbers
+
+    def _client_has_slot(self, task: Task) -> bool:
+        """Whether the pulls from a client leave a slot to others."""
+        client = client_of(task)
+        most = max(1, self._slots - 1)
+        return not client or most > sum(
+            each.at_work and client_of(each.task) == client for each in self._places.values()
+        )
+
+
+def client_of(task: Task) -> str:
+    """The host that a task pulls from; "" where it does not."""
+    pull = task.job.pull if isinstance(task.job, Job) else None
+    return paths.place(pull.source) if pull and _is_of_a_run(task) else ""
+
+
+def _is_of_a_run(task: Task) -> bool:
+    """Whether only one of them may be under way for a job/instance."""
+    return task.kind not in (Kind.LISTING, Kind.ON_FAILURE)
+
+
+def _rank(task: Task) -> int:
+    """What follows a failure goes before lists of instances, and these before runs."""
+    order = {Kind.ON_FAILURE: 0, Kind.LISTING: 1}
+    return order.get(task.kind, 2)

@@ -1,0 +1,157 @@
+"""What a worker does for each kind of task."""
+
+from collections.abc import Mapping
+from typing import Protocol, assert_never
+
+from b1000.config import references
+from b1000.errors import B1000Error, BadValue, RunFailed
+from b1000.jobs import BrokenJob, Job, Limits
+from b1000.locks import Locks
+from b1000.runs.events import Closed, Listed, RunMoved
+from b1000.runs.protocol import Assigned
+from b1000.runs.run import Run
+from b1000.runs.states import Status
+from b1000.runs.task import Kind
+from b1000.work.assignment import Assignment, Subject
+from b1000.work.channel import Channel
+
+
+async def carry_out(
+    assigned: Assigned,
+    jobs: Mapping[str, Job | BrokenJob],
+    locks: Locks,
+    lock: int | None,
+    channel: Channel,
+) -> bool:
+    """Do a task; gives whether it ended well, so that its process may be given another."""
+    job, run = jobs.get(assigned.job), assigned.run
+    limits = job.limits if job else Limits()
+    known = assigned.known
+    assignment = Assignment(
+        _subject(assigned, job),
+        limits,
+        channel,
+        locks,
+        lock,
+        run_id=run.run_id if run else 0,
+        bases=known.bases,
+        unsettled=known.unsettled,
+        taken=known.taken,
+    )
+    match assigned.kind:
+        case Kind.RUN | Kind.RESUME:
+            assert run
+            assert isinstance(job, Job)
+            return await _carry_out_run(assignment, job, run, assigned.kind)
+        case Kind.FORGET_WITH_POST:
+            assert run
+            return await _post(assignment, run)
+        case Kind.LISTING:
+            assert isinstance(job, Job)
+            return await _list(assignment, job)
+        case Kind.ON_FAILURE:
+            assert run
+            assert job
+            return await _on_failure(assignment, job, run)
+        case Kind.FORGET:
+            raise AssertionError("nothing of it is a worker's")
+        case _:
+            assert_never(assigned.kind)
+
+
+def _subject(assigned: Assigned, job: Job | BrokenJob | None) -> Subject:
+    run = assigned.run
+    if run is None:
+        assert job
+        return Subject(assigned.uid, job.name, "", assigned.host, job.direction, assigned.start_time)
+    return Subject(assigned.uid, run.job, run.instance, run.host, run.direction, run.start_time)
+
+
+class Direction(Protocol):
+    """What a direction does in each step; RunFailed ends a run at the step where it stands."""
+
+    async def carry_out(self, assignment: Assignment, job: Job) -> None:
+        """Run all steps of a run."""
+
+    async def resume(self, assignment: Assignment, job: Job, run: Run) -> None:
+        """Go on with a run that failed or died."""
+
+
+def direction(name: str) -> Direction:
+    """What only one direction needs is imported only for it."""
+    match name:
+        case "passive":
+            from b1000.work import passive
+
+            return passive
+        case "pull":
+            from b1000.work import pull
+
+            return pull
+        case _:
+            from b1000.work import push
+
+            return push
+
+
+async def _carry_out_run(assignment: Assignment, job: Job, run: Run, kind: Kind) -> bool:
+    try:
+        if kind is Kind.RESUME:
+            steps = direction(run.direction)
+            await steps.resume(assignment, job._replace(type=run.type), run)
+        else:
+            await direction(job.direction).carry_out(assignment, job)
+    except (RunFailed, BadValue) as error:
+        reasons = "; ".join([str(error), *assignment.reasons])
+        failed = RunMoved(assignment.clock(), assignment.step, Status.FAILED, reasons)
+        assignment.channel.end(failed)
+        return False
+    return True
+
+
+async def _post(assignment: Assignment, run: Run) -> bool:
+    """The post of a run that is given up, which closes it."""
+    post = run.frozen.post
+    try:
+        if post:
+            await assignment.script("post", post, assignment.limits.script_timeout)
+    except RunFailed as error:
+        assignment.log.error("not forgotten: %s", error)
+        return False
+    after = ", after its post" if post else "; it has no post"
+    assignment.channel.end(Closed(assignment.clock(), f"forgotten by hand{after}"))
+    return True
+
+
+async def _list(assignment: Assignment, job: Job) -> bool:
+    """Ask the ``instances`` command of a job for its list."""
+    from b1000.work import push
+
+    try:
+        instances = await push.listed(assignment, job)
+    except BadValue as error:
+        assignment.channel.end(Listed(assignment.clock(), error=str(error)))
+        return False
+    assignment.channel.end(Listed(assignment.clock(), instances))
+    return True
+
+
+async def _on_failure(assignment: Assignment, job: Job | BrokenJob, run: Run) -> bool:
+    """Run ``on_failure`` for a run that FAILED."""
+    command = job.failure_command
+    assert command is not None
+    values: Mapping[str, str] = {
+        "instance": run.instance,
+        "start_time": run.start_time,
+        "master_host": run.frozen.master_host,
+        "master_instance": run.frozen.master_instance,
+        "data_age": "" if run.frozen.data_age is None else f"{run.frozen.data_age:g}",
+    }
+    told = {"B1000_STEP": run.step, "B1000_STATUS": run.status, "B1000_ERROR": run.error}
+    try:
+        limit = assignment.limits.dynamic_timeout
+        await assignment.script("on_failure", references.fill(command, values), limit, told)
+    except B1000Error as error:
+        assignment.log.error("%s", error)
+        return False
+    return True
