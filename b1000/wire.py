@@ -1,4 +1,4 @@
-"""Values between a supervisor and its children: pickled, through a socket, descriptors with them."""
+"""Values, and descriptors with them, through a socket between a supervisor and its children."""
 
 import array
 import contextlib

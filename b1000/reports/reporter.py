@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import tenacity
@@ -23,6 +22,7 @@ from b1000.reports.target import RunsRefused, Target
 from b1000.runs.protocol import Delivered, Look
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
+from b1000.wire import Wire
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
@@ -42,7 +42,7 @@ class Reporter:
         settings: Report,
         journal: Path,
         locks: Locks,
-        connection: "Connection[Delivered, Look]",
+        connection: Wire,
         renews: bool = False,
     ) -> None:
         """``renews``: passive jobs have the report, and others look whether they are alive."""

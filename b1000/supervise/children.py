@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from b1000.errors import counted
 from b1000.identity import identify_child
@@ -34,6 +34,10 @@ class Child:
     def identity(self) -> ProcessIdentity | None:
         """Its identity; None where it has ended already."""
         return identify_child(self.pid)
+
+    def fileno(self) -> int:
+        """What can be read where it has said something, or has ended."""
+        return self.wire.fileno()
 
     def send(self, order: object, *descriptors: int) -> bool:
         """Send an order; False for a child that is gone, which will be reaped soon."""
@@ -63,25 +67,31 @@ class Child:
         return True
 
 
+class Watched(Protocol):
+    """Something with a descriptor that can be waited for."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
 class Watch:
     """What the supervisor waits for: children, and whatever else has a descriptor."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def add(self, watched: "Child | Readable") -> None:
+    def add(self, watched: Watched) -> None:
         """Wait for it too, from now on."""
-        where = watched.wire if isinstance(watched, Child) else watched
-        self._selector.register(where, selectors.EVENT_READ, watched)
+        self._selector.register(watched, selectors.EVENT_READ)
 
-    def remove(self, watched: "Child | Readable") -> None:
+    def remove(self, watched: Watched) -> None:
         """Wait for it no more; it is still open."""
         with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(watched.wire if isinstance(watched, Child) else watched)
+            self._selector.unregister(watched)
 
     def wait(self, timeout: float | None) -> set[object]:
         """Those of them that have something to say, or have ended; none after some seconds."""
-        return {key.data for key, _ in self._selector.select(timeout)}
+        return {key.fileobj for key, _ in self._selector.select(timeout)}
 
     def close(self) -> None:
         """Wait for nothing any more."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from b1000.locks import Locks
 from b1000.runs.run import Leftovers
 from b1000.supervise.orphans import kill_at_once
-from b1000.work.tree import TreeEnding
+from b1000.work.process import TreeEnding
 
 _LOCK_TIME = 16.0  # seconds: more than a worker takes to end its tree: SIGTERM, 10 s, SIGKILL
 _POLL = 0.1  # seconds between looks at a lock
@@ -17,15 +17,23 @@ class Ending:
     """Ends what some runs left; ``then`` is called once nothing of it runs any more."""
 
     def __init__(
-        self, leftovers: Sequence[Leftovers], then: Callable[[], None], lock: "FreeLock | None" = None
+        self,
+        leftovers: Sequence[Leftovers],
+        then: Callable[[], None],
+        lock: "FreeLock | None" = None,
+        of_death: bool = False,
     ) -> None:
-        """With a ``lock`` it is over only once that is free, or was waited for long enough."""
+        """With a ``lock`` it is over only once that is free, or was waited for long enough.
+
+        ``of_death``: what a worker of this program left, which is ended in any case.
+        """
         self._leftovers = leftovers
         self._trees = [
             TreeEnding({"B1000_RUN": each.uid}, each.processes, each.ended) for each in leftovers
         ]
         self._lock = lock
         self.then = then
+        self.of_death = of_death
         self.due = 0.0
 
     def step(self) -> bool:

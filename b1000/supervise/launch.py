@@ -266,6 +266,12 @@ class Launch:
         journal.store(changed(run, Closed(self._clock(), reason)))
         return Begun(None, run, (logging.WARNING, f"{_which(run)}: {reason}"))
 
+    def owner_of_directory(self, job: str, instances: Sequence[str], directory: str) -> str | None:
+        """Which of some instances has had a directory until now; None where none is known."""
+        with suppress(JournalFailed):
+            return self._reader.owner_of_directory(job, instances, directory)
+        return None
+
     def start_time(self) -> str:
         """The time of something that has no run, as in names."""
         return datetime.fromtimestamp(self._clock()).strftime(paths.START_TIME)
@@ -273,3 +279,9 @@ class Launch:
 
 def _which(run: Run) -> str:
     return f"run {run.run_id}, {run.start_time}"
+
+
+def subject_of(run: Run) -> str:
+    """The part of a run's directories that names whose data it is."""
+    frozen = run.frozen
+    return paths.subject(run.host, run.instance, frozen.master_host, frozen.master_instance)

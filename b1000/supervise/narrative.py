@@ -3,7 +3,7 @@
 import errno
 import logging
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from b1000 import figures
 from b1000.config.grammar import selecting
@@ -25,7 +25,7 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import Change
 from b1000.runs.run import Run
 from b1000.runs.states import RESUMED_WHEN_DIED, CopyStatus, Status, Step
-from b1000.supervise.plan import Action
+from b1000.runs.task import Kind
 
 _LIMITS = {
     errno.EAGAIN: "the limit of processes is reached (ulimit -u, TasksMax of the service)",
@@ -98,22 +98,6 @@ def is_shown(event: RunEvent) -> bool:
     return not isinstance(event, Resolved | Relayed)
 
 
-class Tally(NamedTuple):
-    """How many runs of one program ended in which way."""
-
-    failed: int = 0
-    warning: int = 0
-    skipped: int = 0
-    well: int = 0
-
-
-def closing(tally: Tally, seconds: float) -> str:
-    """The last line of a program: what became of all that it did; "" where there was nothing."""
-    words = ("FAILED", "WARNING", "skipped", "OK")
-    told = [f"{number} {word}" for number, word in zip(tally, words, strict=True) if number]
-    return f"ended in {figures.span(seconds)}: {', '.join(told)}" if told else ""
-
-
 def ways_out(run: Run) -> str:
     """What can be done about a run that waits for it."""
     word = selecting(run.job, run.instance)
@@ -146,9 +130,9 @@ def still_at_work(run: Run) -> str:
     return f"run {run.run_id} of {began} (at {run.step}, process {run.supervisor.pid})"
 
 
-def behind(whom: str, action: Action) -> tuple[int, str]:
+def behind(whom: str, kind: Kind) -> tuple[int, str]:
     """The level and the text where something is not done since another run is at work."""
-    if action.forgets:
+    if kind.forgets:
         # Whoever asks for it waits for an answer, wherever the log goes.
         return logging.ERROR, f"not forgotten: {whom} is still running"
     return logging.WARNING, f"skipped: {whom} is still running"

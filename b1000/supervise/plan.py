@@ -1,58 +1,15 @@
 """What is to be run: jobs become job/instances once their instances are known."""
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from typing import NamedTuple
 
 from b1000.config import grammar
 from b1000.jobs import BrokenJob, Command, Job
 from b1000.rsync.paths import file_stem
-from b1000.runs.run import Run, label
+from b1000.runs.run import label
+from b1000.runs.task import Kind, Task
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
 from b1000.supervise.selection import Selection
-
-
-class Action(Enum):
-    """What is to be done about a job/instance."""
-
-    RUN = "run"
-    RESUME = "resume"
-    FORGET = "forget"
-    FORGET_WITH_POST = "forget with post"
-
-    @property
-    def forgets(self) -> bool:
-        """Whether a run of the past is given up."""
-        return self in (Action.FORGET, Action.FORGET_WITH_POST)
-
-
-class Planned(NamedTuple):
-    """Something that is to be done about a job/instance.
-
-    With a ``refusal`` a new run FAILS at INIT. ``run`` is the run of the past
-    that the other actions are about. ``cleared`` are the uids of dead runs of
-    the job/instance of which nothing runs any more; ``trials`` to bring that
-    about failed.
-    """
-
-    job: Job | BrokenJob
-    instance: str
-    refusal: str = ""
-    action: Action = Action.RUN
-    run: Run | None = None
-    cleared: frozenset[str] = frozenset()
-    trials: int = 0
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """Job and instance."""
-        return self.job.name, self.instance
-
-    @property
-    def label(self) -> str:
-        """``job`` or ``job/instance``."""
-        return label(self.job.name, self.instance)
 
 
 class Plan:
@@ -131,7 +88,7 @@ class Plan:
 
     def plan(
         self, name: str, owners: Callable[[str], Sequence[tuple[str, str]]] = lambda _: ()
-    ) -> list[Planned]:
+    ) -> list[Task]:
         """What is to be run of a job that is ready.
 
         ``owners`` gives the job/instances whose files had a name, the last one first: of
@@ -142,7 +99,7 @@ class Plan:
         instances = [each for each in self._instances[name] if asked.includes(each)]
         if isinstance(job, BrokenJob):
             # Its instances are not known; the job itself has failed, whatever was asked for.
-            return [Planned(job, "", "; ".join(job.reasons))]
+            return [Task(Kind.RUN, job, refusal="; ".join(job.reasons))]
         self._gates[name] = Gate(instances, self._instances[name])
         same = equal(
             {
@@ -152,7 +109,12 @@ class Plan:
             }
         )
         return [
-            Planned(job, instance, _refusal((name, instance), same.get((name, instance)), owners))
+            Task(
+                Kind.RUN,
+                job,
+                instance,
+                refusal=_refusal((name, instance), same.get((name, instance)), owners),
+            )
             for instance in instances
         ]
 

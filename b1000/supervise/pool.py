@@ -86,6 +86,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self._working)
 
+    def get(self, number: int) -> Worker | None:
+        """The worker that has the task of this number; None where it is gone."""
+        return next((worker for worker in self._working if worker.number == number), None)
+
     # --- locks
 
     def hold(self, lock: int) -> None:

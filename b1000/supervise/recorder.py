@@ -39,6 +39,7 @@ class Recorder:
         self._refused = 0
         self._delivered: list[Delivered] = []
         self._failing_since: float | None = None
+        self.why = ""  # of the last failure
         self._log = logging.getLogger(LOGGER)
 
     @property
@@ -175,6 +176,7 @@ class Recorder:
 
     def fails(self, error: JournalFailed) -> None:
         """The journal cannot be used now, to write or to read; it is tried again."""
+        self.why = str(error)
         if self._failing_since is None:
             self._failing_since = time.monotonic()
             self._log.error("%s; copies go on, and it is tried again", error)

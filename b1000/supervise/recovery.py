@@ -14,8 +14,8 @@ from b1000.jobs import BrokenJob, Job
 from b1000.logs import printable
 from b1000.runs.run import Copy, ProcessIdentity, Run, label
 from b1000.runs.states import Ending, Status, Step, can_be_retried
+from b1000.runs.task import Kind, Task
 from b1000.state.queries import Reader, may_exist
-from b1000.supervise.plan import Action, Planned
 
 
 class Fate(Enum):
@@ -46,11 +46,10 @@ def is_recoverable(run: Run, alive: Callable[[ProcessIdentity], bool]) -> bool:
     return run.ending is not None or not alive(run.supervisor)
 
 
-def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], action: Action) -> list[Planned]:
+def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], kind: Kind) -> list[Task]:
     """What is to be done about ``runs``."""
     return [
-        Planned(jobs.get(run.job) or _configured_no_more(run), run.instance, run=run, action=action)
-        for run in runs
+        Task(kind, jobs.get(run.job) or _configured_no_more(run), run.instance, run) for run in runs
     ]
 
 
@@ -165,9 +164,9 @@ def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
         check_words(words, config.jobs, seen, reader.listed_instances())
     selected = [run for run in runs if is_selected(run, words) and is_recoverable(run, is_alive)]
     foretold = []
-    for planned in plan(selected, config.jobs, Action.RESUME):
-        if planned.run and (would := _would(planned.run, planned.job)).text:
-            what = f"{planned.run.label} of {planned.run.start_time}: {would.text}"
+    for task in plan(selected, config.jobs, Kind.RESUME):
+        if task.run and (would := _would(task.run, task.job)).text:
+            what = f"{task.run.label} of {task.run.start_time}: {would.text}"
             foretold.append(would._replace(text=what))
     return foretold
 

@@ -2,20 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from socket import socket
-from typing import Any
 
+from b1000.config.loader import Config
 from b1000.errors import words
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
 from b1000.reports.reporter import Reporter
 from b1000.runs.protocol import Delivered, Look
-from b1000.supervise.children import drain, fork
-from b1000.work.worker import BROKEN, Closable, leave_parent
+from b1000.supervise.children import Watch, fork
+from b1000.wire import Wire
+from b1000.work.worker import BROKEN, Closable
 
 _LAST_SECONDS = 2.0  # for a reporter that hangs in a call that cannot be interrupted
 
@@ -35,9 +34,11 @@ class ReporterChild:
         locks: Locks,
         inherited: Iterable[Closable],
     ) -> None:
+        def main(wire: Wire) -> int:
+            return _main(Reporter(report, journal, locks, wire, renews), report.name)
+
         self.name = report.name
-        self.process, self.connection = fork(_main, (report, renews, journal, locks), inherited)
-        self.open = True
+        self.child = fork(main, inherited)
         self.wanted = True
         self.troubled = False
         self._busy = False
@@ -63,48 +64,45 @@ class ReporterChild:
 
     def _send(self, order: Look) -> None:
         self._busy, self._due = True, False
-        try:
-            self.connection.send(order)
-        except OSError:
-            self.open = False
+        self.child.send(order)
 
 
-def _main(
-    report: Report,
-    renews: bool,
-    journal: Path,
-    locks: Locks,
-    connection: "Connection[Any, Any]",
-    inherited: Iterable[Closable],
-) -> None:
-    leave_parent(inherited)
+def _main(reporter: Reporter, name: str) -> int:
     try:
-        Reporter(report, journal, locks, connection, renews).run()
+        reporter.run()
     except Exception:
-        logging.getLogger(LOGGER).exception("report %s failed by a mistake", report.name)
-        raise SystemExit(BROKEN) from None
+        logging.getLogger(LOGGER).exception("report %s failed by an internal error", name)
+        return BROKEN
+    return 0
 
 
 class Reporting:
     """All reporters of one supervisor."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self.children: list[ReporterChild] = []
         self._log = logging.getLogger(LOGGER)
 
     def start(
         self,
-        reports: Mapping[str, Report],
-        renewed: Collection[str],
+        config: Config,
         journal: Path,
         locks: Locks,
         inherited: Callable[[], Iterable[Closable]],
     ) -> None:
-        """Fork a reporter for each report; those of passive jobs are ``renewed``.
+        """Fork a reporter for each report; those of passive jobs renew what they wrote.
 
         Before the journal is opened here: a child must not share what SQLite
         remembers of the locks of an open database.
         """
+        reports = config.reports
+        renewed = {
+            report
+            for job in config.jobs.values()
+            if job.direction == "passive"
+            for report in job.reports
+        }
         for name in sorted(reports):
             try:
                 child = ReporterChild(reports[name], name in renewed, journal, locks, inherited())
@@ -116,6 +114,7 @@ class Reporting:
                 )
                 continue
             self.children.append(child)
+            self._watch.add(child.child)
 
     def keep(self, names: Collection[str]) -> None:
         """Let those go that have nothing to do, and wake the others."""
@@ -134,61 +133,63 @@ class Reporting:
     def settle(self, ready: Collection[object]) -> list[Delivered]:
         """Take what has arrived, and let go of those that have ended."""
         delivered: list[Delivered] = []
-        for child in tuple(self.children):
-            ended = child.process.sentinel in ready
-            if ended or child.connection in ready:
-                for message in drain(child):
-                    delivered.append(message)
-                    child.troubled = bool(message.trouble)
-                    if not message.trying:
-                        child.answered()
-            if ended:
-                child.process.join()
-                child.connection.close()
-                self.children.remove(child)
-                if child.process.exitcode:
-                    self._log.warning(
-                        "report %s: its reporter ended with exit code %d; the next b1000 delivers",
-                        child.name,
-                        child.process.exitcode,
-                    )
-                    trouble = f"its reporter ended with exit code {child.process.exitcode}"
-                    delivered.append(Delivered(child.name, (), trouble))
+        for reporter in tuple(self.children):
+            child = reporter.child
+            if child not in ready:
+                continue
+            for message in child.wire.drain():
+                delivered.append(message)
+                reporter.troubled = bool(message.trouble)
+                if not message.trying:
+                    reporter.answered()
+            if not child.wire.open:
+                self._dismiss(reporter)
+                if child.exit_code:
+                    trouble = f"its reporter ended with exit code {child.exit_code}"
+                    told = "report %s: %s; the next b1000 delivers"
+                    self._log.warning(told, reporter.name, trouble)
+                    delivered.append(Delivered(reporter.name, (), trouble))
         return delivered
 
+    def _dismiss(self, reporter: ReporterChild) -> None:
+        self._watch.remove(reporter.child)
+        if not reporter.child.reap(_LAST_SECONDS):
+            reporter.child.kill()
+            reporter.child.reap(_LAST_SECONDS)
+        reporter.child.wire.close()
+        self.children.remove(reporter)
+
     def finish(
-        self, seconds: float, settled: Callable[[list[Delivered]], None], interrupted: socket
+        self, seconds: float, settled: Callable[[list[Delivered]], None], interrupted: object
     ) -> None:
-        """Wait until nothing is owed, at most some seconds or until a signal.
+        """Wait until nothing is pending, at most some seconds or until a signal.
 
         The next b1000 delivers the rest.
         """
         until = time.monotonic() + seconds
-        for child in self.children:
-            child.last_look()
+        for reporter in self.children:
+            reporter.last_look()
         # A child that hangs is not waited for longer than this.
         while self.children and (left := until - time.monotonic()) > 0:
-            waited: list[Any] = [child.process.sentinel for child in self.children]
-            waited += [child.connection for child in self.children if child.open]
-            ready = wait([*waited, interrupted], left)
+            ready = self._watch.wait(left)
             if interrupted in ready:
                 break
             settled(self.settle(ready))
-        for child in self.children:
+        for reporter in self.children:
             for_run("b1000", shown=True).warning(
-                "report %s: not all states have arrived; the next b1000 delivers them", child.name
+                "report %s: not all states have arrived; the next b1000 delivers them",
+                reporter.name,
             )
-        silent = [child.name for child in self.children if not child.troubled]
+        silent = [each.name for each in self.children if not each.troubled]
         settled([Delivered(name, (), "it did not answer in time") for name in silent])
         settled(self.end())
 
     def end(self) -> list[Delivered]:
         """End all that are left, at once; gives what they had told."""
         delivered: list[Delivered] = []
-        for child in self.children:
-            child.process.kill()
-            child.process.join(_LAST_SECONDS)
-            delivered += drain(child)
-            child.connection.close()
-        self.children.clear()
+        for reporter in tuple(self.children):
+            reporter.child.kill()
+            reporter.child.reap(_LAST_SECONDS)
+            delivered += reporter.child.wire.drain()
+            self._dismiss(reporter)
         return delivered

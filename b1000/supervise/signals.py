@@ -28,6 +28,10 @@ class Signals:
         self.reader.close()
         self.writer.close()
 
+    def fileno(self) -> int:
+        """What becomes readable when a signal has come."""
+        return self.reader.fileno()
+
     def take(self) -> list[int]:
         """The signals that came since the last call."""
         with contextlib.suppress(BlockingIOError):

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
@@ -285,13 +286,32 @@ async def end_tree(
     connection end by that, a moment later. What carries a ``B1000_COMMAND`` that is ``spared``
     is left alone.
     """
-    tree = _Tree(mark, roots, spared, child)
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    while tree.look() and (since := loop.time() - began) < GRACE + _KILL_TIME:
-        tree.kill_rsyncs(whole=since >= _DRAIN)
-        tree.signal(signal.SIGTERM if since < GRACE else signal.SIGKILL)
-        await asyncio.sleep(_LOOK)
+    ending = TreeEnding(mark, roots, spared, child)
+    while (pause := ending.step()) is not None:
+        await asyncio.sleep(pause)
+
+
+class TreeEnding:
+    """What :func:`end_tree` does, a step at a time."""
+
+    def __init__(
+        self,
+        mark: Mapping[str, str],
+        roots: Collection[ProcessIdentity] = (),
+        spared: Collection[str] = (),
+        child: int | None = None,
+    ) -> None:
+        self._tree = _Tree(mark, roots, spared, child)
+        self._began = time.monotonic()
+
+    def step(self) -> float | None:
+        """Seconds until the next step; None when nothing is alive any more, or is given up."""
+        since = time.monotonic() - self._began
+        if not self._tree.look() or since >= GRACE + _KILL_TIME:
+            return None
+        self._tree.kill_rsyncs(whole=since >= _DRAIN)
+        self._tree.signal(signal.SIGTERM if since < GRACE else signal.SIGKILL)
+        return _LOOK
 
 
 def every_process() -> Iterator["psutil.Process"]:

@@ -63,7 +63,9 @@ def _subject(assigned: Assigned, job: Job | BrokenJob | None) -> Subject:
     run = assigned.run
     if run is None:
         assert job
-        return Subject(assigned.uid, job.name, "", assigned.host, job.direction, assigned.start_time)
+        return Subject(
+            assigned.uid, job.name, "", assigned.host, job.direction, assigned.start_time
+        )
     return Subject(assigned.uid, run.job, run.instance, run.host, run.direction, run.start_time)
 
 

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from b1000.errors import BadValue, RunFailed
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import for_run

@@ -1,0 +1,169 @@
+"""What workers have said: applied, made durable together, then acted on."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, assert_never
+
+from b1000.errors import signal_name
+from b1000.logs import for_run
+from b1000.runs.events import (
+    AttemptBegan,
+    AttemptEnded,
+    Closed,
+    CopyMoved,
+    Died,
+    Listed,
+    Message,
+    Note,
+    PlaceWanted,
+    ProcessBegan,
+    ProcessEnded,
+    ProcessEvent,
+    Relayed,
+    Resolved,
+    Resumed,
+    RunMoved,
+    Swept,
+    Waiting,
+)
+from b1000.runs.lifecycle import changed
+from b1000.runs.protocol import Acknowledged, Batch, Delivered
+from b1000.runs.run import Run
+from b1000.runs.states import BEGUN, Ending, Status
+from b1000.runs.task import Kind
+from b1000.supervise import narrative
+from b1000.supervise.launch import subject_of
+from b1000.supervise.pool import Worker
+from b1000.supervise.program import Program
+from b1000.supervise.recorder import Entry
+from b1000.supervise.schedule import GaveUp, Settled, SlotWanted
+
+
+class _Said(NamedTuple):
+    """One batch of a worker, and what it makes of its run."""
+
+    worker: Worker
+    batch: Batch
+    entries: Sequence[Entry]
+
+
+class Heard:
+    """Hears the workers of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def take(
+        self, batches: Iterable[tuple[Worker, Batch]], delivered: Iterable[Delivered]
+    ) -> list[Worker]:
+        """Make all of it durable in one commit, then act on it; gives who is idle now."""
+        said = [
+            _Said(worker, batch, [self._made(worker, each) for each in batch.messages])
+            for worker, batch in batches
+        ]
+        self._program.write([entry for each in said for entry in each.entries], delivered)
+        for each in said:
+            self._act(each)
+        return [each.worker for each in said if each.batch.idle]
+
+    def say(self, worker: Worker, message: Message) -> None:
+        """Record a message that the supervisor gives in a worker's stead."""
+        entry = self._made(worker, message)
+        self._program.write([entry])
+        self._act_on(worker, entry)
+
+    def _made(self, worker: Worker, message: Message) -> Entry:
+        """What a message makes of the worker's run, which is that from now on."""
+        if isinstance(message, ProcessEvent):
+            return Note(worker.uid, message)
+        assert worker.run is not None
+        change = changed(worker.run, self._as_it_counts(worker, message))
+        worker.run = change.after
+        return change
+
+    def _as_it_counts(self, worker: Worker, message: Message) -> Message:
+        """A failure that comes once the program is being stopped is an interruption.
+
+        The signal may have reached the run's script before it reached us.
+        """
+        signal = self._program.signal
+        failed = isinstance(message, RunMoved) and message.status is Status.FAILED
+        if not signal or not failed or worker.kind not in (Kind.RUN, Kind.RESUME):
+            return message
+        interrupted = f"interrupted by {signal_name(signal)}"
+        return Died(self._program.clock(), interrupted, Ending.INTERRUPTED)
+
+    def _act(self, said: _Said) -> None:
+        worker, batch, entries = said
+        closed = any(isinstance(message, Closed) for message in batch.messages)
+        for entry in entries:
+            self._act_on(worker, entry, closed)
+        if batch.idle:
+            return
+        waits = False
+        for message in batch.messages:
+            if isinstance(message, Resolved):
+                assert worker.run
+                waits = True
+                self._program.decide(Settled(worker.number, subject_of(worker.run)))
+            elif isinstance(message, PlaceWanted) and not waits:
+                waits = True
+                self._program.decide(SlotWanted(worker.number))
+        if waits:
+            worker.parked = batch.number
+        else:
+            worker.child.send(Acknowledged(batch.number))
+
+    def _act_on(self, worker: Worker, entry: Entry, closed: bool = False) -> None:
+        """What became durable means to the supervisor.
+
+        ``closed``: another one that became durable with it closes the run.
+        """
+        if isinstance(entry, Note):
+            self._act_on_note(worker, entry.event)
+            return
+        before, event, after = entry
+        if spoken := narrative.line(entry, closed):
+            for_run(after.label, narrative.is_shown(event)).log(*spoken)
+        match event:
+            case RunMoved():
+                if event.final:
+                    self._ended(worker, after)
+                elif event.step in BEGUN:
+                    self._program.records.refresh_status_file(before, failed=False)
+            case Waiting():
+                self._program.decide(GaveUp(worker.number))
+            case Died():
+                self._ended(worker, after)
+            case Closed():
+                worker.verdict = True
+                self._program.records.refresh_status_file(after, failed=True)
+            case Resolved() | CopyMoved() | AttemptBegan() | AttemptEnded() | Relayed():
+                pass
+            case PlaceWanted() | Resumed():
+                pass
+            case _:
+                assert_never(event)
+
+    def _act_on_note(self, worker: Worker, event: ProcessEvent) -> None:
+        match event:
+            case Listed():
+                worker.verdict = True
+                self._program.listed(worker.task.job, event)
+            case ProcessEnded():
+                worker.ended.add(event.command)
+            case Swept():
+                worker.verdict = True
+            case ProcessBegan():
+                pass
+            case _:
+                assert_never(event)
+
+    def _ended(self, worker: Worker, run: Run) -> None:
+        program = self._program
+        worker.verdict = True
+        failed = run.status is Status.FAILED
+        program.tally.count(run.status)
+        program.records.refresh_status_file(run, failed)
+        if failed:
+            program.note_failure(run)
+        program.has_no_directory(worker.task)

@@ -1,0 +1,71 @@
+"""Runs of the past that are named on the command line: which tasks they are, and what is said."""
+
+from collections.abc import Sequence
+
+from b1000.config.grammar import Selector
+from b1000.identity import is_alive
+from b1000.logs import for_run
+from b1000.runs.run import Run, label
+from b1000.runs.task import Kind, Task
+from b1000.supervise import narrative, recovery
+from b1000.supervise.program import Program
+
+
+class Past:
+    """What ``--copy`` and ``forget`` find to be done."""
+
+    def __init__(self, program: Program, words: Sequence[Selector], kind: Kind) -> None:
+        """Raises UsageError for names that are not known, JournalFailed."""
+        self._program = program
+        self._words = words
+        self._kind = kind
+        reader = program.records.reader
+        unclosed, lasts = reader.unclosed(), reader.last_runs()
+        seen = {(run.job, run.instance) for run in (*lasts, *unclosed)}
+        recovery.check_words(words, program.config.jobs, seen, reader.listed_instances())
+        self._runs = [run for run in unclosed if recovery.is_selected(run, words)]
+        self._lasts = [run for run in lasts if recovery.is_selected(run, words)]
+        if kind is Kind.FORGET_WITH_POST:
+            self._runs += filter(recovery.has_post_left, self._lasts)
+        self._of_dead = [run for run in self._runs if recovery.is_recoverable(run, is_alive)]
+
+    @property
+    def reports(self) -> set[str]:
+        """The reports that these runs have."""
+        return {name for run in self._of_dead for name in run.reports}
+
+    def tasks(self) -> tuple[Task, ...]:
+        """What is to be done."""
+        return tuple(recovery.plan(self._of_dead, self._program.config.jobs, self._kind))
+
+    def tell(self) -> None:
+        """Say what is not done, and why."""
+        self._skip_live()
+        if self._kind.forgets:
+            self._tell_of_nothing()
+
+    def _skip_live(self) -> None:
+        """What another program is at work on can neither be resumed nor given up."""
+        planned = {(run.job, run.instance) for run in self._of_dead}
+        reader = self._program.records.reader
+        for run in self._runs:
+            live = not recovery.is_recoverable(run, is_alive)
+            meant = self._kind is not Kind.RESUME or reader.is_resumed(run.run_id)
+            if live and meant and (run.job, run.instance) not in planned:
+                self._program.tally.skipped += 1
+                spoken = narrative.behind(narrative.still_at_work(run), self._kind)
+                for_run(run.label, shown=True).log(*spoken)
+
+    def _tell_of_nothing(self) -> None:
+        """Say of each word what there is not to be forgotten."""
+        runs: list[Run] = list(self._runs)
+        known = {(run.job, run.instance) for run in runs}
+        with_post = self._kind is Kind.FORGET_WITH_POST
+        for run in self._lasts:
+            text = recovery.left_alone(run, with_post)
+            if text and (run.job, run.instance) not in known:
+                runs.append(run)
+                for_run(run.label, shown=True).info("%s", text)
+        for word in recovery.without_run(self._words, runs):
+            subject = label(word.job, word.instance or "")
+            for_run(subject, shown=True).info("there is nothing to forget")

@@ -1,0 +1,88 @@
+"""What the parts of one supervisor share: its journal, its workers, and what is to be done."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from b1000.config.loader import Config
+from b1000.identity import myself
+from b1000.jobs import BrokenJob, Job, Template
+from b1000.locks import Locks
+from b1000.logs import for_run
+from b1000.runs.events import Listed
+from b1000.runs.protocol import Delivered
+from b1000.runs.run import ProcessIdentity, Run
+from b1000.runs.task import Kind, Task
+from b1000.supervise.ending import Ending
+from b1000.supervise.launch import Launch
+from b1000.supervise.plan import Plan
+from b1000.supervise.pool import Pool
+from b1000.supervise.recorder import Entry
+from b1000.supervise.records import Records
+from b1000.supervise.reporting import Reporting
+from b1000.supervise.schedule import Action, Directory, Event, Schedule, Wanted
+from b1000.supervise.tally import Tally
+
+
+@dataclass
+class Program:
+    """One run of the program; ``signal`` is what stops it, once something does."""
+
+    config: Config
+    locks: Locks
+    plan: Plan
+    reporting: Reporting
+    clock: Callable[[], float] = time.time
+    me: ProcessIdentity = field(default_factory=myself)
+    tally: Tally = field(default_factory=Tally)
+    actions: list[Action] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    signal: int | None = None
+    pool: Pool = field(init=False)
+    records: Records = field(init=False)
+    launch: Launch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.schedule = Schedule(self.config.settings.workers, self._owner)
+
+    def _owner(self, job: str, instances: Iterable[str], directory: str) -> str | None:
+        return self.launch.owner_of_directory(job, tuple(instances), directory)
+
+    def decide(self, event: Event) -> None:
+        """Tell the schedule; what is to be done because of it is done later in the loop."""
+        self.actions += self.schedule.decide(event, self.clock())
+
+    def write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> None:
+        """Make something durable, or keep it until that is possible."""
+        if self.records.recorder.write(entries, delivered):
+            self.reporting.wake()
+
+    def listed(self, job: Job | BrokenJob, listed: Listed) -> None:
+        """The ``instances`` command of a job gave this, or failed."""
+        if listed.error:
+            self.plan.know_failed(job.name)
+            self.decide(Wanted((Task(Kind.RUN, job, refusal=listed.error),)))
+        else:
+            for_run(job.name).info("instances: %s", ", ".join(listed.instances) or "none")
+            self.plan.know(job.name, listed.instances)
+
+    def has_no_directory(self, task: Task) -> None:
+        """Nobody need wait at the gate for the directory of this job/instance."""
+        self.decide(Directory(*task.subject, None))
+
+    def note_failure(self, run: Run) -> None:
+        """A run has FAILED: count it, and run what is to be run then."""
+        self.tally.failed += 1
+        self.follow_failure(run)
+
+    def follow_failure(self, run: Run) -> None:
+        """Run ``on_failure``, where the job has it."""
+        if self.signal or not self.failure_command(run):
+            return
+        job = self.config.jobs[run.job]
+        self.decide(Wanted((Task(Kind.ON_FAILURE, job, run.instance, run),)))
+
+    def failure_command(self, run: Run) -> Template | None:
+        """What is run when a run of this job ends FAILED."""
+        job = self.config.jobs.get(run.job)
+        return job.failure_command if job else None

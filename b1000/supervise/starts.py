@@ -1,0 +1,222 @@
+"""What is done about tasks that may start: they begin together, in one commit."""
+
+import contextlib
+from collections.abc import Sequence
+
+from b1000.errors import JournalFailed
+from b1000.locks import run_lock
+from b1000.logs import for_run
+from b1000.runs.events import Died, Listed, Note, ProcessBegan, RunMoved
+from b1000.runs.lifecycle import changed
+from b1000.runs.protocol import Assigned
+from b1000.runs.run import Run
+from b1000.runs.states import BEGUN, Status, Step
+from b1000.runs.states import Ending as EndingOf
+from b1000.runs.task import Kind, Task
+from b1000.supervise import narrative
+from b1000.supervise.ending import Ending, FreeLock
+from b1000.supervise.launch import Begun, Busy, LeftRunning, NameTaken, Ready, Unlocked
+from b1000.supervise.orphans import kill_at_once
+from b1000.supervise.program import Program
+from b1000.supervise.recorder import RETRY
+from b1000.supervise.schedule import Clearing, Fail, NotYet, Over, Start, Wanted
+
+
+class Starts:
+    """Begins the tasks of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    # --- all that may start now
+
+    def start(self, starts: Sequence[Start]) -> None:
+        """Begin tasks, as far as that is possible now."""
+        afterwards = [each for each in starts if each.task.kind is Kind.ON_FAILURE]
+        for start in afterwards:
+            self._start_on_failure(start)
+        left = [each for each in starts if each.task.kind is not Kind.ON_FAILURE]
+        ready: list[tuple[Start, Ready]] = []
+        try:
+            while left:
+                if found := self._prepared(left[0]):
+                    ready.append((left[0], found))
+                left.pop(0)
+            if ready:
+                with self._program.records.recorder.transaction() as journal:
+                    begin = self._program.launch.begin
+                    begun = [begin(journal, start.task, each) for start, each in ready]
+        except JournalFailed as error:
+            self._program.records.recorder.fails(error)
+            for _, each in ready:
+                self._program.pool.release(each.lock)
+            again = self._program.clock() + RETRY
+            for start in reversed([*(start for start, _ in ready), *left]):
+                self._program.decide(NotYet(start.number, again))
+            return
+        for (start, each), follows in zip(ready, begun if ready else [], strict=True):
+            self._follow(start, each, follows)
+        if ready:
+            self._program.reporting.wake()
+
+    def _prepared(self, start: Start) -> Ready | None:
+        """What a task needs to begin; None where it cannot, which is then settled."""
+        program = self._program
+        found = program.launch.prepare(start.task)
+        match found:
+            case Ready():
+                if found.lock is not None:
+                    program.pool.hold(found.lock)
+                return found
+            case NameTaken():
+                program.decide(NotYet(start.number, found.until))
+            case LeftRunning():
+                self._clear(start, found)
+            case Busy():
+                self._skip(start, found.behind)
+            case Unlocked():
+                self._cannot_lock(start, found.reason)
+        return None
+
+    def _follow(self, start: Start, ready: Ready, begun: Begun) -> None:
+        """What follows from a beginning, which is durable now."""
+        program = self._program
+        for run in begun.interrupted:
+            self._tell_of_interrupted(run)
+        program.tally.failed += begun.failed
+        run = begun.run
+        if run and begun.said:
+            for_run(run.label, shown=True).log(*begun.said)
+        if run and run.step in BEGUN:
+            # One that is resumed is none that --copy would retry.
+            program.records.refresh_status_file(run, failed=False)
+        if begun.task:
+            self.hand_over(start.number, begun.task, ready.lock)
+        else:
+            program.pool.release(ready.lock)
+            program.decide(Over(start.number))
+
+    def _tell_of_interrupted(self, run: Run) -> None:
+        """A run died and will not be resumed here: tell of its failure."""
+        for_run(run.label).error(
+            "FAILED at %s: run %d of %s was interrupted", run.step, run.run_id, run.start_time
+        )
+        self._program.records.refresh_status_file(run, failed=True)
+        self._program.follow_failure(run._replace(status=Status.FAILED, error="interrupted"))
+
+    def _start_on_failure(self, start: Start) -> None:
+        """A journal that cannot be written is a failure to be told of, too."""
+        task = start.task
+        assert task.run
+        begun = task._replace(uid=task.run.uid)
+        with contextlib.suppress(JournalFailed):
+            with self._program.records.recorder.transaction() as journal:
+                begun = self._program.launch.begin(journal, task, Ready(None)).task or begun
+        self.hand_over(start.number, begun, None)
+
+    # --- workers
+
+    def hand_over(self, number: int, task: Task, lock: int | None) -> None:
+        """Give a task that has begun to a worker."""
+        program = self._program
+        run = task.run
+        assigned = Assigned(
+            task.kind,
+            task.uid,
+            task.job.name,
+            program.config.settings.host,
+            run.start_time if run else program.launch.start_time(),
+            run,
+            task.known,
+        )
+        try:
+            worker = program.pool.start(number, task, lock, assigned)
+        except OSError as error:
+            self._not_started(number, task, narrative.no_worker(error))
+            program.pool.release(lock)
+            return
+        identity = worker.child.identity
+        if task.kind in (Kind.RUN, Kind.RESUME) and identity:
+            # Becomes durable with the next commit, which no act of the worker precedes.
+            began = ProcessBegan(program.clock(), "worker", "worker", identity)
+            program.records.recorder.add(Note(task.uid, began))
+
+    def _not_started(self, number: int, task: Task, reason: str) -> None:
+        """The system gives no more processes or descriptors: this run alone suffers."""
+        program = self._program
+        for_run(task.label).error("FAILED: %s", reason)
+        if task.kind is Kind.LISTING:
+            program.listed(task.job, Listed(program.clock(), error=reason))
+        elif task.run and task.kind in (Kind.RUN, Kind.RESUME):
+            kill_at_once({task.uid: program.launch.leftovers(task.uid).ended})
+            died = changed(task.run, Died(program.clock(), reason, EndingOf.INTERRUPTED))
+            program.write([died])
+            program.note_failure(died.after)
+            program.has_no_directory(task)
+        else:
+            program.tally.failed += 1
+        program.decide(Over(number))
+
+    # --- what cannot begin
+
+    def _clear(self, start: Start, left: LeftRunning) -> None:
+        """End what dead runs left running; the task comes again afterwards."""
+        program, task = self._program, start.task
+        is_listing = task.kind is Kind.LISTING
+        if not is_listing:
+            for_run(task.label).warning("ending what an interrupted run may have left running")
+        program.decide(Clearing(start.number))
+        lock = None if is_listing else FreeLock(program.locks, run_lock(*task.subject))
+
+        def then() -> None:
+            program.decide(Over(start.number))
+            again = task._replace(cleared=task.cleared | left.uids)
+            program.decide(Wanted((again,), first=True))
+
+        program.endings.append(Ending(left.leftovers, then, lock))
+
+    def _skip(self, start: Start, behind: str) -> None:
+        program, task = self._program, start.task
+        program.tally.skipped += 1
+        # That it cannot be written down changes nothing for the runs that can begin.
+        if not task.kind.forgets:
+            with contextlib.suppress(JournalFailed):
+                with program.records.recorder.transaction() as journal:
+                    journal.leave_out(*task.subject, behind)
+        for_run(task.label, shown=True).log(*narrative.behind(behind, task.kind))
+        program.has_no_directory(task)
+        program.decide(Over(start.number))
+
+    def _cannot_lock(self, start: Start, reason: str) -> None:
+        program, task = self._program, start.task
+        program.decide(Over(start.number))
+        if task.run:
+            # It stays as it is, and no new run has begun.
+            program.tally.failed += 1
+            for_run(task.label).error("run %d: %s", task.run.run_id, reason)
+        else:
+            program.decide(Wanted((task._replace(refusal=reason),)))
+
+    def fail(self, fail: Fail) -> None:
+        """A run that is refused begins and FAILS in one commit, once its name is free."""
+        program, task = self._program, fail.task
+        until = None
+        with contextlib.suppress(JournalFailed):
+            until = None if program.signal else program.launch.name_free_at(task)
+        if until:
+            program.decide(NotYet(fail.number, until))
+            return
+        for_run(task.label).error("FAILED at INIT: %s", task.refusal)
+        message = RunMoved(program.clock(), Step.INIT, Status.FAILED, task.refusal)
+        try:
+            with program.records.recorder.transaction() as journal:
+                run = program.launch.begin_run(journal, task.job, task.instance)
+                failed = changed(run, message)
+                journal.store(failed)
+        except JournalFailed:
+            program.tally.failed += 1
+        else:
+            program.note_failure(failed.after)
+            program.reporting.wake()
+        program.has_no_directory(task)
+        program.decide(Over(fail.number))

@@ -1,0 +1,43 @@
+"""What becomes of all that a program does: its last line and its exit code. Pure."""
+
+from dataclasses import dataclass
+
+from b1000 import figures
+from b1000.runs.states import Status
+
+_SUCCESS, _FAILED, _SKIPPED = 0, 1, 3
+
+
+@dataclass
+class Tally:
+    """How many runs ended in which way; ``unwritten``: states that the journal never got."""
+
+    failed: int = 0
+    warning: int = 0
+    skipped: int = 0
+    well: int = 0
+    unwritten: int = 0
+
+    def count(self, status: Status) -> None:
+        """A run has ended; those that FAILED are counted where that is noted."""
+        self.warning += status is Status.WARNING
+        self.well += status is Status.OK
+
+    def closing(self, seconds: float) -> str:
+        """The last line of a program: what became of all that it did; "" where that is nothing."""
+        counts = {
+            "FAILED": self.failed,
+            "WARNING": self.warning,
+            "skipped": self.skipped,
+            "OK": self.well,
+        }
+        told = [f"{number} {word}" for word, number in counts.items() if number]
+        return f"ended in {figures.span(seconds)}: {', '.join(told)}" if told else ""
+
+    def exit_code(self, signal: int | None, missing: bool) -> int:
+        """As SPEC has it; ``missing``: a job is not known to be one."""
+        if signal:
+            return 128 + signal
+        if self.failed or self.unwritten or missing:
+            return _FAILED
+        return _SKIPPED if self.skipped else _SUCCESS
