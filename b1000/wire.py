@@ -25,6 +25,12 @@ class Wire:
         self.open = True
         self.unread = False
 
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def fileno(self) -> int:
         """The descriptor, for those who wait until there is something to read."""
         return self._socket.fileno()

@@ -16,6 +16,7 @@ from b1000.runs.protocol import Delivered, Look
 from b1000.runs.run import Copy, Frozen
 from b1000.runs.states import Step
 from b1000.state.journal import Journal
+from b1000.wire import pair
 from bench.measure import Result
 from bench.site import Site
 from tests.support import build
@@ -95,7 +96,7 @@ def _at_once(task: object, work: Sequence[tuple[object, ...]]) -> float:
 
 def _tell(settings: Report, journal: Path) -> None:
     """What the reporter of one host does when its supervisor ends."""
-    ours, theirs = _FORK.Pipe()
+    ours, theirs = pair()
     ours.send(Look(last=True))
     Reporter(settings, journal, Locks(journal.parent / "locks"), theirs).run()
     arrived = 0

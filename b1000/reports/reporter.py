@@ -19,7 +19,7 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
 from b1000.reports.target import RunsRefused, Target
-from b1000.runs.protocol import Delivered, Look
+from b1000.runs.protocol import Delivered
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
 from b1000.wire import Wire

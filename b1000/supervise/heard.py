@@ -21,6 +21,7 @@ from b1000.runs.events import (
     Relayed,
     Resolved,
     Resumed,
+    RunEvent,
     RunMoved,
     Swept,
     Waiting,
@@ -80,7 +81,7 @@ class Heard:
         worker.run = change.after
         return change
 
-    def _as_it_counts(self, worker: Worker, message: Message) -> Message:
+    def _as_it_counts(self, worker: Worker, message: RunEvent) -> RunEvent:
         """A failure that comes once the program is being stopped is an interruption.
 
         The signal may have reached the run's script before it reached us.

@@ -10,8 +10,8 @@ from b1000.errors import JournalFailed, JournalUnusable, words
 from b1000.identity import is_alive
 from b1000.logs import LOGGER
 from b1000.runs.run import Run
+from b1000.state.damage import suspicion
 from b1000.state.queries import Reader
-from b1000.state.schema import suspicion
 from b1000.state.status_files import StatusFiles
 from b1000.supervise.recorder import Entry, Recorder
 

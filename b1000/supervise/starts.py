@@ -81,8 +81,8 @@ class Starts:
     def _follow(self, start: Start, ready: Ready, begun: Begun) -> None:
         """What follows from a beginning, which is durable now."""
         program = self._program
-        for run in begun.interrupted:
-            self._tell_of_interrupted(run)
+        for each in begun.interrupted:
+            self._tell_of_interrupted(each)
         program.tally.failed += begun.failed
         run = begun.run
         if run and begun.said:
@@ -109,9 +109,9 @@ class Starts:
         task = start.task
         assert task.run
         begun = task._replace(uid=task.run.uid)
-        with contextlib.suppress(JournalFailed):
-            with self._program.records.recorder.transaction() as journal:
-                begun = self._program.launch.begin(journal, task, Ready(None)).task or begun
+        recorder = self._program.records.recorder
+        with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
+            begun = self._program.launch.begin(journal, task, Ready(None)).task or begun
         self.hand_over(start.number, begun, None)
 
     # --- workers
@@ -180,9 +180,9 @@ class Starts:
         program.tally.skipped += 1
         # That it cannot be written down changes nothing for the runs that can begin.
         if not task.kind.forgets:
-            with contextlib.suppress(JournalFailed):
-                with program.records.recorder.transaction() as journal:
-                    journal.leave_out(*task.subject, behind)
+            recorder = program.records.recorder
+            with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
+                journal.leave_out(*task.subject, behind)
         for_run(task.label, shown=True).log(*narrative.behind(behind, task.kind))
         program.has_no_directory(task)
         program.decide(Over(start.number))

@@ -351,12 +351,12 @@ class Supervisor:
                 pass  # all together, in one commit
             case Fail():
                 self._starts.fail(action)
-            case Release() | Refuse():
-                worker = self._program.pool.get(action.number)
-                if worker:
-                    parked, worker.parked = worker.parked, 0
-                    go_on = isinstance(action, Release)
-                    worker.child.send(Acknowledged(parked) if go_on else Refused(action.why))
+            case Release():
+                if worker := self._program.pool.get(action.number):
+                    worker.child.send(Acknowledged(worker.parked))
+            case Refuse():
+                if worker := self._program.pool.get(action.number):
+                    worker.child.send(Refused(action.why))
             case _:
                 assert_never(action)
 

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from b1000.runs.protocol import Delivered, Look
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import open_journal
+from b1000.wire import pair
 from tests.support import build
 from tests.support.database import TABLES as SCHEMA_FILE
 from tests.support.database import Database, Schema
@@ -532,7 +532,7 @@ def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
 ) -> None:
     """It is no reason to wait, nor to try again and again."""
     database.query("ALTER TABLE jobs MODIFY COLUMN name VARCHAR(4) NOT NULL")
-    ours, theirs = Pipe()
+    ours, theirs = pair()
     with contextlib.closing(open_journal(tmp_path / "journal.sqlite3")) as journal:
         bad = build.begin(journal, "much-longer", reports=("central",))
         build.done(journal, bad)
@@ -569,7 +569,7 @@ def test_a_reporter_that_cannot_deliver_stands_in_no_other_ones_way(
         build.done(journal, build.begin(journal, "etc", reports=("central",)))
         orders, threads = [], []
         for report in (settings(database, password="Wr0ng-w0rd"), settings(database)):
-            ours, theirs = Pipe()
+            ours, theirs = pair()
             orders.append(ours)
             reporter = Reporter(report, path, Locks(tmp_path), theirs)
             threads.append(threading.Thread(target=reporter.run))

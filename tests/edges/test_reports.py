@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from b1000.reports.reporter import Reporter
 from b1000.runs.protocol import Look
 from b1000.runs.run import Run
 from b1000.state.journal import Journal, open_journal
+from b1000.wire import pair
 from tests.support import build
 from tests.support.world import World
 
@@ -180,7 +180,7 @@ class Busy:
 def test_what_comes_during_a_delivery_is_gathered_for_the_next(tmp_path: Path) -> None:
     """Not one delivery for each state of many runs: they are told together."""
     path = tmp_path / "journal.sqlite3"
-    ours, theirs = Pipe()
+    ours, theirs = pair()
     with contextlib.closing(open_journal(path)) as journal, ours, theirs:
         build.begin(journal)
         settings = Report("main", "file", str(tmp_path / "reports"))
