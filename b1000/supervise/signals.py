@@ -17,6 +17,8 @@ class Signals:
         self.writer.setblocking(False)
 
     def __enter__(self) -> "Signals":
+        # Who starts us may ignore it; then nobody could say how a child has ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._before = {number: signal.signal(number, _do_nothing) for number in stopping.heard()}
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         return self

@@ -138,7 +138,8 @@ class Starts:
         identity = worker.child.identity
         if task.kind in (Kind.RUN, Kind.RESUME) and identity:
             # Becomes durable with the next commit, which no act of the worker precedes.
-            began = ProcessBegan(program.clock(), "worker", "worker", identity)
+            command = f"worker-{identity.pid}"
+            began = ProcessBegan(program.clock(), command, "worker", identity)
             program.records.recorder.add(Note(task.uid, began))
 
     def _not_started(self, number: int, task: Task, reason: str) -> None:

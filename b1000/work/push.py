@@ -42,7 +42,7 @@ async def _post(assignment: Assignment, frozen: Frozen) -> None:
     if frozen.post:
         await assignment.commit(assignment.moved(Step.POST))
         await assignment.script("post", frozen.post, assignment.limits.script_timeout)
-    await assignment.commit(assignment.moved(Step.DONE))
+    assignment.channel.end(assignment.moved(Step.DONE))
 
 
 # --- INIT

@@ -53,11 +53,8 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
     """
     before, began_with = condition(), size()
     for number in range(1, _MOST_TASKS + 1):
-        try:
-            assigned = wire.recv()
-        except EOFError:
-            return 0
-        if isinstance(assigned, Stop):
+        assigned = _next(wire)
+        if assigned is None:
             return STOPPED
         (*_, lock) = (None, *wire.take_descriptors())
         code, good, channel = asyncio.run(_until_told(assigned, jobs, locks, lock, wire))
@@ -69,6 +66,20 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
         if not fit:
             return code
     return 0
+
+
+def _next(wire: Wire) -> Assigned | None:
+    """Wait for a task; None where none comes.
+
+    What is acknowledged of the last one may still arrive: it did not have to be waited for.
+    """
+    try:
+        while not isinstance(order := wire.recv(), Assigned):
+            if isinstance(order, Stop):
+                return None
+    except EOFError:
+        return None
+    return order
 
 
 async def _until_told(

@@ -54,12 +54,6 @@ def strike_worker_of(running: Popen, script: str) -> psutil.Process:
     return shell
 
 
-def clearing(running: Popen) -> list[psutil.Process]:
-    """The workers of a supervisor whose first child is its reporter."""
-    children = psutil.Process(running.pid).children()
-    return [each for each in sorted(children, key=lambda child: child.pid)[1:] if not gone(each)]
-
-
 def redirect(world: World, directory: str) -> None:
     """Let all copies lead to where there is something."""
     with world.journal() as opened:
@@ -258,29 +252,33 @@ def killed_in_pre(world: World, stubborn: str) -> None:
     (world.root / "go").touch()
 
 
-def test_a_clearing_worker_that_died_has_not_cleared(ready: World) -> None:
+def until_it_clears(running: Popen) -> None:
+    """Wait until a program says that it ends what an interrupted run left."""
+    assert running.stdout
+    assert any("ending what an interrupted run" in line for line in running.stdout)
+
+
+def test_a_program_that_died_while_it_cleared_has_not_cleared(ready: World) -> None:
     killed_in_pre(ready, "sleep 55; sleep 55")
     running = ready.start()
-    wait_until(lambda: clearing(running))
-    clearing(running)[0].kill()
-    out, errors = running.communicate(timeout=60)
-    assert running.returncode == 0, errors
-    assert out.count("ending what an interrupted run may have left running") == 2
+    until_it_clears(running)
+    strike(running)
+    assert ready.processes()
+    done = ready.b1000()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("ending what an interrupted run may have left running") == 1
     assert not ready.processes()
     assert ready.last("etc")["step"] == "DONE"
 
 
-def test_what_no_worker_clears_is_killed_in_the_end(ready: World) -> None:
+def test_a_stop_while_it_clears_is_a_stop(ready: World) -> None:
     killed_in_pre(ready, "sleep 56; sleep 56; sleep 56")
     running = ready.start()
-    for _ in range(3):
-        wait_until(lambda: clearing(running))
-        worker = clearing(running)[0]
-        worker.kill()
-        worker.wait()
-    out, errors = running.communicate(timeout=60)
-    assert running.returncode == 0, out + errors
-    assert out.count("ending what an interrupted run may have left running") == 3
+    until_it_clears(running)
+    running.terminate()
+    _, errors = running.communicate(timeout=20)
+    assert running.returncode == 143, errors
+    assert ready.b1000().returncode == 0
     assert not ready.processes()
 
 
@@ -441,11 +439,11 @@ def test_an_on_failure_is_run_once_however_often_the_journal_refuses(ready: Worl
     strike(running)
     copying = ready.start("--copy")
     # It clears first; then it finds the journal locked, several times.
-    wait_until(lambda: clearing(copying))
+    until_it_clears(copying)
     with ready.journal() as opened:
         opened.isolation_level = None
         opened.execute("BEGIN IMMEDIATE")
-        wait_until(lambda: not clearing(copying))
+        wait_until(lambda: not ready.processes())
         time.sleep(4)
         opened.rollback()
     _, errors = copying.communicate(timeout=60)
