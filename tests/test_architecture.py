@@ -19,7 +19,8 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"state", "meeting"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
-    frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"}) | {"stopping"},
+    frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"})
+    | {"stopping", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 
@@ -36,10 +37,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "configparser": ("meeting/offers.py",),
     "fcntl": ("locks.py",),
     "asyncio": ("work/",),
-    "multiprocessing": ("supervise/", "work/", "reports/reporter.py"),
+    "multiprocessing": (),
+    "pickle": ("wire.py",),
+    "socket": ("wire.py", "supervise/signals.py", "config/", "check/", "monitor/", "reports/"),
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
-    "threading": ("reports/source.py",),
+    "threading": ("reports/source.py", "work/condition.py"),
     "subprocess": ("work/process.py", "check/connect.py"),
 }
 
@@ -56,8 +59,12 @@ PURE = (
     "reports/mysql/schema.py",
     "runs/",
     "supervise/collisions.py",
+    "supervise/decisions.py",
     "supervise/gate.py",
     "supervise/narrative.py",
+    "supervise/plan.py",
+    "supervise/schedule.py",
+    "supervise/tally.py",
     "monitor/drift.py",
     "monitor/page.py",
     "monitor/verdicts.py",
@@ -155,7 +162,6 @@ OVER: dict[str, frozenset[str]] = {
             "b1000/rsync/outcome.py",
             "b1000/state/journal.py",
             "b1000/status/overview.py",
-            "b1000/supervise/supervisor.py",
             "b1000/work/assignment.py",
             "b1000/work/attempt.py",
             "b1000/work/copies.py",
@@ -188,12 +194,10 @@ OVER: dict[str, frozenset[str]] = {
             "b1000/rsync/command.py:survey",
             "b1000/rsync/command.py:tops",
             "b1000/state/journal.py:Journal.begin_run",
-            "b1000/supervise/reporting.py:_main",
             "b1000/work/assignment.py:Assignment._process",
             "b1000/work/assignment.py:Assignment.rsync",
             "b1000/work/attempt.py:Attempt.__init__",
             "b1000/work/inventory.py:named",
-            "b1000/work/worker.py:_steps",
         }
     ),
 }

@@ -5,12 +5,12 @@ from b1000.logs import for_run
 from b1000.runs.events import Died, Listed, Swept
 from b1000.runs.states import Ending as EndingOf
 from b1000.runs.task import Kind
+from b1000.supervise.decisions import Over
 from b1000.supervise.ending import Ending
 from b1000.supervise.heard import Heard
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.pool import Worker
 from b1000.supervise.program import Program
-from b1000.supervise.schedule import Over
 from b1000.supervise.starts import Starts
 from b1000.work import worker as work
 

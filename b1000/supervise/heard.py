@@ -32,11 +32,11 @@ from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
 from b1000.runs.task import Kind
 from b1000.supervise import narrative
+from b1000.supervise.decisions import GaveUp, Settled, SlotWanted
 from b1000.supervise.launch import subject_of
 from b1000.supervise.pool import Worker
 from b1000.supervise.program import Program
 from b1000.supervise.recorder import Entry
-from b1000.supervise.schedule import GaveUp, Settled, SlotWanted
 
 
 class _Said(NamedTuple):

@@ -13,6 +13,7 @@ from b1000.runs.events import Listed
 from b1000.runs.protocol import Delivered
 from b1000.runs.run import ProcessIdentity, Run
 from b1000.runs.task import Kind, Task
+from b1000.supervise.decisions import Action, Directory, Event, Wanted
 from b1000.supervise.ending import Ending
 from b1000.supervise.launch import Launch
 from b1000.supervise.plan import Plan
@@ -20,7 +21,7 @@ from b1000.supervise.pool import Pool
 from b1000.supervise.recorder import Entry
 from b1000.supervise.records import Records
 from b1000.supervise.reporting import Reporting
-from b1000.supervise.schedule import Action, Directory, Event, Schedule, Wanted
+from b1000.supervise.schedule import Schedule
 from b1000.supervise.tally import Tally
 
 

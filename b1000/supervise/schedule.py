@@ -1,7 +1,6 @@
 """What is begun when, and who goes on: slots, clients, directories, stop. Pure.
 
 What happens comes in as an event, what is to be done goes out as actions, in their order.
-Each task has a number from :class:`Start` on, by which later events name it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,127 +9,26 @@ from typing import NamedTuple, assert_never
 from b1000.jobs import Job
 from b1000.rsync import paths
 from b1000.runs.task import Kind, Task
-from b1000.supervise.gate import Gate
-
-# --- events
-
-
-class Wanted(NamedTuple):
-    """Tasks are to be done, in this order, behind what waits already.
-
-    ``first``: before it, since they had their turn once.
-    """
-
-    tasks: tuple[Task, ...]
-    first: bool = False
-
-
-class Gated(NamedTuple):
-    """The instances of a job are known: they are held at INIT by this gate."""
-
-    job: str
-    gate: Gate
-
-
-class NotYet(NamedTuple):
-    """A task that was to start cannot before some time; it keeps its turn."""
-
-    number: int
-    until: float
-
-
-class Clearing(NamedTuple):
-    """Before a task can start, what dead runs of its job/instance left is ended."""
-
-    number: int
-
-
-class Settled(NamedTuple):
-    """A run at INIT knows its directory, and waits until it may go on."""
-
-    number: int
-    directory: str
-
-
-class Directory(NamedTuple):
-    """The directory of an instance is known, or with None that it will have none."""
-
-    job: str
-    instance: str
-    directory: str | None
-
-
-class GaveUp(NamedTuple):
-    """A run gives its slot up while it waits for something."""
-
-    number: int
-
-
-class SlotWanted(NamedTuple):
-    """What such a run waited for has come."""
-
-    number: int
-
-
-class Over(NamedTuple):
-    """Nothing more is done for a task."""
-
-    number: int
-
-
-class Stopped(NamedTuple):
-    """The program is to end: nothing new is begun."""
-
-
-class Ticked(NamedTuple):
-    """Time has passed."""
-
-
-Event = (
-    Wanted
-    | Gated
-    | NotYet
-    | Clearing
-    | Settled
-    | Directory
-    | GaveUp
-    | SlotWanted
-    | Over
-    | Stopped
-    | Ticked
+from b1000.supervise.decisions import (
+    Action,
+    Clearing,
+    Directory,
+    Event,
+    Fail,
+    Gated,
+    GaveUp,
+    NotYet,
+    Over,
+    Refuse,
+    Release,
+    Settled,
+    SlotWanted,
+    Start,
+    Stopped,
+    Ticked,
+    Wanted,
 )
-
-# --- actions
-
-
-class Start(NamedTuple):
-    """Begin a task; it has a slot."""
-
-    number: int
-    task: Task
-
-
-class Fail(NamedTuple):
-    """A run that is refused is to begin and to FAIL at INIT; it needs no slot."""
-
-    number: int
-    task: Task
-
-
-class Release(NamedTuple):
-    """A run that waited goes on; it has a slot."""
-
-    number: int
-
-
-class Refuse(NamedTuple):
-    """A run at INIT must not go on."""
-
-    number: int
-    why: str
-
-
-Action = Start | Fail | Release | Refuse
+from b1000.supervise.gate import Gate
 
 Owner = Callable[[str, Sequence[str], str], str | None]
 """Which instance of a job, of some, has had a directory until now."""

@@ -15,33 +15,19 @@ from typing import assert_never
 
 from b1000.config.grammar import Selector
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed, JournalUnusable, signal_name, words
+from b1000.errors import JournalUnusable, signal_name, words
 from b1000.identity import is_alive
-from b1000.jobs import Job
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run, that_nothing_was_done
 from b1000.progress import directory_of, remove_stale
 from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Kind
 from b1000.supervise.children import Watch, allow_many_files
-from b1000.supervise.display import INTERVAL, Display
-from b1000.supervise.ends import Ends
-from b1000.supervise.heard import Heard
-from b1000.supervise.launch import Launch, subject_of
-from b1000.supervise.past import Past
-from b1000.supervise.plan import Plan
-from b1000.supervise.pool import Pool, labels
-from b1000.supervise.program import Program
-from b1000.supervise.recorder import RETRY
-from b1000.supervise.records import Records
-from b1000.supervise.reporting import Reporting
-from b1000.supervise.schedule import (
+from b1000.supervise.decisions import (
     Action,
-    Directory,
     Fail,
-    Gated,
     Refuse,
     Release,
     Start,
@@ -49,6 +35,18 @@ from b1000.supervise.schedule import (
     Ticked,
     Wanted,
 )
+from b1000.supervise.display import INTERVAL, Display
+from b1000.supervise.ends import Ends
+from b1000.supervise.heard import Heard
+from b1000.supervise.launch import Launch
+from b1000.supervise.past import Past
+from b1000.supervise.plan import Plan
+from b1000.supervise.planning import Planning
+from b1000.supervise.pool import Pool, labels
+from b1000.supervise.program import Program
+from b1000.supervise.recorder import RETRY
+from b1000.supervise.records import Records
+from b1000.supervise.reporting import Reporting
 from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
 from b1000.supervise.starts import Starts
@@ -91,7 +89,7 @@ class Supervisor:
         self._starts = Starts(self._program)
         self._heard = Heard(self._program)
         self._ends = Ends(self._program, self._heard, self._starts)
-        self._planning = False  # not before all that was named is known to exist
+        self._planning = Planning(self._program)
         self._opened = False
         self._kill_at = 0.0
         self._kills = 0
@@ -117,13 +115,11 @@ class Supervisor:
     def _run_selected(self) -> None:
         program = self._program
         self._make_backup_dir()
-        self._list(program.plan.to_list_first())
+        self._planning.list_named()
         self._work()
         program.plan.check_named()
         if not program.signal:
-            self._planning = True
-            program.plan.know_unselected(program.records.reader.listed_instances())
-            self._list(program.plan.to_list())
+            self._planning.begin()
             self._keep_reporting(
                 name for each in self._selection for name in self._config.jobs[each].reports
             )
@@ -138,9 +134,6 @@ class Supervisor:
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             self._log.warning("backup_dir cannot be made: %s", words(error))
-
-    def _list(self, jobs: Iterable[Job]) -> None:
-        self._program.decide(Wanted(tuple(Task(Kind.LISTING, job) for job in jobs)))
 
     def _recover_selected(self, selectors: Sequence[Selector], kind: Kind) -> None:
         past = Past(self._program, selectors, kind)
@@ -242,7 +235,7 @@ class Supervisor:
         while True:
             if not program.pool and program.records.open_anew():
                 self._know_the_journal()
-            self._plan_what_is_ready()
+            self._planning.go_on()
             program.decide(Ticked())
             self._act()
             if self._is_done():
@@ -252,13 +245,9 @@ class Supervisor:
 
     def _is_done(self) -> bool:
         program = self._program
-        if not program.schedule.idle or program.endings:
+        if not program.schedule.idle or program.endings or self._planning.waits:
             return False
-        if program.signal:
-            return not (program.records.recorder.unwritten and self._journal_is_waited_for())
-        return not (program.records.recorder.unwritten and self._journal_is_waited_for()) and not (
-            self._planning and program.plan.ready()
-        )
+        return not program.records.recorder.unwritten or not self._journal_is_waited_for()
 
     def _journal_is_waited_for(self) -> bool:
         """Whether a journal that fails may still be waited for."""
@@ -308,28 +297,6 @@ class Supervisor:
             if worker.run and any(copy.status is CopyStatus.COPYING for copy in worker.run.copies)
         ]
 
-    def _plan_what_is_ready(self) -> None:
-        """Jobs become runs, once the instances of all are known whose names could meet theirs."""
-        if not self._planning or self._program.signal:
-            return
-        program = self._program
-        reader = program.records.reader
-        try:
-            for name in program.plan.ready():
-                tasks = program.plan.plan(name, reader.owners_of_names)
-                gate = program.plan.gate(name)
-                if gate:
-                    program.decide(Gated(name, gate))
-                    for instance in gate.elsewhere:
-                        # One that was not asked for has the directory that it had last.
-                        run = reader.last_run(name, instance)
-                        directory = subject_of(run) if run and run.copies else None
-                        program.decide(Directory(name, instance, directory))
-                program.plan.strike_off(name)
-                program.decide(Wanted(tuple(tasks)))
-        except JournalFailed as error:
-            program.records.recorder.fails(error)
-
     # --- acting
 
     def _act(self) -> None:
@@ -343,7 +310,7 @@ class Supervisor:
         recorder = program.records.recorder
         if recorder.failing and not recorder.patient and not program.pool:
             # What is still copied may have a post that frees the disk.
-            self._give_up()
+            self._planning.give_up()
 
     def _do(self, action: Action) -> None:
         match action:
@@ -359,22 +326,6 @@ class Supervisor:
                     worker.child.send(Refused(action.why))
             case _:
                 assert_never(action)
-
-    def _give_up(self) -> None:
-        """Nothing can be begun without a journal: say so for each, once patience has ended."""
-        program = self._program
-        tasks = program.schedule.give_up()
-        for task in tasks:
-            if task.kind is Kind.LISTING:
-                program.plan.know_failed(task.job.name)
-        for name in program.plan.ready() if self._planning else []:
-            tasks += program.plan.plan(name)
-            program.plan.strike_off(name)
-        for task in tasks:
-            program.has_no_directory(task)
-            program.tally.failed += 1
-            why = program.records.recorder.why
-            for_run(task.label).error("FAILED: not begun: %s", why)
 
     def _step_endings(self) -> None:
         """What has to be ended is ended a step at a time."""

@@ -47,7 +47,7 @@ class Pooled:
         self._numbers = 0
 
     def close(self) -> None:
-        tasks.carry_out = self._carry_out  # type: ignore[assignment]
+        tasks.carry_out = self._carry_out
         self.pool.kill()
         for worker in self.pool:
             self.pool.finish(worker, idle=False)

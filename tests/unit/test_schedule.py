@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from b1000.jobs import Job, Pull
 from b1000.runs.task import Kind, Task
-from b1000.supervise.gate import Gate
-from b1000.supervise.schedule import (
+from b1000.supervise.decisions import (
     Action,
     Clearing,
     Directory,
@@ -21,7 +20,6 @@ from b1000.supervise.schedule import (
     Over,
     Refuse,
     Release,
-    Schedule,
     Settled,
     SlotWanted,
     Start,
@@ -29,6 +27,8 @@ from b1000.supervise.schedule import (
     Ticked,
     Wanted,
 )
+from b1000.supervise.gate import Gate
+from b1000.supervise.schedule import Schedule
 
 
 def job(name: str, client: str = "") -> Job:
