@@ -11,14 +11,14 @@ def forget(words: Sequence[str]) -> int:
 
     from b1000 import logs
     from b1000.config import grammar, loader
-    from b1000.supervise.plan import Action
+    from b1000.runs.task import Kind
     from b1000.supervise.supervisor import Supervisor
 
     config = loader.load(arguments.cfg)
     settings = config.settings
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
     selectors = [grammar.selector(word) for word in arguments.jobs]
-    action = Action.FORGET_WITH_POST if arguments.post else Action.FORGET
-    code = Supervisor(config, {}).recover(selectors, action)
+    kind = Kind.FORGET_WITH_POST if arguments.post else Kind.FORGET
+    code = Supervisor(config, {}).recover(selectors, kind)
     logs.tell_where()
     return code

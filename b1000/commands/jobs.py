@@ -26,7 +26,7 @@ def run_jobs(words: Sequence[str]) -> int:
     from b1000 import logs
     from b1000.config import grammar, loader
     from b1000.errors import UsageError
-    from b1000.supervise.plan import Action
+    from b1000.runs.task import Kind
     from b1000.supervise.selection import select
     from b1000.supervise.supervisor import Supervisor
 
@@ -59,7 +59,7 @@ def run_jobs(words: Sequence[str]) -> int:
     display = None if arguments.quiet else _display(settings.journal)
     everything = not (selectors or arguments.copy)
     supervisor = Supervisor(config, selection, display=display, everything=everything)
-    code = supervisor.recover(selectors, Action.RESUME) if arguments.copy else supervisor.run()
+    code = supervisor.recover(selectors, Kind.RESUME) if arguments.copy else supervisor.run()
     logs.tell_where()
     return code
 
