@@ -37,7 +37,8 @@ def _of_its_host(client: Client, pull: Pull) -> str:
         known = f"report_source names {host}"
     if believed:
         return ""
-    return f"it says that it is of host {client.host}, and {known} (report_host = {client.host})"
+    way = f"report_host = {client.host} where that is so"
+    return f"it says that it is of host {client.host}, and {known}; {way}"
 
 
 def _of_its_time(client: Client, now: float) -> str:

@@ -444,14 +444,13 @@ def _all_is_well(facts: _Facts) -> str:
 
 def _failures(facts: _Facts) -> str:
     last = facts.since[-1]
-    count = f"{len(facts.since)} later runs" if len(facts.since) > 1 else "a later run"
-    if not facts.last_good:
-        count = f"{len(facts.since)} runs" if len(facts.since) > 1 else "its only run"
-    which = "the last" if len(facts.since) > 1 else "it"
     where = f" on {last.made_on}" if last.made_on else ""
-    return (
-        f"{count} made no copy, {which}{where} {span(facts.now - last.started)} ago {_ending(last)}"
-    )
+    ago = f"{span(facts.now - last.started)} ago"
+    if len(facts.since) == 1:
+        run = "a later run" if facts.last_good else "its only run"
+        return f"{run}{where}, {ago}, made no copy: it {_ending(last)}"
+    runs = f"{len(facts.since)} {'later ' if facts.last_good else ''}runs"
+    return f"{runs} made no copy, the last{where} {ago} {_ending(last)}"
 
 
 def _ending(run: Past) -> str:

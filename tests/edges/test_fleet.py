@@ -309,7 +309,7 @@ def test_a_job_that_never_came_to_anything_is_why_what_is_planned_of_it_was_not(
     rows.plan("db9", "mysql", "3307", ignored=1)
     (found,) = ask(rows).judgements
     assert found.subject.label == "db9 mysql/3306"
-    assert found.reason.startswith("never backed up: its only run made no copy")
+    assert found.reason.startswith("never backed up: its only run on ")
     assert "bad option" in found.reason
     assert ask(rows).notes == []
 
@@ -318,7 +318,7 @@ def test_a_failure_of_the_job_itself_counts_once_for_two_names_of_one_master(row
     rows.daily("slave", "mysql", "a", 5, 27 * HOUR, master_host="db1", master_instance="x")
     rows.daily("slave", "mysql", "b", 5, 28 * HOUR, master_host="db1", master_instance="x")
     rows.run("slave", "mysql", "", HOUR, "", step="INIT", status="FAILED", error="bad option")
-    assert "; a later run made no copy" in judged(rows)["db1 mysql/x"].reason
+    assert "; a later run on slave, 1 h ago, made no copy" in judged(rows)["db1 mysql/x"].reason
 
 
 def test_a_pull_that_found_no_client_makes_no_subject(rows: Rows) -> None:

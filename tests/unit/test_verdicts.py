@@ -59,7 +59,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         [failed(HOUR, error="no space left")],
         None,
         CRITICAL,
-        "never backed up: its only run made no copy, it on db1 1 h ago FAILED at COPYING: no space",
+        "never backed up: its only run on db1, 1 h ago, made no copy: it FAILED at COPYING: no",
     ),
     "first run under way": (
         [run(HOUR, done=0, step="COPYING")],
@@ -174,7 +174,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         [*daily(5, 27 * HOUR), failed(HOUR, error="no route to host")],
         None,
         WARNING,
-        "a later run made no copy, it on db1 1 h ago FAILED at COPYING: no route to host; "
+        "a later run on db1, 1 h ago, made no copy: it FAILED at COPYING: no route to host; "
         "the last good backup is 1 d 3 h old",
     ),
     "failed since, acknowledged": (
@@ -188,7 +188,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         [*daily(5, 27 * HOUR), failed(2 * HOUR, acknowledged=True), failed(HOUR)],
         None,
         WARNING,
-        "a later run made no copy",
+        "a later run on db1, 1 h ago, made no copy",
     ),
     "a run that died, and another that is under way": (
         [*daily(5, 2 * DAY), run(DAY, done=0, step="COPYING"), run(HOUR, done=0, step="PRE")],
@@ -290,7 +290,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         [*daily(3, 27 * HOUR), run(4 * HOUR, made_on="slave5"), failed(HOUR, made_on="slave3")],
         None,
         WARNING,
-        "it on slave3 1 h ago FAILED",
+        "a later run on slave3, 1 h ago, made no copy: it FAILED",
     ),
 }
 
