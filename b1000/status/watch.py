@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import select
+import stat
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
@@ -51,8 +53,19 @@ def _below_each_other(look: Look, screen: Screen | None, out: TextIO) -> int:
             if newer.states != answer.states:
                 print(newer.text, end="\n\n", file=out, flush=True)
             answer = newer
-            time.sleep(_EVERY)
+            if _is_left_alone(out):
+                break
     return answer.exit_code
+
+
+def _is_left_alone(out: TextIO) -> bool:
+    """Whether nobody reads what is written any more; this takes the time until the next look."""
+    if stat.S_ISREG(os.fstat(out.fileno()).st_mode):
+        time.sleep(_EVERY)
+        return False
+    waiting = select.poll()
+    waiting.register(out, 0)  # an end that is closed is told all the same
+    return bool(waiting.poll(_EVERY * 1000))
 
 
 def _draw(text: str, screen: Screen, out: TextIO) -> None:

@@ -341,6 +341,18 @@ def test_a_watch_into_a_pipe_tells_of_changes(ready: World) -> None:
     assert err == ""
 
 
+def test_a_watch_ends_when_nobody_reads_it_any_more(ready: World) -> None:
+    assert ready.b1000("etc").returncode == 0
+    watch = ready.start("status", "--watch")
+    assert watch.stdout
+    assert watch.stdout.readline().startswith("JOB")
+    watch.stdout.close()
+    assert watch.wait(timeout=60) == 0
+    assert watch.stderr
+    assert watch.stderr.read() == ""
+    watch.stderr.close()
+
+
 @pytest.mark.parametrize("words", ["status", "status --watch", "status --json"])
 def test_closed_standard_streams(ready: World, words: str) -> None:
     command = f"{sys.executable} -m b1000 -f {ready.config} {words} <&- >&- 2>&-"
