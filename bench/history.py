@@ -85,7 +85,15 @@ def _names() -> list[str]:
 def _cost(journal: Journal, count: int = 200) -> float:
     """Seconds of one commit with one transition."""
     with journal.transaction():
-        run = journal.begin_run("j", "i0000", "client", "push", "full", ("main",), myself())
+        run = journal.begin_run(
+            "j",
+            "i0000",
+            "client",
+            direction="push",
+            kind="full",
+            reports=("main",),
+            supervisor=myself(),
+        )
     began = time.perf_counter()
     for _ in range(count):
         with journal.transaction():
@@ -108,7 +116,15 @@ def _fill(path: Path, runs: int) -> None:
         moment = start + number * 86400
         with journal.transaction():
             for name in _names():
-                run = journal.begin_run("j", name, "client", "push", "full", ("main",), me)
+                run = journal.begin_run(
+                    "j",
+                    name,
+                    "client",
+                    direction="push",
+                    kind="full",
+                    reports=("main",),
+                    supervisor=me,
+                )
                 copies = (CopyOf("store", f"/store/{name}/{run.start_time}"),)
                 for message in (
                     Resolved(moment, Frozen(), copies),

@@ -74,7 +74,13 @@ def _journal(site: Site, host: int) -> Path:
     with journal.transaction():
         for number in range(_RUNS):
             run = journal.begin_run(
-                "etc", f"i{number}", f"host{host}", "push", "full", ("main",), myself()
+                "etc",
+                f"i{number}",
+                f"host{host}",
+                direction="push",
+                kind="full",
+                reports=("main",),
+                supervisor=myself(),
             )
             for message in (
                 Resolved(time.time(), Frozen(), (Copy("store", "/store"),)),

@@ -160,7 +160,6 @@ OVER: dict[str, frozenset[str]] = {
             "b1000/monitor/verdicts.py",
             "b1000/rsync/command.py",
             "b1000/rsync/outcome.py",
-            "b1000/state/journal.py",
             "b1000/status/overview.py",
             "b1000/work/assignment.py",
             "b1000/work/attempt.py",
@@ -175,7 +174,6 @@ OVER: dict[str, frozenset[str]] = {
         {
             "b1000/config/loader.py:_job",
             "b1000/config/loader.py:load",
-            "b1000/state/journal.py:Journal.begin_run",
             "b1000/work/assignment.py:Assignment._process",
             "b1000/work/attempt.py:Attempt._rsync",
             "b1000/work/copies.py:Copies._copy",
@@ -193,7 +191,6 @@ OVER: dict[str, frozenset[str]] = {
             "b1000/rsync/command.py:named",
             "b1000/rsync/command.py:survey",
             "b1000/rsync/command.py:tops",
-            "b1000/state/journal.py:Journal.begin_run",
             "b1000/work/assignment.py:Assignment._process",
             "b1000/work/assignment.py:Assignment.rsync",
             "b1000/work/attempt.py:Attempt.__init__",

@@ -48,3 +48,7 @@ def suspect(journal: Path, error: BaseException | None) -> None:
     ):
         with contextlib.suppress(OSError):
             os.close(open_file(suspicion(journal), os.O_WRONLY | os.O_CREAT, follow=False))
+
+
+class Corrupt(sqlite3.DatabaseError):
+    """What SQLite's own check found."""

@@ -216,7 +216,13 @@ class Launch:
     def begin_run(self, journal: Journal, job: Job | BrokenJob, instance: str) -> Run:
         """A new run at INIT."""
         return journal.begin_run(
-            job.name, instance, self._host, job.direction, job.type, job.reports, self._me
+            job.name,
+            instance,
+            self._host,
+            direction=job.direction,
+            kind=job.type,
+            reports=job.reports,
+            supervisor=self._me,
         )
 
     def _new(self, journal: Journal, task: Task, died: Sequence[Run]) -> Begun:

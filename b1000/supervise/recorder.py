@@ -11,7 +11,8 @@ from b1000.logs import LOGGER
 from b1000.runs.events import Note
 from b1000.runs.lifecycle import Change
 from b1000.runs.protocol import Delivered
-from b1000.state.journal import Journal, open_journal, tell_damage
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal, tell_damage
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails
 _PATIENCE = 60.0  # seconds after which a journal that fails is not waited for any more

@@ -50,7 +50,7 @@ def main() -> None:
         if (count, when) == (int(number), "after"):
             strike(kind, os.getpid())
 
-    Journal.transaction = struck  # type: ignore[method-assign]
+    Journal.transaction = struck  # type: ignore[method-assign, assignment]
     code = cli.run(words)
     sys.exit(100 if count < int(number) else code)
 

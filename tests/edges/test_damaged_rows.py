@@ -19,7 +19,7 @@ from b1000.reports import report
 from b1000.reports.file import FileReport
 from b1000.runs.run import label
 from b1000.state.damage import suspicion
-from b1000.state.journal import open_journal
+from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.status.answer import Asked

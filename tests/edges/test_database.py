@@ -26,7 +26,7 @@ from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.runs.protocol import Delivered, Look
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.state.journal import open_journal
+from b1000.state.opening import open_journal
 from b1000.wire import pair
 from tests.support import build
 from tests.support.database import TABLES as SCHEMA_FILE

@@ -32,7 +32,8 @@ from b1000.runs.lifecycle import IllegalMove
 from b1000.runs.run import ProcessIdentity, Run, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import migrations, schema
-from b1000.state.journal import Journal, open_journal
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from tests.support import build
 from tests.support.world import open_sqlite
@@ -298,7 +299,7 @@ def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -
 def test_many_writers_share_a_journal(journal: Journal) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from b1000.state.journal import open_journal\n"
+        "from b1000.state.opening import open_journal\n"
         "from tests.support import build\n"
         "journal = open_journal(Path(sys.argv[1]))\n"
         # SQLite lets writers in by chance: on a busy machine one may wait for long.
@@ -410,7 +411,15 @@ def test_a_full_disk_is_a_failure_that_passes(journal: Journal, reader: Reader) 
     def many() -> None:
         for number in range(200):
             with journal.transaction():
-                journal.begin_run(f"job{number}", "", "h", "push", "full", (), myself())
+                journal.begin_run(
+                    f"job{number}",
+                    "",
+                    "h",
+                    direction="push",
+                    kind="full",
+                    reports=(),
+                    supervisor=myself(),
+                )
 
     with pytest.raises(JournalFailed, match="full"):
         many()

@@ -34,7 +34,8 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import IllegalMove, changed
 from b1000.runs.run import Client, Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
-from b1000.state.journal import Journal, open_journal
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 
 DESTINATIONS = ("atm", "hd", "tele")
@@ -167,7 +168,15 @@ def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
     @given(data=st.data(), length=st.integers(1, 25))
     def histories(data: st.DataObject, length: int) -> None:
         with opened.journal.transaction():
-            run = opened.journal.begin_run("etc", "", "store", "pull", "full", ("r",), myself())
+            run = opened.journal.begin_run(
+                "etc",
+                "",
+                "store",
+                direction="pull",
+                kind="full",
+                reports=("r",),
+                supervisor=myself(),
+            )
         for number in range(length):
             event = event_for(data, run, run.started + number)
             if isinstance(event, Resumed):

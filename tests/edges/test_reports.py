@@ -15,7 +15,8 @@ from b1000.locks import Locks
 from b1000.reports.reporter import Reporter
 from b1000.runs.protocol import Look
 from b1000.runs.run import Run
-from b1000.state.journal import Journal, open_journal
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal
 from b1000.wire import pair
 from tests.support import build
 from tests.support.world import World

@@ -16,7 +16,8 @@ from b1000.progress import Progress, directory_of, path_of, write
 from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
 from b1000.runs.protocol import Delivered
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.state.journal import Journal, open_journal
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.status import tables, timeline
 from b1000.status.bars import UnderWay, bars
@@ -50,7 +51,15 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
     path = tmp_path / "journal.sqlite3"
     recorder = Recorder(path, lambda: NOW, lambda: False)
     with recorder.transaction() as journal:
-        run = journal.begin_run("etc", "", "client", "push", "full", ("main",), myself())
+        run = journal.begin_run(
+            "etc",
+            "",
+            "client",
+            direction="push",
+            kind="full",
+            reports=("main",),
+            supervisor=myself(),
+        )
 
     def debts() -> list[tuple[str, int, float, str]]:
         with Reader(path) as reader:

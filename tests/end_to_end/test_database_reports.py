@@ -19,7 +19,7 @@ import pytest
 
 from b1000.identity import myself
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.state.journal import open_journal
+from b1000.state.opening import open_journal
 from tests.support import build
 from tests.support.database import Schema, from_journal, owed, told
 from tests.support.gate import Gate
@@ -811,7 +811,13 @@ def fill_journal(world: World, host: str, number: int) -> None:
         for each in range(number):
             with journal.transaction():
                 run = journal.begin_run(
-                    "db", f"i{each}", host, "push", "full", ("central",), myself()
+                    "db",
+                    f"i{each}",
+                    host,
+                    direction="push",
+                    kind="full",
+                    reports=("central",),
+                    supervisor=myself(),
                 )
             build.resolve(journal, run, "store", "other")
             build.move(journal, run, Step.COPYING)

@@ -124,9 +124,9 @@ def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
         file.write(b"\xff" * 4096)
     for number, codes in enumerate(((0, 1, 2), (0,))):
         program = (
-            "import sys; from b1000 import cli; from b1000.state import journal; "
+            "import sys; from b1000 import cli; from b1000.state import writer; "
             "from b1000.supervise import recorder; "
-            "journal._CHECKED_WHOLE = recorder._PATIENCE = 0; sys.exit(cli.main())"
+            "writer._CHECKED_WHOLE = recorder._PATIENCE = 0; sys.exit(cli.main())"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, "-f", str(ready.config)],

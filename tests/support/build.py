@@ -44,7 +44,15 @@ def begin(
 ) -> Run:
     """A new run in a journal."""
     with journal.transaction():
-        return journal.begin_run(job, instance, "client", "push", kind, reports, myself())
+        return journal.begin_run(
+            job,
+            instance,
+            "client",
+            direction="push",
+            kind=kind,
+            reports=reports,
+            supervisor=myself(),
+        )
 
 
 def resolve(journal: Journal, run: Run, *destinations: str, own_dump: bool = False) -> None:

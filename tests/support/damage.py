@@ -112,7 +112,9 @@ def _begin(
 def _begin_within(
     journal: Journal, job: str, instance: str = "", kind: str = "full", direction: str = "push"
 ) -> Run:
-    return journal.begin_run(job, instance, "client", direction, kind, ("main",), DEAD)
+    return journal.begin_run(
+        job, instance, "client", direction=direction, kind=kind, reports=("main",), supervisor=DEAD
+    )
 
 
 def _die(journal: Journal, run: Run, then: float) -> None:

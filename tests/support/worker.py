@@ -1,7 +1,6 @@
-"""A pull run at work in this process: a real pipe, whose other end acknowledges everything."""
+"""A pull run at work in this process: a real wire, whose other end acknowledges everything."""
 
 import asyncio
-import multiprocessing
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from b1000.jobs import Limits
 from b1000.locks import Locks
 from b1000.runs.events import Message
 from b1000.runs.protocol import Acknowledged, Batch
+from b1000.wire import Wire, pair
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
 
@@ -25,7 +25,7 @@ class Supervised:
 
     def run(self, task: Callable[[Assignment], Awaitable[object]]) -> str:
         """Gives the error with which it ended, or ""."""
-        ours, theirs = multiprocessing.Pipe()
+        ours, theirs = pair()
 
         def acknowledge() -> None:
             try:
@@ -48,8 +48,8 @@ class Supervised:
             ours.close()
         return ""
 
-    async def _work(self, task: Callable[[Assignment], Awaitable[object]], theirs: object) -> None:
-        channel = Channel(theirs, lambda: None)  # type: ignore[arg-type]
+    async def _work(self, task: Callable[[Assignment], Awaitable[object]], theirs: Wire) -> None:
+        channel = Channel(theirs, lambda: None)
         subject = Subject("uid", "system", "", "backup-2", "pull", "2026-11-23-05-00-00")
         await task(Assignment(subject, self._limits, channel, self._locks))
         channel.flush()

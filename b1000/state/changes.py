@@ -1,0 +1,250 @@
+"""What events have made of runs, and what was done for them, as rows of the journal."""
+
+import json
+from typing import assert_never
+
+from b1000.errors import RowDamaged
+from b1000.runs.events import (
+    AttemptBegan,
+    AttemptEnded,
+    Closed,
+    CopyMoved,
+    Died,
+    Listed,
+    Note,
+    PlaceWanted,
+    ProcessBegan,
+    ProcessEnded,
+    Relayed,
+    Resolved,
+    Resumed,
+    RunMoved,
+    Swept,
+    Waiting,
+)
+from b1000.runs.lifecycle import Change, transitions
+from b1000.runs.run import Client, Copy, Run
+from b1000.runs.states import BEGUN
+from b1000.state.beginnings import Beginnings
+
+_LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"
+
+
+class Changes(Beginnings):
+    """Stores what the rules of :mod:`b1000.runs.lifecycle` have computed; decides no state."""
+
+    def store(self, change: Change) -> None:
+        """Write what an event has made of a run, and what it says beyond the run.
+
+        Raises RowDamaged where the journal has no such row any more.
+        """
+        before, event, after = change
+        match event:
+            case Resolved():
+                self._store_settled(after)
+            case AttemptBegan():
+                self._note_attempt(after, event)
+            case AttemptEnded():
+                self._note_end_of_attempt(after, event)
+            case RunMoved():
+                if event.final:
+                    self._nothing_runs(before.uid, event.time)
+            case Died():
+                self._nothing_runs(before.uid, event.time)
+                if before.ending is None:
+                    self._leave_attempts(before, event)
+            case Resumed():
+                self._take_over(before, event.uid, event.supervisor)
+                self._runs_again(before.job, before.instance)
+            case Relayed():
+                self._store_client(after, event.client)
+            case CopyMoved() | Closed() | Waiting() | PlaceWanted():
+                pass  # all that they say is in the run
+            case _:
+                assert_never(event)
+        number = None
+        for transition in transitions(change):
+            number = self._append(after.run_id, after.reports, event.time, transition)
+        if after != before:
+            self._store_run(before, after, number)
+
+    def note(self, note: Note) -> None:
+        """Write what was done on behalf of a run or a job."""
+        uid, event = note
+        match event:
+            case ProcessBegan():
+                self._note_process(uid, event)
+            case ProcessEnded():
+                self._db.execute(
+                    "UPDATE processes SET ended = ? WHERE uid = ? AND command = ?",
+                    (event.time, uid, event.command),
+                )
+            case Swept():
+                self._nothing_runs(uid, event.time)
+            case Listed():
+                self._note_listing(uid, event)
+            case _:
+                assert_never(event)
+
+    def _store_run(self, before: Run, after: Run, transition: int | None) -> None:
+        stored = self._db.execute(
+            """UPDATE runs SET step = ?, status = ?, error = ?, begun = begun OR ?,
+                               ending = ?, ended = ?, waiting = ?,
+                               last_transition = coalesce(?, last_transition)
+               WHERE run_id = ?""",
+            (
+                after.step,
+                after.status,
+                after.error,
+                after.step in BEGUN,
+                after.ending,
+                after.ended,
+                after.waiting,
+                transition,
+                after.run_id,
+            ),
+        )
+        if not stored.rowcount:
+            raise RowDamaged(f"of run {after.run_id} there is no row any more")
+        known = {copy.destination: copy for copy in before.copies}
+        for copy in after.copies:
+            if copy.destination in known and copy != known[copy.destination]:
+                self._store_copy(after.run_id, copy)
+
+    def _store_copy(self, run_id: int, copy: Copy) -> None:
+        stored = self._db.execute(
+            """UPDATE copies SET status = ?, error = ?, started = ?, ended = ?, attempts = ?,
+                                 bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?
+               WHERE run_id = ? AND destination = ?""",
+            (
+                copy.status,
+                copy.error,
+                copy.started,
+                copy.ended,
+                copy.attempts,
+                copy.bytes,
+                copy.files,
+                copy.sent,
+                copy.exit_code,
+                copy.claimed,
+                run_id,
+                copy.destination,
+            ),
+        )
+        if not stored.rowcount:
+            raise RowDamaged(f"of run {run_id} there is no copy to {copy.destination} any more")
+
+    def _store_settled(self, run: Run) -> None:
+        """What a run settled at INIT, its copies with it."""
+        frozen = run.frozen
+        self._db.execute(
+            """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
+                               frozen = ? WHERE run_id = ?""",
+            (
+                frozen.master_host,
+                frozen.master_instance,
+                frozen.data_age,
+                frozen.own_dump,
+                json.dumps({**frozen._asdict(), "transfer": frozen.transfer._asdict()}),
+                run.run_id,
+            ),
+        )
+        self._db.executemany(
+            """INSERT INTO copies (run_id, destination, position, background, type, path, status)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            [
+                (
+                    run.run_id,
+                    copy.destination,
+                    position,
+                    copy.background,
+                    copy.type,
+                    copy.path,
+                    copy.status,
+                )
+                for position, copy in enumerate(run.copies)
+            ],
+        )
+
+    def _store_client(self, run: Run, client: Client) -> None:
+        self._db.execute(
+            """INSERT INTO clients (run_id, file, client) VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET client = excluded.client""",
+            (run.run_id, client.file, json.dumps(client._asdict())),
+        )
+
+    def _note_attempt(self, run: Run, began: AttemptBegan) -> None:
+        """It is in doubt from its beginning, so that a crash leaves it so."""
+        self._db.execute(
+            """INSERT INTO attempts (run_id, destination, number, began, doubt)
+               VALUES (?, ?, ?, ?, ?)""",
+            (run.run_id, began.destination, began.number, began.time, began.doubt),
+        )
+        self._db.execute(
+            f"""INSERT INTO unsettled (path, since, doubt) SELECT path, ?, ? FROM copies
+                WHERE run_id = ? AND destination = ? AND type <> 'passive'
+                ON CONFLICT DO UPDATE SET doubt = {_LATER_DOUBT}""",
+            (began.time, "ended in an unknown way", run.run_id, began.destination),
+        )
+
+    def _note_end_of_attempt(self, run: Run, ended: AttemptEnded) -> None:
+        of_copy = (run.run_id, ended.destination)
+        self._db.execute(
+            """UPDATE attempts SET ended = ?, exit_code = ?, reason = ?, retry_at = ?
+               WHERE run_id = ? AND destination = ? AND number = ?""",
+            (ended.time, ended.exit_code, ended.reason, ended.retry_at, *of_copy, ended.number),
+        )
+        where = "(SELECT path FROM copies WHERE run_id = ? AND destination = ?)"
+        if ended.unsettled is None:
+            self._db.execute(f"DELETE FROM unsettled WHERE path = {where}", of_copy)
+        else:
+            self._db.execute(
+                f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE path = {where}",
+                (*ended.unsettled, *of_copy),
+            )
+
+    def _leave_attempts(self, run: Run, died: Died) -> None:
+        """The attempts of a run that died are over, and what they wrote is in doubt."""
+        self._db.execute(
+            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ? WHERE path IN (
+                   SELECT path FROM attempts JOIN copies USING (run_id, destination)
+                   WHERE run_id = ? AND attempts.ended IS NULL)""",
+            (died.error, run.run_id),
+        )
+        self._db.execute(
+            """UPDATE attempts SET ended = ?, reason = ? WHERE run_id = ? AND ended IS NULL""",
+            (died.time, died.error, run.run_id),
+        )
+
+    def _note_process(self, uid: str, message: ProcessBegan) -> None:
+        process = message.process
+        self._db.execute(
+            """INSERT INTO processes (uid, command, purpose, pid, boot, ticks, began)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (
+                uid,
+                message.command,
+                message.purpose,
+                process.pid,
+                process.boot,
+                process.ticks,
+                message.time,
+            ),
+        )
+
+    def _note_listing(self, uid: str, message: Listed) -> None:
+        instances = None if message.error else json.dumps(message.instances)
+        self._db.execute(
+            "UPDATE listings SET ended = ?, instances = ?, error = ? WHERE uid = ?",
+            (message.time, instances, message.error, uid),
+        )
+        if not message.error:
+            # With no instances no run would end its failure.
+            (job,) = self._db.execute("SELECT job FROM listings WHERE uid = ?", (uid,)).fetchone()
+            self._job_works_again(job)
+
+    def _nothing_runs(self, uid: str, when: float) -> None:
+        """By its uid: a run may have gone on under another one, whose processes are alive."""
+        self._db.execute(
+            "UPDATE processes SET ended = ? WHERE ended IS NULL AND uid = ?", (when, uid)
+        )
