@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from b1000 import __version__
 from b1000.commands.output import USAGE_ERROR, say
+from b1000.config import COMMANDS
 from b1000.errors import B1000Error
 from b1000.errors import words as words_of
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _UNSAID = 120  # as Python ends where its last words cannot be written
 _OBJECTS = 20_000  # that are made between looks for cycles
-_COMMANDS = frozenset({"status", "check", "forget", "monitor"})
 _PRINTED = "b1000-output"  # an option of Python's -X: the encoding of standard output
 
 
@@ -122,7 +122,7 @@ def _command_position(words: Sequence[str]) -> int | None:
         if word == "--":
             return None
         if not word.startswith("-") or word == "-":
-            return position if word in _COMMANDS else None
+            return position if word in COMMANDS else None
         # The value of -f is no word of its own, and other short options may stand before f.
         takes_next = word == "--cfg" or (word.endswith("f") and not {"f", "-"} & {*word[1:-1]})
         position += 2 if takes_next else 1

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import cli
+from b1000.config.kinds import Kind
 from b1000.config.loader import load
-from b1000.config.options import OPTIONS, TABLE, Kind
+from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
 from b1000.jobs import Job
+from b1000.parsers import PARSERS
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, program
 from tests.support.world import ROOT, World, tree
@@ -72,7 +73,7 @@ def test_the_reference_marks_what_is_required_and_what_is_dynamic() -> None:
         assert ("*dynamic*" in row) == option.dynamic
 
 
-@pytest.mark.parametrize("command", ["", *sorted(cli._COMMANDS)])
+@pytest.mark.parametrize("command", ["", *sorted(filter(None, PARSERS))])
 def test_every_flag_is_in_the_readme(command: str) -> None:
     shown = help_of(*([command] if command else []))
     flags = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", shown.partition("exit codes")[0]))
@@ -95,7 +96,7 @@ def test_the_readme_says_nothing_of_what_is_not_there() -> None:
     for flag in re.findall(r"`b1000 [^`]*?(--[a-z-]+)", README):
         assert flag in known
     for word in re.findall(r"`b1000 ([a-z]+)[^`]*`", README):
-        assert word in cli._COMMANDS
+        assert word in PARSERS
 
 
 # --- pages

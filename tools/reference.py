@@ -8,7 +8,7 @@ from b1000.config.options import SECTIONS, TABLE, Option
 _HEAD = """\
 # Reference of the configuration
 
-<!-- Made from b1000/config/options.py; a change by hand is lost.
+<!-- Made from b1000/config/options/; a change by hand is lost.
      Anew: make generated -->
 
 ## How it is written

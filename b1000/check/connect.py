@@ -10,7 +10,7 @@ from pathlib import Path
 
 from b1000.check import on_this_host
 from b1000.check.on_this_host import Finding
-from b1000.config import grammar, references
+from b1000.config import references, shellwords
 from b1000.config.loader import Config
 from b1000.jobs import Command, Destination, Job, Limits, Report
 from b1000.rsync import command, outcome, paths
@@ -69,7 +69,7 @@ def _merging(job: Job) -> list[Finding]:
     if job.direction != "push" or job.transfer.relative or include is None or exclude is None:
         return []
     found = sources.find(include, relative=False, delete=False)
-    rules = [word.text for word in grammar.words(exclude)]
+    rules = [word.text for word in shellwords.split(exclude)]
     for destination in job.destinations.values() if found.meeting.clashes else ():
         for name in _twice(found.paths, rules, destination):
             if name in found.meeting.clashes:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from b1000.config import grammar, references
+from b1000.config import addresses, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import Command, Destination, Job, Template
@@ -71,7 +71,7 @@ def _of_the_example(config: Config) -> Iterator[Finding]:
         ),
     ]
     for section, option, address in named:
-        host = address if option == "server" else grammar.host_of(address)
+        host = address if option == "server" else addresses.host_of(address)
         if _NO_HOST.fullmatch(host):
             text = f"{host} is a name of the example, and no host can have it; put your own"
             yield Finding(section, option, text)
@@ -159,13 +159,13 @@ def _interpreters(job: Job) -> Iterator[Finding]:
 # --- what is copied
 
 
-def _words(template: Template) -> Iterator[grammar.Word]:
+def _words(template: Template) -> Iterator[shellwords.Word]:
     """Those words of a list that are known before a run."""
     text = references.fill(template, dict.fromkeys(references.names(template), _UNKNOWN))
-    return (word for word in grammar.words(text) if _UNKNOWN not in word.text)
+    return (word for word in shellwords.split(text) if _UNKNOWN not in word.text)
 
 
-def _list(job: Job, option: str) -> list[grammar.Word]:
+def _list(job: Job, option: str) -> list[shellwords.Word]:
     value = job.late.get(option, ())
     return [] if isinstance(value, Command) else list(_words(value))
 

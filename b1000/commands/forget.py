@@ -10,14 +10,15 @@ def forget(words: Sequence[str]) -> int:
     arguments = parsers.for_forget().parse_intermixed_args(words)
 
     from b1000 import logs
-    from b1000.config import grammar, loader
+    from b1000.config import loader
+    from b1000.config.selectors import selector
     from b1000.runs.task import Kind
     from b1000.supervise.supervisor import Supervisor
 
     config = loader.load(arguments.cfg)
     settings = config.settings
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
-    selectors = [grammar.selector(word) for word in arguments.jobs]
+    selectors = [selector(word) for word in arguments.jobs]
     kind = Kind.FORGET_WITH_POST if arguments.post else Kind.FORGET
     code = Supervisor(config, {}).recover(selectors, kind)
     logs.tell_where()

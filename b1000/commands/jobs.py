@@ -7,8 +7,8 @@ from b1000.commands.output import USAGE_ERROR, say, terminal
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
-    from b1000.config.grammar import Selector
     from b1000.config.loader import Config
+    from b1000.config.selectors import Selector
     from b1000.jobs import Job
     from b1000.runs.run import Base
     from b1000.status.bars import Bars
@@ -24,7 +24,8 @@ def run_jobs(words: Sequence[str]) -> int:
     import logging
 
     from b1000 import logs
-    from b1000.config import grammar, loader
+    from b1000.config import loader
+    from b1000.config.selectors import selector
     from b1000.errors import UsageError
     from b1000.runs.task import Kind
     from b1000.supervise.selection import select
@@ -39,7 +40,7 @@ def run_jobs(words: Sequence[str]) -> int:
             logs.announce(logging.ERROR, line)
         return USAGE_ERROR
     settings = config.settings
-    selectors = [grammar.selector(word) for word in arguments.jobs]
+    selectors = [selector(word) for word in arguments.jobs]
     selection = {} if arguments.copy else select(config.jobs, selectors)
     if not selection and not arguments.copy:
         for problem in config.problems:

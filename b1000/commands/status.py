@@ -17,11 +17,12 @@ def status(words: Sequence[str]) -> int:
     if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
         parser.error("--run shows one run: it goes with no job, --failed or --last")
 
-    from b1000.config import grammar, loader
+    from b1000.config import loader
+    from b1000.config.selectors import selector
     from b1000.status.answer import Asked
     from b1000.status.overview import Question
 
-    selectors = tuple(grammar.selector(word) for word in arguments.jobs)
+    selectors = tuple(selector(word) for word in arguments.jobs)
     question = Question(selectors, arguments.all, arguments.failed, arguments.last)
     asked = Asked(loader.load(arguments.cfg), question, arguments.run)
     if arguments.watch and sys.stdout:

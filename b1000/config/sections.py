@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
-from b1000.config import example, grammar, ini
-from b1000.config.options import COMMAND, TABLE, VARIANT, Option
+from b1000.config import example, grammar, ini, shellwords
+from b1000.config.kinds import COMMAND
+from b1000.config.options import TABLE, VARIANT, Option
 from b1000.errors import B1000Error, near
 from b1000.files import read_file
 
@@ -247,15 +248,15 @@ def _without_comments(section: Section, option: Option, entry: ini.Entry) -> str
     """The value without what was meant as a comment behind it, of which is told."""
     if option.literal or _is_command(option, entry.text):
         _tell_lines_lost(section, entry)
-        if option.secret and grammar.comments(entry.text):
+        if option.secret and shellwords.comments(entry.text):
             text = "what begins with ' #' or ' ;' is part of it: comments have lines of their own"
             section.tell(entry.option, text, line=entry.line, warning=True)
         return entry.text
     value = "\n".join(line.text for line in entry.lines)
-    for begin in reversed(grammar.comments(value, option.kind.quotes)):
+    for begin in reversed(shellwords.comments(value, option.kind.quotes)):
         end = value.find("\n", begin)
         line = entry.lines[value.count("\n", 0, begin)].number
-        mistake = grammar.refused_comment(value[begin], option.kind.quotes)
+        mistake = shellwords.refused_comment(value[begin], option.kind.quotes)
         section.tell(entry.option, str(mistake), line=line)
         value = value[:begin].rstrip(" \t") + (value[end:] if end >= 0 else "")
     return value.strip("\n")

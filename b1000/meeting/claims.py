@@ -6,7 +6,7 @@ A report that says more is refused. What is left is still the word of the client
 from collections.abc import Iterable
 from datetime import UTC
 
-from b1000.config import grammar
+from b1000.config import addresses
 from b1000.jobs import Pull
 from b1000.meeting import choice, offers
 from b1000.rsync.paths import moment
@@ -25,11 +25,11 @@ def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Client]) -> 
 
 
 def _of_its_host(client: Client, pull: Pull) -> str:
-    host = grammar.host_of(pull.source)
+    host = addresses.host_of(pull.source)
     if pull.hosts:
         believed = client.host in pull.hosts
         known = f"report_host is {', '.join(pull.hosts)}"
-    elif grammar.names_no_host(host):
+    elif addresses.names_no_host(host):
         believed = client.host == host
         known = f"report_source names {host}, which is no host's name"
     else:

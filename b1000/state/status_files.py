@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from b1000.config.grammar import selecting
+from b1000.config.selectors import selecting
 from b1000.files import make_directory, read_file, remove_stale, sync_directory, write_atomically
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import Copy, ProcessIdentity, Run

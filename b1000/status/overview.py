@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000 import figures
-from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
+from b1000.config.selectors import Selector, selecting
 from b1000.errors import UsageError, in_order, near
 from b1000.figures import iso
 from b1000.identity import is_alive

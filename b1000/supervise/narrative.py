@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from b1000 import figures
-from b1000.config.grammar import selecting
+from b1000.config.selectors import selecting
 from b1000.errors import counted
 from b1000.runs.events import (
     AttemptBegan,

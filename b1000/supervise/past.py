@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.config.grammar import Selector
+from b1000.config.selectors import Selector
 from b1000.identity import is_alive
 from b1000.logs import for_run
 from b1000.runs.run import Run, label

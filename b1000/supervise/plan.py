@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from b1000.config import grammar
+from b1000.config.selectors import check_instances
 from b1000.jobs import BrokenJob, Command, Job
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import label
@@ -73,7 +73,7 @@ class Plan:
         """UsageError where an instance was named that its job does not list now."""
         for name, asked in self._selection.items():
             if name in self._instances and name not in self._failed:
-                grammar.check_instances(name, asked.named, self._instances[name])
+                check_instances(name, asked.named, self._instances[name])
 
     def ready(self) -> list[str]:
         """The jobs that can be planned: all that matters for their names is known."""

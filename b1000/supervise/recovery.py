@@ -5,9 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.config import grammar
-from b1000.config.grammar import Selector, selecting
 from b1000.config.loader import Config
+from b1000.config.selectors import Selector, selecting, unknown_job
 from b1000.errors import UsageError
 from b1000.identity import is_alive
 from b1000.jobs import BrokenJob, Job
@@ -123,7 +122,7 @@ def check_words(
     names = {*jobs, *(job for job, _ in subjects)}
     for word in words:
         if word.job not in names:
-            raise grammar.unknown_job(word.job, names)
+            raise unknown_job(word.job, names)
         if word.instance is not None and (word.job, word.instance) not in subjects:
             known = ", ".join(sorted(instance for job, instance in subjects if job == word.job))
             raise UsageError(

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from b1000.config import grammar
-from b1000.config.grammar import JobSelection, Selector
+from b1000.config.selectors import JobSelection, Selector, check_instances, unknown_job
 from b1000.errors import UsageError
 from b1000.jobs import BrokenJob, Job
 
@@ -17,7 +16,7 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
     for word in words:
         job = jobs.get(word.job)
         if job is None:
-            raise grammar.unknown_job(word.job, jobs)
+            raise unknown_job(word.job, jobs)
         before = selection.get(word.job, JobSelection(whole=False))
         if word.instance is None:
             selection[word.job] = before._replace(whole=True)
@@ -28,6 +27,6 @@ def select(jobs: Mapping[str, Job | BrokenJob], words: Iterable[Selector]) -> Se
                     f"job {word.job!r} has no instances", f"run it as {word.job!r} alone"
                 )
             if job.fixed_instances is not None:
-                grammar.check_instances(word.job, {word.instance}, job.fixed_instances)
+                check_instances(word.job, {word.instance}, job.fixed_instances)
         selection[word.job] = before._replace(named=before.named | {word.instance})
     return selection or dict.fromkeys(jobs, JobSelection())

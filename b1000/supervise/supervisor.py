@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import assert_never
 
-from b1000.config.grammar import Selector
 from b1000.config.loader import Config
+from b1000.config.selectors import Selector
 from b1000.errors import JournalUnusable, signal_name, words
 from b1000.identity import is_alive
 from b1000.locks import Locks

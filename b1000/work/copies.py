@@ -17,7 +17,7 @@ from typing import Protocol
 
 import tenacity
 
-from b1000.config import grammar
+from b1000.config import shellwords
 from b1000.errors import B1000Error, words
 from b1000.jobs import Destination, Job, Pull
 from b1000.locks import take_directory
@@ -397,7 +397,7 @@ class Copies:
         return descriptor
 
     def _exclude(self) -> list[str]:
-        return [word.text for word in grammar.words(self._frozen.exclude)]
+        return [word.text for word in shellwords.split(self._frozen.exclude)]
 
     async def _rsync(
         self, copying: _Copying, source: Source, descriptors: tuple[int, ...]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from b1000.config import grammar
+from b1000.config import addresses
 from b1000.errors import B1000Error, RunFailed
 from b1000.jobs import Pull
 from b1000.logs import printable
@@ -187,7 +187,7 @@ class Follower:
 
     def take(self, client: Client) -> bool:
         """Take a run for this pull alone; False where another one is at work on it."""
-        whose = f"{grammar.one_spelling(self._pull.source)}/{label(client.job, client.instance)}"
+        whose = f"{addresses.one_spelling(self._pull.source)}/{label(client.job, client.instance)}"
         name = f"pull@{hashlib.sha256(whose.encode()).hexdigest()[:32]}"
         if self._lock and self._lock[0] == name:
             return True

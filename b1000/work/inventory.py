@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from b1000.config import grammar
+from b1000.config import sourcenames
 from b1000.errors import B1000Error
 from b1000.jobs import Destination, Pull, Transfer
 from b1000.rsync import command, names
@@ -39,7 +39,7 @@ class Kept:
     """The names that paths keep with ``relative``, and where each is on this host."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self._given = frozenset(map(grammar.relative_name, paths))
+        self._given = frozenset(map(sourcenames.relative_name, paths))
         self._leading = {(root, each) for root, name in self._given for each in _above(name)}
         self._roots = {root for root, _ in self._given}
         globs = any(root.startswith("rsync://") and glob.has_magic(root) for root in self._roots)

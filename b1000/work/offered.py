@@ -1,6 +1,6 @@
 """The data of a client, as the copies of a pull see it."""
 
-from b1000.config import grammar
+from b1000.config import shellwords
 from b1000.jobs import Pull
 from b1000.rsync import names
 from b1000.rsync.outcome import Retry
@@ -29,7 +29,7 @@ class Offered:
         await self._look()
         if self.lost:
             return Sources((), f"the client gave up: {self.lost}", unusable=True)
-        addresses = list(dict.fromkeys(word.text for word in grammar.words(include)))
+        addresses = list(dict.fromkeys(word.text for word in shellwords.split(include)))
         if delete and (trouble := await self._empty(addresses)):
             return trouble
         return Sources(tuple(addresses))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from b1000.config import grammar, references
+from b1000.config import grammar, references, shellwords
 from b1000.config.options import TABLE
 from b1000.errors import BadValue, RunFailed
 from b1000.jobs import Command, Job, Reference, Template
@@ -100,7 +100,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         transfer=job.transfer,
         destination_excludes=job.destination_excludes,
         own_dump=job.type == "full"
-        and all(subject.start_time in word.text for word in grammar.words(include)),
+        and all(subject.start_time in word.text for word in shellwords.split(include)),
     )
     masters = (frozen.master_host, frozen.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))

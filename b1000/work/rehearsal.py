@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.config import grammar
-from b1000.config.grammar import JobSelection
+from b1000.config import shellwords
+from b1000.config.selectors import JobSelection, check_instances
 from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Command, Destination, Job
 from b1000.locks import Locks
@@ -105,7 +105,7 @@ async def _told(
     except BadValue as error:
         yield f"{name}\n  would FAIL at INIT: {printable(str(error))}", True
         return
-    grammar.check_instances(name, asked.named, instances)
+    check_instances(name, asked.named, instances)
     if not instances:
         yield f"{name}\n  no instances", False
     for instance in instances:
@@ -227,15 +227,15 @@ class Rehearsal:
         transfer = frozen.transfer
         if job.pull:
             # The client's own name and masters are known only from its report.
-            found = sources.Sources(tuple(word.text for word in grammar.words(frozen.include)))
+            found = sources.Sources(tuple(word.text for word in shellwords.split(frozen.include)))
         else:
             found = sources.find(frozen.include, transfer.relative, transfer.delete)
         if found.unusable and not frozen.pre:
             self.failed = True
             return [*told, f"    would FAIL: {found.trouble}"]
-        exclude = [word.text for word in grammar.words(frozen.exclude)]
+        exclude = [word.text for word in shellwords.split(frozen.exclude)]
         # What pre is yet to make is named as it is configured.
-        given = found.paths or [word.text for word in grammar.words(frozen.include)]
+        given = found.paths or [word.text for word in shellwords.split(frozen.include)]
 
         def argv(bases: Sequence[str]) -> list[str]:
             return command.copy(

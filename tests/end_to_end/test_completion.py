@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import cli
+from b1000.parsers import PARSERS
 from tests.support.world import ROOT, wait_until
 from tools.completion.bash import bash
 from tools.completion.fish import fish
@@ -23,7 +23,7 @@ from tools.completion.zsh import zsh
 from tools.generated import files as generated
 
 COMPLETION = ROOT / "etc" / "completion"
-COMMANDS = sorted(cli._COMMANDS)
+COMMANDS = sorted(filter(None, PARSERS))
 
 Offer = Callable[..., list[str]]
 

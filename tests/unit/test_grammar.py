@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.config import grammar
-from b1000.config.grammar import Selector
+from b1000.config import grammar, shellwords, sourcenames
+from b1000.config.selectors import Selector, selector
 from b1000.errors import BadValue
 from b1000.jobs import DestinationChoice
 
@@ -298,7 +298,7 @@ def blanks_for_newlines(text: str) -> str:
 
 @given(SHELL_TEXTS)
 def test_words_are_those_of_a_real_shell(text: str) -> None:
-    found = [word.text for word in grammar.words(text)]
+    found = [word.text for word in shellwords.split(text)]
     assert found == shell_words(blanks_for_newlines(text))
 
 
@@ -316,7 +316,7 @@ def test_words_are_those_of_a_real_shell(text: str) -> None:
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
-    assert [word.text for word in grammar.words(text)] == words
+    assert [word.text for word in shellwords.split(text)] == words
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_words(text: str, words: list[str]) -> None:
 )
 def test_words_that_do_not_end(text: str, said: str) -> None:
     with pytest.raises(BadValue) as error:
-        grammar.words(text)
+        shellwords.split(text)
     assert error.value.what == said
 
 
@@ -338,7 +338,7 @@ def test_words_that_do_not_end(text: str, said: str) -> None:
     [("*.log", "*.log"), ("'*'.log", "[*].log"), (r"\*.log", "[*].log"), ('a"?"*', "a[?]*")],
 )
 def test_what_is_quoted_is_no_glob(text: str, pattern: str) -> None:
-    assert [word.pattern for word in grammar.words(text)] == [pattern]
+    assert [word.pattern for word in shellwords.split(text)] == [pattern]
 
 
 # --- includes that would merge
@@ -354,12 +354,12 @@ def test_what_is_quoted_is_no_glob(text: str, pattern: str) -> None:
     ],
 )
 def test_sources_that_stay_apart(paths: list[str]) -> None:
-    grammar.refuse_merging(paths)
+    sourcenames.refuse_merging(paths)
 
 
 def test_sources_that_would_merge_name_relative() -> None:
     with pytest.raises(BadValue, match=r"/a/data and /b/data would .*relative = yes"):
-        grammar.refuse_merging(["/a/data", "/c", "/b/data"])
+        sourcenames.refuse_merging(["/a/data", "/c", "/b/data"])
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_sources_that_would_merge_name_relative() -> None:
     ],
 )
 def test_what_relative_keeps_of_a_path(path: str, root: str, name: str) -> None:
-    assert grammar.relative_name(path) == (root, name)
+    assert sourcenames.relative_name(path) == (root, name)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_what_relative_keeps_of_a_path(path: str, root: str, name: str) -> None:
     ],
 )
 def test_relative_names_that_stay_apart(paths: list[str]) -> None:
-    grammar.refuse_meeting(paths)
+    sourcenames.refuse_meeting(paths)
 
 
 @pytest.mark.parametrize(
@@ -399,14 +399,14 @@ def test_relative_names_that_stay_apart(paths: list[str]) -> None:
 def test_relative_names_that_would_merge(paths: list[str]) -> None:
     first, *_, second = paths
     with pytest.raises(BadValue, match=rf"{first} and {second} would become one .*: both are "):
-        grammar.refuse_meeting(paths)
+        sourcenames.refuse_meeting(paths)
 
 
 # --- selectors
 
 
 @pytest.mark.parametrize(
-    ("word", "selector"),
+    ("word", "expected"),
     [
         ("etc", Selector("etc")),
         ("mysql/3306", Selector("mysql", "3306")),
@@ -415,8 +415,8 @@ def test_relative_names_that_would_merge(paths: list[str]) -> None:
         ("job", Selector("job")),
     ],
 )
-def test_selectors(word: str, selector: Selector) -> None:
-    assert grammar.selector(word) == selector
+def test_selectors(word: str, expected: Selector) -> None:
+    assert selector(word) == expected
 
 
 @pytest.mark.parametrize(
@@ -435,11 +435,11 @@ def test_selectors(word: str, selector: Selector) -> None:
 )
 def test_selectors_that_do_not_fit(word: str, said: str) -> None:
     with pytest.raises(BadValue) as error:
-        grammar.selector(word)
+        selector(word)
     assert error.value.what == said
 
 
 @given(NAMES, st.none() | NAMES)
 def test_a_selector_is_what_it_was_written_as(job: str, instance: str | None) -> None:
     word = job if instance is None else f"{job}/{instance}"
-    assert grammar.selector(word) == grammar.selector(f"job:{word}") == Selector(job, instance)
+    assert selector(word) == selector(f"job:{word}") == Selector(job, instance)

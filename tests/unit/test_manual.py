@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from b1000 import cli, parsers
+from b1000 import parsers
+from b1000.config import COMMANDS
 from b1000.config.options import OPTIONS
 from tests.support.world import ROOT
 from tools import troff
@@ -96,7 +97,7 @@ def test_what_help_says_last_becomes_a_list() -> None:
 
 
 def test_a_command_without_a_parser_is_not_hidden() -> None:
-    assert set(parsers.PARSERS) == {"", *cli._COMMANDS}
+    assert set(parsers.PARSERS) == {"", *COMMANDS}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""Addresses of rsync daemons. Pure."""
+
+import ipaddress
+import re
+
+
+def host_of(address: str) -> str:
+    """The host in an rsync:// address, without user, port and brackets."""
+    found = re.match(r"rsync://(?:[^/]*@)?(?:\[([^]]*)\]|([^/:]*))", address)
+    return (found[1] or found[2]) if found else ""
+
+
+def names_no_host(host: str) -> bool:
+    """Whether it is an address, or a name that each host has for itself."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.lower() in ("localhost", "localhost.localdomain")
+    return True
+
+
+def one_spelling(address: str) -> str:
+    """An rsync address without what makes no difference: the user, rsync's own port, slashes."""
+    host, _, path = address.removeprefix("rsync://").partition("/")
+    host = host.rpartition("@")[2].lower().removesuffix(":873")
+    return "/".join(("rsync:/", host, *filter(None, path.split("/"))))

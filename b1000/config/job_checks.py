@@ -1,0 +1,125 @@
+"""What is wrong with a job although each of its options is right by itself."""
+
+import glob
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from b1000.config import references, shellwords, sourcenames
+from b1000.config.sections import Section
+from b1000.config.values import SAMPLES
+from b1000.errors import BadValue
+from b1000.jobs import Destination, Report
+
+_WRITTEN_BY = {"active": "push and pull", "passive": "passive"}
+
+
+def destinations(section: Section, chosen: Iterable[Destination]) -> None:
+    """They are of the type that the direction takes, and no two of them are one place."""
+    wanted = "passive" if section.variant == "passive" else "active"
+    first: dict[str, Destination] = {}
+    for destination in chosen:
+        if destination.type != wanted:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is {destination.type}, "
+                f"for {_WRITTEN_BY[destination.type]} jobs; this job takes type = {wanted}",
+            )
+            continue
+        other = first.setdefault(destination.path or destination.host, destination)
+        if other is not destination and wanted == "active":
+            section.tell(
+                "dest",
+                f"{other.name} and {destination.name} have the same path; "
+                "two copies would be written into one directory",
+            )
+        elif other is not destination:
+            section.tell(
+                "dest",
+                f"{other.name} and {destination.name} have the same host; "
+                "nobody could tell which of both it has pulled for",
+            )
+
+
+def push(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
+    for word in _include(values):
+        if word.startswith("rsync://"):
+            section.tell("include", f"{word} is not on this host; direction = pull fetches it")
+    for destination in chosen:
+        if destination.password_file and not destination.remote:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is a local path, which takes no password_file",
+            )
+
+
+def passive(
+    section: Section, values: Mapping[str, Any], reports: Mapping[str, Report | None]
+) -> None:
+    found = [reports.get(name) for name in values.get("report", ())]
+    if all(found) and not any(report and report.type == "file" for report in found):
+        section.tell("report", "a passive job needs one of type = file; others read it and come")
+
+
+def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
+    for destination in chosen:
+        if destination.remote:
+            section.tell(
+                "dest",
+                f"[dest:{destination.name}] is at another host; "
+                "rsync copies from one host to this one, into a local path",
+            )
+    words = _include(values)
+    machines = {word.split("/")[2] for word in words if word.startswith("rsync://")}
+    for word in words:
+        if not word.startswith("rsync://"):
+            section.tell("include", f"{word} is not at a client; a pull fetches from rsync://")
+    if len(machines) > 1:
+        section.tell("include", "all must be at one host; rsync fetches from one at a time")
+    # rsync takes the content of a bare module, as if a slash stood at its end.
+    bare = [word for word in words if word.startswith("rsync://") and word.count("/") == 3]
+    if bare and len(words) > 1:
+        section.tell(
+            "include",
+            f"{bare[0]} is a whole module, whose content would be mixed with the others; "
+            "give it a job of its own",
+        )
+
+
+def _include(values: Mapping[str, Any]) -> list[str]:
+    if "include" not in values:
+        return []
+    return [word.text for word in shellwords.split(references.fill(values["include"], SAMPLES))]
+
+
+def inside(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
+    """A backup that is stored in its own source holds all earlier ones, and grows and grows."""
+    if "exclude" in values:
+        return
+    for word in _include(values):
+        for destination in chosen:
+            inside = f"{destination.path}/".startswith(f"{word.rstrip('/')}/")
+            if inside and not destination.remote and not destination.exclude:
+                section.tell(
+                    "include",
+                    f"{word} holds the destination {destination.name} "
+                    f"({destination.path}); exclude it",
+                    warning=True,
+                )
+
+
+def transfer(section: Section, values: Mapping[str, Any]) -> None:
+    if values.get("delete") and values.get("type") == "full":
+        section.tell("delete", "it is for type = sync; a full backup has nothing to delete")
+    if "include" in values:
+        # What only a run knows stands for itself, and is equal to nothing else.
+        own = {name: f"${name}" for name in SAMPLES}
+        words = shellwords.split(references.fill(values["include"], own))
+        plain = [word.text for word in words if not glob.has_magic(word.pattern)]
+        try:
+            refuse = (
+                sourcenames.refuse_meeting if values.get("relative") else sourcenames.refuse_merging
+            )
+            refuse(plain)
+        except BadValue as error:
+            for each in error.each:
+                section.tell("include", str(each))

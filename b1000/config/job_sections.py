@@ -1,0 +1,180 @@
+"""Sections [job:] as checked values."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from b1000.config import addresses, job_checks
+from b1000.config.options import TABLE
+from b1000.config.sections import Section
+from b1000.config.values import Values, only
+from b1000.errors import near
+from b1000.jobs import (
+    BrokenJob,
+    Destination,
+    FreeSpace,
+    Job,
+    Limits,
+    Pull,
+    Report,
+    Transfer,
+)
+
+
+class Known(NamedTuple):
+    """What a job refers to: what is said for all jobs, and all other sections by their names.
+
+    A section that is wrong is None.
+    """
+
+    file: str
+    reader: Values
+    settings: Mapping[str, Any]
+    destinations: Mapping[str, Destination | None]
+    reports: Mapping[str, Report | None]
+
+
+def job(section: Section, known: Known) -> Job | BrokenJob:
+    """The job; what is wrong with it is told to its section."""
+    values = known.reader.values(section)
+    used = [choice.name for group in values.get("dest", ()) for choice in group]
+    _check_used(known.reader, section, "dest", used, known.destinations)
+    _check_used(known.reader, section, "report", values.get("report", ()), known.reports)
+    chosen = {name: found for name in used if (found := known.destinations.get(name))}
+    # One that is wrong is owed all the same, and told once it has been mended.
+    owed = tuple(name for name in values.get("report", ()) if name in known.reports)
+    job_checks.destinations(section, chosen.values())
+    match section.variant:
+        case "passive":
+            job_checks.passive(section, values, known.reports)
+        case "pull":
+            chosen = {name: _for_pulling(each) for name, each in chosen.items()}
+            job_checks.pull(section, values, chosen.values())
+            job_checks.transfer(section, values)
+        case _:
+            job_checks.push(section, values, chosen.values())
+            job_checks.transfer(section, values)
+            job_checks.inside(section, values, chosen.values())
+    if section.broken:
+        return _broken(section, known, values, owed)
+    return _whole(section, known, values, owed, chosen)
+
+
+def _limits(known: Known, values: Mapping[str, Any]) -> Limits:
+    return Limits(**only({**known.settings, **values}, Limits._fields))
+
+
+def _broken(
+    section: Section, known: Known, values: Mapping[str, Any], owed: tuple[str, ...]
+) -> BrokenJob:
+    return BrokenJob(
+        section.name,
+        values.get("direction", ""),
+        values.get("type", ""),
+        owed,
+        tuple(
+            problem.alone(known.file)
+            for problem in sorted(section.errors, key=lambda problem: problem.line)
+        ),
+        on_failure=values.get("on_failure"),
+        limits=_limits(known, values),
+        report_job=values.get("report_job", ""),
+    )
+
+
+def _whole(
+    section: Section,
+    known: Known,
+    values: Mapping[str, Any],
+    owed: tuple[str, ...],
+    chosen: Mapping[str, Destination],
+) -> Job:
+    return Job(
+        name=section.name,
+        direction=values["direction"],
+        type=values.get("type", ""),
+        dest=values["dest"],
+        reports=owed,
+        destinations=chosen,
+        instances=values.get("instances"),
+        allow_no_instances=values.get("allow_no_instances", False),
+        late={
+            name: values[name]
+            for name, option in TABLE["job"].items()
+            if option.late and name in values
+        },
+        transfer=Transfer(**only(values, Transfer._fields)),
+        limits=_limits(known, values),
+        pull=_pull(section, values) if section.variant == "pull" else None,
+        report_directories=tuple(
+            report.path
+            for name in owed
+            if section.variant == "passive"
+            and (report := known.reports[name])
+            and report.type == "file"
+        ),
+    )
+
+
+def _pull(section: Section, values: Mapping[str, Any]) -> Pull:
+    source = addresses.host_of(values["report_source"])
+    if "report_host" not in values and addresses.names_no_host(source):
+        section.tell(
+            "report_source",
+            f"{source} names no host, so that no report is believed: report_host says whose are",
+            warning=True,
+        )
+    return Pull(
+        values["report_source"],
+        values.get("report_job", section.name),
+        values["report_poll_wait"],
+        values["report_poll_retries"],
+        values["report_wait"],
+        hosts=values.get("report_host", ()),
+        password_file=values.get("password_file"),
+    )
+
+
+def claimed(
+    name: str, job: Job | BrokenJob, jobs: Mapping[str, Job | BrokenJob]
+) -> Job | BrokenJob:
+    """The job; a pull job with the names that others have or want of the same client.
+
+    One that is wrong leaves its report to itself all the same.
+    """
+    if isinstance(job, BrokenJob) or not job.pull:
+        return job
+    source = addresses.one_spelling(job.pull.source)
+    others: set[str] = set()
+    for each, other in jobs.items():
+        if each == name:
+            continue
+        if isinstance(other, BrokenJob):
+            others |= {each, other.report_job} if other.direction == "pull" else set()
+        elif other.pull and addresses.one_spelling(other.pull.source) == source:
+            others |= {each, other.pull.job}
+    return job._replace(pull=job.pull._replace(claimed=frozenset(filter(None, others))))
+
+
+def _check_used(
+    reader: Values,
+    section: Section,
+    option: str,
+    names: Iterable[str],
+    known: Mapping[str, object],
+) -> None:
+    for name in names:
+        if name not in known:
+            there = ", ".join(known) or "none; it takes a section of that name"
+            hint = near(name, known) or f"; there are: {there}"
+            section.tell(option, f"there is no [{option}:{name}]{hint}")
+        elif known[name] is None:
+            line, trouble = reader.trouble(option, name)
+            text = f"[{option}:{name}] is wrong, see line {line}"
+            section.tell(option, text, cause=trouble)
+
+
+def _for_pulling(destination: Destination) -> Destination:
+    """The client could fill the disk, unless there is a limit."""
+    if destination.min_free is None and not destination.remote:
+        return destination._replace(min_free=FreeSpace(5, percent=True))
+    return destination

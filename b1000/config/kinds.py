@@ -1,0 +1,210 @@
+"""The kinds of values that options have: each makes of a text its value, or says what is wrong."""
+
+import logging
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from b1000.config import allowed, foreign, grammar, shellwords
+from b1000.errors import BadValue, refuse_all
+from b1000.jobs import FreeSpace
+
+Value = Any  # what a kind makes of a text; the values of jobs.py give it its type
+
+
+class Kind(NamedTuple):
+    """What values an option takes: ``parse`` gives the value or raises BadValue.
+
+    ``quotes``: a value is split into words as a shell would, and may be quoted. ``listed``:
+    it is a list of words, of which each may be wrong by itself.
+    """
+
+    words: str
+    parse: Callable[[str], Value]
+    quotes: bool = False
+    listed: bool = False
+
+
+def _text(text: str) -> str:
+    if "\n" in text:
+        raise BadValue("it has more than one line", "write it on one line")
+    return text
+
+
+def choice(*values: str) -> Kind:
+    def parse(text: str) -> str:
+        if text not in values:
+            raise BadValue(f"{text!r} is not known", f"one of: {', '.join(values)}")
+        return text
+
+    return Kind(" or ".join(values), parse)
+
+
+def integer(words: str, least: int, most: int = 2**31) -> Kind:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
+            above = f" and at most {most}" if most < 2**31 else ""
+            raise BadValue(f"{text!r} is not a whole number that fits", f"at least {least}{above}")
+        return int(text)
+
+    return Kind(words, parse)
+
+
+_ANSWERS = {"yes": True, "true": True, "on": True, "1": True} | {
+    "no": False, "false": False, "off": False, "0": False,
+}  # fmt: skip
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in _ANSWERS:
+        raise BadValue(f"{text!r} is neither", "yes or no")
+    return _ANSWERS[text.lower()]
+
+
+def _directory(text: str) -> str:
+    _text(text)
+    if not text.startswith("/"):
+        raise foreign.place(text) or BadValue(f"{text!r} is not absolute", "a path from / on")
+    # One spelling for one directory, so that two that are the same are seen to be.
+    return "/" + posixpath.normpath(text).lstrip("/")
+
+
+_ADDRESS = re.compile(
+    r"(?:[A-Za-z0-9._-]+@)?"
+    r"(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
+def destination_path(text: str) -> str:
+    _text(text)
+    if text.startswith("/"):
+        return _directory(text)
+    return rsync_address(text, "a local directory such as /srv/backup, or ")
+
+
+def rsync_address(text: str, instead: str = "") -> str:
+    rule = f"{instead}rsync://HOST[:PORT]/MODULE[/PATH]"
+    # Never repeat the text: somebody may have written a password into it.
+    if re.match(r"rsync://[^/]*:[^/]*@", text):
+        raise BadValue("rsync takes no password in an address", "use password_file")
+    address = re.fullmatch(r"rsync://([^/]*)/(.*[^/].*)", _text(text))
+    if not address:
+        neither = "neither a path from / on nor" if instead else "not"
+        raise foreign.place(text) or BadValue(f"it is {neither} an rsync address", rule)
+    host = _ADDRESS.fullmatch(address[1])
+    if not host:
+        raise BadValue("the host in the rsync address cannot be one", rule)
+    if host["port"] and not 1 <= int(host["port"]) <= 65535:
+        raise BadValue("the port in the rsync address cannot be one", "a port is 1 to 65535")
+    if not re.fullmatch(r"[^/\s-][^/]*(/.*)?", address[2]):
+        raise BadValue("the module in the rsync address cannot be one", rule)
+    return text.rstrip("/")
+
+
+def password_file(text: str) -> str:
+    # Never repeat the text: somebody may have written the password itself.
+    if "\n" in text or not text.startswith("/"):
+        home = foreign.place(text) if text.startswith("~/") else None
+        raise home or BadValue(
+            "it is not absolute", "the path from / on of a file with the password"
+        )
+    return text
+
+
+def server(text: str) -> str:
+    if text.startswith("/"):
+        return _text(text)
+    if re.fullmatch(r"[^:]+:[0-9]+", text):
+        raise BadValue(f"{text!r} ends in a port", "the host alone; its port goes into port")
+    return grammar.host(text.removeprefix("[").removesuffix("]"), "the server")
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    found = tuple(word.text for word in shellwords.split(text))
+    if not found:
+        raise BadValue("it is empty", "name at least one pattern")
+    return found
+
+
+def rsync_options(text: str) -> tuple[str, ...]:
+    """More options for rsync; those that would undo a promise of B1000 are refused."""
+    return allowed.check(patterns(text))
+
+
+def rate(text: str) -> str:
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kKmMgG]?)", text)
+    if not found:
+        raise BadValue(f"{text!r} is not a rate", "KiB a second such as 5000, or 10m")
+    rate = float(found[1]) * _UNITS[found[2].lower() or "k"]
+    if 0 < rate < _LEAST_RATE:
+        raise BadValue(f"{text!r} is less than rsync takes", "0.5 KiB a second, or 0 for no limit")
+    return text
+
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_LEAST_RATE = 512  # bytes a second; rsync refuses less
+
+
+def free_space(text: str) -> FreeSpace:
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]+)?)\s*([kKmMgGtT]?|%)", text)
+    if not found or (found[2] == "%" and float(found[1]) >= 100):
+        raise BadValue(f"{text!r} is not an amount of space", "bytes, 20g, or 5%")
+    if found[2] == "%":
+        return FreeSpace(float(found[1]), percent=True)
+    return FreeSpace(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def log_format(text: str) -> str:
+    try:
+        record = logging.LogRecord("b1000", logging.INFO, "", 0, "", None, None)
+        logging.Formatter(text).format(record)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadValue(
+            f"it cannot format a line: {error}", "attributes such as %(asctime)s and %(message)s"
+        ) from None
+    return _text(text)
+
+
+def _command(text: str) -> str:
+    if not text.strip():
+        raise BadValue("it is empty", "a command for /bin/sh")
+    return text
+
+
+def include(text: str) -> str:
+    """Checked here and kept as text: globs are expanded when the copy begins."""
+    found = shellwords.split(text)
+    if not found:
+        raise BadValue("it is empty", "name at least one path")
+    refuse_all(filter(None, (_mistake(word.text) for word in found)))
+    return text
+
+
+def _mistake(path: str) -> BadValue | None:
+    """What is wrong with a path of an include."""
+    if path.startswith("/"):
+        return None
+    if not path.startswith("rsync://"):
+        return foreign.place(path) or BadValue(f"{path!r} is not absolute", "a path from / on")
+    try:
+        rsync_address(path)
+    except BadValue as error:
+        return error
+    return None
+
+
+def exclude(text: str) -> str:
+    patterns(text)
+    return text
+
+
+TEXT = Kind("text", _text)
+NAMES = Kind("names", grammar.names, listed=True)
+DESTINATIONS = Kind("names, with / and &", grammar.destinations, listed=True)
+SECONDS = integer("seconds", 0)
+YES_NO = Kind("yes or no", _yes_or_no)
+PATH = Kind("absolute path", _directory)
+COMMAND = Kind("command", _command)
+HOST = Kind("host name", grammar.host)

@@ -1,0 +1,104 @@
+"""The options of [global], and those that a job may have for itself."""
+
+from b1000.config import grammar
+from b1000.config.kinds import COMMAND, PATH, SECONDS, Kind, choice, integer, log_format
+from b1000.config.options.row import BOTH, GLOBAL, Option
+
+OPTIONS: tuple[Option, ...] = (
+    # of all of B1000
+    Option(
+        "host", GLOBAL, Kind("host name", grammar.own_host),
+        "Name of this host, in directories, reports and status. Default: the node name.",
+    ),
+    Option(
+        "log_file", GLOBAL, PATH,
+        "Where to log. /dev/stdout and /dev/stderr mean the open streams.",
+        default="/dev/stdout",
+    ),
+    Option(
+        "log_format", GLOBAL, Kind("format of Python's logging", log_format),
+        "Format of a line of the log; threadName is the job/instance.",
+        default="%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s",
+        literal=True,
+    ),
+    Option(
+        "log_level", GLOBAL, choice("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"),
+        "The least level that is logged. Failures reach standard error whatever it is.",
+        default="INFO",
+    ),
+    Option(
+        "backup_dir", GLOBAL, PATH,
+        "Directory in which scripts prepare data, for references; made where it is missing.",
+    ),
+    Option(
+        "scripts_dir", GLOBAL, PATH,
+        "Directory of scripts, for references.",
+        default="/usr/local/lib/b1000/scripts",
+    ),
+    Option(
+        "status_dir", GLOBAL, PATH,
+        "Directory of the status files of runs that can be retried, of journal and locks.",
+        default="/var/lib/b1000",
+    ),
+    Option(
+        "journal", GLOBAL, PATH,
+        "The journal, an SQLite file. Its directory also holds the locks.",
+        default="$status_dir/journal.sqlite3",
+    ),
+    Option(
+        "journal_keep", GLOBAL, integer("days", 1, 36500),
+        "Days of history that the journal keeps.",
+        default="400",
+    ),
+    Option(
+        "workers", GLOBAL, integer("number", 1, 1000),
+        "How many jobs/instances are at work at once.",
+        default="4",
+    ),
+    Option(
+        "copy_retries", GLOBAL, integer("number", 0, 1000),
+        "How often a copy that failed is tried again.",
+        default="3",
+    ),
+    Option(
+        "copy_retry_min_sleep", GLOBAL, SECONDS,
+        "The least wait before a copy is tried again; it grows up to ten times that.",
+        default="60",
+    ),
+    Option(
+        "report_wait_end", GLOBAL, SECONDS,
+        "How long to wait for reports after all runs have ended.",
+        default="10",
+    ),
+    # and a job may have its own
+    Option(
+        "dynamic_timeout", BOTH, SECONDS,
+        "Time limit of a command that gives an option its value, and of on_failure. 0: none.",
+        default="60",
+    ),
+    Option(
+        "script_timeout", BOTH, SECONDS,
+        "Time limit of pre and of post. 0: none.",
+        default="0",
+    ),
+    Option(
+        "copy_timeout", BOTH, SECONDS,
+        "Time limit of one attempt of a copy. 0: none.",
+        default="0", defaults={"pull": "86400"},
+    ),
+    Option(
+        "io_timeout", BOTH, SECONDS,
+        "Seconds without any data after which rsync gives up. 0: none.",
+        default="300",
+    ),
+    Option(
+        "connect_timeout", BOTH, SECONDS,
+        "Seconds to reach an rsync daemon. 0: none.",
+        default="20",
+    ),
+    Option(
+        "on_failure", BOTH, COMMAND,
+        "Command to run when a run has FAILED.",
+        late=True,
+    ),
+)  # fmt: skip
