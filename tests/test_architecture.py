@@ -15,8 +15,10 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"commands"}),
     frozenset({"parsers"}),
     frozenset({"supervise", "status", "monitor", "check"}),
-    frozenset({"work", "reports"}),
-    frozenset({"state", "meeting"}),
+    frozenset({"worker", "reports"}),
+    frozenset({"exchange"}),
+    frozenset({"work"}),
+    frozenset({"state"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"})
@@ -24,8 +26,16 @@ ROWS: tuple[frozenset[str], ...] = (
 )
 ROOT = frozenset({"__init__", "__main__"})
 
-# `work` tells the supervisor; it neither knows the journal nor the reports.
-FORBIDDEN = {"work": {"state", "reports"}}
+# Files with a row of their own: the main of a child chooses among all that a child may do.
+OWN_ROW = {"work/worker.py": "worker", "work/tasks.py": "worker"}
+
+# A child tells the supervisor; it neither knows the journal nor the reports.
+FORBIDDEN = {
+    "worker": {"state", "reports"},
+    "exchange": {"state"},
+    "work": {"state"},
+    "reports": {"work"},
+}
 
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("state/", "reports/sqlite.py", "reports/source.py"),
@@ -34,9 +44,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "psutil": ("supervise/orphans.py", "work/process.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("parsers.py",),
-    "configparser": ("meeting/offers.py",),
+    "configparser": (),
     "fcntl": ("locks.py",),
-    "asyncio": ("work/",),
+    "asyncio": ("work/", "exchange/"),
     "multiprocessing": (),
     "pickle": ("wire.py",),
     "socket": ("wire.py", "supervise/signals.py", "config/", "check/", "monitor/", "reports/"),
@@ -48,7 +58,6 @@ HOMES: dict[str, tuple[str, ...]] = {
 
 PURE = (
     "rsync/",
-    "meeting/",
     "config/addresses.py",
     "config/allowed.py",
     "config/foreign.py",
@@ -58,6 +67,12 @@ PURE = (
     "config/selectors.py",
     "config/shellwords.py",
     "config/sourcenames.py",
+    "exchange/checks.py",
+    "exchange/choice.py",
+    "exchange/claims.py",
+    "exchange/names.py",
+    "exchange/offers.py",
+    "exchange/report_file.py",
     "reports/report.py",
     "reports/tables.py",
     "reports/mysql/schema.py",
@@ -95,7 +110,7 @@ def imported(module: ast.Module) -> Iterator[str]:
 
 
 def room(name: str) -> str:
-    return name.removesuffix(".py").split("/")[0]
+    return OWN_ROW.get(name) or name.removesuffix(".py").split("/")[0]
 
 
 def rooms_of(module: ast.Module) -> set[str]:

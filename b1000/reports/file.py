@@ -2,20 +2,19 @@
 
 import contextlib
 import os
-import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from b1000.exchange import names
+from b1000.exchange.report_file import render
 from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.jobs import Report
 from b1000.reports import report
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import Run
-
-_NAME = re.compile(r"(?P<stem>.+)-(?P<time>\d{4}(?:-\d\d){5})\.b1k")
 
 
 class FileReport:
@@ -54,8 +53,8 @@ class FileReport:
         if not self._begun:
             remove_stale(self._directory)
             for file in os.listdir(self._directory):
-                if found := _NAME.fullmatch(file):
-                    self._there[found["stem"]].add(found["time"])
+                if found := names.split(file):
+                    self._there[found.stem].add(found.start_time)
             self._begun = True
         written: set[int] = set()
         trouble: OSError | None = None
@@ -88,7 +87,7 @@ class FileReport:
         # What a dead run still owes is delivered by others, who must not speak for its life.
         lives = run.ending is None and is_alive(run.supervisor)
         alive = self._clock() if lives else run.changed
-        write_atomically(path, report.ini(run, alive), 0o644, durable)
+        write_atomically(path, render(report.of_file(run, alive)), 0o644, durable)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -103,7 +102,7 @@ class FileReport:
         for start_time in finished[self._keep :]:
             there.discard(start_time)
             try:
-                (self._directory / f"{stem}-{start_time}.b1k").unlink(missing_ok=True)
+                (self._directory / f"{stem}-{start_time}{names.SUFFIX}").unlink(missing_ok=True)
             except IsADirectoryError:
                 pass  # Somebody else's: a report is a file.
             except OSError as error:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from b1000.meeting import names
+from b1000.exchange import names
+from b1000.exchange.checks import instant_text
+from b1000.exchange.report_file import ReportFile, Target
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -14,7 +16,6 @@ Values = Mapping[str, Value]
 """Column → value of one row; :mod:`b1000.reports.tables` has the columns."""
 
 _FAILED = CopyStatus.FAILED
-_LONGEST_LINE = 1000  # characters of an error in a report file
 _LONGEST_ERROR = 60_000  # bytes; a TEXT column of MySQL takes 65,535
 
 
@@ -27,7 +28,7 @@ class Row(NamedTuple):
 
 def file_name(run: Run) -> str:
     """``JOB-INSTANCE-STARTTIME.b1k``; the dash stays where the instance is empty."""
-    return names.report_file(run.job, run.instance, run.start_time)
+    return names.file_name(run.job, run.instance, run.start_time)
 
 
 class _Told(NamedTuple):
@@ -129,51 +130,34 @@ def _why(client: Client, copies: tuple[Copy, ...]) -> str:
     return "; ".join([*here, client.error] if here and failed else [client.error])
 
 
-def ini(run: Run, alive: float) -> str:
-    """The content of a report file: one section for the run, one for each destination.
+def of_file(run: Run, alive: float) -> ReportFile:
+    """What the report file of a run says.
 
     Who pulls from a passive run also sees when it was last known to be ``alive``,
     and which state of it this is.
     """
     told = _of_client(run.clients[-1], run, run.copies) if run.clients else _own(run)
-    age = told.data_age
-    keys = {
-        "host": told.host,
-        "name": told.job,
-        "instance": told.instance,
-        "master_host": told.master_host,
-        "master_instance": told.master_instance,
-        "direction": told.direction,
-        "start_time": f"{moment(told.start_time):%Y-%m-%d %H:%M:%S}",
-        "step": told.step,
-        "status": told.status,
-        "data_age": "" if age is None else f"{age:.15g}",
-    }
-    if run.direction == "passive":
-        keys |= {
-            "started": _instant(run.started),
-            "transition": str(run.last_transition),
-            "error": _line(run.error),
-            "alive": _instant(alive),
-        }
-    sections = {f"jobstatus:{told.job}": keys}
-    for name, copy in told.copies:
-        sections[f"dest:{name}"] = {"type": copy.type, "path": copy.path, "status": copy.status}
-    return "\n".join(
-        f"[{heading}]\n"
-        + "".join(f"{key} = {value}".rstrip() + "\n" for key, value in values.items())
-        for heading, values in sections.items()
+    report = ReportFile(
+        told.host,
+        told.job,
+        told.instance,
+        told.direction,
+        told.start_time,
+        told.step,
+        told.status,
+        tuple(Target(name, copy.type, copy.path, copy.status) for name, copy in told.copies),
+        told.master_host,
+        told.master_instance,
+        told.data_age,
     )
-
-
-def _instant(when: float) -> str:
-    return f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _line(text: str) -> str:
-    """An error text as others may read it: one line, not too long, and nothing but characters."""
-    shown = "".join(each if each.isprintable() else " " for each in text[:_LONGEST_LINE])
-    return " ".join(shown.split())
+    if run.direction != "passive":
+        return report
+    return report._replace(
+        alive=instant_text(alive),
+        started=run.started,
+        transition=run.last_transition,
+        error=run.error,
+    )
 
 
 # --- databases

@@ -83,11 +83,11 @@ def direction(name: str) -> Direction:
     """What only one direction needs is imported only for it."""
     match name:
         case "passive":
-            from b1000.work import passive
+            from b1000.exchange import passive
 
             return passive
         case "pull":
-            from b1000.work import pull
+            from b1000.exchange import pull
 
             return pull
         case _:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from b1000.exchange import pull
+from b1000.exchange.heartbeat import Patience
 from b1000.jobs import Destination, DestinationChoice, Job, Limits, Pull
 from b1000.runs.events import Closed, CopyMoved, Relayed, RunMoved
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.work import pull
-from b1000.work.following import Patience
 from tests.support.client import Client, Report, utc
 from tests.support.daemon import Daemon
 from tests.support.worker import Supervised

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-with atheris.instrument_imports(include=["b1000.meeting", "b1000.config.grammar"]):
+with atheris.instrument_imports(include=["b1000.exchange", "b1000.config.grammar"]):
     from b1000.errors import BadValue
-    from b1000.meeting import choice, offers
+    from b1000.exchange import checks, choice, offers
     from b1000.runs.run import Client
 
 FILE = "ext--2026-11-23-04-29-00.b1k"
@@ -54,7 +54,7 @@ def sound(client: Client) -> None:
     assert client.job == "ext"
     assert "/" not in client.host + client.master_host + client.master_instance
     if client.alive:
-        offers.instant(client.alive)
+        checks.seconds(client.alive)
     choice.choose([choice.Offer(client)], "ext", frozenset())
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.errors import BadValue
-from b1000.meeting import choice
-from b1000.meeting.choice import Offer
+from b1000.exchange import choice
+from b1000.exchange.choice import Offer
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
 

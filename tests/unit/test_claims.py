@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from b1000.exchange import claims
 from b1000.jobs import Pull
-from b1000.meeting import claims
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
 

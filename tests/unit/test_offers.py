@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000.errors import BadValue
-from b1000.meeting import offers
+from b1000.exchange import names, offers
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
 
@@ -183,7 +183,7 @@ def test_too_large() -> None:
     ],
 )
 def test_names_that_are_no_reports(file: str) -> None:
-    assert offers.report_name(file) is None
+    assert names.report_name(file) is None
 
 
 # --- fuzz: whatever the bytes, a client or a BadValue, and soon
@@ -227,9 +227,9 @@ def refused_or_sound(data: bytes, host: str) -> None:
 
 
 def sound(client: Client) -> None:
-    names = [client.host, client.job, client.instance, client.destination, client.pull_host]
-    names += [client.master_host, client.master_instance, client.alive]
-    for each in names:
+    words = [client.host, client.job, client.instance, client.destination, client.pull_host]
+    words += [client.master_host, client.master_instance, client.alive]
+    for each in words:
         assert not set(each) - set(
             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-"
         )

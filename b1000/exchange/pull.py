@@ -8,16 +8,19 @@ client's run that it sees it relays.
 from collections.abc import Sequence
 
 from b1000.errors import B1000Error, RunFailed
+from b1000.exchange import names, offers
+from b1000.exchange.directory import Directory
+from b1000.exchange.finding import Finder
+from b1000.exchange.following import Follower, Lost
+from b1000.exchange.heartbeat import PATIENCE, Patience
+from b1000.exchange.looking import Looking
+from b1000.exchange.offered import Offered
 from b1000.jobs import Job, Pull
-from b1000.meeting import names, offers
 from b1000.runs.events import Closed, PlaceWanted, Resolved, RunMoved, Waiting
 from b1000.runs.run import Client, Copy, Frozen, Run, label
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, planned
-from b1000.work.following import PATIENCE, Follower, Lost, Patience
-from b1000.work.offered import Offered
-from b1000.work.polling import Directory
 from b1000.work.push import Values
 
 
@@ -51,7 +54,9 @@ class _Pulling:
         self._pull = pull
         self._patience = patience
         self._directory = Directory(assignment, pull)
-        self._follower = Follower(assignment, pull, self._directory, patience)
+        looking = Looking(assignment, pull, self._directory, patience)
+        self._finder = Finder(assignment, pull, looking)
+        self._follower = Follower(assignment, pull, self._directory, looking, patience)
 
     async def from_the_start(self) -> None:
         """All steps of a new run."""
@@ -78,7 +83,7 @@ class _Pulling:
             raise RunFailed("it is not known what was pulled")
         client = run.clients[-1]
         await self._wait(f"another look at {client.file} at {self._pull.source}")
-        if not self._follower.take(client):
+        if not self._finder.take(client):
             raise RunFailed(f"another pull is at work on {client.file}")
         try:
             now = await self._follower.look_again(client)
@@ -111,7 +116,7 @@ class _Pulling:
     async def _offered(self) -> Client:
         """The run of a client that waits for this pull."""
         while True:
-            client = await self._follower.find()
+            client = await self._finder.find()
             await self._follower.relay(client)
             await self._wait(f"{client.host} to prepare {_job_of(client)}")
             try:
@@ -121,7 +126,7 @@ class _Pulling:
                 if not lost.newer:
                     raise RunFailed(f"{_whose(client)}: {lost}") from None
                 self._assignment.log.warning("%s: %s", client.file, lost.what)
-                self._follower.release()
+                self._finder.release()
 
     async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
         """What this run keeps, and its copies."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC
 
 from b1000.config import addresses
+from b1000.exchange import choice, offers
 from b1000.jobs import Pull
-from b1000.meeting import choice, offers
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client
 

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, BadValue, words
+from b1000.exchange import names, offers
+from b1000.exchange.listing import MOST_ENTRIES, Entry, Listing
+from b1000.exchange.names import ReportName
+from b1000.exchange.report_file import LARGEST
 from b1000.jobs import Limits, Pull
 from b1000.logs import printable
-from b1000.meeting import names, offers
-from b1000.meeting.offers import ReportName
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Retry
 from b1000.runs.run import Client
 from b1000.work import process
 from b1000.work.assignment import Assignment
-from b1000.work.listing import MOST_ENTRIES, Entry, Listing
 from b1000.work.output import Tail
 
 _MOST_FETCHED = 200  # reports in one look, the newest first
@@ -36,7 +37,7 @@ _MOST_TOLD = 20  # warnings about unusable files
 _MEMORY = 512 * 2**20  # bytes of address space of an rsync that looks
 _BOUNDS = {
     resource.RLIMIT_AS: _MEMORY,
-    resource.RLIMIT_FSIZE: 2 * names.LARGEST_REPORT,
+    resource.RLIMIT_FSIZE: 2 * LARGEST,
     resource.RLIMIT_CORE: 0,
 }
 
@@ -118,8 +119,8 @@ class Directory:
                 entry = entries[name.file]
                 if entry.kind != "-":
                     unusable[entry.name] = "it is no regular file"
-                elif entry.size > names.LARGEST_REPORT:
-                    unusable[entry.name] = f"it has more than {names.LARGEST_REPORT} bytes"
+                elif entry.size > LARGEST:
+                    unusable[entry.name] = f"it has more than {LARGEST} bytes"
                 elif entry in self._known:
                     read[entry] = self._known[entry]
                 else:
@@ -184,7 +185,7 @@ class Directory:
                 module,
                 str(wanted),
                 str(into),
-                names.LARGEST_REPORT,
+                LARGEST,
                 self._pull.password_file,
                 self._limits,
             )
@@ -213,7 +214,7 @@ class Directory:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise BadValue("it is no regular file")
-            data = file.read(names.LARGEST_REPORT + 1)
+            data = file.read(LARGEST + 1)
         client = offers.parse(data, path.name, self._assignment.subject.host)
         return Seen(client, status.st_mtime)
 
@@ -288,7 +289,7 @@ def _newest(entries: Mapping[str, Entry], stem: str | None) -> list[ReportName]:
     """The names of those reports that matter: the newest of each job/instance before all others."""
     by_stem: dict[str, list[ReportName]] = defaultdict(list)
     for file in entries:
-        name = offers.report_name(file)
+        name = names.report_name(file)
         if name and stem in (None, name.stem):
             by_stem[name.stem].append(name)
     ranked: list[list[ReportName]] = [[] for _ in range(_OF_ONE_SUBJECT)]

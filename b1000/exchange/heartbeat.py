@@ -1,0 +1,66 @@
+"""Signs of life of a client, and for how long one may give none."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from b1000.exchange import checks
+from b1000.exchange.directory import Look, Seen
+
+
+class Patience(NamedTuple):
+    """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
+
+    ``anew``: for how long one that waits for others, or is about to go on, may
+    offer nothing, and one whose run has FAILED may take to go on or begin another.
+    ``ending`` and ``ending_badly``: how long a client is followed that was told
+    that its data was copied, or that it was not.
+    """
+
+    silence: float = 120.0
+    old: float = 86400.0
+    anew: float = 10.0
+    ending: float = 600.0
+    ending_badly: float = 60.0
+
+
+PATIENCE = Patience()
+
+
+class Heartbeat:
+    """Whether those who wrote the reports live.
+
+    Clocks of two hosts may differ: what is seen to move on counts too. What goes
+    back does not: it is what a dead one said, delivered late by others.
+    """
+
+    def __init__(
+        self, patience: Patience, clock: Callable[[], float], monotonic: Callable[[], float]
+    ) -> None:
+        self._patience = patience
+        self._clock = clock
+        self._monotonic = monotonic
+        self._last: dict[str, tuple[str, float | None]] = {}
+
+    def note(self, look: Look) -> None:
+        """Remember which reports have changed since the look before."""
+        now = self._monotonic()
+        last: dict[str, tuple[str, float | None]] = {}
+        for file, seen in look.seen.items():
+            alive = seen.client.alive
+            before, changed = self._last.get(file, (alive, None))
+            last[file] = (alive, now if alive > before else changed)
+        self._last |= last
+        self._last = {file: each for file, each in self._last.items() if file in look.there}
+
+    def expired(self, seen: Seen) -> str:
+        """Why nobody who wrote the report seems to live; "" where somebody does."""
+        alive = seen.client.alive
+        if not alive:
+            old = abs(self._clock() - seen.mtime) >= self._patience.old
+            return "nobody has written it for 24 h" if old else ""
+        if abs(self._clock() - checks.seconds(alive)) <= self._patience.silence:
+            return ""
+        _, changed = self._last.get(seen.client.file, (alive, None))
+        if changed is not None and self._monotonic() - changed <= self._patience.silence:
+            return ""
+        return f"its client has not renewed it since {alive}"
