@@ -41,7 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("state/", "reports/sqlite.py", "reports/source.py"),
     "pymysql": ("reports/mysql/", "reports/source.py"),
     "prometheus_client": ("monitor/metrics.py",),
-    "psutil": ("supervise/orphans.py", "work/process.py"),
+    "psutil": ("supervise/orphans.py", "work/tree.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("parsers.py",),
     "configparser": (),
@@ -174,22 +174,12 @@ OVER: dict[str, frozenset[str]] = {
         {
             "b1000/monitor/fleet.py",
             "b1000/monitor/verdicts.py",
-            "b1000/rsync/command.py",
-            "b1000/rsync/outcome.py",
             "b1000/status/overview.py",
-            "b1000/work/assignment.py",
-            "b1000/work/attempt.py",
-            "b1000/work/copies.py",
-            "b1000/work/following.py",
-            "b1000/work/polling.py",
-            "b1000/work/process.py",
             "b1000/work/rehearsal.py",
         }
     ),
     "lines of a function": frozenset(
         {
-            "b1000/work/assignment.py:Assignment._process",
-            "b1000/work/attempt.py:Attempt._rsync",
             "b1000/work/copies.py:Copies._copy",
             "b1000/work/rehearsal.py:Rehearsal._copy",
         }
@@ -197,17 +187,6 @@ OVER: dict[str, frozenset[str]] = {
     "positional parameters": frozenset(
         {
             "b1000/monitor/drift.py:_departure",
-            "b1000/rsync/command.py:_listed",
-            "b1000/rsync/command.py:compared",
-            "b1000/rsync/command.py:copy",
-            "b1000/rsync/command.py:fetch",
-            "b1000/rsync/command.py:named",
-            "b1000/rsync/command.py:survey",
-            "b1000/rsync/command.py:tops",
-            "b1000/work/assignment.py:Assignment._process",
-            "b1000/work/assignment.py:Assignment.rsync",
-            "b1000/work/attempt.py:Attempt.__init__",
-            "b1000/work/inventory.py:named",
         }
     ),
 }

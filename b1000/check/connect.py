@@ -13,8 +13,10 @@ from b1000.check.on_this_host import Finding
 from b1000.config import references, shellwords
 from b1000.config.loader import Config
 from b1000.jobs import Command, Destination, Job, Limits, Report
-from b1000.rsync import command, outcome, paths
+from b1000.rsync import command, outcome, paths, surveys
+from b1000.rsync.source import Source
 from b1000.work import merging, mounts, sources
+from b1000.work.inventory import Tops
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
@@ -88,9 +90,9 @@ def _literal(job: Job, option: str) -> str | None:
 
 def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destination) -> Sequence[str]:
     """The names that rsync finds in several of the paths."""
-    twice: list[str] = []
+    tops = Tops(set(), [])
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        argv = command.tops(given, empty, destination, exclude, Limits())
+        argv = surveys.tops(Source(given, exclude), empty, destination, Limits())
         try:
             done = subprocess.run(
                 argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
@@ -98,8 +100,8 @@ def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destinatio
         except (OSError, subprocess.TimeoutExpired):
             return ()
     for line in done.stdout.split(b"\n"):
-        merging.note(line, set(), twice)
-    return twice
+        tops.take(line)
+    return tops.twice
 
 
 def connect(config: Config) -> list[Finding]:
@@ -127,7 +129,7 @@ def connect(config: Config) -> list[Finding]:
             password_file = job.pull.password_file or next(
                 (each.password_file for each in job.destinations.values()), None
             )
-            argv = command.listing(f"{job.pull.source}/", password_file, job.limits)
+            argv = surveys.address(f"{job.pull.source}/", password_file, job.limits)
             found += _tried(f"job:{job.name}", "report_source", argv, job.pull.source)
     return found
 

@@ -7,8 +7,8 @@ import os
 from b1000.config import addresses
 from b1000.errors import RunFailed
 from b1000.exchange import choice
-from b1000.exchange.directory import Unseen
 from b1000.exchange.looking import Looking
+from b1000.exchange.peer import Unseen
 from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.runs.run import Client, label

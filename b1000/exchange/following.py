@@ -5,9 +5,9 @@ import time
 
 from b1000.errors import B1000Error, RunFailed
 from b1000.exchange import names, offers
-from b1000.exchange.directory import Directory, Unseen
 from b1000.exchange.heartbeat import PATIENCE, Patience
 from b1000.exchange.looking import Looking, stem_of
+from b1000.exchange.peer import Peer, Unseen
 from b1000.jobs import Pull
 from b1000.runs.events import Relayed
 from b1000.runs.run import Client, label
@@ -47,13 +47,13 @@ class Follower:
         self,
         assignment: Assignment,
         pull: Pull,
-        directory: Directory,
+        peer: Peer,
         looking: Looking,
         patience: Patience = PATIENCE,
     ) -> None:
         self._assignment = assignment
         self._pull = pull
-        self._directory = directory
+        self._peer = peer
         self._looking = looking
         self._patience = patience
         self._relayed: Client | None = None
@@ -250,7 +250,7 @@ class Follower:
             self._assignment.log.info(
                 "%s is offered again, and was copied: the client is told once more", client.file
             )
-        return await self._directory.notify(client, names.DONE)
+        return await self._peer.notify(client, names.DONE)
 
 
 def _and_untold(what: str, untold: str) -> str:

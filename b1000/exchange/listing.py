@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from b1000.work.process import Lines
+from b1000.work.sinks import Lines
 
 MOST_ENTRIES = 10_000
 _MOST_BYTES = 4 * 2**20

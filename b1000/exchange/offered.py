@@ -1,11 +1,12 @@
 """The data of a client, as the copies of a pull see it."""
 
 from b1000.config import shellwords
-from b1000.exchange.directory import Directory, Unseen
+from b1000.exchange.directory import Directory
 from b1000.exchange.following import Follower, Lost
+from b1000.exchange.peer import Unseen
 from b1000.jobs import Pull
 from b1000.rsync import names
-from b1000.rsync.outcome import Retry
+from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client
 from b1000.work.sources import Sources
 

@@ -15,6 +15,7 @@ from b1000.exchange.following import Follower, Lost
 from b1000.exchange.heartbeat import PATIENCE, Patience
 from b1000.exchange.looking import Looking
 from b1000.exchange.offered import Offered
+from b1000.exchange.peer import Peer
 from b1000.jobs import Job, Pull
 from b1000.runs.events import Closed, PlaceWanted, Resolved, RunMoved, Waiting
 from b1000.runs.run import Client, Copy, Frozen, Run, label
@@ -53,10 +54,11 @@ class _Pulling:
         self._job = job
         self._pull = pull
         self._patience = patience
-        self._directory = Directory(assignment, pull)
+        self._peer = Peer(assignment, pull)
+        self._directory = Directory(assignment, pull, self._peer)
         looking = Looking(assignment, pull, self._directory, patience)
         self._finder = Finder(assignment, pull, looking)
-        self._follower = Follower(assignment, pull, self._directory, looking, patience)
+        self._follower = Follower(assignment, pull, self._peer, looking, patience)
 
     async def from_the_start(self) -> None:
         """All steps of a new run."""
@@ -68,7 +70,7 @@ class _Pulling:
             now = self._assignment.clock()
             await self._assignment.commit(Resolved(now, frozen, copies), PlaceWanted(now))
         except B1000Error:
-            await self._directory.notify(client, names.ERROR)
+            await self._peer.notify(client, names.ERROR)
             raise
         await self._copy_and_tell(client, frozen, copies)
 
@@ -165,7 +167,7 @@ class _Pulling:
         """Tell the client that its data was not copied; nobody then goes on with this run."""
         await self._wait("the client to hear that its data was not copied")
         if lost is None or lost.silent:
-            trouble = await self._directory.notify(client, names.ERROR)
+            trouble = await self._peer.notify(client, names.ERROR)
             if trouble and not lost:
                 raise RunFailed(f"{reason}; the client could not be told: {trouble}")
             if not lost:
@@ -185,7 +187,7 @@ class _Pulling:
     async def _tell(self, client: Client) -> None:
         """Tell the client that its data is here."""
         await self._wait("the client to hear that its data was copied")
-        await self._follow(client, await self._directory.notify(client, names.DONE))
+        await self._follow(client, await self._peer.notify(client, names.DONE))
 
     async def _follow(self, client: Client, untold: str = "") -> None:
         """See the client to its end, also where it could not be told; ``untold`` is why."""

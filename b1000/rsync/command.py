@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.jobs import Destination, Limits, Pull, Transfer
+from b1000.jobs import Destination, Limits, Pull
 from b1000.rsync import names, paths
+from b1000.rsync.source import Source
 
 _SWITCHES = {
     "delete": "--delete",
@@ -34,11 +35,11 @@ _VERBOSITY = {1: (), 2: ("--out-format=%n%L",), 3: ("--out-format=%i %n%L",)}
 
 
 # Behind the user's options, so that none of them changes the form of a number that is read.
-_PLAIN_NUMBERS = "--no-human-readable"
+PLAIN_NUMBERS = "--no-human-readable"
 
 # What a client sends cannot make a device here, whatever else the options say; and what its
 # daemon greets with is not taken for rsync's own words.
-_FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
+FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
 # In front of all other rules: no include of the user's takes them in.
@@ -71,10 +72,11 @@ class Part(NamedTuple):
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
     """The options that reach a destination, or a client, and notice when it falls silent."""
     password_file = (pull.password_file if pull else None) or destination.password_file
-    return _connection(destination.remote or pull is not None, password_file, limits)
+    return reaching(destination.remote or pull is not None, password_file, limits)
 
 
-def _connection(remote: bool, password_file: str | None, limits: Limits) -> list[str]:
+def reaching(remote: bool, password_file: str | None, limits: Limits) -> list[str]:
+    """The same for any address, or for a path of this host."""
     options = []
     if limits.io_timeout:
         options.append(f"--timeout={limits.io_timeout}")
@@ -88,25 +90,24 @@ def _connection(remote: bool, password_file: str | None, limits: Limits) -> list
 
 
 def copy(
-    sources: Sequence[str],
+    source: Source,
     directory: str,
     destination: Destination,
-    exclude: Sequence[str],
-    transfer: Transfer,
     limits: Limits,
-    pull: Pull | None = None,
+    *,
     manner: Manner = Manner(),  # noqa: B008
     part: Part | None = None,
 ) -> list[str]:
-    """One attempt to copy ``sources``, of a client with ``pull``, into ``directory``.
+    """One attempt to copy a source into ``directory``.
 
     With a ``part`` only that is copied, nothing deleted and no directory finished. A whole one
     from this host tells of each name that a rule left out (:func:`names.hidden`).
     """
+    transfer, pull = source.transfer, source.pull
     options = [*_ALWAYS, *connection(destination, limits, pull)]
     switches = [switch for name, switch in _SWITCHES.items() if getattr(transfer, name)]
     options += [switch for switch in switches if not part or switch != "--delete"]
-    if transfer.hard_links and len(sources) > 1:
+    if transfer.hard_links and len(source.paths) > 1:
         # rsync 3.5.0 gives up where a name that two sources have is a hard link in the second,
         # while it lists them piece by piece ("hard-link gnum 1 precedes flist start 2").
         options.append("--no-inc-recursive")
@@ -123,16 +124,16 @@ def copy(
     options += [] if all(map(paths.is_plain, manner.bases)) else ["-s"]
     options += ["--ignore-existing"] if manner.keep_existing else []
     options += _VERBOSITY[destination.verbosity]
-    options += _excluding(exclude, destination)
-    options += [*destination.rsync_options, _PLAIN_NUMBERS]
+    options += excluding(source, destination)
+    options += [*destination.rsync_options, PLAIN_NUMBERS]
     options += _by_content(destination, manner.anew) if manner.by_content else []
     options += ["--debug=FILTER"] if not part and not pull else []
     options += ["--debug=DUP"] if not part else []
-    options += _FROM_CLIENT if pull else ()
+    options += FROM_CLIENT if pull else ()
     # Behind all other rules: what they leave out or take in is that in each part.
     options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.
-    return ["rsync", *options, "--", *sources, f"{directory}/"]
+    return ["rsync", *options, "--", *source.paths, f"{directory}/"]
 
 
 def _by_content(destination: Destination, anew: bool) -> list[str]:
@@ -145,97 +146,19 @@ def _by_content(destination: Destination, anew: bool) -> list[str]:
 _CHECKSUMS = re.compile(r"--(?:checksum-choice|cc)=(?:[^,]+,)?none$")
 
 
-def _excluding(exclude: Sequence[str], destination: Destination) -> list[str]:
-    patterns = (*exclude, *destination.exclude)
+def excluding(source: Source, destination: Destination) -> list[str]:
+    """The rules that come first: what is never copied, or not at this destination."""
+    patterns = (*source.exclude, *destination.exclude)
     return [_NOT_OURS, *(f"--exclude={pattern}" for pattern in patterns)]
 
 
-def compared(
-    sources: Sequence[str],
-    directory: str,
-    destination: Destination,
-    exclude: Sequence[str],
-    transfer: Transfer,
-    limits: Limits,
-) -> list[str]:
-    """Tell, without a change to anything, what in ``directory`` is not the sources' by content."""
+def compared(source: Source, directory: str, destination: Destination, limits: Limits) -> list[str]:
+    """Tell, without a change to anything, what in ``directory`` is not the source's by content."""
     plain = destination._replace(verbosity=1, bwlimit=None)
-    argv = copy(
-        sources,
-        directory,
-        plain,
-        exclude,
-        transfer._replace(delete=False),
-        limits,
-        manner=Manner(by_content=True),
-    )
+    kept = source._replace(transfer=source.transfer._replace(delete=False))
+    argv = copy(kept, directory, plain, limits, manner=Manner(by_content=True))
     at = argv.index("--")
     return rehearsed([*argv[:at], "--debug=NONE", "--out-format=%i %n", *argv[at:]])
-
-
-def survey(
-    sources: Sequence[str],
-    empty: str,
-    destination: Destination,
-    exclude: Sequence[str],
-    transfer: Transfer,
-    limits: Limits,
-    pull: Pull | None = None,
-) -> list[str]:
-    """List what such a copy would copy, with its names there; ``empty`` is an empty directory."""
-    rules = _excluding(exclude, destination)
-    return _listed(rules, sources, empty, destination, transfer, limits, pull)
-
-
-def named(
-    pattern: str,
-    sources: Sequence[str],
-    empty: str,
-    destination: Destination,
-    exclude: Sequence[str],
-    transfer: Transfer,
-    limits: Limits,
-    pull: Pull | None = None,
-) -> list[str]:
-    """List of the same what a pattern fits, and all directories."""
-    patterns = (*exclude, *destination.exclude, f"{names.PATTERN}/*")
-    rules = [f"--exclude={each}" for each in patterns]
-    rules += ["--include=*/", f"--include={pattern}", "--exclude=*"]
-    return _listed(rules, sources, empty, destination, transfer, limits, pull)
-
-
-def tops(
-    sources: Sequence[str],
-    empty: str,
-    destination: Destination,
-    exclude: Sequence[str],
-    limits: Limits,
-    pull: Pull | None = None,
-) -> list[str]:
-    """List only the names at the top of what a copy would copy, and tell of each found twice."""
-    rules = _excluding(exclude, destination)
-    flat = ("--no-recursive", "--dirs", "--debug=DUP")
-    return _listed(rules, sources, empty, destination, Transfer(), limits, pull, flat)
-
-
-def _listed(
-    rules: Sequence[str],
-    sources: Sequence[str],
-    empty: str,
-    destination: Destination,
-    transfer: Transfer,
-    limits: Limits,
-    pull: Pull | None,
-    how: Sequence[str] = (),
-) -> list[str]:
-    options = ["--list-only", "--archive", *(["--relative"] if transfer.relative else [])]
-    options += connection(destination, limits, pull) if pull else []
-    options += rules
-    options += destination.rsync_options
-    options += _FROM_CLIENT if pull else ()
-    # Last, so that no option of the user's changes the form of a line, or goes deeper.
-    options += [*how, _PLAIN_NUMBERS, "--8-bit-output"]
-    return ["rsync", *options, "--", *sources, f"{empty}/"]
 
 
 _FACTORS = {"": 1.0, "k": 1.0, "m": 2.0**10, "g": 2.0**20}
@@ -265,7 +188,7 @@ def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
         "--recursive",
         "--dry-run",
         *connection(destination, limits),
-        *_reaching(destination),
+        *_chosen_way(destination),
         "--",
         f"{empty}/",
         f"{destination.path}/",
@@ -281,14 +204,14 @@ def claim(empty: str, directory: str, destination: Destination, limits: Limits) 
         "--info=name1",
         "--no-motd",
         *connection(destination, limits),
-        *_reaching(destination),
+        *_chosen_way(destination),
         "--",
         f"{empty}/",
         f"{directory}/",
     ]
 
 
-def _reaching(destination: Destination) -> list[str]:
+def _chosen_way(destination: Destination) -> list[str]:
     """Of the user's options those that say how to reach the daemon, and a place there."""
     return [option for option in destination.rsync_options if _REACHES.match(option)]
 
@@ -299,23 +222,11 @@ _REACHES = re.compile(
 )
 
 
-def listing(address: str, password_file: str | None, limits: Limits) -> list[str]:
-    """What is at an address of a daemon: one line for each name, without what is below."""
-    return [
-        "rsync",
-        "--list-only",
-        "--no-motd",
-        _PLAIN_NUMBERS,
-        *_connection(True, password_file, limits),
-        "--",
-        address,
-    ]
-
-
 def fetch(
     module: str,
     names: str,
     directory: str,
+    *,
     largest: int,
     password_file: str | None,
     limits: Limits,
@@ -335,8 +246,8 @@ def fetch(
         "--times",
         "--ignore-times",
         f"--max-size={largest}",
-        *_FROM_CLIENT,
-        *_connection(True, password_file, limits),
+        *FROM_CLIENT,
+        *reaching(True, password_file, limits),
         "--",
         f"{module}/",
         f"{directory}/",
@@ -345,5 +256,5 @@ def fetch(
 
 def deliver(file: str, target: str, password_file: str | None, limits: Limits) -> list[str]:
     """Send one file, as nothing but content, into a directory at a daemon."""
-    connected = _connection(True, password_file, limits)
+    connected = reaching(True, password_file, limits)
     return ["rsync", "--no-motd", "--ignore-times", *connected, "--", file, f"{target}/"]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from b1000.work.process import every_process
+from b1000.work.tree import every_process
 
 if TYPE_CHECKING:
     import psutil

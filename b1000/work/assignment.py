@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
-from b1000.files import look
 from b1000.identity import identify_child
 from b1000.jobs import Limits
 from b1000.locks import Locks
@@ -19,10 +18,11 @@ from b1000.runs.events import Message, ProcessBegan, ProcessEnded, RunMoved
 from b1000.runs.run import Base, Client, Unsettled, label
 from b1000.runs.states import Status, Step
 from b1000.stopping import STOPPING
-from b1000.work import process, scripts
+from b1000.work import process, scripts, tree
 from b1000.work.channel import Channel
 from b1000.work.output import Output, Tail
-from b1000.work.process import Captured, Command, Sink
+from b1000.work.process import Command
+from b1000.work.sinks import Captured
 
 Value = TypeVar("Value")
 
@@ -30,9 +30,6 @@ NO_DESTINATION = "the job no longer has this destination; configure it again"
 """Why a copy that is resumed cannot be made."""
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
-# English messages, and none of the user's aliases for options (popt reads ~/.popt).
-_PASSWORD_FILE = "--password-file="
-_RSYNC_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 _STOP_MAY_COME = 0.5  # seconds
 _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM, 20})
 """Exit codes of what somebody told to end; 20 is rsync's."""
@@ -108,111 +105,42 @@ class Assignment:
 
     # --- doing
 
-    async def _process(
-        self,
-        purpose: str,
-        argv: Sequence[str],
-        out: Sink,
-        err: Sink,
-        limit: float,
-        environment: Mapping[str, str],
-        pass_fds: tuple[int, ...] = (),
-        guard: Callable[[int], str | None] | None = None,
-        bounds: Mapping[int, int] | None = None,
-        noted: bool = True,
-        kind: str = "",
+    async def run(
+        self, purpose: str, command: Command, *, kind: str = "", noted: bool = True
     ) -> int:
-        """Run one process of this run; gives its exit code as :func:`process.run` does.
+        """Run one process of this run; gives its exit code, and raises, as :func:`process.run`.
 
-        One that is not ``noted`` in the journal is known by its marks alone; an rsync's ``kind``
-        is :data:`process.RSYNC`.
+        Its environment is added to what all processes of the run have. One that is not ``noted``
+        in the journal is known by its marks alone; an rsync's ``kind`` is :data:`tree.RSYNC`.
         """
-        command = f"{kind}{os.urandom(6).hex()}"
-        mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": command}
+        number = f"{kind}{os.urandom(6).hex()}"
+        mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": number}
 
         def began(pid: int) -> None:
             # Of a script that has ended already, too: what it left, such as a service, is spared.
             identity = identify_child(pid) if noted else None
             if identity:
-                self.channel.tell(ProcessBegan(self.clock(), command, purpose, identity))
+                self.channel.tell(ProcessBegan(self.clock(), number, purpose, identity))
 
+        environment = {
+            **process.base_environment(),
+            **self.subject.environment(),
+            **command.environment,
+        }
         try:
             exit_code = await process.run(
-                Command(
-                    argv,
-                    {**process.base_environment(), **self.subject.environment(), **environment},
-                    mark,
-                    out,
-                    err,
-                    limit,
-                    pass_fds,
-                    guard,
-                    began,
-                    bounds or {},
-                )
+                command._replace(environment=environment, mark=mark, began=began)
             )
-            if exit_code < 0 and pass_fds:
+            if exit_code < 0 and command.pass_fds:
                 # The first process of an rsync was killed: its others hold the lock and write on.
-                await process.to_its_end(process.end_tree(mark))
+                await process.to_its_end(tree.end_tree(mark))
             if exit_code in _SIGNALLED:
                 # The program as a whole is being stopped, perhaps: that is no failure of this one.
                 await asyncio.sleep(_STOP_MAY_COME)
             return exit_code
         finally:
             if noted:
-                self.channel.tell(ProcessEnded(self.clock(), command))
-
-    async def rsync(
-        self,
-        purpose: str,
-        argv: Sequence[str],
-        out: Sink,
-        err: Sink,
-        descriptors: tuple[int, ...] = (),
-        guard: Callable[[int], str | None] | None = None,
-        bounds: Mapping[int, int] | None = None,
-        limit: float | None = None,
-    ) -> int:
-        """Run one rsync; it inherits the lock of the job/instance and ``descriptors``.
-
-        Its time is limited by copy_timeout, or ``limit`` seconds. Raises what
-        :func:`process.run` raises.
-        """
-        _look_at_password_file(argv)
-        own = () if self.lock is None else (self.lock,)
-        return await self._process(
-            f"rsync {purpose}",
-            argv,
-            out,
-            err,
-            self.limits.copy_timeout if limit is None else limit,
-            _RSYNC_ENVIRONMENT,
-            (*descriptors, *own),
-            guard,
-            bounds,
-            kind=process.RSYNC,
-        )
-
-    async def look(
-        self, argv: Sequence[str], out: Sink, err: Sink, limit: float, bounds: Mapping[int, int]
-    ) -> int:
-        """Run an rsync that only looks at what a client offers; within ``limit`` seconds.
-
-        It changes nothing that others see, holds no lock, and the journal is
-        spared a note of each. Raises what :func:`process.run` raises.
-        """
-        _look_at_password_file(argv)
-        return await self._process(
-            "rsync (look)",
-            argv,
-            out,
-            err,
-            limit,
-            _RSYNC_ENVIRONMENT,
-            bounds=bounds,
-            noted=False,
-            kind=process.RSYNC,
-        )
+                self.channel.tell(ProcessEnded(self.clock(), number))
 
     async def script(
         self, purpose: str, text: str, limit: float, environment: Mapping[str, str] | None = None
@@ -221,8 +149,9 @@ class Assignment:
         output = Output(lambda line: self.log.info("%s: %s", purpose, line))
         tail = output.tail
         try:
-            code = await self._process(
-                purpose, _shell(text), output.sink(), output.sink(), limit, environment or {}
+            code = await self.run(
+                purpose,
+                Command(_shell(text), environment or {}, {}, output.sink(), output.sink(), limit),
             )
         except process.TimedOut as error:
             option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
@@ -254,9 +183,9 @@ class Assignment:
             return said.words()
 
         try:
-            code = await self._process(
-                option, _shell(text), captured, output.sink(), self.limits.dynamic_timeout, {}
-            )
+            limit = self.limits.dynamic_timeout
+            command = Command(_shell(text), {}, {}, captured, output.sink(), limit)
+            code = await self.run(option, command)
         except process.TimedOut as error:
             raise BadValue(
                 f"{option}: the script: {error.what} (dynamic_timeout){words()}"
@@ -291,15 +220,3 @@ def ending(code: int, text: str, printed: Iterable[str]) -> str:
     why = scripts.why_not_run(text, code, printed, search)
     hint = why or {126: "a command cannot be run", 127: "a command was not found"}.get(code, "")
     return f"ended with exit code {code}{f' ({hint})' if hint else ''}"
-
-
-def _look_at_password_file(argv: Sequence[str]) -> None:
-    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
-    for word in argv:
-        if word.startswith(_PASSWORD_FILE):
-            path = word.removeprefix(_PASSWORD_FILE)
-            try:
-                look(path, follow=True)
-            except OSError as error:
-                what = f"its password_file {path}: {error.strerror}"
-                raise OSError(error.errno, what) from None

@@ -8,6 +8,13 @@ import os
 import re
 from collections.abc import Iterable
 
+from b1000.rsync import command
+from b1000.rsync.outcome import Outcome
+from b1000.runs.states import COMPLETE
+from b1000.work.guarded import Guarded
+from b1000.work.output import Tail
+from b1000.work.run_rsync import empty_directory
+
 # "created directory X" of older ones; rsync says so after it has made the last directory.
 _MADE = re.compile(r"created (?:directory|\d+ director(?:y|ies) for) ")
 
@@ -20,6 +27,18 @@ def make(directory: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+async def make_remote(rsyncs: Guarded) -> tuple[bool, Outcome]:
+    """The same at a daemon; also gives how its rsync ended. Raises OSError."""
+    destination = rsyncs.target.destination
+    out = Tail()
+    with empty_directory() as empty:
+        argv = command.claim(empty, rsyncs.target.directory, destination, rsyncs.limits)
+        result = await rsyncs.run(f"{destination.name} (claim)", argv, out.sink())
+    # One that broke off may have made it.
+    made = is_made(out.lines) if result.status in COMPLETE else result.leftovers
+    return made, result
 
 
 def is_made(lines: Iterable[str]) -> bool:

@@ -1,80 +1,24 @@
 """Asking rsync which names are in what a copy copies."""
 
-import contextlib
-import glob
 import os
 import resource
-import stat
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from b1000.config import sourcenames
 from b1000.errors import B1000Error
-from b1000.jobs import Destination, Pull, Transfer
-from b1000.rsync import command, names
+from b1000.jobs import Destination
+from b1000.rsync import names, paths, surveys
+from b1000.rsync.source import Source
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
-from b1000.work.process import RawLines
+from b1000.work.run_rsync import Limit, Rsync, empty_directory, run_rsync
+from b1000.work.sinks import RawLines
 
 _MOST = 100_000  # names of which an answer is kept
 _SHOWN = 5
-MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
-
-
-class Source(NamedTuple):
-    """What one copy copies: ``paths``, of a client with ``pull``, without what is excluded.
-
-    ``same`` are names that several of the paths bring, although it is one thing.
-    """
-
-    paths: Sequence[str]
-    exclude: Sequence[str]
-    transfer: Transfer
-    pull: Pull | None = None
-    same: frozenset[str] = frozenset()
-
-
-class Kept:
-    """The names that paths keep with ``relative``, and where each is on this host."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self._given = frozenset(map(sourcenames.relative_name, paths))
-        self._leading = {(root, each) for root, name in self._given for each in _above(name)}
-        self._roots = {root for root, _ in self._given}
-        globs = any(root.startswith("rsync://") and glob.has_magic(root) for root in self._roots)
-        self.several = globs or len(self._roots) > 1
-        """Whether names begin in several places, so that different things may have one."""
-
-    def is_one(self, name: str, made: str | None) -> bool:
-        """Whether what several paths bring under a name is one thing, or directories alone.
-
-        Those of a client are seen below the directory that was ``made`` of them; None for
-        what is on this host.
-        """
-        if not self.several:
-            return True
-        name = os.fsdecode(names.unescaped(os.fsencode(name)))
-        places = [os.path.join(made, name)] if made else [*self._places(name)]
-        found = []
-        for place in places:
-            with contextlib.suppress(OSError):
-                found.append(os.lstat(place))
-        one = not made and len({(state.st_dev, state.st_ino) for state in found}) == 1
-        return one or (bool(found) and all(stat.S_ISDIR(state.st_mode) for state in found))
-
-    def _places(self, name: str) -> Iterator[str]:
-        for root in self._roots:
-            brought = any((root, each) in self._given for each in (name, *_above(name)))
-            if brought or (root, name) in self._leading:
-                yield os.path.join(root, name)
-
-
-def _above(name: str) -> Iterator[str]:
-    """The names of the directories that a name is in; "" is the last."""
-    while name:
-        name = name.rpartition("/")[0]
-        yield name
+_MEMORY = 4 * 2**30  # bytes of address space that a client's list of files may take here
+BOUNDS = {resource.RLIMIT_AS: _MEMORY}
+"""Limits of an rsync that gets a list from a client."""
 
 
 class Names:
@@ -95,69 +39,93 @@ class Names:
         return ", ".join(self._first) + more
 
 
+class Wanted(NamedTuple):
+    """Names that are looked for: a pattern of rsync, and whether a name fits it."""
+
+    pattern: str
+    fits: Callable[[str], bool]
+
+
+OURS = Wanted(names.PATTERN, lambda last: last.startswith(names.OURS))
+TEMPORARY = Wanted(names.TEMPORARY, names.is_temporary)
+
+
 async def named(
     assignment: Assignment,
     source: Source,
     destination: Destination,
-    pattern: str,
-    fits: Callable[[str], bool],
+    wanted: Wanted,
     limit: float | None = None,
 ) -> set[str]:
-    """The paths, as they are at the destination, whose last component fits.
+    """The paths, as they are at the destination, whose last component is one of the wanted.
 
-    ``pattern`` is the same for rsync; ``limit`` seconds, or copy_timeout. Raises B1000Error
-    where they cannot be told, and OSError.
+    ``limit`` seconds, or copy_timeout. Raises B1000Error where they cannot be told, and OSError.
     """
     found: set[str] = set()
 
     def take(line: bytes) -> None:
         entry = names.listed(line)
         path = os.fsdecode(entry.path) if entry else ""
-        if fits(os.path.basename(path)) and len(found) <= _MOST:
+        if wanted.fits(os.path.basename(path)) and len(found) <= _MOST:
             found.add(path)
 
-    def argv(empty: str) -> list[str]:
-        return command.named(
-            pattern,
-            source.paths,
-            empty,
-            destination,
-            source.exclude,
-            source.transfer,
-            assignment.limits,
-            source.pull,
-        )
-
-    # 24: a source vanished in the meantime; the rest was looked through.
-    await listed(assignment, source, destination, argv, take, well=(0, 24), limit=limit)
+    asked = _asked(assignment, source, destination, take)
+    if limit is not None:
+        asked = asked._replace(limit=Limit(limit))
+    with empty_directory() as empty:
+        argv = surveys.named(wanted.pattern, source, empty, destination, assignment.limits)
+        # 24: a source vanished in the meantime; the rest was looked through.
+        await _answered(assignment, asked._replace(argv=argv), {0, 24})
     if len(found) > _MOST:
-        raise B1000Error(f"more than {_MOST} names there are like {pattern}")
+        raise B1000Error(f"more than {_MOST} names there are like {wanted.pattern}")
     return found
 
 
-async def listed(
+class Tops(NamedTuple):
+    """The names at the top of what is copied, and those that several sources have."""
+
+    names: set[str]
+    twice: list[str]
+
+    def take(self, line: bytes) -> None:
+        """What one line of such a listing says."""
+        entry = names.listed(line)
+        if entry:
+            self.names.add(os.fsdecode(entry.path))
+        elif (name := names.duplicate(os.fsdecode(line))) is not None:
+            self.twice.append(os.fsdecode(names.unescaped(os.fsencode(name))))
+
+
+async def tops(assignment: Assignment, source: Source, destination: Destination) -> Tops:
+    """The names at the top of what is copied. Raises B1000Error and OSError."""
+    found = Tops(set(), [])
+    asked = _asked(assignment, source, destination, found.take)
+    with empty_directory() as empty:
+        argv = surveys.tops(source, empty, destination, assignment.limits)
+        # 23: what could not be read is not copied either.
+        await _answered(assignment, asked._replace(argv=argv), {0, 23, 24})
+    return found
+
+
+def _asked(
     assignment: Assignment,
     source: Source,
     destination: Destination,
-    argv: Callable[[str], list[str]],
     take: Callable[[bytes], None],
-    *,
-    well: Collection[int],
-    limit: float | None = None,
-) -> None:
-    """Give ``take`` each line of an rsync that lists ``source``; ``argv`` takes an empty directory.
+) -> Rsync:
+    return Rsync(
+        f"{destination.name} (names)",
+        (),
+        RawLines(take),
+        Tail(),
+        paths.place(destination.path),
+        paths.place(source.pull.source) if source.pull else None,
+        Limit(assignment.limits.copy_timeout),
+        bounds=BOUNDS if source.pull else {},
+    )
 
-    Raises B1000Error where its exit code is none of ``well``, and OSError.
-    """
-    err = Tail()
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        code = await assignment.rsync(
-            f"{destination.name} (names)",
-            argv(empty),
-            RawLines(take),
-            err.sink(),
-            bounds={resource.RLIMIT_AS: MEMORY} if source.pull else None,
-            limit=limit,
-        )
-    if code not in well:
-        raise B1000Error((err.words() or f": rsync exit {code}").removeprefix(": "))
+
+async def _answered(assignment: Assignment, rsync: Rsync, accepted: Collection[int]) -> None:
+    result = await run_rsync(assignment, rsync)
+    if result.exit_code not in accepted:
+        raise B1000Error(result.reason)

@@ -12,7 +12,7 @@ from b1000.jobs import Destination
 from b1000.rsync import outcome, paths
 from b1000.runs.run import Base, Copy
 from b1000.work.assignment import Assignment
-from b1000.work.process import Lines
+from b1000.work.sinks import Lines
 
 
 def settled(

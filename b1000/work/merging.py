@@ -11,11 +11,9 @@ from typing import NamedTuple
 from b1000.errors import B1000Error
 from b1000.jobs import Destination
 from b1000.logs import printable
-from b1000.rsync import command, names
+from b1000.rsync.source import Source
+from b1000.work import inventory
 from b1000.work.assignment import Assignment
-from b1000.work.inventory import Source, listed
-
-_LISTED = (0, 23, 24)  # exit codes: what could not be read is not copied either
 
 
 class Meeting(NamedTuple):
@@ -96,7 +94,7 @@ async def clash(
     if not (several if pull else meeting.clashes):
         return ""
     try:
-        twice = (await _tops(assignment, source, destination)).twice
+        twice = (await inventory.tops(assignment, source, destination)).twice
         if not pull:
             name = next((each for each in twice if each in meeting.clashes), None)
             return told(*meeting.clashes[name], name) if name is not None else ""
@@ -111,37 +109,7 @@ async def _of_client(
     """Which of a client's addresses bring the name: each is listed by itself."""
     bringing = []
     for address in source.paths:
-        tops = await _tops(assignment, source._replace(paths=[address]), destination)
+        tops = await inventory.tops(assignment, source._replace(paths=[address]), destination)
         bringing += [address] * ((name in tops.names) + (name in tops.twice))
     first, second, *_ = [*bringing, *source.paths, *source.paths]
     return told(first, second, name)
-
-
-class _Tops(NamedTuple):
-    names: set[str]
-    twice: list[str]
-
-
-async def _tops(assignment: Assignment, source: Source, destination: Destination) -> _Tops:
-    """The names at the top of what is copied, and those that several sources have."""
-    tops = _Tops(set(), [])
-
-    def take(line: bytes) -> None:
-        note(line, tops.names, tops.twice)
-
-    def argv(empty: str) -> list[str]:
-        return command.tops(
-            source.paths, empty, destination, source.exclude, assignment.limits, source.pull
-        )
-
-    await listed(assignment, source, destination, argv, take, well=_LISTED)
-    return tops
-
-
-def note(line: bytes, found: set[str], twice: list[str]) -> None:
-    """Take what one line of such a listing says of names."""
-    entry = names.listed(line)
-    if entry:
-        found.add(os.fsdecode(entry.path))
-    elif (name := names.duplicate(os.fsdecode(line))) is not None:
-        twice.append(os.fsdecode(names.unescaped(os.fsencode(name))))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from b1000 import figures
 from b1000.logs import parts, printable
-from b1000.work.process import Lines, Sink
+from b1000.work.sinks import Lines, Sink
 
 # Together at most 10,000 lines and 2**20 characters of one process, as they are printed.
 MOST_LINES = 9_000

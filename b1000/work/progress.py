@@ -8,7 +8,7 @@ from pathlib import Path
 
 from b1000.progress import Progress, remove, write
 from b1000.rsync import progress
-from b1000.work.process import Lines, Sink
+from b1000.work.sinks import Lines, Sink
 
 _EVERY = 1.0  # seconds between writes at least; a copy that is shorter is not told of
 _WINDOW = 10  # writes over which the rate is measured

@@ -25,16 +25,20 @@ from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Command, Destination, Job
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.rsync import command, names, outcome, paths
+from b1000.rsync import command, names, paths, totals
+from b1000.rsync.source import Source
 from b1000.runs.events import Message
 from b1000.runs.run import Base, Copy, Frozen, label
 from b1000.runs.states import CopyStatus
-from b1000.work import merging, mounts, process, push, sources
+from b1000.work import merging, mounts, push, sources
 from b1000.work.assignment import Assignment, Subject
 from b1000.work.channel import Channel
-from b1000.work.inventory import Kept, Names, Source
+from b1000.work.inventory import Names
 from b1000.work.linking import Linking
 from b1000.work.output import Tail
+from b1000.work.run_rsync import Limit, Rsync, run_rsync
+from b1000.work.sinks import Lines
+from b1000.work.twice import Kept
 
 
 class Past(NamedTuple):
@@ -237,17 +241,11 @@ class Rehearsal:
         # What pre is yet to make is named as it is configured.
         given = found.paths or [word.text for word in shellwords.split(frozen.include)]
 
+        source = Source(given, exclude, transfer, job.pull)
+
         def argv(bases: Sequence[str]) -> list[str]:
-            return command.copy(
-                given,
-                copy.path,
-                destination,
-                exclude,
-                transfer,
-                assignment.limits,
-                job.pull,
-                command.Manner(bases),
-            )
+            manner = command.Manner(bases)
+            return command.copy(source, copy.path, destination, assignment.limits, manner=manner)
 
         base = frozen.bases.get(copy.destination)
         linking = Linking(assignment, destination, copy.path, base)
@@ -261,14 +259,15 @@ class Rehearsal:
         elif found.trouble:
             self.failed = True
             told.append(f"    would FAIL: {found.trouble}; the rest would be copied")
-        source = Source(given, exclude, transfer, job.pull)
         if twice := await merging.clash(assignment, source, destination, found.meeting):
             self.failed = True
             return [*told, f"    would FAIL: {twice}"]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
-        forecast = await self._forecast(assignment, source, destination, trial, linking)
-        return [*told, f"    {forecast}"]
+        return [
+            *told,
+            f"    {await self._forecast(assignment, source, destination, trial, linking)}",
+        ]
 
     async def _forecast(
         self,
@@ -278,7 +277,7 @@ class Rehearsal:
         argv: list[str],
         linking: Linking,
     ) -> str:
-        out, err, twice = Tail(), Tail(), Names()
+        out, twice = Tail(), Names()
         kept = Kept(source.paths if source.transfer.relative and not source.pull else ())
 
         def take(line: str) -> None:
@@ -287,33 +286,28 @@ class Rehearsal:
                 twice.add(printable(name))
             out.take(line)
 
-        try:
-            code = await assignment.rsync(
-                destination.name, argv, process.Lines(take), linking.heard(err.take)
-            )
-        except process.TimedOut as error:
-            self.failed = True
-            return f"would FAIL: {error.what}"
-        except OSError as error:
-            self.failed = True
-            return f"would FAIL: rsync cannot be started: {error.strerror}"
-        verdict = outcome.judge(
-            code,
-            [printable(line) for line in err.lines],
+        rsync = Rsync(
+            destination.name,
+            argv,
+            Lines(take),
+            Tail(),
             paths.place(destination.path),
             paths.place(source.pull.source) if source.pull else None,
+            Limit(assignment.limits.copy_timeout),
+            heard=linking.heard,
         )
+        verdict = await run_rsync(assignment, rsync)
         if verdict.status is CopyStatus.FAILED:
             self.failed = True
             return f"would FAIL: {verdict.reason}"
         if twice.count:
             self.failed = True
             return f"would FAIL: several sources bring {twice}"
-        would = outcome.forecast(out.lines)
+        would = totals.forecast(out.lines)
         if would is None:
             return "rsync gave no totals"
         deleted = f", delete {would.deleted}" if would.deleted else ""
         sent = f"{counted(would.files, 'file')}, {counted(would.bytes, 'byte')}"
-        whole = outcome.totals(out.lines)
+        whole = totals.totals(out.lines)
         tree = f"{counted(whole.files or 0, 'file')}, {counted(whole.bytes or 0, 'byte')}"
         return f"would send {sent}{deleted}; the whole tree has {tree}"

@@ -13,12 +13,13 @@ import pytest
 
 from b1000.identity import identify, identify_child, is_alive
 from b1000.runs.run import ProcessIdentity
-from b1000.work import process
-from b1000.work.process import Captured, Command, Ended, Lines, TimedOut
+from b1000.work import process, tree
+from b1000.work.process import Command, Ended, TimedOut
+from b1000.work.sinks import Captured, Lines, Sink
 from tests.support.processes import living
 
 
-def command(script: str, out: process.Sink, **options: object) -> Command:
+def command(script: str, out: Sink, **options: object) -> Command:
     defaults = {
         "environment": process.base_environment(),
         "mark": {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"},
@@ -107,7 +108,7 @@ def test_a_guard_ends_it_with_its_reason() -> None:
 
 
 def test_what_survives_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE", 0.5)
+    monkeypatch.setattr(tree, "GRACE", 0.5)
     with pytest.raises(TimedOut):
         asyncio.run(
             process.run(command("trap '' TERM; while :; do sleep 1; done", Captured(9), limit=0.5))
@@ -155,7 +156,7 @@ def test_a_member_under_the_id_of_a_process_that_was_seen_before_is_ended() -> N
     mark = {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"}
     member = under_the_id_of_another({**os.environ, **mark})
     try:
-        asyncio.run(process.end_tree(mark))
+        asyncio.run(tree.end_tree(mark))
         assert member.wait(5) == -signal.SIGTERM
     finally:
         member.kill()
@@ -174,7 +175,7 @@ LISTENING = (
 )
 
 
-@pytest.mark.parametrize("mark", [process.RSYNC, ""])
+@pytest.mark.parametrize("mark", [tree.RSYNC, ""])
 @pytest.mark.parametrize("how", ["limit", "orphan"])
 def test_an_rsync_of_ours_gets_sigkill_and_no_other_signal(
     tmp_path: Path, mark: str, how: str
@@ -188,7 +189,7 @@ def test_an_rsync_of_ours_gets_sigkill_and_no_other_signal(
         while not (tmp_path / "ready").exists():
             await asyncio.sleep(0.01)
         if how == "orphan":
-            await process.end_tree({"B1000_RUN": marks["B1000_RUN"]})
+            await tree.end_tree({"B1000_RUN": marks["B1000_RUN"]})
             await running
         else:
             running.cancel()

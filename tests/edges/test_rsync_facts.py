@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from b1000.jobs import Destination, Limits, Transfer
-from b1000.rsync import command, outcome, paths
-from b1000.rsync.outcome import Outcome, Retry
+from b1000.rsync import command, outcome, paths, totals
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.source import Source
+from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
 from tests.support.daemon import Daemon
 from tests.support.ports import free_port
@@ -35,7 +37,7 @@ def copy(
     transfer: Transfer = Transfer(),  # noqa: B008
 ) -> Outcome:
     """The verdict on one real attempt."""
-    argv = command.copy([f"{source}/"], destination.path, destination, (), transfer, LIMITS)
+    argv = command.copy(Source([f"{source}/"], (), transfer), destination.path, destination, LIMITS)
     done = rsync(argv)
     return outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(destination.path))
 
@@ -166,7 +168,7 @@ def test_something_else_answers(source: Path, answer: bytes, retry: Retry, words
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         to = Destination("x", f"rsync://127.0.0.1:{listener.getsockname()[1]}/m")
-        argv = command.copy([f"{source}/"], to.path, to, (), Transfer(), LIMITS)
+        argv = command.copy(Source([f"{source}/"]), to.path, to, LIMITS)
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True,
@@ -207,13 +209,13 @@ def test_totals_are_those_of_the_tree(source: Path, tmp_path: Path) -> None:
     for name in ("Number of files: 7 (reg: 7)", "Total bytes sent: 5", "Total file size: 9 bytes"):
         (source / name).write_text("x" * 100)
     to = Destination("x", f"{tmp_path}/d", verbosity=2)
-    argv = command.copy([f"{source}/"], to.path, to, (), Transfer(), LIMITS)
-    found = outcome.totals(rsync(argv).stdout.split("\n"))
+    argv = command.copy(Source([f"{source}/"]), to.path, to, LIMITS)
+    found = totals.totals(rsync(argv).stdout.split("\n"))
     assert (found.files, found.bytes) == (4, 308)
     assert found.sent
     assert found.sent > 308
     # And where nothing is new, the totals still are those of the tree.
-    again = outcome.totals(rsync(argv).stdout.split("\n"))
+    again = totals.totals(rsync(argv).stdout.split("\n"))
     assert (again.files, again.bytes) == (4, 308)
     assert again.sent is not None
     assert again.sent < found.sent

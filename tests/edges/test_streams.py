@@ -14,12 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from b1000.jobs import Destination, Limits, Transfer
-from b1000.rsync import command
+from b1000.rsync import command, surveys
 from b1000.rsync.partition import Survey
+from b1000.rsync.source import Source
 from b1000.runs.states import CopyStatus
 from b1000.work.assignment import Assignment
 from b1000.work.attempt import Attempt
-from b1000.work.inventory import Source
+from b1000.work.copying import Standing, Target
 from b1000.work.linking import Linking
 from b1000.work.progress import Told
 from tests.support.worker import Supervised
@@ -123,7 +124,8 @@ def copy(
         told = Told(directory / "progress" / "1-store.json")
         linking = Linking(assignment, destination, str(target), None)
         source = Source(sources, exclude, transfer)
-        made = Attempt(assignment, source, str(target), destination, linking, told, ())
+        into = Target(str(target), destination, linking, told)
+        made = Attempt(assignment, source, into, Standing())
         found.append((await made.carry_out()).status)
         told.end()
 
@@ -145,7 +147,7 @@ def parts_of(
 ) -> list[list[str]]:
     empty.mkdir(exist_ok=True)
     destination = Destination("store", "/nowhere")
-    argv = command.survey(sources, str(empty), destination, exclude, transfer, LIMITS)
+    argv = surveys.whole(Source(sources, exclude, transfer), str(empty), destination, LIMITS)
     survey = Survey()
     for line in subprocess.run(argv, capture_output=True, check=True).stdout.split(b"\n"):
         survey.take(line)
@@ -179,9 +181,8 @@ def test_every_name_belongs_to_one_part(
         destination = Destination("store", "/nowhere", verbosity=2)
 
         def names(part: command.Part | None) -> set[bytes]:
-            argv = command.copy(
-                sources, f"{directory}/target", destination, (), transfer, LIMITS, part=part
-            )
+            copied = Source(sources, (), transfer)
+            argv = command.copy(copied, f"{directory}/target", destination, LIMITS, part=part)
             quiet = [word for word in argv if not word.startswith(("--info", "--stats"))]
             return listed(command.rehearsed(quiet))
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from b1000.jobs import Destination, Limits, Transfer
+from b1000.jobs import Destination, Limits
 from b1000.rsync import command, names
+from b1000.rsync.source import Source
 from tests.edges.test_rsync_facts import rsync
 from tests.support.world import World, tree
 
@@ -145,6 +146,6 @@ def test_what_comes_while_it_is_copied_makes_the_copy_fail(
 
 def test_rsync_tells_each_name_that_it_finds_twice(world: World, sites: Path) -> None:
     place = Destination("store", str(world.root / "store"))
-    argv = command.copy([f"{sites}/a/", f"{sites}/b/"], place.path, place, (), Transfer(), Limits())
+    argv = command.copy(Source([f"{sites}/a/", f"{sites}/b/"]), place.path, place, Limits())
     lines = rsync(argv).stdout.replace("\r", "\n").splitlines()
     assert {"index.html", "img"} <= {names.duplicate(line) for line in lines}

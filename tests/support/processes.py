@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-from b1000.work.process import every_process
+from b1000.work.tree import every_process
 
 
 def gone(process: psutil.Process) -> bool:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.jobs import Destination, Limits, Pull, Transfer
-from b1000.rsync import command
+from b1000.rsync import command, surveys
+from b1000.rsync.source import Source
 
 LOCAL = Destination("store", "/srv/b1000")
 REMOTE = Destination("atm", "rsync://backup-2/b1000")
@@ -19,7 +20,8 @@ def copy(
     transfer: Transfer = Transfer(),  # noqa: B008
     limits: Limits = Limits(),  # noqa: B008
 ) -> list[str]:
-    return command.copy(sources, f"{destination.path}/j/h", destination, exclude, transfer, limits)
+    source = Source(sources, exclude, transfer)
+    return command.copy(source, f"{destination.path}/j/h", destination, limits)
 
 
 def test_what_every_copy_has() -> None:
@@ -118,8 +120,8 @@ def test_no_path_and_no_pattern_becomes_an_option(sources: list[str], exclude: l
 def test_names_of_our_own_are_left_out_before_any_other_rule() -> None:
     own = Destination("x", "/d", exclude=("a",), rsync_options=("--include=.b1000-x",))
     part = command.Part(("--include=*", "--exclude=/b"), 2)
-    whole, stream = copy(own), command.copy((), "/d", own, (), Transfer(), Limits(), part=part)
-    empty = command.survey((), "/empty", own, (), Transfer(), Limits())
+    whole, stream = copy(own), command.copy(Source(()), "/d", own, Limits(), part=part)
+    empty = surveys.whole(Source(()), "/empty", own, Limits())
     for argv in (whole, stream, empty):
         rules = [each for each in argv if each.startswith(("--include", "--exclude", "--filter"))]
         assert rules[0] == "--exclude=.b1000*"
@@ -134,7 +136,7 @@ def test_names_of_our_own_are_left_out_before_any_other_rule() -> None:
 def test_what_is_only_compared_changes_nothing() -> None:
     transfer = Transfer(delete=True, hard_links=True)
     own = Destination("x", "rsync://h/m", verbosity=3, bwlimit="10")
-    argv = command.compared(("/etc/",), "rsync://h/m/d", own, ("a",), transfer, Limits())
+    argv = command.compared(Source(("/etc/",), ("a",), transfer), "rsync://h/m/d", own, Limits())
     assert {"--dry-run", "--checksum", "--exclude=a", "--hard-links"} <= set(argv)
     assert "--delete" not in argv
 
@@ -148,9 +150,15 @@ def test_a_probe_changes_nothing() -> None:
 PULL = Pull("rsync://ext/reports", "ext", 3, 3, password_file="/etc/pw")
 
 
+def fetch(module: str) -> list[str]:
+    return command.fetch(
+        module, "/names", "/into", largest=65536, password_file=None, limits=Limits()
+    )
+
+
 def pulled(destination: Destination = LOCAL) -> list[str]:
     sources = ("rsync://ext/backup",)
-    return command.copy(sources, "/srv/b1000/j/h", destination, (), Transfer(), Limits(), PULL)
+    return command.copy(Source(sources, pull=PULL), "/srv/b1000/j/h", destination, Limits())
 
 
 def test_from_a_client_come_no_devices_whatever_the_options_say() -> None:
@@ -177,8 +185,8 @@ def test_the_password_of_the_job_or_else_of_the_destination() -> None:
 @given(ANY_PATH)
 def test_looks_take_nothing_for_an_option(path: str) -> None:
     for argv in (
-        command.listing(path, None, Limits()),
-        command.fetch(path, "/names", "/into", 65536, None, Limits()),
+        surveys.address(path, None, Limits()),
+        fetch(path),
         command.deliver(path, "rsync://ext/reports", None, Limits()),
     ):
         assert any(argument.rstrip("/") == path.rstrip("/") for argument in argv)
@@ -186,7 +194,7 @@ def test_looks_take_nothing_for_an_option(path: str) -> None:
 
 
 def test_a_look_fetches_content_and_nothing_else() -> None:
-    argv = command.fetch("rsync://ext/reports", "/names", "/into", 65536, None, Limits())
+    argv = fetch("rsync://ext/reports")
     for option in ("--no-links", "--no-devices", "--no-specials", "--max-size=65536", "--no-dirs"):
         assert option in argv
     for option in ("--archive", "--perms", "--owner", "--recursive"):

@@ -3,7 +3,9 @@
 import pytest
 
 from b1000.rsync import outcome
-from b1000.rsync.outcome import Outcome, Retry, Totals
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.totals import Totals, totals
+from b1000.rsync.verdicts import VERDICTS, Retry
 from b1000.runs.states import CopyStatus
 
 NEVER, ONCE, YES = Retry.NEVER, Retry.ONCE, Retry.YES
@@ -131,7 +133,7 @@ def test_each_row(code: int, errors: list[str], retry: Retry, words: str) -> Non
 def test_every_row_of_the_table_was_seen() -> None:
     reasons = [outcome.judge(code, errors, "X").reason for code, errors, _, _ in SEEN]
     reasons.append(outcome.judge(24, []).reason)
-    for row in outcome.VERDICTS:
+    for row in VERDICTS:
         fixed = max(row.words.replace("{place}", "\0").split("\0"), key=len).partition("{")[0]
         assert any(fixed in reason for reason in reasons), row.words
 
@@ -254,18 +256,18 @@ STATS = PRINTED.splitlines()
 
 
 def test_totals() -> None:
-    assert outcome.totals(["created directory x", *STATS]) == Totals(12345, 10, 668)
-    assert outcome.totals(STATS, pulled=True) == Totals(12345, 10, 234)
+    assert totals(["created directory x", *STATS]) == Totals(12345, 10, 668)
+    assert totals(STATS, pulled=True) == Totals(12345, 10, 234)
 
 
 def test_totals_of_directories_only() -> None:
     lines = [line.replace("11 (reg: 10, dir: 1)", "1 (dir: 1)") for line in STATS]
-    assert outcome.totals(lines).files == 0
+    assert totals(lines).files == 0
 
 
 def test_no_totals() -> None:
-    assert outcome.totals([]) == Totals()
-    assert outcome.totals(["rsync: something"]) == Totals()
+    assert totals([]) == Totals()
+    assert totals(["rsync: something"]) == Totals()
 
 
 def test_a_file_named_like_a_total_is_not_one() -> None:
@@ -275,10 +277,10 @@ def test_a_file_named_like_a_total_is_not_one() -> None:
         "Total file size: 1 bytes",
         "total size is 1  speedup is 1.00",
     ]
-    assert outcome.totals([*names, *STATS]) == Totals(12345, 10, 668)
+    assert totals([*names, *STATS]) == Totals(12345, 10, 668)
     # rsync was killed before it printed any.
-    assert outcome.totals(names) == Totals()
-    assert outcome.totals([names[0]]) == Totals()
+    assert totals(names) == Totals()
+    assert totals([names[0]]) == Totals()
 
 
 def test_of_a_pull_the_client_is_named_and_the_place_only_where_it_is_to_blame() -> None:

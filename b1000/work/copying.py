@@ -1,0 +1,123 @@
+"""One copy on its way: where it goes, and what is known of the directory there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from b1000.jobs import Destination
+from b1000.progress import DIRECTORY, path_of
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.totals import Totals
+from b1000.rsync.verdicts import Retry
+from b1000.runs.run import Copy, Frozen, Unsettled
+from b1000.runs.states import COMPLETE
+from b1000.work.assignment import Assignment
+from b1000.work.linking import Linking
+from b1000.work.progress import Told
+
+
+class Target(NamedTuple):
+    """Where a copy goes: into ``directory`` at the destination, linked to what is there."""
+
+    directory: str
+    destination: Destination
+    linking: Linking
+    told: Told
+
+
+class Standing(NamedTuple):
+    """What is known of the directory between attempts.
+
+    ``leftovers``: an attempt may have left files there, temporary ones too. ``doubt`` is why
+    what is there is not believed by size and time, as in Unsettled; "" where it is.
+    ``claimed``: the directory is this run's own; one of a sync is everybody's who has its lock.
+    ``spoilt``: what is there is wrong and cannot be mended.
+    """
+
+    leftovers: bool = False
+    doubt: str = ""
+    claimed: bool = True
+    spoilt: bool = False
+
+    def after(self, result: Outcome) -> "Standing":
+        """What is known once an rsync has FAILED so."""
+        return self._replace(
+            leftovers=self.leftovers or result.leftovers, doubt=result.doubt or self.doubt
+        )
+
+
+@dataclass
+class Copying:
+    """One copy on its way; ``number`` is that of its attempt."""
+
+    copy: Copy
+    target: Target
+    number: int
+    since: float
+    """When the first attempt began that did not end well there."""
+    standing: Standing
+    totals: Totals = field(default_factory=Totals)
+    retried_once: bool = False
+
+    @property
+    def destination(self) -> Destination:
+        """Where it goes, as the run found it."""
+        return self.target.destination
+
+    def unsettled(self, result: Outcome) -> Unsettled | None:
+        """What the journal is to know of the directory after an attempt."""
+        standing = self.standing
+        known = standing.doubt or standing.leftovers
+        if result.status in COMPLETE or not known or not standing.claimed:
+            return None
+        return Unsettled(self.since, standing.doubt, standing.spoilt)
+
+    def again(self, result: Outcome) -> bool:
+        """Whether it is tried again after an attempt that ended so."""
+        if result.retry is Retry.ONCE:
+            first = not self.retried_once
+            self.retried_once = True
+            return first
+        return result.retry is Retry.YES
+
+
+def begin(
+    assignment: Assignment,
+    frozen: Frozen,
+    copy: Copy,
+    destinations: Mapping[str, Destination],
+    *,
+    shared: bool,
+) -> Copying:
+    """A copy as it begins, or goes on; an attempt of another run may be in its way too.
+
+    ``shared``: its directory is not of this run alone.
+    """
+    excludes = dict(frozen.destination_excludes)
+    destination = destinations[copy.destination].as_at(
+        copy.path, excludes.get(copy.destination, ())
+    )
+    known = assignment.unsettled.get(copy.path)
+    began = copy.started or assignment.clock()
+    # An attempt of which nobody knows the end had made the directory, as far as is known.
+    claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)
+    progress = assignment.locks.directory.with_name(DIRECTORY)
+    base = frozen.bases.get(copy.destination)
+    return Copying(
+        copy,
+        Target(
+            copy.path,
+            destination,
+            Linking(assignment, destination, copy.path, base),
+            Told(path_of(progress, assignment.run_id, copy.destination)),
+        ),
+        copy.attempts,
+        known.since if known else began,
+        Standing(
+            # What a copy is resumed from was interrupted, in whatever way.
+            leftovers=claimed and (copy.attempts > 0 or known is not None),
+            doubt=known.doubt if known else "",
+            claimed=claimed,
+            spoilt=known is not None and known.spoilt,
+        ),
+    )

@@ -1,0 +1,61 @@
+"""What a copy holds while it writes: the permit of its destination, the lock of its directory."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from b1000.locks import take_directory
+from b1000.work.assignment import Assignment
+from b1000.work.copying import Target
+
+_POLL = 0.2  # seconds between looks at a lock that another process holds
+
+
+@contextlib.asynccontextmanager
+async def held(
+    assignment: Assignment, target: Target, *, shared: bool
+) -> AsyncIterator[tuple[int, ...]]:
+    """The descriptors, as soon as all are free; ``shared``: other runs write into it too.
+
+    Raises OSError where a lock cannot be taken.
+    """
+    descriptors: list[int] = []
+
+    async def hold(take: Callable[[], int | None], why: str) -> None:
+        descriptors.append(await _wait_for(assignment, target, take, why))
+
+    locks, destination = assignment.locks, target.destination
+    try:
+        if most := destination.max_copies:
+            permit = f"copies@{destination.name}"
+            why = f"{destination.name} has its limit of {most} copies (max_copies)"
+            await hold(lambda: locks.take_one_of(permit, most), why)
+        if shared:
+            path = target.directory
+            digest = hashlib.sha256(path.encode()).hexdigest()[:32]
+            why = f"another copy writes into {path}"
+            await hold(lambda: locks.take_one_of(f"directory@{digest}", 1), why)
+            if not destination.remote:
+                # Where the directory cannot be used, rsync says why.
+                with contextlib.suppress(OSError):
+                    await hold(lambda: take_directory(Path(path)), why)
+        yield tuple(descriptors)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+async def _wait_for(
+    assignment: Assignment, target: Target, take: Callable[[], int | None], why: str
+) -> int:
+    told = False
+    while (descriptor := take()) is None:
+        if not told:
+            assignment.log.info("%s waits: %s", target.destination.name, why)
+            target.told.waits(why)
+            told = True
+        await asyncio.sleep(_POLL)
+    return descriptor

@@ -1,0 +1,153 @@
+"""One rsync, run to its end, and what that means."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from b1000.files import look
+from b1000.logs import printable
+from b1000.rsync import outcome
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.verdicts import Retry
+from b1000.runs.states import CopyStatus
+from b1000.work import process, tree, watch
+from b1000.work.assignment import Assignment
+from b1000.work.output import Tail
+from b1000.work.process import Command
+from b1000.work.sinks import Lines, Sink
+
+_RACES = 5  # how often in a row others may make the same missing directory first
+_STALLED = "stalled"
+_PASSWORD_FILE = "--password-file="
+# English messages, and none of the user's aliases for options (popt reads ~/.popt).
+_ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
+
+
+class Limit(NamedTuple):
+    """After how many seconds an rsync is ended (0: never), and as what that counts then.
+
+    ``reason`` and ``doubt`` are as in :class:`Outcome`.
+    """
+
+    seconds: float = 0
+    reason: str = ""
+    doubt: str = ""
+
+
+class Rsync(NamedTuple):
+    """What is to be run.
+
+    ``out`` and ``err`` take what it prints, ``err`` through what ``heard`` makes of it.
+    ``place`` is where it writes, in words, ``peer`` the host at the other end where that is not
+    the place. It inherits ``descriptors``. It is ended where ``space`` is short, and where it
+    does nothing for longer than ``io_timeout`` seconds. One that is not ``noted`` only looks: it
+    holds no lock, and the journal is spared a note of it. ``bounds`` are limits of the system.
+    """
+
+    purpose: str
+    argv: Sequence[str]
+    out: Sink
+    err: Tail
+    place: str
+    peer: str | None = None
+    limit: Limit = Limit()
+    descriptors: tuple[int, ...] = ()
+    space: watch.Space | None = None
+    io_timeout: int = 0
+    bounds: Mapping[int, int] = {}
+    noted: bool = True
+    heard: Callable[[Callable[[str], None]], Sink] = Lines
+
+
+async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
+    """Run one rsync of a run; ``exit_code`` is None where it did not end by itself."""
+    guard = _guard(rsync)
+    try:
+        _look_at_password_file(rsync.argv)
+        for _ in range(_RACES):
+            rsync.err.lines.clear()
+            code = await _run(assignment, rsync, guard)
+            if not outcome.lost_race(code, rsync.err.lines):
+                break
+    except process.TimedOut as error:
+        reason = rsync.limit.reason or error.what
+        return _ended(reason, rsync.limit.doubt or "was ended at its time limit", Retry.YES)
+    except process.Ended as error:
+        if error.what == _STALLED:
+            reason = f"the copy to {rsync.place} stood still (io_timeout) and was ended"
+            return _ended(reason, "stood still and was ended (io_timeout)", Retry.YES)
+        return _ended(error.what, "was ended (min_free)", Retry.NEVER)
+    except OSError as error:
+        return Outcome(CopyStatus.FAILED, reason=_not_started(error, rsync.argv))
+    lines = [printable(line) for line in rsync.err.lines]
+    return outcome.judge(code, lines, rsync.place, rsync.peer)
+
+
+async def _run(
+    assignment: Assignment, rsync: Rsync, guard: Callable[[int], str | None] | None
+) -> int:
+    lock = (assignment.lock,) if assignment.lock is not None and rsync.noted else ()
+    command = Command(
+        rsync.argv,
+        _ENVIRONMENT,
+        {},
+        rsync.out,
+        rsync.heard(rsync.err.take),
+        rsync.limit.seconds,
+        (*rsync.descriptors, *lock),
+        guard,
+        bounds=rsync.bounds,
+    )
+    purpose = f"rsync {rsync.purpose}"
+    return await assignment.run(purpose, command, kind=tree.RSYNC, noted=rsync.noted)
+
+
+def _guard(rsync: Rsync) -> Callable[[int], str | None] | None:
+    """What is asked every second whether the process has to be ended."""
+    if not rsync.io_timeout and not rsync.space:
+        return None
+    progress = watch.Progress(rsync.io_timeout) if rsync.io_timeout else None
+
+    def guard(pid: int) -> str | None:
+        if progress and progress.stalled(pid):
+            return _STALLED
+        return rsync.space.short() if rsync.space else None
+
+    return guard
+
+
+@contextlib.contextmanager
+def empty_directory() -> Iterator[str]:
+    """A directory with nothing in it, for an rsync that needs one. Raises OSError."""
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        yield empty
+
+
+def _look_at_password_file(argv: Sequence[str]) -> None:
+    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
+    for word in argv:
+        if word.startswith(_PASSWORD_FILE):
+            path = word.removeprefix(_PASSWORD_FILE)
+            try:
+                look(path, follow=True)
+            except OSError as error:
+                what = f"its password_file {path}: {error.strerror}"
+                raise OSError(error.errno, what) from None
+
+
+def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:
+    """The verdict on an rsync that was ended here."""
+    return Outcome(CopyStatus.FAILED, retry, reason, leftovers=True, doubt=doubt)
+
+
+def _not_started(error: OSError, argv: Sequence[str]) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "rsync cannot be started: it is not installed"
+    if error.errno == 7:  # E2BIG
+        count = len(argv) - argv.index("--") - 2
+        return (
+            f"the includes are {count} paths, more than the system takes in one command line; "
+            "include their directory and exclude the rest"
+        )
+    return f"rsync cannot be started: {error.strerror}"
