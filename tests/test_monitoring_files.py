@@ -11,8 +11,9 @@ import pytest
 
 from b1000 import parsers
 from b1000.monitor import metrics
+from b1000.monitor.history import Past, Subject
 from b1000.monitor.survey import Survey
-from b1000.monitor.verdicts import Past, Subject, judge
+from b1000.monitor.verdicts import judge
 from tests.support.world import ROOT
 
 FILES = ROOT / "etc" / "monitoring"

@@ -20,7 +20,7 @@ def status(words: Sequence[str]) -> int:
     from b1000.config import loader
     from b1000.config.selectors import selector
     from b1000.status.answer import Asked
-    from b1000.status.overview import Question
+    from b1000.status.question import Question
 
     selectors = tuple(selector(word) for word in arguments.jobs)
     question = Question(selectors, arguments.all, arguments.failed, arguments.last)

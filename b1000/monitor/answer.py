@@ -15,8 +15,9 @@ from b1000.errors import B1000Error
 from b1000.files import write_atomically
 from b1000.logs import printable
 from b1000.monitor import forms, metrics
+from b1000.monitor.history import span
 from b1000.monitor.survey import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
-from b1000.monitor.verdicts import Verdict, span
+from b1000.monitor.verdicts import Verdict
 from b1000.terminal.screen import Screen
 
 

@@ -5,16 +5,9 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from b1000.monitor.verdicts import (
-    AGE_AFTER_ONE,
-    DAY,
-    LEAST_AGE,
-    LOOKED_AT,
-    Past,
-    Subject,
-    Verdict,
-    span,
-)
+from b1000.monitor.facts import AGE_AFTER_ONE, LEAST_AGE, LOOKED_AT
+from b1000.monitor.history import DAY, Past, Subject, span
+from b1000.monitor.verdicts import Verdict
 
 
 class Note(NamedTuple):
@@ -41,17 +34,17 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple
             place = (runs[-1].made_on, subject.job)
             newest[place] = max(newest.get(place, 0.0), runs[-1].started)
     came = _arrivals(histories, now)
-    heirs: dict[tuple[str, str], list[Subject]] = {}
-    for subject in came:
-        heirs.setdefault((subject.job, subject.instance), []).append(subject)
+    heirs: dict[tuple[str, str], dict[Subject, float]] = {}
+    for subject, began in came.items():
+        heirs.setdefault((subject.job, subject.instance), {})[subject] = began
     notes = []
     for subject, runs in histories.items():
         if not runs or now - runs[-1].started <= LEAST_AGE:
             continue
         others = newest[runs[-1].made_on, subject.job]
-        new = heirs.get((subject.job, subject.instance), ())
+        new = heirs.get((subject.job, subject.instance), {})
         if others > runs[-1].started + LEAST_AGE or new:
-            notes += [(subject, note) for note in _departure(subject, runs, others, new, came, now)]
+            notes += [(subject, note) for note in _departure(subject, runs, others, new, now)]
     notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
     return sorted(notes)
 
@@ -67,19 +60,20 @@ def _departure(
     subject: Subject,
     runs: Sequence[Past],
     others: float,
-    new: Sequence[Subject],
-    came: Mapping[Subject, float],
+    new: Mapping[Subject, float],
     now: float,
 ) -> Iterator[Note]:
-    """``others``: when the rest of its job ran last where it ran last."""
+    """``others``: when the rest of its job ran last where it ran last; ``new``: what came."""
     last = runs[-1]
     interval = _interval(runs)
     silent = now - last.started
-    heir = [each for each in new if each.host != subject.host and came[each] > last.started]
+    heir = [
+        each for each, began in new.items() if each.host != subject.host and began > last.started
+    ]
     if silent > interval and len(heir) == 1:
         text = (
             f"{subject.label} has not run for {span(silent)}, and {heir[0].label} "
-            f"began {span(now - came[heir[0]])} ago: renamed?"
+            f"began {span(now - new[heir[0]])} ago: renamed?"
         )
         yield Note("renamed", text)
     elif others - last.started > interval:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
+from b1000.monitor.history import span
 from b1000.monitor.survey import ORDER, Survey, summary
-from b1000.monitor.verdicts import Judgement, Verdict, span
+from b1000.monitor.verdicts import Judgement, Verdict
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from b1000 import figures
-from b1000.monitor.fleet import Days
+from b1000.monitor.days import Days
+from b1000.monitor.history import DAY
 from b1000.monitor.survey import SHOWN_DAYS, Survey, summary
-from b1000.monitor.verdicts import DAY, Judgement
+from b1000.monitor.verdicts import Judgement
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEVELS = "FPC"  # failed, incomplete, complete: as Days.runs counts

@@ -9,9 +9,10 @@ from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
 from b1000.monitor import fleet
+from b1000.monitor.days import Days, read_days
 from b1000.monitor.drift import Note, drift
-from b1000.monitor.fleet import Days
-from b1000.monitor.verdicts import Judgement, Subject, Verdict, judge, worst
+from b1000.monitor.history import Subject
+from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 from b1000.reports.source import Source
 from b1000.reports.target import NotDelivered
 
@@ -104,7 +105,7 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
                     each for each in judgements if each.unlearned and each.subject not in seen.plans
                 ]
             if question.days:
-                days = fleet.read_days(source, moment, question.days, seen.owners)
+                days = read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.status import overview, tables, timeline
-from b1000.status.overview import Question
+from b1000.status.programs import as_json, story_as_json
+from b1000.status.question import Question
+from b1000.status.row import exit_code
 from b1000.terminal.screen import Screen
 
 
@@ -32,11 +34,11 @@ class Asked(NamedTuple):
         """As JSON."""
         if self.run_id is not None:
             row, story, damaged = overview.look_at(self.config, self.run_id)
-            text = overview.story_as_json(row, story)
-            return Answer(text, overview.exit_code([row]), damaged=damaged)
+            text = story_as_json(row, story)
+            return Answer(text, exit_code([row]), damaged=damaged)
         found = overview.collect(self.config, self.question)
-        text = overview.as_json(found.rows)
-        return Answer(text, overview.exit_code(found.rows), damaged=found.damaged)
+        text = as_json(found.rows)
+        return Answer(text, exit_code(found.rows), damaged=found.damaged)
 
     def for_people(self, screen: Screen | None, with_bars: bool = False) -> Answer:
         """For a terminal, or without a ``screen`` for a pipe."""
@@ -48,9 +50,9 @@ class Asked(NamedTuple):
                 if screen
                 else timeline.plain(row, story, now)
             )
-            return Answer(text, overview.exit_code([row]), (row.run, row.died, story), damaged)
+            return Answer(text, exit_code([row]), (row.run, row.died, story), damaged)
         found = overview.collect(self.config, self.question)
         text = tables.shown(found, screen, now, with_bars) if screen else tables.plain(found, now)
         runs = [(row.run, row.died) for row in found.rows]
         states = (runs, found.debts, found.left_out)
-        return Answer(text, overview.exit_code(found.rows), states, found.damaged)
+        return Answer(text, exit_code(found.rows), states, found.damaged)

@@ -11,7 +11,8 @@ from b1000.runs.states import CopyStatus
 from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
 from b1000.status.bars import UnderWay, bars
-from b1000.status.overview import Overview, Row
+from b1000.status.overview import Overview
+from b1000.status.row import Row
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:

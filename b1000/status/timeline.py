@@ -8,7 +8,8 @@ from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
 from b1000.runs.states import CopyStatus
-from b1000.status.overview import Row, Story
+from b1000.status.overview import Story
+from b1000.status.row import Row
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.status.answer import Asked
-from b1000.status.overview import Question
+from b1000.status.question import Question
 from b1000.supervise.recovery import foretell
 from tests.support import build, damage
 from tests.support.damage import Damage

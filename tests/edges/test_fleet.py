@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from b1000.monitor.facts import LOOKED_AT
+from b1000.monitor.history import Subject
 from b1000.monitor.survey import Question, Survey, summary, survey
-from b1000.monitor.verdicts import LOOKED_AT, Judgement, Subject, Verdict
+from b1000.monitor.verdicts import Judgement, Verdict
 from b1000.reports.tables import TABLES
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows

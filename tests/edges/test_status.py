@@ -21,7 +21,9 @@ from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.status import tables, timeline
 from b1000.status.bars import UnderWay, bars
-from b1000.status.overview import Overview, Question, as_json, collect, look_at
+from b1000.status.overview import Overview, collect, look_at
+from b1000.status.programs import as_json
+from b1000.status.question import Question
 from b1000.supervise.recorder import Recorder
 from b1000.terminal.screen import Screen
 from tests.support import build

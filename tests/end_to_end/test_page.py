@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import b1000
-from b1000.monitor.fleet import Days
+from b1000.monitor.days import Days
+from b1000.monitor.history import DAY, Past, Subject
 from b1000.monitor.page import page
 from b1000.monitor.survey import SHOWN_DAYS, Survey
-from b1000.monitor.verdicts import DAY, Past, Subject, judge
+from b1000.monitor.verdicts import judge
 from tests.support.browser import Browser, missing
 from tests.support.rows import HOUR, Rows
 from tests.support.world import World, wait_until

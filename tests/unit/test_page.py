@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import b1000
+from b1000.monitor.days import Days
 from b1000.monitor.drift import Note
-from b1000.monitor.fleet import Days
+from b1000.monitor.history import DAY, Past, Subject
 from b1000.monitor.page import levels, marks, page
 from b1000.monitor.survey import SHOWN_DAYS, Survey
-from b1000.monitor.verdicts import DAY, Past, Subject, Verdict, judge
+from b1000.monitor.verdicts import Verdict, judge
 
 TEMPLATE = (Path(b1000.__file__).parent / "monitor" / "page.html").read_text()
 NOW = 1795435200.0

@@ -8,20 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.monitor.verdicts import (
-    DAY,
-    HOUR,
-    MINUTE,
-    Judgement,
-    Past,
-    Plan,
-    Subject,
-    Verdict,
-    judge,
-    learned_age,
-    span,
-    worst,
-)
+from b1000.monitor.facts import learned_age
+from b1000.monitor.history import DAY, HOUR, MINUTE, Past, Plan, Subject, span
+from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()

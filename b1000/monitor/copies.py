@@ -1,0 +1,93 @@
+"""What the copies of runs came to."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from b1000.monitor.statements import VANISHED, Words, among, batches
+from b1000.monitor.tracks import short
+from b1000.reports.source import SEPARATOR, Source
+from b1000.runs.states import CopyStatus
+
+_RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long
+
+
+class Copies(NamedTuple):
+    """What the copies of one run came to."""
+
+    done: int
+    vanished: int
+    total: int
+    copying_since: float | None
+    missing: tuple[str, ...]
+
+
+NO_COPIES = Copies(0, 0, 0, None, ())
+
+
+def copies_of(source: Source, words: Words, job_ids: Sequence[int]) -> dict[int, Copies]:
+    """By job_id; those of which all are DONE, which most are, are only counted."""
+    found = dict.fromkeys(job_ids, NO_COPIES)
+    different = []
+    counted = f"c.job_id, COUNT(*) AS total, SUM(c.status = '{CopyStatus.DONE}') AS done"
+    fields = source.dialect.joined(["t.job_id", "t.total", "t.done"])
+    for some in batches(sorted(job_ids), _RUNS_AT_ONCE):
+        origin = f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t"
+        for text in source.texts(fields, origin):
+            job_id, total, done = map(int, text.split(SEPARATOR))
+            if job_id in found:
+                found[job_id] = Copies(done, 0, total, None, ())
+                if done != total:
+                    different.append(job_id)
+    for some in batches(different, _RUNS_AT_ONCE):
+        found |= _different_copies(source, words, some)
+    return found
+
+
+def _different_copies(source: Source, words: Words, job_ids: Sequence[int]) -> dict[int, Copies]:
+    fields = source.dialect.joined(
+        [
+            "c.job_id",
+            "c.destination",
+            "c.status",
+            words.column("copies", "exit_code"),
+            words.started("copies"),
+            words.error("copies", CopyStatus.DONE),
+        ]
+    )
+    found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
+    for (text,) in source.rows(f"SELECT {fields} FROM copies c WHERE {among(job_ids)}"):
+        job_id, *copy = text.split(SEPARATOR, 5)
+        if int(job_id) in found:
+            found[int(job_id)].append(copy)
+    return {job_id: summary(copies) for job_id, copies in found.items()}
+
+
+def together(some: Sequence[Copies]) -> Copies:
+    """The copies of the rows of one run together."""
+    if len(some) == 1:
+        return some[0]
+    since = [each.copying_since for each in some if each.copying_since is not None]
+    return Copies(
+        sum(each.done for each in some),
+        sum(each.vanished for each in some),
+        sum(each.total for each in some),
+        min(since, default=None),
+        tuple(text for each in some for text in each.missing),
+    )
+
+
+def summary(copies: Sequence[Sequence[str]]) -> Copies:
+    """Fields of copies: destination, status, exit_code, start, error."""
+    done = vanished = 0
+    since: list[float] = []
+    missing = []
+    for destination, status, exit_code, started, error in copies:
+        if status == CopyStatus.DONE:
+            done += 1
+        elif status == CopyStatus.WARNING and exit_code == str(VANISHED):
+            vanished += 1
+        else:
+            missing.append(f"{destination} ({short(error) or status})")
+            if status == CopyStatus.COPYING and started:
+                since.append(float(started))
+    return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))

@@ -1,0 +1,101 @@
+"""What the monitor knows of a subject: its runs, and what is planned for it. Pure.
+
+A subject is what is backed up: a host, a job and an instance, those of the
+master where there is one, wherever the backup was made. All times are seconds
+since the epoch, all ages seconds.
+"""
+
+from typing import NamedTuple
+
+from b1000.runs.states import Status, Step
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+_DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once, and not for each run
+
+
+class Subject(NamedTuple):
+    """What is backed up; ``host`` and ``instance`` are the master's where there is one."""
+
+    host: str
+    job: str
+    instance: str
+
+    @property
+    def label(self) -> str:
+        """How people are told of it."""
+        return f"{self.host} {self.job}" + (f"/{self.instance}" if self.instance else "")
+
+
+class Past(NamedTuple):
+    """One run of the history, as the database tells of it; a tuple, for there are many.
+
+    ``done`` counts copies that are DONE, ``vanished`` those that ended with a
+    WARNING since files vanished meanwhile, ``total`` all. ``data_age`` is None
+    where it could not be found out, 0 where nobody asked. ``made_on`` and
+    ``listed_as`` are the host and instance that did the work, ``master_host`` and
+    ``master_instance`` those it was done for, where they are others. ``missing``
+    names destinations without a copy. ``relayed_by`` names the storages that told it for
+    their client, ``also`` are the numbers of the rows by which others of them did.
+    """
+
+    started: float
+    step: str = Step.DONE
+    status: str = Status.OK
+    done: int = 0
+    total: int = 0
+    vanished: int = 0
+    data_age: float | None = 0.0
+    bytes: int | None = None
+    acknowledged: bool = False
+    made_on: str = ""
+    listed_as: str = ""
+    master_host: str = ""
+    master_instance: str = ""
+    direction: str = ""
+    copying_since: float | None = None
+    error: str = ""
+    missing: tuple[str, ...] = ()
+    job_id: int = 0
+    relayed_by: str = ""
+    also: tuple[int, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """At least one destination has it."""
+        return self.done + self.vanished > 0
+
+    @property
+    def complete(self) -> bool:
+        """Every destination has it, and the run came to its end."""
+        return 0 < self.total == self.done and self.step == _DONE
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more is to be expected of it, unless it is retried."""
+        return self.step == _DONE or self.status == _FAILED
+
+
+class Plan(NamedTuple):
+    """What people expect of a subject; None or 0: they did not say."""
+
+    max_backup_age: float | None = None
+    max_data_age: float | None = None
+    max_copy_time: float | None = None
+    ignored: bool = False
+
+
+NO_PLAN = Plan()
+
+
+def span(seconds: float) -> str:
+    """A length of time in at most two units."""
+    left = max(0, int(seconds))
+    if left < MINUTE:
+        return f"{left} s"
+    days, left = divmod(left, int(DAY))
+    hours, left = divmod(left, int(HOUR))
+    minutes = left // int(MINUTE)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    first = next(place for place, (number, _) in enumerate(parts) if number)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)

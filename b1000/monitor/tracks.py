@@ -1,0 +1,149 @@
+"""The rows of runs as values, and whose they are.
+
+A track is what one host backs up of one instance.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from math import isfinite
+from operator import attrgetter
+
+from b1000.logs import printable
+from b1000.monitor.history import Past, Subject
+from b1000.reports.source import SEPARATOR
+from b1000.runs.states import Status, Step
+
+Track = tuple[str, str, str]
+"""Host, name and instance as the host calls them that does the backup."""
+
+DONE, OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
+
+by_time = attrgetter("started", "job_id")
+
+
+def names(texts: Iterable[str]) -> list[Track]:
+    """Three names each; what has more separators names nothing that a B1000 wrote."""
+    found = (text.split(SEPARATOR) for text in texts)
+    return [(names[0], names[1], names[2]) for names in found if len(names) == 3]
+
+
+def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
+    """Each run, and whose it is by the names of the host that made it.
+
+    Many are read, so that a call less for each can be noticed, and so can names that
+    are kept only once.
+    """
+    names: dict[str, str] = {}
+    kept = names.setdefault
+    for text in texts:
+        try:
+            (
+                host, name, instance, job_id, started, step, status, data_age, size, ack,
+                master_host, master_instance, direction, relayed_by, error,
+            ) = text.split(SEPARATOR, 14)  # fmt: skip
+            # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
+            if step == DONE and status == OK:
+                step, status, copies = DONE, OK, 1
+            else:
+                copies = 0
+            run = Past(
+                float(started) if "-" not in started else _local(started),
+                step,
+                status,
+                copies,
+                copies,
+                0,
+                _age(data_age),
+                int(size) if size else None,
+                ack != "0" and ack != "",
+                kept(host, host),
+                kept(instance, instance),
+                kept(master_host, master_host),
+                kept(master_instance, master_instance),
+                kept(direction, direction),
+                None,
+                short(error) if error else "",
+                (),
+                int(job_id),
+                kept(relayed_by, relayed_by),
+            )
+        except ValueError:
+            continue  # a name or a time that no B1000 writes
+        yield (host, name, instance), run
+
+
+by_time = attrgetter("started", "job_id")
+
+
+def of_all_writers(rows: list[Past]) -> list[Past]:
+    """Each run of a track once, of which its host and several storages may have told."""
+    if not any(row.relayed_by for row in rows):
+        return rows
+    of_start: defaultdict[float, list[Past]] = defaultdict(list)
+    for row in rows:
+        of_start[row.started].append(row)
+    return [_of_one_run(some) if len(some) > 1 else some[0] for some in of_start.values()]
+
+
+def _of_one_run(rows: Sequence[Past]) -> Past:
+    """The host's own word where there is one, else the last that storages have seen of it."""
+    size = max((row.bytes for row in rows if row.bytes is not None), default=None)
+    own = [row for row in rows if not row.relayed_by]
+    if own:
+        return own[-1]._replace(bytes=size if own[-1].bytes is None else own[-1].bytes)
+    # One that ended well did so after all others have been told.
+    best = max(rows, key=lambda row: (row.step == DONE, row.ended))
+    return best._replace(
+        bytes=size,
+        relayed_by=", ".join(sorted({row.relayed_by for row in rows})),
+        also=tuple(row.job_id for row in rows if row is not best),
+    )
+
+
+def subjects_of(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
+    """Whose the runs of a track are; nobody's where none came so far as to know its master.
+
+    One that FAILED before is that of its neighbours.
+    """
+    masters = {(run.master_host, run.master_instance) for run in runs}
+    if len(masters) == 1 and _knows_its_master(runs[0]):
+        return {_subject(track, runs[0]): runs}
+    known = [run for run in runs if _knows_its_master(run)]
+    if not known:
+        return {Subject(*track): runs} if track[2] else {}
+    neighbour = _subject(track, known[0])
+    found: dict[Subject, list[Past]] = {}
+    for run in runs:
+        if _knows_its_master(run):
+            neighbour = _subject(track, run)
+        found.setdefault(neighbour, []).append(run)
+    return found
+
+
+def _knows_its_master(run: Past) -> bool:
+    """Whether INIT is over, or as good as."""
+    return run.step != Step.INIT or bool(run.master_host or run.master_instance)
+
+
+def _subject(track: Track, run: Past) -> Subject:
+    return Subject(run.master_host or track[0], track[1], run.master_instance or track[2])
+
+
+def _age(text: str) -> float | None:
+    """An age in seconds; what is none is not known."""
+    try:
+        age = float(text)
+    except ValueError:
+        return None
+    return age if isfinite(age) else None
+
+
+def _local(text: str) -> float:
+    """Seconds since the epoch of a local time, which is one of this machine's zone."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def short(error: str) -> str:
+    """One line of an error."""
+    return printable(" ".join(error.split()))

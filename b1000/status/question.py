@@ -1,0 +1,80 @@
+"""What is asked of the status, and of which job/instances that is."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from b1000.config.loader import Config
+from b1000.config.selectors import Selector
+from b1000.errors import UsageError, in_order, near
+from b1000.jobs import BrokenJob, Command
+from b1000.runs.run import Run
+
+
+class Question(NamedTuple):
+    """What is asked for: of which job/instances (all, without ``words``), and which runs.
+
+    ``everything``: also jobs and instances that are not configured any more.
+    ``failed``: only runs that FAILED. ``last``: how many runs of each.
+    """
+
+    words: tuple[Selector, ...] = ()
+    everything: bool = False
+    failed: bool = False
+    last: int = 1
+
+
+def shown(
+    config: Config,
+    question: Question,
+    runs: Mapping[tuple[str, str], Run],
+    listed: Mapping[str, tuple[str, ...]],
+) -> list[tuple[str, str]]:
+    """The job/instances that are asked for, by name."""
+    configured = _configured(config, runs, listed)
+    known = configured | runs.keys()
+    if not question.words:
+        return sorted(known if question.everything else configured)
+    chosen: set[tuple[str, str]] = set()
+    for word in question.words:
+        of_job = {each for each in known if each[0] == word.job}
+        if not of_job:
+            jobs = {job for job, _ in known}
+            raise UsageError(
+                f"there is no job {word.job!r}{near(word.job, jobs)}",
+                f"known jobs: {in_order(jobs)}",
+            )
+        if word.instance is None:
+            # A job that is configured no more is meant as it was.
+            now = of_job & configured
+            chosen |= of_job if question.everything or not now else now
+        elif (word.job, word.instance) in of_job:
+            chosen.add((word.job, word.instance))
+        else:
+            names = in_order(instance for _, instance in of_job if instance)
+            raise UsageError(
+                f"job {word.job!r} has no instance {word.instance!r}", f"known instances: {names}"
+            )
+    return sorted(chosen)
+
+
+def _configured(
+    config: Config,
+    runs: Mapping[tuple[str, str], Run],
+    listed: Mapping[str, tuple[str, ...]],
+) -> set[tuple[str, str]]:
+    """What the configuration has now, and failures of jobs themselves."""
+    shown: set[tuple[str, str]] = set()
+    for name, job in config.jobs.items():
+        if isinstance(job, BrokenJob):
+            # What its instances are cannot be said: those that are known stay in sight.
+            instances = {instance for other, instance in runs if other == name}
+        elif job.instances is None:
+            instances = {""}
+        elif isinstance(job.instances, Command):
+            instances = set(listed.get(name, ()))
+        else:
+            instances = set(job.instances)
+        if (name, "") in runs:
+            instances |= {""}
+        shown |= {(name, instance) for instance in instances or {""}}
+    return shown
