@@ -2,25 +2,33 @@
 
 Runs the program as it is, with the journal's transaction wrapped from outside:
 before or after (WHEN) its NUMBER-th commit, SIGKILL goes to the supervisor
-itself, to its first worker, or to every rsync of its runs (KIND).
+itself, to its first worker, to all workers that are idle, or to every rsync of its runs (KIND).
+With ``hand-over`` it goes to a worker at its NUMBER-th task, before that is sent or before it
+is read.
 """
 
 import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 
 from b1000 import cli
+from b1000.runs.protocol import Assigned
 from b1000.state.journal import Journal
+from b1000.supervise.children import Child
 
 
 def strike(kind: str, program: int) -> None:
     """Signal what is to be struck of a program, at once; ``rsync-term``: as a shutdown does."""
     if kind == "supervisor":
         os.kill(program, signal.SIGKILL)
+        return
+    if kind == "idle":
+        for each in idle(program):
+            each.kill()
         return
     number = signal.SIGTERM if kind == "rsync-term" else signal.SIGKILL
     for child in psutil.Process(program).children(recursive=True):
@@ -33,9 +41,45 @@ def strike(kind: str, program: int) -> None:
                     return
 
 
+def idle(program: int) -> Iterator[psutil.Process]:
+    """The children of a program that have none, but its reporter, which is the first."""
+    children = sorted(psutil.Process(program).children(), key=lambda child: child.pid)
+    for child in children[1:]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if not child.children():
+                yield child
+
+
+def strike_tasks(number: int, when: str) -> Callable[[], int]:
+    """Strike a worker as it is given its task; gives how many tasks there were so far."""
+    send, count = Child.send, 0
+
+    def struck(self: Child, order: object, *descriptors: int) -> bool:
+        nonlocal count
+        count += isinstance(order, Assigned)
+        if not isinstance(order, Assigned) or count != number:
+            return send(self, order, *descriptors)
+        if when == "before":
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            return send(self, order, *descriptors)
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+        sent = send(self, order, *descriptors)
+        os.kill(self.pid, signal.SIGKILL)
+        return sent
+
+    Child.send = struck  # type: ignore[method-assign]
+    return lambda: count
+
+
 def main() -> None:
-    """Wrap the journal and run the command line."""
+    """Wrap the journal, or what gives tasks to workers, and run the command line."""
     kind, number, when, *words = sys.argv[1:]
+    if kind == "hand-over":
+        tasks = strike_tasks(int(number), when)
+        code = cli.run(words)
+        sys.exit(100 if tasks() < int(number) else code)
     whole = Journal.transaction
     count = 0
 
