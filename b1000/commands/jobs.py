@@ -8,11 +8,10 @@ from b1000.commands.output import USAGE_ERROR, say, terminal
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
     from b1000.config.loader import Config
-    from b1000.config.selectors import Selector
+    from b1000.config.selectors import Selection, Selector
     from b1000.jobs import Job
     from b1000.runs.run import Base
     from b1000.status.bars import Bars
-    from b1000.supervise.selection import Selection
 
 
 def run_jobs(words: Sequence[str]) -> int:
@@ -25,10 +24,9 @@ def run_jobs(words: Sequence[str]) -> int:
 
     from b1000 import logs
     from b1000.config import loader
-    from b1000.config.selectors import selector
+    from b1000.config.selectors import TO_RUN, JobSelection, can_be_run, resolve, selector
     from b1000.errors import UsageError
     from b1000.runs.task import Kind
-    from b1000.supervise.selection import select
     from b1000.supervise.supervisor import Supervisor
 
     try:
@@ -41,7 +39,10 @@ def run_jobs(words: Sequence[str]) -> int:
         return USAGE_ERROR
     settings = config.settings
     selectors = [selector(word) for word in arguments.jobs]
-    selection = {} if arguments.copy else select(config.jobs, selectors)
+    selection: Selection = {}
+    if not arguments.copy:
+        every = dict.fromkeys(config.jobs, JobSelection())
+        selection = resolve(selectors, can_be_run(config.jobs), TO_RUN) or every
     if not selection and not arguments.copy:
         for problem in config.problems:
             logs.to_stderr(problem.shown(config.file))

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.config.selectors import Selector
-from b1000.errors import UsageError, in_order, near
+from b1000.config.selectors import TO_SEE, Selector, resolve
 from b1000.jobs import BrokenJob, Command
 from b1000.runs.run import Run
 
@@ -34,26 +33,17 @@ def shown(
     known = configured | runs.keys()
     if not question.words:
         return sorted(known if question.everything else configured)
+    by_name: dict[str, set[str]] = {}
+    for job, instance in known:
+        by_name.setdefault(job, set()).add(instance)
     chosen: set[tuple[str, str]] = set()
-    for word in question.words:
-        of_job = {each for each in known if each[0] == word.job}
-        if not of_job:
-            jobs = {job for job, _ in known}
-            raise UsageError(
-                f"there is no job {word.job!r}{near(word.job, jobs)}",
-                f"known jobs: {in_order(jobs)}",
-            )
-        if word.instance is None:
-            # A job that is configured no more is meant as it was.
-            now = of_job & configured
+    for job, asked in resolve(question.words, by_name, TO_SEE).items():
+        of_job = {(job, instance) for instance in by_name[job]}
+        # A job that is no longer configured is meant as it was.
+        now = of_job & configured
+        chosen |= {(job, instance) for instance in asked.named}
+        if asked.whole:
             chosen |= of_job if question.everything or not now else now
-        elif (word.job, word.instance) in of_job:
-            chosen.add((word.job, word.instance))
-        else:
-            names = in_order(instance for _, instance in of_job if instance)
-            raise UsageError(
-                f"job {word.job!r} has no instance {word.instance!r}", f"known instances: {names}"
-            )
     return sorted(chosen)
 
 

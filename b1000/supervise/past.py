@@ -20,11 +20,9 @@ class Past:
         self._words = words
         self._kind = kind
         reader = program.records.reader
-        unclosed, lasts = reader.unclosed(), reader.last_runs()
-        seen = {(run.job, run.instance) for run in (*lasts, *unclosed)}
-        recovery.check_words(words, program.config.jobs, seen, reader.listed_instances())
-        self._runs = [run for run in unclosed if recovery.is_selected(run, words)]
-        self._lasts = [run for run in lasts if recovery.is_selected(run, words)]
+        selection = recovery.select(words, program.config.jobs, reader)
+        self._runs = [run for run in reader.unclosed() if recovery.is_selected(run, selection)]
+        self._lasts = [run for run in reader.last_runs() if recovery.is_selected(run, selection)]
         if kind is Kind.FORGET_WITH_POST:
             self._runs += filter(recovery.has_post_left, self._lasts)
         self._of_dead = [run for run in self._runs if recovery.is_recoverable(run, is_alive)]
@@ -66,6 +64,7 @@ class Past:
             if text and (run.job, run.instance) not in known:
                 runs.append(run)
                 for_run(run.label, shown=True).info("%s", text)
-        for word in recovery.without_run(self._words, runs):
-            subject = label(word.job, word.instance or "")
-            for_run(subject, shown=True).info("there is nothing to forget")
+        for job, instance in self._words:
+            if not any(run.job == job and instance in (None, run.instance) for run in runs):
+                subject = label(job, instance or "")
+                for_run(subject, shown=True).info("there is nothing to forget")

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from b1000.config.selectors import check_instances
+from b1000.config.selectors import Selection, check_instances
 from b1000.jobs import BrokenJob, Command, Job
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import label
 from b1000.runs.task import Kind, Task
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
-from b1000.supervise.selection import Selection
 
 
 class Plan:

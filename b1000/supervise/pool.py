@@ -12,6 +12,7 @@ from b1000.runs.task import Kind, Task
 from b1000.supervise.children import Child, Readable, Watch, fork
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
+from b1000.work import tasks
 from b1000.work import worker as work
 from b1000.work.worker import Closable
 
@@ -116,7 +117,7 @@ class Pool:
                 break
             self._dismiss(child)
         else:
-            child = self._fork()
+            child = self._fork(task)
             if not child.send(listed, *descriptors):
                 self._dismiss(child)
                 raise ChildProcessError(None, "a new worker ended at once")
@@ -124,7 +125,10 @@ class Pool:
         self._working.append(worker)
         return worker
 
-    def _fork(self) -> Child:
+    def _fork(self, task: Task) -> Child:
+        # Imported here, its pages are shared by all workers.
+        tasks.direction(task.job.direction)
+
         def main(wire: Wire) -> int:
             return work.serve(self._jobs, self._locks, wire)
 

@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.config.selectors import Selector, selecting, unknown_job
-from b1000.errors import UsageError
+from b1000.config.selectors import (
+    OF_THE_PAST,
+    Selection,
+    Selector,
+    ever_known,
+    includes,
+    resolve,
+    selecting,
+)
 from b1000.identity import is_alive
 from b1000.jobs import BrokenJob, Job
 from b1000.logs import printable
-from b1000.runs.run import Copy, ProcessIdentity, Run, label
+from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import Ending, Status, Step, can_be_retried
 from b1000.runs.task import Kind, Task
 from b1000.state.queries import Reader, may_exist
@@ -52,16 +59,9 @@ def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], kind: Kind) -
     ]
 
 
-def is_selected(run: Run, words: Collection[Selector]) -> bool:
-    """Whether the words mean a run; without words all are meant."""
-    return not words or any(
-        run.job == word.job and word.instance in (None, run.instance) for word in words
-    )
-
-
-def without_run(words: Iterable[Selector], runs: Collection[Run]) -> list[Selector]:
-    """The words that mean none of ``runs``."""
-    return [word for word in words if not any(is_selected(run, [word]) for run in runs)]
+def is_selected(run: Run, selection: Selection) -> bool:
+    """Whether words mean a run."""
+    return includes(selection, run.job, run.instance)
 
 
 def has_post_left(run: Run) -> bool:
@@ -98,36 +98,12 @@ def why_no_post(run: Run) -> str:
     return f"its post is not run, since {why} and nothing was copied"
 
 
-def check_words(
-    words: Iterable[Selector],
-    jobs: Mapping[str, Job | BrokenJob],
-    seen: Iterable[tuple[str, str]],
-    listed: Mapping[str, Iterable[str]],
-) -> None:
-    """UsageError for a job that is neither configured nor known of old, or a strange instance.
-
-    Known are the instances that were ``seen`` to run, that are configured, and
-    that the job's command ``listed`` last.
-    """
-    fixed = {
-        name: job.fixed_instances
-        for name, job in jobs.items()
-        if isinstance(job, Job) and job.fixed_instances is not None
-    }
-    known_of_jobs = {**listed, **fixed}
-    subjects = {
-        *seen,
-        *((job, instance) for job, every in known_of_jobs.items() for instance in every),
-    }
-    names = {*jobs, *(job for job, _ in subjects)}
-    for word in words:
-        if word.job not in names:
-            raise unknown_job(word.job, names)
-        if word.instance is not None and (word.job, word.instance) not in subjects:
-            known = ", ".join(sorted(instance for job, instance in subjects if job == word.job))
-            raise UsageError(
-                f"{label(word.job, word.instance)} never ran", f"known instances: {known or 'none'}"
-            )
+def select(
+    words: Iterable[Selector], jobs: Mapping[str, Job | BrokenJob], reader: Reader
+) -> Selection:
+    """What words mean of the past. UsageError for a name that nobody knows, JournalFailed."""
+    seen = {(run.job, run.instance) for run in (*reader.last_runs(), *reader.unclosed())}
+    return resolve(words, ever_known(jobs, seen, reader.listed_instances()), OF_THE_PAST)
 
 
 def _configured_no_more(run: Run) -> BrokenJob:
@@ -155,13 +131,14 @@ def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
     """Ask the journal what ``--copy`` would do now. UsageError for names that nobody knows."""
     journal = Path(config.settings.journal)
     if not may_exist(journal):
-        check_words(words, config.jobs, (), {})
+        resolve(words, ever_known(config.jobs, (), {}), OF_THE_PAST)
         return []
     with Reader(journal, untouched=True) as reader:
         runs = reader.unclosed()
-        seen = {(run.job, run.instance) for run in (*reader.last_runs(), *runs)}
-        check_words(words, config.jobs, seen, reader.listed_instances())
-    selected = [run for run in runs if is_selected(run, words) and is_recoverable(run, is_alive)]
+        selection = select(words, config.jobs, reader)
+    selected = [
+        run for run in runs if is_selected(run, selection) and is_recoverable(run, is_alive)
+    ]
     foretold = []
     for task in plan(selected, config.jobs, Kind.RESUME):
         if task.run and (would := _would(task.run, task.job)).text:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import assert_never
 
 from b1000.config.loader import Config
-from b1000.config.selectors import Selector
+from b1000.config.selectors import Selection, Selector
 from b1000.errors import JournalUnusable, signal_name, words
 from b1000.identity import is_alive
 from b1000.locks import Locks
@@ -47,7 +47,6 @@ from b1000.supervise.program import Program
 from b1000.supervise.recorder import RETRY
 from b1000.supervise.records import Records
 from b1000.supervise.reporting import Reporting
-from b1000.supervise.selection import Selection
 from b1000.supervise.signals import Signals
 from b1000.supervise.starts import Starts
 from b1000.work.worker import Closable
