@@ -23,6 +23,17 @@ class Command(NamedTuple):
     template: Template
 
 
+class Word(NamedTuple):
+    """One word of a line that is split as a shell splits it.
+
+    ``text`` is the word without its quotes; ``pattern`` the same as a glob in
+    which what was quoted stands for itself.
+    """
+
+    text: str
+    pattern: str
+
+
 class FreeSpace(NamedTuple):
     """An amount of free disk space: bytes, or a percentage of the file system."""
 

@@ -70,7 +70,7 @@ def _merging(job: Job) -> list[Finding]:
     include, exclude = (_literal(job, option) for option in ("include", "exclude"))
     if job.direction != "push" or job.transfer.relative or include is None or exclude is None:
         return []
-    found = sources.find(include, relative=False, delete=False)
+    found = sources.find(shellwords.split(include), relative=False, delete=False)
     rules = [word.text for word in shellwords.split(exclude)]
     for destination in job.destinations.values() if found.meeting.clashes else ():
         for name in _twice(found.paths, rules, destination):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from b1000.config import addresses, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
-from b1000.jobs import Command, Destination, Job, Template
+from b1000.jobs import Command, Destination, Job, Template, Word
 from b1000.work import mounts, scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
@@ -159,13 +159,13 @@ def _interpreters(job: Job) -> Iterator[Finding]:
 # --- what is copied
 
 
-def _words(template: Template) -> Iterator[shellwords.Word]:
+def _words(template: Template) -> Iterator[Word]:
     """Those words of a list that are known before a run."""
     text = references.fill(template, dict.fromkeys(references.names(template), _UNKNOWN))
     return (word for word in shellwords.split(text) if _UNKNOWN not in word.text)
 
 
-def _list(job: Job, option: str) -> list[shellwords.Word]:
+def _list(job: Job, option: str) -> list[Word]:
     value = job.late.get(option, ())
     return [] if isinstance(value, Command) else list(_words(value))
 

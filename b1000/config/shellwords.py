@@ -2,24 +2,13 @@
 
 import glob
 import re
-from typing import NamedTuple
 
 from b1000.errors import BadValue
+from b1000.jobs import Word
 
 _COMMENT = re.compile(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
 _WORD = re.compile(r"\S+")
 _COMMA = re.compile(r",(?=$|[*/.])")
-
-
-class Word(NamedTuple):
-    """One word of a line that is split as a shell splits it.
-
-    ``text`` is the word without its quotes; ``pattern`` the same as a glob in
-    which what was quoted stands for itself.
-    """
-
-    text: str
-    pattern: str
 
 
 def bare(text: str) -> str:
@@ -107,6 +96,11 @@ def split(text: str, what: str = "the list") -> tuple[Word, ...]:
     if within:
         found.append(Word(plain, pattern))
     return tuple(found)
+
+
+def texts(text: str) -> tuple[str, ...]:
+    """The same words, where quotes do no more than to keep blanks."""
+    return tuple(word.text for word in split(text))
 
 
 def _quoted(text: str, start: int, what: str) -> tuple[str, int]:

@@ -1,10 +1,11 @@
 """The data of a client, as the copies of a pull see it."""
 
-from b1000.config import shellwords
+from collections.abc import Sequence
+
 from b1000.exchange.directory import Directory
 from b1000.exchange.following import Follower, Lost
 from b1000.exchange.peer import Unseen
-from b1000.jobs import Pull
+from b1000.jobs import Pull, Word
 from b1000.rsync import names
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client
@@ -25,12 +26,17 @@ class Offered:
         self._follower = follower
         self._client = client
 
-    async def find(self, include: str, relative: bool, delete: bool) -> Sources:  # noqa: ARG002
+    async def find(
+        self,
+        include: Sequence[Word],
+        relative: bool,  # noqa: ARG002
+        delete: bool,
+    ) -> Sources:
         """The addresses, as long as the client offers what is there."""
         await self._look()
         if self.lost:
             return Sources((), f"the client gave up: {self.lost}", unusable=True)
-        addresses = list(dict.fromkeys(word.text for word in shellwords.split(include)))
+        addresses = list(dict.fromkeys(word.text for word in include))
         if delete and (trouble := await self._empty(addresses)):
             return trouble
         return Sources(tuple(addresses))

@@ -7,6 +7,7 @@ client's run that it sees it relays.
 
 from collections.abc import Sequence
 
+from b1000.config import shellwords
 from b1000.errors import B1000Error, RunFailed
 from b1000.exchange import names, offers
 from b1000.exchange.directory import Directory
@@ -138,8 +139,8 @@ class _Pulling:
             master_host=client.master_host,
             master_instance=client.master_instance,
             data_age=client.data_age,
-            include=values.get("include", ""),
-            exclude=values.get("exclude", ""),
+            include=shellwords.split(values.get("include", "")),
+            exclude=shellwords.texts(values.get("exclude", "")),
             transfer=job.transfer,
             destination_excludes=job.destination_excludes,
         )

@@ -6,7 +6,7 @@ Times are seconds since the epoch, UTC; sizes are bytes. A name that is absent i
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from b1000.jobs import Transfer
+from b1000.jobs import Transfer, Word
 from b1000.runs.states import COMPLETE, CopyStatus, Ending, Status, Step
 
 
@@ -28,8 +28,8 @@ class Frozen(NamedTuple):
     master_host: str = ""
     master_instance: str = ""
     data_age: float | None = 0.0
-    include: str = ""
-    exclude: str = ""
+    include: tuple[Word, ...] = ()
+    exclude: tuple[str, ...] = ()
     pre: str = ""
     post: str = ""
     transfer: Transfer = Transfer()

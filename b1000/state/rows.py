@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from b1000.config import grammar
-from b1000.runs.run import Frozen
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import values
 from b1000.state.columns import Column, Names
@@ -114,7 +113,7 @@ _RULES = {
     "ending": Rule(values.word(Ending), Ending.CLOSED),
     "reports": Rule(values.names, "[]"),
     "instances": Rule(values.names, "[]"),
-    "frozen": Rule(lambda value: values.parsed(Frozen, value), "{}"),
+    "frozen": Rule(values.frozen, "{}"),
     "client": Rule(values.client, ""),
     "report": Rule(values.name, ""),
     **dict.fromkeys(_PROSE, Rule(values.prose, "")),

@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, get_args, get_origin
 
-from b1000.config import grammar
-from b1000.runs.run import Client
+from b1000.config import grammar, shellwords
+from b1000.jobs import Word
+from b1000.runs.run import Client, Frozen
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
 LARGEST = 2**53  # of a number or an id
@@ -140,6 +141,23 @@ def client(value: Any) -> Client:
     if "/" in found.file:
         raise ValueError
     return found
+
+
+def frozen(value: Any) -> Frozen:
+    """What a run decided at INIT, as JSON; older programs kept include and exclude unsplit."""
+    written = json.loads(text(value))
+    if isinstance(include := written.get("include"), str):
+        written["include"] = [[*each] for each in shellwords.split(include)]
+    if isinstance(exclude := written.get("exclude"), str):
+        written["exclude"] = [*shellwords.texts(exclude)]
+    # A tuple of values is a list of lists in JSON.
+    written["include"] = [_as_fields(each) for each in written.get("include", [])]
+    found: Frozen = _made(Frozen, written)
+    return found
+
+
+def _as_fields(word: Any) -> Any:
+    return dict(zip(Word._fields, word, strict=True))
 
 
 # --- JSON

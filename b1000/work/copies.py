@@ -13,9 +13,8 @@ from typing import Protocol
 
 import tenacity
 
-from b1000.config import shellwords
 from b1000.errors import words
-from b1000.jobs import Destination, Job, Pull
+from b1000.jobs import Destination, Job, Pull, Word
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
@@ -62,7 +61,7 @@ class Origin(Protocol):
 
     pull: Pull | None
 
-    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+    async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         """What is to be copied, looked for anew by each attempt."""
 
     async def verify(self) -> str:
@@ -74,7 +73,7 @@ class _Here:
 
     pull: Pull | None = None
 
-    async def find(self, include: str, relative: bool, delete: bool) -> Sources:
+    async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         return sources.find(include, relative, delete)
 
     async def verify(self) -> str:
@@ -257,9 +256,8 @@ class Copies:
     ) -> tuple[Outcome, str]:
         """One attempt; gives a warning about names that were not copied too, or ""."""
         assignment, frozen = self._assignment, self._frozen
-        exclude = [word.text for word in shellwords.split(frozen.exclude)]
         pull, same = self._origin.pull, found.meeting.same
-        source = Source(found.paths, exclude, frozen.transfer, pull, same)
+        source = Source(found.paths, frozen.exclude, frozen.transfer, pull, same)
         clash = await merging.clash(assignment, source, copying.destination, found.meeting)
         if trouble := clash or await sweeping.prepare(assignment, copying):
             return Outcome(CopyStatus.FAILED, reason=trouble), ""

@@ -82,9 +82,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     """What only this run knows: the values of its late options, and its copies in their order."""
     subject = assignment.subject
     settled = await Values(assignment, job).settle()
-    include = settled.get("include", "")
+    include = shellwords.split(settled.get("include", ""))
     # An absent instance may have left less than the configuration promised.
-    TABLE["job"]["include"].kind.parse(include)
+    TABLE["job"]["include"].kind.parse(settled.get("include", ""))
     for name in ("master_host", "master_instance"):
         if settled.get(name):
             grammar.host(settled[name], name)
@@ -94,13 +94,12 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         master_instance=settled.get("master_instance", ""),
         data_age=float(age) if age else None,
         include=include,
-        exclude=settled.get("exclude", ""),
+        exclude=shellwords.texts(settled.get("exclude", "")),
         pre=settled.get("pre", ""),
         post=settled.get("post", ""),
         transfer=job.transfer,
         destination_excludes=job.destination_excludes,
-        own_dump=job.type == "full"
-        and all(subject.start_time in word.text for word in shellwords.split(include)),
+        own_dump=job.type == "full" and all(subject.start_time in word.text for word in include),
     )
     masters = (frozen.master_host, frozen.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))

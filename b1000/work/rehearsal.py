@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.config import shellwords
 from b1000.config.selectors import JobSelection, check_instances
 from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Command, Destination, Job
@@ -231,17 +230,16 @@ class Rehearsal:
         transfer = frozen.transfer
         if job.pull:
             # The client's own name and masters are known only from its report.
-            found = sources.Sources(tuple(word.text for word in shellwords.split(frozen.include)))
+            found = sources.Sources(tuple(word.text for word in frozen.include))
         else:
             found = sources.find(frozen.include, transfer.relative, transfer.delete)
         if found.unusable and not frozen.pre:
             self.failed = True
             return [*told, f"    would FAIL: {found.trouble}"]
-        exclude = [word.text for word in shellwords.split(frozen.exclude)]
         # What pre is yet to make is named as it is configured.
-        given = found.paths or [word.text for word in shellwords.split(frozen.include)]
+        given = found.paths or [word.text for word in frozen.include]
 
-        source = Source(given, exclude, transfer, job.pull)
+        source = Source(given, frozen.exclude, transfer, job.pull)
 
         def argv(bases: Sequence[str]) -> list[str]:
             manner = command.Manner(bases)

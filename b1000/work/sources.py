@@ -4,9 +4,10 @@ import fnmatch
 import glob
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.config import shellwords
+from b1000.jobs import Word
 from b1000.logs import printable
 from b1000.rsync import names
 from b1000.work import merging
@@ -30,7 +31,7 @@ class Sources(NamedTuple):
     meeting: Meeting = Meeting()
 
 
-def find(include: str, relative: bool, delete: bool) -> Sources:
+def find(include: Sequence[Word], relative: bool, delete: bool) -> Sources:
     """Expand the includes on this host.
 
     Each is a path or a glob; one that matches nothing is trouble, while the
@@ -41,7 +42,7 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
     missing: list[str] = []
     links: list[str] = []
     unreadable: list[str] = []
-    for word in shellwords.split(include):
+    for word in include:
         if os.path.islink(word.text) and os.path.isdir(word.text):
             links.append(word.text)
         found = _matches(word, unreadable)
@@ -68,7 +69,7 @@ def find(include: str, relative: bool, delete: bool) -> Sources:
     return Sources(tuple(paths), "; ".join(reasons), not paths, warning, meeting=meeting)
 
 
-def is_missing(word: shellwords.Word) -> bool:
+def is_missing(word: Word) -> bool:
     """Whether nothing at all matches the word of an include; no where that cannot be seen."""
     unreadable: list[str] = []
     return not _matches(word, unreadable) and not unreadable
@@ -79,7 +80,7 @@ def _shown(paths: list[str]) -> str:
     return ", ".join(map(printable, paths[:_TOLD])) + more
 
 
-def _matches(word: shellwords.Word, unreadable: list[str]) -> list[str]:
+def _matches(word: Word, unreadable: list[str]) -> list[str]:
     # As in a shell: a path that exists as it is written stands for itself if the glob has no match.
     found = sorted(_expand(word.pattern, unreadable))
     if not found and os.path.lexists(word.text):

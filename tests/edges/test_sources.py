@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from b1000.work.sources import find
+from b1000.config import shellwords
+from b1000.work import sources
+from b1000.work.sources import Sources
 
 
 @pytest.fixture
@@ -18,6 +20,10 @@ def place(tmp_path: Path) -> Path:
         path.write_text(name)
     (tmp_path / "empty").mkdir()
     return tmp_path
+
+
+def find(include: str, relative: bool, delete: bool) -> Sources:
+    return sources.find(shellwords.split(include), relative, delete)
 
 
 def under(place: Path, *names: str) -> tuple[str, ...]:
@@ -211,9 +217,10 @@ def test_a_directory_that_cannot_be_read_is_trouble_and_no_silent_gap(tmp_path: 
         (tmp_path / "g" / name / "dump").write_text(name)
     (tmp_path / "g" / "b").chmod(0o700)
     program = (
-        "import os, sys; from b1000.work.sources import find\n"
+        "import os, sys; from b1000.config.shellwords import split; "
+        "from b1000.work.sources import find\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "found = find(sys.argv[1], True, False)\n"
+        "found = find(split(sys.argv[1]), True, False)\n"
         "print(found.paths, found.trouble)\n"
     )
     done = subprocess.run(
