@@ -7,6 +7,8 @@ import shutil
 import stat
 from collections.abc import Iterable
 
+from b1000.files import read_file
+
 _COULD_NOT = frozenset({126, 127})  # not run, not found: sh(1)
 _FIRST_LINE = 256  # bytes, as many as Linux reads
 # The shell names the file: dash "sh: 1: /x: not found", bash "/x: cannot execute: ...".
@@ -49,11 +51,11 @@ def flaw(path: str, search: str) -> str:
     if not os.access(path, os.X_OK):
         return f"{path} is not executable: chmod +x {path}"
     try:
-        with open(path, "rb") as file:
-            first = file.readline(_FIRST_LINE)
+        head = read_file(path, _FIRST_LINE, follow=True)
     except OSError:
         return ""  # A program need not be readable.
-    return _flaw_of_first_line(path, first, search)
+    first, newline, _ = head.partition(b"\n")
+    return _flaw_of_first_line(path, first + newline, search)
 
 
 def _flaw_of_first_line(path: str, first: bytes, search: str) -> str:

@@ -353,6 +353,8 @@ def test_the_client_is_killed_before_it_hears_that_it_was_pulled(hosts: Hosts) -
     storage.pulls(client)
     running = client.start()
     wait_until(lambda: is_at(client, "COPYING", "ext"))
+    # Before its copy is COPYING too, the report does not offer it yet.
+    wait_until(lambda: last(client, "ext").copies[0].status == "COPYING")
     deaf = worker_of(client)
     os.kill(deaf, signal.SIGSTOP)
     pulling = storage.start()
