@@ -41,7 +41,8 @@ tools:
 	@command -v rsync >/dev/null || sh etc/install-debian.sh rsync
 
 # The programs of MariaDB without the package that runs them as a service of this machine, a
-# terminal, and a browser for the page of b1000 monitor; without these two their tests are left out.
+# terminal, a browser for the page of b1000 monitor, shells for the completions, another reader of
+# man pages, a locale; without all but the first their tests are left out.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
@@ -52,6 +53,12 @@ test-tools: tools
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| sh etc/install-debian.sh chromium chromium-driver \
 		|| echo "no browser: the tests of the monitor's page are skipped"
+	@command -v zsh >/dev/null && command -v fish >/dev/null && command -v mandoc >/dev/null \
+		|| sh etc/install-debian.sh zsh fish mandoc \
+		|| echo "no zsh, fish or mandoc: the tests of what is written for them are skipped"
+	@locale -a 2>/dev/null | grep -qv -e '^C' -e '^POSIX' -e '^en_' \
+		|| { sh etc/install-debian.sh locales && localedef -i de_DE -f UTF-8 de_DE.UTF-8; } \
+		|| echo "no locale but English ones: the test of names in others is skipped"
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
