@@ -45,11 +45,11 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("parsers.py",),
     "configparser": (),
-    "fcntl": ("locks.py",),
+    "fcntl": ("locks.py", "supervise/naming.py"),
     "asyncio": ("work/", "exchange/"),
     "multiprocessing": (),
     "pickle": ("wire.py",),
-    "socket": ("wire.py", "supervise/signals.py", "config/", "check/", "monitor/", "reports/"),
+    "socket": ("wire.py", "supervise/", "config/", "check/", "monitor/", "reports/"),
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
     "threading": ("reports/source.py", "work/condition.py"),

@@ -34,12 +34,14 @@ class Known(NamedTuple):
 
     ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
     destinations that no attempt has finished, by path, ``taken`` the runs of clients that
-    earlier pulls of its job copied.
+    earlier pulls of its job copied. ``reserved``: no other b1000, here or elsewhere, makes a backup
+    of the run's name.
     """
 
     bases: Sequence[Base] = ()
     unsettled: Mapping[str, Unsettled] = {}
     taken: Sequence[Client] = ()
+    reserved: bool = False
 
 
 class Task(NamedTuple):

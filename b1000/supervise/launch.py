@@ -19,42 +19,9 @@ from b1000.runs.task import Kind, Known, Task
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.supervise import narrative, recovery
+from b1000.supervise.naming import Names
+from b1000.supervise.prepared import Busy, LeftRunning, NameTaken, Prepared, Ready, Unlocked
 from b1000.supervise.recovery import Fate
-
-
-class Ready(NamedTuple):
-    """A task can begin: its lock is taken, and what ``dead`` runs left has been ended."""
-
-    lock: int | None
-    dead: Sequence[Run] = ()
-
-
-class NameTaken(NamedTuple):
-    """An earlier run has the name of this second; a new one waits until that time."""
-
-    until: float
-
-
-class LeftRunning(NamedTuple):
-    """Something of dead runs may still run: it has to be ended before."""
-
-    uids: frozenset[str]
-    leftovers: tuple[Leftovers, ...]
-
-
-class Busy(NamedTuple):
-    """Another run of the job/instance is under way."""
-
-    behind: str
-
-
-class Unlocked(NamedTuple):
-    """The lock cannot be taken, for a reason of the system's."""
-
-    reason: str
-
-
-Prepared = Ready | NameTaken | LeftRunning | Busy | Unlocked
 
 
 class Begun(NamedTuple):
@@ -82,8 +49,11 @@ class Launch:
         reader: Reader,
         locks: Locks,
         clock: Callable[[], float],
+        *,
+        names: Names,
     ) -> None:
         self._host = host
+        self._names = names
         self._me = me
         self._reader = reader
         self._locks = locks
@@ -97,7 +67,7 @@ class Launch:
             return Ready(None)
         if task.kind is Kind.LISTING:
             return self._prepare_listing(task)
-        if not task.run and (until := self.name_free_at(task)):
+        if not task.run and (until := self._reserved(task)):
             return NameTaken(until)
         try:
             lock = self._locks.take(run_lock(*task.subject))
@@ -122,6 +92,14 @@ class Launch:
         now = self._clock()
         free_at = self._reader.name_free_at(*task.subject, now)
         return free_at if free_at > now else None
+
+    def _reserved(self, task: Task) -> float | None:
+        """Take the name of a new run; where that is not possible, when it may be."""
+        if until := self.name_free_at(task):
+            return until
+        second = int(self._clock())
+        free = self._names.reserve(task, second)
+        return float(free) if free > second else None
 
     def _prepare_listing(self, task: Task) -> Prepared:
         uids = frozenset(
@@ -232,6 +210,7 @@ class Launch:
             self._reader.bases(task.job, task.instance),
             self._reader.unsettled(),
             self._reader.taken(*task.subject) if task.job.pull else (),
+            self._names.are_of_machine,
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"INIT ({_which(run)})"), died)
@@ -247,7 +226,8 @@ class Launch:
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
         journal.store(resumed)
         run = resumed.after
-        known = Known(unsettled=self._reader.unsettled())
+        reserved = self._names.are_of_machine  # no other run has the name of a second of the past
+        known = Known(unsettled=self._reader.unsettled(), reserved=reserved)
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"resumed ({_which(run)})"))
 

@@ -1,14 +1,17 @@
 """What the parts of one supervisor share: its journal, its workers, and what is to be done."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from b1000.config.loader import Config
+from b1000.errors import words
 from b1000.identity import myself
 from b1000.jobs import BrokenJob, Job, Template
 from b1000.locks import Locks
-from b1000.logs import for_run
+from b1000.logs import LOGGER, for_run
 from b1000.runs.events import Listed
 from b1000.runs.protocol import Delivered
 from b1000.runs.run import ProcessIdentity, Run
@@ -87,3 +90,13 @@ class Program:
         """What is run when a run of this job ends FAILED."""
         job = self.config.jobs.get(run.job)
         return job.failure_command if job else None
+
+    def make_backup_dir(self) -> None:
+        """Scripts prepare data there; where that fails they have words of their own for it."""
+        directory = self.config.settings.backup_dir
+        if not directory:
+            return
+        try:
+            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            logging.getLogger(LOGGER).warning("backup_dir cannot be made: %s", words(error))

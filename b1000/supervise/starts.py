@@ -16,8 +16,9 @@ from b1000.runs.task import Kind, Task
 from b1000.supervise import narrative
 from b1000.supervise.decisions import Clearing, Fail, NotYet, Over, Start, Wanted
 from b1000.supervise.ending import Ending, FreeLock
-from b1000.supervise.launch import Begun, Busy, LeftRunning, NameTaken, Ready, Unlocked
+from b1000.supervise.launch import Begun
 from b1000.supervise.orphans import kill_at_once
+from b1000.supervise.prepared import Busy, LeftRunning, NameTaken, Ready, Unlocked
 from b1000.supervise.program import Program
 from b1000.supervise.recorder import RETRY
 

@@ -39,6 +39,7 @@ from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.ends import Ends
 from b1000.supervise.heard import Heard
 from b1000.supervise.launch import Launch
+from b1000.supervise.naming import Names
 from b1000.supervise.past import Past
 from b1000.supervise.plan import Plan
 from b1000.supervise.planning import Planning
@@ -89,6 +90,7 @@ class Supervisor:
         self._heard = Heard(self._program)
         self._ends = Ends(self._program, self._heard, self._starts)
         self._planning = Planning(self._program)
+        self._names = Names(config.settings.host)
         self._opened = False
         self._kill_at = 0.0
         self._kills = 0
@@ -113,7 +115,7 @@ class Supervisor:
 
     def _run_selected(self) -> None:
         program = self._program
-        self._make_backup_dir()
+        program.make_backup_dir()
         self._planning.list_named()
         self._work()
         program.plan.check_named()
@@ -123,16 +125,6 @@ class Supervisor:
                 name for each in self._selection for name in self._config.jobs[each].reports
             )
             self._work()
-
-    def _make_backup_dir(self) -> None:
-        """Scripts prepare data there; where that fails they have words of their own for it."""
-        directory = self._settings.backup_dir
-        if not directory:
-            return
-        try:
-            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            self._log.warning("backup_dir cannot be made: %s", words(error))
 
     def _recover_selected(self, selectors: Sequence[Selector], kind: Kind) -> None:
         past = Past(self._program, selectors, kind)
@@ -194,20 +186,27 @@ class Supervisor:
             live = {run.run_id for run in reader.unfinished() if is_alive(run.supervisor)}
             remove_stale(directory_of(journal), live)
             yield
+        self._names.close()
         program.records.close()
         program.tally.unwritten = program.records.recorder.lost
 
     def _know_the_journal(self) -> None:
         program = self._program
         program.launch = Launch(
-            self._settings.host, program.me, program.records.reader, program.locks, program.clock
+            self._settings.host,
+            program.me,
+            program.records.reader,
+            program.locks,
+            program.clock,
+            names=self._names,
         )
 
     def _not_shared(self) -> list[Closable]:
         """What no child may keep."""
         program = self._program
         reporters = (reporter.child.wire for reporter in program.reporting.children)
-        return [*reporters, self._signals.reader, self._signals.writer, self._watch]
+        signals = (self._signals.reader, self._signals.writer)
+        return [*reporters, *signals, self._watch]
 
     @contextlib.contextmanager
     def _displayed(self) -> Iterator[None]:

@@ -64,7 +64,8 @@ class Assignment:
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
     inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to,
     ``unsettled`` the directories at destinations that no attempt has finished, by path,
-    ``taken`` the runs of clients that earlier pulls of this job copied.
+    ``taken`` the runs of clients that earlier pulls of this job copied. ``reserved``: no other
+    run makes a backup of its name.
     """
 
     subject: Subject
@@ -76,6 +77,7 @@ class Assignment:
     run_id: int = 0
     bases: Sequence[Base] = ()
     taken: Sequence[Client] = ()
+    reserved: bool = False
     unsettled: Mapping[str, Unsettled] = field(default_factory=dict)
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)

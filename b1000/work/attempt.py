@@ -20,6 +20,7 @@ from b1000.work.sinks import Lines
 from b1000.work.streams import Streams
 
 _ANEW = "so each file is transferred once more, whatever its size and time"
+_PARTIAL = 23  # exit code of an rsync that copied a part: it has made the directory
 _LINGER, _PAUSE = 2.0, 0.1  # seconds in which a daemon may count a connection that has ended
 
 
@@ -60,10 +61,22 @@ class Attempt:
 
     async def carry_out(self) -> Outcome:
         """Copy; gives how it ended."""
+        result = await self._carry_out()
+        if self._needs_no_claim and not self.standing.claimed:
+            made = result.status in COMPLETE or result.leftovers or result.exit_code == _PARTIAL
+            self.standing = self.standing._replace(claimed=made)
+        return result
+
+    @property
+    def _needs_no_claim(self) -> bool:
+        """Whether no other run can want a directory of this name at a daemon."""
+        return self._destination.remote and self._assignment.reserved
+
+    async def _carry_out(self) -> Outcome:
         if reason := self._rsyncs.short_of_space():
             return Outcome(CopyStatus.FAILED, reason=reason)
-        if not self.standing.claimed and (result := await self._claim()):
-            return result
+        if not self.standing.claimed and not self._needs_no_claim and (told := await self._claim()):
+            return told
         if self.standing.doubt:
             self._say_by_content("the attempt before")
         hopeless, sent = await self._in_streams()

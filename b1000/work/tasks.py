@@ -37,6 +37,7 @@ async def carry_out(
         bases=known.bases,
         unsettled=known.unsettled,
         taken=known.taken,
+        reserved=known.reserved,
     )
     match assigned.kind:
         case Kind.RUN | Kind.RESUME:

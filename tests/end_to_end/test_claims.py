@@ -1,5 +1,6 @@
 """The directory of a full belongs to the run that made it, also among several journals."""
 
+import socket
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -139,3 +140,31 @@ def test_a_daemon_with_one_connection_is_enough(
 )
 def test_what_rsync_says_of_it(line: str, made: bool) -> None:
     assert claiming.is_made([line]) is made
+
+
+def test_what_bears_the_machines_own_name_needs_no_claim(
+    tmp_path: Path, daemon: Callable[..., Daemon]
+) -> None:
+    """Two journals of this machine: the later run takes the next second, and both are whole."""
+    served = daemon({"b1000": "write only = yes"})
+    worlds = []
+    for name in ("a", "b", "c"):
+        world = host(tmp_path / name, served.url("b1000"), name)
+        world.write(
+            {
+                "global": {"host": socket.gethostname(), "log_level": "DEBUG"},
+                "dest:store": {"type": "active", "path": served.url("b1000")},
+                "job:etc": world.push(),
+            }
+        )
+        worlds.append(world)
+    for _ in range(3):
+        for world, program in [(world, world.start()) for world in worlds]:
+            out, err = program.communicate(timeout=120)
+            assert program.returncode == 0, out + err
+            assert "--dirs" not in out, f"{world.root}: it claims"
+    made = backups(served.module("b1000"))
+    assert len(made) == 9
+    for backup in made:
+        (mine,) = backup.glob("of *")
+        assert (backup / "file").read_text() == mine.name.removeprefix("of ")
