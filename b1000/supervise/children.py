@@ -77,8 +77,10 @@ class Watched(Protocol):
 class Watch:
     """What the supervisor waits for: children, and whatever else has a descriptor."""
 
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+    @functools.cached_property
+    def _selector(self) -> selectors.BaseSelector:
+        # Not before it is needed: that too few descriptors are left is told first.
+        return selectors.DefaultSelector()
 
     def add(self, watched: Watched) -> None:
         """Wait for it too, from now on."""

@@ -16,6 +16,7 @@ from b1000.work import tasks
 from b1000.work import worker as work
 from b1000.work.worker import Closable
 
+_FORKS = 3  # how often a worker is forked for one task, if each ends at once
 _MOMENT = 5.0  # seconds that a process takes at most from closing its wire to its end
 
 
@@ -111,19 +112,14 @@ class Pool:
         A worker that is found dead costs the task nothing.
         """
         descriptors = () if lock is None else (lock,)
-        while self._idle:
-            child = self._idle.pop()
+        for _ in range(len(self._idle) + _FORKS):
+            child = self._idle.pop() if self._idle else self._fork(task)
             if child.send(listed, *descriptors):
-                break
+                worker = Worker(number, task, child, task.run, lock)
+                self._working.append(worker)
+                return worker
             self._dismiss(child)
-        else:
-            child = self._fork(task)
-            if not child.send(listed, *descriptors):
-                self._dismiss(child)
-                raise ChildProcessError(None, "a new worker ended at once")
-        worker = Worker(number, task, child, task.run, lock)
-        self._working.append(worker)
-        return worker
+        raise ChildProcessError(None, "new workers end at once")
 
     def _fork(self, task: Task) -> Child:
         # Imported here, its pages are shared by all workers.

@@ -77,7 +77,6 @@ class Supervisor:
         self._selection = selection
         self._missing = everything and config.stray
         self._display = display
-        self._signals = Signals()
         self._watch = Watch()
         self._program = Program(
             config,
@@ -90,7 +89,7 @@ class Supervisor:
         self._heard = Heard(self._program)
         self._ends = Ends(self._program, self._heard, self._starts)
         self._planning = Planning(self._program)
-        self._names = Names(config.settings.host)
+        self._signals = Signals()
         self._opened = False
         self._kill_at = 0.0
         self._kills = 0
@@ -170,6 +169,7 @@ class Supervisor:
         program, journal = self._program, Path(self._settings.journal)
         if few := allow_many_files(self._settings.workers, len(self._config.reports)):
             self._log.warning("%s", few)
+        self._names = Names(self._settings.host)
         gc.freeze()  # Pages that children share are not touched by their collections.
         program.pool = Pool(
             self._config.jobs, program.locks, self._settings.workers, self._watch, self._not_shared

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 
@@ -19,16 +20,13 @@ from b1000 import cli
 from b1000.runs.protocol import Assigned
 from b1000.state.journal import Journal
 from b1000.supervise.children import Child
+from b1000.supervise.pool import Pool
 
 
 def strike(kind: str, program: int) -> None:
     """Signal what is to be struck of a program, at once; ``rsync-term``: as a shutdown does."""
     if kind == "supervisor":
         os.kill(program, signal.SIGKILL)
-        return
-    if kind == "idle":
-        for each in idle(program):
-            each.kill()
         return
     number = signal.SIGTERM if kind == "rsync-term" else signal.SIGKILL
     for child in psutil.Process(program).children(recursive=True):
@@ -41,13 +39,17 @@ def strike(kind: str, program: int) -> None:
                     return
 
 
-def idle(program: int) -> Iterator[psutil.Process]:
-    """The children of a program that have none, but its reporter, which is the first."""
-    children = sorted(psutil.Process(program).children(), key=lambda child: child.pid)
-    for child in children[1:]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if not child.children():
-                yield child
+def remember_pool() -> list[Pool]:
+    """The pool of the program, once it is there."""
+    pools: list[Pool] = []
+    make = Pool.__init__
+
+    def remembered(self: Pool, *words: Any, **named: Any) -> None:
+        make(self, *words, **named)
+        pools.append(self)
+
+    Pool.__init__ = remembered  # type: ignore[method-assign]
+    return pools
 
 
 def strike_tasks(number: int, when: str) -> Callable[[], int]:
@@ -81,7 +83,16 @@ def main() -> None:
         code = cli.run(words)
         sys.exit(100 if tasks() < int(number) else code)
     whole = Journal.transaction
+    pools = remember_pool()
     count = 0
+
+    def struck_now() -> None:
+        if kind != "idle":
+            strike(kind, os.getpid())
+            return
+        for pool in pools:
+            for child in pool._idle:
+                child.kill()
 
     @contextlib.contextmanager
     def struck(self: Journal) -> Iterator[None]:
@@ -90,9 +101,9 @@ def main() -> None:
         with whole(self):
             yield
             if (count, when) == (int(number), "before"):
-                strike(kind, os.getpid())
+                struck_now()
         if (count, when) == (int(number), "after"):
-            strike(kind, os.getpid())
+            struck_now()
 
     Journal.transaction = struck  # type: ignore[method-assign, assignment]
     code = cli.run(words)

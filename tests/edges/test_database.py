@@ -558,6 +558,8 @@ def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
         assert isinstance(message, Delivered)
         told |= {run_id for run_id, _ in message.states}
     assert told == {good.run_id}
+    ours.close()
+    theirs.close()
 
 
 def test_a_reporter_that_cannot_deliver_stands_in_no_other_ones_way(
@@ -570,21 +572,23 @@ def test_a_reporter_that_cannot_deliver_stands_in_no_other_ones_way(
         orders, threads = [], []
         for report in (settings(database, password="Wr0ng-w0rd"), settings(database)):
             ours, theirs = pair()
-            orders.append(ours)
+            orders += [ours, theirs]
             reporter = Reporter(report, path, Locks(tmp_path), theirs)
             threads.append(threading.Thread(target=reporter.run))
         try:
             threads[0].start()
             orders[0].send(Look())
             assert orders[0].recv().trying
-            orders[1].send(Look(last=True))
+            orders[2].send(Look(last=True))
             threads[1].start()
             wait_until(lambda: [row["step"] for row in database.jobs()] == ["DONE"], 10)
         finally:
-            for each in orders:
-                each.close()
+            for ours in orders[::2]:
+                ours.close()
             for thread in threads:
                 thread.join(30)
+            for theirs in orders[1::2]:
+                theirs.close()
 
 
 # --- older installations
