@@ -52,7 +52,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "socket": ("wire.py", "supervise/", "config/", "check/", "monitor/", "reports/"),
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
-    "threading": ("reports/source.py", "work/condition.py"),
+    "threading": ("reports/source.py",),
     "subprocess": ("work/process.py", "check/connect.py"),
 }
 

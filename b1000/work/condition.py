@@ -1,27 +1,25 @@
-"""The condition of a worker's process: what a run must leave as it has found it."""
+"""The condition of a worker's process: what a task must leave as it has found it."""
 
 import gc
 import os
 import resource
-import signal
 import sys
-import threading
 from typing import NamedTuple
 
-_SIGNALS = range(1, signal.SIGRTMIN)
 _GROWTH = 32 * 2**20  # bytes that a worker may grow by
+_OF_STATUS = (b"Umask:", b"Threads:", b"SigBlk:", b"SigIgn:", b"SigCgt:", b"NoNewPrivs:")
 
 
 class Condition(NamedTuple):
-    """What the next run of a process would find: equal conditions are equally good for it."""
+    """What the next task of a process would find: equal conditions are equally good for it.
+
+    ``status`` are lines of proc(5): mask of modes, threads, signals that are blocked or handled.
+    """
 
     directory: str
-    umask: int
+    status: tuple[bytes, ...]
     environment: dict[str, str]
     descriptors: frozenset[str]
-    blocked: frozenset[int]
-    handlers: tuple[object, ...]
-    threads: int
     children: bool
     priority: int
     limits: tuple[int, int]
@@ -33,12 +31,9 @@ def condition() -> Condition:
     """How things are now."""
     return Condition(
         _directory(),
-        _umask(),
+        _status(),
         dict(os.environ),
         frozenset(os.listdir("/proc/self/fd")),
-        frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
-        tuple(signal.getsignal(number) for number in _SIGNALS),
-        threading.active_count(),
         _has_children(),
         os.getpriority(os.PRIO_PROCESS, 0),
         resource.getrlimit(resource.RLIMIT_NOFILE),
@@ -54,8 +49,20 @@ def has_grown(since: int) -> bool:
 
 def size() -> int:
     """The memory of the process that is in use, in bytes."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+    return int(_read("/proc/self/statm").split()[1]) * resource.getpagesize()
+
+
+def _status() -> tuple[bytes, ...]:
+    lines = _read("/proc/self/status").splitlines()
+    return tuple(line for line in lines if line.startswith(_OF_STATUS))
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 8192)
+    finally:
+        os.close(descriptor)
 
 
 def _directory() -> str:
@@ -63,12 +70,6 @@ def _directory() -> str:
         return os.getcwd()
     except OSError:
         return ""
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _has_children() -> bool:

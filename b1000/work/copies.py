@@ -163,7 +163,8 @@ class Copies:
         if result.status in COMPLETE and (doubt := await self._origin.verify()):
             result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
         now = self._assignment.clock()
-        await self._assignment.commit(
+        # What follows, a post or the end, makes it durable together with its own beginning.
+        self._assignment.channel.tell(
             AttemptEnded(
                 now,
                 copying.copy.destination,

@@ -58,6 +58,7 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
             return STOPPED
         (*_, lock) = (None, *wire.take_descriptors())
         code, good, channel = asyncio.run(_until_told(assigned, jobs, locks, lock, wire))
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if lock is not None:
             with contextlib.suppress(OSError):
                 os.close(lock)
@@ -103,7 +104,8 @@ async def _until_told(
             stopped = True
             doing.cancel()
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
+    # Not loop.add_signal_handler, which makes an enum of each signal there is, twice for each task.
+    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop))
     channel = Channel(wire, stop)
     doing = asyncio.ensure_future(tasks.carry_out(assigned, jobs, locks, lock, channel))
     try:
