@@ -19,7 +19,7 @@ from b1000.stopping import STOPPING
 from b1000.wire import Wire, pair
 from b1000.work.worker import BROKEN, Closable
 
-_POLL = 0.02  # seconds between looks whether a child has ended
+_SHORTEST, _LONGEST = 0.0002, 0.05  # seconds between looks whether a child has ended
 
 
 class Child:
@@ -55,7 +55,7 @@ class Child:
 
     def reap(self, seconds: float) -> bool:
         """Take its exit code, negative for a signal; False where it has not ended in time."""
-        until = time.monotonic() + seconds
+        until, pause = time.monotonic() + seconds, _SHORTEST
         while self.exit_code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -63,7 +63,8 @@ class Child:
             elif time.monotonic() >= until:
                 return False
             else:
-                time.sleep(_POLL)
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST)
         return True
 
 

@@ -188,8 +188,8 @@ class Pool:
         """Let go of those that are idle."""
         for child in self._idle:
             child.kill()
-            self._dismiss(child)
-        self._idle.clear()
+        while self._idle:
+            self._dismiss(self._idle.pop())
 
     def kill(self) -> None:
         """SIGKILL all workers, and whatever they have started."""
