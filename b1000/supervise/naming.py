@@ -1,8 +1,8 @@
 """The names of new runs, kept apart among all b1000 of this machine and user.
 
 A journal gives no second twice to a job/instance. Another journal knows nothing of that, so the
-second that names a run is noted in one small file of the machine: for each name, by its checksum,
-the last second that was taken.
+second that names a run is noted in one small file of the machine: for each name at each daemon, by
+its checksum, the last second that was taken. A local directory needs no note: who makes it, has it.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import struct
 import zlib
 
 from b1000.files import open_file
+from b1000.jobs import Job
 from b1000.runs.task import Task
 
 _SLOTS = 1 << 16  # two names in one slot only wait for each other
@@ -37,10 +38,17 @@ class Names:
 
     def reserve(self, task: Task, second: int) -> int:
         """Take a second for a run; gives that, or the first that is free where it is taken."""
-        if self._file is None:
-            return second
-        words = "/".join((self._host, task.job.name, task.instance)).encode()
-        at = zlib.crc32(words) % _SLOTS * _SLOT.size
+        at = [self._slot(task, path) for path in _daemons(task)] if self._file is not None else []
+        # Each of them is taken, also where another one is not free: at most a second is lost.
+        return max((self._take(each, second) for each in at), default=second)
+
+    def _slot(self, task: Task, path: str) -> int:
+        """Where the file has the last second of a name at a daemon."""
+        words = "/".join((self._host, task.job.name, task.instance, path))
+        return zlib.crc32(words.encode()) % _SLOTS * _SLOT.size
+
+    def _take(self, at: int, second: int) -> int:
+        assert self._file is not None
         fcntl.lockf(self._file, fcntl.LOCK_EX, _SLOT.size, at)
         try:
             (last,) = _SLOT.unpack(os.pread(self._file, _SLOT.size, at).ljust(_SLOT.size, b"\0"))
@@ -58,6 +66,13 @@ class Names:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _daemons(task: Task) -> list[str]:
+    """The rsync addresses below which a run makes directories."""
+    if not isinstance(task.job, Job):
+        return []
+    return [each.path for each in task.job.destinations.values() if each.remote]
 
 
 def _place() -> str:
