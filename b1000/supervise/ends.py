@@ -57,7 +57,7 @@ class Ends:
         """A worker died before its last word: what it left is ended, then its run is judged."""
         program = self._program
         code, signal = worker.child.exit_code, program.signal
-        cause = f"interrupted by {signal_name(signal)}" if signal else _cause(code)
+        cause = f"interrupted by {signal_name(signal)}" if signal else worker.fault or _cause(code)
         last = self._last_word(worker, cause)
         program.tally.failed += worker.kind is Kind.FORGET_WITH_POST
         if signal and code == work.STOPPED:

@@ -1,6 +1,6 @@
 """What workers have said: applied, made durable together, then acted on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, assert_never
 
 from b1000.errors import signal_name
@@ -26,7 +26,7 @@ from b1000.runs.events import (
     Swept,
     Waiting,
 )
-from b1000.runs.lifecycle import changed
+from b1000.runs.lifecycle import IllegalMove, changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered
 from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
@@ -58,7 +58,7 @@ class Heard:
     ) -> list[Worker]:
         """Make all of it durable in one commit, then act on it; gives who is idle now."""
         said = [
-            _Said(worker, batch, [self._made(worker, each) for each in batch.messages])
+            _Said(worker, batch, list(self._made_of(worker, batch.messages)))
             for worker, batch in batches
         ]
         self._program.write([entry for each in said for entry in each.entries], delivered)
@@ -71,6 +71,16 @@ class Heard:
         entry = self._made(worker, message)
         self._program.write([entry])
         self._act_on(worker, entry)
+
+    def _made_of(self, worker: Worker, messages: Iterable[Message]) -> Iterator[Entry]:
+        """What messages make of the worker's run; one that cannot be is the end of its worker."""
+        for message in messages:
+            try:
+                yield self._made(worker, message)
+            except IllegalMove as error:
+                worker.fault = f"internal error: {error}; please report it"
+                worker.child.kill()
+                return
 
     def _made(self, worker: Worker, message: Message) -> Entry:
         """What a message makes of the worker's run, which is that from now on."""

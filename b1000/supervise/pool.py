@@ -27,7 +27,7 @@ class Worker:
     ``number`` is that of the task in the schedule. ``verdict`` is set once its last message
     has come, ``heard`` with its first. ``parked`` is the number of the batch whose
     acknowledgement it waits for without a slot. ``ended`` are its commands that ended by
-    themselves: what these left is a service.
+    themselves: what these left is a service. ``fault`` is why it was killed.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Worker:
     heard: bool = False
     parked: int = 0
     ended: set[str] = field(default_factory=set)
+    fault: str = ""
 
     @property
     def kind(self) -> Kind:

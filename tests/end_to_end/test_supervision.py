@@ -466,3 +466,38 @@ def test_one_report_that_cannot_be_written_holds_up_no_other(world: World) -> No
     assert world.b1000().returncode == 0
     (other,) = [name for name in world.report_files() if name.startswith("other")]
     assert "step = DONE" in (world.reports / other).read_text()
+
+
+ILLEGAL = """
+import sys
+from b1000 import cli
+from b1000.runs.states import Step
+from b1000.work import push
+
+carry_out = push.carry_out
+
+async def wrong(assignment, job):
+    if job.name == "bad":
+        await assignment.commit(assignment.moved(Step.POST))
+        await assignment.commit(assignment.moved(Step.PRE))
+    await carry_out(assignment, job)
+
+push.carry_out = wrong
+sys.exit(cli.main())
+"""
+
+
+def test_what_a_worker_must_not_say_costs_its_own_run_alone(world: World) -> None:
+    world.files()
+    jobs = {f"job:{name}": world.push() for name in ("bad", "etc", "web")}
+    world.write({"dest:store": world.store(), **jobs})
+    done = subprocess.run(
+        [sys.executable, "-c", ILLEGAL, "-f", str(world.config)],
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "internal error: run" in world.last("bad")["error"]
+    assert [world.last(name)["step"] for name in ("etc", "web")] == ["DONE", "DONE"]
+    assert not world.processes()
