@@ -9,7 +9,7 @@ from b1000 import __version__
 from b1000.commands.output import USAGE_ERROR, say
 from b1000.config import COMMANDS
 from b1000.errors import B1000Error
-from b1000.errors import words as words_of
+from b1000.errors import message_of as words_of
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
@@ -77,13 +77,13 @@ def _stand_somewhere() -> None:
         os.chdir("/")
 
 
-def _guarded(words: Sequence[str]) -> int:
+def _guarded(argv: Sequence[str]) -> int:
     try:
-        return run(words)
+        return run(argv)
     except B1000Error as error:
         from b1000.logs import to_stderr
 
-        to_stderr(error.told())
+        to_stderr(error.full_message())
         return USAGE_ERROR
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining at its exit.
@@ -99,26 +99,26 @@ def _guarded(words: Sequence[str]) -> int:
         return 130
 
 
-def run(words: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Carry out a command line; gives the exit code."""
-    if list(words) in (["-v"], ["--version"]):
+    if list(argv) in (["-v"], ["--version"]):
         say(f"b1000 {__version__}")  # at once, without what only other answers need
         return 0
     from b1000.stopping import end_plainly
 
     end_plainly()
-    position = _command_position(words)
+    position = _command_position(argv)
     if position is None:
-        return _carry_out("", words)
-    rest = [*words[:position], *words[position + 1 :]]
-    return _carry_out(words[position], rest)
+        return _carry_out("", argv)
+    rest = [*argv[:position], *argv[position + 1 :]]
+    return _carry_out(argv[position], rest)
 
 
-def _command_position(words: Sequence[str]) -> int | None:
+def _command_position(argv: Sequence[str]) -> int | None:
     """Where the first word that is no option stands, if it is a command."""
     position = 0
-    while position < len(words):
-        word = words[position]
+    while position < len(argv):
+        word = argv[position]
         if word == "--":
             return None
         if not word.startswith("-") or word == "-":
@@ -129,26 +129,26 @@ def _command_position(words: Sequence[str]) -> int | None:
     return None
 
 
-def _carry_out(command: str, words: Sequence[str]) -> int:
+def _carry_out(command: str, argv: Sequence[str]) -> int:
     """What only one command needs is imported for it alone."""
     match command:
         case "status":
             from b1000.commands.status import status
 
-            return status(words)
+            return status(argv)
         case "check":
             from b1000.commands.check import check
 
-            return check(words)
+            return check(argv)
         case "forget":
             from b1000.commands.forget import forget
 
-            return forget(words)
+            return forget(argv)
         case "monitor":
             from b1000.commands.monitor import monitor
 
-            return monitor(words)
+            return monitor(argv)
         case _:
             from b1000.commands.jobs import run_jobs
 
-            return run_jobs(words)
+            return run_jobs(argv)

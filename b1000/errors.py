@@ -13,17 +13,17 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def words(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """An error as a clause of a sentence: of the system's, the file and what is wrong with it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 
-def words_beside(error: OSError, known: object) -> str:
+def message_beside(error: OSError, known: object) -> str:
     """The same where the file ``known`` has been named already: only another one is named."""
     plain = error.strerror and str(error.filename) == str(known)
-    return str(error.strerror) if plain else words(error)
+    return str(error.strerror) if plain else message_of(error)
 
 
 def counted(number: int, what: str) -> str:
@@ -63,7 +63,7 @@ class B1000Error(Exception):
     def __str__(self) -> str:
         return f"{self.what}; {self.hint}" if self.hint else self.what
 
-    def told(self) -> str:
+    def full_message(self) -> str:
         """The text that the operator is shown."""
         return f"b1000: {self}"
 

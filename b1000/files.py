@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(r"\.b1000-[0-9a-f]{16}")
 _STALE = 3600  # seconds after which nobody is still writing a temporary file
 
 
-def look(path: Path | str, follow: bool) -> None:
+def refuse_special(path: Path | str, follow: bool) -> None:
     """Raise OSError where something stands that is no regular file; nothing may stand there.
 
     The error says what it is. ``follow``: a link stands for what it leads to. Links are followed
@@ -36,11 +36,11 @@ def look(path: Path | str, follow: bool) -> None:
 
 
 def open_file(path: Path | str, flags: int, mode: int = 0o600, *, follow: bool) -> int:
-    """Open a regular file: :func:`look` first, so that neither a FIFO nor a device is waited for.
+    """Open a regular file: :func:`refuse_special` first, so that no FIFO or device blocks it.
 
     Gives the descriptor; raises OSError, also for whatever took the file's place meanwhile.
     """
-    look(path, follow)
+    refuse_special(path, follow)
     descriptor = os.open(path, flags | _WITHOUT_WAITING | (0 if follow else os.O_NOFOLLOW), mode)
     try:
         _check(os.fstat(descriptor), path)

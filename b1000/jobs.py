@@ -17,7 +17,7 @@ Template = tuple[str | Reference, ...]
 """A value in parts: text as it is, and references that are filled in for each run."""
 
 
-class Command(NamedTuple):
+class ScriptTemplate(NamedTuple):
     """A command for /bin/sh whose output is the value of a dynamic option."""
 
     template: Template
@@ -176,9 +176,9 @@ class Job(NamedTuple):
     dest: tuple[DestinationGroup, ...]
     reports: tuple[str, ...]
     destinations: Mapping[str, Destination]
-    instances: tuple[str, ...] | Command | None = None
+    instances: tuple[str, ...] | ScriptTemplate | None = None
     allow_no_instances: bool = False
-    late: Mapping[str, Template | Command] = {}
+    deferred: Mapping[str, Template | ScriptTemplate] = {}
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
     pull: Pull | None = None
@@ -195,13 +195,13 @@ class Job(NamedTuple):
     @property
     def fixed_instances(self) -> tuple[str, ...] | None:
         """The instances that the configuration itself lists; None where it lists none."""
-        return None if isinstance(self.instances, Command) else self.instances
+        return None if isinstance(self.instances, ScriptTemplate) else self.instances
 
     @property
     def failure_command(self) -> Template | None:
         """The command that is run when a run ends FAILED."""
-        command = self.late.get("on_failure")
-        assert not isinstance(command, Command)
+        command = self.deferred.get("on_failure")
+        assert not isinstance(command, ScriptTemplate)
         return command
 
     @property

@@ -47,7 +47,7 @@ class Locks:
         finally:
             os.close(descriptor)
 
-    def take_one_of(self, name: str, count: int) -> int | None:
+    def acquire_slot(self, name: str, count: int) -> int | None:
         """Take one of ``count`` equal permits, as :meth:`take` does."""
         for number in range(1, count + 1):
             descriptor = self.take(f"{name}@{number}")

@@ -21,7 +21,7 @@ LONGEST = 16384
 """Characters of a message as it is printed; of a longer one the rest is left out, which is told."""
 
 _PART = LONGEST - 384  # of a text that is logged in parts; the rest is for what stands before it
-_PATIENCE = 1000  # milliseconds that a reader of the log may keep a line waiting
+_WRITE_TIMEOUT = 1000  # milliseconds that a reader of the log may keep a line waiting
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -119,7 +119,7 @@ class _Descriptor(logging.Handler):
         """Whether a write will not block: a reader that does not read must not stop backups."""
         poll = select.poll()
         poll.register(self.descriptor, select.POLLOUT)
-        ready = bool(poll.poll(0 if self._stuck else _PATIENCE))
+        ready = bool(poll.poll(0 if self._stuck else _WRITE_TIMEOUT))
         self._stuck = not ready
         return ready
 
@@ -248,7 +248,7 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
         logger.error(trouble)
 
 
-def tell_where() -> None:
+def log_where() -> None:
     """Whoever saw on a terminal what was under way is told where the log is."""
     logger = logging.getLogger(LOGGER)
     for handler in logger.handlers:

@@ -12,7 +12,7 @@ from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.reports.reporter import Reporter
 from b1000.runs.events import Resolved, RunMoved
-from b1000.runs.protocol import Delivered, Look
+from b1000.runs.protocol import Deliver, Delivered
 from b1000.runs.run import Copy, Frozen
 from b1000.runs.states import Step
 from b1000.state.journal import Journal
@@ -103,7 +103,7 @@ def _at_once(task: object, work: Sequence[tuple[object, ...]]) -> float:
 def _tell(settings: Report, journal: Path) -> None:
     """What the reporter of one host does when its supervisor ends."""
     ours, theirs = pair()
-    ours.send(Look(last=True))
+    ours.send(Deliver(last=True))
     Reporter(settings, journal, Locks(journal.parent / "locks"), theirs).run()
     arrived = 0
     while ours.poll():

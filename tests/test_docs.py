@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.config.kinds import Kind
+from b1000.config.kinds import ValueKind
 from b1000.config.loader import load
 from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
@@ -357,7 +357,7 @@ def test_single_options_in_a_page_can_be_written_so(page: Path) -> None:
         assert any(_takes(kind, value) for kind in kinds), f"{name} = {value}"
 
 
-def _takes(kind: Kind, value: str) -> bool:
+def _takes(kind: ValueKind, value: str) -> bool:
     try:
         kind.parse(value)
     except BadValue:

@@ -11,7 +11,7 @@ import pytest
 
 from b1000 import parsers
 from b1000.monitor import metrics
-from b1000.monitor.history import Past, Subject
+from b1000.monitor.history import PastRun, Subject
 from b1000.monitor.survey import Survey
 from b1000.monitor.verdicts import judge
 from tests.support.world import ROOT
@@ -57,7 +57,7 @@ def test_braces_are_closed_and_commands_are_defined() -> None:
 
 
 def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
-    judged = judge(Subject("a", "b", "c"), [Past(0.0, done=1, total=1, bytes=1)], None, 1.0)
+    judged = judge(Subject("a", "b", "c"), [PastRun(0.0, done=1, total=1, bytes=1)], None, 1.0)
     text = metrics.as_prometheus(Survey(1.0, "central", [judged], []))
     written = set(re.findall(r"^(b1000_\w+)", text, re.MULTILINE))
     rules = RULES.read_text()

@@ -96,7 +96,7 @@ def _spelled(names: str) -> str:
 
 
 def _row(option: Option) -> str:
-    value = f"{option.kind.words}; *dynamic*" if option.dynamic else option.kind.words
+    value = f"{option.kind.description}; *dynamic*" if option.dynamic else option.kind.description
     whose = f" Only for {' and '.join(option.of)}." if option.of else ""
     cells = (f"`{option.name}`", value, _default(option), f"{option.help}{whose}")
     return f"| {' | '.join(_escaped(cells))} |"

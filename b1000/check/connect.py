@@ -12,7 +12,7 @@ from b1000.check import on_this_host
 from b1000.check.on_this_host import Finding
 from b1000.config import references, shellwords
 from b1000.config.loader import Config
-from b1000.jobs import Command, Destination, Job, Limits, Report
+from b1000.jobs import Destination, Job, Limits, Report, ScriptTemplate
 from b1000.rsync import command, outcome, paths, surveys
 from b1000.rsync.source import Source
 from b1000.work import merging, mounts, sources
@@ -22,7 +22,7 @@ _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
 _NO_LINK_DEST = (3, 4, 3)
 _SHORT_PULL = 300  # seconds
-_PATIENCE = 60  # seconds for a daemon, whatever the configuration allows a copy
+_TIMEOUT = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
 def advice(config: Config) -> list[Finding]:
@@ -75,15 +75,15 @@ def _merging(job: Job) -> list[Finding]:
     for destination in job.destinations.values() if found.meeting.clashes else ():
         for name in _twice(found.paths, rules, destination):
             if name in found.meeting.clashes:
-                text = merging.told(*found.meeting.clashes[name], name)
-                return [Finding(f"job:{job.name}", "include", text, warning="pre" in job.late)]
+                text = merging.clash_text(*found.meeting.clashes[name], name)
+                return [Finding(f"job:{job.name}", "include", text, warning="pre" in job.deferred)]
     return []
 
 
 def _literal(job: Job, option: str) -> str | None:
     """The value of an option that no run has to settle; "" where there is none."""
-    value = job.late.get(option, ())
-    if isinstance(value, Command) or references.names(value):
+    value = job.deferred.get(option, ())
+    if isinstance(value, ScriptTemplate) or references.names(value):
         return None
     return references.fill(value, {})
 
@@ -95,7 +95,7 @@ def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destinatio
         argv = surveys.tops(Source(given, exclude), empty, destination, Limits())
         try:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
+                argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_TIMEOUT
             )
         except (OSError, subprocess.TimeoutExpired):
             return ()
@@ -138,12 +138,12 @@ def connect(config: Config) -> list[Finding]:
 def _version() -> "Finding | tuple[int, ...]":
     """The version of the rsync that is installed, or why it is not known."""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["rsync", "--version"], capture_output=True, text=True, check=False
         ).stdout
     except OSError as error:
         return Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
-    found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", told)
+    found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", output)
     if not found:
         return Finding("", "", "rsync does not tell its version", warning=True)
     return tuple(map(int, found.groups()))
@@ -198,14 +198,14 @@ def _private(section: str, option: str, directory: str) -> Iterator[Finding]:
 
 def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
     """A directory that B1000 writes; where it is missing it will be made."""
-    place = Path(directory)
+    existing = Path(directory)
     # Not Path.exists: it raises where a directory may not be searched.
-    while not os.path.exists(place):
-        place = place.parent
-    if not place.is_dir():
-        yield Finding(section, option, f"{directory} cannot be: {place} is no directory")
-    elif not os.access(place, os.W_OK | os.X_OK):
-        yield Finding(section, option, f"{directory}: no permission to write in {place}")
+    while not os.path.exists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        yield Finding(section, option, f"{directory} cannot be: {existing} is no directory")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding(section, option, f"{directory}: no permission to write in {existing}")
 
 
 def _scripts(job: Job) -> Iterator[Finding]:
@@ -248,12 +248,12 @@ def _tried(section: str, option: str, argv: Sequence[str], address: str) -> list
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
             env={**os.environ, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired:
-        reason = f"{address}: no answer within {_PATIENCE} s; is a firewall there?"
+        reason = f"{address}: no answer within {_TIMEOUT} s; is a firewall there?"
         return [Finding(section, option, reason)]
-    verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(address))
+    verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.host_or_path(address))
     return [Finding(section, option, f"{address}: {verdict.reason}")] if verdict.reason else []

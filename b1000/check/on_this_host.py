@@ -13,7 +13,7 @@ from typing import NamedTuple
 from b1000.config import addresses, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
-from b1000.jobs import Command, Destination, Job, Template, Word
+from b1000.jobs import Destination, Job, ScriptTemplate, Template, Word
 from b1000.work import mounts, scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
@@ -127,11 +127,11 @@ def _password_file(section: str, file: str, rsync: bool) -> Iterator[Finding]:
 def commands(job: Job) -> dict[str, Template]:
     """Option → the command that stands there."""
     found: dict[str, Template] = {
-        name: value.template if isinstance(value, Command) else value
-        for name, value in job.late.items()
-        if isinstance(value, Command) or name in ("pre", "post", "on_failure", "on_success")
+        name: value.template if isinstance(value, ScriptTemplate) else value
+        for name, value in job.deferred.items()
+        if isinstance(value, ScriptTemplate) or name in ("pre", "post", "on_failure", "on_success")
     }
-    if isinstance(job.instances, Command):
+    if isinstance(job.instances, ScriptTemplate):
         found["instances"] = job.instances.template
     return found
 
@@ -166,13 +166,13 @@ def _words(template: Template) -> Iterator[Word]:
 
 
 def _list(job: Job, option: str) -> list[Word]:
-    value = job.late.get(option, ())
-    return [] if isinstance(value, Command) else list(_words(value))
+    value = job.deferred.get(option, ())
+    return [] if isinstance(value, ScriptTemplate) else list(_words(value))
 
 
 def _missing_sources(job: Job) -> Iterator[Finding]:
     """A pre may make what is to be copied; without one it has to be there."""
-    if "pre" in job.late:
+    if "pre" in job.deferred:
         return
     missing = [word.text for word in _list(job, "include") if sources.is_missing(word)]
     for text in missing:
@@ -202,27 +202,27 @@ def _whole_system(job: Job) -> Iterator[Finding]:
 def _not_on_one_file_system(job: Job) -> Iterator[Finding]:
     """What is mounted below a source is left out by -x, without a word of the copy's."""
     includes = [word.text for word in _list(job, "include")]
-    told: set[str] = set()
+    separate: set[str] = set()
     for destination in filter(_stays_on_one_file_system, job.destinations.values()):
         patterns = [*(word.text for word in _list(job, "exclude")), *destination.exclude]
         for include in includes:
-            told |= {
-                place
-                for place in mounts.with_files(include)
-                if not f"{destination.path}/".startswith(f"{place}/")
-                and place not in [each.rstrip("/") for each in includes]
-                and not _is_excluded(place, include, patterns)
+            separate |= {
+                mount_point
+                for mount_point in mounts.with_files(include)
+                if not f"{destination.path}/".startswith(f"{mount_point}/")
+                and mount_point not in [each.rstrip("/") for each in includes]
+                and not _is_excluded(mount_point, include, patterns)
             }
-    if told:
-        shown = " ".join(sorted(told))
+    if separate:
+        shown = " ".join(sorted(separate))
         text = f"--one-file-system leaves out what is mounted at {shown}: include it, or exclude it"
         yield Finding(f"job:{job.name}", "include", text, warning=True)
 
 
-def _is_excluded(place: str, include: str, patterns: Sequence[str]) -> bool:
+def _is_excluded(mount_point: str, include: str, patterns: Sequence[str]) -> bool:
     """Whether a pattern names a directory below a source, or all in it."""
-    below = os.path.relpath(place, os.path.dirname(include) or "/")
-    names = {f"/{below}", below, os.path.basename(place)}
+    below = os.path.relpath(mount_point, os.path.dirname(include) or "/")
+    names = {f"/{below}", below, os.path.basename(mount_point)}
     return any(re.sub(r"(?:/|/\*{1,3})$", "", each) in names for each in patterns)
 
 

@@ -6,11 +6,11 @@ from b1000.commands.output import USAGE_ERROR, say
 from b1000.errors import counted
 
 
-def check(words: Sequence[str]) -> int:
+def check(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
     from b1000 import parsers
 
-    arguments = parsers.for_check().parse_args(words)
+    arguments = parsers.for_check().parse_args(argv)
 
     from b1000.check import connect
     from b1000.config import loader

@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 
 
-def forget(words: Sequence[str]) -> int:
+def forget(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
     from b1000 import parsers
 
-    arguments = parsers.for_forget().parse_intermixed_args(words)
+    arguments = parsers.for_forget().parse_intermixed_args(argv)
 
     from b1000 import logs
     from b1000.config import loader
     from b1000.config.selectors import selector
-    from b1000.runs.task import Kind
+    from b1000.runs.task import TaskKind
     from b1000.supervise.supervisor import Supervisor
 
     config = loader.load(arguments.cfg)
     settings = config.settings
     logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
     selectors = [selector(word) for word in arguments.jobs]
-    kind = Kind.FORGET_WITH_POST if arguments.post else Kind.FORGET
+    kind = TaskKind.FORGET_WITH_POST if arguments.post else TaskKind.FORGET
     code = Supervisor(config, {}).recover(selectors, kind)
-    logs.tell_where()
+    logs.log_where()
     return code

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from b1000.status.bars import Bars
 
 
-def run_jobs(words: Sequence[str]) -> int:
+def run_jobs(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
     from b1000 import parsers
 
-    arguments = parsers.for_jobs().parse_intermixed_args(words)
+    arguments = parsers.for_jobs().parse_intermixed_args(argv)
 
     import logging
 
@@ -26,7 +26,7 @@ def run_jobs(words: Sequence[str]) -> int:
     from b1000.config import loader
     from b1000.config.selectors import TO_RUN, JobSelection, can_be_run, resolve, selector
     from b1000.errors import UsageError
-    from b1000.runs.task import Kind
+    from b1000.runs.task import TaskKind
     from b1000.supervise.supervisor import Supervisor
 
     try:
@@ -61,8 +61,8 @@ def run_jobs(words: Sequence[str]) -> int:
     display = None if arguments.quiet else _display(settings.journal)
     everything = not (selectors or arguments.copy)
     supervisor = Supervisor(config, selection, display=display, everything=everything)
-    code = supervisor.recover(selectors, Kind.RESUME) if arguments.copy else supervisor.run()
-    logs.tell_where()
+    code = supervisor.recover(selectors, TaskKind.RESUME) if arguments.copy else supervisor.run()
+    logs.log_where()
     return code
 
 
@@ -70,7 +70,7 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     from pathlib import Path
 
     from b1000.state.queries import Reader, may_exist
-    from b1000.work.rehearsal import Past, rehearse
+    from b1000.work.rehearsal import JournalLookups, rehearse
 
     journal = Path(config.settings.journal)
 
@@ -89,7 +89,7 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
         with Reader(journal, untouched=True) as reader:
             return reader.owner_of_directory(job, instances, whose)
 
-    past = Past(bases, owner)
+    past = JournalLookups(bases, owner)
     return int(not rehearse(config.jobs, selection, config.settings.host, foretell, past))
 
 

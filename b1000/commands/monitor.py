@@ -9,13 +9,13 @@ from b1000.errors import B1000Error
 _UNKNOWN = 3  # as Nagios counts
 
 
-def monitor(words: Sequence[str]) -> int:
+def monitor(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
     from b1000 import parsers
 
     parser = parsers.for_monitor()
     try:
-        arguments = parser.parse_args(words)
+        arguments = parser.parse_args(argv)
         if arguments.output and not arguments.prometheus:
             parser.error("--output is the file of --prometheus")
     except SystemExit as end:
@@ -23,8 +23,8 @@ def monitor(words: Sequence[str]) -> int:
         return _UNKNOWN if end.code else 0
 
     from b1000.logs import to_stderr
-    from b1000.monitor.answer import Form, Wanted, answer, unknown
-    from b1000.monitor.survey import Question
+    from b1000.monitor.answer import Form, OutputOptions, answer, unknown
+    from b1000.monitor.survey import MonitorQuestion
 
     # Thousands of histories without a cycle: to look for those takes as long as all the rest.
     gc.disable()
@@ -32,8 +32,8 @@ def monitor(words: Sequence[str]) -> int:
         (each for each in Form if getattr(arguments, each.value, False)),
         Form.NONE if arguments.html else Form.TABLE,
     )
-    wanted = Wanted(form, arguments.output, arguments.html)
-    question = Question(arguments.report, arguments.job, arguments.host, arguments.learn)
+    wanted = OutputOptions(form, arguments.output, arguments.html)
+    question = MonitorQuestion(arguments.report, arguments.job, arguments.host, arguments.learn)
     try:
         given = answer(arguments.cfg, question, wanted, terminal())
     except Exception as error:
@@ -48,6 +48,6 @@ def monitor(words: Sequence[str]) -> int:
         if given.text:
             say(given.text)
     except B1000Error as error:
-        to_stderr(error.told())
+        to_stderr(error.full_message())
         return _UNKNOWN
     return given.exit_code

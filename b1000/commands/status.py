@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from b1000.commands.output import say, terminal
 
 
-def status(words: Sequence[str]) -> int:
+def status(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
     from b1000 import parsers
 
     parser = parsers.for_status()
-    arguments = parser.parse_intermixed_args(words)
+    arguments = parser.parse_intermixed_args(argv)
     if arguments.watch and arguments.json:
         parser.error("--watch is for people: it does not go with --json")
     if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
@@ -20,10 +20,10 @@ def status(words: Sequence[str]) -> int:
     from b1000.config import loader
     from b1000.config.selectors import selector
     from b1000.status.answer import Asked
-    from b1000.status.question import Question
+    from b1000.status.question import StatusQuestion
 
     selectors = tuple(selector(word) for word in arguments.jobs)
-    question = Question(selectors, arguments.all, arguments.failed, arguments.last)
+    question = StatusQuestion(selectors, arguments.all, arguments.failed, arguments.last)
     asked = Asked(loader.load(arguments.cfg), question, arguments.run)
     if arguments.watch and sys.stdout:
         from b1000.status.watch import watch

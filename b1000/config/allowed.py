@@ -11,7 +11,7 @@ from typing import NamedTuple
 from b1000.errors import BadValue, near, refuse_all
 
 
-class Rule(NamedTuple):
+class OptionRule(NamedTuple):
     """What holds for one spelling; ``reason`` says why it is refused, "" where it is allowed."""
 
     takes_value: bool
@@ -128,13 +128,13 @@ REFUSED: Mapping[str, str] = {
 """Reason → the spellings that are refused for it."""
 
 
-def _rules() -> Iterator[tuple[str, Rule]]:
+def _rules() -> Iterator[tuple[str, OptionRule]]:
     for reason, spellings in [("", ALLOWED), *REFUSED.items()]:
         for spelling in spellings.split():
-            yield spelling.removesuffix("="), Rule(spelling.endswith("="), reason)
+            yield spelling.removesuffix("="), OptionRule(spelling.endswith("="), reason)
 
 
-RULES: Mapping[str, Rule] = dict(_rules())
+RULES: Mapping[str, OptionRule] = dict(_rules())
 """Spelling, with its dashes → what holds for it."""
 
 
@@ -197,7 +197,7 @@ def _long(word: str, following: Iterator[str]) -> Given:
     return Given(spelling, word, next(following, None))
 
 
-def _rule(spelling: str, word: str) -> Rule:
+def _rule(spelling: str, word: str) -> OptionRule:
     rule = RULES.get(spelling)
     if rule:
         return rule

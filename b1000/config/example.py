@@ -21,9 +21,9 @@ def way_out(file: str) -> str:
 def shipped() -> Path | None:
     """The example ``b1000.cfg`` as this program was installed; None where it came without."""
     below = Path("share", "doc", "b1000", "examples", "b1000.cfg")
-    places = (
+    candidates = (
         Path(__file__).parents[2] / "etc" / "b1000.cfg",  # of a checkout
         sys.prefix / below,  # of the Debian package, and of a virtual environment
         "/usr/local" / below,  # of pip without one
     )
-    return next((place for place in places if place.is_file()), None)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

@@ -39,7 +39,7 @@ _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def place(text: str) -> BadValue | None:
+def other_tools_path(text: str) -> BadValue | None:
     """What a text is that is neither a path nor an address of a daemon; None where nobody knows."""
     for pattern, what, hint in _PLACES:
         if pattern.match(text):

@@ -19,7 +19,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Entry:
+class RawOption:
     """An option; the first of ``lines`` is what stands behind its ``=``.
 
     ``comments`` are the lines of comment that are indented as its continuation would be.
@@ -42,23 +42,23 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Section:
+class RawSection:
     """A section as it stands; ``above`` is the option of which its heading follows at once."""
 
     heading: str
     line: int
     above: str = ""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RawOption] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Written:
+class ParsedFile:
     """A file as it stands; ``stray`` lines are neither headings nor options.
 
     ``early`` is the first line that stands before any section.
     """
 
-    sections: list[Section] = field(default_factory=list)
+    sections: list[RawSection] = field(default_factory=list)
     stray: list[Line] = field(default_factory=list)
     early: Line | None = None
 
@@ -71,7 +71,7 @@ _HEADING = re.compile(r"\[(.*?)\]?", re.DOTALL)
 _COLON = re.compile(r"([A-Za-z_][\w-]*)\s*:(\s|$)?\s*(.*)", re.ASCII | re.DOTALL)
 
 
-def read(text: str, known: Collection[str]) -> Written:
+def read(text: str, known: Collection[str]) -> ParsedFile:
     """The file; ``known`` are the names by which a ``key:value`` without a blank is known."""
     reader = _Reader(known)
     # Not splitlines: it would also split at characters that are no ends of line.
@@ -84,9 +84,9 @@ class _Reader:
     """Takes a line after the other; ``_entry`` is what an indented line continues."""
 
     def __init__(self, known: Collection[str]) -> None:
-        self.written = Written()
+        self.written = ParsedFile()
         self._known = known
-        self._entry: Entry | None = None
+        self._entry: RawOption | None = None
         self._indent = 0
 
     def take(self, number: int, raw: str) -> None:
@@ -114,7 +114,7 @@ class _Reader:
         above = self._entry if self._entry and self._entry.lines[-1].text else None
         self._entry, self._indent = None, indent
         self.written.sections.append(
-            Section(found[1], line.number, above=above.option if above else "")
+            RawSection(found[1], line.number, above=above.option if above else "")
         )
 
     def _option(self, line: Line, indent: int) -> None:
@@ -126,17 +126,17 @@ class _Reader:
             self.written.sections[-1].entries.append(self._entry)
         else:
             self.written.stray.append(line)
-            self._entry = Entry("", [line])
+            self._entry = RawOption("", [line])
 
 
-def _entry(line: Line, known: Collection[str]) -> Entry | None:
+def _entry(line: Line, known: Collection[str]) -> RawOption | None:
     colon = _COLON.match(line.text)
     if colon and (colon[2] is not None or colon[1] in known):
-        return Entry(colon[1], [Line(line.number, colon[3])], colon=True)
+        return RawOption(colon[1], [Line(line.number, colon[3])], colon=True)
     option, equals, value = line.text.partition("=")
     if not equals or not option.strip():
         return None
-    return Entry(option.strip(), [Line(line.number, value.strip())])
+    return RawOption(option.strip(), [Line(line.number, value.strip())])
 
 
 class Indented(NamedTuple):
@@ -150,7 +150,7 @@ class Indented(NamedTuple):
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\s*)=(\s*)(.*)", re.ASCII | re.DOTALL)
 
 
-def indented(entry: Entry, known: Collection[str], shell: bool) -> Iterator[Indented]:
+def indented(entry: RawOption, known: Collection[str], shell: bool) -> Iterator[Indented]:
     """The options among the lines that continue one; in a ``shell`` ``key=value`` is none."""
     for line in entry.lines[1:]:
         found = _ASSIGNMENT.fullmatch(line.text)

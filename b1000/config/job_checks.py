@@ -19,7 +19,7 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
     first: dict[str, Destination] = {}
     for destination in chosen:
         if destination.type != wanted:
-            section.tell(
+            section.add_problem(
                 "dest",
                 f"[dest:{destination.name}] is {destination.type}, "
                 f"for {_WRITTEN_BY[destination.type]} jobs; this job takes type = {wanted}",
@@ -27,13 +27,13 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
             continue
         other = first.setdefault(destination.path or destination.host, destination)
         if other is not destination and wanted == "active":
-            section.tell(
+            section.add_problem(
                 "dest",
                 f"{other.name} and {destination.name} have the same path; "
                 "two copies would be written into one directory",
             )
         elif other is not destination:
-            section.tell(
+            section.add_problem(
                 "dest",
                 f"{other.name} and {destination.name} have the same host; "
                 "nobody could tell which of both it has pulled for",
@@ -43,10 +43,12 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
 def push(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
     for word in _include(values):
         if word.startswith("rsync://"):
-            section.tell("include", f"{word} is not on this host; direction = pull fetches it")
+            section.add_problem(
+                "include", f"{word} is not on this host; direction = pull fetches it"
+            )
     for destination in chosen:
         if destination.password_file and not destination.remote:
-            section.tell(
+            section.add_problem(
                 "dest",
                 f"[dest:{destination.name}] is a local path, which takes no password_file",
             )
@@ -57,13 +59,15 @@ def passive(
 ) -> None:
     found = [reports.get(name) for name in values.get("report", ())]
     if all(found) and not any(report and report.type == "file" for report in found):
-        section.tell("report", "a passive job needs one of type = file; others read it and come")
+        section.add_problem(
+            "report", "a passive job needs one of type = file; others read it and come"
+        )
 
 
 def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
     for destination in chosen:
         if destination.remote:
-            section.tell(
+            section.add_problem(
                 "dest",
                 f"[dest:{destination.name}] is at another host; "
                 "rsync copies from one host to this one, into a local path",
@@ -72,13 +76,15 @@ def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destinati
     machines = {word.split("/")[2] for word in words if word.startswith("rsync://")}
     for word in words:
         if not word.startswith("rsync://"):
-            section.tell("include", f"{word} is not at a client; a pull fetches from rsync://")
+            section.add_problem(
+                "include", f"{word} is not at a client; a pull fetches from rsync://"
+            )
     if len(machines) > 1:
-        section.tell("include", "all must be at one host; rsync fetches from one at a time")
+        section.add_problem("include", "all must be at one host; rsync fetches from one at a time")
     # rsync takes the content of a bare module, as if a slash stood at its end.
     bare = [word for word in words if word.startswith("rsync://") and word.count("/") == 3]
     if bare and len(words) > 1:
-        section.tell(
+        section.add_problem(
             "include",
             f"{bare[0]} is a whole module, whose content would be mixed with the others; "
             "give it a job of its own",
@@ -99,7 +105,7 @@ def inside(section: Section, values: Mapping[str, Any], chosen: Iterable[Destina
         for destination in chosen:
             inside = f"{destination.path}/".startswith(f"{word.rstrip('/')}/")
             if inside and not destination.remote and not destination.exclude:
-                section.tell(
+                section.add_problem(
                     "include",
                     f"{word} holds the destination {destination.name} "
                     f"({destination.path}); exclude it",
@@ -109,7 +115,7 @@ def inside(section: Section, values: Mapping[str, Any], chosen: Iterable[Destina
 
 def transfer(section: Section, values: Mapping[str, Any]) -> None:
     if values.get("delete") and values.get("type") == "full":
-        section.tell("delete", "it is for type = sync; a full backup has nothing to delete")
+        section.add_problem("delete", "it is for type = sync; a full backup has nothing to delete")
     if "include" in values:
         # What only a run knows stands for itself, and is equal to nothing else.
         own = {name: f"${name}" for name in SAMPLES}
@@ -122,4 +128,4 @@ def transfer(section: Section, values: Mapping[str, Any]) -> None:
             refuse(plain)
         except BadValue as error:
             for each in error.each:
-                section.tell("include", str(each))
+                section.add_problem("include", str(each))

@@ -20,7 +20,7 @@ from b1000.jobs import (
 )
 
 
-class Known(NamedTuple):
+class Sections(NamedTuple):
     """What a job refers to: what is said for all jobs, and all other sections by their names.
 
     A section that is wrong is None.
@@ -33,7 +33,7 @@ class Known(NamedTuple):
     reports: Mapping[str, Report | None]
 
 
-def job(section: Section, known: Known) -> Job | BrokenJob:
+def job(section: Section, known: Sections) -> Job | BrokenJob:
     """The job; what is wrong with it is told to its section."""
     values = known.reader.values(section)
     used = [choice.name for group in values.get("dest", ()) for choice in group]
@@ -41,7 +41,7 @@ def job(section: Section, known: Known) -> Job | BrokenJob:
     _check_used(known.reader, section, "report", values.get("report", ()), known.reports)
     chosen = {name: found for name in used if (found := known.destinations.get(name))}
     # One that is wrong is owed all the same, and told once it has been mended.
-    owed = tuple(name for name in values.get("report", ()) if name in known.reports)
+    known_reports = tuple(name for name in values.get("report", ()) if name in known.reports)
     job_checks.destinations(section, chosen.values())
     match section.variant:
         case "passive":
@@ -55,22 +55,22 @@ def job(section: Section, known: Known) -> Job | BrokenJob:
             job_checks.transfer(section, values)
             job_checks.inside(section, values, chosen.values())
     if section.broken:
-        return _broken(section, known, values, owed)
-    return _whole(section, known, values, owed, chosen)
+        return _broken(section, known, values, known_reports)
+    return _whole(section, known, values, known_reports, chosen)
 
 
-def _limits(known: Known, values: Mapping[str, Any]) -> Limits:
+def _limits(known: Sections, values: Mapping[str, Any]) -> Limits:
     return Limits(**only({**known.settings, **values}, Limits._fields))
 
 
 def _broken(
-    section: Section, known: Known, values: Mapping[str, Any], owed: tuple[str, ...]
+    section: Section, known: Sections, values: Mapping[str, Any], known_reports: tuple[str, ...]
 ) -> BrokenJob:
     return BrokenJob(
         section.name,
         values.get("direction", ""),
         values.get("type", ""),
-        owed,
+        known_reports,
         tuple(
             problem.alone(known.file)
             for problem in sorted(section.errors, key=lambda problem: problem.line)
@@ -83,9 +83,9 @@ def _broken(
 
 def _whole(
     section: Section,
-    known: Known,
+    known: Sections,
     values: Mapping[str, Any],
-    owed: tuple[str, ...],
+    known_reports: tuple[str, ...],
     chosen: Mapping[str, Destination],
 ) -> Job:
     return Job(
@@ -93,21 +93,21 @@ def _whole(
         direction=values["direction"],
         type=values.get("type", ""),
         dest=values["dest"],
-        reports=owed,
+        reports=known_reports,
         destinations=chosen,
         instances=values.get("instances"),
         allow_no_instances=values.get("allow_no_instances", False),
-        late={
+        deferred={
             name: values[name]
             for name, option in TABLE["job"].items()
-            if option.late and name in values
+            if option.deferred and name in values
         },
         transfer=Transfer(**only(values, Transfer._fields)),
         limits=_limits(known, values),
         pull=_pull(section, values) if section.variant == "pull" else None,
         report_directories=tuple(
             report.path
-            for name in owed
+            for name in known_reports
             if section.variant == "passive"
             and (report := known.reports[name])
             and report.type == "file"
@@ -118,7 +118,7 @@ def _whole(
 def _pull(section: Section, values: Mapping[str, Any]) -> Pull:
     source = addresses.host_of(values["report_source"])
     if "report_host" not in values and addresses.names_no_host(source):
-        section.tell(
+        section.add_problem(
             "report_source",
             f"{source} names no host, so that no report is believed: report_host says whose are",
             warning=True,
@@ -166,11 +166,11 @@ def _check_used(
         if name not in known:
             there = ", ".join(known) or "none; it takes a section of that name"
             hint = near(name, known) or f"; there are: {there}"
-            section.tell(option, f"there is no [{option}:{name}]{hint}")
+            section.add_problem(option, f"there is no [{option}:{name}]{hint}")
         elif known[name] is None:
             line, trouble = reader.trouble(option, name)
             text = f"[{option}:{name}] is wrong, see line {line}"
-            section.tell(option, text, cause=trouble)
+            section.add_problem(option, text, cause=trouble)
 
 
 def _for_pulling(destination: Destination) -> Destination:

@@ -13,14 +13,14 @@ from b1000.jobs import FreeSpace
 Value = Any  # what a kind makes of a text; the values of jobs.py give it its type
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """What values an option takes: ``parse`` gives the value or raises BadValue.
 
     ``quotes``: a value is split into words as a shell would, and may be quoted. ``listed``:
     it is a list of words, of which each may be wrong by itself.
     """
 
-    words: str
+    description: str
     parse: Callable[[str], Value]
     quotes: bool = False
     listed: bool = False
@@ -32,23 +32,23 @@ def _text(text: str) -> str:
     return text
 
 
-def choice(*values: str) -> Kind:
+def choice(*values: str) -> ValueKind:
     def parse(text: str) -> str:
         if text not in values:
             raise BadValue(f"{text!r} is not known", f"one of: {', '.join(values)}")
         return text
 
-    return Kind(" or ".join(values), parse)
+    return ValueKind(" or ".join(values), parse)
 
 
-def integer(words: str, least: int, most: int = 2**31) -> Kind:
+def integer(description: str, least: int, most: int = 2**31) -> ValueKind:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
             above = f" and at most {most}" if most < 2**31 else ""
             raise BadValue(f"{text!r} is not a whole number that fits", f"at least {least}{above}")
         return int(text)
 
-    return Kind(words, parse)
+    return ValueKind(description, parse)
 
 
 _ANSWERS = {"yes": True, "true": True, "on": True, "1": True} | {
@@ -65,7 +65,9 @@ def _yes_or_no(text: str) -> bool:
 def _directory(text: str) -> str:
     _text(text)
     if not text.startswith("/"):
-        raise foreign.place(text) or BadValue(f"{text!r} is not absolute", "a path from / on")
+        raise foreign.other_tools_path(text) or BadValue(
+            f"{text!r} is not absolute", "a path from / on"
+        )
     # One spelling for one directory, so that two that are the same are seen to be.
     return "/" + posixpath.normpath(text).lstrip("/")
 
@@ -92,7 +94,7 @@ def rsync_address(text: str, instead: str = "") -> str:
     address = re.fullmatch(r"rsync://([^/]*)/(.*[^/].*)", _text(text))
     if not address:
         neither = "neither a path from / on nor" if instead else "not"
-        raise foreign.place(text) or BadValue(f"it is {neither} an rsync address", rule)
+        raise foreign.other_tools_path(text) or BadValue(f"it is {neither} an rsync address", rule)
     host = _ADDRESS.fullmatch(address[1])
     if not host:
         raise BadValue("the host in the rsync address cannot be one", rule)
@@ -106,7 +108,7 @@ def rsync_address(text: str, instead: str = "") -> str:
 def password_file(text: str) -> str:
     # Never repeat the text: somebody may have written the password itself.
     if "\n" in text or not text.startswith("/"):
-        home = foreign.place(text) if text.startswith("~/") else None
+        home = foreign.other_tools_path(text) if text.startswith("~/") else None
         raise home or BadValue(
             "it is not absolute", "the path from / on of a file with the password"
         )
@@ -187,7 +189,9 @@ def _mistake(path: str) -> BadValue | None:
     if path.startswith("/"):
         return None
     if not path.startswith("rsync://"):
-        return foreign.place(path) or BadValue(f"{path!r} is not absolute", "a path from / on")
+        return foreign.other_tools_path(path) or BadValue(
+            f"{path!r} is not absolute", "a path from / on"
+        )
     try:
         rsync_address(path)
     except BadValue as error:
@@ -200,11 +204,11 @@ def exclude(text: str) -> str:
     return text
 
 
-TEXT = Kind("text", _text)
-NAMES = Kind("names", grammar.names, listed=True)
-DESTINATIONS = Kind("names, with / and &", grammar.destinations, listed=True)
+TEXT = ValueKind("text", _text)
+NAMES = ValueKind("names", grammar.names, listed=True)
+DESTINATIONS = ValueKind("names, with / and &", grammar.destinations, listed=True)
 SECONDS = integer("seconds", 0)
-YES_NO = Kind("yes or no", _yes_or_no)
-PATH = Kind("absolute path", _directory)
-COMMAND = Kind("command", _command)
-HOST = Kind("host name", grammar.host)
+YES_NO = ValueKind("yes or no", _yes_or_no)
+PATH = ValueKind("absolute path", _directory)
+COMMAND = ValueKind("command", _command)
+HOST = ValueKind("host name", grammar.host)

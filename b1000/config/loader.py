@@ -63,16 +63,16 @@ def load(file: str) -> Config:
     for section in sections:
         if not section.kind:
             # What was meant for [global] would silently be replaced by defaults.
-            fatal = _tell_unknown(section) == "global" or fatal
+            fatal = _report_unknown(section) == "global" or fatal
     known = [section for section in sections if section.kind]
-    _tell_twice(known)
+    _report_duplicates(known)
     reader = Values(known, os.uname().nodename)
     settings = reader.values(reader.globals)
     named = {
         kind: [section for section in known if section.kind == kind]
         for kind in ("job", "dest", "report")
     }
-    unnamed = _tell_unnamed([*named["job"], *named["dest"], *named["report"]])
+    unnamed = _report_unnamed([*named["job"], *named["dest"], *named["report"]])
     # Of sections with one heading the first counts: it is the one that was told to be wrong.
     destinations = {
         section.name: places.destination(reader, section) for section in reversed(named["dest"])
@@ -81,7 +81,7 @@ def load(file: str) -> Config:
         section.name: places.report(reader, section, settings.get("journal"))
         for section in reversed(named["report"])
     }
-    others = job_sections.Known(file, reader, settings, destinations, reports)
+    others = job_sections.Sections(file, reader, settings, destinations, reports)
     found = {section.name: job_sections.job(section, others) for section in reversed(named["job"])}
     jobs = {
         section.name: found[section.name] for section in named["job"] if section.name not in unnamed
@@ -102,14 +102,14 @@ def load(file: str) -> Config:
     )
 
 
-def _tell_unnamed(sections: Iterable[Section]) -> set[str]:
+def _report_unnamed(sections: Iterable[Section]) -> set[str]:
     """Tell of names that are none; gives them: no file and no column takes them."""
     unnamed: set[str] = set()
     for section in sections:
         try:
             grammar.name(section.name, "the name")
         except BadValue as error:
-            section.tell("", str(error))
+            section.add_problem("", str(error))
             unnamed.add(section.name)
     return unnamed
 
@@ -132,10 +132,10 @@ def _lines_of(sections: Iterable[Section]) -> dict[tuple[str, str], int]:
     return lines
 
 
-def _tell_unknown(section: Section) -> str:
+def _report_unknown(section: Section) -> str:
     """Tell that nobody knows such a section; gives the kind that was probably meant, or ""."""
     kind = re.split(r"[:\]\s]", section.heading.strip(), maxsplit=1)[0]
-    section.tell(
+    section.add_problem(
         "",
         f"no such section{near(kind, TABLE)}; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
@@ -144,11 +144,11 @@ def _tell_unknown(section: Section) -> str:
     return nearest(kind, TABLE) if section.heading else "global"
 
 
-def _tell_twice(sections: list[Section]) -> None:
+def _report_duplicates(sections: list[Section]) -> None:
     """A section that stands twice is wrong as a whole: nobody knows which one was meant."""
     first: dict[tuple[str, str], Section] = {}
     for section in sections:
         earlier = first.setdefault((section.kind, section.name), section)
         if earlier is not section:
             text = f"stands on lines {earlier.line} and {section.line}; make one of both"
-            earlier.tell("", text, line=section.line)
+            earlier.add_problem("", text, line=section.line)

@@ -33,12 +33,12 @@ class Problem(NamedTuple):
 
     def shown(self, file: str) -> str:
         """The line for the operator: ``FILE:LINE: [section] option: text``."""
-        place = " ".join(
+        prefix = " ".join(
             part for part in (f"[{self.section}]" if self.section else "", self.option) if part
         )
         kind = "warning: " if self.warning else ""
         where = f"{file}:{self.line}" if self.line else file
-        return f"{where}: {place + ': ' if place else ''}{kind}{self.text}"
+        return f"{where}: {prefix + ': ' if prefix else ''}{kind}{self.text}"
 
     def alone(self, file: str) -> str:
         """The same where no other problem is told beside it."""
@@ -56,12 +56,12 @@ class ConfigUnreadable(B1000Error):
         self.log_file = log_file
         super().__init__("\n".join(self.lines))
 
-    def told(self) -> str:
+    def full_message(self) -> str:
         """The lines as they are: each begins with file and line."""
         return "\n".join(self.lines)
 
 
-class Written(NamedTuple):
+class WrittenValue(NamedTuple):
     """A value and the line on which its option stands."""
 
     text: str
@@ -79,10 +79,10 @@ class Section:
     kind: str
     name: str
     line: int
-    values: dict[str, Written] = field(default_factory=dict)
+    values: dict[str, WrittenValue] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def tell(
+    def add_problem(
         self,
         option: str,
         text: str,
@@ -117,7 +117,7 @@ class Section:
 
 _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
-_NO_TEXT_TOLD = 10  # lines; one that is no text at all has thousands
+_MOST_NO_TEXT = 10  # lines; one that is no text at all has thousands
 
 
 def text_of(file: str) -> str:
@@ -131,8 +131,8 @@ def text_of(file: str) -> str:
     if raw.startswith(_UTF_16):
         text = "it is UTF-16, and must be UTF-8; iconv -f UTF-16 -t UTF-8 makes it"
         raise ConfigUnreadable(file, [Problem(0, "", "", text)])
-    problems = [*islice(_no_text(raw), _NO_TEXT_TOLD + 1)]
-    if len(problems) > _NO_TEXT_TOLD:
+    problems = [*islice(_no_text(raw), _MOST_NO_TEXT + 1)]
+    if len(problems) > _MOST_NO_TEXT:
         problems[-1] = Problem(problems[-1].line, "", "", "and so on; is it a configuration?")
     if problems:
         raise ConfigUnreadable(file, problems)
@@ -186,7 +186,7 @@ def _also_on(lines: list[int]) -> str:
     return f" (lines {', '.join(most)} and {last})"
 
 
-def _section(read: ini.Section) -> Section:
+def _section(read: ini.RawSection) -> Section:
     heading, behind, _ = read.heading.partition("]")
     kind, colon, name = heading.partition(":")
     known = kind in TABLE and bool(colon) == (kind != "global")
@@ -194,7 +194,9 @@ def _section(read: ini.Section) -> Section:
     shown = heading if known or read.above not in _SECRET else ""
     section = Section(shown, kind if known else "", name, read.line)
     if behind:
-        section.tell("", "nothing stands behind ]: options and comments have lines of their own")
+        section.add_problem(
+            "", "nothing stands behind ]: options and comments have lines of their own"
+        )
     above = ""
     for entry in read.entries:
         for each in _apart(section, entry):
@@ -204,7 +206,7 @@ def _section(read: ini.Section) -> Section:
             else:
                 hint = near(each.option, TABLE.get(section.kind, ()))
                 text = f"no such option here{hint}; it may be part of a password, and is not shown"
-                section.tell("", text, line=each.line)
+                section.add_problem("", text, line=each.line)
     return section
 
 
@@ -213,7 +215,7 @@ def _is_name(option: str, above: str) -> bool:
     return option in _NAMES or (bool(re.fullmatch(r"[\w-]+", option)) and above not in _SECRET)
 
 
-def _apart(section: Section, entry: ini.Entry) -> Iterator[ini.Entry]:
+def _apart(section: Section, entry: ini.RawOption) -> Iterator[ini.RawOption]:
     """The entry, and behind it the options that stand among its lines because of their indent."""
     option = TABLE.get(section.kind, {}).get(entry.option)
     shell = option is not None and _is_command(option, entry.text)
@@ -221,52 +223,52 @@ def _apart(section: Section, entry: ini.Entry) -> Iterator[ini.Entry]:
     begins = [entry.lines.index(each.line) for each in within]
     yield entry if not within else replace(entry, lines=entry.lines[: begins[0]])
     for each, begin, end in zip(within, begins, [*begins[1:], None], strict=False):
-        section.tell(
+        section.add_problem(
             entry.option,
             f"this line, {each.option} = ..., is indented more than line {entry.line}, and so it "
             "continues that; begin both in the same column",
             line=each.line.number,
         )
         first = ini.Line(each.line.number, each.value)
-        yield ini.Entry(each.option, [first, *entry.lines[begin + 1 : end]])
+        yield ini.RawOption(each.option, [first, *entry.lines[begin + 1 : end]])
 
 
-def _add(section: Section, entry: ini.Entry) -> None:
+def _add(section: Section, entry: ini.RawOption) -> None:
     earlier = section.values.get(entry.option)
     if earlier:
         text = f"stands on line {earlier.line} too; this one counts"
-        section.tell(entry.option, text, line=entry.line, warning=True)
+        section.add_problem(entry.option, text, line=entry.line, warning=True)
     option = TABLE.get(section.kind, {}).get(entry.option)
     text = _without_comments(section, option, entry) if option else entry.text
-    section.values[entry.option] = Written(text, entry.line)
+    section.values[entry.option] = WrittenValue(text, entry.line)
 
 
 # --- comments that are none
 
 
-def _without_comments(section: Section, option: Option, entry: ini.Entry) -> str:
+def _without_comments(section: Section, option: Option, entry: ini.RawOption) -> str:
     """The value without what was meant as a comment behind it, of which is told."""
     if option.literal or _is_command(option, entry.text):
-        _tell_lines_lost(section, entry)
+        _report_lost_lines(section, entry)
         if option.secret and shellwords.comments(entry.text):
             text = "what begins with ' #' or ' ;' is part of it: comments have lines of their own"
-            section.tell(entry.option, text, line=entry.line, warning=True)
+            section.add_problem(entry.option, text, line=entry.line, warning=True)
         return entry.text
     value = "\n".join(line.text for line in entry.lines)
     for begin in reversed(shellwords.comments(value, option.kind.quotes)):
         end = value.find("\n", begin)
         line = entry.lines[value.count("\n", 0, begin)].number
         mistake = shellwords.refused_comment(value[begin], option.kind.quotes)
-        section.tell(entry.option, str(mistake), line=line)
+        section.add_problem(entry.option, str(mistake), line=line)
         value = value[:begin].rstrip(" \t") + (value[end:] if end >= 0 else "")
     return value.strip("\n")
 
 
-def _tell_lines_lost(section: Section, entry: ini.Entry) -> None:
+def _report_lost_lines(section: Section, entry: ini.RawOption) -> None:
     """A line of a command that begins with ; is a comment of the file, and not the shell's."""
     for line in entry.comments:
         if line.text.startswith(";"):
-            section.tell(
+            section.add_problem(
                 entry.option,
                 "a line that begins with ';' is a comment, and no part of the value; "
                 "end the line above in ';' instead",

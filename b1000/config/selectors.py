@@ -45,10 +45,12 @@ class Wording(NamedTuple):
     strange: Callable[[str, str, Collection[str]], UsageError]
 
 
-def resolve(words: Iterable[Selector], known: Known, wording: Wording) -> dict[str, JobSelection]:
+def resolve(
+    selectors: Iterable[Selector], known: Known, wording: Wording
+) -> dict[str, JobSelection]:
     """What the words ask for. UsageError for a name that is not known."""
     selection: dict[str, JobSelection] = {}
-    for job, instance in words:
+    for job, instance in selectors:
         if job not in known:
             raise unknown_job(job, known, wording.commands)
         before = selection.get(job, JobSelection(whole=False))

@@ -9,7 +9,7 @@ from b1000.config import references, shellwords
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.config.sections import Section
 from b1000.errors import BadValue, BadValues, near, refuse_all
-from b1000.jobs import Command, Reference, Template
+from b1000.jobs import Reference, ScriptTemplate, Template
 
 SAMPLES = {
     "instance": "instance",
@@ -54,10 +54,10 @@ class Values:
 
     def _home(self, section: Section, name: str) -> tuple[Section, Option] | None:
         """Where ``$name`` of a section is found: in the section itself, then in [global]."""
-        for place in (section, self.globals):
-            option = TABLE[place.kind].get(name)
-            if option and self._written(place, option) is not None:
-                return place, option
+        for owner in (section, self.globals):
+            option = TABLE[owner.kind].get(name)
+            if option and self._written(owner, option) is not None:
+                return owner, option
         return None
 
     def template(
@@ -95,19 +95,19 @@ class Values:
             raise BadValue(
                 f"${name} is not an option that has a value here{mend}", references.SHELL_HINT
             )
-        place, option = home
+        owner, option = home
         if option.secret:
             raise BadValue(
                 f"${name} would put it where it is shown, as in logs and errors",
                 "nothing can refer to it",
             )
-        if f"{place.heading}:{option.name}" in path:
+        if f"{owner.heading}:{option.name}" in path:
             circle = " → ".join(f"${step.rpartition(':')[2]}" for step in (*path, f":{name}"))
             raise BadValue(
                 f"it refers to itself: {circle}",
                 f"give one of them a value of its own, or {references.SHELL_HINT}",
             )
-        found = self.template(place, option, path) or ()
+        found = self.template(owner, option, path) or ()
         if option.dynamic and _command(found):
             if option.name == "instances":
                 raise BadValue("the list of instances is not known to a run", "use $instance")
@@ -122,17 +122,17 @@ class Values:
         try:
             value = self._settle(section, option)
             if option.name in ("include", "exclude") and option.name in section.values:
-                _tell_commas(section, option.name)
+                _report_commas(section, option.name)
             return value
         except BadValue as error:
-            if not self._told_elsewhere(section, option):
+            if not self._reported_elsewhere(section, option):
                 taken_over = section.heading != "global" and option.name not in section.values
                 origin = "(from [global]) " if taken_over and "global" in option.sections else ""
                 for each in error.each:
-                    section.tell(option.name, f"{origin}{each}")
+                    section.add_problem(option.name, f"{origin}{each}")
             return None
 
-    def _told_elsewhere(self, section: Section, option: Option) -> bool:
+    def _reported_elsewhere(self, section: Section, option: Option) -> bool:
         """Whether a mistake is not this section's own: in [global], or in what a default names."""
         if option.name in section.values:
             return False
@@ -173,7 +173,7 @@ class Values:
         if template is None:
             if option.required and option.unless not in section.values:
                 instead = f", or give {option.unless}" if option.unless else ""
-                raise BadValue("it is missing", f"it takes {option.kind.words}{instead}")
+                raise BadValue("it is missing", f"it takes {option.kind.description}{instead}")
             return None
         if not template:
             raise BadValue("it is empty", "remove the line, or give it a value")
@@ -190,7 +190,7 @@ class Values:
             return command
         if option.dynamic:
             self._refuse_comments(references.fill(template, SAMPLES))
-        if option.late:
+        if option.deferred:
             option.kind.parse(references.fill(template, SAMPLES))
             return template
         refuse_all(
@@ -214,12 +214,12 @@ class Values:
             if name in table:
                 if not self._belongs(section, table[name]):
                     whose = f"{VARIANT[section.kind]} = {' or '.join(table[name].of)}"
-                    section.tell(name, f"it is for {whose}; this is {section.variant}")
+                    section.add_problem(name, f"it is for {whose}; this is {section.variant}")
             else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
                 belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
                 # Who writes password into a destination may well mean its password_file.
-                section.tell(name, f"no such option here{belongs}{near(name, table)}")
+                section.add_problem(name, f"no such option here{belongs}{near(name, table)}")
 
     def values(self, section: Section) -> dict[str, Any]:
         """All options of a section that have a value, by name."""
@@ -227,7 +227,7 @@ class Values:
         # What [global] says for all jobs sees what a job sees: instance, start_time.
         as_job = replace(section, kind="job")
         found = {
-            option.name: self.settle(as_job if option.late else section, option)
+            option.name: self.settle(as_job if option.deferred else section, option)
             for option in TABLE[section.kind].values()
             if self._belongs(section, option)
         }
@@ -243,21 +243,21 @@ class Values:
         return option.belongs(variant)
 
 
-def _tell_commas(section: Section, option: str) -> None:
+def _report_commas(section: Section, option: str) -> None:
     for word in shellwords.with_commas(section.values[option].text):
-        section.tell(
+        section.add_problem(
             option,
             f"the comma in {word!r} is a part of it: what is listed is divided by blanks",
             warning=True,
         )
 
 
-def _command(template: Template) -> Command | None:
+def _command(template: Template) -> ScriptTemplate | None:
     """The command that gives a dynamic option its value: such a value begins with ! or /."""
     first = template[0] if template else ""
     if not isinstance(first, str) or not first.startswith(("!", "/")):
         return None
-    return Command(references.join([first.removeprefix("!"), *template[1:]]))
+    return ScriptTemplate(references.join([first.removeprefix("!"), *template[1:]]))
 
 
 def only(values: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:

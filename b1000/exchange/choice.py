@@ -19,7 +19,7 @@ class Offer(NamedTuple):
     """
 
     client: Client
-    stale: str = ""
+    expired: str = ""
     answered: bool = False
     superseded: bool = False
     refused: str = ""
@@ -36,7 +36,7 @@ class Offer(NamedTuple):
             return f"it has ended as {client.status} at {client.step}"
         if self.answered or client.step is Step.POST or client.copy_status in COMPLETE:
             return "it is pulled already"
-        return self.stale
+        return self.expired
 
 
 class Choice(NamedTuple):
@@ -57,21 +57,21 @@ def choose(found: Iterable[Offer], wanted: str, claimed: frozenset[str]) -> Choi
     candidates = named or others
     usable = [offer.client for offer in candidates if not offer.obstacle]
     if len(usable) > 1:
-        told = ", ".join(sorted(each.file for each in usable)[:5])
+        listed = ", ".join(sorted(each.file for each in usable)[:5])
         raise BadValue(
-            f"{len(usable)} reports could be meant: {told}",
+            f"{len(usable)} reports could be meant: {listed}",
             "a pull takes one; report_job names the client's job",
         )
     if usable:
         return Choice(usable[0])
     newest = [offer for offer in candidates if not offer.superseded]
-    told = "; ".join(
+    listed = "; ".join(
         f"{label(offer.client.job, offer.client.instance)} of {offer.client.start_time}: "
         f"{offer.obstacle}"
         for offer in newest[:3]
     )
-    if told:
-        return Choice(None, told)
+    if listed:
+        return Choice(None, listed)
     if ours:
         return Choice(None, "all that are there belong to other pull jobs")
     return Choice(None, "there is none")

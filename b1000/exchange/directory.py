@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import BadValue, words
+from b1000.errors import BadValue, message_of
 from b1000.exchange import names, offers
-from b1000.exchange.listing import MOST_ENTRIES, Entry, Listing
+from b1000.exchange.listing import MOST_ENTRIES, ListedEntry, Listing
 from b1000.exchange.names import ReportName
-from b1000.exchange.peer import Peer, Unseen
+from b1000.exchange.peer import Peer, PollFailed
 from b1000.exchange.report_file import LARGEST
 from b1000.files import read_file
 from b1000.jobs import Pull
@@ -26,7 +26,7 @@ from b1000.work.assignment import Assignment
 
 _MOST_FETCHED = 200  # reports in one look, the newest first
 _OF_ONE_SUBJECT = 10  # of them of one job/instance: --copy goes on with some older ones too
-_MOST_TOLD = 20  # warnings about unusable files
+_MOST_WARNINGS = 20  # warnings about unusable files
 
 
 class Seen(NamedTuple):
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     mtime: float
 
 
-class Look(NamedTuple):
+class Poll(NamedTuple):
     """What one look has found.
 
     ``there`` are all names; ``unusable`` says what is wrong with reports that
@@ -55,24 +55,24 @@ class Look(NamedTuple):
         )
 
 
-class Directory:
+class ReportDirectory:
     """Looks into ``report_source``."""
 
     def __init__(self, assignment: Assignment, pull: Pull, peer: Peer) -> None:
         self._assignment = assignment
         self._pull = pull
         self._peer = peer
-        self._known: dict[Entry, Seen | str] = {}
-        self._told: set[str] = set()
+        self._known: dict[ListedEntry, Seen | str] = {}
+        self._warned: set[str] = set()
         self._turn = asyncio.Lock()
 
-    async def look(self, stem: str | None = None) -> Look:
+    async def poll(self, stem: str | None = None) -> Poll:
         """What is there now; of one job/instance only, if its ``stem`` is given. Raises Unseen."""
         async with self._turn:
             entries = await self._list(f"{self._pull.source}/")
             unusable: dict[str, str] = {}
-            read: dict[Entry, Seen | str] = {}
-            unread: list[Entry] = []
+            read: dict[ListedEntry, Seen | str] = {}
+            unread: list[ListedEntry] = []
             for name in _newest(entries, stem):
                 entry = entries[name.file]
                 if entry.kind != "-":
@@ -87,7 +87,9 @@ class Directory:
                 try:
                     read |= await self._fetch(unread, unusable)
                 except OSError as error:
-                    raise Unseen(f"there is no place here for a report: {words(error)}") from None
+                    raise PollFailed(
+                        f"there is no place here for a report: {message_of(error)}"
+                    ) from None
             # What has ended, or is no report at all, is not fetched again until it changes.
             known = {
                 entry: self._known[entry] for entry in entries.values() if entry in self._known
@@ -99,38 +101,38 @@ class Directory:
             }
             unusable |= {entry.name: each for entry, each in read.items() if isinstance(each, str)}
             for file, reason in unusable.items():
-                self.tell(file, reason)
+                self.warn(file, reason)
             seen = {entry.name: each for entry, each in read.items() if isinstance(each, Seen)}
-            return Look(frozenset(entries), seen, unusable)
+            return Poll(frozenset(entries), seen, unusable)
 
-    async def list_address(self, address: str) -> Mapping[str, Entry]:
+    async def list_address(self, address: str) -> Mapping[str, ListedEntry]:
         """What an address of the client's daemon holds. Raises Unseen."""
         return await self._list(address, some=True)
 
-    async def _list(self, address: str, some: bool = False) -> Mapping[str, Entry]:
+    async def _list(self, address: str, some: bool = False) -> Mapping[str, ListedEntry]:
         """The entries at an address; with ``some`` not all of them are wanted."""
         listing = Listing()
         argv = surveys.address(address, self._pull.password_file, self._peer.limits)
         try:
-            await self._peer.look(argv, listing.sink())
-        except Unseen:
+            await self._peer.poll(argv, listing.sink())
+        except PollFailed:
             if not (some and listing.too_much):
                 raise
         if listing.too_much and not some:
-            raise Unseen(
+            raise PollFailed(
                 f"{self._pull.source} holds more than {MOST_ENTRIES} files",
                 "it is for reports alone; remove what does not belong there",
             )
         return listing.entries
 
     async def _fetch(
-        self, entries: list[Entry], missing: dict[str, str]
-    ) -> dict[Entry, Seen | str]:
+        self, entries: list[ListedEntry], missing: dict[str, str]
+    ) -> dict[ListedEntry, Seen | str]:
         """Read reports: each, or what is wrong with it; why others are ``missing``.
 
         Raises Unseen where none could be fetched, OSError where this host has no place for them.
         """
-        found: dict[Entry, Seen | str] = {}
+        found: dict[ListedEntry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             wanted = Path(private, "names")
             module, below = paths.parted(self._pull.source)
@@ -147,10 +149,10 @@ class Directory:
                 password_file=self._pull.password_file,
                 limits=self._peer.limits,
             )
-            trouble: Unseen | None = None
+            trouble: PollFailed | None = None
             try:
-                await self._peer.look(argv)
-            except Unseen as error:
+                await self._peer.poll(argv)
+            except PollFailed as error:
                 trouble = error
             for entry in entries:
                 try:
@@ -171,16 +173,16 @@ class Directory:
         client = offers.parse(data, path.name, self._assignment.subject.host)
         return Seen(client, path.stat(follow_symlinks=False).st_mtime)
 
-    def tell(self, file: str, reason: str) -> None:
+    def warn(self, file: str, reason: str) -> None:
         """Log once what is wrong with a file."""
         text = f"the report {file} at {self._peer.name} cannot be used: {reason}"
-        if text in self._told or len(self._told) >= _MOST_TOLD:
+        if text in self._warned or len(self._warned) >= _MOST_WARNINGS:
             return
-        self._told.add(text)
+        self._warned.add(text)
         self._assignment.log.warning("%s", printable(text))
 
 
-def _newest(entries: Mapping[str, Entry], stem: str | None) -> list[ReportName]:
+def _newest(entries: Mapping[str, ListedEntry], stem: str | None) -> list[ReportName]:
     """The names of those reports that matter: the newest of each job/instance before all others."""
     by_stem: dict[str, list[ReportName]] = defaultdict(list)
     for file in entries:

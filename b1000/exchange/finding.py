@@ -7,49 +7,49 @@ import os
 from b1000.config import addresses
 from b1000.errors import RunFailed
 from b1000.exchange import choice
-from b1000.exchange.looking import Looking
-from b1000.exchange.peer import Unseen
+from b1000.exchange.peer import PollFailed
+from b1000.exchange.polling import Polling
 from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.runs.run import Client, label
 from b1000.work.assignment import Assignment
 
-_TOLD = 3  # unusable files in an error text
+_MOST_NAMED = 3  # unusable files in an error text
 
 
 class Finder:
     """Finds the run of a client that is to be pulled, and holds its lock."""
 
-    def __init__(self, assignment: Assignment, pull: Pull, looking: Looking) -> None:
+    def __init__(self, assignment: Assignment, pull: Pull, polling: Polling) -> None:
         self._assignment = assignment
         self._pull = pull
-        self._looking = looking
+        self._polling = polling
         self._lock: tuple[str, int] | None = None
 
     async def find(self) -> Client:
         """The client's run that is to be pulled; RunFailed where none comes."""
-        looks = 0
+        polls = 0
         while True:
             try:
-                look = await self._looking.look()
+                poll = await self._polling.poll()
                 found = choice.choose(
-                    self._looking.offers(look), self._pull.job, self._pull.claimed
+                    self._polling.offers(poll), self._pull.job, self._pull.claimed
                 )
                 if found.client and self.take(found.client):
                     return found.client
                 reason = found.reason or "another pull is at work on it"
-                if look.unusable:
-                    told = sorted(look.unusable.items())[-_TOLD:]
+                if poll.unusable:
+                    newest = sorted(poll.unusable.items())[-_MOST_NAMED:]
                     reason += "; " + "; ".join(
-                        f"{file} cannot be used: {why}" for file, why in told
+                        f"{file} cannot be used: {why}" for file, why in newest
                     )
-            except Unseen as error:
+            except PollFailed as error:
                 reason = str(error)
-            looks += 1
-            if looks >= self._pull.poll_retries:
+            polls += 1
+            if polls >= self._pull.poll_retries:
                 raise RunFailed(
                     f"no report for {self._assignment.subject.host} at {self._pull.source}, "
-                    f"looked {looks} times (report_poll_retries); the last look: "
+                    f"looked {polls} times (report_poll_retries); the last look: "
                     f"{printable(reason)}"
                 )
             await asyncio.sleep(self._pull.poll_wait)

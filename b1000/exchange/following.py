@@ -5,9 +5,9 @@ import time
 
 from b1000.errors import B1000Error, RunFailed
 from b1000.exchange import names, offers
-from b1000.exchange.heartbeat import PATIENCE, Patience
-from b1000.exchange.looking import Looking, stem_of
-from b1000.exchange.peer import Peer, Unseen
+from b1000.exchange.heartbeat import TIMEOUTS, Timeouts
+from b1000.exchange.peer import Peer, PollFailed
+from b1000.exchange.polling import Polling, stem_of
 from b1000.jobs import Pull
 from b1000.runs.events import Relayed
 from b1000.runs.run import Client, label
@@ -18,7 +18,7 @@ _VERIFY_PAUSE = 1.0  # seconds between looks for a sign of life
 _LEAST_PAUSE = 1.0
 
 
-class Lost(B1000Error):
+class ClientGone(B1000Error):
     """The client's run will not be copied; ``client`` is what it is believed to be now.
 
     ``gone``: its report is not there any more. ``newer``: there is one of a newer
@@ -48,14 +48,14 @@ class Follower:
         assignment: Assignment,
         pull: Pull,
         peer: Peer,
-        looking: Looking,
-        patience: Patience = PATIENCE,
+        polling: Polling,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         self._assignment = assignment
         self._pull = pull
         self._peer = peer
-        self._looking = looking
-        self._patience = patience
+        self._polling = polling
+        self._timeouts = timeouts
         self._relayed: Client | None = None
         self._until: float | None = None
         self._answered = False
@@ -69,27 +69,27 @@ class Follower:
 
     async def again(self, client: Client) -> Client:
         """The same run as it is now, relayed. Raises Lost and Unseen; one that is over is given."""
-        look = await self._looking.look(stem_of(client))
+        look = await self._polling.poll(stem_of(client))
         if client.file not in look.there:
-            raise Lost("its report is gone", _judged(client, "its report is gone"), gone=True)
+            raise ClientGone("its report is gone", _judged(client, "its report is gone"), gone=True)
         seen = look.seen.get(client.file)
         if seen is None:
             why = look.unusable.get(client.file, "it could not be read")
-            raise Unseen(f"{client.file} cannot be used: {why}")
+            raise PollFailed(f"{client.file} cannot be used: {why}")
         now = seen.client
         self._answered = look.answered(now)
         if _identity(now) != _identity(client):
             text = "its report now tells of something else"
-            raise Lost(text, _judged(client, text))
+            raise ClientGone(text, _judged(client, text))
         await self.relay(now)
         over = offers.is_finished(now)
-        if self._looking.is_outdated(now, look):
+        if self._polling.is_outdated(now, look):
             text = "a newer run has begun"
-            raise Lost(text, now if over else _judged(now, text), newer=True)
+            raise ClientGone(text, now if over else _judged(now, text), newer=True)
         if over:
             return now
-        if expired := self._looking.expired(seen):
-            raise Lost(expired, _judged(now, expired), silent=True)
+        if expired := self._polling.expired(seen):
+            raise ClientGone(expired, _judged(now, expired), silent=True)
         return now
 
     async def until_offered(self, client: Client) -> Client:
@@ -97,26 +97,26 @@ class Follower:
         began = time.monotonic()
         # A client that begins anew again and again has no more time for it.
         self._until = self._until or began + self._pull.wait
-        seen_at, unseen = began, 0
+        seen_at, failures = began, 0
         while not offers.is_offered(client):
             if client.status is Status.FAILED:
                 client = await self._unless_it_goes_on(client)
             if offers.is_finished(client):
-                raise Lost(offers.describe_end(client), client)
+                raise ClientGone(offers.describe_end(client), client)
             if time.monotonic() >= self._until:
                 text = f"it is still at {client.step} after {self._pull.wait} s (report_wait)"
-                raise Lost(text, client)
+                raise ClientGone(text, client)
             await asyncio.sleep(self._pull.poll_wait)
             try:
                 client = await self.again(client)
-            except Unseen as error:
-                unseen += 1
-                silent = time.monotonic() - seen_at > self._patience.silence
-                if silent and unseen >= self._pull.poll_retries:
+            except PollFailed as error:
+                failures += 1
+                silent = time.monotonic() - seen_at > self._timeouts.silence
+                if silent and failures >= self._pull.poll_retries:
                     text = f"it cannot be looked at any more: {error}"
-                    raise Lost(text, _judged(client, text)) from None
+                    raise ClientGone(text, _judged(client, text)) from None
             else:
-                seen_at, unseen = time.monotonic(), 0
+                seen_at, failures = time.monotonic(), 0
         return client
 
     async def _unless_it_goes_on(self, client: Client) -> Client:
@@ -125,14 +125,14 @@ class Follower:
         A client that was killed ends its old run first as it begins the next, and one that
         FAILED while it was copied may go on.
         """
-        until = time.monotonic() + self._patience.anew
+        until = time.monotonic() + self._timeouts.anew
         while offers.is_finished(client) and (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(self._pull.poll_wait, left))
             try:
                 client = await self.again(client)
-            except Unseen:
+            except PollFailed:
                 continue
-            except Lost as lost:
+            except ClientGone as lost:
                 if lost.newer:
                     raise
                 break
@@ -143,14 +143,14 @@ class Follower:
 
         One that goes on with ``--copy`` offers nothing for a moment.
         """
-        until = time.monotonic() + self._patience.anew
+        until = time.monotonic() + self._timeouts.anew
         while True:
             now = await self.again(client)
             if offers.is_offered(now):
                 return now
             goes_on = now.step is Step.COPYING and not offers.is_finished(now)
             if not goes_on or time.monotonic() >= until:
-                raise Lost(offers.describe_end(now), now)
+                raise ClientGone(offers.describe_end(now), now)
             await asyncio.sleep(_VERIFY_PAUSE)
 
     async def verify(self, client: Client) -> None:
@@ -160,13 +160,13 @@ class Follower:
         not number their states are by others, who may renew theirs seldom: they are
         believed as long as they are not stale.
         """
-        until = time.monotonic() + self._patience.silence
+        until = time.monotonic() + self._timeouts.silence
         before = ""
         while True:
-            trouble: Lost | Unseen
+            trouble: ClientGone | PollFailed
             try:
                 now = await self.offered(client)
-            except Unseen as error:
+            except PollFailed as error:
                 trouble = error
             else:
                 by_others = not now.alive or now.transition is None
@@ -174,25 +174,25 @@ class Follower:
                     return
                 before = now.alive
                 why = f"its client has not renewed it since {now.alive}"
-                trouble = Lost(why, _judged(now, why), silent=True)
+                trouble = ClientGone(why, _judged(now, why), silent=True)
             if time.monotonic() >= until:
                 raise trouble
             await asyncio.sleep(_VERIFY_PAUSE)
 
-    async def look_again(self, client: Client) -> Client:
+    async def poll_again(self, client: Client) -> Client:
         """The run as it is now, with patience for a daemon that is down. Raises Lost."""
-        looks = 0
+        polls = 0
         while True:
             try:
                 return await self.again(client)
-            except Unseen as error:
-                looks += 1
-                if looks >= self._pull.poll_retries:
+            except PollFailed as error:
+                polls += 1
+                if polls >= self._pull.poll_retries:
                     raise RunFailed(f"{client.file} cannot be looked at again: {error}") from None
             await asyncio.sleep(self._pull.poll_wait)
 
     async def to_the_end(
-        self, client: Client, seconds: float, copied: bool, untold: str = ""
+        self, client: Client, seconds: float, copied: bool, unnotified: str = ""
     ) -> str:
         """See a client to the end of its run: what went wrong there, or "".
 
@@ -208,13 +208,13 @@ class Follower:
             try:
                 client = await self.again(client)
                 trouble = ""
-                if copied and self._is_to_hear(client):
-                    untold = await self._tell_again(client, not untold)
+                if copied and self._is_to_be_notified(client):
+                    unnotified = await self._notify_again(client, not unnotified)
                 elif self._answered:
-                    untold = ""
-            except Unseen as error:
+                    unnotified = ""
+            except PollFailed as error:
                 trouble = str(error)
-            except Lost as lost:
+            except ClientGone as lost:
                 if lost.gone:
                     # Older programs remove the report of a run that has ended well.
                     await self.relay(
@@ -223,17 +223,17 @@ class Follower:
                     return ""
                 await self.relay(lost.client)
                 if lost.client.judged:
-                    return _and_untold(f"{whose} did not end: {lost}", untold)
+                    return _with_unnotified(f"{whose} did not end: {lost}", unnotified)
                 client = lost.client
             if client.status is Status.FAILED:
-                return _and_untold(f"{whose} {offers.describe_end(client)}", untold)
+                return _with_unnotified(f"{whose} {offers.describe_end(client)}", unnotified)
             if offers.is_finished(client):
                 return ""
             await asyncio.sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
         left = f"{whose} could not be followed to its end: {trouble}" if trouble else ""
-        return _and_untold(left, untold)
+        return _with_unnotified(left, unnotified)
 
-    def _is_to_hear(self, client: Client) -> bool:
+    def _is_to_be_notified(self, client: Client) -> bool:
         """Whether a client waits still, and knows nothing.
 
         An older program, whose report has no ``alive``, removes what it was told
@@ -241,7 +241,7 @@ class Follower:
         """
         return not self._answered and bool(client.alive) and offers.is_offered(client)
 
-    async def _tell_again(self, client: Client, heard: bool) -> str:
+    async def _notify_again(self, client: Client, heard: bool) -> str:
         """Tell a client that its data was copied; gives what is in the way, or "".
 
         ``heard``: it could be told before.
@@ -253,9 +253,11 @@ class Follower:
         return await self._peer.notify(client, names.DONE)
 
 
-def _and_untold(what: str, untold: str) -> str:
+def _with_unnotified(what: str, unnotified: str) -> str:
     """What went wrong at a client, and why it may have: it could not be told."""
-    why = f"the client could not be told that its data was copied: {untold}" if untold else ""
+    why = (
+        f"the client could not be told that its data was copied: {unnotified}" if unnotified else ""
+    )
     return "; ".join(filter(None, (why, what)))
 
 

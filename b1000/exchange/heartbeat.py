@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from b1000.exchange import checks
-from b1000.exchange.directory import Look, Seen
+from b1000.exchange.directory import Poll, Seen
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """Seconds after which a silent client counts as dead, and one without ``alive`` as old.
 
     ``anew``: for how long one that waits for others, or is about to go on, may
@@ -23,7 +23,7 @@ class Patience(NamedTuple):
     ending_badly: float = 60.0
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 
 class Heartbeat:
@@ -34,33 +34,33 @@ class Heartbeat:
     """
 
     def __init__(
-        self, patience: Patience, clock: Callable[[], float], monotonic: Callable[[], float]
+        self, timeouts: Timeouts, clock: Callable[[], float], monotonic: Callable[[], float]
     ) -> None:
-        self._patience = patience
+        self._timeouts = timeouts
         self._clock = clock
         self._monotonic = monotonic
         self._last: dict[str, tuple[str, float | None]] = {}
 
-    def note(self, look: Look) -> None:
+    def note(self, poll: Poll) -> None:
         """Remember which reports have changed since the look before."""
         now = self._monotonic()
         last: dict[str, tuple[str, float | None]] = {}
-        for file, seen in look.seen.items():
+        for file, seen in poll.seen.items():
             alive = seen.client.alive
             before, changed = self._last.get(file, (alive, None))
             last[file] = (alive, now if alive > before else changed)
         self._last |= last
-        self._last = {file: each for file, each in self._last.items() if file in look.there}
+        self._last = {file: each for file, each in self._last.items() if file in poll.there}
 
     def expired(self, seen: Seen) -> str:
         """Why nobody who wrote the report seems to live; "" where somebody does."""
         alive = seen.client.alive
         if not alive:
-            old = abs(self._clock() - seen.mtime) >= self._patience.old
+            old = abs(self._clock() - seen.mtime) >= self._timeouts.old
             return "nobody has written it for 24 h" if old else ""
-        if abs(self._clock() - checks.seconds(alive)) <= self._patience.silence:
+        if abs(self._clock() - checks.seconds(alive)) <= self._timeouts.silence:
             return ""
         _, changed = self._last.get(seen.client.file, (alive, None))
-        if changed is not None and self._monotonic() - changed <= self._patience.silence:
+        if changed is not None and self._monotonic() - changed <= self._timeouts.silence:
             return ""
         return f"its client has not renewed it since {alive}"

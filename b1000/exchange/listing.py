@@ -12,7 +12,7 @@ _ENTRY = re.compile(
 )
 
 
-class Entry(NamedTuple):
+class ListedEntry(NamedTuple):
     """One line of a listing; ``kind`` as in the first letter of ls -l."""
 
     name: str
@@ -25,7 +25,7 @@ class Listing:
     """Takes what ``rsync --list-only`` prints, no more of it than may be."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, ListedEntry] = {}
         self.too_much = False
         self._bytes = 0
 
@@ -39,5 +39,5 @@ class Listing:
             self.too_much = True
         found = None if self.too_much else _ENTRY.fullmatch(line)
         if found and found["name"] != ".":
-            entry = Entry(found["name"], found["kind"], int(found["size"]), found["stamp"])
+            entry = ListedEntry(found["name"], found["kind"], int(found["size"]), found["stamp"])
             self.entries[entry.name] = entry

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from b1000.exchange.directory import Directory
-from b1000.exchange.following import Follower, Lost
-from b1000.exchange.peer import Unseen
+from b1000.exchange.directory import ReportDirectory
+from b1000.exchange.following import ClientGone, Follower
+from b1000.exchange.peer import PollFailed
 from b1000.jobs import Pull, Word
 from b1000.rsync import names
 from b1000.rsync.verdicts import Retry
@@ -18,10 +18,10 @@ class Offered:
     """What a client offers; ``lost`` is set once it does so no more."""
 
     def __init__(
-        self, pull: Pull, directory: Directory, follower: Follower, client: Client
+        self, pull: Pull, directory: ReportDirectory, follower: Follower, client: Client
     ) -> None:
         self.pull: Pull | None = pull
-        self.lost: Lost | None = None
+        self.lost: ClientGone | None = None
         self._directory = directory
         self._follower = follower
         self._client = client
@@ -33,7 +33,7 @@ class Offered:
         delete: bool,
     ) -> Sources:
         """The addresses, as long as the client offers what is there."""
-        await self._look()
+        await self._poll()
         if self.lost:
             return Sources((), f"the client gave up: {self.lost}", unusable=True)
         addresses = list(dict.fromkeys(word.text for word in include))
@@ -41,15 +41,15 @@ class Offered:
             return trouble
         return Sources(tuple(addresses))
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
             await self._follower.offered(self._client)
-        except Unseen:
+        except PollFailed:
             pass  # the copy itself will tell
-        except Lost as lost:
+        except ClientGone as lost:
             await self._note(lost)
 
-    async def _note(self, lost: Lost) -> None:
+    async def _note(self, lost: ClientGone) -> None:
         self.lost = lost
         await self._follower.relay(lost.client)
 
@@ -62,7 +62,7 @@ class Offered:
                 plain = not any(sign in address for sign in "*?[")
                 if plain and not address.endswith("/") and kinds == ["d"]:
                     found = await self._directory.list_address(f"{address}/")
-            except Unseen as error:
+            except PollFailed as error:
                 passing = error.retry is not Retry.NEVER
                 return Sources((), f"{error}; {_EMPTIED}", unusable=True, passing=passing)
             if all(name.startswith(names.OURS) for name in found):
@@ -74,8 +74,8 @@ class Offered:
         try:
             if not self.lost:
                 await self._follower.verify(self._client)
-        except Unseen as error:
+        except PollFailed as error:
             return f"the client's report could not be read again: {error}"
-        except Lost as lost:
+        except ClientGone as lost:
             await self._note(lost)
         return f"the client gave up while we copied: {self.lost}" if self.lost else ""

@@ -11,18 +11,18 @@ import random
 from b1000.errors import RunFailed
 from b1000.exchange.notices import Notices
 from b1000.jobs import Job
-from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, PlaceWanted, Resolved, Waiting
+from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Resolved, SlotWanted, Waiting
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.push import Values
+from b1000.work.push import RunValues
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
     """Run all steps of a passive run. RunFailed ends it at the step where it stands."""
     notices = Notices(assignment, job)
     notices.clear()
-    values = await Values(assignment, job).settle()
+    values = await RunValues(assignment, job).settle()
     frozen = Frozen(pre=values.get("pre", ""), post=values.get("post", ""))
     copies = tuple(
         Copy(
@@ -72,7 +72,7 @@ async def _offer(
         if destination and destination.host:
             notices.forget(destination.host)
     hosts = ", ".join(copy.path.removeprefix("pull://") for copy in copies)
-    assignment.channel.tell(assignment.moved(Step.COPYING))
+    assignment.channel.send(assignment.moved(Step.COPYING))
     await assignment.commit(Waiting(assignment.clock(), f"{hosts} to pull"))
     ended: list[tuple[Copy, str]] = []
     async with asyncio.TaskGroup() as group:
@@ -83,13 +83,13 @@ async def _offer(
             if not copy.background:
                 await asyncio.wait([task])
     ended = [(copy, task.result()) for copy, task in tasks]
-    told = [f"{copy.destination}: {reason}" for copy, reason in ended if reason]
+    failed = [f"{copy.destination}: {reason}" for copy, reason in ended if reason]
     outcome = status_of_copies(
         CopyStatus.FAILED if reason else CopyStatus.DONE for _, reason in ended
     )
     if outcome is Status.FAILED:
-        raise RunFailed("; ".join(told))
-    await assignment.commit(PlaceWanted(assignment.clock()))
+        raise RunFailed("; ".join(failed))
+    await assignment.commit(SlotWanted(assignment.clock()))
 
 
 async def _await_pull(assignment: Assignment, job: Job, notices: Notices, copy: Copy) -> str:

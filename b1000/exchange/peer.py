@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from b1000.errors import B1000Error, words
+from b1000.errors import B1000Error, message_of
 from b1000.exchange import names
 from b1000.exchange.report_file import LARGEST
 from b1000.jobs import Limits, Pull
@@ -29,11 +29,11 @@ _BOUNDS = {
     resource.RLIMIT_CORE: 0,
 }
 
-_DELIVERY_PATIENCE = 60.0  # seconds for a notification
+_DELIVERY_TIME = 60.0  # seconds for a notification
 _LONGEST_PAUSE = 10.0
 
 
-class Unseen(B1000Error):
+class PollFailed(B1000Error):
     """A look at the client failed: its daemon is down, refuses or is silent, or lists too much.
 
     ``retry`` is whether it may be better in a moment.
@@ -54,26 +54,29 @@ class Peer:
         self.limits: Limits = assignment.limits._replace(io_timeout=silence)
         # rsync's --timeout is content with one byte now and then.
         self._seconds = (assignment.limits.connect_timeout or _TO_CONNECT) + 2.0 * silence
-        self.name = paths.place(pull.source)
+        self.name = paths.host_or_path(pull.source)
 
-    async def look(self, argv: list[str], out: Sink | None = None) -> None:
+    async def poll(self, argv: list[str], out: Sink | None = None) -> None:
         """Run an rsync that only looks. Raises Unseen where it fails."""
         late = f"{self.name} did not end its answer"
         rsync = self._rsync("(look)", argv, late)._replace(noted=False)
         result = await run_rsync(self._assignment, rsync._replace(out=out) if out else rsync)
         if result.status is not CopyStatus.DONE:
-            raise Unseen(result.reason, retry=_retry(result))
+            raise PollFailed(result.reason, retry=_retry(result))
 
     async def notify(self, client: Client, ending: str) -> str:
         """Send the notification that a client waits for; gives why it could not be sent, or ""."""
-        until = time.monotonic() + _DELIVERY_PATIENCE
+        until = time.monotonic() + _DELIVERY_TIME
         pause = 1.0
         name = names.notification(client.file, client.pull_host, ending)
         while True:
             try:
                 trouble, retry = await self._send(name)
             except OSError as error:
-                trouble, retry = f"there is no place here for {name}: {words(error)}", Retry.YES
+                trouble, retry = (
+                    f"there is no place here for {name}: {message_of(error)}",
+                    Retry.YES,
+                )
             if not trouble or retry is Retry.NEVER or time.monotonic() + pause > until:
                 return trouble
             self._assignment.log.warning("the client could not be told: %s", trouble)

@@ -10,33 +10,33 @@ from collections.abc import Sequence
 from b1000.config import shellwords
 from b1000.errors import B1000Error, RunFailed
 from b1000.exchange import names, offers
-from b1000.exchange.directory import Directory
+from b1000.exchange.directory import ReportDirectory
 from b1000.exchange.finding import Finder
-from b1000.exchange.following import Follower, Lost
-from b1000.exchange.heartbeat import PATIENCE, Patience
-from b1000.exchange.looking import Looking
+from b1000.exchange.following import ClientGone, Follower
+from b1000.exchange.heartbeat import TIMEOUTS, Timeouts
 from b1000.exchange.offered import Offered
 from b1000.exchange.peer import Peer
+from b1000.exchange.polling import Polling
 from b1000.jobs import Job, Pull
-from b1000.runs.events import Closed, PlaceWanted, Resolved, RunMoved, Waiting
+from b1000.runs.events import Closed, Resolved, RunMoved, SlotWanted, Waiting
 from b1000.runs.run import Client, Copy, Frozen, Run, label
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, planned
-from b1000.work.push import Values
+from b1000.work.push import RunValues
 
 
-async def carry_out(assignment: Assignment, job: Job, patience: Patience = PATIENCE) -> None:
+async def carry_out(assignment: Assignment, job: Job, timeouts: Timeouts = TIMEOUTS) -> None:
     """Run all steps of a pull run. RunFailed ends it at the step where it stands."""
-    await _Pulling(assignment, job, _pull_of(job), patience).from_the_start()
+    await _Pulling(assignment, job, _pull_of(job), timeouts).from_the_start()
 
 
-async def resume(assignment: Assignment, job: Job, run: Run, patience: Patience = PATIENCE) -> None:
+async def resume(assignment: Assignment, job: Job, run: Run, timeouts: Timeouts = TIMEOUTS) -> None:
     """Go on with a run that failed or died, if the client still offers the same data."""
     assignment.step = Step.COPYING
     if job.pull is None:
         raise RunFailed(f"[job:{job.name}] is no longer a pull job")
-    await _Pulling(assignment, job, _pull_of(job), patience).again(run)
+    await _Pulling(assignment, job, _pull_of(job), timeouts).again(run)
 
 
 def _pull_of(job: Job) -> Pull:
@@ -50,16 +50,16 @@ def _pull_of(job: Job) -> Pull:
 class _Pulling:
     """One pull run at work."""
 
-    def __init__(self, assignment: Assignment, job: Job, pull: Pull, patience: Patience) -> None:
+    def __init__(self, assignment: Assignment, job: Job, pull: Pull, timeouts: Timeouts) -> None:
         self._assignment = assignment
         self._job = job
         self._pull = pull
-        self._patience = patience
+        self._timeouts = timeouts
         self._peer = Peer(assignment, pull)
-        self._directory = Directory(assignment, pull, self._peer)
-        looking = Looking(assignment, pull, self._directory, patience)
-        self._finder = Finder(assignment, pull, looking)
-        self._follower = Follower(assignment, pull, self._peer, looking, patience)
+        self._directory = ReportDirectory(assignment, pull, self._peer)
+        polling = Polling(assignment, pull, self._directory, timeouts)
+        self._finder = Finder(assignment, pull, polling)
+        self._follower = Follower(assignment, pull, self._peer, polling, timeouts)
 
     async def from_the_start(self) -> None:
         """All steps of a new run."""
@@ -69,11 +69,11 @@ class _Pulling:
         try:
             frozen, copies = await self._settle(client)
             now = self._assignment.clock()
-            await self._assignment.commit(Resolved(now, frozen, copies), PlaceWanted(now))
+            await self._assignment.commit(Resolved(now, frozen, copies), SlotWanted(now))
         except B1000Error:
             await self._peer.notify(client, names.ERROR)
             raise
-        await self._copy_and_tell(client, frozen, copies)
+        await self._copy_and_notify(client, frozen, copies)
 
     async def again(self, run: Run) -> None:
         """Go on with what is missing of a run."""
@@ -89,10 +89,10 @@ class _Pulling:
         if not self._finder.take(client):
             raise RunFailed(f"another pull is at work on {client.file}")
         try:
-            now = await self._follower.look_again(client)
+            now = await self._follower.poll_again(client)
             if missing:
                 now = await self._follower.until_offered(now)
-        except Lost as lost:
+        except ClientGone as lost:
             await self._follower.relay(lost.client)
             if missing:
                 reason = f"{_whose(client)}: {lost}"
@@ -103,10 +103,10 @@ class _Pulling:
                 await self._end("" if well else f"{_whose(client)} did not end: {lost}")
             return
         if missing:
-            await assignment.commit(PlaceWanted(assignment.clock()))
-            await self._copy_and_tell(now, run.frozen, missing)
+            await assignment.commit(SlotWanted(assignment.clock()))
+            await self._copy_and_notify(now, run.frozen, missing)
         elif offers.is_offered(now):
-            await self._tell(now)
+            await self._notify(now)
         else:
             await self._follow(now)
 
@@ -124,7 +124,7 @@ class _Pulling:
             await self._wait(f"{client.host} to prepare {_job_of(client)}")
             try:
                 return await self._follower.until_offered(client)
-            except Lost as lost:
+            except ClientGone as lost:
                 await self._follower.relay(lost.client)
                 if not lost.newer:
                     raise RunFailed(f"{_whose(client)}: {lost}") from None
@@ -134,7 +134,7 @@ class _Pulling:
     async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
         """What this run keeps, and its copies."""
         job = self._job
-        values = await Values(self._assignment, job).settle()
+        values = await RunValues(self._assignment, job).settle()
         frozen = Frozen(
             master_host=client.master_host,
             master_instance=client.master_instance,
@@ -150,21 +150,23 @@ class _Pulling:
 
     # --- COPYING
 
-    async def _copy_and_tell(self, client: Client, frozen: Frozen, copies: Sequence[Copy]) -> None:
+    async def _copy_and_notify(
+        self, client: Client, frozen: Frozen, copies: Sequence[Copy]
+    ) -> None:
         assignment = self._assignment
         # The first copy makes it durable together with its own beginning.
-        assignment.channel.tell(assignment.moved(Step.COPYING))
+        assignment.channel.send(assignment.moved(Step.COPYING))
         origin = Offered(self._pull, self._directory, self._follower, client)
         carrying = Copies(assignment, frozen, self._job.type == "sync", origin)
         status, reasons = await carrying.carry_out(copies, self._job.destinations)
         if status is Status.FAILED:
-            await self._tell_failure(client, reasons, origin.lost)
+            await self._notify_failure(client, reasons, origin.lost)
             return
         if status is Status.WARNING:
             assignment.warn(reasons)
-        await self._tell(client)
+        await self._notify(client)
 
-    async def _tell_failure(self, client: Client, reason: str, lost: Lost | None) -> None:
+    async def _notify_failure(self, client: Client, reason: str, lost: ClientGone | None) -> None:
         """Tell the client that its data was not copied; nobody then goes on with this run."""
         await self._wait("the client to hear that its data was not copied")
         if lost is None or lost.silent:
@@ -172,7 +174,7 @@ class _Pulling:
             if trouble and not lost:
                 raise RunFailed(f"{reason}; the client could not be told: {trouble}")
             if not lost:
-                await self._follower.to_the_end(client, self._patience.ending_badly, copied=False)
+                await self._follower.to_the_end(client, self._timeouts.ending_badly, copied=False)
         closing = "the client offers it no more" if lost else "the client has been told"
         await self._fail_for_good(reason, closing)
 
@@ -185,18 +187,18 @@ class _Pulling:
 
     # --- POST
 
-    async def _tell(self, client: Client) -> None:
+    async def _notify(self, client: Client) -> None:
         """Tell the client that its data is here."""
         await self._wait("the client to hear that its data was copied")
         await self._follow(client, await self._peer.notify(client, names.DONE))
 
-    async def _follow(self, client: Client, untold: str = "") -> None:
+    async def _follow(self, client: Client, unnotified: str = "") -> None:
         """See the client to its end, also where it could not be told; ``untold`` is why."""
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)
-        seconds = self._patience.ending
-        await self._end(await self._follower.to_the_end(client, seconds, True, untold))
+        seconds = self._timeouts.ending
+        await self._end(await self._follower.to_the_end(client, seconds, True, unnotified))
 
     async def _end(self, warning: str) -> None:
         if warning:

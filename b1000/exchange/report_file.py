@@ -25,7 +25,7 @@ _RUN, _DESTINATION = "jobstatus", "dest"
 _Value = TypeVar("_Value")
 
 
-class Target(NamedTuple):
+class DestinationSection(NamedTuple):
     """One ``[dest:NAME]`` of a report file."""
 
     name: str
@@ -48,7 +48,7 @@ class ReportFile(NamedTuple):
     start_time: str
     step: Step
     status: Status
-    targets: tuple[Target, ...] = ()
+    targets: tuple[DestinationSection, ...] = ()
     master_host: str = ""
     master_instance: str = ""
     data_age: float | None = 0.0
@@ -171,14 +171,14 @@ def _sections(text: str) -> _Sections:
     return sections
 
 
-def _heading(section: ini.Section) -> tuple[str, str]:
+def _heading(section: ini.RawSection) -> tuple[str, str]:
     kind, colon, name = section.heading.partition(":")
     if not colon or kind not in (_RUN, _DESTINATION):
         raise BadValue(f"line {section.line} is no [{_RUN}:JOB] or [{_DESTINATION}:NAME]")
     return kind, grammar.name(name, f"the name on line {section.line}")
 
 
-def _options(section: ini.Section) -> dict[str, str]:
+def _options(section: ini.RawSection) -> dict[str, str]:
     options: dict[str, str] = {}
     for entry in section.entries:
         if entry.colon or not re.fullmatch("[a-z_]+", entry.option):
@@ -209,9 +209,9 @@ class _Keys:
         return check(value, key)
 
 
-def _targets(sections: _Sections) -> tuple[Target, ...]:
+def _targets(sections: _Sections) -> tuple[DestinationSection, ...]:
     return tuple(
-        Target(
+        DestinationSection(
             name,
             keys.take("type", checks.as_it_is),
             keys.take("path", checks.as_it_is),

@@ -16,7 +16,7 @@ from b1000.files import write_atomically
 from b1000.logs import printable
 from b1000.monitor import forms, metrics
 from b1000.monitor.history import span
-from b1000.monitor.survey import SHOWN_DAYS, NoVerdict, Question, Survey, database, survey
+from b1000.monitor.survey import SHOWN_DAYS, MonitorQuestion, NoVerdict, Survey, database, survey
 from b1000.monitor.verdicts import Verdict
 from b1000.terminal.screen import Screen
 
@@ -31,7 +31,7 @@ class Form(StrEnum):
     NONE = "none"
 
 
-class Wanted(NamedTuple):
+class OutputOptions(NamedTuple):
     """A form; ``output`` takes metrics and ``html`` a page, where they are not empty."""
 
     form: Form
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
     html: str = ""
 
 
-class Answer(NamedTuple):
+class MonitorAnswer(NamedTuple):
     """``text`` goes to standard output, ``complaint`` to standard error."""
 
     text: str
@@ -47,7 +47,9 @@ class Answer(NamedTuple):
     complaint: str = ""
 
 
-def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None) -> Answer:
+def answer(
+    file: str, question: MonitorQuestion, wanted: OutputOptions, screen: Screen | None
+) -> MonitorAnswer:
     """Ask what the configuration names. ``screen``: the terminal, if there is one."""
     try:
         settings = database(loader.load(file), question.report)
@@ -55,10 +57,10 @@ def answer(file: str, question: Question, wanted: Wanted, screen: Screen | None)
         text = _written(found, wanted, screen)
     except B1000Error as error:
         return unknown(str(error), wanted)
-    return Answer(text, found.verdict.exit_code)
+    return MonitorAnswer(text, found.verdict.exit_code)
 
 
-def _written(found: Survey, wanted: Wanted, screen: Screen | None) -> str:
+def _written(found: Survey, wanted: OutputOptions, screen: Screen | None) -> str:
     """Write the files; gives what remains to be said."""
     if wanted.html:
         # Here: nobody else needs what it imports.
@@ -91,23 +93,23 @@ def _write(name: str, text: str) -> None:
         raise NoVerdict(f"{name} cannot be written: {error.strerror}") from None
 
 
-def unknown(reason: str, wanted: Wanted) -> Answer:
+def unknown(reason: str, wanted: OutputOptions) -> MonitorAnswer:
     """There is no answer, and why."""
     stale = [_age(name) for name in (wanted.output, wanted.html) if name]
     complaint = printable("; ".join([f"{Verdict.UNKNOWN}: {reason}", *stale]))
     code = Verdict.UNKNOWN.exit_code
     match wanted.form:
         case Form.JSON:
-            return Answer(forms.unknown_as_json(reason), code, complaint)
+            return MonitorAnswer(forms.unknown_as_json(reason), code, complaint)
         case Form.NAGIOS:
             # Nagios shows the first line of standard output only.
-            return Answer(forms.unknown_as_nagios(reason), code)
+            return MonitorAnswer(forms.unknown_as_nagios(reason), code)
         case Form.PROMETHEUS if not wanted.output:
             try:
-                return Answer(metrics.unknown(time.time()).rstrip("\n"), code, complaint)
+                return MonitorAnswer(metrics.unknown(time.time()).rstrip("\n"), code, complaint)
             except NoVerdict:
-                return Answer("", code, complaint)
-    return Answer("", code, complaint)
+                return MonitorAnswer("", code, complaint)
+    return MonitorAnswer("", code, complaint)
 
 
 def _age(name: str) -> str:

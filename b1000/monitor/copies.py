@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.monitor.statements import VANISHED, Words, among, batches
+from b1000.monitor.statements import VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
-from b1000.reports.source import SEPARATOR, Source
+from b1000.reports.source import SEPARATOR, DatabaseSource
 from b1000.runs.states import CopyStatus
 
 _RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long
 
 
-class Copies(NamedTuple):
+class CopyCounts(NamedTuple):
     """What the copies of one run came to."""
 
     done: int
@@ -21,10 +21,12 @@ class Copies(NamedTuple):
     missing: tuple[str, ...]
 
 
-NO_COPIES = Copies(0, 0, 0, None, ())
+NO_COPIES = CopyCounts(0, 0, 0, None, ())
 
 
-def copies_of(source: Source, words: Words, job_ids: Sequence[int]) -> dict[int, Copies]:
+def copies_of(
+    source: DatabaseSource, expressions: Expressions, job_ids: Sequence[int]
+) -> dict[int, CopyCounts]:
     """By job_id; those of which all are DONE, which most are, are only counted."""
     found = dict.fromkeys(job_ids, NO_COPIES)
     different = []
@@ -35,23 +37,25 @@ def copies_of(source: Source, words: Words, job_ids: Sequence[int]) -> dict[int,
         for text in source.texts(fields, origin):
             job_id, total, done = map(int, text.split(SEPARATOR))
             if job_id in found:
-                found[job_id] = Copies(done, 0, total, None, ())
+                found[job_id] = CopyCounts(done, 0, total, None, ())
                 if done != total:
                     different.append(job_id)
     for some in batches(different, _RUNS_AT_ONCE):
-        found |= _different_copies(source, words, some)
+        found |= _different_copies(source, expressions, some)
     return found
 
 
-def _different_copies(source: Source, words: Words, job_ids: Sequence[int]) -> dict[int, Copies]:
+def _different_copies(
+    source: DatabaseSource, expressions: Expressions, job_ids: Sequence[int]
+) -> dict[int, CopyCounts]:
     fields = source.dialect.joined(
         [
             "c.job_id",
             "c.destination",
             "c.status",
-            words.column("copies", "exit_code"),
-            words.started("copies"),
-            words.error("copies", CopyStatus.DONE),
+            expressions.column("copies", "exit_code"),
+            expressions.started("copies"),
+            expressions.error("copies", CopyStatus.DONE),
         ]
     )
     found: dict[int, list[list[str]]] = {job_id: [] for job_id in job_ids}
@@ -62,12 +66,12 @@ def _different_copies(source: Source, words: Words, job_ids: Sequence[int]) -> d
     return {job_id: summary(copies) for job_id, copies in found.items()}
 
 
-def together(some: Sequence[Copies]) -> Copies:
+def together(some: Sequence[CopyCounts]) -> CopyCounts:
     """The copies of the rows of one run together."""
     if len(some) == 1:
         return some[0]
     since = [each.copying_since for each in some if each.copying_since is not None]
-    return Copies(
+    return CopyCounts(
         sum(each.done for each in some),
         sum(each.vanished for each in some),
         sum(each.total for each in some),
@@ -76,7 +80,7 @@ def together(some: Sequence[Copies]) -> Copies:
     )
 
 
-def summary(copies: Sequence[Sequence[str]]) -> Copies:
+def summary(copies: Sequence[Sequence[str]]) -> CopyCounts:
     """Fields of copies: destination, status, exit_code, start, error."""
     done = vanished = 0
     since: list[float] = []
@@ -90,4 +94,4 @@ def summary(copies: Sequence[Sequence[str]]) -> Copies:
             missing.append(f"{destination} ({short(error) or status})")
             if status == CopyStatus.COPYING and started:
                 since.append(float(started))
-    return Copies(done, vanished, len(copies), min(since, default=None), tuple(missing))
+    return CopyCounts(done, vanished, len(copies), min(since, default=None), tuple(missing))

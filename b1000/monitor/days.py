@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from b1000.monitor.history import Subject
-from b1000.monitor.statements import Words
+from b1000.monitor.statements import Expressions
 from b1000.monitor.tracks import Track
-from b1000.reports.source import SEPARATOR, Query, Source
+from b1000.reports.source import SEPARATOR, DatabaseSource, Query
 from b1000.runs.states import Status, Step
 
 
@@ -24,19 +24,19 @@ class Days:
 
 
 def read_days(
-    source: Source, now: float, count: int, owners: Mapping[Track, Subject]
+    source: DatabaseSource, now: float, count: int, owners: Mapping[Track, Subject]
 ) -> dict[Subject, Days]:
     """The last days of each subject, today included; the days are those of the hosts."""
-    words = Words(source)
+    expressions = Expressions(source)
     names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
     level = (
         f"CASE WHEN j.step = '{Step.DONE}' AND j.status = '{Status.OK}' THEN 2 "
-        f"WHEN {words.has_good_copy} THEN 1 ELSE 0 END"
+        f"WHEN {expressions.has_good_copy} THEN 1 ELSE 0 END"
     )
-    fields = source.dialect.joined([*names, level, words.column("jobs", "bytes")])
+    fields = source.dialect.joined([*names, level, expressions.column("jobs", "bytes")])
     today = datetime.fromtimestamp(now).date()
     days = [today - timedelta(days=count - 1 - number) for number in range(count)]
-    origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ? AND {words.counts}"
+    origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ? AND {expressions.counts}"
     asked = [
         Query(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
         for day in days

@@ -6,11 +6,11 @@ from statistics import median
 from typing import NamedTuple
 
 from b1000.monitor.facts import AGE_AFTER_ONE, LEAST_AGE, LOOKED_AT
-from b1000.monitor.history import DAY, Past, Subject, span
+from b1000.monitor.history import DAY, PastRun, Subject, span
 from b1000.monitor.verdicts import Verdict
 
 
-class Note(NamedTuple):
+class DriftNote(NamedTuple):
     """Something to know of the fleet that is no subject's verdict, or explains one."""
 
     kind: str
@@ -21,7 +21,9 @@ class Note(NamedTuple):
 _NEW_FOR = 7 * DAY
 
 
-def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple[Subject, Note]]:
+def drift(
+    histories: Mapping[Subject, Sequence[PastRun]], now: float
+) -> list[tuple[Subject, DriftNote]]:
     """Instances that vanished, came, or seem to have another host now, by name.
 
     Histories are in the order of time; one of fewer than ``LOOKED_AT`` runs is
@@ -31,8 +33,8 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple
     newest: dict[tuple[str, str], float] = {}
     for subject, runs in histories.items():
         if runs:
-            place = (runs[-1].made_on, subject.job)
-            newest[place] = max(newest.get(place, 0.0), runs[-1].started)
+            key = (runs[-1].made_on, subject.job)
+            newest[key] = max(newest.get(key, 0.0), runs[-1].started)
     came = _arrivals(histories, now)
     heirs: dict[tuple[str, str], dict[Subject, float]] = {}
     for subject, began in came.items():
@@ -49,7 +51,7 @@ def drift(histories: Mapping[Subject, Sequence[Past]], now: float) -> list[tuple
     return sorted(notes)
 
 
-def _own(subject: Subject, runs: Sequence[Past]) -> Sequence[Past]:
+def _own(subject: Subject, runs: Sequence[PastRun]) -> Sequence[PastRun]:
     """Without failures of the job itself, which say nothing of whether an instance is listed."""
     if not subject.instance:
         return runs
@@ -58,11 +60,11 @@ def _own(subject: Subject, runs: Sequence[Past]) -> Sequence[Past]:
 
 def _departure(
     subject: Subject,
-    runs: Sequence[Past],
+    runs: Sequence[PastRun],
     others: float,
     new: Mapping[Subject, float],
     now: float,
-) -> Iterator[Note]:
+) -> Iterator[DriftNote]:
     """``others``: when the rest of its job ran last where it ran last; ``new``: what came."""
     last = runs[-1]
     interval = _interval(runs)
@@ -75,16 +77,16 @@ def _departure(
             f"{subject.label} has not run for {span(silent)}, and {heir[0].label} "
             f"began {span(now - new[heir[0]])} ago: renamed?"
         )
-        yield Note("renamed", text)
+        yield DriftNote("renamed", text)
     elif others - last.started > interval:
         text = (
             f"{subject.label} has vanished from {last.made_on}: its last run is "
             f"{span(silent)} old, that of the rest of the job {span(now - others)}"
         )
-        yield Note("vanished", text)
+        yield DriftNote("vanished", text)
 
 
-def _arrivals(histories: Mapping[Subject, Sequence[Past]], now: float) -> dict[Subject, float]:
+def _arrivals(histories: Mapping[Subject, Sequence[PastRun]], now: float) -> dict[Subject, float]:
     """When subjects began that are new in a fleet that is not."""
     oldest = min((runs[0].started for runs in histories.values() if runs), default=now)
     return {
@@ -96,14 +98,14 @@ def _arrivals(histories: Mapping[Subject, Sequence[Past]], now: float) -> dict[S
     }
 
 
-def _interval(runs: Sequence[Past]) -> float:
+def _interval(runs: Sequence[PastRun]) -> float:
     """After how long a next run should have come: a usual interval and a half."""
     gaps = [later.started - earlier.started for earlier, later in pairwise(runs)]
     return max(LEAST_AGE, median(gaps) * 1.5) if gaps else AGE_AFTER_ONE
 
 
-def _arrival(subject: Subject, runs: Sequence[Past], start: float, now: float) -> Note:
+def _arrival(subject: Subject, runs: Sequence[PastRun], start: float, now: float) -> DriftNote:
     text = f"{subject.label} is new: its first run began {span(now - start)} ago"
     if not any(run.good for run in runs):
         text += ", and it was never backed up"
-    return Note("new", text)
+    return DriftNote("new", text)

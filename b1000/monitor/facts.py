@@ -5,9 +5,9 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, Past, Plan, span
+from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, PastRun, PlanRow, span
 
-PATIENCE = 2.5  # usual intervals
+TOLERANCE = 2.5  # usual intervals
 LEAST_AGE = HOUR
 AGE_AFTER_ONE = 26 * HOUR  # a daily backup, and some time for it
 TRIAL = 3 * DAY  # of good backups, before which nothing counts as usual
@@ -20,17 +20,17 @@ LOOKED_AT = 5
 class Facts(NamedTuple):
     """All that rules look at. ``since``: ended runs after the last good one, without a copy."""
 
-    runs: Sequence[Past]
-    plan: Plan
+    runs: Sequence[PastRun]
+    plan: PlanRow
     now: float
-    live: Sequence[Past]
-    ahead: Sequence[Past]
-    last_good: Past | None
+    live: Sequence[PastRun]
+    ahead: Sequence[PastRun]
+    last_good: PastRun | None
     age: float | None
     max_age: float | None
     expected_by: str
     unlearned: str
-    since: Sequence[Past]
+    since: Sequence[PastRun]
     usual_bytes: float | None
     usual_data_age: float | None
 
@@ -40,11 +40,11 @@ class Facts(NamedTuple):
         return self.age is not None and self.max_age is not None and self.age > self.max_age
 
 
-def facts_of(history: Iterable[Past], plan: Plan | None, now: float) -> Facts:
+def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Facts:
     """What the rules look at; ``history`` in any order."""
     runs = sorted(history, key=_by_time)
     live = _live(runs)
-    ahead: Sequence[Past] = ()
+    ahead: Sequence[PastRun] = ()
     believed = runs
     if runs and runs[-1].started > now + _SKEW:
         ahead = [run for run in runs if run.started > now + _SKEW]
@@ -54,7 +54,7 @@ def facts_of(history: Iterable[Past], plan: Plan | None, now: float) -> Facts:
     max_age, expected_by = _expectation(starts, plan)
     last_good = _last_good(good, live, max_age, now)
     earlier = good[: good.index(last_good)][-LOOKED_AT:] if last_good else []
-    since: Sequence[Past] = believed
+    since: Sequence[PastRun] = believed
     if last_good:
         since = () if last_good is believed[-1] else believed[believed.index(last_good) + 1 :]
     return Facts(
@@ -77,7 +77,7 @@ def facts_of(history: Iterable[Past], plan: Plan | None, now: float) -> Facts:
 _by_time = attrgetter("started", "job_id")
 
 
-def _live(runs: Sequence[Past]) -> list[Past]:
+def _live(runs: Sequence[PastRun]) -> list[PastRun]:
     """Runs without an end; one that another run of its instance followed is dead."""
     if not [run for run in runs if not run.ended]:
         return []
@@ -86,8 +86,8 @@ def _live(runs: Sequence[Past]) -> list[Past]:
 
 
 def _last_good(
-    good: Sequence[Past], live: Sequence[Past], max_age: float | None, now: float
-) -> Past | None:
+    good: Sequence[PastRun], live: Sequence[PastRun], max_age: float | None, now: float
+) -> PastRun | None:
     """The last good run; one that still copies counts only where no other is fresh enough."""
     ended = [run for run in good if run not in live]
     if ended and (max_age is None or now - ended[-1].started <= max_age):
@@ -102,7 +102,7 @@ def learned_age(good: Sequence[float]) -> float | None:
     if _unlearned(good):
         return AGE_AFTER_ONE
     gaps = [later - earlier for earlier, later in pairwise(good[-LOOKED_AT - 1 :])]
-    return max(LEAST_AGE, (_median(gaps) or 0) * PATIENCE)
+    return max(LEAST_AGE, (_median(gaps) or 0) * TOLERANCE)
 
 
 def _unlearned(good: Sequence[float]) -> str:
@@ -113,7 +113,7 @@ def _unlearned(good: Sequence[float]) -> str:
     return f"its good backups are {known}, and {span(TRIAL)} of them say what is usual"
 
 
-def _expectation(good: Sequence[float], plan: Plan | None) -> tuple[float | None, str]:
+def _expectation(good: Sequence[float], plan: PlanRow | None) -> tuple[float | None, str]:
     if plan and plan.max_backup_age:
         return plan.max_backup_age, "plan"
     learned = learned_age(good)

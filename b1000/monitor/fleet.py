@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from b1000.monitor.drift import Note
+from b1000.monitor.drift import DriftNote
 from b1000.monitor.histories import Histories
-from b1000.monitor.history import Past, Plan, Subject
+from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.tracks import Track
 from b1000.monitor.verdicts import Judgement
-from b1000.reports.source import Source
+from b1000.reports.source import DatabaseSource
 
 
 class Fleet(NamedTuple):
@@ -18,13 +18,13 @@ class Fleet(NamedTuple):
     ``owners``: whose the last run of each track is.
     """
 
-    histories: Mapping[Subject, Sequence[Past]]
-    plans: Mapping[Subject, Plan]
-    notes: Sequence[tuple[Subject, Note]] = ()
+    histories: Mapping[Subject, Sequence[PastRun]]
+    plans: Mapping[Subject, PlanRow]
+    notes: Sequence[tuple[Subject, DriftNote]] = ()
     owners: Mapping[Track, Subject] = {}
 
 
-def read(source: Source, now: float) -> Fleet:
+def read(source: DatabaseSource, now: float) -> Fleet:
     """The histories and plans of the subjects that are not ignored.
 
     Raises NotDelivered where the database does not answer.
@@ -46,16 +46,21 @@ def read(source: Source, now: float) -> Fleet:
     )
 
 
-def _plans(source: Source) -> Iterator[tuple[Subject, Plan]]:
+def _plans(source: DatabaseSource) -> Iterator[tuple[Subject, PlanRow]]:
     for row in source.rows(
         "SELECT COALESCE(master_host, ''), COALESCE(job_name, ''), COALESCE(master_instance, ''), "
         "max_backup_age, max_data_age, max_copy_time, ignored FROM plan"
     ):
         backup_age, data_age, copy_time = (float(limit) if limit else None for limit in row[3:6])
-        yield Subject(row[0], row[1], row[2]), Plan(backup_age, data_age, copy_time, bool(row[6]))
+        yield (
+            Subject(row[0], row[1], row[2]),
+            PlanRow(backup_age, data_age, copy_time, bool(row[6])),
+        )
 
 
-def learn(source: Source, judgements: Iterable[Judgement], plans: Mapping[Subject, Plan]) -> int:
+def learn(
+    source: DatabaseSource, judgements: Iterable[Judgement], plans: Mapping[Subject, PlanRow]
+) -> int:
     """Write a row into ``plan`` for each subject that has none; gives their number.
 
     Subjects that were never backed up, or for too short a time, have taught nothing, and get none.

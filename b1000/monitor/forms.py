@@ -175,17 +175,17 @@ def _below(found: Survey) -> list[str]:
     return [*lines, summary(found)]
 
 
-_TOLD = 3  # subjects by name on the line of Nagios
+_MOST_NAMED = 3  # subjects by name on the line of Nagios
 
 
 def as_nagios(found: Survey) -> str:
     """One line with performance data."""
     bad = [each for each in _worst_first(found) if each.verdict is not Verdict.OK]
-    told = [f"{each.subject.label}: {each.reason}" for each in bad[:_TOLD]]
-    told += [note.text for note in found.notes if note.verdict is not Verdict.OK][:_TOLD]
-    if len(bad) > _TOLD:
-        told.append(f"and {len(bad) - _TOLD} more")
-    text = nagios_line("; ".join([summary(found), *told]))
+    parts = [f"{each.subject.label}: {each.reason}" for each in bad[:_MOST_NAMED]]
+    parts += [note.text for note in found.notes if note.verdict is not Verdict.OK][:_MOST_NAMED]
+    if len(bad) > _MOST_NAMED:
+        parts.append(f"and {len(bad) - _MOST_NAMED} more")
+    text = nagios_line("; ".join([summary(found), *parts]))
     oldest = max((each.age for each in found.judgements if each.age is not None), default=None)
     values = [f"{verdict.lower()}={found.counts[verdict]};;;0" for verdict in reversed(ORDER)]
     if oldest is not None:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
 from b1000.monitor.copies import copies_of, together
-from b1000.monitor.drift import Note
+from b1000.monitor.drift import DriftNote
 from b1000.monitor.facts import AGE_AFTER_ONE, LOOKED_AT
-from b1000.monitor.history import Past, Subject, span
-from b1000.monitor.statements import Words, batches
+from b1000.monitor.history import PastRun, Subject, span
+from b1000.monitor.statements import Expressions, batches
 from b1000.monitor.tracks import Track, by_time, names, of_all_writers, parsed, subjects_of
 from b1000.monitor.verdicts import Verdict
-from b1000.reports.source import Query, Source
+from b1000.reports.source import DatabaseSource, Query
 from b1000.runs.states import Status
 
 _MOST_ROWS = 150_000  # of the last days
@@ -31,15 +31,15 @@ class Histories:
     ``expected`` are subjects of which there need not be a run.
     """
 
-    def __init__(self, source: Source, now: float, expected: Iterable[Subject]) -> None:
+    def __init__(self, source: DatabaseSource, now: float, expected: Iterable[Subject]) -> None:
         self._source = source
         self._now = now
         self._expected = expected
-        self._tracks: defaultdict[Track, list[Past]] = defaultdict(list)
-        self._histories: dict[Subject, list[Past]] = {}
+        self._tracks: defaultdict[Track, list[PastRun]] = defaultdict(list)
+        self._histories: dict[Subject, list[PastRun]] = {}
         self._good_ones_read: set[Track] = set()
         self.owners: dict[Track, Subject] = {}
-        self._words = words = Words(source)
+        self._expressions = expressions = Expressions(source)
         self._fields = source.dialect.joined(
             [
                 "j.host",
@@ -47,21 +47,21 @@ class Histories:
                 "j.instance",
                 "j.job_id",
                 # What older writers told is local time.
-                f"COALESCE({words.started('jobs')}, j.start_time)",
+                f"COALESCE({expressions.started('jobs')}, j.start_time)",
                 "j.step",
                 "j.status",
                 "j.data_age",
-                words.column("jobs", "bytes"),
+                expressions.column("jobs", "bytes"),
                 "j.ack",
                 "j.master_host",
                 "j.master_instance",
                 "j.direction",
-                words.column("jobs", "relayed_by"),
-                words.error("jobs", Status.OK),
+                expressions.column("jobs", "relayed_by"),
+                expressions.error("jobs", Status.OK),
             ]
         )
 
-    def all(self) -> tuple[dict[Subject, list[Past]], list[tuple[Subject, Note]]]:
+    def all(self) -> tuple[dict[Subject, list[PastRun]], list[tuple[Subject, DriftNote]]]:
         """The histories in the order of time, and failures that belong to none."""
         self._last_runs()
         notes = self._put_together()
@@ -148,7 +148,7 @@ class Histories:
     def _last_good_ones_of(self, tracks: Iterable[Track]) -> None:
         asked = sorted(tracks)
         self._good_ones_read.update(asked)
-        good = self._words.has_good_copy
+        good = self._expressions.has_good_copy
         condition = f"j.host = ? AND j.name = ? AND j.instance = ? AND {good}"
         self._last_of(condition, asked, LOOKED_AT + 1)
 
@@ -167,11 +167,11 @@ class Histories:
 
     # --- whose they are
 
-    def _put_together(self) -> list[tuple[Subject, Note]]:
+    def _put_together(self) -> list[tuple[Subject, DriftNote]]:
         """Make the histories; gives what belongs to no subject."""
         self._histories = {}
-        strays: list[tuple[Track, list[Past]]] = []
-        places: dict[tuple[str, str], dict[Subject, None]] = {}
+        strays: list[tuple[Track, list[PastRun]]] = []
+        by_host_and_job: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, rows in self._tracks.items():
             rows.sort(key=by_time)
             runs = of_all_writers(rows)
@@ -187,21 +187,21 @@ class Histories:
                     )
                 else:
                     self._histories[subject] = its
-                places.setdefault(track[:2], {})[subject] = None
+                by_host_and_job.setdefault(track[:2], {})[subject] = None
         for subject in self._expected:
             if subject not in self._histories:
-                places.setdefault((subject.host, subject.job), {})[subject] = None
+                by_host_and_job.setdefault((subject.host, subject.job), {})[subject] = None
         notes = []
         for track, failures in strays:
-            for subject in places.get(track[:2], ()):
+            for subject in by_host_and_job.get(track[:2], ()):
                 self._histories[subject] = sorted(
                     [*self._histories.get(subject, ()), *failures], key=by_time
                 )
-            if track[:2] not in places and (note := self._note(track, failures)):
+            if track[:2] not in by_host_and_job and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
         return [*notes, *self._leave_claims_out()]
 
-    def _leave_claims_out(self) -> list[tuple[Subject, Note]]:
+    def _leave_claims_out(self) -> list[tuple[Subject, DriftNote]]:
         """A client's word is no backup of another host that is not known by such words alone."""
         notes = []
         for subject, runs in self._histories.items():
@@ -213,10 +213,10 @@ class Histories:
                     f"{subject.label} has backups that do not rest on a client's word; those that "
                     f"{last.made_on} claims, relayed by {last.relayed_by}, do not count"
                 )
-                notes.append((subject, Note("claim", text)))
+                notes.append((subject, DriftNote("claim", text)))
         return notes
 
-    def _note(self, track: Track, failures: Sequence[Past]) -> Note | None:
+    def _note(self, track: Track, failures: Sequence[PastRun]) -> DriftNote | None:
         """A failure of a job of which no backup is known; one that found no client to pull."""
         last = failures[-1]
         if last.acknowledged or last.status != Status.FAILED:
@@ -226,7 +226,7 @@ class Histories:
         why = f": {last.error}" if last.error else ""
         if last.direction != "pull":
             text = f"{job} on {host} FAILED {span(age)} ago before it knew what to do"
-            return Note(
+            return DriftNote(
                 "job", f"{text}, and nothing of it was ever backed up{why}", Verdict.CRITICAL
             )
         relayed = (
@@ -240,38 +240,38 @@ class Histories:
         if age > AGE_AFTER_ONE or any(started > last.started for started in relayed):
             return None
         text = f"{job} on {host} found nothing to pull {span(age)} ago{why}"
-        return Note("pull", text, Verdict.WARNING)
+        return DriftNote("pull", text, Verdict.WARNING)
 
     # --- their copies
 
     def _look_at_copies(self) -> None:
         """Of each run that is not plainly good, and of the last of the others."""
-        sought: list[tuple[list[Past], int]] = []
+        sought: list[tuple[list[PastRun], int]] = []
         for runs in self._histories.values():
             seen = False
-            for place in range(len(runs) - 1, -1, -1):
-                if not runs[place].done or not seen:
-                    sought.append((runs, place))
-                    seen = seen or runs[place].done > 0
+            for index in range(len(runs) - 1, -1, -1):
+                if not runs[index].done or not seen:
+                    sought.append((runs, index))
+                    seen = seen or runs[index].done > 0
         deceptive = self._count_copies(sought)
         # A run that is DONE and OK without a copy: look at all others of its subject too.
-        self._count_copies([(runs, place) for runs in deceptive for place in range(len(runs))])
+        self._count_copies([(runs, index) for runs in deceptive for index in range(len(runs))])
 
-    def _count_copies(self, sought: Sequence[tuple[list[Past], int]]) -> list[list[Past]]:
+    def _count_copies(self, sought: Sequence[tuple[list[PastRun], int]]) -> list[list[PastRun]]:
         """Put into runs what their copies came to; gives the histories that seemed better."""
         asked = {
             job_id: None
-            for runs, place in sought
-            for job_id in (runs[place].job_id, *runs[place].also)
+            for runs, index in sought
+            for job_id in (runs[index].job_id, *runs[index].also)
         }
-        copies = copies_of(self._source, self._words, [*asked])
+        copies = copies_of(self._source, self._expressions, [*asked])
         deceptive = []
-        for runs, place in sought:
-            run = runs[place]
+        for runs, index in sought:
+            run = runs[index]
             known = together([copies[job_id] for job_id in (run.job_id, *run.also)])
             if run.good and not known.done + known.vanished:
                 deceptive.append(runs)
-            runs[place] = run._replace(
+            runs[index] = run._replace(
                 done=known.done,
                 vanished=known.vanished,
                 total=known.total,

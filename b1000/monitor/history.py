@@ -27,7 +27,7 @@ class Subject(NamedTuple):
         return f"{self.host} {self.job}" + (f"/{self.instance}" if self.instance else "")
 
 
-class Past(NamedTuple):
+class PastRun(NamedTuple):
     """One run of the history, as the database tells of it; a tuple, for there are many.
 
     ``done`` counts copies that are DONE, ``vanished`` those that ended with a
@@ -76,7 +76,7 @@ class Past(NamedTuple):
         return self.step == _DONE or self.status == _FAILED
 
 
-class Plan(NamedTuple):
+class PlanRow(NamedTuple):
     """What people expect of a subject; None or 0: they did not say."""
 
     max_backup_age: float | None = None
@@ -85,7 +85,7 @@ class Plan(NamedTuple):
     ignored: bool = False
 
 
-NO_PLAN = Plan()
+NO_PLAN = PlanRow()
 
 
 def span(seconds: float) -> str:
@@ -97,5 +97,5 @@ def span(seconds: float) -> str:
     hours, left = divmod(left, int(HOUR))
     minutes = left // int(MINUTE)
     parts = ((days, "d"), (hours, "h"), (minutes, "min"))
-    first = next(place for place, (number, _) in enumerate(parts) if number)
+    first = next(index for index, (number, _) in enumerate(parts) if number)
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from b1000.reports.source import Source
+from b1000.reports.source import DatabaseSource
 from b1000.reports.tables import TABLES
 from b1000.runs.states import CopyStatus
 
@@ -20,13 +20,13 @@ _PREFIXES = {"jobs": "", "copies": "copy_"}  # of columns that both have
 _TABLES = {table.name: table for table in TABLES}
 
 
-class Words:
+class Expressions:
     """Parts of statements, in the words of a database that may be an older installation's.
 
     A column that only newer ones have is NULL there.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DatabaseSource) -> None:
         self._there = {table: source.columns(table) for table in _LETTERS}
         self._seconds = source.dialect.seconds
 

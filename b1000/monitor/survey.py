@@ -10,10 +10,10 @@ from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
 from b1000.monitor import fleet
 from b1000.monitor.days import Days, read_days
-from b1000.monitor.drift import Note, drift
+from b1000.monitor.drift import DriftNote, drift
 from b1000.monitor.history import Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
-from b1000.reports.source import Source
+from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
 
 SHOWN_DAYS = 30
@@ -33,7 +33,7 @@ class Survey(NamedTuple):
     when: float
     report: str
     judgements: Sequence[Judgement]
-    notes: Sequence[Note]
+    notes: Sequence[DriftNote]
     days: dict[Subject, Days] | None = None
     learned: int | None = None
     unlearned: Sequence[Judgement] = ()
@@ -53,7 +53,7 @@ class Survey(NamedTuple):
         return Counter(each.verdict for each in self.judgements)
 
 
-class Question(NamedTuple):
+class MonitorQuestion(NamedTuple):
     """What is asked: empty names mean all. ``days``: how many the page shows."""
 
     report: str = ""
@@ -89,14 +89,14 @@ def database(config: Config, name: str) -> Report:
     return next(iter(known.values()))
 
 
-def survey(settings: Report, question: Question, now: float | None = None) -> Survey:
+def survey(settings: Report, question: MonitorQuestion, now: float | None = None) -> Survey:
     """Ask the database of a report. Raises NoVerdict where it does not answer."""
     moment = time.time() if now is None else now
     learned = None
     unlearned: list[Judgement] = []
     days = None
     try:
-        with Source(settings, read_only=not question.learn) as source:
+        with DatabaseSource(settings, read_only=not question.learn) as source:
             seen = fleet.read(source, moment)
             judgements = _judged(seen, question, moment)
             if question.learn:
@@ -111,12 +111,12 @@ def survey(settings: Report, question: Question, now: float | None = None) -> Su
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
     # Whether a subject came or went is seen from the others, whatever is asked.
-    told = [*seen.notes, *drift(seen.histories, moment)]
-    notes = [note for subject, note in told if question.wants(subject)]
+    everything = [*seen.notes, *drift(seen.histories, moment)]
+    notes = [note for subject, note in everything if question.wants(subject)]
     return Survey(moment, settings.name, judgements, notes, days, learned, unlearned)
 
 
-def _judged(seen: fleet.Fleet, question: Question, now: float) -> list[Judgement]:
+def _judged(seen: fleet.Fleet, question: MonitorQuestion, now: float) -> list[Judgement]:
     return [
         judge(subject, runs, seen.plans.get(subject), now)
         for subject, runs in sorted(seen.histories.items())

@@ -10,7 +10,7 @@ from math import isfinite
 from operator import attrgetter
 
 from b1000.logs import printable
-from b1000.monitor.history import Past, Subject
+from b1000.monitor.history import PastRun, Subject
 from b1000.reports.source import SEPARATOR
 from b1000.runs.states import Status, Step
 
@@ -28,7 +28,7 @@ def names(texts: Iterable[str]) -> list[Track]:
     return [(names[0], names[1], names[2]) for names in found if len(names) == 3]
 
 
-def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
+def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, PastRun]]:
     """Each run, and whose it is by the names of the host that made it.
 
     Many are read, so that a call less for each can be noticed, and so can names that
@@ -47,7 +47,7 @@ def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
                 step, status, copies = DONE, OK, 1
             else:
                 copies = 0
-            run = Past(
+            run = PastRun(
                 float(started) if "-" not in started else _local(started),
                 step,
                 status,
@@ -76,17 +76,17 @@ def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, Past]]:
 by_time = attrgetter("started", "job_id")
 
 
-def of_all_writers(rows: list[Past]) -> list[Past]:
+def of_all_writers(rows: list[PastRun]) -> list[PastRun]:
     """Each run of a track once, of which its host and several storages may have told."""
     if not any(row.relayed_by for row in rows):
         return rows
-    of_start: defaultdict[float, list[Past]] = defaultdict(list)
+    of_start: defaultdict[float, list[PastRun]] = defaultdict(list)
     for row in rows:
         of_start[row.started].append(row)
     return [_of_one_run(some) if len(some) > 1 else some[0] for some in of_start.values()]
 
 
-def _of_one_run(rows: Sequence[Past]) -> Past:
+def _of_one_run(rows: Sequence[PastRun]) -> PastRun:
     """The host's own word where there is one, else the last that storages have seen of it."""
     size = max((row.bytes for row in rows if row.bytes is not None), default=None)
     own = [row for row in rows if not row.relayed_by]
@@ -101,7 +101,7 @@ def _of_one_run(rows: Sequence[Past]) -> Past:
     )
 
 
-def subjects_of(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
+def subjects_of(track: Track, runs: list[PastRun]) -> dict[Subject, list[PastRun]]:
     """Whose the runs of a track are; nobody's where none came so far as to know its master.
 
     One that FAILED before is that of its neighbours.
@@ -113,7 +113,7 @@ def subjects_of(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
     if not known:
         return {Subject(*track): runs} if track[2] else {}
     neighbour = _subject(track, known[0])
-    found: dict[Subject, list[Past]] = {}
+    found: dict[Subject, list[PastRun]] = {}
     for run in runs:
         if _knows_its_master(run):
             neighbour = _subject(track, run)
@@ -121,12 +121,12 @@ def subjects_of(track: Track, runs: list[Past]) -> dict[Subject, list[Past]]:
     return found
 
 
-def _knows_its_master(run: Past) -> bool:
+def _knows_its_master(run: PastRun) -> bool:
     """Whether INIT is over, or as good as."""
     return run.step != Step.INIT or bool(run.master_host or run.master_instance)
 
 
-def _subject(track: Track, run: Past) -> Subject:
+def _subject(track: Track, run: PastRun) -> Subject:
     return Subject(run.master_host or track[0], track[1], run.master_instance or track[2])
 
 

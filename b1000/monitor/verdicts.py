@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from b1000 import figures
-from b1000.monitor.facts import LEAST_AGE, PATIENCE, TRIAL, Facts, facts_of
-from b1000.monitor.history import DAY, Past, Plan, Subject, span
+from b1000.monitor.facts import LEAST_AGE, TOLERANCE, TRIAL, Facts, facts_of
+from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
 from b1000.runs.states import Status, Step
 
 _SHRUNK = 0.5  # of the usual size
@@ -41,7 +41,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.UNKNOWN)
 
 
-class Finding(NamedTuple):
+class RuleResult(NamedTuple):
     """One thing that is wrong, in words."""
 
     verdict: Verdict
@@ -73,7 +73,9 @@ class Judgement(NamedTuple):
     relayed_by: str = ""
 
 
-def judge(subject: Subject, history: Iterable[Past], plan: Plan | None, now: float) -> Judgement:
+def judge(
+    subject: Subject, history: Iterable[PastRun], plan: PlanRow | None, now: float
+) -> Judgement:
     """The verdict on a subject; ``history`` in any order, with at least its last good run."""
     facts = facts_of(history, plan, now)
     findings = [finding for rule in RULES for finding in rule(facts)]
@@ -108,7 +110,7 @@ _EXPECTED = {
 }
 
 
-def _never(facts: Facts) -> Iterator[Finding]:
+def _never(facts: Facts) -> Iterator[RuleResult]:
     if facts.last_good:
         return
     text = "never backed up"
@@ -118,10 +120,10 @@ def _never(facts: Facts) -> Iterator[Finding]:
         text += f": a run is under way for {span(facts.now - facts.live[-1].started)}"
     if facts.since:
         text += f": {_failures(facts)}"
-    yield Finding(Verdict.CRITICAL, text)
+    yield RuleResult(Verdict.CRITICAL, text)
 
 
-def _too_old(facts: Facts) -> Iterator[Finding]:
+def _too_old(facts: Facts) -> Iterator[RuleResult]:
     if not facts.too_old or facts.age is None or facts.max_age is None:
         return
     usual = _EXPECTED[facts.expected_by]
@@ -135,16 +137,16 @@ def _too_old(facts: Facts) -> Iterator[Finding]:
         text += f"; a run is at {running[-1].step} for {span(facts.now - running[-1].started)}"
     elif not facts.since:
         text += "; nothing has run since"
-    yield Finding(Verdict.CRITICAL, text)
+    yield RuleResult(Verdict.CRITICAL, text)
 
 
-def _failed_since(facts: Facts) -> Iterator[Finding]:
+def _failed_since(facts: Facts) -> Iterator[RuleResult]:
     if facts.since and facts.last_good and not facts.too_old:
         good = f"the last good backup is {span(facts.age or 0)} old"
-        yield Finding(Verdict.WARNING, f"{_failures(facts)}; {good}")
+        yield RuleResult(Verdict.WARNING, f"{_failures(facts)}; {good}")
 
 
-def _incomplete(facts: Facts) -> Iterator[Finding]:
+def _incomplete(facts: Facts) -> Iterator[RuleResult]:
     last = facts.last_good
     if not last or last.complete or (last.acknowledged and last.done):
         return
@@ -159,17 +161,17 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
         text = "files vanished while the last good backup copied them"
     else:
         text = f"the last good backup has its copies, and its run {_ending(last)}"
-    yield Finding(Verdict.WARNING, text)
+    yield RuleResult(Verdict.WARNING, text)
 
 
-def _shrunk(facts: Facts) -> Iterator[Finding]:
+def _shrunk(facts: Facts) -> Iterator[RuleResult]:
     last, usual = facts.last_good, facts.usual_bytes
     if last and last.bytes is not None and usual and last.bytes < usual * _SHRUNK:
         text = f"it shrank to {figures.size(last.bytes)}, {figures.size(usual)} is usual"
-        yield Finding(Verdict.WARNING, text)
+        yield RuleResult(Verdict.WARNING, text)
 
 
-def _data_too_old(facts: Facts) -> Iterator[Finding]:
+def _data_too_old(facts: Facts) -> Iterator[RuleResult]:
     last, planned = facts.last_good, facts.plan.max_data_age
     if not last or last.data_age is None:
         return
@@ -178,43 +180,43 @@ def _data_too_old(facts: Facts) -> Iterator[Finding]:
         where = f" on {last.made_on}" if last.made_on else ""
         usual = "planned" if planned else "usual here"
         text = f"its data{where} was {span(last.data_age)} old, at most {span(limit)} is {usual}"
-        yield Finding(Verdict.WARNING, text)
+        yield RuleResult(Verdict.WARNING, text)
 
 
 def _usual_data_age(facts: Facts) -> float | None:
     """By the rule for backups; where no earlier run tells, as old as a backup may get."""
     if facts.usual_data_age is None:
         return facts.max_age
-    return max(LEAST_AGE, facts.usual_data_age * PATIENCE)
+    return max(LEAST_AGE, facts.usual_data_age * TOLERANCE)
 
 
-def _data_age_unknown(facts: Facts) -> Iterator[Finding]:
+def _data_age_unknown(facts: Facts) -> Iterator[RuleResult]:
     if facts.plan.max_data_age and facts.last_good and facts.last_good.data_age is None:
         text = (
             f"how old its data was is unknown, at most {span(facts.plan.max_data_age)} is planned"
         )
-        yield Finding(Verdict.WARNING, text)
+        yield RuleResult(Verdict.WARNING, text)
 
 
-def _takes_long(facts: Facts) -> Iterator[Finding]:
+def _takes_long(facts: Facts) -> Iterator[RuleResult]:
     limit = facts.plan.max_copy_time
     for run in facts.live if limit else ():
         taken = facts.now - (run.copying_since or run.started)
         if limit and taken > limit:
             what = f"a run on {run.made_on}" if run.made_on else "a run"
             text = f"{what} is at {run.step} for {span(taken)}, at most {span(limit)} is planned"
-            yield Finding(Verdict.WARNING, text)
+            yield RuleResult(Verdict.WARNING, text)
 
 
-def _clock(facts: Facts) -> Iterator[Finding]:
+def _clock(facts: Facts) -> Iterator[RuleResult]:
     run = next((run for run in reversed(facts.ahead) if not run.acknowledged), None)
     if run:
         whose = f"the clock of {run.made_on}" if run.made_on else "a clock"
         far = span(run.started - facts.now)
-        yield Finding(Verdict.WARNING, f"{whose} was {far} ahead of ours: a run is dated so")
+        yield RuleResult(Verdict.WARNING, f"{whose} was {far} ahead of ours: a run is dated so")
 
 
-RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Facts], Iterator[RuleResult]], ...] = (
     _never,
     _too_old,
     _failed_since,
@@ -250,7 +252,7 @@ def _failures(facts: Facts) -> str:
     return f"{runs} made no copy, the last{where} {ago} {_ending(last)}"
 
 
-def _ending(run: Past) -> str:
+def _ending(run: PastRun) -> str:
     """How a run ended, as a verb and why."""
     why = f": {run.error}" if run.error else ""
     if run.status == Status.FAILED:

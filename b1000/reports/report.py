@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from b1000.exchange import names
 from b1000.exchange.checks import instant_text
-from b1000.exchange.report_file import ReportFile, Target
+from b1000.exchange.report_file import DestinationSection, ReportFile
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -19,7 +19,7 @@ _FAILED = CopyStatus.FAILED
 _LONGEST_ERROR = 60_000  # bytes; a TEXT column of MySQL takes 65,535
 
 
-class Row(NamedTuple):
+class RowsOfRun(NamedTuple):
     """One run in a database: its row in ``jobs``, and in ``copies`` those without their job_id."""
 
     job: Values
@@ -31,7 +31,7 @@ def file_name(run: Run) -> str:
     return names.file_name(run.job, run.instance, run.start_time)
 
 
-class _Told(NamedTuple):
+class _Reported(NamedTuple):
     """What is told as one run: this host's own, or one that a client had while we pulled.
 
     ``copies`` are this host's, under the names that they have there.
@@ -57,7 +57,7 @@ class _Told(NamedTuple):
     """The storage that tells it for a client."""
 
 
-def _told(run: Run) -> list[_Told]:
+def _reported(run: Run) -> list[_Reported]:
     """As what runs a run is told.
 
     A pull run that took a report tells of the client's run instead of its own,
@@ -71,9 +71,9 @@ def _told(run: Run) -> list[_Told]:
     return [_own(run)] if run.status is Status.FAILED else []
 
 
-def _own(run: Run) -> _Told:
+def _own(run: Run) -> _Reported:
     frozen = run.frozen
-    return _Told(
+    return _Reported(
         run.host,
         run.job,
         run.instance,
@@ -93,12 +93,12 @@ def _own(run: Run) -> _Told:
     )
 
 
-def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Told:
+def _of_client(client: Client, run: Run, copies: tuple[Copy, ...]) -> _Reported:
     over = client.status is Status.FAILED or client.step is Step.DONE
     several = len(copies) > 1
     # Two clocks may differ, but no run ends before it began.
     ended = max(run.changed, client.started or 0.0) if over else None
-    return _Told(
+    return _Reported(
         client.host,
         client.job,
         client.instance,
@@ -136,19 +136,22 @@ def of_file(run: Run, alive: float) -> ReportFile:
     Who pulls from a passive run also sees when it was last known to be ``alive``,
     and which state of it this is.
     """
-    told = _of_client(run.clients[-1], run, run.copies) if run.clients else _own(run)
+    reported = _of_client(run.clients[-1], run, run.copies) if run.clients else _own(run)
     report = ReportFile(
-        told.host,
-        told.job,
-        told.instance,
-        told.direction,
-        told.start_time,
-        told.step,
-        told.status,
-        tuple(Target(name, copy.type, copy.path, copy.status) for name, copy in told.copies),
-        told.master_host,
-        told.master_instance,
-        told.data_age,
+        reported.host,
+        reported.job,
+        reported.instance,
+        reported.direction,
+        reported.start_time,
+        reported.step,
+        reported.status,
+        tuple(
+            DestinationSection(name, copy.type, copy.path, copy.status)
+            for name, copy in reported.copies
+        ),
+        reported.master_host,
+        reported.master_instance,
+        reported.data_age,
     )
     if run.direction != "passive":
         return report
@@ -163,37 +166,37 @@ def of_file(run: Run, alive: float) -> ReportFile:
 # --- databases
 
 
-def rows(run: Run) -> list[Row]:
+def rows(run: Run) -> list[RowsOfRun]:
     """What databases are told of a run; nothing as long as there is nothing to tell."""
-    return [_row(told, run) for told in _told(run)]
+    return [_row(reported, run) for reported in _reported(run)]
 
 
-def _row(told: _Told, run: Run) -> Row:
+def _row(reported: _Reported, run: Run) -> RowsOfRun:
     job: dict[str, Value] = {
-        "host": told.host,
-        "name": told.job,
-        "instance": told.instance,
-        "master_host": told.master_host,
-        "master_instance": told.master_instance,
-        "direction": told.direction,
-        "start_time": f"{moment(told.start_time):%Y-%m-%d %H:%M:%S}",
+        "host": reported.host,
+        "name": reported.job,
+        "instance": reported.instance,
+        "master_host": reported.master_host,
+        "master_instance": reported.master_instance,
+        "direction": reported.direction,
+        "start_time": f"{moment(reported.start_time):%Y-%m-%d %H:%M:%S}",
         "last_op_time": _local(run.changed),
-        "step": told.step.value,
-        "status": told.status.value,
-        "data_age": told.data_age,
+        "step": reported.step.value,
+        "status": reported.status.value,
+        "data_age": reported.data_age,
         "backup_type": run.type,
-        "started_utc": _utc(told.started),
-        "ended_utc": _utc(told.ended),
-        "duration": told.duration,
+        "started_utc": _utc(reported.started),
+        "ended_utc": _utc(reported.ended),
+        "duration": reported.duration,
         # The size of the backup, not of all its copies together.
-        "bytes": _most(copy.bytes for _, copy in told.copies),
-        "files": _most(copy.files for _, copy in told.copies),
-        "attempts": sum(copy.attempts for _, copy in told.copies),
-        "error": _text(told.error),
-        "transition": told.transition,
-        "relayed_by": told.relayed_by,
+        "bytes": _most(copy.bytes for _, copy in reported.copies),
+        "files": _most(copy.files for _, copy in reported.copies),
+        "attempts": sum(copy.attempts for _, copy in reported.copies),
+        "error": _text(reported.error),
+        "transition": reported.transition,
+        "relayed_by": reported.relayed_by,
     }
-    return Row(job, tuple(_copy(name, copy, run) for name, copy in told.copies))
+    return RowsOfRun(job, tuple(_copy(name, copy, run) for name, copy in reported.copies))
 
 
 def _copy(name: str, copy: Copy, run: Run) -> Values:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import tenacity
 
-from b1000.errors import B1000Error, words
+from b1000.errors import B1000Error, message_of
 from b1000.identity import identify
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
-from b1000.reports.target import RunsRefused, Target
+from b1000.reports.target import ReportTarget, RunsRefused
 from b1000.runs.protocol import Delivered
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
@@ -119,7 +119,7 @@ class Reporter:
                 ]
             self._target.renew(waiting)
         except (B1000Error, OSError) as error:
-            self._log.debug("report %s cannot be renewed: %s", self._name, words(error))
+            self._log.debug("report %s cannot be renewed: %s", self._name, message_of(error))
         finally:
             if lock is not None:
                 os.close(lock)
@@ -176,7 +176,7 @@ class Reporter:
                 for each in due
                 if each.run.run_id in trouble.run_ids
             }
-            self._refusal = words(trouble)
+            self._refusal = message_of(trouble)
             if not trouble.run_ids <= self._refused:
                 self._refused |= trouble.run_ids
                 self._log.error(
@@ -227,7 +227,7 @@ class Reporter:
         # Another program may know a newer password.
         self._let_go()
         error = state.outcome.exception() if state.outcome else None
-        trouble = words(error) if error else ""
+        trouble = message_of(error) if error else ""
         self._say((), trouble, trying=True)
         level = logging.DEBUG if self._trouble else logging.WARNING
         self._trouble = True
@@ -241,7 +241,7 @@ class Reporter:
             self._log.info("report %s: all is delivered again", self._name)
 
 
-def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> Target:
+def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> ReportTarget:
     """Where a report goes; what only one type needs is imported only for it."""
     match settings.type:
         case "mysql":

@@ -88,8 +88,8 @@ class _MysqlRows:
         self._settings = settings
         connection = _in_time(lambda: connect(settings, read_only), _OPENING)
         if connection is None:
-            place = f"{settings.server}, port {settings.port}"
-            raise NoAnswer(f"{place}: there was no connection within {_OPENING:.0f} seconds")
+            address = f"{settings.server}, port {settings.port}"
+            raise NoAnswer(f"{address}: there was no connection within {_OPENING:.0f} seconds")
         self._connection: pymysql.Connection[Cursor] = connection
         with _closed_where_refused(self):
             list(self.rows(f"SET SESSION group_concat_max_len = {_LONGEST}", ()))
@@ -121,12 +121,12 @@ class _MysqlRows:
     def _answering(self) -> Iterator[None]:
         from pymysql import Error
 
-        from b1000.reports.mysql.errors import in_words
+        from b1000.reports.mysql.errors import error_text
 
         try:
             yield
         except (Error, OSError) as error:
-            raise NoAnswer(in_words(error, self._settings)) from None
+            raise NoAnswer(error_text(error, self._settings)) from None
 
     def close(self) -> None:
         self._connection.close()
@@ -206,7 +206,7 @@ def _in_time(task: Callable[[], T], seconds: float) -> T | None:
     return given[0] if given else None
 
 
-class Source:
+class DatabaseSource:
     """A database report that is open; every method raises NotDelivered where it does not answer."""
 
     def __init__(self, settings: Report, read_only: bool = True) -> None:
@@ -214,7 +214,7 @@ class Source:
         self._rows = kind(settings, read_only)
         self.dialect: Dialect = self._rows.dialect
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> "DatabaseSource":
         return self
 
     def __exit__(

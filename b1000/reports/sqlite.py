@@ -9,7 +9,7 @@ from pathlib import Path
 
 from b1000.jobs import Report
 from b1000.reports import report
-from b1000.reports.report import Row, Values
+from b1000.reports.report import RowsOfRun, Values
 from b1000.reports.tables import COPIES, JOBS, LINES, TABLES, Index, Table
 from b1000.reports.target import NotDelivered
 from b1000.runs.run import Run
@@ -31,17 +31,17 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
             path.parent.mkdir(parents=True)
             path.parent.chmod(0o755)
         _make(path)
-        reading.look_at(path)
+        reading.check_files(path)
         connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
-        raise NotDelivered(_in_words(error, path)) from None
+        raise NotDelivered(_error_text(error, path)) from None
     try:
         with reading.legible():
             connection.execute("PRAGMA journal_mode = WAL")
             _bring_up_to_date(connection)
     except sqlite3.Error as error:
         connection.close()
-        raise NotDelivered(_in_words(error, path)) from None
+        raise NotDelivered(_error_text(error, path)) from None
     return connection
 
 
@@ -169,7 +169,7 @@ class SqliteReport:
         except sqlite3.Error as error:
             # The file may have been replaced, or the disk be full: begin anew.
             self.close()
-            raise NotDelivered(_in_words(error, self._path)) from None
+            raise NotDelivered(_error_text(error, self._path)) from None
         return {run.run_id for run in runs}, None
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class SqliteReport:
             self._connection.close()
             self._connection = None
 
-    def _write(self, rows: Iterable[Row]) -> None:
+    def _write(self, rows: Iterable[RowsOfRun]) -> None:
         for row in rows:
             number = self._upsert(JOBS, row.job)
             for copy in row.copies:
@@ -203,7 +203,7 @@ class SqliteReport:
         return int(number)
 
 
-def _in_words(error: Exception, path: Path) -> str:
+def _error_text(error: Exception, path: Path) -> str:
     if isinstance(error, OSError):
         return f"{path}: {error.strerror}"
     return f"{path}: {error}"
@@ -214,11 +214,11 @@ def findings(settings: Report) -> list[str]:
     path = Path(settings.path)
     # Not Path.exists: it raises where a directory may not be searched.
     if not os.path.exists(path):
-        place = path.parent
-        while not os.path.exists(place):
-            place = place.parent
-        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
-        return [] if writable else [f"{path}: no permission to make it in {place}"]
+        existing = path.parent
+        while not os.path.exists(existing):
+            existing = existing.parent
+        writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+        return [] if writable else [f"{path}: no permission to make it in {existing}"]
     if not os.access(path, os.W_OK):
         return [f"{path}: no permission to write"]
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -229,7 +229,7 @@ def findings(settings: Report) -> list[str]:
     except NotDelivered as error:
         return [str(error)]
     except sqlite3.Error as error:
-        return [_in_words(error, path)]
+        return [_error_text(error, path)]
 
 
 def _strange(connection: sqlite3.Connection) -> Iterator[str]:

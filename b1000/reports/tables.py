@@ -16,7 +16,7 @@ class Column(NamedTuple):
     ``original`` one stands in the tables of older installations too; the
     others are added to those, so they must have a default. ``longest`` is how
     many characters are ever written to it, where that is less than it holds.
-    ``former`` is the name that the first version gave to an added one. ``words``
+    ``former`` is the name that the first version gave to an added one. ``values``
     are all that an ENUM may hold, in their order.
     """
 
@@ -26,7 +26,7 @@ class Column(NamedTuple):
     original: bool = True
     longest: int = 0
     former: str = ""
-    words: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     @property
     def may_be_unknown(self) -> bool:
@@ -113,14 +113,14 @@ def _state(name: str, states: type[Step] | type[Status] | type[CopyStatus]) -> C
 
     A new word goes to the end of the type: the others keep their numbers.
     """
-    words = tuple(each.value for each in states)
-    listed = ", ".join(f"'{word}'" for word in words)
+    values = tuple(each.value for each in states)
+    listed = ", ".join(f"'{word}'" for word in values)
     return Column(
         name,
-        f"ENUM({listed}) NOT NULL DEFAULT '{words[0]}'",
-        f"TEXT NOT NULL DEFAULT '{words[0]}'",
-        longest=max(map(len, words)),
-        words=words,
+        f"ENUM({listed}) NOT NULL DEFAULT '{values[0]}'",
+        f"TEXT NOT NULL DEFAULT '{values[0]}'",
+        longest=max(map(len, values)),
+        values=values,
     )
 
 

@@ -19,7 +19,7 @@ class RunsRefused(B1000Error):
         self.run_ids = frozenset(run_ids)
 
 
-class Target(Protocol):
+class ReportTarget(Protocol):
     """One report, open or not.
 
     ``settle`` is for how many seconds states that follow each other quickly are

@@ -32,7 +32,7 @@ def wanted(temporary: str) -> tuple[str, ...]:
     return found["name"], f".{found['name']}"
 
 
-class Listed(NamedTuple):
+class ListedFile(NamedTuple):
     """One line of ``rsync --list-only``; ``kind`` as in the first letter of ls -l."""
 
     kind: bytes
@@ -47,13 +47,13 @@ _LISTED = re.compile(
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
 
-def listed(line: bytes) -> Listed | None:
+def listed(line: bytes) -> ListedFile | None:
     """What a line of a listing says, without its end; None where it is another line."""
     found = _LISTED.fullmatch(line)
     if not found:
         return None
     name = found["name"].partition(b" -> ")[0] if found["kind"] == b"l" else found["name"]
-    return Listed(found["kind"], int(found["size"]), unescaped(name))
+    return ListedFile(found["kind"], int(found["size"]), unescaped(name))
 
 
 def unescaped(name: bytes) -> bytes:

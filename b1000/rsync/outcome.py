@@ -44,7 +44,7 @@ def judge(
 
     ``exit_code`` as subprocess gives it (negative: the signal that killed it);
     ``errors`` are the lines of its standard error, oldest first; ``place`` says
-    where the copy was to go, in words (:func:`b1000.rsync.paths.place`), ``peer``
+    where the copy was to go, in words (:func:`b1000.rsync.paths.host_or_path`), ``peer``
     the host at the other end where that is not the place.
     """
     if exit_code == 0:
@@ -58,16 +58,16 @@ def judge(
             leftovers=True,
             doubt=_doubt(exit_code),
         )
-    told = [line for line in errors if not _NOISE.match(line)]
+    lines = [line for line in errors if not _NOISE.match(line)]
     for row in VERDICTS:
         if exit_code not in row.codes:
             continue
-        found = next((match for line in told if (match := re.search(row.message, line))), None)
+        found = next((match for line in lines if (match := re.search(row.message, line))), None)
         if found or not row.message:
-            words = row.words.format(
+            explanation = row.explanation.format(
                 *(found.groups() if found else ()), place=place, peer=peer or place
             )
-            reason = f"{words} (rsync exit {exit_code}{_quoted(told)})"
+            reason = f"{explanation} (rsync exit {exit_code}{_quoted(lines)})"
             return Outcome(row.status, row.retry, reason, exit_code, row.reached, _doubt(exit_code))
     raise AssertionError("the last row fits every code")
 
@@ -93,9 +93,9 @@ def is_repeated(line: str) -> bool:
     return bool(_NOISE.match(line) or _MKDIR_LOST.search(line))
 
 
-def _quoted(told: Sequence[str]) -> str:
+def _quoted(messages: Sequence[str]) -> str:
     """The last lines that rsync itself had to say, without what only follows from them."""
-    causes = [line for line in told if not _CONSEQUENCE.match(line)] or told
+    causes = [line for line in messages if not _CONSEQUENCE.match(line)] or messages
     plain = dict.fromkeys(_DECORATION.sub("", line.strip()) for line in causes)
     lines = " | ".join(list(plain)[-_SHOWN_LINES:])
     if len(lines) > _SHOWN_LENGTH:

@@ -51,7 +51,7 @@ class _Directory:
         self.files += weight
 
 
-class Survey:
+class TreeSurvey:
     """What a listing by rsync says of a tree; ``bytes`` and ``files`` are counted."""
 
     def __init__(self) -> None:
@@ -149,13 +149,13 @@ class _Divided(NamedTuple):
     """A directory whose entries belong to several parts.
 
     ``heavy`` are directories that are divided themselves. Names with the byte at
-    ``place`` from their end go by ``weights``, all others weigh ``rest``.
+    ``from_end`` from their end go by ``weights``, all others weigh ``rest``.
     """
 
     path: bytes
     heavy: tuple[bytes, ...]
     files: tuple[tuple[bytes, int], ...]
-    place: int
+    from_end: int
     weights: dict[int, int]
     rest: int
 
@@ -185,7 +185,7 @@ class _Divided(NamedTuple):
 
     def _with(self, some: Iterable[int]) -> bytes:
         inside = b"".join(b"\\" + bytes([byte]) for byte in sorted(some))
-        return _join(_wild(b"/" + self.path), b"*[" + inside + b"]" + b"?" * self.place)
+        return _join(_wild(b"/" + self.path), b"*[" + inside + b"]" + b"?" * self.from_end)
 
 
 def _rules(divided: Iterable[_Divided], share: Sequence[_Unit]) -> list[str]:
@@ -215,15 +215,15 @@ def _by_byte(entries: Sequence[tuple[bytes, int]], fine: int) -> tuple[int, dict
     whole = sum(weight for _, weight in entries)
     best: tuple[int, int, dict[int, int], int] = (whole, 0, {}, whole)
     if whole > fine:
-        for place in range(_PLACES):
+        for from_end in range(_PLACES):
             weights: dict[int, int] = defaultdict(int)
             rest = 0
             for name, weight in entries:
-                if len(name) > place:
-                    weights[name[-1 - place]] += weight
+                if len(name) > from_end:
+                    weights[name[-1 - from_end]] += weight
                 else:
                     rest += weight
-            found = (max([rest, *weights.values()]), place, dict(weights), rest)
+            found = (max([rest, *weights.values()]), from_end, dict(weights), rest)
             best = min(best, found, key=lambda each: each[0])
     return best[1:]
 

@@ -110,7 +110,7 @@ def parted(address: str) -> tuple[str, str]:
     return f"rsync://{host}/{module}", "".join(f"{part}/" for part in below)
 
 
-def place(path: str) -> str:
+def host_or_path(path: str) -> str:
     """How error texts call a destination: the host of an rsync address, or the local path."""
     address = path.removeprefix("rsync://")
     if address == path:

@@ -21,7 +21,7 @@ class Retry(Enum):
     YES = "yes"
 
 
-class Verdict(NamedTuple):
+class ExitMeaning(NamedTuple):
     """One row: for these codes and a message that fits, whether to retry, and in which words.
 
     ``{0}``, ``{1}`` in the words are the groups of the pattern, ``{place}`` is
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     codes: frozenset[int]
     message: str
     retry: Retry
-    words: str
+    explanation: str
     status: CopyStatus = CopyStatus.FAILED
     reached: bool = True
 
@@ -40,20 +40,20 @@ class Verdict(NamedTuple):
 _ANY = frozenset(range(1, 256))
 
 
-def _row(codes: Iterable[int], message: str, retry: Retry, words: str) -> Verdict:
-    return Verdict(frozenset(codes), message, retry, words)
+def _row(codes: Iterable[int], message: str, retry: Retry, explanation: str) -> ExitMeaning:
+    return ExitMeaning(frozenset(codes), message, retry, explanation)
 
 
-def _door(codes: Iterable[int], message: str, retry: Retry, words: str) -> Verdict:
+def _door(codes: Iterable[int], message: str, retry: Retry, explanation: str) -> ExitMeaning:
     """A row for what ended before any data was sent."""
-    return Verdict(frozenset(codes), message, retry, words, reached=False)
+    return ExitMeaning(frozenset(codes), message, retry, explanation, reached=False)
 
 
 # A message about a file ends in the system's words and their number; a file whose name is those
 # words must not be taken for them.
-VERDICTS: tuple[Verdict, ...] = (
+VERDICTS: tuple[ExitMeaning, ...] = (
     # Vanished while copying: the rest is there, and what vanished cannot be copied any more.
-    Verdict(
+    ExitMeaning(
         frozenset({24}),
         "",
         Retry.NEVER,

@@ -89,7 +89,7 @@ class ProcessEnded(NamedTuple):
     command: str
 
 
-class Listed(NamedTuple):
+class InstancesListed(NamedTuple):
     """The ``instances`` command of a job gave this list, or failed with ``error``."""
 
     time: float
@@ -118,7 +118,7 @@ class Waiting(NamedTuple):
     reason: str
 
 
-class PlaceWanted(NamedTuple):
+class SlotWanted(NamedTuple):
     """What the run waited for has come: this is acknowledged once it has a place again."""
 
     time: float
@@ -158,14 +158,14 @@ RunEvent = (
     | AttemptEnded
     | Died
     | Waiting
-    | PlaceWanted
+    | SlotWanted
     | Relayed
     | Closed
     | Resumed
 )
 """What changes a run, or says something of it."""
 
-ProcessEvent = ProcessBegan | ProcessEnded | Swept | Listed
+ProcessEvent = ProcessBegan | ProcessEnded | Swept | InstancesListed
 """What is done on behalf of a run or of a job; the run stays as it is."""
 
 Message = RunEvent | ProcessEvent

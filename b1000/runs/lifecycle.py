@@ -12,12 +12,12 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    PlaceWanted,
     Relayed,
     Resolved,
     Resumed,
     RunEvent,
     RunMoved,
+    SlotWanted,
     Waiting,
 )
 from b1000.runs.run import Copy, Run
@@ -88,7 +88,7 @@ def apply(run: Run, event: RunEvent) -> Run:
             return _move(resumed, RunMoved(event.time, Step.COPYING, Status.OK))
         case Waiting():
             return run._replace(waiting=event.reason)
-        case PlaceWanted():
+        case SlotWanted():
             return run._replace(waiting="")
         case Relayed():
             return _relay(run, event)
@@ -200,7 +200,7 @@ def transitions(change: Change) -> tuple[Transition, ...]:
             # No destination is called so.
             whose = f"@{client.host}/{client.job}"
             return (Transition(whose, client.step, client.status, client.error),)
-        case AttemptBegan() | AttemptEnded() | Waiting() | PlaceWanted():
+        case AttemptBegan() | AttemptEnded() | Waiting() | SlotWanted():
             return ()
         case _:
             assert_never(event)

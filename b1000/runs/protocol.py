@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from b1000.runs.events import Message
 from b1000.runs.run import Run
-from b1000.runs.task import Kind, Known
+from b1000.runs.task import JournalFacts, TaskKind
 
 # --- a supervisor and its workers
 
@@ -16,13 +16,13 @@ class Assigned(NamedTuple):
     asked for. Workers know the jobs from their fork.
     """
 
-    kind: Kind
+    kind: TaskKind
     uid: str
     job: str
     host: str
     start_time: str
     run: Run | None = None
-    known: Known = Known()
+    known: JournalFacts = JournalFacts()
 
 
 class Batch(NamedTuple):
@@ -73,7 +73,7 @@ class Delivered(NamedTuple):
     trying: bool = False
 
 
-class Look(NamedTuple):
+class Deliver(NamedTuple):
     """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
 
     last: bool = False

@@ -8,7 +8,7 @@ from b1000.jobs import BrokenJob, Job
 from b1000.runs.run import Base, Client, Run, Unsettled, label
 
 
-class Kind(Enum):
+class TaskKind(Enum):
     """What is to be done."""
 
     RUN = "run"
@@ -21,15 +21,15 @@ class Kind(Enum):
     @property
     def forgets(self) -> bool:
         """Whether a run of the past is given up."""
-        return self in (Kind.FORGET, Kind.FORGET_WITH_POST)
+        return self in (TaskKind.FORGET, TaskKind.FORGET_WITH_POST)
 
     @property
     def is_afterwards(self) -> bool:
         """Whether a worker does it for a run that is over."""
-        return self in (Kind.ON_FAILURE, Kind.FORGET_WITH_POST)
+        return self in (TaskKind.ON_FAILURE, TaskKind.FORGET_WITH_POST)
 
 
-class Known(NamedTuple):
+class JournalFacts(NamedTuple):
     """What the journal knows that a run has to know.
 
     ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
@@ -53,14 +53,14 @@ class Task(NamedTuple):
     job/instance of which nothing runs any more.
     """
 
-    kind: Kind
+    kind: TaskKind
     job: Job | BrokenJob
     instance: str = ""
     run: Run | None = None
     uid: str = ""
     refusal: str = ""
     cleared: frozenset[str] = frozenset()
-    known: Known = Known()
+    known: JournalFacts = JournalFacts()
 
     @property
     def subject(self) -> tuple[str, str]:

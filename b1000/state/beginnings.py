@@ -92,9 +92,10 @@ class Beginnings(Writer):
             "status": run.status,
             "reports": json.dumps(run.reports),
         }
-        places = ", ".join("?" * len(columns))
+        placeholders = ", ".join("?" * len(columns))
         cursor = self._db.execute(
-            f"INSERT INTO runs ({', '.join(columns)}) VALUES ({places})", tuple(columns.values())
+            f"INSERT INTO runs ({', '.join(columns)}) VALUES ({placeholders})",
+            tuple(columns.values()),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -130,7 +131,7 @@ class Beginnings(Writer):
             (uid, supervisor.pid, supervisor.boot, supervisor.ticks, run.run_id),
         )
 
-    def leave_out(self, job: str, instance: str, behind: str) -> None:
+    def record_skip(self, job: str, instance: str, behind: str) -> None:
         """Note that a job/instance was not run, and what it would have had to wait for."""
         self._db.execute(
             """INSERT INTO skipped (job, instance, time, behind) VALUES (?, ?, ?, ?)

@@ -10,15 +10,15 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    Listed,
+    InstancesListed,
     Note,
-    PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     Relayed,
     Resolved,
     Resumed,
     RunMoved,
+    SlotWanted,
     Swept,
     Waiting,
 )
@@ -58,7 +58,7 @@ class Changes(Beginnings):
                 self._runs_again(before.job, before.instance)
             case Relayed():
                 self._store_client(after, event.client)
-            case CopyMoved() | Closed() | Waiting() | PlaceWanted():
+            case CopyMoved() | Closed() | Waiting() | SlotWanted():
                 pass  # all that they say is in the run
             case _:
                 assert_never(event)
@@ -81,7 +81,7 @@ class Changes(Beginnings):
                 )
             case Swept():
                 self._nothing_runs(uid, event.time)
-            case Listed():
+            case InstancesListed():
                 self._note_listing(uid, event)
             case _:
                 assert_never(event)
@@ -232,7 +232,7 @@ class Changes(Beginnings):
             ),
         )
 
-    def _note_listing(self, uid: str, message: Listed) -> None:
+    def _note_listing(self, uid: str, message: InstancesListed) -> None:
         instances = None if message.error else json.dumps(message.instances)
         self._db.execute(
             "UPDATE listings SET ended = ?, instances = ?, error = ? WHERE uid = ?",

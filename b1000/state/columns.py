@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from b1000.state.migrations import migrate
 
 
-class Column(NamedTuple):
+class JournalColumn(NamedTuple):
     """A column as the journal declares it."""
 
     name: str
@@ -17,13 +17,13 @@ class Column(NamedTuple):
     required: bool
 
 
-Tables = Mapping[str, Mapping[str, Column]]
+Tables = Mapping[str, Mapping[str, JournalColumn]]
 """Table → its columns by name, as :func:`tables` finds them."""
 
 
 def tables(connection: sqlite3.Connection) -> Tables:
     """The tables of a journal, their columns in order."""
-    found: dict[str, dict[str, Column]] = {}
+    found: dict[str, dict[str, JournalColumn]] = {}
     declarations = _asked(
         connection,
         """SELECT tables.name, columns.name, columns.type, columns."notnull", columns.pk
@@ -31,7 +31,7 @@ def tables(connection: sqlite3.Connection) -> Tables:
            WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'""",
     )
     for table, name, kind, required, key in declarations:
-        found.setdefault(table, {})[name] = Column(name, kind, bool(required or key))
+        found.setdefault(table, {})[name] = JournalColumn(name, kind, bool(required or key))
     return found
 
 
@@ -39,7 +39,7 @@ class Declared(NamedTuple):
     """The tables that this program makes, and the words in which it does."""
 
     tables: Tables
-    words: Mapping[str, str]
+    definitions: Mapping[str, str]
 
 
 @functools.cache
@@ -47,10 +47,10 @@ def declared() -> Declared:
     """What a journal is to have."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
-        return Declared(tables(connection), _words_of(connection))
+        return Declared(tables(connection), _definitions(connection))
 
 
-def _words_of(connection: sqlite3.Connection) -> dict[str, str]:
+def _definitions(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(_asked(connection, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
@@ -75,8 +75,9 @@ def is_complete(connection: sqlite3.Connection) -> bool:
         for name, column in columns.items()
     )
     return complete and not any(
-        words != ours.words.get(name, words) and len(words) == len(ours.words[name])
-        for name, words in _words_of(connection).items()
+        definitions != ours.definitions.get(name, definitions)
+        and len(definitions) == len(ours.definitions[name])
+        for name, definitions in _definitions(connection).items()
     )
 
 
@@ -88,13 +89,13 @@ def lenient(raw: bytes) -> str | bytes:
         return raw
 
 
-Names = Mapping[str, Sequence[tuple[str, Column]]]
+Names = Mapping[str, Sequence[tuple[str, JournalColumn]]]
 """The columns that bear a name, with their tables."""
 
 
 def by_name(known: Tables) -> Names:
     """The columns of all tables by their names."""
-    found: dict[str, list[tuple[str, Column]]] = {}
+    found: dict[str, list[tuple[str, JournalColumn]]] = {}
     for table, columns in known.items():
         for column in columns.values():
             found.setdefault(column.name, []).append((table, column))

@@ -24,7 +24,7 @@ class PastTransition(NamedTuple):
     error: str
 
 
-class Attempt(NamedTuple):
+class PastAttempt(NamedTuple):
     """One rsync of a copy; ``retry_at`` is when the next was to follow, if there was one.
 
     ``doubt`` is why it compared by content, or "".
@@ -58,11 +58,11 @@ class DetailQueries(View):
                  WHERE run_id = ? ORDER BY transition_id"""
         return [PastTransition(*row) for row in self._ask(sql, (run_id,))]
 
-    def attempts(self, run_id: int) -> list[Attempt]:
+    def attempts(self, run_id: int) -> list[PastAttempt]:
         """All attempts of the copies of one run, by the time of their beginning."""
         sql = """SELECT destination, number, began, ended, exit_code, reason, retry_at, doubt
                  FROM attempts WHERE run_id = ? ORDER BY began"""
-        return [Attempt(*row) for row in self._ask(sql, (run_id,))]
+        return [PastAttempt(*row) for row in self._ask(sql, (run_id,))]
 
     def started(self, run_id: int) -> list[Started]:
         """The processes that a run started, by the time of their beginning."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from b1000.errors import JournalUnusable, words_beside
+from b1000.errors import JournalUnusable, message_beside
 from b1000.files import make_directory
 from b1000.locks import Locks
 from b1000.logs import LOGGER
@@ -18,8 +18,8 @@ from b1000.state.damage import Corrupt, is_damage, suspicion
 from b1000.state.journal import Journal
 from b1000.state.mending import Damage
 
-_PATIENCE_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
-_MOST_TOLD = 20  # damaged rows that are told one by one
+_BUSY_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
+_MOST_LOGGED = 20  # damaged rows that are told one by one
 
 
 def open_journal(
@@ -36,14 +36,14 @@ def open_journal(
     try:
         make_directory(path.parent, 0o700)
         try:
-            return _told(_when_it_is_free(path, clock, stopped))
+            return _with_damage_logged(_when_it_is_free(path, clock, stopped))
         except sqlite3.DatabaseError as error:
             if not _is_corrupt(error):
                 raise
         # One program sets it aside; whoever waited finds a new one.
         with Locks(path.parent / "locks").hold("journal"):
             try:
-                return _told(Journal(path, clock))
+                return _with_damage_logged(Journal(path, clock))
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise
@@ -58,7 +58,7 @@ def open_journal(
             return Journal(path, clock)
     except OSError as error:
         raise JournalUnusable(
-            f"the journal {path} cannot be opened: {words_beside(error, path)}",
+            f"the journal {path} cannot be opened: {message_beside(error, path)}",
             "see status_dir and journal in the configuration, and their permissions",
         ) from None
     except sqlite3.Error as error:
@@ -68,17 +68,17 @@ def open_journal(
         ) from None
 
 
-def _told(journal: "Journal") -> "Journal":
-    tell_damage(journal.path, journal.mended)
+def _with_damage_logged(journal: "Journal") -> "Journal":
+    log_damage(journal.path, journal.mended)
     return journal
 
 
-def tell_damage(path: Path, found: Sequence[Damage]) -> None:
+def log_damage(path: Path, found: Sequence[Damage]) -> None:
     """Log what could not be read in a journal, and what was done about it."""
     log = logging.getLogger(LOGGER)
-    for each in found[:_MOST_TOLD]:
+    for each in found[:_MOST_LOGGED]:
         log.error("the journal %s is damaged: %s", path, each)
-    if len(found) > _MOST_TOLD:
+    if len(found) > _MOST_LOGGED:
         log.error("the journal %s: %d rows are damaged in all", path, len(found))
 
 
@@ -86,7 +86,7 @@ def _when_it_is_free(
     path: Path, clock: Callable[[], float], stopped: Callable[[], bool]
 ) -> "Journal":
     """Open the journal, waiting for somebody else who has it locked."""
-    until = time.monotonic() + _PATIENCE_AT_START
+    until = time.monotonic() + _BUSY_AT_START
     while True:
         try:
             return Journal(path, clock)

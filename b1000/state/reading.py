@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from b1000.files import look
+from b1000.files import refuse_special
 
 AS_IT_IS = "immutable=1"
 """Look at the file alone, whatever is beside it."""
@@ -52,7 +52,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
 
 def connect_with(path: Path, parameter: str, timeout: float) -> sqlite3.Connection:
     """Open it with one more parameter of SQLite's URIs. Raises what :func:`connect` raises."""
-    look_at(path)
+    check_files(path)
     uri = f"{path.absolute().as_uri()}?{'&'.join(filter(None, ('mode=ro', parameter)))}"
     connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
     try:
@@ -64,14 +64,14 @@ def connect_with(path: Path, parameter: str, timeout: float) -> sqlite3.Connecti
     return connection
 
 
-def look_at(path: Path) -> None:
+def check_files(path: Path) -> None:
     """Raise OSError where SQLite would open anything but files: it would wait for a FIFO.
 
     The file itself may be a link; what SQLite keeps beside it may not.
     """
-    look(path, follow=True)
+    refuse_special(path, follow=True)
     for suffix in ("-wal", "-shm", "-journal"):
-        look(beside(path, suffix), follow=False)
+        refuse_special(beside(path, suffix), follow=False)
 
 
 def beside(path: Path, suffix: str) -> str:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from b1000.config import grammar
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import values
-from b1000.state.columns import Column, Names
+from b1000.state.columns import JournalColumn, Names
 from b1000.state.values import NOT_READ, Read
 
 
-class Rule(NamedTuple):
+class ColumnRule(NamedTuple):
     """How a column is read; ``instead`` is stored in the stead of what cannot be."""
 
     read: Read
@@ -23,7 +23,7 @@ class Rule(NamedTuple):
 
 
 def read(
-    table: str, row: Mapping[str, Any] | sqlite3.Row, columns: Mapping[str, Column]
+    table: str, row: Mapping[str, Any] | sqlite3.Row, columns: Mapping[str, JournalColumn]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The values of a row of ``table``, and the names of its columns that cannot be read."""
     found: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def read(
     return found, tuple(bad)
 
 
-def _stand_in(table: str, column: Column) -> object:
+def _stand_in(table: str, column: JournalColumn) -> object:
     stored = instead(table, column)
     try:
         return _value(table, column, stored)
@@ -45,7 +45,7 @@ def _stand_in(table: str, column: Column) -> object:
         return stored  # A name has none: whose it was is not known any more.
 
 
-def instead(table: str, column: Column) -> object:
+def instead(table: str, column: JournalColumn) -> object:
     """What is stored in the stead of something that cannot be read."""
     if not column.required:
         return None
@@ -61,7 +61,7 @@ def unreadable(row: sqlite3.Row, known: Names) -> list[str]:
     ]
 
 
-def _fits_one(value: object, declared: Sequence[tuple[str, Column]]) -> bool:
+def _fits_one(value: object, declared: Sequence[tuple[str, JournalColumn]]) -> bool:
     for table, column in declared:
         try:
             _value(table, column, value)
@@ -71,63 +71,63 @@ def _fits_one(value: object, declared: Sequence[tuple[str, Column]]) -> bool:
     return not declared
 
 
-def _value(table: str, column: Column, value: object) -> Any:
+def _value(table: str, column: JournalColumn, value: object) -> Any:
     if value is None and not column.required:
         return None
     return _rule(table, column).read(value)
 
 
-def _rule(table: str, column: Column) -> Rule:
+def _rule(table: str, column: JournalColumn) -> ColumnRule:
     return _RULES.get(f"{table}.{column.name}") or _RULES.get(column.name) or _BY_TYPE[column.type]
 
 
 _PROSE = ("error", "reason", "trouble", "behind", "waiting", "purpose", "doubt")
 _BY_TYPE = {
-    "TEXT": Rule(values.text, ""),
-    "INTEGER": Rule(values.number, 0),
-    "REAL": Rule(values.moment, 0.0),
+    "TEXT": ColumnRule(values.text, ""),
+    "INTEGER": ColumnRule(values.number, 0),
+    "REAL": ColumnRule(values.moment, 0.0),
 }
 
 _RULES = {
-    "run_id": Rule(values.identity, 0),
-    "transition_id": Rule(values.identity, 0),
-    "copy_id": Rule(values.identity, 0),
-    "listing_id": Rule(values.identity, 0),
-    "uid": Rule(values.some_text, ""),
-    "job": Rule(values.name, ""),
-    "instance": Rule(values.absent_or(values.name), ""),
-    "host": Rule(lambda value: grammar.own_host(values.text(value)), "unknown"),
+    "run_id": ColumnRule(values.identity, 0),
+    "transition_id": ColumnRule(values.identity, 0),
+    "copy_id": ColumnRule(values.identity, 0),
+    "listing_id": ColumnRule(values.identity, 0),
+    "uid": ColumnRule(values.some_text, ""),
+    "job": ColumnRule(values.name, ""),
+    "instance": ColumnRule(values.absent_or(values.name), ""),
+    "host": ColumnRule(lambda value: grammar.own_host(values.text(value)), "unknown"),
     # As it is written in the section of a job that cannot be run.
-    "direction": Rule(values.text, ""),
-    "start_time": Rule(values.start_time, ""),
-    "begun": Rule(values.flag, 1),  # What it may have begun stands in the way of older data.
-    "own_dump": Rule(values.flag, 0),
-    "background": Rule(values.flag, 0),
-    "attempts": Rule(values.count, 0),
-    "bytes": Rule(values.count, 0),
-    "files": Rule(values.count, 0),
-    "sent": Rule(values.count, 0),
-    "number": Rule(values.count, 0),
-    "last_transition": Rule(values.count, 0),
-    "data_age": Rule(values.amount, 0.0),
-    "ending": Rule(values.word(Ending), Ending.CLOSED),
-    "reports": Rule(values.names, "[]"),
-    "instances": Rule(values.names, "[]"),
-    "frozen": Rule(values.frozen, "{}"),
-    "client": Rule(values.client, ""),
-    "report": Rule(values.name, ""),
-    **dict.fromkeys(_PROSE, Rule(values.prose, "")),
-    "runs.step": Rule(values.word(Step), Step.INIT),
-    "runs.status": Rule(values.word(Status), Status.FAILED),
-    "copies.destination": Rule(values.name, ""),
-    "copies.path": Rule(values.some_text, "unknown"),
-    "copies.type": Rule(values.one_of("active", "passive"), "active"),
-    "copies.status": Rule(values.word(CopyStatus), CopyStatus.FAILED),
-    "attempts.destination": Rule(values.name, ""),
-    "unsettled.path": Rule(values.some_text, "unknown"),
-    "spoilt": Rule(values.flag, 0),
-    "claimed": Rule(values.flag, 0),
-    "transitions.step": Rule(values.word(Step), Step.INIT),
-    "transitions.status": Rule(values.word(Status, CopyStatus), Status.FAILED),
+    "direction": ColumnRule(values.text, ""),
+    "start_time": ColumnRule(values.start_time, ""),
+    "begun": ColumnRule(values.flag, 1),  # What it may have begun stands in the way of older data.
+    "own_dump": ColumnRule(values.flag, 0),
+    "background": ColumnRule(values.flag, 0),
+    "attempts": ColumnRule(values.count, 0),
+    "bytes": ColumnRule(values.count, 0),
+    "files": ColumnRule(values.count, 0),
+    "sent": ColumnRule(values.count, 0),
+    "number": ColumnRule(values.count, 0),
+    "last_transition": ColumnRule(values.count, 0),
+    "data_age": ColumnRule(values.amount, 0.0),
+    "ending": ColumnRule(values.word(Ending), Ending.CLOSED),
+    "reports": ColumnRule(values.names, "[]"),
+    "instances": ColumnRule(values.names, "[]"),
+    "frozen": ColumnRule(values.frozen, "{}"),
+    "client": ColumnRule(values.client, ""),
+    "report": ColumnRule(values.name, ""),
+    **dict.fromkeys(_PROSE, ColumnRule(values.prose, "")),
+    "runs.step": ColumnRule(values.word(Step), Step.INIT),
+    "runs.status": ColumnRule(values.word(Status), Status.FAILED),
+    "copies.destination": ColumnRule(values.name, ""),
+    "copies.path": ColumnRule(values.some_text, "unknown"),
+    "copies.type": ColumnRule(values.one_of("active", "passive"), "active"),
+    "copies.status": ColumnRule(values.word(CopyStatus), CopyStatus.FAILED),
+    "attempts.destination": ColumnRule(values.name, ""),
+    "unsettled.path": ColumnRule(values.some_text, "unknown"),
+    "spoilt": ColumnRule(values.flag, 0),
+    "claimed": ColumnRule(values.flag, 0),
+    "transitions.step": ColumnRule(values.word(Step), Step.INIT),
+    "transitions.status": ColumnRule(values.word(Status, CopyStatus), Status.FAILED),
 }
 """By the name of a column, which means the same in all tables, or by ``table.column``."""

@@ -143,7 +143,7 @@ CREATE TABLE owed (
 CREATE INDEX owed_of_run ON owed (run_id);
 """
 
-_TOLD_BY_STATUS = """
+_DERIVED_FROM_STATUS = """
 -- Why a report is behind: what its reporter said last. No row where all has arrived.
 CREATE TABLE report_troubles (
     report  TEXT PRIMARY KEY,
@@ -233,7 +233,7 @@ ALTER TABLE left_out RENAME TO skipped;
 
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
-    _TOLD_BY_STATUS,
+    _DERIVED_FROM_STATUS,
     _PULLING,
     _STILL_RUNNING,
     _TRUE_BEGINNING,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from b1000.errors import JournalFailed, JournalUnusable, words_beside
+from b1000.errors import JournalFailed, JournalUnusable, message_beside
 from b1000.state import columns, reading, rows, schema
 from b1000.state.columns import Names, Tables
 from b1000.state.damage import failing, is_damage, suspect
@@ -56,7 +56,7 @@ class View:
             raise JournalUnusable(f"the journal {path} cannot be read: {error}", hint) from None
         except OSError as error:
             hint = _WHOSE if isinstance(error, PermissionError) else _WHERE
-            what = words_beside(error, path)
+            what = message_beside(error, path)
             raise JournalUnusable(f"the journal {path} cannot be read: {what}", hint) from None
 
     def _agree_on_schema(self) -> None:

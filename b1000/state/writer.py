@@ -17,7 +17,7 @@ from b1000.state.conditions import UNCLOSED
 from b1000.state.damage import Corrupt, failing, suspect, suspicion
 from b1000.state.mending import Damage
 from b1000.state.migrations import is_misnumbered, migrate
-from b1000.state.reading import legible, look_at
+from b1000.state.reading import check_files, legible
 from b1000.state.schema import MIGRATIONS
 
 _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
@@ -40,7 +40,7 @@ class Writer:
         self._clock = clock
         # SQLite would make the file as the umask says; nobody else may read what it holds.
         os.close(open_file(path, os.O_RDWR | os.O_CREAT, follow=True))
-        look_at(path)
+        check_files(path)
         # A lock that lasts is for the caller to wait for, who has more to do.
         self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
@@ -86,11 +86,11 @@ class Writer:
 
     def _passes(self, how: str, but: re.Pattern[str] | None = None) -> bool:
         """Whether it passes a check of SQLite's; raises Corrupt for all flaws ``but`` some."""
-        told = [text for (text,) in self._db.execute(f"PRAGMA {how}(100)")]
-        for text in told:
+        message = [text for (text,) in self._db.execute(f"PRAGMA {how}(100)")]
+        for text in message:
             if text != "ok" and not (but and but.fullmatch(text)):
                 raise Corrupt(text)
-        return told == ["ok"]
+        return message == ["ok"]
 
     def mend(self) -> list[Damage]:
         """Close the runs whose rows cannot be read, and forget what else cannot; gives them.
@@ -114,7 +114,7 @@ class Writer:
             f"SELECT error, step, ending IS NULL OR {UNCLOSED} FROM runs WHERE run_id = ?",
             (run_id,),
         ).fetchone()
-        told = f"{error}; {reason}" if error else reason
+        message = f"{error}; {reason}" if error else reason
         gone = []
         if left:
             gone = self._db.execute(
@@ -130,7 +130,7 @@ class Writer:
         ((status,),) = self._db.execute(
             """UPDATE runs SET error = ?, status = iif(status = ?, ?, status) WHERE run_id = ?
                RETURNING status""",
-            (told, Status.OK, Status.WARNING, run_id),
+            (message, Status.OK, Status.WARNING, run_id),
         ).fetchall()
         reports = [
             report
@@ -141,14 +141,14 @@ class Writer:
         for (destination,) in gone:
             failed = Transition(destination, step, CopyStatus.FAILED, reason)
             self._append(run_id, reports, now, failed)
-        number = self._append(run_id, reports, now, Transition("", step, status, told))
+        number = self._append(run_id, reports, now, Transition("", step, status, message))
         self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
 
     def _try_to_write(self) -> None:
         """Notice a full disk or a read-only one now, before anything was run."""
         self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
-    def hurry(self) -> None:
+    def shorten_timeout(self) -> None:
         """From now on wait only a moment for another writer."""
         self._db.execute(f"PRAGMA busy_timeout = {_MOMENT}")
 

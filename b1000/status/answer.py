@@ -6,12 +6,12 @@ from typing import NamedTuple
 from b1000.config.loader import Config
 from b1000.status import overview, tables, timeline
 from b1000.status.programs import as_json, story_as_json
-from b1000.status.question import Question
+from b1000.status.question import StatusQuestion
 from b1000.status.row import exit_code
 from b1000.terminal.screen import Screen
 
 
-class Answer(NamedTuple):
+class StatusAnswer(NamedTuple):
     """What is to be seen; ``states`` differ where more than a clock has moved on.
 
     ``damaged`` says what of the journal could not be read.
@@ -27,32 +27,32 @@ class Asked(NamedTuple):
     """What was asked for: an overview, or one run by its number."""
 
     config: Config
-    question: Question
+    question: StatusQuestion
     run_id: int | None = None
 
-    def for_programs(self) -> Answer:
+    def for_programs(self) -> StatusAnswer:
         """As JSON."""
         if self.run_id is not None:
-            row, story, damaged = overview.look_at(self.config, self.run_id)
+            row, story, damaged = overview.story_of(self.config, self.run_id)
             text = story_as_json(row, story)
-            return Answer(text, exit_code([row]), damaged=damaged)
+            return StatusAnswer(text, exit_code([row]), damaged=damaged)
         found = overview.collect(self.config, self.question)
         text = as_json(found.rows)
-        return Answer(text, exit_code(found.rows), damaged=found.damaged)
+        return StatusAnswer(text, exit_code(found.rows), damaged=found.damaged)
 
-    def for_people(self, screen: Screen | None, with_bars: bool = False) -> Answer:
+    def for_people(self, screen: Screen | None, with_bars: bool = False) -> StatusAnswer:
         """For a terminal, or without a ``screen`` for a pipe."""
         now = time.time()
         if self.run_id is not None:
-            row, story, damaged = overview.look_at(self.config, self.run_id)
+            row, story, damaged = overview.story_of(self.config, self.run_id)
             text = (
                 timeline.shown(row, story, screen, now)
                 if screen
                 else timeline.plain(row, story, now)
             )
-            return Answer(text, exit_code([row]), (row.run, row.died, story), damaged)
+            return StatusAnswer(text, exit_code([row]), (row.run, row.died, story), damaged)
         found = overview.collect(self.config, self.question)
         text = tables.shown(found, screen, now, with_bars) if screen else tables.plain(found, now)
         runs = [(row.run, row.died) for row in found.rows]
-        states = (runs, found.debts, found.left_out)
-        return Answer(text, exit_code(found.rows), states, found.damaged)
+        states = (runs, found.pending, found.skipped)
+        return StatusAnswer(text, exit_code(found.rows), states, found.damaged)

@@ -57,18 +57,18 @@ def bars(copies: Sequence[UnderWay], width: int) -> "Iterable[RenderableType]":
         grid.add_column(width=columns, justify="right", no_wrap=True, overflow="crop")
     waiting = []
     for name, each in zip(names, copies, strict=True):
-        told = each.progress
-        if told.waiting:
-            waiting.append(Text(printable(f"{name} waits for {told.waiting}")[:width]))
+        current = each.progress
+        if current.waiting:
+            waiting.append(Text(printable(f"{name} waits for {current.waiting}")[:width]))
             continue
-        percent = "" if told.percent is None else f"{told.percent}%"
-        size = "" if told.bytes is None else figures.size(told.bytes)
-        rate = "" if told.rate is None else f"{figures.size(told.rate)}/s"
-        left = "" if told.left is None else f"{figures.clock(told.left)} left"
+        percent = "" if current.percent is None else f"{current.percent}%"
+        size = "" if current.bytes is None else figures.size(current.bytes)
+        rate = "" if current.rate is None else f"{figures.size(current.rate)}/s"
+        left = "" if current.left is None else f"{figures.clock(current.left)} left"
         if roomy:
-            share = None if told.percent is None else float(told.percent)
+            share = None if current.percent is None else float(current.percent)
             bar = ProgressBar(total=100, completed=share or 0.0)
-            shown = Text("listing") if told.bytes is None else bar
+            shown = Text("listing") if current.bytes is None else bar
             grid.add_row(name, shown, percent, size, rate, left)
         else:
             grid.add_row(name, percent, left or size or "listing")
@@ -112,11 +112,11 @@ class Bars:
 
     def _draw(self, runs: Sequence[Run]) -> None:
         copies = [
-            UnderWay(run.label, copy.destination, told)
+            UnderWay(run.label, copy.destination, current)
             for run in runs
             for copy in run.copies
             if copy.status is CopyStatus.COPYING
-            and (told := read(path_of(self._directory, run.run_id, copy.destination)))
+            and (current := read(path_of(self._directory, run.run_id, copy.destination)))
         ]
         if not copies:
             self.clear()

@@ -11,11 +11,11 @@ from b1000.identity import is_alive
 from b1000.progress import Progress, directory_of, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Status, Step
-from b1000.state.detail_queries import Attempt, PastTransition, Skipped, Started
+from b1000.state.detail_queries import PastAttempt, PastTransition, Skipped, Started
 from b1000.state.outbox_queries import Backlog
 from b1000.state.queries import Reader, may_exist
-from b1000.status.question import Question, shown
-from b1000.status.row import Row, never
+from b1000.status.question import StatusQuestion, shown
+from b1000.status.row import StatusRow, never
 
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
@@ -26,15 +26,15 @@ class Overview(NamedTuple):
     ``damaged`` says which rows of the journal could not be read.
     """
 
-    rows: list[Row]
-    debts: Sequence[Backlog] = ()
-    left_out: Sequence[Skipped] = ()
+    rows: list[StatusRow]
+    pending: Sequence[Backlog] = ()
+    skipped: Sequence[Skipped] = ()
     damaged: str = ""
 
 
 def collect(
     config: Config,
-    question: Question,
+    question: StatusQuestion,
     alive: Callable[..., bool] = is_alive,
     clock: Callable[[], float] = time.time,
 ) -> Overview:
@@ -56,9 +56,9 @@ def damage(reader: Reader) -> str:
     return f"the journal {reader.path} has damaged rows ({columns}); the next b1000 closes them"
 
 
-def look_at(
+def story_of(
     config: Config, run_id: int, alive: Callable[..., bool] = is_alive
-) -> "tuple[Row, Story, str]":
+) -> "tuple[StatusRow, Story, str]":
     """One run, all that happened in it, and what of that could not be read.
 
     UsageError where there is none of that number.
@@ -80,7 +80,7 @@ class Story(NamedTuple):
     """Everything that the journal noted of one run."""
 
     transitions: list[PastTransition]
-    attempts: list[Attempt]
+    attempts: list[PastAttempt]
     processes: list[Started]
 
     @classmethod
@@ -104,12 +104,12 @@ class _Collector:
         self._progress = directory_of(reader.path)
         self._unsettled = reader.unsettled()
 
-    def answer(self, question: Question) -> Overview:
+    def answer(self, question: StatusQuestion) -> Overview:
         """Everything that was asked for."""
         runs = {(run.job, run.instance): run for run in self._reader.last_runs()}
         listed = self._reader.listed_instances()
         subjects = shown(self._config, question, runs, listed)
-        rows: list[Row] = []
+        rows: list[StatusRow] = []
         for subject in subjects:
             known = [runs[subject]] if subject in runs else []
             if known and question.last > 1:
@@ -124,39 +124,39 @@ class _Collector:
         return Overview(
             rows,
             [
-                debt
-                for debt in map(self._as_configured, self._reader.backlogs())
-                if debt.trouble or debt.since < self._now - _SOON
+                backlog
+                for backlog in map(self._as_configured, self._reader.backlogs())
+                if backlog.trouble or backlog.since < self._now - _SOON
             ],
             [each for each in self._reader.skipped() if each[:2] in subjects],
         )
 
-    def _as_configured(self, debt: Backlog) -> Backlog:
+    def _as_configured(self, backlog: Backlog) -> Backlog:
         """What its reporter said last explains no debt to a report that has none now."""
-        if debt.report in self._config.reports:
-            return debt
-        heading = f"report:{debt.report}"
+        if backlog.report in self._config.reports:
+            return backlog
+        heading = f"report:{backlog.report}"
         wrong = (heading, "") in self._config.lines
         why = "is wrong" if wrong else "is not in the configuration any more"
-        return debt._replace(trouble=f"[{heading}] {why}")
+        return backlog._replace(trouble=f"[{heading}] {why}")
 
-    def row(self, run: Run) -> Row:
+    def row(self, run: Run) -> StatusRow:
         """One run."""
         died = run.ending is None and not self._alive(run.supervisor)
-        row = Row(run.job, run.instance, run.direction, run.type, run.host, run, died)
+        row = StatusRow(run.job, run.instance, run.direction, run.type, run.host, run, died)
         if not row.live:
             return row._replace(notes=tuple(self._doubts(run)))
         progress = {}
         for copy in run.copies:
             if copy.status is CopyStatus.COPYING:
-                told = read(path_of(self._progress, run.run_id, copy.destination))
-                if told:
-                    progress[copy.destination] = told
+                current = read(path_of(self._progress, run.run_id, copy.destination))
+                if current:
+                    progress[copy.destination] = current
         waits = tuple(self._waits(run, progress))
         return row._replace(
             waits=waits,
             notes=tuple(self._comparing(run)),
-            progress={name: told for name, told in progress.items() if not told.waiting},
+            progress={name: current for name, current in progress.items() if not current.waiting},
         )
 
     def _doubts(self, run: Run) -> Iterable[str]:
@@ -189,10 +189,10 @@ class _Collector:
         for copy in run.copies:
             if copy.status is not CopyStatus.COPYING:
                 continue
-            told = progress.get(copy.destination)
+            current = progress.get(copy.destination)
             last = attempts.get(copy.destination)
-            if told and told.waiting:
-                yield f"{copy.destination}: {told.waiting}"
+            if current and current.waiting:
+                yield f"{copy.destination}: {current.waiting}"
             elif last and last.ended is not None and last.retry_at is not None:
                 at = max(0.0, last.retry_at - self._now)
                 when = f"in {at:.0f} s" if at else "once another copy has ended"

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from b1000 import figures
 from b1000.figures import iso
 from b1000.status.overview import Story
-from b1000.status.row import Row
+from b1000.status.row import StatusRow
 
 
-def as_json(rows: Sequence[Row], now: float | None = None) -> str:
+def as_json(rows: Sequence[StatusRow], now: float | None = None) -> str:
     """The rows as a list of objects; times are ISO 8601 with offset."""
     moment = time.time() if now is None else now
     return _json([_object(row, moment) for row in rows])
 
 
-def story_as_json(row: Row, story: Story) -> str:
+def story_as_json(row: StatusRow, story: Story) -> str:
     """One run as the only object of a list, with all that happened in it."""
     return _json(
         [
@@ -51,7 +51,7 @@ def _iso(when: float | None) -> str | None:
     return None if when is None else iso(when)
 
 
-def _object(row: Row, now: float) -> dict[str, object]:
+def _object(row: StatusRow, now: float) -> dict[str, object]:
     run = row.run
     return {
         "run_id": run.run_id if run else None,

@@ -5,18 +5,18 @@ from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import TO_SEE, Selector, resolve
-from b1000.jobs import BrokenJob, Command
+from b1000.jobs import BrokenJob, ScriptTemplate
 from b1000.runs.run import Run
 
 
-class Question(NamedTuple):
-    """What is asked for: of which job/instances (all, without ``words``), and which runs.
+class StatusQuestion(NamedTuple):
+    """What is asked for: of which job/instances (all, without ``asked``), and which runs.
 
     ``everything``: also jobs and instances that are not configured any more.
     ``failed``: only runs that FAILED. ``last``: how many runs of each.
     """
 
-    words: tuple[Selector, ...] = ()
+    asked: tuple[Selector, ...] = ()
     everything: bool = False
     failed: bool = False
     last: int = 1
@@ -24,20 +24,20 @@ class Question(NamedTuple):
 
 def shown(
     config: Config,
-    question: Question,
+    question: StatusQuestion,
     runs: Mapping[tuple[str, str], Run],
     listed: Mapping[str, tuple[str, ...]],
 ) -> list[tuple[str, str]]:
     """The job/instances that are asked for, by name."""
     configured = _configured(config, runs, listed)
     known = configured | runs.keys()
-    if not question.words:
+    if not question.asked:
         return sorted(known if question.everything else configured)
     by_name: dict[str, set[str]] = {}
     for job, instance in known:
         by_name.setdefault(job, set()).add(instance)
     chosen: set[tuple[str, str]] = set()
-    for job, asked in resolve(question.words, by_name, TO_SEE).items():
+    for job, asked in resolve(question.asked, by_name, TO_SEE).items():
         of_job = {(job, instance) for instance in by_name[job]}
         # A job that is no longer configured is meant as it was.
         now = of_job & configured
@@ -60,7 +60,7 @@ def _configured(
             instances = {instance for other, instance in runs if other == name}
         elif job.instances is None:
             instances = {""}
-        elif isinstance(job.instances, Command):
+        elif isinstance(job.instances, ScriptTemplate):
             instances = set(listed.get(name, ()))
         else:
             instances = set(job.instances)

@@ -10,7 +10,7 @@ from b1000.runs.run import Copy, Run, label
 from b1000.runs.states import CopyStatus, Status, Step, can_be_retried
 
 
-class Row(NamedTuple):
+class StatusRow(NamedTuple):
     """One run of a job/instance; ``run`` is None where it never ran.
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
@@ -86,16 +86,18 @@ class Row(NamedTuple):
 
     def bytes_of(self, copy: Copy) -> int:
         """Its bytes, or how many have been copied so far; 0 where nothing is known."""
-        told = self.progress.get(copy.destination)
-        return copy.bytes or (told.bytes if told else None) or 0
+        current = self.progress.get(copy.destination)
+        return copy.bytes or (current.bytes if current else None) or 0
 
 
-def never(config: Config, job: str, instance: str) -> Row:
+def never(config: Config, job: str, instance: str) -> StatusRow:
     """That of one that never ran."""
     configured = config.jobs[job]
-    return Row(job, instance, configured.direction, configured.type, config.settings.host, None)
+    return StatusRow(
+        job, instance, configured.direction, configured.type, config.settings.host, None
+    )
 
 
-def exit_code(rows: Sequence[Row]) -> int:
+def exit_code(rows: Sequence[StatusRow]) -> int:
     """1 where a last run that is shown FAILED."""
     return int(any(row.last and row.status is Status.FAILED for row in rows))

@@ -12,7 +12,7 @@ from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
 from b1000.status.bars import UnderWay, bars
 from b1000.status.overview import Overview
-from b1000.status.row import Row
+from b1000.status.row import StatusRow
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def plain(overview: Overview, now: float) -> str:
     return "\n".join([*table, *([""] if below else []), *below])
 
 
-def _cells(row: Row, now: float) -> tuple[str, ...]:
+def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
     run = row.run
     if not run:
         return (row.label, "-", "never", "-", "-", "-", "-")
     sizes = [copy.bytes for copy in run.copies if copy.bytes is not None]
-    sizes += [told.bytes for told in row.progress.values() if told.bytes is not None]
+    sizes += [current.bytes for current in row.progress.values() if current.bytes is not None]
     duration = row.duration(now)
     return (
         row.label,
@@ -66,40 +66,40 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
     )
 
 
-def _copies(row: Row) -> str:
+def _copies(row: StatusRow) -> str:
     return " ".join(_copy(row, copy) for copy in row.run.copies) or "-" if row.run else "-"
 
 
-def _copy(row: Row, copy: Copy) -> str:
+def _copy(row: StatusRow, copy: Copy) -> str:
     """One copy in one word: ``store:FAILED(4)`` after four attempts, ``store:COPYING,45%``."""
-    told = row.progress.get(copy.destination)
+    current = row.progress.get(copy.destination)
     attempts = f"({copy.attempts})" if copy.attempts > 1 else ""
-    percent = f",{told.percent}%" if told and told.percent is not None else ""
+    percent = f",{current.percent}%" if current and current.percent is not None else ""
     return f"{copy.destination}:{row.status_of(copy)}{attempts}{percent}"
 
 
-def _why(row: Row) -> str:
+def _why(row: StatusRow) -> str:
     waits = [f"waits for {each}" for each in row.waits]
     return printable("; ".join([*([row.error] if row.error else []), *row.notes, *waits]))
 
 
 def _below(overview: Overview, now: float) -> Iterator[str]:
-    for each in overview.left_out:
-        yield _left_out(each, now)
-    for debt in overview.debts:
-        yield _debt(debt, now)
+    for each in overview.skipped:
+        yield _skipped(each, now)
+    for backlog in overview.pending:
+        yield _pending(backlog, now)
 
 
-def _left_out(each: Skipped, now: float) -> str:
+def _skipped(each: Skipped, now: float) -> str:
     subject = f"{each.job}/{each.instance}" if each.instance else each.job
     return printable(f"left out {figures.since(each.time, now)}: {subject}, behind {each.behind}")
 
 
-def _debt(debt: Backlog, now: float) -> str:
-    why = f", {debt.trouble}" if debt.trouble else ""
-    states = counted(debt.states, "state")
+def _pending(backlog: Backlog, now: float) -> str:
+    why = f", {backlog.trouble}" if backlog.trouble else ""
+    states = counted(backlog.states, "state")
     return printable(
-        f"owed to report {debt.report}: {states} since {figures.since(debt.since, now)}{why}"
+        f"owed to report {backlog.report}: {states} since {figures.since(backlog.since, now)}{why}"
     )
 
 
@@ -118,9 +118,9 @@ def _all(overview: Overview, width: int, now: float, with_bars: bool) -> "Iterat
     from rich.text import Text
 
     copies = [
-        UnderWay(row.label, destination, told)
+        UnderWay(row.label, destination, current)
         for row in overview.rows
-        for destination, told in row.progress.items()
+        for destination, current in row.progress.items()
     ]
     if with_bars and copies:
         yield from bars(copies, width)
@@ -160,7 +160,7 @@ def _laid_out(cells: Iterable[str], widths: list[int]) -> str:
 
 
 def _row(
-    row: Row, cells: tuple[str, ...], widths: list[int], beside: bool
+    row: StatusRow, cells: tuple[str, ...], widths: list[int], beside: bool
 ) -> "Iterator[RenderableType]":
     from rich.text import Text
 
@@ -187,7 +187,7 @@ def _row(
         yield from _indented(Text(f"b1000 --copy {row.selecting} goes on with it"), _INDENT)
 
 
-def _styled_copies(row: Row) -> "Text":
+def _styled_copies(row: StatusRow) -> "Text":
     from rich.text import Text
 
     line = Text()

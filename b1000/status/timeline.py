@@ -9,7 +9,7 @@ from b1000.errors import counted
 from b1000.logs import printable
 from b1000.runs.states import CopyStatus
 from b1000.status.overview import Story
-from b1000.status.row import Row
+from b1000.status.row import StatusRow
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     state: str = ""
 
 
-def plain(row: Row, story: Story, now: float) -> str:
+def plain(row: StatusRow, story: Story, now: float) -> str:
     """For a pipe: one line for each event, however long."""
     return "\n".join(
         [
@@ -36,12 +36,12 @@ def plain(row: Row, story: Story, now: float) -> str:
     )
 
 
-def shown(row: Row, story: Story, screen: Screen, now: float) -> str:
+def shown(row: StatusRow, story: Story, screen: Screen, now: float) -> str:
     """The same for a terminal, as wide as it is."""
     return screen.render(_rendered(row, story, now))
 
 
-def _rendered(row: Row, story: Story, now: float) -> "Iterator[RenderableType]":
+def _rendered(row: StatusRow, story: Story, now: float) -> "Iterator[RenderableType]":
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -66,7 +66,7 @@ def _stamp(when: float) -> str:
     return figures.moment(when)
 
 
-def _head(row: Row, now: float) -> list[str]:
+def _head(row: StatusRow, now: float) -> list[str]:
     """What the run is, and how it fares."""
     run = row.run
     assert run is not None
@@ -86,12 +86,12 @@ def _head(row: Row, now: float) -> list[str]:
     if row.resumable:
         lines.append(f"b1000 --copy {row.selecting} goes on with it")
     for copy in run.copies:
-        told = row.progress.get(copy.destination)
+        current = row.progress.get(copy.destination)
         numbers = [
             *([f"{figures.size(copy.bytes)}"] if copy.bytes is not None else []),
             *([counted(copy.files, "file")] if copy.files is not None else []),
             *([counted(copy.attempts, "attempt")] if copy.attempts else []),
-            *([f"{told.percent}%"] if told and told.percent is not None else []),
+            *([f"{current.percent}%"] if current and current.percent is not None else []),
         ]
         figured = f" ({', '.join(numbers)})" if numbers else ""
         lines.append(

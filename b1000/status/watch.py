@@ -8,30 +8,30 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from b1000.status.answer import Answer
+from b1000.status.answer import StatusAnswer
 from b1000.terminal.screen import Screen, screen_of
 
 _EVERY = 1.0  # seconds
 # The alternate screen, without a cursor; and back.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
-Look = Callable[[Screen | None], Answer]
+Render = Callable[[Screen | None], StatusAnswer]
 
 
-def watch(look: Look, out: TextIO) -> int:
+def watch(render: Render, out: TextIO) -> int:
     """Show the answer anew until KeyboardInterrupt, which ends it well; gives the exit code.
 
     Where the cursor cannot be moved, or there is no terminal, it is written
     again whenever its states have changed.
     """
     screen = _screen(out)
-    answer = look(screen)  # What is wrong with the question is told before the screen is taken.
+    answer = render(screen)  # What is wrong with the question is told before the screen is taken.
     if not screen or not screen.moves:
-        return _below_each_other(look, screen, out)
+        return _below_each_other(render, screen, out)
     with contextlib.suppress(KeyboardInterrupt), _alternate(out):
         while True:
             began = time.monotonic()
-            answer = look(screen)
+            answer = render(screen)
             _draw(answer.text, screen, out)
             # A large answer must not keep a processor busy.
             time.sleep(max(_EVERY, 4 * (time.monotonic() - began)))
@@ -45,11 +45,11 @@ def _screen(out: TextIO) -> Screen | None:
     return screen_of(out.fileno(), os.environ, out.encoding)
 
 
-def _below_each_other(look: Look, screen: Screen | None, out: TextIO) -> int:
-    answer = Answer("", 0)
+def _below_each_other(render: Render, screen: Screen | None, out: TextIO) -> int:
+    answer = StatusAnswer("", 0)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            newer = look(screen)
+            newer = render(screen)
             if newer.states != answer.states:
                 print(newer.text, end="\n\n", file=out, flush=True)
             answer = newer

@@ -11,7 +11,7 @@ from b1000.supervise.gate import Gate
 # --- events
 
 
-class Wanted(NamedTuple):
+class TasksAdded(NamedTuple):
     """Tasks are to be done, in this order, behind what waits already.
 
     ``first``: before it, since they had their turn once.
@@ -48,7 +48,7 @@ class Settled(NamedTuple):
     directory: str
 
 
-class Directory(NamedTuple):
+class DirectoryResolved(NamedTuple):
     """The directory of an instance is known, or with None that it will have none."""
 
     job: str
@@ -62,7 +62,7 @@ class GaveUp(NamedTuple):
     number: int
 
 
-class SlotWanted(NamedTuple):
+class SlotRequested(NamedTuple):
     """What such a run waited for has come."""
 
     number: int
@@ -83,14 +83,14 @@ class Ticked(NamedTuple):
 
 
 Event = (
-    Wanted
+    TasksAdded
     | Gated
     | NotYet
     | Clearing
     | Settled
-    | Directory
+    | DirectoryResolved
     | GaveUp
-    | SlotWanted
+    | SlotRequested
     | Over
     | Stopped
     | Ticked

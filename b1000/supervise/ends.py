@@ -2,11 +2,11 @@
 
 from b1000.errors import signal_name
 from b1000.logs import for_run
-from b1000.runs.events import Died, Listed, Swept
-from b1000.runs.states import Ending as EndingOf
-from b1000.runs.task import Kind
+from b1000.runs.events import Died, InstancesListed, Swept
+from b1000.runs.states import Ending
+from b1000.runs.task import TaskKind
+from b1000.supervise.cleanup import Cleanup
 from b1000.supervise.decisions import Over
-from b1000.supervise.ending import Ending
 from b1000.supervise.heard import Heard
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.pool import Worker
@@ -32,7 +32,7 @@ class Ends:
             # It was found dead as the task was handed over, which costs the task nothing.
             self._starts.hand_over(worker.number, worker.task, worker.lock)
         elif done and worker.kind.is_afterwards:
-            program.tally.failed += worker.kind is Kind.FORGET_WITH_POST and not worker.verdict
+            program.tally.failed += worker.kind is TaskKind.FORGET_WITH_POST and not worker.verdict
             self._settle(worker, Swept(program.clock()))
         elif worker.verdict:
             self._settle(worker)
@@ -46,7 +46,7 @@ class Ends:
         else:
             self._judge_death(worker)
 
-    def _settle(self, worker: Worker, last: Listed | Swept | Died | None = None) -> None:
+    def _settle(self, worker: Worker, last: InstancesListed | Swept | Died | None = None) -> None:
         """Record what is said in the worker's stead; its lock and its slot are free."""
         if last is not None:
             self._heard.say(worker, last._replace(time=self._program.clock()))
@@ -59,10 +59,10 @@ class Ends:
         code, signal = worker.child.exit_code, program.signal
         cause = f"interrupted by {signal_name(signal)}" if signal else worker.fault or _cause(code)
         last = self._last_word(worker, cause)
-        program.tally.failed += worker.kind is Kind.FORGET_WITH_POST
+        program.tally.failed += worker.kind is TaskKind.FORGET_WITH_POST
         if signal and code == work.STOPPED:
             self._settle(worker, last)
-        elif signal or worker.kind is Kind.LISTING:
+        elif signal or worker.kind is TaskKind.LISTING:
             kill_at_once({worker.uid: worker.ended})
             self._settle(worker, last)
         else:
@@ -71,16 +71,16 @@ class Ends:
             known = program.launch.leftovers(worker.uid)
             leftovers = known._replace(ended=known.ended | worker.ended)
             then = lambda: self._settle(worker, last)  # noqa: E731
-            program.endings.append(Ending([leftovers], then, of_death=True))
+            program.cleanups.append(Cleanup([leftovers], then, of_death=True))
 
-    def _last_word(self, worker: Worker, cause: str) -> Listed | Swept | Died:
+    def _last_word(self, worker: Worker, cause: str) -> InstancesListed | Swept | Died:
         """What is to be recorded in the stead of a worker that died."""
         now = self._program.clock()
-        if worker.kind is Kind.LISTING:
-            return Listed(now, error=f"the instances script: {cause}")
+        if worker.kind is TaskKind.LISTING:
+            return InstancesListed(now, error=f"the instances script: {cause}")
         if worker.kind.is_afterwards:
             return Swept(now)
-        return Died(now, cause, EndingOf.INTERRUPTED)
+        return Died(now, cause, Ending.INTERRUPTED)
 
 
 def _cause(code: int | None) -> str:

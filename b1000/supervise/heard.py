@@ -11,10 +11,9 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    Listed,
+    InstancesListed,
     Message,
     Note,
-    PlaceWanted,
     ProcessBegan,
     ProcessEnded,
     ProcessEvent,
@@ -23,6 +22,7 @@ from b1000.runs.events import (
     Resumed,
     RunEvent,
     RunMoved,
+    SlotWanted,
     Swept,
     Waiting,
 )
@@ -30,9 +30,9 @@ from b1000.runs.lifecycle import IllegalMove, changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered
 from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
-from b1000.runs.task import Kind
+from b1000.runs.task import TaskKind
 from b1000.supervise import narrative
-from b1000.supervise.decisions import GaveUp, Settled, SlotWanted
+from b1000.supervise.decisions import GaveUp, Settled, SlotRequested
 from b1000.supervise.launch import subject_of
 from b1000.supervise.pool import Worker
 from b1000.supervise.program import Program
@@ -98,7 +98,7 @@ class Heard:
         """
         signal = self._program.signal
         failed = isinstance(message, RunMoved) and message.status is Status.FAILED
-        if not signal or not failed or worker.kind not in (Kind.RUN, Kind.RESUME):
+        if not signal or not failed or worker.kind not in (TaskKind.RUN, TaskKind.RESUME):
             return message
         interrupted = f"interrupted by {signal_name(signal)}"
         return Died(self._program.clock(), interrupted, Ending.INTERRUPTED)
@@ -116,9 +116,9 @@ class Heard:
                 assert worker.run
                 waits = True
                 self._program.decide(Settled(worker.number, subject_of(worker.run)))
-            elif isinstance(message, PlaceWanted) and not waits:
+            elif isinstance(message, SlotWanted) and not waits:
                 waits = True
-                self._program.decide(SlotWanted(worker.number))
+                self._program.decide(SlotRequested(worker.number))
         if waits:
             worker.parked = batch.number
         else:
@@ -150,14 +150,14 @@ class Heard:
                 self._program.records.refresh_status_file(after, failed=True)
             case Resolved() | CopyMoved() | AttemptBegan() | AttemptEnded() | Relayed():
                 pass
-            case PlaceWanted() | Resumed():
+            case SlotWanted() | Resumed():
                 pass
             case _:
                 assert_never(event)
 
     def _act_on_note(self, worker: Worker, event: ProcessEvent) -> None:
         match event:
-            case Listed():
+            case InstancesListed():
                 worker.verdict = True
                 self._program.listed(worker.task.job, event)
             case ProcessEnded():

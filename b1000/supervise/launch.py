@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
-from b1000.errors import JournalFailed, words
+from b1000.errors import JournalFailed, message_of
 from b1000.identity import is_alive, new_uid
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks, run_lock
@@ -15,7 +15,7 @@ from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, 
 from b1000.runs.lifecycle import changed
 from b1000.runs.run import Leftovers, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
-from b1000.runs.task import Kind, Known, Task
+from b1000.runs.task import JournalFacts, Task, TaskKind
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.supervise import narrative, recovery
@@ -63,16 +63,16 @@ class Launch:
 
     def prepare(self, task: Task) -> Prepared:
         """Take the lock of a task, or say what stands in the way. JournalFailed."""
-        if task.kind is Kind.ON_FAILURE:
+        if task.kind is TaskKind.ON_FAILURE:
             return Ready(None)
-        if task.kind is Kind.LISTING:
+        if task.kind is TaskKind.LISTING:
             return self._prepare_listing(task)
         if not task.run and (until := self._reserved(task)):
             return NameTaken(until)
         try:
             lock = self._locks.take(run_lock(*task.subject))
         except OSError as error:
-            return Unlocked(f"its lock cannot be taken: {words(error)}")
+            return Unlocked(f"its lock cannot be taken: {message_of(error)}")
         try:
             dead = self._left_running(task)
             uids = frozenset(run.uid for run in dead)
@@ -143,11 +143,11 @@ class Launch:
 
     def begin(self, journal: Journal, task: Task, ready: Ready) -> Begun:
         """Record the beginning of something; gives what follows."""
-        if task.kind is Kind.ON_FAILURE:
+        if task.kind is TaskKind.ON_FAILURE:
             assert task.run
             run = task.run._replace(uid=journal.begin_afterwards(task.run, self._me))
             return Begun(task._replace(uid=run.uid, run=run), run)
-        if task.kind is Kind.LISTING:
+        if task.kind is TaskKind.LISTING:
             return Begun(task._replace(uid=journal.begin_listing(task.job.name, self._me)), None)
         died = self._conclude(journal, task, ready.dead)
         if task.run is None:
@@ -168,7 +168,7 @@ class Launch:
         return died
 
     def _of_the_past(self, journal: Journal, task: Task, run: Run) -> Begun:
-        with_post = task.kind is Kind.FORGET_WITH_POST
+        with_post = task.kind is TaskKind.FORGET_WITH_POST
         match recovery.fate(run, is_alive):
             case Fate.NOTHING if with_post and recovery.has_post_left(run):
                 return self._post(journal, task, run)
@@ -178,15 +178,15 @@ class Launch:
                 why = f"{_which(run)}: {recovery.why_no_post(run)}"
                 return Begun(None, run, (logging.INFO, why), [run])
             case Fate.FAILED:
-                return Begun(None, run, interrupted=[run], failed=task.kind is Kind.RESUME)
-            case Fate.RESUME if task.kind is Kind.RESUME:
+                return Begun(None, run, interrupted=[run], failed=task.kind is TaskKind.RESUME)
+            case Fate.RESUME if task.kind is TaskKind.RESUME:
                 return self._resume(journal, task, run)
             case Fate.CLOSE if with_post:
                 reason = f"forgotten by hand; {recovery.why_no_post(run)}"
                 return self._closed(journal, run, reason)
             case _ if with_post:
                 return self._post(journal, task, run)
-            case _ if task.kind is Kind.FORGET:
+            case _ if task.kind is TaskKind.FORGET:
                 return self._closed(journal, run, "forgotten by hand")
             case _:
                 return self._closed(journal, run, recovery.closing_words(run))
@@ -206,7 +206,7 @@ class Launch:
     def _new(self, journal: Journal, task: Task, died: Sequence[Run]) -> Begun:
         assert isinstance(task.job, Job)
         run = self.begin_run(journal, task.job, task.instance)
-        known = Known(
+        known = JournalFacts(
             self._reader.bases(task.job, task.instance),
             self._reader.unsettled(),
             self._reader.taken(*task.subject) if task.job.pull else (),
@@ -221,13 +221,13 @@ class Launch:
             reason = "; ".join(task.job.reasons)
             if not task.job.configured and past.error != reason:
                 self._fail_without_job(journal, past, reason)
-            told = f"{_which(past)} cannot be resumed: {reason}; {narrative.ways_out(past)}"
-            return Begun(None, past, (logging.ERROR, told), failed=True)
+            text = f"{_which(past)} cannot be resumed: {reason}; {narrative.ways_out(past)}"
+            return Begun(None, past, (logging.ERROR, text), failed=True)
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
         journal.store(resumed)
         run = resumed.after
         reserved = self._names.are_of_machine  # no other run has the name of a second of the past
-        known = Known(unsettled=self._reader.unsettled(), reserved=reserved)
+        known = JournalFacts(unsettled=self._reader.unsettled(), reserved=reserved)
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"resumed ({_which(run)})"))
 

@@ -14,18 +14,18 @@ from b1000.runs.events import (
     Closed,
     CopyMoved,
     Died,
-    PlaceWanted,
     Relayed,
     Resolved,
     Resumed,
     RunEvent,
     RunMoved,
+    SlotWanted,
     Waiting,
 )
 from b1000.runs.lifecycle import Change
 from b1000.runs.run import Run
 from b1000.runs.states import RESUMED_WHEN_DIED, CopyStatus, Status, Step
-from b1000.runs.task import Kind
+from b1000.runs.task import TaskKind
 
 _LIMITS = {
     errno.EAGAIN: "the limit of processes is reached (ulimit -u, TasksMax of the service)",
@@ -77,7 +77,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
             return (logging.INFO, again) if event.number > 1 else None
         case AttemptEnded():
             return _next_attempt(event)
-        case PlaceWanted() | Resumed():
+        case SlotWanted() | Resumed():
             return None
         case _:
             assert_never(event)
@@ -113,15 +113,15 @@ def _copied(message: CopyMoved, run: Run) -> str:
     """The size of a copy, what was sent, in which time, and how much that is in a second."""
     if message.files is None or message.bytes is None:
         return ""
-    told = f"{counted(message.files, 'file')}, {figures.size(message.bytes)}"
+    amount = f"{counted(message.files, 'file')}, {figures.size(message.bytes)}"
     started = next((c.started for c in run.copies if c.destination == message.destination), None)
     if started is None:
-        return f" ({told})"
+        return f" ({amount})"
     seconds = max(0.0, message.time - started)
     if message.sent is None:
-        return f" ({told} in {figures.span(seconds)})"
+        return f" ({amount} in {figures.span(seconds)})"
     rate = f", {figures.size(message.sent / seconds)}/s" if seconds else ""
-    return f" ({told}; {figures.size(message.sent)} sent in {figures.span(seconds)}{rate})"
+    return f" ({amount}; {figures.size(message.sent)} sent in {figures.span(seconds)}{rate})"
 
 
 def still_at_work(run: Run) -> str:
@@ -130,7 +130,7 @@ def still_at_work(run: Run) -> str:
     return f"run {run.run_id} of {began} (at {run.step}, process {run.supervisor.pid})"
 
 
-def behind(whom: str, kind: Kind) -> tuple[int, str]:
+def behind(whom: str, kind: TaskKind) -> tuple[int, str]:
     """The level and the text where something is not done since another run is at work."""
     if kind.forgets:
         # Whoever asks for it waits for an answer, wherever the log goes.

@@ -6,24 +6,24 @@ from b1000.config.selectors import Selector
 from b1000.identity import is_alive
 from b1000.logs import for_run
 from b1000.runs.run import Run, label
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise import narrative, recovery
 from b1000.supervise.program import Program
 
 
-class Past:
+class EarlierRuns:
     """What ``--copy`` and ``forget`` find to be done."""
 
-    def __init__(self, program: Program, words: Sequence[Selector], kind: Kind) -> None:
+    def __init__(self, program: Program, asked: Sequence[Selector], kind: TaskKind) -> None:
         """Raises UsageError for names that are not known, JournalFailed."""
         self._program = program
-        self._words = words
+        self._selectors = asked
         self._kind = kind
         reader = program.records.reader
-        selection = recovery.select(words, program.config.jobs, reader)
+        selection = recovery.select(asked, program.config.jobs, reader)
         self._runs = [run for run in reader.unclosed() if recovery.is_selected(run, selection)]
         self._lasts = [run for run in reader.last_runs() if recovery.is_selected(run, selection)]
-        if kind is Kind.FORGET_WITH_POST:
+        if kind is TaskKind.FORGET_WITH_POST:
             self._runs += filter(recovery.has_post_left, self._lasts)
         self._of_dead = [run for run in self._runs if recovery.is_recoverable(run, is_alive)]
 
@@ -36,11 +36,11 @@ class Past:
         """What is to be done."""
         return tuple(recovery.plan(self._of_dead, self._program.config.jobs, self._kind))
 
-    def tell(self) -> None:
+    def log_all(self) -> None:
         """Say what is not done, and why."""
         self._skip_live()
         if self._kind.forgets:
-            self._tell_of_nothing()
+            self._log_nothing()
 
     def _skip_live(self) -> None:
         """What another program is at work on can neither be resumed nor given up."""
@@ -48,23 +48,23 @@ class Past:
         reader = self._program.records.reader
         for run in self._runs:
             live = not recovery.is_recoverable(run, is_alive)
-            meant = self._kind is not Kind.RESUME or reader.is_resumed(run.run_id)
+            meant = self._kind is not TaskKind.RESUME or reader.is_resumed(run.run_id)
             if live and meant and (run.job, run.instance) not in planned:
                 self._program.tally.skipped += 1
                 spoken = narrative.behind(narrative.still_at_work(run), self._kind)
                 for_run(run.label, shown=True).log(*spoken)
 
-    def _tell_of_nothing(self) -> None:
+    def _log_nothing(self) -> None:
         """Say of each word what there is not to be forgotten."""
         runs: list[Run] = list(self._runs)
         known = {(run.job, run.instance) for run in runs}
-        with_post = self._kind is Kind.FORGET_WITH_POST
+        with_post = self._kind is TaskKind.FORGET_WITH_POST
         for run in self._lasts:
             text = recovery.left_alone(run, with_post)
             if text and (run.job, run.instance) not in known:
                 runs.append(run)
                 for_run(run.label, shown=True).info("%s", text)
-        for job, instance in self._words:
+        for job, instance in self._selectors:
             if not any(run.job == job and instance in (None, run.instance) for run in runs):
                 subject = label(job, instance or "")
                 for_run(subject, shown=True).info("there is nothing to forget")

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from b1000.config.selectors import Selection, check_instances
-from b1000.jobs import BrokenJob, Command, Job
+from b1000.jobs import BrokenJob, Job, ScriptTemplate
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import label
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
 
@@ -35,7 +35,7 @@ class Plan:
         asked = []
         for name in self._selection:
             job = self._jobs[name]
-            if isinstance(job, Job) and isinstance(job.instances, Command):
+            if isinstance(job, Job) and isinstance(job.instances, ScriptTemplate):
                 if name not in self._instances:
                     asked.append(job)
             elif isinstance(job, BrokenJob):
@@ -98,7 +98,7 @@ class Plan:
         instances = [each for each in self._instances[name] if asked.includes(each)]
         if isinstance(job, BrokenJob):
             # Its instances are not known; the job itself has failed, whatever was asked for.
-            return [Task(Kind.RUN, job, refusal="; ".join(job.reasons))]
+            return [Task(TaskKind.RUN, job, refusal="; ".join(job.reasons))]
         self._gates[name] = Gate(instances, self._instances[name])
         same = equal(
             {
@@ -109,7 +109,7 @@ class Plan:
         )
         return [
             Task(
-                Kind.RUN,
+                TaskKind.RUN,
                 job,
                 instance,
                 refusal=_refusal((name, instance), same.get((name, instance)), owners),
@@ -138,5 +138,5 @@ def _refusal(
             f"{label(*subject)} would have the names of files of {label(*owner)}; "
             f"rename {label(*subject)}"
         )
-    told = ", ".join(label(*each) for each in sharing)
-    return f"{told} would have the same names of files; rename one"
+    names = ", ".join(label(*each) for each in sharing)
+    return f"{names} would have the same names of files; rename one"

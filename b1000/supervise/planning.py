@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from b1000.errors import JournalFailed
 from b1000.jobs import Job
 from b1000.logs import for_run
-from b1000.runs.task import Kind, Task
-from b1000.supervise.decisions import Directory, Gated, Wanted
+from b1000.runs.task import Task, TaskKind
+from b1000.supervise.decisions import DirectoryResolved, Gated, TasksAdded
 from b1000.supervise.launch import subject_of
 from b1000.supervise.program import Program
 
@@ -30,7 +30,7 @@ class Planning:
         self._begun = True
 
     def _list(self, jobs: Iterable[Job]) -> None:
-        self._program.decide(Wanted(tuple(Task(Kind.LISTING, job) for job in jobs)))
+        self._program.decide(TasksAdded(tuple(Task(TaskKind.LISTING, job) for job in jobs)))
 
     @property
     def waits(self) -> bool:
@@ -47,9 +47,9 @@ class Planning:
                 tasks = program.plan.plan(name, program.records.reader.owners_of_names)
                 self._know_directories(name)
                 program.plan.strike_off(name)
-                program.decide(Wanted(tuple(tasks)))
+                program.decide(TasksAdded(tuple(tasks)))
         except JournalFailed as error:
-            program.records.recorder.fails(error)
+            program.records.recorder.mark_failed(error)
 
     def _know_directories(self, job: str) -> None:
         """Instances that were not asked for have the directories that they had last."""
@@ -61,14 +61,14 @@ class Planning:
         for instance in gate.elsewhere:
             run = program.records.reader.last_run(job, instance)
             directory = subject_of(run) if run and run.copies else None
-            program.decide(Directory(job, instance, directory))
+            program.decide(DirectoryResolved(job, instance, directory))
 
     def give_up(self) -> None:
         """Nothing can be begun without a journal: say so for each, once patience has ended."""
         program = self._program
         tasks = program.schedule.give_up()
         for task in tasks:
-            if task.kind is Kind.LISTING:
+            if task.kind is TaskKind.LISTING:
                 program.plan.know_failed(task.job.name)
         for name in program.plan.ready() if self._begun else []:
             tasks += program.plan.plan(name)

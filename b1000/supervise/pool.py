@@ -8,7 +8,7 @@ from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.runs.protocol import Assigned, Batch
 from b1000.runs.run import Run
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise.children import Child, Readable, Watch, fork
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
@@ -42,7 +42,7 @@ class Worker:
     fault: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TaskKind:
         """What it does."""
         return self.task.kind
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from b1000.config.loader import Config
-from b1000.errors import words
+from b1000.errors import message_of
 from b1000.identity import myself
 from b1000.jobs import BrokenJob, Job, Template
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
-from b1000.runs.events import Listed
+from b1000.runs.events import InstancesListed
 from b1000.runs.protocol import Delivered
 from b1000.runs.run import ProcessIdentity, Run
-from b1000.runs.task import Kind, Task
-from b1000.supervise.decisions import Action, Directory, Event, Wanted
-from b1000.supervise.ending import Ending
+from b1000.runs.task import Task, TaskKind
+from b1000.supervise.cleanup import Cleanup
+from b1000.supervise.decisions import Action, DirectoryResolved, Event, TasksAdded
 from b1000.supervise.launch import Launch
 from b1000.supervise.plan import Plan
 from b1000.supervise.pool import Pool
@@ -40,7 +40,7 @@ class Program:
     me: ProcessIdentity = field(default_factory=myself)
     tally: Tally = field(default_factory=Tally)
     actions: list[Action] = field(default_factory=list)
-    endings: list[Ending] = field(default_factory=list)
+    cleanups: list[Cleanup] = field(default_factory=list)
     signal: int | None = None
     pool: Pool = field(init=False)
     records: Records = field(init=False)
@@ -61,18 +61,18 @@ class Program:
         if self.records.recorder.write(entries, delivered):
             self.reporting.wake()
 
-    def listed(self, job: Job | BrokenJob, listed: Listed) -> None:
+    def listed(self, job: Job | BrokenJob, listed: InstancesListed) -> None:
         """The ``instances`` command of a job gave this, or failed."""
         if listed.error:
             self.plan.know_failed(job.name)
-            self.decide(Wanted((Task(Kind.RUN, job, refusal=listed.error),)))
+            self.decide(TasksAdded((Task(TaskKind.RUN, job, refusal=listed.error),)))
         else:
             for_run(job.name).info("instances: %s", ", ".join(listed.instances) or "none")
             self.plan.know(job.name, listed.instances)
 
     def has_no_directory(self, task: Task) -> None:
         """Nobody need wait at the gate for the directory of this job/instance."""
-        self.decide(Directory(*task.subject, None))
+        self.decide(DirectoryResolved(*task.subject, None))
 
     def note_failure(self, run: Run) -> None:
         """A run has FAILED: count it, and run what is to be run then."""
@@ -84,7 +84,7 @@ class Program:
         if self.signal or not self.failure_command(run):
             return
         job = self.config.jobs[run.job]
-        self.decide(Wanted((Task(Kind.ON_FAILURE, job, run.instance, run),)))
+        self.decide(TasksAdded((Task(TaskKind.ON_FAILURE, job, run.instance, run),)))
 
     def failure_command(self, run: Run) -> Template | None:
         """What is run when a run of this job ends FAILED."""
@@ -99,4 +99,4 @@ class Program:
         try:
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            logging.getLogger(LOGGER).warning("backup_dir cannot be made: %s", words(error))
+            logging.getLogger(LOGGER).warning("backup_dir cannot be made: %s", message_of(error))

@@ -12,10 +12,10 @@ from b1000.runs.events import Note
 from b1000.runs.lifecycle import Change
 from b1000.runs.protocol import Delivered
 from b1000.state.journal import Journal
-from b1000.state.opening import open_journal, tell_damage
+from b1000.state.opening import log_damage, open_journal
 
 RETRY = 1.0  # seconds between attempts to write the journal when it fails
-_PATIENCE = 60.0  # seconds after which a journal that fails is not waited for any more
+_GRACE = 60.0  # seconds after which a journal that fails is not waited for any more
 
 Entry = Change | Note
 """What is to be recorded: of a run, or of what is done for a run or a job."""
@@ -49,10 +49,10 @@ class Recorder:
         return self._failing_since is not None
 
     @property
-    def patient(self) -> bool:
+    def within_grace(self) -> bool:
         """Whether a journal that fails may still be waited for."""
         since = self._failing_since
-        return since is None or time.monotonic() - since < _PATIENCE
+        return since is None or time.monotonic() - since < _GRACE
 
     @property
     def unwritten(self) -> Sequence[Entry]:
@@ -119,22 +119,22 @@ class Recorder:
             self._refused += 1
             self._log.error("the journal %s is damaged: %s", self._path, error)
 
-    def _is_news(self, told: Delivered) -> bool:
+    def _is_news(self, news: Delivered) -> bool:
         """Whether the journal does not know yet how a report fares."""
-        if told.trouble:
-            return told.trouble != self._troubles.get(told.report)
-        return told.report in self._troubles
+        if news.trouble:
+            return news.trouble != self._troubles.get(news.report)
+        return news.report in self._troubles
 
-    def _note_trouble(self, told: Delivered) -> None:
-        if told.trouble:
-            self._troubles[told.report] = told.trouble
-        elif not told.states:
-            self._troubles.pop(told.report, None)
+    def _note_trouble(self, news: Delivered) -> None:
+        if news.trouble:
+            self._troubles[news.report] = news.trouble
+        elif not news.states:
+            self._troubles.pop(news.report, None)
 
     def mend(self) -> None:
         """Close the runs whose rows cannot be read; what else cannot is forgotten."""
         try:
-            tell_damage(self._path, self._journal.mend())
+            log_damage(self._path, self._journal.mend())
         except JournalFailed as error:
             self._log.error(
                 "the journal %s has rows that cannot be read, and takes no mending now: %s",
@@ -142,9 +142,9 @@ class Recorder:
                 error,
             )
 
-    def hurry(self) -> None:
+    def shorten_timeout(self) -> None:
         """The program is to end soon: do not wait long for others who have the journal locked."""
-        self._journal.hurry()
+        self._journal.shorten_timeout()
 
     def close(self, keep_days: int) -> None:
         """Forget old history, tell what could not be written, and close the journal."""
@@ -171,11 +171,11 @@ class Recorder:
         self._journal.close()
 
     def _not_written(self, error: JournalFailed) -> JournalFailed:
-        told = JournalFailed(f"the journal {self._path} cannot be written: {error}")
-        self.fails(told)
-        return told
+        news = JournalFailed(f"the journal {self._path} cannot be written: {error}")
+        self.mark_failed(news)
+        return news
 
-    def fails(self, error: JournalFailed) -> None:
+    def mark_failed(self, error: JournalFailed) -> None:
         """The journal cannot be used now, to write or to read; it is tried again."""
         self.why = str(error)
         if self._failing_since is None:

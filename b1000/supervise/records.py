@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from b1000.config.loader import Config
-from b1000.errors import JournalFailed, JournalUnusable, words
+from b1000.errors import JournalFailed, JournalUnusable, message_of
 from b1000.identity import is_alive
 from b1000.logs import LOGGER
 from b1000.runs.run import Run
@@ -44,7 +44,7 @@ class Records:
                 break
             except JournalFailed as error:
                 if last or not suspicion(path).exists():
-                    self.recorder.fails(error)
+                    self.recorder.mark_failed(error)
                     break
                 # What was met is noted: who opens it now looks at all of it, and sets it aside.
                 self.reader.close()
@@ -110,5 +110,5 @@ class Records:
             self._log.warning(
                 "the status files in %s cannot be written: %s; backups go on",
                 self._config.settings.status_dir,
-                words(error),
+                message_of(error),
             )

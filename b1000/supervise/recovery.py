@@ -20,7 +20,7 @@ from b1000.jobs import BrokenJob, Job
 from b1000.logs import printable
 from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import Ending, Status, Step, can_be_retried
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.state.queries import Reader, may_exist
 
 
@@ -52,7 +52,7 @@ def is_recoverable(run: Run, alive: Callable[[ProcessIdentity], bool]) -> bool:
     return run.ending is not None or not alive(run.supervisor)
 
 
-def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], kind: Kind) -> list[Task]:
+def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], kind: TaskKind) -> list[Task]:
     """What is to be done about ``runs``."""
     return [
         Task(kind, jobs.get(run.job) or _configured_no_more(run), run.instance, run) for run in runs
@@ -81,11 +81,11 @@ def left_alone(run: Run, with_post: bool) -> str:
     which = f"there is nothing to forget: run {run.run_id} of {run.start_time}"
     if run.ending is Ending.CLOSED:
         return f"{which} is closed already"
-    told = f"{which} FAILED at {run.step}, and nothing retries it"
+    what = f"{which} FAILED at {run.step}, and nothing retries it"
     if run.step is Step.POST:
         word = selecting(run.job, run.instance)
-        return f"{told}; all is copied, and b1000 forget --post {word} runs its post again"
-    return f"{told}; {why_no_post(run)}" if with_post else told
+        return f"{what}; all is copied, and b1000 forget --post {word} runs its post again"
+    return f"{what}; {why_no_post(run)}" if with_post else what
 
 
 def why_no_post(run: Run) -> str:
@@ -99,11 +99,11 @@ def why_no_post(run: Run) -> str:
 
 
 def select(
-    words: Iterable[Selector], jobs: Mapping[str, Job | BrokenJob], reader: Reader
+    asked: Iterable[Selector], jobs: Mapping[str, Job | BrokenJob], reader: Reader
 ) -> Selection:
     """What words mean of the past. UsageError for a name that nobody knows, JournalFailed."""
     seen = {(run.job, run.instance) for run in (*reader.last_runs(), *reader.unclosed())}
-    return resolve(words, ever_known(jobs, seen, reader.listed_instances()), OF_THE_PAST)
+    return resolve(asked, ever_known(jobs, seen, reader.listed_instances()), OF_THE_PAST)
 
 
 def _configured_no_more(run: Run) -> BrokenJob:
@@ -127,20 +127,20 @@ class Foretold(NamedTuple):
     fine: bool
 
 
-def foretell(config: Config, words: Collection[Selector]) -> list[Foretold]:
+def foretell(config: Config, asked: Collection[Selector]) -> list[Foretold]:
     """Ask the journal what ``--copy`` would do now. UsageError for names that nobody knows."""
     journal = Path(config.settings.journal)
     if not may_exist(journal):
-        resolve(words, ever_known(config.jobs, (), {}), OF_THE_PAST)
+        resolve(asked, ever_known(config.jobs, (), {}), OF_THE_PAST)
         return []
     with Reader(journal, untouched=True) as reader:
         runs = reader.unclosed()
-        selection = select(words, config.jobs, reader)
+        selection = select(asked, config.jobs, reader)
     selected = [
         run for run in runs if is_selected(run, selection) and is_recoverable(run, is_alive)
     ]
     foretold = []
-    for task in plan(selected, config.jobs, Kind.RESUME):
+    for task in plan(selected, config.jobs, TaskKind.RESUME):
         if task.run and (would := _would(task.run, task.job)).text:
             what = f"{task.run.label} of {task.run.start_time}: {would.text}"
             foretold.append(would._replace(text=what))
@@ -155,11 +155,11 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
         case Fate.RESUME:
             assert isinstance(job, Job)
             missing = [copy for copy in run.copies if not copy.complete]
-            told = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
+            what = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
             fine = all(copy.destination in job.destinations for copy in missing)
             if fine and run.frozen.post:
-                told.append(f"post: {printable(run.frozen.post)}")
-            return Foretold(", ".join(told) or "nothing is left to be copied", fine)
+                what.append(f"post: {printable(run.frozen.post)}")
+            return Foretold(", ".join(what) or "nothing is left to be copied", fine)
         case Fate.CLOSE:
             return Foretold(f"would be {closing_words(run)}", fine=True)
         case Fate.FAILED:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from b1000.config.loader import Config
-from b1000.errors import words
+from b1000.errors import message_of
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
 from b1000.reports.reporter import Reporter
-from b1000.runs.protocol import Delivered, Look
+from b1000.runs.protocol import Deliver, Delivered
 from b1000.supervise.children import Watch, fork
 from b1000.wire import Wire
 from b1000.work.worker import BROKEN, Closable
@@ -44,25 +44,25 @@ class ReporterChild:
         self._busy = False
         self._due = False
 
-    def look(self) -> None:
+    def wake_up(self) -> None:
         """The journal may owe something."""
         self._due = True
         if not self._busy:
-            self._send(Look())
+            self._send(Deliver())
 
     def answered(self) -> None:
         """It has told what arrived: order the next look, if there was need in the meantime."""
         self._busy = False
         if self._due:
-            self.look()
+            self.wake_up()
 
-    def last_look(self) -> None:
+    def last_delivery(self) -> None:
         """It is to end when nothing is owed any more."""
         if self.wanted:
             self.wanted = False
-            self._send(Look(last=True))
+            self._send(Deliver(last=True))
 
-    def _send(self, order: Look) -> None:
+    def _send(self, order: Deliver) -> None:
         self._busy, self._due = True, False
         self.child.send(order)
 
@@ -110,7 +110,7 @@ class Reporting:
                 self._log.warning(
                     "report %s: no reporter can be started: %s; the next b1000 delivers",
                     name,
-                    words(error),
+                    message_of(error),
                 )
                 continue
             self.children.append(child)
@@ -120,15 +120,15 @@ class Reporting:
         """Let those go that have nothing to do, and wake the others."""
         for child in self.children:
             if child.name in names:
-                child.look()
+                child.wake_up()
             else:
-                child.last_look()
+                child.last_delivery()
 
     def wake(self) -> None:
         """Tell all that the journal may owe something."""
         for child in self.children:
             if child.wanted:
-                child.look()
+                child.wake_up()
 
     def settle(self, ready: Collection[object]) -> list[Delivered]:
         """Take what has arrived, and let go of those that have ended."""
@@ -146,8 +146,8 @@ class Reporting:
                 self._dismiss(reporter)
                 if child.exit_code:
                     trouble = f"its reporter ended with exit code {child.exit_code}"
-                    told = "report %s: %s; the next b1000 delivers"
-                    self._log.warning(told, reporter.name, trouble)
+                    text = "report %s: %s; the next b1000 delivers"
+                    self._log.warning(text, reporter.name, trouble)
                     delivered.append(Delivered(reporter.name, (), trouble))
         return delivered
 
@@ -168,7 +168,7 @@ class Reporting:
         """
         until = time.monotonic() + seconds
         for reporter in self.children:
-            reporter.last_look()
+            reporter.last_delivery()
         # A child that hangs is not waited for longer than this.
         while self.children and (left := until - time.monotonic()) > 0:
             ready = self._watch.wait(left)

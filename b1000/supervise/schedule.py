@@ -8,11 +8,11 @@ from typing import NamedTuple, assert_never
 
 from b1000.jobs import Job
 from b1000.rsync import paths
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise.decisions import (
     Action,
     Clearing,
-    Directory,
+    DirectoryResolved,
     Event,
     Fail,
     Gated,
@@ -22,11 +22,11 @@ from b1000.supervise.decisions import (
     Refuse,
     Release,
     Settled,
-    SlotWanted,
+    SlotRequested,
     Start,
     Stopped,
+    TasksAdded,
     Ticked,
-    Wanted,
 )
 from b1000.supervise.gate import Gate
 
@@ -34,7 +34,7 @@ Owner = Callable[[str, Sequence[str], str], str | None]
 """Which instance of a job, of some, has had a directory until now."""
 
 
-class _Place(NamedTuple):
+class _Begun(NamedTuple):
     """A task that was begun.
 
     ``at_work`` is whether it holds a slot; ``held``, whether it waits at the gate.
@@ -62,7 +62,7 @@ class Schedule:
         self._slots = slots
         self._owner = owner
         self._numbers = 0
-        self._places: dict[int, _Place] = {}
+        self._begun: dict[int, _Begun] = {}
         self._returning: list[int] = []
         self._waiting: list[_Waiting] = []
         self._refused: list[_Waiting] = []
@@ -74,7 +74,7 @@ class Schedule:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing waits."""
-        return not self._places and not self.waits
+        return not self._begun and not self.waits
 
     @property
     def waits(self) -> bool:
@@ -88,7 +88,7 @@ class Schedule:
 
     def tasks(self) -> Iterator[Task]:
         """What is under way."""
-        return (place.task for place in self._places.values())
+        return (begun.task for begun in self._begun.values())
 
     def give_up(self) -> list[Task]:
         """Nothing that waits will begin; gives that."""
@@ -104,27 +104,27 @@ class Schedule:
 
     def _note(self, event: Event) -> Iterator[Action]:
         match event:
-            case Wanted():
+            case TasksAdded():
                 self._queue([_Waiting(task) for task in event.tasks], event.first)
             case Gated():
                 self._gates[event.job] = event.gate
             case NotYet():
-                task = self._places.pop(event.number).task
+                task = self._begun.pop(event.number).task
                 self._queue([_Waiting(task, event.until)], first=True)
             case Clearing():
                 self._change(event.number, at_work=False)
             case Settled():
                 self._change(event.number, at_work=False, held=True)
-                job, instance = self._places[event.number].task.subject
+                job, instance = self._begun[event.number].task.subject
                 yield from self._know(job, instance, event.directory)
-            case Directory():
+            case DirectoryResolved():
                 yield from self._know(event.job, event.instance, event.directory)
             case GaveUp():
                 self._change(event.number, at_work=False)
-            case SlotWanted():
+            case SlotRequested():
                 self._returning.append(event.number)
             case Over():
-                self._places.pop(event.number, None)
+                self._begun.pop(event.number, None)
                 if event.number in self._returning:
                     self._returning.remove(event.number)
             case Stopped():
@@ -144,7 +144,7 @@ class Schedule:
             self._waiting = sorted(both, key=lambda each: _rank(each.task))
 
     def _change(self, number: int, at_work: bool, held: bool = False) -> None:
-        self._places[number] = self._places[number]._replace(at_work=at_work, held=held)
+        self._begun[number] = self._begun[number]._replace(at_work=at_work, held=held)
 
     # --- the gate
 
@@ -153,9 +153,9 @@ class Schedule:
         gate = self._gates.get(job)
         if gate:
             gate.know(instance, directory)
-        held = [n for n, each in self._places.items() if each.held and each.task.job.name == job]
+        held = [n for n, each in self._begun.items() if each.held and each.task.job.name == job]
         for number in held:
-            other = self._places[number].task.instance
+            other = self._begun[number].task.instance
             if gate and not gate.open(other):
                 continue
             why = gate.refusal(other, self._owner_of(gate, job, other)) if gate else None
@@ -177,9 +177,9 @@ class Schedule:
     def _go_on(self, now: float) -> Iterator[Action]:
         """First what is refused, then who comes back, then what is new, as slots allow."""
         yield from self._fail_refused(now)
-        free = self._slots - sum(each.at_work for each in self._places.values())
+        free = self._slots - sum(each.at_work for each in self._begun.values())
         for number in tuple(self._returning):
-            if free > 0 and self._client_has_slot(self._places[number].task):
+            if free > 0 and self._client_has_slot(self._begun[number].task):
                 free -= 1
                 self._returning.remove(number)
                 self._change(number, at_work=True)
@@ -193,10 +193,10 @@ class Schedule:
             if each.until > now and not self._stopped:
                 self._refused.append(each)
             else:
-                yield Fail(self._place(each.task, at_work=False), each.task)
+                yield Fail(self._enter(each.task, at_work=False), each.task)
 
     def _start(self, now: float, free: int) -> Iterator[Action]:
-        busy = {each.task.subject for each in self._places.values() if _is_of_a_run(each.task)}
+        busy = {each.task.subject for each in self._begun.values() if _is_of_a_run(each.task)}
         waiting, self._waiting = self._waiting, []
         for position, each in enumerate(waiting):
             if not free:
@@ -210,11 +210,11 @@ class Schedule:
                 self._waiting.append(each)
             else:
                 free -= 1
-                yield Start(self._place(task), task)
+                yield Start(self._enter(task), task)
 
-    def _place(self, task: Task, at_work: bool = True) -> int:
+    def _enter(self, task: Task, at_work: bool = True) -> int:
         self._numbers += 1
-        self._places[self._numbers] = _Place(task, at_work)
+        self._begun[self._numbers] = _Begun(task, at_work)
         return self._numbers
 
     def _client_has_slot(self, task: Task) -> bool:
@@ -222,22 +222,22 @@ class Schedule:
         client = client_of(task)
         most = max(1, self._slots - 1)
         return not client or most > sum(
-            each.at_work and client_of(each.task) == client for each in self._places.values()
+            each.at_work and client_of(each.task) == client for each in self._begun.values()
         )
 
 
 def client_of(task: Task) -> str:
     """The host that a task pulls from; "" where it does not."""
     pull = task.job.pull if isinstance(task.job, Job) else None
-    return paths.place(pull.source) if pull and _is_of_a_run(task) else ""
+    return paths.host_or_path(pull.source) if pull and _is_of_a_run(task) else ""
 
 
 def _is_of_a_run(task: Task) -> bool:
     """Whether only one of them may be under way for a job/instance."""
-    return task.kind not in (Kind.LISTING, Kind.ON_FAILURE)
+    return task.kind not in (TaskKind.LISTING, TaskKind.ON_FAILURE)
 
 
 def _rank(task: Task) -> int:
     """What follows a failure goes before lists of instances, and these before runs."""
-    order = {Kind.ON_FAILURE: 0, Kind.LISTING: 1}
+    order = {TaskKind.ON_FAILURE: 0, TaskKind.LISTING: 1}
     return order.get(task.kind, 2)

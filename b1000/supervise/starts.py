@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from b1000.errors import JournalFailed
 from b1000.locks import run_lock
 from b1000.logs import for_run
-from b1000.runs.events import Died, Listed, Note, ProcessBegan, RunMoved
+from b1000.runs.events import Died, InstancesListed, Note, ProcessBegan, RunMoved
 from b1000.runs.lifecycle import changed
 from b1000.runs.protocol import Assigned
 from b1000.runs.run import Run
-from b1000.runs.states import BEGUN, Status, Step
-from b1000.runs.states import Ending as EndingOf
-from b1000.runs.task import Kind, Task
+from b1000.runs.states import BEGUN, Ending, Status, Step
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise import narrative
-from b1000.supervise.decisions import Clearing, Fail, NotYet, Over, Start, Wanted
-from b1000.supervise.ending import Ending, FreeLock
+from b1000.supervise.cleanup import Cleanup, FreeLock
+from b1000.supervise.decisions import Clearing, Fail, NotYet, Over, Start, TasksAdded
 from b1000.supervise.launch import Begun
 from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.prepared import Busy, LeftRunning, NameTaken, Ready, Unlocked
@@ -33,10 +32,10 @@ class Starts:
 
     def start(self, starts: Sequence[Start]) -> None:
         """Begin tasks, as far as that is possible now."""
-        afterwards = [each for each in starts if each.task.kind is Kind.ON_FAILURE]
+        afterwards = [each for each in starts if each.task.kind is TaskKind.ON_FAILURE]
         for start in afterwards:
             self._start_on_failure(start)
-        left = [each for each in starts if each.task.kind is not Kind.ON_FAILURE]
+        left = [each for each in starts if each.task.kind is not TaskKind.ON_FAILURE]
         ready: list[tuple[Start, Ready]] = []
         try:
             while left:
@@ -48,7 +47,7 @@ class Starts:
                     begin = self._program.launch.begin
                     begun = [begin(journal, start.task, each) for start, each in ready]
         except JournalFailed as error:
-            self._program.records.recorder.fails(error)
+            self._program.records.recorder.mark_failed(error)
             for _, each in ready:
                 self._program.pool.release(each.lock)
             again = self._program.clock() + RETRY
@@ -83,7 +82,7 @@ class Starts:
         """What follows from a beginning, which is durable now."""
         program = self._program
         for each in begun.interrupted:
-            self._tell_of_interrupted(each)
+            self._log_interrupted(each)
         program.tally.failed += begun.failed
         run = begun.run
         if run and begun.said:
@@ -97,7 +96,7 @@ class Starts:
             program.pool.release(ready.lock)
             program.decide(Over(start.number))
 
-    def _tell_of_interrupted(self, run: Run) -> None:
+    def _log_interrupted(self, run: Run) -> None:
         """A run died and will not be resumed here: tell of its failure."""
         for_run(run.label).error(
             "FAILED at %s: run %d of %s was interrupted", run.step, run.run_id, run.start_time
@@ -137,7 +136,7 @@ class Starts:
             program.pool.release(lock)
             return
         identity = worker.child.identity
-        if task.kind in (Kind.RUN, Kind.RESUME) and identity:
+        if task.kind in (TaskKind.RUN, TaskKind.RESUME) and identity:
             # Becomes durable with the next commit, which no act of the worker precedes.
             command = f"worker-{identity.pid}"
             began = ProcessBegan(program.clock(), command, "worker", identity)
@@ -147,11 +146,11 @@ class Starts:
         """The system gives no more processes or descriptors: this run alone suffers."""
         program = self._program
         for_run(task.label).error("FAILED: %s", reason)
-        if task.kind is Kind.LISTING:
-            program.listed(task.job, Listed(program.clock(), error=reason))
-        elif task.run and task.kind in (Kind.RUN, Kind.RESUME):
+        if task.kind is TaskKind.LISTING:
+            program.listed(task.job, InstancesListed(program.clock(), error=reason))
+        elif task.run and task.kind in (TaskKind.RUN, TaskKind.RESUME):
             kill_at_once({task.uid: program.launch.leftovers(task.uid).ended})
-            died = changed(task.run, Died(program.clock(), reason, EndingOf.INTERRUPTED))
+            died = changed(task.run, Died(program.clock(), reason, Ending.INTERRUPTED))
             program.write([died])
             program.note_failure(died.after)
             program.has_no_directory(task)
@@ -164,7 +163,7 @@ class Starts:
     def _clear(self, start: Start, left: LeftRunning) -> None:
         """End what dead runs left running; the task comes again afterwards."""
         program, task = self._program, start.task
-        is_listing = task.kind is Kind.LISTING
+        is_listing = task.kind is TaskKind.LISTING
         if not is_listing:
             for_run(task.label).warning("ending what an interrupted run may have left running")
         program.decide(Clearing(start.number))
@@ -173,9 +172,9 @@ class Starts:
         def then() -> None:
             program.decide(Over(start.number))
             again = task._replace(cleared=task.cleared | left.uids)
-            program.decide(Wanted((again,), first=True))
+            program.decide(TasksAdded((again,), first=True))
 
-        program.endings.append(Ending(left.leftovers, then, lock))
+        program.cleanups.append(Cleanup(left.leftovers, then, lock))
 
     def _skip(self, start: Start, behind: str) -> None:
         program, task = self._program, start.task
@@ -184,7 +183,7 @@ class Starts:
         if not task.kind.forgets:
             recorder = program.records.recorder
             with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
-                journal.leave_out(*task.subject, behind)
+                journal.record_skip(*task.subject, behind)
         for_run(task.label, shown=True).log(*narrative.behind(behind, task.kind))
         program.has_no_directory(task)
         program.decide(Over(start.number))
@@ -197,7 +196,7 @@ class Starts:
             program.tally.failed += 1
             for_run(task.label).error("run %d: %s", task.run.run_id, reason)
         else:
-            program.decide(Wanted((task._replace(refusal=reason),)))
+            program.decide(TasksAdded((task._replace(refusal=reason),)))
 
     def fail(self, fail: Fail) -> None:
         """A run that is refused begins and FAILS in one commit, once its name is free."""

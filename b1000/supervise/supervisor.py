@@ -15,7 +15,7 @@ from typing import assert_never
 
 from b1000.config.loader import Config
 from b1000.config.selectors import Selection, Selector
-from b1000.errors import JournalUnusable, signal_name, words
+from b1000.errors import JournalUnusable, message_of, signal_name
 from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run, that_nothing_was_done
@@ -23,7 +23,7 @@ from b1000.progress import directory_of, remove_stale
 from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
-from b1000.runs.task import Kind
+from b1000.runs.task import TaskKind
 from b1000.supervise.children import Watch, allow_many_files
 from b1000.supervise.decisions import (
     Action,
@@ -32,15 +32,15 @@ from b1000.supervise.decisions import (
     Release,
     Start,
     Stopped,
+    TasksAdded,
     Ticked,
-    Wanted,
 )
 from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.ends import Ends
 from b1000.supervise.heard import Heard
 from b1000.supervise.launch import Launch
 from b1000.supervise.naming import Names
-from b1000.supervise.past import Past
+from b1000.supervise.past import EarlierRuns
 from b1000.supervise.plan import Plan
 from b1000.supervise.planning import Planning
 from b1000.supervise.pool import Pool, labels
@@ -102,7 +102,7 @@ class Supervisor:
         """
         return self._within_session(self._run_selected, "there was nothing to run")
 
-    def recover(self, selectors: Sequence[Selector], kind: Kind) -> int:
+    def recover(self, selectors: Sequence[Selector], kind: TaskKind) -> int:
         """Go on with runs of the past, or forget them; gives the exit code.
 
         Raises JournalUnusable and, for names that nobody knows, UsageError.
@@ -125,10 +125,10 @@ class Supervisor:
             )
             self._work()
 
-    def _recover_selected(self, selectors: Sequence[Selector], kind: Kind) -> None:
-        past = Past(self._program, selectors, kind)
-        self._program.decide(Wanted(past.tasks()))
-        past.tell()
+    def _recover_selected(self, selectors: Sequence[Selector], kind: TaskKind) -> None:
+        past = EarlierRuns(self._program, selectors, kind)
+        self._program.decide(TasksAdded(past.tasks()))
+        past.log_all()
         self._keep_reporting(past.reports)
         self._work()
 
@@ -140,7 +140,7 @@ class Supervisor:
             with self._session():
                 carry_out()
                 self._finish_reporting()
-            self._tell_the_end(time.monotonic() - began, nothing)
+            self._log_end(time.monotonic() - began, nothing)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -148,7 +148,7 @@ class Supervisor:
                 raise
             # Of the system, which has no more descriptors, processes or memory for us.
             program.tally.failed += 1
-            self._log.error("stopped: %s; what was under way was ended", words(error))
+            self._log.error("stopped: %s; what was under way was ended", message_of(error))
             self._log.debug("stopped", exc_info=True)
         except JournalUnusable:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
@@ -156,7 +156,7 @@ class Supervisor:
                 raise
         return program.tally.exit_code(program.signal, self._missing)
 
-    def _tell_the_end(self, seconds: float, nothing: str) -> None:
+    def _log_end(self, seconds: float, nothing: str) -> None:
         """The last line of the log; ``nothing`` is for where nothing was to be done."""
         if text := self._program.tally.closing(seconds):
             for_run("b1000", shown=True).info("%s", text)
@@ -243,7 +243,7 @@ class Supervisor:
 
     def _is_done(self) -> bool:
         program = self._program
-        if not program.schedule.idle or program.endings or self._planning.waits:
+        if not program.schedule.idle or program.cleanups or self._planning.waits:
             return False
         return not program.records.recorder.unwritten or not self._journal_is_waited_for()
 
@@ -252,7 +252,7 @@ class Supervisor:
         if self._program.signal and time.monotonic() >= self._kill_at:
             return False
         recorder = self._program.records.recorder
-        return recorder.failing and recorder.patient
+        return recorder.failing and recorder.within_grace
 
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
@@ -260,14 +260,14 @@ class Supervisor:
         ready = self._watch.wait(self._timeout())
         self._take_signals()
         if program.signal:
-            program.records.recorder.hurry()
+            program.records.recorder.shorten_timeout()
         said = [(worker, each) for worker, batches in program.pool.hear(ready) for each in batches]
         for worker in self._heard.take(said, program.reporting.settle(ready)):
             self._ends.end(worker, idle=True)
         # After what they said last, which may have come together with their end.
         for worker in program.pool.ended():
             self._ends.end(worker, idle=False)
-        self._step_endings()
+        self._step_cleanups()
         self._kill_what_lingers()
         self._act()
         if self._display:
@@ -279,7 +279,7 @@ class Supervisor:
         limits = [RETRY] if program.records.recorder.failing else []
         if program.signal:
             limits.append(self._kill_at - now)
-        limits += [ending.due - now for ending in program.endings]
+        limits += [ending.due - now for ending in program.cleanups]
         if until := program.schedule.next_time(program.clock()):
             # Not all of it at once: the clock may be set back meanwhile.
             limits.append(min(1.0, until - program.clock()))
@@ -306,7 +306,7 @@ class Supervisor:
                 self._do(action)
             self._starts.start([action for action in actions if isinstance(action, Start)])
         recorder = program.records.recorder
-        if recorder.failing and not recorder.patient and not program.pool:
+        if recorder.failing and not recorder.within_grace and not program.pool:
             # What is still copied may have a post that frees the disk.
             self._planning.give_up()
 
@@ -325,12 +325,12 @@ class Supervisor:
             case _:
                 assert_never(action)
 
-    def _step_endings(self) -> None:
+    def _step_cleanups(self) -> None:
         """What has to be ended is ended a step at a time."""
         now = time.monotonic()
-        for ending in tuple(self._program.endings):
+        for ending in tuple(self._program.cleanups):
             if ending.due <= now and ending.step():
-                self._program.endings.remove(ending)
+                self._program.cleanups.remove(ending)
                 ending.then()
 
     # --- reports
@@ -375,8 +375,8 @@ class Supervisor:
             f"ending {ending}; a second signal ends at once" if ending else "nothing to end",
         )
         program.decide(Stopped())
-        for each in [each for each in program.endings if not each.of_death]:
-            program.endings.remove(each)
+        for each in [each for each in program.cleanups if not each.of_death]:
+            program.cleanups.remove(each)
             each.then()
         program.pool.order(Stop(signal_name(number)))
 
@@ -384,10 +384,10 @@ class Supervisor:
         program = self._program
         if not program.signal or time.monotonic() < self._kill_at:
             return
-        for ending in program.endings:
+        for ending in program.cleanups:
             ending.at_once()
             ending.then()
-        program.endings.clear()
+        program.cleanups.clear()
         if program.pool:
             program.pool.kill()
             self._kill_at = time.monotonic() + 1

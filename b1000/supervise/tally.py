@@ -31,8 +31,8 @@ class Tally:
             "skipped": self.skipped,
             "OK": self.well,
         }
-        told = [f"{number} {word}" for word, number in counts.items() if number]
-        return f"ended in {figures.span(seconds)}: {', '.join(told)}" if told else ""
+        parts = [f"{number} {word}" for word, number in counts.items() if number]
+        return f"ended in {figures.span(seconds)}: {', '.join(parts)}" if parts else ""
 
     def exit_code(self, signal: int | None, missing: bool) -> int:
         """As SPEC has it; ``missing``: a job is not known to be one."""

@@ -35,7 +35,7 @@ _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM,
 """Exit codes of what somebody told to end; 20 is rsync's."""
 
 
-class Subject(NamedTuple):
+class RunIdentity(NamedTuple):
     """On whose behalf processes are started; scripts see it in their environment."""
 
     uid: str
@@ -68,7 +68,7 @@ class Assignment:
     run makes a backup of its name.
     """
 
-    subject: Subject
+    subject: RunIdentity
     limits: Limits
     channel: Channel
     locks: Locks
@@ -122,7 +122,7 @@ class Assignment:
             # Of a script that has ended already, too: what it left, such as a service, is spared.
             identity = identify_child(pid) if noted else None
             if identity:
-                self.channel.tell(ProcessBegan(self.clock(), number, purpose, identity))
+                self.channel.send(ProcessBegan(self.clock(), number, purpose, identity))
 
         environment = {
             **process.base_environment(),
@@ -135,14 +135,14 @@ class Assignment:
             )
             if exit_code < 0 and command.pass_fds:
                 # The first process of an rsync was killed: its others hold the lock and write on.
-                await process.to_its_end(tree.end_tree(mark))
+                await process.shielded(tree.end_tree(mark))
             if exit_code in _SIGNALLED:
                 # The program as a whole is being stopped, perhaps: that is no failure of this one.
                 await asyncio.sleep(_STOP_MAY_COME)
             return exit_code
         finally:
             if noted:
-                self.channel.tell(ProcessEnded(self.clock(), number))
+                self.channel.send(ProcessEnded(self.clock(), number))
 
     async def script(
         self, purpose: str, text: str, limit: float, environment: Mapping[str, str] | None = None
@@ -157,11 +157,11 @@ class Assignment:
             )
         except process.TimedOut as error:
             option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
-            raise RunFailed(f"{purpose}: {error.what} ({option}){tail.words()}") from None
+            raise RunFailed(f"{purpose}: {error.what} ({option}){tail.message()}") from None
         except OSError as error:
             raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None
         if code:
-            raise RunFailed(f"{purpose} {ending(code, text, tail.lines)}{tail.words()}")
+            raise RunFailed(f"{purpose} {ending(code, text, tail.lines)}{tail.message()}")
 
     async def value(self, option: str, text: str, check: Callable[[str], Value]) -> Value:
         """What ``check`` makes of the output of the command behind a dynamic option.
@@ -173,7 +173,7 @@ class Assignment:
         output = Output(lambda line: self.log.info("%s: %s", option, line))
         tail = output.tail
 
-        def words() -> str:
+        def message() -> str:
             """Both streams: some scripts tell of errors where their value should be."""
             said = Tail()
             for line in (
@@ -182,7 +182,7 @@ class Assignment:
             ):
                 if line.strip():
                     said.take(line)
-            return said.words()
+            return said.message()
 
         try:
             limit = self.limits.dynamic_timeout
@@ -190,19 +190,19 @@ class Assignment:
             code = await self.run(option, command)
         except process.TimedOut as error:
             raise BadValue(
-                f"{option}: the script: {error.what} (dynamic_timeout){words()}"
+                f"{option}: the script: {error.what} (dynamic_timeout){message()}"
             ) from None
         except OSError as error:
             raise BadValue(f"{option}: the script cannot be started: {error.strerror}") from None
         if code:
             ended = ending(code, text, tail.lines)
-            raise BadValue(f"{option}: the script {ended}{words()}")
+            raise BadValue(f"{option}: the script {ended}{message()}")
         if captured.too_much:
             raise BadValue(f"{option}: the script printed more than {_LONGEST_VALUE} bytes")
         try:
             return check(grammar.from_outside(captured.data, output_of(option)))
         except BadValue as error:
-            raise BadValue(f"{error.what}{tail.words()}", error.hint) from None
+            raise BadValue(f"{error.what}{tail.message()}", error.hint) from None
 
 
 def _shell(text: str) -> list[str]:

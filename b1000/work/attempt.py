@@ -132,7 +132,7 @@ class Attempt:
     async def _last_pass(self) -> tuple[Outcome, Tail]:
         """The rsync that copies all, or what streams have left; gives its output too."""
         out = self._rsyncs.out()
-        sink = self._target.told.sink(self._rsyncs.without_rules(out.take))
+        sink = self._target.progress.sink(self._rsyncs.without_rules(out.take))
         return await self._rsyncs.run(self._destination.name, self.argv(), sink), out
 
     async def _claim(self) -> Outcome | None:

@@ -27,7 +27,7 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(wire.fileno(), self._receive)
 
-    def tell(self, *messages: Message) -> None:
+    def send(self, *messages: Message) -> None:
         """Send messages soon, or together with the next that must be durable."""
         if not self._unsent:
             self._loop.call_later(_SOON, self.flush)

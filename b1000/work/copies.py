@@ -13,7 +13,7 @@ from typing import Protocol
 
 import tenacity
 
-from b1000.errors import words
+from b1000.errors import message_of
 from b1000.jobs import Destination, Job, Pull, Word
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
@@ -142,7 +142,7 @@ class Copies:
                 async with self._turn(copying.copy):
                     return await self._attempt(copying)
             finally:
-                copying.target.told.end()
+                copying.target.progress.end()
                 tried.set()
 
         async def rest(seconds: float) -> None:
@@ -156,7 +156,7 @@ class Copies:
             wait=tenacity.wait_exponential(multiplier=least, max=9 * least)
             + tenacity.wait_random(0, least),
             retry=tenacity.retry_if_result(copying.again),
-            before_sleep=lambda state: self._tell_retry(copying, state),
+            before_sleep=lambda state: self._report_retry(copying, state),
             retry_error_callback=_last_outcome,
         )
         result: Outcome = await retrying(attempt)
@@ -164,7 +164,7 @@ class Copies:
             result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
         now = self._assignment.clock()
         # What follows, a post or the end, makes it durable together with its own beginning.
-        self._assignment.channel.tell(
+        self._assignment.channel.send(
             AttemptEnded(
                 now,
                 copying.copy.destination,
@@ -187,11 +187,11 @@ class Copies:
         )
         return result
 
-    def _tell_retry(self, copying: Copying, state: tenacity.RetryCallState) -> None:
+    def _report_retry(self, copying: Copying, state: tenacity.RetryCallState) -> None:
         result = _last_outcome(state)
         now = self._assignment.clock()
         wait = state.next_action.sleep if state.next_action else 0.0
-        self._assignment.channel.tell(
+        self._assignment.channel.send(
             AttemptEnded(
                 now,
                 copying.copy.destination,
@@ -217,8 +217,8 @@ class Copies:
     async def _attempt(self, copying: Copying) -> Outcome:
         await self._begin(copying)
         # Before a lock makes the directory. A disk may be mounted until the next attempt.
-        place = copying.destination
-        if place.must_be_mounted and (unmounted := mounts.unmounted(place.path)):
+        target = copying.destination
+        if target.must_be_mounted and (unmounted := mounts.unmounted(target.path)):
             return Outcome(CopyStatus.FAILED, Retry.YES, unmounted)
         transfer = self._frozen.transfer
         found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
@@ -229,7 +229,7 @@ class Copies:
             async with held(self._assignment, copying.target, shared=self._sync) as descriptors:
                 result, ours = await self._rsync(copying, found, descriptors)
         except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {words(error)}")
+            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {message_of(error)}")
         if result.status not in COMPLETE:
             return result
         if found.trouble:
@@ -249,7 +249,7 @@ class Copies:
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))
             if copying.destination.link_dest and not self._sync:
-                copying.target.linking.tell_absence()
+                copying.target.linking.log_absence()
         await self._assignment.commit(*begins)
 
     async def _rsync(

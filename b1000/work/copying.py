@@ -13,7 +13,7 @@ from b1000.runs.run import Copy, Frozen, Unsettled
 from b1000.runs.states import COMPLETE
 from b1000.work.assignment import Assignment
 from b1000.work.linking import Linking
-from b1000.work.progress import Told
+from b1000.work.progress import ProgressWriter
 
 
 class Target(NamedTuple):
@@ -22,7 +22,7 @@ class Target(NamedTuple):
     directory: str
     destination: Destination
     linking: Linking
-    told: Told
+    progress: ProgressWriter
 
 
 class Standing(NamedTuple):
@@ -109,7 +109,7 @@ def begin(
             copy.path,
             destination,
             Linking(assignment, destination, copy.path, base),
-            Told(path_of(progress, assignment.run_id, copy.destination)),
+            ProgressWriter(path_of(progress, assignment.run_id, copy.destination)),
         ),
         copy.attempts,
         known.since if known else began,

@@ -70,7 +70,7 @@ class Guarded:
     def without_rules(self, take: Callable[[str], None]) -> Callable[[str], None]:
         """Takes lines, and hears of names that were left out."""
 
-        def hear(line: str) -> None:
+        def read_line(line: str) -> None:
             if (twice := names.duplicate(line)) is not None:
                 self.twice.take(twice)
             elif (name := names.hidden(line)) is not None:
@@ -78,7 +78,7 @@ class Guarded:
             elif not names.is_about_rules(line):
                 take(line)
 
-        return hear
+        return read_line
 
     async def run(
         self, purpose: str, argv: list[str], out: Sink, *, quiet: bool = False
@@ -88,12 +88,12 @@ class Guarded:
         log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
         pull = self.source.pull
 
-        def tell(line: str) -> None:
+        def log_line(line: str) -> None:
             level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
             log.log(level, "%s: %s", destination.name, line)
 
         # A client that is hostile must not fill the log.
-        err = Tail(None if quiet else tell, _MOST_ERRORS if pull else MOST_LINES)
+        err = Tail(None if quiet else log_line, _MOST_ERRORS if pull else MOST_LINES)
         result = await run_rsync(
             self.assignment,
             Rsync(
@@ -101,8 +101,8 @@ class Guarded:
                 argv,
                 out,
                 err,
-                paths.place(destination.path),
-                paths.place(pull.source) if pull else None,
+                paths.host_or_path(destination.path),
+                paths.host_or_path(pull.source) if pull else None,
                 self._limit(),
                 self._descriptors,
                 self._space,
@@ -117,5 +117,5 @@ class Guarded:
 
     def _limit(self) -> Limit:
         ended = f"was ended after {self.limits.copy_timeout} s (copy_timeout)"
-        place = paths.place(self.target.destination.path)
+        place = paths.host_or_path(self.target.destination.path)
         return Limit(self.left(), f"the copy to {place} {ended}", ended)

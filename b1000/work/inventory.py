@@ -39,22 +39,22 @@ class Names:
         return ", ".join(self._first) + more
 
 
-class Wanted(NamedTuple):
+class NamePattern(NamedTuple):
     """Names that are looked for: a pattern of rsync, and whether a name fits it."""
 
     pattern: str
     fits: Callable[[str], bool]
 
 
-OURS = Wanted(names.PATTERN, lambda last: last.startswith(names.OURS))
-TEMPORARY = Wanted(names.TEMPORARY, names.is_temporary)
+OURS = NamePattern(names.PATTERN, lambda last: last.startswith(names.OURS))
+TEMPORARY = NamePattern(names.TEMPORARY, names.is_temporary)
 
 
 async def named(
     assignment: Assignment,
     source: Source,
     destination: Destination,
-    wanted: Wanted,
+    wanted: NamePattern,
     limit: float | None = None,
 ) -> set[str]:
     """The paths, as they are at the destination, whose last component is one of the wanted.
@@ -118,8 +118,8 @@ def _asked(
         (),
         RawLines(take),
         Tail(),
-        paths.place(destination.path),
-        paths.place(source.pull.source) if source.pull else None,
+        paths.host_or_path(destination.path),
+        paths.host_or_path(source.pull.source) if source.pull else None,
         Limit(assignment.limits.copy_timeout),
         bounds=BOUNDS if source.pull else {},
     )

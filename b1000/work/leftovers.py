@@ -26,7 +26,7 @@ _KINDS = {
     stat.S_IFREG: "a file",
 }
 
-_Look = Callable[[str, "os.DirEntry[str]"], bool]
+_Visit = Callable[[str, "os.DirEntry[str]"], bool]
 """Is given a directory below the top, "" or ending in a slash, and an entry; False: stay out."""
 
 
@@ -38,7 +38,7 @@ async def stranger(directory: str) -> str:
     """
     found: list[str] = []
 
-    def look(below: str, entry: "os.DirEntry[str]") -> bool:
+    def visit(below: str, entry: "os.DirEntry[str]") -> bool:
         if not entry.name.startswith(names.OURS):
             return True
         state = _state(entry)
@@ -52,7 +52,7 @@ async def stranger(directory: str) -> str:
         if top is None:
             return ""
         ours = _ours(directory)
-        await _all(_walked(top, look), lambda: bool(found))
+        await _all(_walked(top, visit), lambda: bool(found))
     return found[0] if found else ""
 
 
@@ -64,7 +64,7 @@ async def temporary(directory: str, since: float, shared: bool) -> list[str]:
     """
     found: list[str] = []
 
-    def look(below: str, entry: "os.DirEntry[str]") -> bool:
+    def visit(below: str, entry: "os.DirEntry[str]") -> bool:
         if names.is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
             state = _state(entry)
             if state and state.st_nlink == 1 and state.st_ctime >= since - _SLACK:
@@ -73,7 +73,7 @@ async def temporary(directory: str, since: float, shared: bool) -> list[str]:
 
     with _top(directory) as top:
         if top is not None:
-            await _all(_walked(top, look))
+            await _all(_walked(top, visit))
     return [path for path in found if not shared or _has_sibling(os.path.join(directory, path))]
 
 
@@ -87,7 +87,7 @@ async def remove(directory: str, paths: Collection[str]) -> None:
     """Remove files below ``directory``, and all directories there for partial files. OSError."""
     partial: list[str] = []
 
-    def look(below: str, entry: "os.DirEntry[str]") -> bool:
+    def visit(below: str, entry: "os.DirEntry[str]") -> bool:
         if entry.name != names.PARTIAL_DIRECTORY:
             return True
         state = _state(entry)
@@ -103,7 +103,7 @@ async def remove(directory: str, paths: Collection[str]) -> None:
             below, _, name = path.rpartition("/")
             with _opened(top, f"{below}/") as parent, contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=parent)
-        await _all(_walked(top, look))
+        await _all(_walked(top, visit))
         for path in partial:
             await _all(_emptied(top, path))
             _remove_directory(top, path)
@@ -179,7 +179,7 @@ def _opened(top: int, path: str) -> Iterator[int]:
 _PASSED_BY = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-def _walked(top: int, look: _Look) -> Iterator[None]:
+def _walked(top: int, visit: _Visit) -> Iterator[None]:
     """Look at each entry below ``top`` on its file system."""
     device = os.fstat(top).st_dev
     pending, count = [""], 0
@@ -191,7 +191,7 @@ def _walked(top: int, look: _Look) -> Iterator[None]:
                 continue
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    if look(path, entry) and entry.is_dir(follow_symlinks=False):
+                    if visit(path, entry) and entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}{entry.name}/")
                     count += 1
                     if count % _BREATH == 0:

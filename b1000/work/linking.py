@@ -52,21 +52,21 @@ class Linking:
         self._base = base
         self.directories = paths.linked(made, base) if base else ()
         """What rsync is to link to."""
-        self._told = False
+        self._logged = False
 
     def __bool__(self) -> bool:
         return self._base is not None
 
-    def tell_absence(self) -> None:
+    def log_absence(self) -> None:
         """Say once that there is nothing to link to."""
         if not self._base:
-            self._tell("no earlier complete full of it is known there; all is copied")
+            self._log_once("no earlier complete full of it is known there; all is copied")
 
     def heard(self, take: Callable[[str], None]) -> Lines:
         """A sink for rsync's errors, without its complaints that a base is missing."""
         unseen = len(self.directories)
 
-        def hear(line: str) -> None:
+        def read_line(line: str) -> None:
             nonlocal unseen
             missing = outcome.missing_base(line)
             if missing is None:
@@ -74,11 +74,11 @@ class Linking:
                 return
             unseen -= 1
             if not unseen:
-                self._tell(f"the last full {self._base} is there no more; all is copied")
+                self._log_once(f"the last full {self._base} is there no more; all is copied")
 
-        return Lines(hear)
+        return Lines(read_line)
 
-    def _tell(self, what: str) -> None:
-        if not self._told:
-            self._told = True
+    def _log_once(self, what: str) -> None:
+        if not self._logged:
+            self._logged = True
             self._assignment.log.info("%s: %s", self._destination.name, what)

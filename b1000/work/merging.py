@@ -66,7 +66,7 @@ def _is_same(one: str, other: str) -> bool:
         return False
 
 
-def told(first: str, second: str, name: str) -> str:
+def clash_text(first: str, second: str, name: str) -> str:
     """The error text for two sources that both bring a name."""
     what = f"both bring {printable(name)}"
     if first == second:
@@ -97,7 +97,7 @@ async def clash(
         twice = (await inventory.tops(assignment, source, destination)).twice
         if not pull:
             name = next((each for each in twice if each in meeting.clashes), None)
-            return told(*meeting.clashes[name], name) if name is not None else ""
+            return clash_text(*meeting.clashes[name], name) if name is not None else ""
         return await _of_client(assignment, source, destination, twice[0]) if twice else ""
     except (B1000Error, OSError):
         return ""
@@ -112,4 +112,4 @@ async def _of_client(
         tops = await inventory.tops(assignment, source._replace(paths=[address]), destination)
         bringing += [address] * ((name in tops.names) + (name in tops.twice))
     first, second, *_ = [*bringing, *source.paths, *source.paths]
-    return told(first, second, name)
+    return clash_text(first, second, name)

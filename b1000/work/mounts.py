@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from b1000.errors import words
+from b1000.errors import message_of
 
 _MOUNTS = "/proc/self/mountinfo"
 _ESCAPED = re.compile(r"\\([0-7]{3})")
@@ -23,23 +23,23 @@ def unmounted(path: str) -> str:
     try:
         known = _mount_points()
     except OSError as error:
-        return f"what is mounted cannot be known (must_be_mounted): {words(error)}"
-    place = real
-    while place != "/":
-        if place in known:
+        return f"what is mounted cannot be known (must_be_mounted): {message_of(error)}"
+    mount_point = real
+    while mount_point != "/":
+        if mount_point in known:
             return ""
-        place = os.path.dirname(place)
+        mount_point = os.path.dirname(mount_point)
     return f"nothing is mounted at {path} or above it (must_be_mounted): mount it"
 
 
 def is_on_root(path: str) -> bool:
     """Whether what is written to the path fills the file system of ``/``."""
-    place = os.path.realpath(path)
+    mount_point = os.path.realpath(path)
     while True:
         try:
-            return os.stat(place).st_dev == os.stat("/").st_dev
+            return os.stat(mount_point).st_dev == os.stat("/").st_dev
         except OSError:
-            place = os.path.dirname(place)
+            mount_point = os.path.dirname(mount_point)
 
 
 def with_files(below: str) -> list[str]:
@@ -52,9 +52,9 @@ def with_files(below: str) -> list[str]:
         here = os.stat(above).st_dev
         return sorted(
             {
-                mount.place
+                mount.mount_point
                 for mount in _mounted()
-                if mount.place.startswith(above) and mount.place != above
+                if mount.mount_point.startswith(above) and mount.mount_point != above
                 if mount.device != here and mount.kind not in _WITHOUT_FILES
             }
         )
@@ -76,12 +76,12 @@ def _mount_points() -> set[str]:
 
     Not those where an automounter only waits.
     """
-    return {mount.place for mount in _mounted() if mount.kind != "autofs"}
+    return {mount.mount_point for mount in _mounted() if mount.kind != "autofs"}
 
 
 class _Mount(NamedTuple):
     device: int
-    place: str
+    mount_point: str
     kind: str
 
 
@@ -92,5 +92,5 @@ def _mounted() -> Iterator[_Mount]:
             before, _, after = line.partition(" - ")
             _, _, device, _, escaped, *_ = before.split(" ")
             major, minor = map(int, device.split(":"))
-            place = _ESCAPED.sub(lambda digits: chr(int(digits[1], 8)), escaped)
-            yield _Mount(os.makedev(major, minor), place, after.split(" ")[0])
+            mount_point = _ESCAPED.sub(lambda digits: chr(int(digits[1], 8)), escaped)
+            yield _Mount(os.makedev(major, minor), mount_point, after.split(" ")[0])

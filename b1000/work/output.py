@@ -62,7 +62,7 @@ class Tail:
         if self.full:
             self._log(self._when_full)
 
-    def words(self) -> str:
+    def message(self) -> str:
         """The last of them as the end of an error text; "" where there are none."""
         text = " | ".join(printable(line).strip() for line in list(self.lines)[-_OWN_WORDS:])
         return f": {text[-_OWN_LENGTH:]}" if text else ""

@@ -32,12 +32,12 @@ async def held(
         if most := destination.max_copies:
             permit = f"copies@{destination.name}"
             why = f"{destination.name} has its limit of {most} copies (max_copies)"
-            await hold(lambda: locks.take_one_of(permit, most), why)
+            await hold(lambda: locks.acquire_slot(permit, most), why)
         if shared:
             path = target.directory
             digest = hashlib.sha256(path.encode()).hexdigest()[:32]
             why = f"another copy writes into {path}"
-            await hold(lambda: locks.take_one_of(f"directory@{digest}", 1), why)
+            await hold(lambda: locks.acquire_slot(f"directory@{digest}", 1), why)
             if not destination.remote:
                 # Where the directory cannot be used, rsync says why.
                 with contextlib.suppress(OSError):
@@ -51,11 +51,11 @@ async def held(
 async def _wait_for(
     assignment: Assignment, target: Target, take: Callable[[], int | None], why: str
 ) -> int:
-    told = False
+    reported = False
     while (descriptor := take()) is None:
-        if not told:
+        if not reported:
             assignment.log.info("%s waits: %s", target.destination.name, why)
-            target.told.waits(why)
-            told = True
+            target.progress.waits(why)
+            reported = True
         await asyncio.sleep(_POLL)
     return descriptor

@@ -79,7 +79,7 @@ async def run(command: Command) -> int:
             _read_along(pipe, sink)
         return await _wait(process, command)
     except BaseException:
-        await to_its_end(end_tree(command.mark, child=process.pid))
+        await shielded(end_tree(command.mark, child=process.pid))
         process.poll()  # no wait: what even SIGKILL does not end must not hold the worker
         raise
     finally:
@@ -98,7 +98,7 @@ def _bound(pid: int, bounds: Mapping[int, int]) -> None:
             resource.prlimit(pid, which, (least, least))
 
 
-async def to_its_end(ending: Coroutine[None, None, None]) -> None:
+async def shielded(ending: Coroutine[None, None, None]) -> None:
     """Wait for something that must not be left half done; a cancellation counts afterwards."""
     task = asyncio.ensure_future(ending)
     cancelled: asyncio.CancelledError | None = None

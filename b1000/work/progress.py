@@ -73,7 +73,7 @@ class _Printed:
             self._note(figures)
 
 
-class Told:
+class ProgressWriter:
     """What is told of one copy, in a file that is there while the copy is under way."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -128,9 +128,9 @@ class Told:
 
     def _schedule(self) -> None:
         if not self._timer:
-            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._tell)
+            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._write_now)
 
-    def _tell(self) -> None:
+    def _write_now(self) -> None:
         self._timer = None
         for each in self._printed:
             each.look()
@@ -157,6 +157,6 @@ class Told:
         left = done * (100 - percent) / percent / rate if rate and percent else None
         return Progress(done, percent, rate, left)
 
-    def _write(self, told: Progress) -> None:
-        write(self._path, told)
+    def _write(self, current: Progress) -> None:
+        write(self._path, current)
         self._written = True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from b1000.config import grammar, references, shellwords
 from b1000.config.options import TABLE
 from b1000.errors import BadValue, RunFailed
-from b1000.jobs import Command, Job, Reference, Template
+from b1000.jobs import Job, Reference, ScriptTemplate, Template
 from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -20,7 +20,7 @@ async def carry_out(assignment: Assignment, job: Job) -> None:
         await assignment.commit(assignment.moved(Step.PRE))
         await assignment.script("pre", frozen.pre, job.limits.script_timeout)
     # The first copy makes it durable together with its own beginning.
-    assignment.channel.tell(assignment.moved(Step.COPYING))
+    assignment.channel.send(assignment.moved(Step.COPYING))
     await _copying(assignment, job, frozen, copies)
     await _post(assignment, frozen)
 
@@ -50,7 +50,7 @@ async def _post(assignment: Assignment, frozen: Frozen) -> None:
 
 async def listed(assignment: Assignment, job: Job) -> tuple[str, ...]:
     """The instances that the job's command lists now. BadValue where it gives no list."""
-    assert isinstance(job.instances, Command)
+    assert isinstance(job.instances, ScriptTemplate)
 
     def check(text: str) -> tuple[str, ...]:
         found = grammar.names_or_none(text, output_of("instances"))
@@ -81,7 +81,7 @@ async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, .
 async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
     """What only this run knows: the values of its late options, and its copies in their order."""
     subject = assignment.subject
-    settled = await Values(assignment, job).settle()
+    settled = await RunValues(assignment, job).settle()
     include = shellwords.split(settled.get("include", ""))
     # An absent instance may have left less than the configuration promised.
     TABLE["job"]["include"].kind.parse(settled.get("include", ""))
@@ -106,7 +106,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     return frozen._replace(bases=bases), copies
 
 
-class Values:
+class RunValues:
     """The late options of a job, settled once for this run."""
 
     def __init__(self, assignment: Assignment, job: Job) -> None:
@@ -119,15 +119,15 @@ class Values:
 
     async def settle(self) -> Mapping[str, str]:
         """All values by option; a script runs once, whoever refers to it."""
-        for name in self._job.late:
+        for name in self._job.deferred:
             if name != "on_failure":
                 await self._value(name)
         return self._settled
 
     async def _value(self, name: str) -> str:
         if name not in self._settled:
-            source = self._job.late[name]
-            if isinstance(source, Command):
+            source = self._job.deferred[name]
+            if isinstance(source, ScriptTemplate):
                 self._settled[name] = await self._printed(name, source)
             else:
                 self._settled[name] = await self._fill(source)
@@ -139,7 +139,7 @@ class Values:
                 await self._value(part.name)
         return references.fill(template, self._settled)
 
-    async def _printed(self, name: str, source: Command) -> str:
+    async def _printed(self, name: str, source: ScriptTemplate) -> str:
         command = await self._fill(source.template)
         try:
             return await self._assignment.value(name, command, lambda text: _checked(name, text))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from b1000.config.selectors import JobSelection, check_instances
 from b1000.errors import B1000Error, BadValue, counted
-from b1000.jobs import BrokenJob, Command, Destination, Job
+from b1000.jobs import BrokenJob, Destination, Job, ScriptTemplate
 from b1000.locks import Locks
 from b1000.logs import printable
 from b1000.rsync import command, names, paths, totals
@@ -30,7 +30,7 @@ from b1000.runs.events import Message
 from b1000.runs.run import Base, Copy, Frozen, label
 from b1000.runs.states import CopyStatus
 from b1000.work import merging, mounts, push, sources
-from b1000.work.assignment import Assignment, Subject
+from b1000.work.assignment import Assignment, RunIdentity
 from b1000.work.channel import Channel
 from b1000.work.inventory import Names
 from b1000.work.linking import Linking
@@ -40,7 +40,7 @@ from b1000.work.sinks import Lines
 from b1000.work.twice import Kept
 
 
-class Past(NamedTuple):
+class JournalLookups(NamedTuple):
     """What is known of earlier runs."""
 
     bases: Callable[[Job, str], Sequence[Base]]
@@ -53,13 +53,13 @@ _NOWHERE = Locks(Path("/nonexistent"))  # a rehearsal holds no locks
 _UID = "rehearsal"
 
 
-class _Nobody(Channel):
+class _NoSupervisor(Channel):
     """A channel behind which no supervisor stands."""
 
     def __init__(self) -> None:
         """Nothing is connected."""
 
-    def tell(self, *messages: Message) -> None:
+    def send(self, *messages: Message) -> None:
         """Nobody is told."""
 
     async def commit(self, *messages: Message) -> None:
@@ -71,7 +71,7 @@ def rehearse(
     selection: Mapping[str, JobSelection],
     host: str,
     say: Callable[[str, bool], None],
-    past: Past,
+    past: JournalLookups,
 ) -> bool:
     """Tell of all that was selected, each as soon as it is known; gives whether all would go well.
 
@@ -90,13 +90,13 @@ async def _rehearse(
 ) -> bool:
     well = True
     for name, asked in selection.items():
-        async for text, failed in _told(rehearsal, name, jobs[name], asked):
+        async for text, failed in _lines_of(rehearsal, name, jobs[name], asked):
             say(text, failed)
             well = well and not failed
     return well
 
 
-async def _told(
+async def _lines_of(
     rehearsal: "Rehearsal", name: str, job: Job | BrokenJob, asked: JobSelection
 ) -> AsyncIterator[tuple[str, bool]]:
     """What there is to tell of one job, and whether each would fail."""
@@ -121,7 +121,7 @@ async def _told(
 class Rehearsal:
     """What one program would run at this moment; ``failed`` where what was told last would fail."""
 
-    def __init__(self, host: str, past: Past) -> None:
+    def __init__(self, host: str, past: JournalLookups) -> None:
         self._host = host
         self._past = past
         self._start_time = datetime.fromtimestamp(time.time()).strftime(paths.START_TIME)
@@ -130,14 +130,14 @@ class Rehearsal:
         self.failed = False
 
     def _assignment(self, job: Job, instance: str) -> Assignment:
-        subject = Subject(_UID, job.name, instance, self._host, job.direction, self._start_time)
+        subject = RunIdentity(_UID, job.name, instance, self._host, job.direction, self._start_time)
         bases = self._past.bases(job, instance)
-        return Assignment(subject, job.limits, _Nobody(), _NOWHERE, bases=bases)
+        return Assignment(subject, job.limits, _NoSupervisor(), _NOWHERE, bases=bases)
 
     async def instances(self, job: Job) -> tuple[str, ...]:
         """The instances that the job would have now; ("",) where it has none at all."""
         self._instances = ("",)
-        if isinstance(job.instances, Command):
+        if isinstance(job.instances, ScriptTemplate):
             self._instances = await push.listed(self._assignment(job, ""), job)
         elif job.instances is not None:
             self._instances = job.instances
@@ -158,25 +158,25 @@ class Rehearsal:
         if met := self._met(job.name, instance, frozen, copies):
             self.failed = True
             return [heading, f"  would FAIL at INIT: {met}"]
-        told = [
+        said = [
             heading,
             *self._settled(frozen),
             *(f"  warning: {why}" for why in assignment.reasons),
         ]
         if job.pull:
-            told.append(
+            said.append(
                 f"  look at {job.pull.source} every {job.pull.poll_wait} s "
                 f"for a report of {job.pull.job}, meant for {self._host}; "
                 "the directory then bears the client's names"
             )
         if frozen.pre:
-            told.append(f"  pre: {printable(frozen.pre)}")
+            said.append(f"  pre: {printable(frozen.pre)}")
         for copy in copies:
             destination = job.destinations[copy.destination]
-            told += await self._copy(assignment, job, frozen, copy, destination)
+            said += await self._copy(assignment, job, frozen, copy, destination)
         if frozen.post:
-            told.append(f"  post: {printable(frozen.post)}")
-        return told
+            said.append(f"  post: {printable(frozen.post)}")
+        return said
 
     def _met(self, job: str, instance: str, frozen: Frozen, copies: Iterable[Copy]) -> str:
         """Why a run may not have its directories, which are others' as well; "" if it may.
@@ -203,16 +203,16 @@ class Rehearsal:
             yield f"  age of the data: {frozen.data_age:g} s"
 
     async def _passive(self, assignment: Assignment, job: Job) -> list[str]:
-        values = await push.Values(assignment, job).settle()
-        told = [f"  pre: {printable(values['pre'])}"] if "pre" in values else []
-        told += [
+        values = await push.RunValues(assignment, job).settle()
+        said = [f"  pre: {printable(values['pre'])}"] if "pre" in values else []
+        said += [
             f"  wait for {destination.host}, {destination.timeout} s at most"
             + (" (in the background)" if choice.background else "")
             for group in job.dest
             for choice in group
             for destination in [job.destinations[choice.name]]
         ]
-        return told + ([f"  post: {printable(values['post'])}"] if "post" in values else [])
+        return said + ([f"  post: {printable(values['post'])}"] if "post" in values else [])
 
     async def _copy(
         self,
@@ -223,10 +223,10 @@ class Rehearsal:
         destination: Destination,
     ) -> list[str]:
         beside = " in the background" if copy.background else ""
-        told = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
+        said = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
         if destination.must_be_mounted and (trouble := mounts.unmounted(destination.path)):
             self.failed = True
-            return [*told, f"    would FAIL: {trouble}"]
+            return [*said, f"    would FAIL: {trouble}"]
         transfer = frozen.transfer
         if job.pull:
             # The client's own name and masters are known only from its report.
@@ -235,7 +235,7 @@ class Rehearsal:
             found = sources.find(frozen.include, transfer.relative, transfer.delete)
         if found.unusable and not frozen.pre:
             self.failed = True
-            return [*told, f"    would FAIL: {found.trouble}"]
+            return [*said, f"    would FAIL: {found.trouble}"]
         # What pre is yet to make is named as it is configured.
         given = found.paths or [word.text for word in frozen.include]
 
@@ -248,22 +248,22 @@ class Rehearsal:
         base = frozen.bases.get(copy.destination)
         linking = Linking(assignment, destination, copy.path, base)
         if destination.streams > 1 and not linking:
-            told.append(f"    in {destination.streams} streams, then once over the whole:")
-        told.append(f"    {printable(shlex.join(argv(linking.directories)))}")
+            said.append(f"    in {destination.streams} streams, then once over the whole:")
+        said.append(f"    {printable(shlex.join(argv(linking.directories)))}")
         if found.unusable:
-            return [*told, f"    {found.trouble}; pre may make it"]
+            return [*said, f"    {found.trouble}; pre may make it"]
         if found.trouble and frozen.pre:
-            told.append(f"    {found.trouble}; pre may make it")
+            said.append(f"    {found.trouble}; pre may make it")
         elif found.trouble:
             self.failed = True
-            told.append(f"    would FAIL: {found.trouble}; the rest would be copied")
+            said.append(f"    would FAIL: {found.trouble}; the rest would be copied")
         if twice := await merging.clash(assignment, source, destination, found.meeting):
             self.failed = True
-            return [*told, f"    would FAIL: {twice}"]
+            return [*said, f"    would FAIL: {twice}"]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trial = command.rehearsed(argv([paths.inside(base)] if base else []))
         return [
-            *told,
+            *said,
             f"    {await self._forecast(assignment, source, destination, trial, linking)}",
         ]
 
@@ -289,8 +289,8 @@ class Rehearsal:
             argv,
             Lines(take),
             Tail(),
-            paths.place(destination.path),
-            paths.place(source.pull.source) if source.pull else None,
+            paths.host_or_path(destination.path),
+            paths.host_or_path(source.pull.source) if source.pull else None,
             Limit(assignment.limits.copy_timeout),
             heard=linking.heard,
         )

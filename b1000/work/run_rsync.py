@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from b1000.files import look
+from b1000.files import refuse_special
 from b1000.logs import printable
 from b1000.rsync import outcome
 from b1000.rsync.outcome import Outcome
@@ -107,7 +107,7 @@ def _guard(rsync: Rsync) -> Callable[[int], str | None] | None:
     """What is asked every second whether the process has to be ended."""
     if not rsync.io_timeout and not rsync.space:
         return None
-    progress = watch.Progress(rsync.io_timeout) if rsync.io_timeout else None
+    progress = watch.StallWatch(rsync.io_timeout) if rsync.io_timeout else None
 
     def guard(pid: int) -> str | None:
         if progress and progress.stalled(pid):
@@ -130,7 +130,7 @@ def _look_at_password_file(argv: Sequence[str]) -> None:
         if word.startswith(_PASSWORD_FILE):
             path = word.removeprefix(_PASSWORD_FILE)
             try:
-                look(path, follow=True)
+                refuse_special(path, follow=True)
             except OSError as error:
                 what = f"its password_file {path}: {error.strerror}"
                 raise OSError(error.errno, what) from None

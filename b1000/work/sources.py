@@ -13,7 +13,7 @@ from b1000.rsync import names
 from b1000.work import merging
 from b1000.work.merging import Meeting
 
-_TOLD = 5  # paths in an error text
+_MOST_NAMED = 5  # paths in an error text
 
 
 class Sources(NamedTuple):
@@ -76,8 +76,8 @@ def is_missing(word: Word) -> bool:
 
 
 def _shown(paths: list[str]) -> str:
-    more = f" and {len(paths) - _TOLD} more" if len(paths) > _TOLD else ""
-    return ", ".join(map(printable, paths[:_TOLD])) + more
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return ", ".join(map(printable, paths[:_MOST_NAMED])) + more
 
 
 def _matches(word: Word, unreadable: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from b1000.rsync import command, surveys
 from b1000.rsync.outcome import Outcome
-from b1000.rsync.partition import Survey
+from b1000.rsync.partition import TreeSurvey
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
 from b1000.work import process
@@ -41,7 +41,7 @@ class Streams:
         if not parts:
             return None, 0
         outs = [self._rsyncs.out() for _ in parts]
-        sinks = self._target.told.streams(survey.bytes, [out.take for out in outs])
+        sinks = self._target.progress.streams(survey.bytes, [out.take for out in outs])
         streams = [
             asyncio.ensure_future(
                 self._rsyncs.run(
@@ -56,8 +56,8 @@ class Streams:
         hopeless = await self._first_hopeless(streams)
         return hopeless, sum(self._rsyncs.totals(out).sent or 0 for out in outs)
 
-    async def _survey(self) -> Survey:
-        survey = Survey()
+    async def _survey(self) -> TreeSurvey:
+        survey = TreeSurvey()
         rsyncs, destination = self._rsyncs, self._target.destination
         with empty_directory() as empty:
             argv = surveys.whole(rsyncs.source, empty, destination, rsyncs.limits)
@@ -92,7 +92,7 @@ class Streams:
             if waiting:
                 doubt = "was ended when another stream had failed"
                 self._note(Outcome(CopyStatus.FAILED, leftovers=True, doubt=doubt))
-                await process.to_its_end(_all_ended(waiting))
+                await process.shielded(_all_ended(waiting))
 
 
 async def _all_ended(tasks: "Iterable[asyncio.Task[Outcome]]") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.errors import B1000Error, words
+from b1000.errors import B1000Error, message_of
 from b1000.rsync.source import Source
 from b1000.work import inventory, leftovers
 from b1000.work.assignment import Assignment
@@ -22,7 +22,7 @@ async def prepare(assignment: Assignment, copying: Copying) -> str:
         elif not remote:
             return await leftovers.stranger(target.directory)
     except OSError as error:
-        return f"{target.directory} cannot be made ready: {words(error)}"
+        return f"{target.directory} cannot be made ready: {message_of(error)}"
     if target.linking and copying.standing.leftovers:
         name = target.destination.name
         what = "what is there stays as it is: an older backup may share it"
@@ -46,17 +46,17 @@ async def sweep(assignment: Assignment, copying: Copying, source: Source, *, sha
     ``shared``: the directory is not of one run alone.
     """
     log, name, path = assignment.log, copying.destination.name, copying.target.directory
-    told = "%s: temporary files of an interrupted attempt (.NAME.XXXXXX) may be left in %s%s"
+    text = "%s: temporary files of an interrupted attempt (.NAME.XXXXXX) may be left in %s%s"
     if copying.destination.remote:
         if not source.transfer.delete:
-            log.warning(told, name, path, "")
+            log.warning(text, name, path, "")
         return
     try:
         beside = shared and not source.transfer.delete
         found = await leftovers.temporary(path, copying.since, beside)
         await leftovers.remove(path, await _not_at_source(assignment, copying, source, found))
     except (B1000Error, OSError) as error:
-        log.warning(told, name, path, f": {error}")
+        log.warning(text, name, path, f": {error}")
 
 
 async def _not_at_source(

@@ -7,12 +7,12 @@ from b1000.config import references
 from b1000.errors import B1000Error, BadValue, RunFailed
 from b1000.jobs import BrokenJob, Job, Limits
 from b1000.locks import Locks
-from b1000.runs.events import Closed, Listed, RunMoved
+from b1000.runs.events import Closed, InstancesListed, RunMoved
 from b1000.runs.protocol import Assigned
 from b1000.runs.run import Run
 from b1000.runs.states import Status
-from b1000.runs.task import Kind
-from b1000.work.assignment import Assignment, Subject
+from b1000.runs.task import TaskKind
+from b1000.work.assignment import Assignment, RunIdentity
 from b1000.work.channel import Channel
 
 
@@ -40,34 +40,34 @@ async def carry_out(
         reserved=known.reserved,
     )
     match assigned.kind:
-        case Kind.RUN | Kind.RESUME:
+        case TaskKind.RUN | TaskKind.RESUME:
             assert run
             assert isinstance(job, Job)
             return await _carry_out_run(assignment, job, run, assigned.kind)
-        case Kind.FORGET_WITH_POST:
+        case TaskKind.FORGET_WITH_POST:
             assert run
             return await _post(assignment, run)
-        case Kind.LISTING:
+        case TaskKind.LISTING:
             assert isinstance(job, Job)
             return await _list(assignment, job)
-        case Kind.ON_FAILURE:
+        case TaskKind.ON_FAILURE:
             assert run
             assert job
             return await _on_failure(assignment, job, run)
-        case Kind.FORGET:
+        case TaskKind.FORGET:
             raise AssertionError("nothing of it is a worker's")
         case _:
             assert_never(assigned.kind)
 
 
-def _subject(assigned: Assigned, job: Job | BrokenJob | None) -> Subject:
+def _subject(assigned: Assigned, job: Job | BrokenJob | None) -> RunIdentity:
     run = assigned.run
     if run is None:
         assert job
-        return Subject(
+        return RunIdentity(
             assigned.uid, job.name, "", assigned.host, job.direction, assigned.start_time
         )
-    return Subject(assigned.uid, run.job, run.instance, run.host, run.direction, run.start_time)
+    return RunIdentity(assigned.uid, run.job, run.instance, run.host, run.direction, run.start_time)
 
 
 class Direction(Protocol):
@@ -97,9 +97,9 @@ def direction(name: str) -> Direction:
             return push
 
 
-async def _carry_out_run(assignment: Assignment, job: Job, run: Run, kind: Kind) -> bool:
+async def _carry_out_run(assignment: Assignment, job: Job, run: Run, kind: TaskKind) -> bool:
     try:
-        if kind is Kind.RESUME:
+        if kind is TaskKind.RESUME:
             steps = direction(run.direction)
             await steps.resume(assignment, job._replace(type=run.type), run)
         else:
@@ -133,9 +133,9 @@ async def _list(assignment: Assignment, job: Job) -> bool:
     try:
         instances = await push.listed(assignment, job)
     except BadValue as error:
-        assignment.channel.end(Listed(assignment.clock(), error=str(error)))
+        assignment.channel.end(InstancesListed(assignment.clock(), error=str(error)))
         return False
-    assignment.channel.end(Listed(assignment.clock(), instances))
+    assignment.channel.end(InstancesListed(assignment.clock(), instances))
     return True
 
 
@@ -150,10 +150,10 @@ async def _on_failure(assignment: Assignment, job: Job | BrokenJob, run: Run) ->
         "master_instance": run.frozen.master_instance,
         "data_age": "" if run.frozen.data_age is None else f"{run.frozen.data_age:g}",
     }
-    told = {"B1000_STEP": run.step, "B1000_STATUS": run.status, "B1000_ERROR": run.error}
+    variables = {"B1000_STEP": run.step, "B1000_STATUS": run.status, "B1000_ERROR": run.error}
     try:
         limit = assignment.limits.dynamic_timeout
-        await assignment.script("on_failure", references.fill(command, values), limit, told)
+        await assignment.script("on_failure", references.fill(command, values), limit, variables)
     except B1000Error as error:
         assignment.log.error("%s", error)
         return False

@@ -64,7 +64,7 @@ class TreeEnding:
     def step(self) -> float | None:
         """Seconds until the next step; None when nothing is alive any more, or is given up."""
         since = time.monotonic() - self._began
-        if not self._tree.look() or since >= GRACE + _KILL_TIME:
+        if not self._tree.scan() or since >= GRACE + _KILL_TIME:
             return None
         self._tree.kill_rsyncs(whole=since >= _DRAIN)
         self._tree.signal(signal.SIGTERM if since < GRACE else signal.SIGKILL)
@@ -110,9 +110,9 @@ class _Tree:
         self._spared = spared
         self._members: set[psutil.Process] = set()
         self._rsyncs: set[psutil.Process] = set()
-        self._told: set[psutil.Process] = set()
+        self._signalled: set[psutil.Process] = set()
 
-    def look(self) -> bool:
+    def scan(self) -> bool:
         """Look for members; gives whether any is alive."""
         # The id of a root that has ended may be a stranger's by now.
         sessions = {root.pid for root in self._roots if is_alive(root)}
@@ -137,8 +137,8 @@ class _Tree:
         """Signal all others: by SIGTERM each once, by SIGKILL as often as it is asked for."""
         members = self._members - self._rsyncs
         if number is signal.SIGTERM:
-            members = members - self._told
-            self._told |= members
+            members = members - self._signalled
+            self._signalled |= members
         for member in members:
             # psutil compares creation times first: a stranger under the same id gets nothing.
             with contextlib.suppress(self._psutil.Error):

@@ -45,7 +45,7 @@ def _amount(count: int, beside: int) -> str:
     return f"{count} B" if same else figures.size(count).replace(".0 ", " ")
 
 
-class Progress:
+class StallWatch:
     """Watches whether an rsync still does anything at all.
 
     rsync's own --timeout misses some hangs: a sender whose peer froze after

@@ -57,7 +57,7 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
         if assigned is None:
             return STOPPED
         (*_, lock) = (None, *wire.take_descriptors())
-        code, good, channel = asyncio.run(_until_told(assigned, jobs, locks, lock, wire))
+        code, good, channel = asyncio.run(_until_acknowledged(assigned, jobs, locks, lock, wire))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if lock is not None:
             with contextlib.suppress(OSError):
@@ -83,7 +83,7 @@ def _next(wire: Wire) -> Assigned | None:
     return order
 
 
-async def _until_told(
+async def _until_acknowledged(
     assigned: Assigned,
     jobs: Mapping[str, Job | BrokenJob],
     locks: Locks,

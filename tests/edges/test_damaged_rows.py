@@ -23,7 +23,7 @@ from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.state.status_files import StatusFiles
 from b1000.status.answer import Asked
-from b1000.status.question import Question
+from b1000.status.question import StatusQuestion
 from b1000.supervise.recovery import foretell
 from tests.support import build, damage
 from tests.support.damage import Damage
@@ -122,9 +122,9 @@ def work(scene: Scene) -> None:
 def look(config: Config) -> None:
     """Everything that can be asked without running anything."""
     for asked in (
-        Asked(config, Question()),
-        Asked(config, Question(everything=True, last=5)),
-        *(Asked(config, Question(), run_id) for run_id in range(1, 7)),
+        Asked(config, StatusQuestion()),
+        Asked(config, StatusQuestion(everything=True, last=5)),
+        *(Asked(config, StatusQuestion(), run_id) for run_id in range(1, 7)),
     ):
         try:
             asked.for_people(None)

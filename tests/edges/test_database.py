@@ -18,12 +18,12 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.mysql import check
 from b1000.reports.mysql.connection import connect
-from b1000.reports.mysql.errors import in_words
+from b1000.reports.mysql.errors import error_text
 from b1000.reports.mysql.report import MysqlReport
 from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
-from b1000.runs.protocol import Delivered, Look
+from b1000.runs.protocol import Deliver, Delivered
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.opening import open_journal
@@ -540,13 +540,13 @@ def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
         reporter = Reporter(
             settings(database), tmp_path / "journal.sqlite3", Locks(tmp_path), theirs
         )
-        ours.send(Look())
+        ours.send(Deliver())
         with caplog.at_level(logging.DEBUG, LOGGER):
             thread = threading.Thread(target=reporter.run)
             thread.start()
             wait_until(lambda: len(database.jobs()) == 1)
             build.done(journal, good)
-            ours.send(Look(last=True))
+            ours.send(Deliver(last=True))
             thread.join(30)
         assert not thread.is_alive()
     (line,) = [line for line in caplog.messages if "much-longer" in line]
@@ -577,9 +577,9 @@ def test_a_reporter_that_cannot_deliver_stands_in_no_other_ones_way(
             threads.append(threading.Thread(target=reporter.run))
         try:
             threads[0].start()
-            orders[0].send(Look())
+            orders[0].send(Deliver())
             assert orders[0].recv().trying
-            orders[2].send(Look(last=True))
+            orders[2].send(Deliver(last=True))
             threads[1].start()
             wait_until(lambda: [row["step"] for row in database.jobs()] == ["DONE"], 10)
         finally:
@@ -923,5 +923,5 @@ def test_a_server_that_is_read_only_is_found(database: Schema) -> None:
 def test_a_login_for_which_a_package_is_missing() -> None:
     """As PyMySQL says it of a MySQL 8 user, without TLS and without the package cryptography."""
     said = "'cryptography' package is required for sha256_password or caching_sha2_password"
-    told = in_words(RuntimeError(said), Report("main", "mysql", server="db", db="b1000"))
+    told = error_text(RuntimeError(said), Report("main", "mysql", server="db", db="b1000"))
     assert told.endswith(f"{said} (install python3-cryptography, or set ssl_ca)")

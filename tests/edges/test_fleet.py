@@ -7,7 +7,7 @@ import pytest
 
 from b1000.monitor.facts import LOOKED_AT
 from b1000.monitor.history import Subject
-from b1000.monitor.survey import Question, Survey, summary, survey
+from b1000.monitor.survey import MonitorQuestion, Survey, summary, survey
 from b1000.monitor.verdicts import Judgement, Verdict
 from b1000.reports.tables import TABLES
 from tests.support.database import Database, Schema
@@ -24,7 +24,7 @@ def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Rows:
 
 def ask(rows: Rows, **question: object) -> Survey:
     """The answer to a question."""
-    return survey(rows.report, Question(**question), rows.now)  # type: ignore[arg-type]
+    return survey(rows.report, MonitorQuestion(**question), rows.now)  # type: ignore[arg-type]
 
 
 def judged(rows: Rows) -> dict[str, Judgement]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from b1000.exchange import pull
-from b1000.exchange.heartbeat import Patience
+from b1000.exchange.heartbeat import Timeouts
 from b1000.jobs import Destination, DestinationChoice, Job, Limits, Pull
 from b1000.runs.events import Closed, CopyMoved, Relayed, RunMoved
 from b1000.runs.states import CopyStatus, Status, Step
@@ -19,7 +19,7 @@ from tests.support.world import wait_until
 
 Daemons = Callable[..., Daemon]
 
-IMPATIENT = Patience(silence=2.5, anew=4, ending=4, ending_badly=2)
+IMPATIENT = Timeouts(silence=2.5, anew=4, ending=4, ending_badly=2)
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ class Storage:
             ((DestinationChoice("local"),),),
             (),
             {"local": Destination("local", str(root / "local"), bwlimit="500")},
-            late={"include": (client.daemon.url(include),)},
+            deferred={"include": (client.daemon.url(include),)},
             limits=limits,
             pull=Pull(client.daemon.url("reports"), "ext", 1, 3, hosts=("ext",)),
         )
         self.error = ""
-        self.patience = IMPATIENT
+        self.timeouts = IMPATIENT
 
     def run(self) -> "Storage":
         self.error = self.worker.run(
-            lambda assignment: pull.carry_out(assignment, self.job, self.patience)
+            lambda assignment: pull.carry_out(assignment, self.job, self.timeouts)
         )
         return self
 
@@ -161,7 +161,7 @@ def test_a_report_by_others_is_believed_while_it_is_not_stale(
     tmp_path: Path, client: Client
 ) -> None:
     storage = Storage(tmp_path, client)
-    storage.patience = Patience(silence=60)
+    storage.timeouts = Timeouts(silence=60)
     report = client.report(modern=False, alive=utc(time.time())).copying()
     thread = storage.start()
     report.end()
@@ -234,7 +234,7 @@ def test_a_client_that_goes_on_after_an_error_waits_for_a_new_pull(
 
 def test_a_client_that_dies_in_post(tmp_path: Path, client: Client) -> None:
     storage = Storage(tmp_path, client)
-    storage.patience = IMPATIENT._replace(ending=30)
+    storage.timeouts = IMPATIENT._replace(ending=30)
     report = client.report().copying().keep_alive()
     thread = storage.start()
     wait_until(report.told)

@@ -22,7 +22,7 @@ from b1000.runs.events import (
     AttemptEnded,
     CopyMoved,
     Died,
-    Listed,
+    InstancesListed,
     Message,
     Note,
     ProcessBegan,
@@ -286,7 +286,11 @@ def test_each_report_is_owed_the_last_state_until_it_was_delivered(
 
 
 def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -> None:
-    for listed in (Listed(1.0, ("a", "b")), Listed(2.0, ("b", "c")), Listed(3.0, error="no")):
+    for listed in (
+        InstancesListed(1.0, ("a", "b")),
+        InstancesListed(2.0, ("b", "c")),
+        InstancesListed(3.0, error="no"),
+    ):
         with journal.transaction():
             uid = journal.begin_listing("db", myself())
             journal.note(Note(uid, listed))

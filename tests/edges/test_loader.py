@@ -13,7 +13,6 @@ from b1000.config.loader import Config, ConfigUnreadable, load
 from b1000.config.options import TABLE
 from b1000.jobs import (
     BrokenJob,
-    Command,
     Destination,
     DestinationChoice,
     FreeSpace,
@@ -22,6 +21,7 @@ from b1000.jobs import (
     Pull,
     Reference,
     Report,
+    ScriptTemplate,
     Template,
     Transfer,
 )
@@ -82,10 +82,10 @@ def job(config: Config, name: str = "etc") -> Job:
     return found
 
 
-def late(config: Config, option: str, name: str = "etc") -> Template:
+def deferred(config: Config, option: str, name: str = "etc") -> Template:
     """The value of an option that a run settles."""
-    found = job(config, name).late[option]
-    assert not isinstance(found, Command)
+    found = job(config, name).deferred[option]
+    assert not isinstance(found, ScriptTemplate)
     return found
 
 
@@ -112,7 +112,7 @@ def test_a_plain_job(read: Read) -> None:
     assert etc.destinations["store"].path == "/srv/store"
     assert config.reports["main"].path == "/srv/reports"
     assert etc.instances is None
-    assert etc.late == {"include": ("/etc",)}
+    assert etc.deferred == {"include": ("/etc",)}
 
 
 def test_the_default_values(read: Read) -> None:
@@ -168,8 +168,8 @@ def test_every_option_reaches_its_value(read: Read) -> None:
     assert etc.allow_no_instances
     assert etc.transfer == Transfer(True, True, True, True, True, True)
     assert etc.limits == Limits(5, 4, 3, 1, 2, 3, 60)
-    assert etc.late["data_age"] == ("7",)
-    assert etc.late["exclude"] == ("*.tmp '*.my log'",)
+    assert etc.deferred["data_age"] == ("7",)
+    assert etc.deferred["exclude"] == ("*.tmp '*.my log'",)
     more = config.destinations["more"]
     assert (more.compress, more.bwlimit, more.verbosity, more.max_copies) == (True, "10m", 3, 2)
     assert (more.password_file, more.rsync_options) == ("/pw", ("--fuzzy", "-y"))
@@ -188,15 +188,15 @@ def test_a_job_overrides_the_limits_of_global(read: Read) -> None:
 
 def test_a_value_goes_on_where_lines_are_indented(read: Read) -> None:
     config = read(f"{COMMON}{JOB}exclude = *.tmp\n  *~\n\t*.log\npre = one &&\n  two\n")
-    assert late(config, "exclude") == ("*.tmp\n*~\n*.log",)
-    assert late(config, "pre") == ("one &&\ntwo",)
+    assert deferred(config, "exclude") == ("*.tmp\n*~\n*.log",)
+    assert deferred(config, "pre") == ("one &&\ntwo",)
 
 
 def test_a_value_may_begin_below_its_option(read: Read) -> None:
     config = read(f"{COMMON}{JOB}master_host =\n  /usr/bin/master\n  -v\ninstances =\n  1\n  2\n")
     job = config.jobs["etc"]
     assert isinstance(job, Job)
-    assert job.late["master_host"] == Command(("/usr/bin/master\n-v",))
+    assert job.deferred["master_host"] == ScriptTemplate(("/usr/bin/master\n-v",))
     assert job.instances == ("1", "2")
     told_at = read(f"{COMMON}{JOB}workers =\n  3\n")
     assert only_problem(told_at).startswith("15: [job:etc] workers: ")
@@ -208,11 +208,11 @@ def test_comments_of_the_shell_are_its_own(read: Read) -> None:
         "master_instance = $scripts_dir/x # y\n"
     )
     assert told(config) == []
-    assert late(config, "post") == ("a; b # c ; d",)
-    assert late(config, "pre") == ("echo ;",)
-    assert job(config).late["master_host"] == Command(("a ; b # c",))
-    command = job(config).late["master_instance"]
-    assert command == Command(("/usr/local/lib/b1000/scripts/x # y",))
+    assert deferred(config, "post") == ("a; b # c ; d",)
+    assert deferred(config, "pre") == ("echo ;",)
+    assert job(config).deferred["master_host"] == ScriptTemplate(("a ; b # c",))
+    command = job(config).deferred["master_instance"]
+    assert command == ScriptTemplate(("/usr/local/lib/b1000/scripts/x # y",))
 
 
 def test_what_a_dynamic_option_refers_to_may_be_no_command(read: Read) -> None:
@@ -223,12 +223,12 @@ def test_what_a_dynamic_option_refers_to_may_be_no_command(read: Read) -> None:
 def test_lines_of_comment_are_left_out(read: Read) -> None:
     config = read(f"# one\n; two\n{COMMON}{JOB}  # three\npost = x\n#post = y\n")
     assert told(config) == []
-    assert late(config, "post") == ("x",)
+    assert deferred(config, "post") == ("x",)
 
 
 def test_only_the_first_equals_sign_divides(read: Read) -> None:
     config = read(f"{COMMON}{JOB}pre=a=b: c = d\n")
-    assert late(config, "pre") == ("a=b: c = d",)
+    assert deferred(config, "pre") == ("a=b: c = d",)
 
 
 def test_a_colon_does_not_divide(refuse: Refuse) -> None:
@@ -318,7 +318,7 @@ def test_each_comment_of_a_value_is_told_with_its_line(read: Read) -> None:
 def test_comments_between_the_lines_of_a_value_are_left_out(read: Read) -> None:
     config = read(f"{COMMON}{JOB}exclude = *.tmp\n  # logs\n  *.log\n  ; backups\n  *~\n")
     assert told(config) == []
-    assert late(config, "exclude") == ("*.tmp\n*.log\n*~",)
+    assert deferred(config, "exclude") == ("*.tmp\n*.log\n*~",)
 
 
 def test_a_line_of_a_command_that_begins_with_a_semicolon_is_warned_of(read: Read) -> None:
@@ -342,7 +342,7 @@ def test_a_line_of_a_command_that_begins_with_a_semicolon_is_warned_of(read: Rea
 def test_a_word_of_a_list_may_be_as_long_as_a_file(read: Read) -> None:
     long = "/" + "x" * 500_000
     config = read(f"{COMMON}{JOB}exclude = {long}\n")
-    assert late(config, "exclude") == (long,)
+    assert deferred(config, "exclude") == (long,)
     assert told(config) == []
 
 
@@ -377,7 +377,7 @@ def test_an_indented_option_is_told_with_both_lines(read: Read) -> None:
 def test_what_a_shell_calls_a_variable_is_no_indented_option(read: Read) -> None:
     config = read(f"{COMMON}{JOB}pre =\n  type=full\n  path=/x; export path\n  x = y\n")
     assert told(config) == []
-    assert late(config, "pre") == ("type=full\npath=/x; export path\nx = y",)
+    assert deferred(config, "pre") == ("type=full\npath=/x; export path\nx = y",)
 
 
 def test_an_indented_file_as_pasted_from_a_page(read: Read) -> None:
@@ -385,7 +385,7 @@ def test_an_indented_file_as_pasted_from_a_page(read: Read) -> None:
         "host = client", "host = client\n    backup_dir = /b"
     ))  # fmt: skip
     assert told(config) == []
-    assert late(config, "pre") == ("/b/x",)
+    assert deferred(config, "pre") == ("/b/x",)
 
 
 @pytest.mark.parametrize("blank", ["", "\n", "\n    \n"])
@@ -393,8 +393,8 @@ def test_an_indented_job_below_an_option_that_is_not(read: Read, blank: str) -> 
     other = JOB.replace("job:etc", "job:other")
     config = read(f"{COMMON}{JOB}post = true\n{blank}{textwrap.indent(other, '    ')}")
     assert told(config) == []
-    assert late(config, "post") == ("true",)
-    assert late(config, "include", "other") == ("/etc",)
+    assert deferred(config, "post") == ("true",)
+    assert deferred(config, "include", "other") == ("/etc",)
 
 
 def test_percent_signs_are_only_text(read: Read) -> None:
@@ -403,7 +403,7 @@ def test_percent_signs_are_only_text(read: Read) -> None:
         + f"{JOB}pre = date +%Y-%m-%d%%; printf '%(x)s'\n"
     )
     assert config.settings.log_format == "%(asctime)s %(message)s"
-    assert late(config, "pre") == ("date +%Y-%m-%d%%; printf '%(x)s'",)
+    assert deferred(config, "pre") == ("date +%Y-%m-%d%%; printf '%(x)s'",)
 
 
 def test_a_job_whose_name_is_too_long_is_told_and_cannot_be_run(read: Read) -> None:
@@ -433,12 +433,12 @@ def test_a_byte_order_mark_and_dos_lines_are_read_over(tmp_path: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + (COMMON + JOB).replace("\n", "\r\n").encode())
     config = load(str(file))
     assert told(config) == []
-    assert late(config, "include") == ("/etc",)
+    assert deferred(config, "include") == ("/etc",)
 
 
 def test_text_may_be_of_any_language(read: Read) -> None:
     config = read(f"{COMMON}{JOB}pre = echo 'zażółć 日本 \u2028 \u00a0x'\n")
-    assert late(config, "pre") == ("echo 'zażółć 日本 \u2028 \u00a0x'",)
+    assert deferred(config, "pre") == ("echo 'zażółć 日本 \u2028 \u00a0x'",)
 
 
 @pytest.mark.parametrize(
@@ -661,7 +661,7 @@ def test_an_option_twice_the_last_wins_with_a_warning(read: Read) -> None:
     assert problem.startswith("17: [job:etc] pre: warning: ")
     assert "line 15" in problem
     assert config.errors == ()
-    assert late(config, "pre") == ("two",)
+    assert deferred(config, "pre") == ("two",)
 
 
 @pytest.mark.parametrize("section", ["dest:store", "report:main", "job:etc"])
@@ -930,13 +930,13 @@ def test_references_are_looked_up_in_the_section_then_in_global(read: Read) -> N
         f"{text}{JOB}pre = $scripts_dir/x $type ${{io_timeout}} $host $journal_keep\n"
         "io_timeout = 8\npost = $pre\n"
     )
-    assert late(config, "pre") == ("/s/client/x full 8 client 400",)
-    assert late(config, "post") == late(config, "pre")
+    assert deferred(config, "pre") == ("/s/client/x full 8 client 400",)
+    assert deferred(config, "post") == deferred(config, "pre")
 
 
 def test_what_only_a_run_knows_stays_open(read: Read) -> None:
     config = read(f"{COMMON}{JOB}pre = x $instance ${{start_time}} $host\n")
-    assert late(config, "pre") == (
+    assert deferred(config, "pre") == (
         "x ", Reference("instance"), " ", Reference("start_time"), " client",
     )  # fmt: skip
 
@@ -976,7 +976,7 @@ def test_destinations_know_no_runs(read: Read, reference: str) -> None:
 def test_references_are_inserted_before_lists_are_read(read: Read) -> None:
     text = COMMON.replace("host = client", "host = client\nbackup_dir = /a /b")
     config = read(f"{text}{JOB}exclude = $dest/$report\n")
-    assert late(config, "exclude") == ("store/main",)
+    assert deferred(config, "exclude") == ("store/main",)
     config = read(f"{COMMON}{JOB}instances = $dest, $report\n")
     assert job(config).instances == ("store", "main")
 
@@ -984,7 +984,7 @@ def test_references_are_inserted_before_lists_are_read(read: Read) -> None:
 def test_dollars_of_the_shell_stay(read: Read) -> None:
     line = "f() { echo $1 $? $(date) $((1+1)); }; awk '{print $1}' \"$$HOME\" $$$$"
     config = read(f"{COMMON}{JOB}pre = {line}\n")
-    assert late(config, "pre") == (
+    assert deferred(config, "pre") == (
         "f() { echo $1 $? $(date) $((1+1)); }; awk '{print $1}' \"$HOME\" $$",
     )
 
@@ -1031,7 +1031,7 @@ def test_a_circle_through_global_ends_it(refuse: Refuse) -> None:
 def test_a_job_may_refer_to_an_option_of_global_with_the_same_reference_twice(read: Read) -> None:
     text = COMMON.replace("host = client", "host = client\nbackup_dir = /b")
     config = read(f"{text}{JOB}pre = $backup_dir $backup_dir\n")
-    assert late(config, "pre") == ("/b /b",)
+    assert deferred(config, "pre") == ("/b /b",)
 
 
 def test_what_global_says_for_all_jobs_sees_the_run_and_the_job(read: Read) -> None:
@@ -1039,7 +1039,7 @@ def test_what_global_says_for_all_jobs_sees_the_run_and_the_job(read: Read) -> N
         "host = client", "host = client\non_failure = mail $instance $io_timeout\nio_timeout = 7"
     )
     config = read(f"{text}{JOB}io_timeout = 8\n")
-    assert late(config, "on_failure") == ("mail ", Reference("instance"), " 8")
+    assert deferred(config, "on_failure") == ("mail ", Reference("instance"), " 8")
 
 
 def test_log_format_is_literal(read: Read) -> None:
@@ -1068,15 +1068,15 @@ def test_a_command_begins_with_an_exclamation_mark_or_a_slash(
     read: Read, option: str, value: str
 ) -> None:
     text = COMMON.replace("host = client", "host = client\nscripts_dir = /s")
-    command = job(read(f"{text}{JOB}{option} = {value}\n")).late[option]
-    assert isinstance(command, Command)
+    command = job(read(f"{text}{JOB}{option} = {value}\n")).deferred[option]
+    assert isinstance(command, ScriptTemplate)
     filled = references.fill(command.template, {"instance": "3306"})
     assert filled.strip() == "/s/m.sh 3306"
 
 
 def test_the_command_for_instances(read: Read) -> None:
     config = read(f"{COMMON}{JOB}instances = !mysql -e 'show x' | awk '{{print $1}}'\n")
-    assert job(config).instances == Command(("mysql -e 'show x' | awk '{print $1}'",))
+    assert job(config).instances == ScriptTemplate(("mysql -e 'show x' | awk '{print $1}'",))
 
 
 @pytest.mark.parametrize(
@@ -1104,8 +1104,8 @@ def test_a_reference_to_a_dynamic_option_waits_for_the_run(read: Read) -> None:
         f"{COMMON}{JOB}master_host = !m.sh\nmaster_instance = $master_host\n"
         "data_age = 5\npre = x $master_host $data_age\n"
     )
-    assert late(config, "master_instance") == (Reference("master_host"),)
-    assert late(config, "pre") == ("x ", Reference("master_host"), " 5")
+    assert deferred(config, "master_instance") == (Reference("master_host"),)
+    assert deferred(config, "pre") == ("x ", Reference("master_host"), " 5")
 
 
 def test_includes_that_differ_only_in_the_run_do_not_merge(read: Read) -> None:
@@ -1265,13 +1265,13 @@ def test_the_simple_example_of_the_manual(read: Read) -> None:
     config = read(MANUAL + SIMPLE)
     assert told(config) == []
     assert job(config).dest == (IN_ANY_ORDER,)
-    assert job(config).late == {"include": ("/etc",)}
+    assert job(config).deferred == {"include": ("/etc",)}
 
 
 def test_the_less_simple_example_of_the_manual(read: Read) -> None:
     config = read(MANUAL + LESS_SIMPLE)
     assert told(config) == []
-    assert job(config).late == {
+    assert job(config).deferred == {
         "pre": ("tar czf /srv/backup/system_backup.tar.gz /etc",),
         "include": ("/srv/backup/system_backup.tar.gz",),
         "post": ("rm -f /srv/backup/system_backup.tar.gz",),
@@ -1290,17 +1290,21 @@ def test_the_mysql_example_of_the_manual(read: Read) -> None:
     assert told(config) == []
     found = job(config, "mysqldb")
     scripts = "/usr/local/lib/b1000/scripts"
-    assert found.instances == Command((f"{scripts}/mysql_get_instances.sh",))
-    assert {name: found.late[name] for name in ("data_age", "master_host", "master_instance")} == {
-        "data_age": Command((f"{scripts}/mysql_get_slave_delay.sh ", Reference("instance"))),
-        "master_host": Command((f"{scripts}/mysql_get_master_host.sh ", Reference("instance"))),
-        "master_instance": Command(
+    assert found.instances == ScriptTemplate((f"{scripts}/mysql_get_instances.sh",))
+    assert {
+        name: found.deferred[name] for name in ("data_age", "master_host", "master_instance")
+    } == {
+        "data_age": ScriptTemplate((f"{scripts}/mysql_get_slave_delay.sh ", Reference("instance"))),
+        "master_host": ScriptTemplate(
+            (f"{scripts}/mysql_get_master_host.sh ", Reference("instance"))
+        ),
+        "master_instance": ScriptTemplate(
             (f"{scripts}/mysql_get_master_instance.sh ", Reference("instance"))
         ),
     }
     dump = ("/srv/backup/", Reference("instance"), "-", Reference("start_time"))
-    assert found.late["include"] == (*dump, "/*")
-    assert found.late["post"] == ("rm -rf /srv/backup/", *dump[1:])
+    assert found.deferred["include"] == (*dump, "/*")
+    assert found.deferred["post"] == ("rm -rf /srv/backup/", *dump[1:])
 
 
 def test_a_broken_destination_is_told_with_its_reason(tmp_path: Path) -> None:

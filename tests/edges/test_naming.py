@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from b1000.jobs import Destination, Job
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise.naming import Names
 
 
 def task(job: str, instance: str = "") -> Task:
     store = Destination("store", "rsync://backup/b1000")
-    return Task(Kind.RUN, Job(job, "push", "full", (), (), {"store": store}), instance)
+    return Task(TaskKind.RUN, Job(job, "push", "full", (), (), {"store": store}), instance)
 
 
 def test_a_second_is_given_once(tmp_path: Path) -> None:
@@ -75,10 +75,10 @@ def test_where_nothing_can_be_noted_runs_go_on_and_claim(tmp_path: Path) -> None
 def test_local_directories_and_other_daemons_are_apart(tmp_path: Path) -> None:
     names = Names("web", str(tmp_path / "names"))
     near = Destination("near", str(tmp_path))
-    local = Task(Kind.RUN, Job("etc", "push", "full", (), (), {"near": near}))
+    local = Task(TaskKind.RUN, Job("etc", "push", "full", (), (), {"near": near}))
     assert [names.reserve(local, 1000) for _ in range(3)] == [1000] * 3
     other = Destination("store", "rsync://elsewhere/b1000")
-    far = Task(Kind.RUN, Job("etc", "push", "full", (), (), {"store": other, "near": near}))
+    far = Task(TaskKind.RUN, Job("etc", "push", "full", (), (), {"store": other, "near": near}))
     assert names.reserve(task("etc"), 1000) == 1000
     assert names.reserve(far, 1000) == 1000
     assert names.reserve(far, 1000) == 1001

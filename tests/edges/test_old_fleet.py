@@ -14,7 +14,7 @@ import pytest
 
 from b1000.identity import myself
 from b1000.jobs import Report
-from b1000.monitor.survey import Question, survey
+from b1000.monitor.survey import MonitorQuestion, survey
 from b1000.reports.mysql.check import findings
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.report import MysqlReport
@@ -261,7 +261,7 @@ def test_the_monitor_reads_tables_of_the_first_version_before_they_are_upgraded(
         "(1, 'hd', 'DONE', ''), (1, 'far', 'FAILED', 'no route')"
     )
     now = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
-    (found,) = survey(settings(first), Question(), now).judgements
+    (found,) = survey(settings(first), MonitorQuestion(), now).judgements
     assert (found.age, found.bytes, found.relayed_by) == (3 * 3600, 77, "")
     assert "missing: far (no route)" in found.reason
 

@@ -54,7 +54,7 @@ def test_what_is_within_the_bounds_is_logged_whole() -> None:
     logged, output = printed("seq 8000; echo words >&2; printf last")
     assert {*map(str, range(1, 8001)), "words", "last"} == {*logged}
     assert not left_out(logged)
-    assert "last" in output.tail.words()
+    assert "last" in output.tail.message()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_beginning_and_the_end_of_a_flood_are_logged() -> None:
     total = 2 * sum(len(str(number)) + 1 for number in range(1, 1_000_001))
     (told,) = re.findall(r"\(([\d.]+) MiB of output left out\)", "\n".join(logged))
     assert float(told) == pytest.approx((total - shown) / 2**20, abs=0.1)
-    assert output.tail.words().endswith(("over", "the cause"))
+    assert output.tail.message().endswith(("over", "the cause"))
 
 
 def test_what_has_no_newline_yet_when_the_other_stream_is_full_is_logged_too() -> None:
@@ -105,7 +105,7 @@ def test_errors_that_a_hostile_client_makes_rsync_say_are_bounded() -> None:
     sink.close()
     assert bounded(logged)
     assert logged[-1] == "(what else it says is not logged)"
-    assert len(tail.words()) < 600
+    assert len(tail.message()) < 600
 
 
 LINE = """

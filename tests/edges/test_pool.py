@@ -16,7 +16,7 @@ from b1000.jobs import Job, Transfer
 from b1000.locks import Locks
 from b1000.runs.events import ProcessEnded
 from b1000.runs.protocol import Acknowledged, Assigned, Batch, Stop
-from b1000.runs.task import Kind, Task
+from b1000.runs.task import Task, TaskKind
 from b1000.supervise.children import Watch
 from b1000.supervise.pool import Pool, Worker
 from b1000.work import tasks
@@ -55,8 +55,8 @@ class Pooled:
 
     def start(self, what: str, lock: int | None = None) -> Worker:
         self._numbers += 1
-        assigned = Assigned(Kind.LISTING, what, "etc", "host", "2026-11-22-10-11-12")
-        task = Task(Kind.LISTING, JOB, uid=what)
+        assigned = Assigned(TaskKind.LISTING, what, "etc", "host", "2026-11-22-10-11-12")
+        task = Task(TaskKind.LISTING, JOB, uid=what)
         return self.pool.start(self._numbers, task, lock, assigned)
 
     def hear(self, worker: Worker) -> list[Batch]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from b1000 import progress
 from b1000.progress import Progress
-from b1000.work.progress import Told
+from b1000.work.progress import ProgressWriter
 
 # Recorded: a large file and small ones with --out-format=%n, one message to standard error.
 PRINTED = (
@@ -34,7 +34,7 @@ def taken(pieces: list[bytes]) -> list[str]:
 
     async def feed() -> list[str]:
         lines: list[str] = []
-        told = Told(Path("/nonexistent/file"))
+        told = ProgressWriter(Path("/nonexistent/file"))
         sink = told.sink(lines.append)
         for piece in pieces:
             sink.feed(piece)
@@ -57,7 +57,7 @@ def test_a_copy_tells_once_a_second_and_leaves_nothing(tmp_path: Path) -> None:
     seen: list[Progress | None] = []
 
     async def copy() -> None:
-        told = Told(path)
+        told = ProgressWriter(path)
         sink = told.sink(lambda _line: None)
         for number in range(1, 25):
             sink.feed(b"\r %d  %d%%  1.00MB/s 0:00:01 " % (number * 1000, number))
@@ -82,7 +82,7 @@ def test_while_rsync_lists_the_whole_is_not_known(tmp_path: Path) -> None:
     path = tmp_path / "7-store.json"
 
     async def copy() -> Progress | None:
-        told = Told(path)
+        told = ProgressWriter(path)
         sink = told.sink(lambda _line: None)
         sink.feed(
             b"\r 500  80%  1.00MB/s 0:00:01 (xfr#1, ir-chk=1000/1251)\r 600 90% 1.00MB/s 0:00:01"

@@ -13,7 +13,7 @@ import pytest
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.reports.reporter import Reporter
-from b1000.runs.protocol import Look
+from b1000.runs.protocol import Deliver
 from b1000.runs.run import Run
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
@@ -189,7 +189,7 @@ def test_what_comes_during_a_delivery_is_gathered_for_the_next(tmp_path: Path) -
         busy = Busy(journal)
         reporter._target = busy
         for _ in range(2):
-            ours.send(Look(last=True))
+            ours.send(Deliver(last=True))
             reporter.run()
         assert busy.told == [[1], [2]]
 

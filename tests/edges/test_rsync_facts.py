@@ -39,7 +39,9 @@ def copy(
     """The verdict on one real attempt."""
     argv = command.copy(Source([f"{source}/"], (), transfer), destination.path, destination, LIMITS)
     done = rsync(argv)
-    return outcome.judge(done.returncode, done.stderr.splitlines(), paths.place(destination.path))
+    return outcome.judge(
+        done.returncode, done.stderr.splitlines(), paths.host_or_path(destination.path)
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from b1000.identity import myself
 from b1000.jobs import Report
-from b1000.reports.source import Source
+from b1000.reports.source import DatabaseSource
 from b1000.reports.sqlite import SqliteReport, findings
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered
@@ -273,7 +273,7 @@ def test_the_group_may_read_it_and_others_are_told_why_not() -> None:
 
 def names(path: Path) -> list[str]:
     """What the monitor would read there."""
-    with Source(settings(path)) as source:
+    with DatabaseSource(settings(path)) as source:
         return [name for (name,) in source.rows("SELECT name FROM jobs ORDER BY 1")]
 
 

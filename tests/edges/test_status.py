@@ -21,9 +21,9 @@ from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
 from b1000.status import tables, timeline
 from b1000.status.bars import UnderWay, bars
-from b1000.status.overview import Overview, collect, look_at
+from b1000.status.overview import Overview, collect, story_of
 from b1000.status.programs import as_json
-from b1000.status.question import Question
+from b1000.status.question import StatusQuestion
 from b1000.supervise.recorder import Recorder
 from b1000.terminal.screen import Screen
 from tests.support import build
@@ -41,7 +41,7 @@ def journal(world: World) -> Iterator[Journal]:
         yield opened
 
 
-def overview(world: World, question: Question = Question()) -> Overview:  # noqa: B008
+def overview(world: World, question: StatusQuestion = StatusQuestion()) -> Overview:  # noqa: B008
     """What status knows."""
     return collect(load(str(world.config)), question, clock=lambda: NOW + 60)
 
@@ -63,22 +63,22 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
             supervisor=myself(),
         )
 
-    def debts() -> list[tuple[str, int, float, str]]:
+    def pending() -> list[tuple[str, int, float, str]]:
         with Reader(path) as reader:
             return [tuple(debt) for debt in reader.backlogs()]  # type: ignore[misc]
 
-    assert debts() == [("main", 1, NOW, "")]
+    assert pending() == [("main", 1, NOW, "")]
     for trouble in ("access denied", "access denied", "connection refused"):
         recorder.write([], [Delivered("main", (), trouble)])
-        assert debts() == [("main", 1, NOW, trouble)]
+        assert pending() == [("main", 1, NOW, trouble)]
     # What was owed meanwhile is no success yet; that all has arrived is.
     recorder.write([], [Delivered("main", ((run.run_id, 0),))])
-    assert debts() == [("main", 1, NOW, "connection refused")]
+    assert pending() == [("main", 1, NOW, "connection refused")]
     recorder.close(400)
     # Another program knows of the trouble too.
     recorder = Recorder(path, lambda: NOW, lambda: False)
     recorder.write([], [Delivered("main", ((run.run_id, 10),)), Delivered("main", ())])
-    assert debts() == []
+    assert pending() == []
     recorder.close(400)
     with open_sqlite(path) as database:
         assert database.execute("SELECT count(*) FROM report_troubles").fetchone() == (0,)
@@ -96,15 +96,15 @@ def test_that_all_is_well_costs_no_commit(tmp_path: Path) -> None:
 def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: Journal) -> None:
     build.done(journal, build.begin(journal, "etc"))
     with journal.transaction():
-        journal.leave_out("etc", "", "run 1 of yesterday")
-        journal.leave_out("etc", "", "run 1 of today")
-        journal.leave_out("gone", "x", "run 2")
+        journal.record_skip("etc", "", "run 1 of yesterday")
+        journal.record_skip("etc", "", "run 1 of today")
+        journal.record_skip("gone", "x", "run 2")
     found = overview(world)
-    assert [each.behind for each in found.left_out] == ["run 1 of today"]
+    assert [each.behind for each in found.skipped] == ["run 1 of today"]
     text = tables.plain(found, NOW + 60)
     assert ": etc, behind run 1 of today\n" in text
     build.begin(journal, "etc")
-    assert overview(world).left_out == []
+    assert overview(world).skipped == []
     journal.close()
 
 
@@ -168,7 +168,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
         with journal.transaction():
             error = "destination0: no space left " * 8 + "x" * 100
             build.record(journal, run, RunMoved(NOW + 9, Step.COPYING, Status.FAILED, error))
-            journal.leave_out(name, "", "run 7 " * 20)
+            journal.record_skip(name, "", "run 7 " * 20)
             journal.record_trouble("main", "access denied " * 10)
     found = overview(world)
     for width in (60, 80, 120, 300):
@@ -177,7 +177,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
         assert long in text
         assert "\x1b" not in text
     assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
-    row, story, _ = look_at(load(str(world.config)), 1)
+    row, story, _ = story_of(load(str(world.config)), 1)
     text = timeline.shown(row, story, Screen(1, 80), NOW)
     assert max(map(len, text.splitlines())) <= 80
     # In a pipe each run has one line, and each event.
@@ -194,10 +194,10 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
     with journal.transaction():
         failed = RunMoved(NOW, Step.INIT, Status.FAILED, "bad\x1b[2J\nworse")
         build.record(journal, run, failed)
-        journal.leave_out("etc", "", "\x1b[2J")
+        journal.record_skip("etc", "", "\x1b[2J")
         journal.record_trouble("main", "\x1b[2J")
     config = load(str(world.config))
-    row, story, _ = look_at(config, run.run_id)
+    row, story, _ = story_of(config, run.run_id)
     for text in (
         tables.plain(overview(world), NOW),
         tables.shown(overview(world), Screen(1), NOW),

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from b1000.jobs import Destination, Limits, Transfer
 from b1000.rsync import command, surveys
-from b1000.rsync.partition import Survey
+from b1000.rsync.partition import TreeSurvey
 from b1000.rsync.source import Source
 from b1000.runs.states import CopyStatus
 from b1000.work.assignment import Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.copying import Standing, Target
 from b1000.work.linking import Linking
-from b1000.work.progress import Told
+from b1000.work.progress import ProgressWriter
 from tests.support.worker import Supervised
 
 LIMITS = Limits(io_timeout=0)
@@ -121,7 +121,7 @@ def copy(
     found: list[CopyStatus] = []
 
     async def attempt(assignment: Assignment) -> None:
-        told = Told(directory / "progress" / "1-store.json")
+        told = ProgressWriter(directory / "progress" / "1-store.json")
         linking = Linking(assignment, destination, str(target), None)
         source = Source(sources, exclude, transfer)
         into = Target(str(target), destination, linking, told)
@@ -148,7 +148,7 @@ def parts_of(
     empty.mkdir(exist_ok=True)
     destination = Destination("store", "/nowhere")
     argv = surveys.whole(Source(sources, exclude, transfer), str(empty), destination, LIMITS)
-    survey = Survey()
+    survey = TreeSurvey()
     for line in subprocess.run(argv, capture_output=True, check=True).stdout.split(b"\n"):
         survey.take(line)
     return survey.parts(count)
@@ -203,14 +203,14 @@ def test_parts_weigh_about_the_same(tmp_path: Path, shape: str) -> None:
             file.truncate(size)
         if shape == "few" and number == 70:
             break
-    survey = Survey()
+    survey = TreeSurvey()
     argv = ["rsync", "-a", "--list-only", "--no-h", f"{source}/", f"{tmp_path}/empty/"]
     (tmp_path / "empty").mkdir()
     for line in subprocess.run(argv, capture_output=True, check=True).stdout.split(b"\n"):
         survey.take(line)
     weights = []
     for rules in survey.parts(4):
-        part = Survey()
+        part = TreeSurvey()
         for line in subprocess.run(
             [*argv[:4], *rules, *argv[4:]], capture_output=True, check=True
         ).stdout.split(b"\n"):
@@ -221,14 +221,14 @@ def test_parts_weigh_about_the_same(tmp_path: Path, shape: str) -> None:
 
 
 def test_a_small_tree_is_not_divided() -> None:
-    survey = Survey()
+    survey = TreeSurvey()
     for number in range(50):
         survey.take(b"-rw-r--r--  100 2026/11/23 08:23:33 file%d" % number)
     assert (survey.files, survey.bytes, survey.parts(4)) == (50, 5000, [])
 
 
 def test_a_large_directory_takes_few_rules() -> None:
-    survey = Survey()
+    survey = TreeSurvey()
     for number in range(100_000):
         survey.take(b"-rw-r--r--  100 2026/11/23 08:23:33 d%d/msg.%d.eml" % (number % 9, number))
     parts = survey.parts(8)
@@ -237,7 +237,7 @@ def test_a_large_directory_takes_few_rules() -> None:
 
 
 def test_noise_is_no_name() -> None:
-    survey = Survey()
+    survey = TreeSurvey()
     for line in (b"", b"receiving file list ... done", b"\xff\xfe", b"-rw-r--r-- x", b"x " * 50):
         survey.take(line)
     assert survey.files == 0

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from b1000.jobs import Destination, FreeSpace
-from b1000.work.watch import Progress, Space
+from b1000.work.watch import Space, StallWatch
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
 def watch(process: "subprocess.Popen[bytes]", seconds: int, io_timeout: int) -> bool:
     """Whether the process counts as stalled at some time within so many seconds."""
     clock = Clock()
-    progress = Progress(io_timeout, clock)
+    progress = StallWatch(io_timeout, clock)
     for clock.now in range(seconds):
         time.sleep(0.01)
         if progress.stalled(process.pid):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.files import look, open_file, read_file
+from b1000.files import open_file, read_file, refuse_special
 from tests.support.forked import NOBODY, Commands, Ended, commands
 from tests.support.world import World
 
@@ -100,7 +100,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(
         with pytest.raises(OSError, match=words):
             open_file(path, flags, follow=follow)
     with pytest.raises(OSError, match=words):
-        look(path, follow)
+        refuse_special(path, follow)
 
 
 def test_a_link_is_followed_only_where_that_is_asked_for(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_link_is_followed_only_where_that_is_asked_for(tmp_path: Path) -> None
     assert read_file(tmp_path / "link", 2, follow=True) == b"te"
     with pytest.raises(OSError, match="is a symbolic link"):
         read_file(tmp_path / "link", 2, follow=False)
-    look(tmp_path / "missing", follow=False)
+    refuse_special(tmp_path / "missing", follow=False)
 
 
 # --- the program

@@ -9,7 +9,7 @@ import pytest
 
 import b1000
 from b1000.monitor.days import Days
-from b1000.monitor.history import DAY, Past, Subject
+from b1000.monitor.history import DAY, PastRun, Subject
 from b1000.monitor.page import page
 from b1000.monitor.survey import SHOWN_DAYS, Survey
 from b1000.monitor.verdicts import judge
@@ -155,7 +155,7 @@ def test_ten_thousand_subjects_open_and_search_without_delay(
     judgements, days = [], {}
     for number in range(10_000):
         subject = Subject(f"host{number // 10}.example.org", "mysql", str(3300 + number % 10))
-        history = [Past(now - randomness.random() * 4 * DAY, done=1, total=1, bytes=number)]
+        history = [PastRun(now - randomness.random() * 4 * DAY, done=1, total=1, bytes=number)]
         judgements.append(judge(subject, history, None, now))
         runs = [randomness.choice([0, 1, 2, 2, None]) for _ in range(SHOWN_DAYS)]
         days[subject] = Days(runs, [None if run is None else number for run in runs])

@@ -679,7 +679,7 @@ def test_an_empty_source_with_delete_empties_nothing(world: World, client: Clien
         time.sleep(1)  # a start time of its own
 
 
-def untold(world: World, daemon: Daemons) -> tuple[Client, Report, subprocess.Popen[str]]:
+def unnotified(world: World, daemon: Daemons) -> tuple[Client, Report, subprocess.Popen[str]]:
     """A pull that has copied, and can tell its client nothing."""
     client = Client(daemon({"reports": "read only = yes", "backup": ""}))
     client.data()
@@ -691,7 +691,7 @@ def untold(world: World, daemon: Daemons) -> tuple[Client, Report, subprocess.Po
 
 
 def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) -> None:
-    client, report, running = untold(world, daemon)
+    client, report, running = unnotified(world, daemon)
     # It is followed all the same: what became of it is to be seen.
     report.write(status="FAILED", copy="FAILED", error="nobody pulled it")
     running.communicate(timeout=30)
@@ -714,7 +714,7 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
 
 
 def test_a_client_that_could_not_be_told_is_told_later(world: World, daemon: Daemons) -> None:
-    client, report, running = untold(world, daemon)
+    client, report, running = unnotified(world, daemon)
     assert not report.told()
     config = client.daemon.config
     config.write_text(config.read_text().replace("read only = yes", ""))

@@ -363,8 +363,8 @@ def test_a_job_that_died_runs_again_without_copy(ready: World) -> None:
     assert "was interrupted" in done.stderr
     assert (ready.root / "told").exists()
     with ready.journal() as opened:
-        endings = opened.execute("SELECT step, ending FROM runs ORDER BY run_id").fetchall()
-    assert endings == [("PRE", "INTERRUPTED"), ("DONE", "FINISHED")]
+        cleanups = opened.execute("SELECT step, ending FROM runs ORDER BY run_id").fetchall()
+    assert cleanups == [("PRE", "INTERRUPTED"), ("DONE", "FINISHED")]
 
 
 # --- forget

@@ -12,7 +12,7 @@ from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
     CopyMoved,
-    Listed,
+    InstancesListed,
     Note,
     ProcessBegan,
     Relayed,
@@ -88,9 +88,9 @@ def make(world: World) -> Path:
     _pull(journal, _begin(journal, "atm", direction="pull"), then)
     with journal.transaction():
         uid = journal.begin_listing("db", DEAD)
-        journal.note(Note(uid, Listed(then, ("one", "two"))))
+        journal.note(Note(uid, InstancesListed(then, ("one", "two"))))
         journal.begin_listing("db", DEAD)
-        journal.leave_out("etc", "", "run 1")
+        journal.record_skip("etc", "", "run 1")
         journal.record_trouble("main", "it was down")
         resumed = _begin_within(journal, "db", "two")
     build.failed_at_copying(journal, resumed)

@@ -179,7 +179,7 @@ def _import_all() -> None:
     # A disk that is full stays so: that is waited for only a moment.
     from b1000.supervise import recorder
 
-    recorder._PATIENCE = 1.0
+    recorder._GRACE = 1.0
     for name in ("ascii", "idna", "latin-1", "utf-8-sig"):
         codecs.lookup(name)
 

@@ -11,7 +11,7 @@ from b1000.locks import Locks
 from b1000.runs.events import Message
 from b1000.runs.protocol import Acknowledged, Batch
 from b1000.wire import Wire, pair
-from b1000.work.assignment import Assignment, Subject
+from b1000.work.assignment import Assignment, RunIdentity
 from b1000.work.channel import Channel
 
 
@@ -50,7 +50,7 @@ class Supervised:
 
     async def _work(self, task: Callable[[Assignment], Awaitable[object]], theirs: Wire) -> None:
         channel = Channel(theirs, lambda: None)
-        subject = Subject("uid", "system", "", "backup-2", "pull", "2026-11-23-05-00-00")
+        subject = RunIdentity("uid", "system", "", "backup-2", "pull", "2026-11-23-05-00-00")
         await task(Assignment(subject, self._limits, channel, self._locks))
         channel.flush()
 

@@ -46,7 +46,7 @@ def test_the_one_of_the_job() -> None:
 def test_the_only_one_where_none_bears_the_name() -> None:
     ext = Offer(client("ext"))
     assert choice.choose([ext], "system", NOBODY).client == ext.client
-    assert choice.choose([ext, Offer(client("old"), stale="dead")], "system", NOBODY).client
+    assert choice.choose([ext, Offer(client("old"), expired="dead")], "system", NOBODY).client
 
 
 def test_never_that_of_another_pull() -> None:
@@ -79,7 +79,7 @@ def test_several_are_an_error_that_names_them() -> None:
         (Offer(client(status=Status.FAILED)), "ended as FAILED at PRE"),
         (Offer(client(), answered=True), "pulled already"),
         (Offer(client(step=Step.POST)), "pulled already"),
-        (Offer(client(), stale="nobody renews it"), "nobody renews it"),
+        (Offer(client(), expired="nobody renews it"), "nobody renews it"),
     ],
 )
 def test_why_there_is_none(offer: Offer, words: str) -> None:

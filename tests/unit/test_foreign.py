@@ -50,7 +50,7 @@ def test_a_home_is_no_directory(option: str) -> None:
     "text", ["srv/backup", "./x", "rsync://h/m", "rsync:/h/m", "", "a b:c", "x/y:z", "/srv:x"]
 )
 def test_what_is_no_place_of_another_tool(text: str) -> None:
-    assert foreign.place(text) is None
+    assert foreign.other_tools_path(text) is None
 
 
 def test_a_password_in_an_address_is_told_before_a_missing_module() -> None:

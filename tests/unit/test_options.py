@@ -67,7 +67,7 @@ def test_a_row_is_not_written_twice() -> None:
 )
 def test_every_row_says_what_it_is_and_its_default_fits(option: Any) -> None:
     assert option.help.endswith(".")
-    assert option.kind.words
+    assert option.kind.description
     assert not (option.required and option.default is not None)
     if option.default is not None:
         option.kind.parse(option.default.replace("$status_dir", "/var/lib/b1000"))

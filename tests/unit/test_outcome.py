@@ -121,10 +121,10 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "errors", "retry", "words"), SEEN)
-def test_each_row(code: int, errors: list[str], retry: Retry, words: str) -> None:
+@pytest.mark.parametrize(("code", "errors", "retry", "explanation"), SEEN)
+def test_each_row(code: int, errors: list[str], retry: Retry, explanation: str) -> None:
     judged = outcome.judge(code, errors, "backup-3")
-    assert judged.reason.startswith(words)
+    assert judged.reason.startswith(explanation)
     assert (judged.status, judged.retry, judged.exit_code) == (CopyStatus.FAILED, retry, code)
     assert f"(rsync exit {code}" in judged.reason
     assert "at io.c" not in judged.reason
@@ -134,8 +134,8 @@ def test_every_row_of_the_table_was_seen() -> None:
     reasons = [outcome.judge(code, errors, "X").reason for code, errors, _, _ in SEEN]
     reasons.append(outcome.judge(24, []).reason)
     for row in VERDICTS:
-        fixed = max(row.words.replace("{place}", "\0").split("\0"), key=len).partition("{")[0]
-        assert any(fixed in reason for reason in reasons), row.words
+        fixed = max(row.explanation.replace("{place}", "\0").split("\0"), key=len).partition("{")[0]
+        assert any(fixed in reason for reason in reasons), row.explanation
 
 
 def test_vanished_files_are_a_warning() -> None:
@@ -227,7 +227,11 @@ def test_what_only_repeats_the_verdict(line: str, repeated: bool) -> None:
 
 
 def test_what_may_have_left_files_behind() -> None:
-    left = {words for code, errors, _, words in SEEN if outcome.judge(code, errors, "x").leftovers}
+    left = {
+        explanation
+        for code, errors, _, explanation in SEEN
+        if outcome.judge(code, errors, "x").leftovers
+    }
     assert "the connection to backup-3 broke in mid-copy" in left
     assert "no space left at backup-3" in left
     assert "connection refused by backup-3" not in left

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import b1000
 from b1000.monitor.days import Days
-from b1000.monitor.drift import Note
-from b1000.monitor.history import DAY, Past, Subject
+from b1000.monitor.drift import DriftNote
+from b1000.monitor.history import DAY, PastRun, Subject
 from b1000.monitor.page import levels, marks, page
 from b1000.monitor.survey import SHOWN_DAYS, Survey
 from b1000.monitor.verdicts import Verdict, judge
@@ -24,9 +24,11 @@ NOW = 1795435200.0
 def survey(host: str = "db1", job: str = "mysql", instance: str = "") -> Survey:
     """One subject with a backup of yesterday."""
     subject = Subject(host, job, instance)
-    judged = judge(subject, [Past(NOW - DAY, done=1, total=1, error=host)], None, NOW)
+    judged = judge(subject, [PastRun(NOW - DAY, done=1, total=1, error=host)], None, NOW)
     days = Days([*[None] * (SHOWN_DAYS - 2), 2, None], [*[None] * (SHOWN_DAYS - 2), 7, None])
-    return Survey(NOW, "central", [judged], [Note("new", host, Verdict.WARNING)], {subject: days})
+    return Survey(
+        NOW, "central", [judged], [DriftNote("new", host, Verdict.WARNING)], {subject: days}
+    )
 
 
 @pytest.mark.parametrize(

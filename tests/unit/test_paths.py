@@ -131,7 +131,7 @@ def test_a_path_that_no_report_keeps_is_refused(start: str) -> None:
     ],
 )
 def test_a_place_is_a_host_or_a_directory(path: str, expected: str) -> None:
-    assert paths.place(path) == expected
+    assert paths.host_or_path(path) == expected
 
 
 @pytest.mark.parametrize(

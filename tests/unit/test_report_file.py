@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from b1000.errors import BadValue
 from b1000.exchange import names, report_file
-from b1000.exchange.report_file import ReportFile, Target
+from b1000.exchange.report_file import DestinationSection, ReportFile
 from b1000.runs.states import CopyStatus, Status, Step
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
@@ -20,7 +20,7 @@ ERRORS = st.text(max_size=60).map(
     lambda text: " ".join("".join(each for each in text if each.isprintable()).split())
 )
 TIMES = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 12, 31))
-TARGETS = st.builds(Target, NAMES, LINES, LINES, st.sampled_from(CopyStatus))
+TARGETS = st.builds(DestinationSection, NAMES, LINES, LINES, st.sampled_from(CopyStatus))
 
 
 @st.composite

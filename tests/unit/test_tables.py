@@ -46,9 +46,9 @@ def test_no_added_column_makes_a_name_ambiguous_in_a_join() -> None:
 def test_states_have_the_numbers_of_the_fleet() -> None:
     """They were ENUMs there, which readers order and compare by number."""
     steps = ("INIT", "PRE", "COPYING", "POST", "DONE")
-    assert JOBS.column("step").words == steps
-    assert JOBS.column("status").words == ("OK", "WARNING", "FAILED")
-    assert COPIES.column("status").words == ("INIT", "COPYING", "DONE", "WARNING", "FAILED")
+    assert JOBS.column("step").values == steps
+    assert JOBS.column("status").values == ("OK", "WARNING", "FAILED")
+    assert COPIES.column("status").values == ("INIT", "COPYING", "DONE", "WARNING", "FAILED")
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=NAMES)

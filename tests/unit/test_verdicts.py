@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.monitor.facts import learned_age
-from b1000.monitor.history import DAY, HOUR, MINUTE, Past, Plan, Subject, span
+from b1000.monitor.history import DAY, HOUR, MINUTE, PastRun, PlanRow, Subject, span
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
@@ -17,22 +17,22 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 DB = Subject("db1", "mysql", "3306")
 
 
-def run(ago: float, **more: Any) -> Past:
+def run(ago: float, **more: Any) -> PastRun:
     """A run that made all its copies, so many seconds ago."""
-    return Past(NOW - ago, **{"done": 2, "total": 2, "bytes": 1000, "made_on": "db1", **more})
+    return PastRun(NOW - ago, **{"done": 2, "total": 2, "bytes": 1000, "made_on": "db1", **more})
 
 
-def failed(ago: float, **more: Any) -> Past:
+def failed(ago: float, **more: Any) -> PastRun:
     """A run that made none."""
     return run(ago, **{"done": 0, "step": "COPYING", "status": "FAILED", "bytes": None, **more})
 
 
-def daily(count: int, newest: float = 3 * HOUR, **more: Any) -> list[Past]:
+def daily(count: int, newest: float = 3 * HOUR, **more: Any) -> list[PastRun]:
     """Good runs, a day apart."""
     return [run(newest + number * DAY, **more) for number in range(count)]
 
 
-def verdict(history: list[Past], plan: Plan | None = None) -> tuple[Verdict, str]:
+def verdict(history: list[PastRun], plan: PlanRow | None = None) -> tuple[Verdict, str]:
     """What is said of it."""
     judged = judge(DB, history, plan, NOW)
     return judged.verdict, judged.reason
@@ -41,9 +41,9 @@ def verdict(history: list[Past], plan: Plan | None = None) -> tuple[Verdict, str
 WEEK = daily(7)
 PART = {"done": 1, "missing": ("far (connection refused)",), "status": "FAILED", "step": "COPYING"}
 
-CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
+CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
     # none
-    "planned and never seen": ([], Plan(max_backup_age=DAY), CRITICAL, "planned, and no run"),
+    "planned and never seen": ([], PlanRow(max_backup_age=DAY), CRITICAL, "planned, and no run"),
     "first run FAILED": (
         [failed(HOUR, error="no space left")],
         None,
@@ -111,9 +111,19 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
         "the last good backup is 1 d old",
     ),
     "weekly": ([run(6 * DAY), run(13 * DAY), run(20 * DAY)], None, OK, "6 d old"),
-    "the plan is stricter": (WEEK, Plan(max_backup_age=HOUR), CRITICAL, "at most 1 h is planned"),
-    "the plan is more patient": (daily(7, 9 * DAY), Plan(max_backup_age=10 * DAY), OK, "9 d old"),
-    "a plan that does not limit it": (daily(7, 3 * DAY), Plan(), CRITICAL, "is usual here"),
+    "the plan is stricter": (
+        WEEK,
+        PlanRow(max_backup_age=HOUR),
+        CRITICAL,
+        "at most 1 h is planned",
+    ),
+    "the plan is more patient": (
+        daily(7, 9 * DAY),
+        PlanRow(max_backup_age=10 * DAY),
+        OK,
+        "9 d old",
+    ),
+    "a plan that does not limit it": (daily(7, 3 * DAY), PlanRow(), CRITICAL, "is usual here"),
     "too old, and why": (
         [*daily(3, 4 * DAY), failed(DAY, error="refused"), failed(2 * DAY)],
         None,
@@ -154,7 +164,7 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
     "DONE with a warning of something else": ([run(HOUR, status="WARNING")], None, OK, "1 h old"),
     "the old one is too old, the new one half done": (
         [run(9 * DAY), run(HOUR, done=1, step="COPYING")],
-        Plan(max_backup_age=DAY),
+        PlanRow(max_backup_age=DAY),
         WARNING,
         "1 of 2 copies are there, the run is still at COPYING",
     ),
@@ -203,14 +213,14 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
     # data
     "data older than planned": (
         daily(5, data_age=601.0),
-        Plan(max_data_age=600),
+        PlanRow(max_data_age=600),
         WARNING,
         "its data on db1 was 10 min old, at most 10 min is planned",
     ),
-    "data as old as planned": (daily(5, data_age=600.0), Plan(max_data_age=600), OK, ""),
+    "data as old as planned": (daily(5, data_age=600.0), PlanRow(max_data_age=600), OK, ""),
     "data of unknown age, planned": (
         daily(5, data_age=None),
-        Plan(max_data_age=600),
+        PlanRow(max_data_age=600),
         WARNING,
         "how old its data was is unknown, at most 10 min is planned",
     ),
@@ -225,13 +235,13 @@ CASES: dict[str, tuple[list[Past], Plan | None, Verdict, str]] = {
     # long
     "running longer than planned": (
         [*daily(5, 27 * HOUR), run(3 * HOUR, done=0, step="COPYING", copying_since=NOW - 2 * HOUR)],
-        Plan(max_copy_time=HOUR),
+        PlanRow(max_copy_time=HOUR),
         WARNING,
         "a run on db1 is at COPYING for 2 h, at most 1 h is planned",
     ),
     "not copying that long yet": (
         [*daily(5, 27 * HOUR), run(3 * HOUR, done=0, step="COPYING", copying_since=NOW - MINUTE)],
-        Plan(max_copy_time=HOUR),
+        PlanRow(max_copy_time=HOUR),
         OK,
         "",
     ),
@@ -294,7 +304,7 @@ def test_rules(case: str) -> None:
 
 def test_several_reasons_are_told_the_worst_first() -> None:
     history = [*daily(5, 4 * DAY), run(3 * DAY, **{**PART, "bytes": 10})]
-    said, reason = verdict(history, Plan(max_backup_age=DAY))
+    said, reason = verdict(history, PlanRow(max_backup_age=DAY))
     assert said is CRITICAL
     assert reason.index("3 d old") < reason.index("is missing") < reason.index("shrank")
 
@@ -316,9 +326,9 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
         copies_total=2,
         last_run=NOW - HOUR,
     )
-    planned = judge(DB, WEEK, Plan(max_backup_age=DAY), NOW)
+    planned = judge(DB, WEEK, PlanRow(max_backup_age=DAY), NOW)
     assert (planned.max_age, planned.expected_by) == (DAY, "plan")
-    nothing = judge(DB, [], Plan(max_backup_age=DAY), NOW)
+    nothing = judge(DB, [], PlanRow(max_backup_age=DAY), NOW)
     assert (nothing.last_good, nothing.age, nothing.bytes) == (None, None, None)
 
 
@@ -334,9 +344,9 @@ def test_why_nothing_is_learned_yet_is_said() -> None:
 
 
 def test_a_plan_without_an_age_expects_what_never_ran() -> None:
-    planned = judge(DB, [], Plan(max_data_age=HOUR), NOW)
+    planned = judge(DB, [], PlanRow(max_data_age=HOUR), NOW)
     assert (planned.max_age, planned.expected_by) == (None, "plan")
-    learned = judge(DB, WEEK, Plan(max_data_age=HOUR), NOW)
+    learned = judge(DB, WEEK, PlanRow(max_data_age=HOUR), NOW)
     assert (learned.max_age, learned.expected_by) == (2.5 * DAY, "learned")
 
 
@@ -373,7 +383,7 @@ def test_daylight_saving_does_not_make_a_backup_older(zone: str) -> None:
         for number in range(365)
     ]
     for day in range(3, 365):
-        history = [Past(start, done=1, total=1) for start in starts[max(0, day - 8) : day]]
+        history = [PastRun(start, done=1, total=1) for start in starts[max(0, day - 8) : day]]
         noon = starts[day - 1] + 10 * HOUR
         assert judge(DB, history, None, noon).verdict is OK
         assert judge(DB, history, None, noon + 50.5 * HOUR).verdict is CRITICAL
@@ -384,7 +394,7 @@ def test_hosts_in_other_zones_are_judged_by_the_same_clock() -> None:
     moment = datetime(2026, 11, 23, 9, tzinfo=UTC)
     ages = {
         judge(
-            DB, [Past(moment.astimezone(ZoneInfo(zone)).timestamp(), done=1, total=1)], None, NOW
+            DB, [PastRun(moment.astimezone(ZoneInfo(zone)).timestamp(), done=1, total=1)], None, NOW
         ).age
         for zone in ("Pacific/Honolulu", "UTC", "Asia/Kolkata", "Pacific/Kiritimati")
     }
@@ -396,7 +406,7 @@ def test_hosts_in_other_zones_are_judged_by_the_same_clock() -> None:
 AGES = st.floats(0, 40 * DAY)
 RUNS = st.lists(
     st.builds(
-        lambda ago, done, more, vanished, step, status, size, data, ack, host: Past(
+        lambda ago, done, more, vanished, step, status, size, data, ack, host: PastRun(
             NOW - ago, step, status, done, done + more + vanished, vanished, data, size, ack, host
         ),
         AGES,
@@ -412,12 +422,12 @@ RUNS = st.lists(
     ),
     max_size=8,
 )
-PLANS = st.none() | st.builds(Plan, *[st.none() | st.floats(0, 40 * DAY)] * 3)
+PLANS = st.none() | st.builds(PlanRow, *[st.none() | st.floats(0, 40 * DAY)] * 3)
 RANK = {OK: 0, WARNING: 1, CRITICAL: 2}
 
 
 @given(RUNS, PLANS)
-def test_never_ok_without_a_copy_that_is_done(history: list[Past], plan: Plan | None) -> None:
+def test_never_ok_without_a_copy_that_is_done(history: list[PastRun], plan: PlanRow | None) -> None:
     judged = judge(DB, history, plan, NOW)
     if judged.verdict is OK:
         assert any(each.done and each.started == judged.last_good for each in history)
@@ -432,7 +442,7 @@ def test_never_ok_without_a_copy_that_is_done(history: list[Past], plan: Plan | 
 
 
 @given(RUNS, st.randoms())
-def test_the_order_of_rows_does_not_matter(history: list[Past], random: Any) -> None:
+def test_the_order_of_rows_does_not_matter(history: list[PastRun], random: Any) -> None:
     numbered = [each._replace(job_id=number) for number, each in enumerate(history)]
     shuffled = list(numbered)
     random.shuffle(shuffled)
@@ -440,8 +450,10 @@ def test_the_order_of_rows_does_not_matter(history: list[Past], random: Any) -> 
 
 
 @given(RUNS, st.floats(HOUR, 20 * DAY), AGES)
-def test_no_verdict_gets_better_by_waiting(history: list[Past], limit: float, later: float) -> None:
-    plan = Plan(max_backup_age=limit)
+def test_no_verdict_gets_better_by_waiting(
+    history: list[PastRun], limit: float, later: float
+) -> None:
+    plan = PlanRow(max_backup_age=limit)
     # A run that copies counts from when nothing else is fresh enough: all of these have ended.
     ended = [each._replace(step="DONE") for each in history]
     first, second = judge(DB, ended, plan, NOW), judge(DB, ended, plan, NOW + later)
@@ -450,9 +462,9 @@ def test_no_verdict_gets_better_by_waiting(history: list[Past], limit: float, la
 
 @given(RUNS, st.floats(HOUR, 20 * DAY), st.floats(0, 30 * DAY))
 def test_no_verdict_gets_better_by_an_older_last_good_run(
-    history: list[Past], limit: float, older: float
+    history: list[PastRun], limit: float, older: float
 ) -> None:
-    plan = Plan(max_backup_age=limit)
+    plan = PlanRow(max_backup_age=limit)
     last = run(HOUR, bytes=None, data_age=0.0)
     others = [each for each in history if not each.good]
     fresh = judge(DB, [*others, last], plan, NOW)
@@ -461,7 +473,9 @@ def test_no_verdict_gets_better_by_an_older_last_good_run(
 
 
 @given(RUNS, PLANS)
-def test_acknowledging_hides_no_missing_backup(history: list[Past], plan: Plan | None) -> None:
+def test_acknowledging_hides_no_missing_backup(
+    history: list[PastRun], plan: PlanRow | None
+) -> None:
     acknowledged = [each._replace(acknowledged=True) for each in history]
     if judge(DB, history, plan, NOW).verdict is CRITICAL:
         assert judge(DB, acknowledged, plan, NOW).verdict is CRITICAL

@@ -3,7 +3,7 @@
 from b1000.config import grammar
 from b1000.config.kinds import (
     YES_NO,
-    Kind,
+    ValueKind,
     choice,
     destination_path,
     free_space,
@@ -24,7 +24,7 @@ OPTIONS: tuple[Option, ...] = (
         required=True,
     ),
     Option(
-        "host", DEST, Kind("host name", grammar.own_host),
+        "host", DEST, ValueKind("host name", grammar.own_host),
         "The host that pulls, as its own configuration calls it.",
         required=True, of=_PASSIVE,
     ),
@@ -34,12 +34,12 @@ OPTIONS: tuple[Option, ...] = (
         required=True, of=_PASSIVE,
     ),
     Option(
-        "path", DEST, Kind("absolute path or rsync://", destination_path),
+        "path", DEST, ValueKind("absolute path or rsync://", destination_path),
         "Local directory, or rsync://HOST[:PORT]/MODULE[/PATH].",
         required=True, of=_ACTIVE,
     ),
     Option(
-        "exclude", DEST, Kind("patterns, split as a shell would", patterns, quotes=True),
+        "exclude", DEST, ValueKind("patterns, split as a shell would", patterns, quotes=True),
         "Patterns of rsync for what is not copied to this destination.",
         of=_ACTIVE,
     ),
@@ -54,7 +54,7 @@ OPTIONS: tuple[Option, ...] = (
         default="no", of=_ACTIVE,
     ),
     Option(
-        "bwlimit", DEST, Kind("rate", rate),
+        "bwlimit", DEST, ValueKind("rate", rate),
         "Limit of the rate, in KiB a second or with a unit (10m).",
         of=_ACTIVE,
     ),
@@ -64,7 +64,7 @@ OPTIONS: tuple[Option, ...] = (
         default="0", of=_ACTIVE,
     ),
     Option(
-        "min_free", DEST, Kind("bytes, 20g or 5%", free_space),
+        "min_free", DEST, ValueKind("bytes, 20g or 5%", free_space),
         "Local paths: end a copy that would leave less space free than this.",
         of=_ACTIVE,
     ),
@@ -87,13 +87,13 @@ OPTIONS: tuple[Option, ...] = (
         default="1", of=_ACTIVE,
     ),
     Option(
-        "password_file", DEST, Kind("absolute path", password_file),
+        "password_file", DEST, ValueKind("absolute path", password_file),
         "File with the password for the rsync daemon; only its owner may read it.",
         of=_ACTIVE,
     ),
     Option(
         "rsync_options", DEST,
-        Kind("options, split as a shell would", rsync_options, quotes=True),
+        ValueKind("options, split as a shell would", rsync_options, quotes=True),
         "More options for rsync; below, those that it takes.",
         of=_ACTIVE,
     ),

@@ -1,13 +1,13 @@
 """The options of [global], and those that a job may have for itself."""
 
 from b1000.config import grammar
-from b1000.config.kinds import COMMAND, PATH, SECONDS, Kind, choice, integer, log_format
+from b1000.config.kinds import COMMAND, PATH, SECONDS, ValueKind, choice, integer, log_format
 from b1000.config.options.row import BOTH, GLOBAL, Option
 
 OPTIONS: tuple[Option, ...] = (
     # of all of B1000
     Option(
-        "host", GLOBAL, Kind("host name", grammar.own_host),
+        "host", GLOBAL, ValueKind("host name", grammar.own_host),
         "Name of this host, in directories, reports and status. Default: the node name.",
     ),
     Option(
@@ -16,7 +16,7 @@ OPTIONS: tuple[Option, ...] = (
         default="/dev/stdout",
     ),
     Option(
-        "log_format", GLOBAL, Kind("format of Python's logging", log_format),
+        "log_format", GLOBAL, ValueKind("format of Python's logging", log_format),
         "Format of a line of the log; threadName is the job/instance.",
         default="%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s",
         literal=True,
@@ -99,6 +99,6 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "on_failure", BOTH, COMMAND,
         "Command to run when a run has FAILED.",
-        late=True,
+        deferred=True,
     ),
 )  # fmt: skip

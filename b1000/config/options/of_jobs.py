@@ -8,7 +8,7 @@ from b1000.config.kinds import (
     NAMES,
     SECONDS,
     YES_NO,
-    Kind,
+    ValueKind,
     choice,
     exclude,
     include,
@@ -55,40 +55,40 @@ OPTIONS: tuple[Option, ...] = (
         default="no", of=_PUSH,
     ),
     Option(
-        "data_age", JOB, Kind("seconds", grammar.age),
+        "data_age", JOB, ValueKind("seconds", grammar.age),
         "Age of the data when the run began, such as the delay of a replica.",
-        late=True, dynamic=True, of=_PUSH,
+        deferred=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "master_host", JOB, HOST,
         "The host whose data this really is.",
-        late=True, dynamic=True, of=_PUSH,
+        deferred=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "master_instance", JOB, HOST,
         "The instance there whose data this really is.",
-        late=True, dynamic=True, of=_PUSH,
+        deferred=True, dynamic=True, of=_PUSH,
     ),
     Option(
         "pre", JOB, COMMAND,
         "Command to run before copying. If it fails, nothing is copied.",
-        late=True, of=_PREPARES,
+        deferred=True, of=_PREPARES,
     ),
     Option(
         "post", JOB, COMMAND,
         "Command to run after all copies are complete.",
-        late=True, of=_PREPARES,
+        deferred=True, of=_PREPARES,
     ),
     Option(
-        "include", JOB, Kind("paths, split as a shell would", include, quotes=True),
+        "include", JOB, ValueKind("paths, split as a shell would", include, quotes=True),
         "Files and directories to copy; globs are expanded when the copy begins. Two that bring "
         "the same name are an error, unless it is excluded or relative = yes.",
-        required=True, late=True, of=_COPIES,
+        required=True, deferred=True, of=_COPIES,
     ),
     Option(
-        "exclude", JOB, Kind("patterns, split as a shell would", exclude, quotes=True),
+        "exclude", JOB, ValueKind("patterns, split as a shell would", exclude, quotes=True),
         "Patterns of rsync for what is not copied.",
-        late=True, of=_COPIES,
+        deferred=True, of=_COPIES,
     ),
     Option(
         "delete", JOB, YES_NO,
@@ -121,7 +121,7 @@ OPTIONS: tuple[Option, ...] = (
         default="no", of=_COPIES,
     ),
     Option(
-        "report_source", JOB, Kind("rsync://HOST[:PORT]/MODULE[/PATH]", rsync_address),
+        "report_source", JOB, ValueKind("rsync://HOST[:PORT]/MODULE[/PATH]", rsync_address),
         "The client's directory of report files.",
         required=True, of=_PULL,
     ),
@@ -136,12 +136,12 @@ OPTIONS: tuple[Option, ...] = (
         required=True, of=_PULL,
     ),
     Option(
-        "report_job", JOB, Kind("name", grammar.name),
+        "report_job", JOB, ValueKind("name", grammar.name),
         "The client's passive job. Default: the name of this job.",
         of=_PULL,
     ),
     Option(
-        "report_host", JOB, Kind("host names", grammar.hosts),
+        "report_host", JOB, ValueKind("host names", grammar.hosts),
         "The host names that a report may bear. Default: the host of report_source, short or full.",
         of=_PULL,
     ),
@@ -151,7 +151,7 @@ OPTIONS: tuple[Option, ...] = (
         default="86400", of=_PULL,
     ),
     Option(
-        "password_file", JOB, Kind("absolute path", password_file),
+        "password_file", JOB, ValueKind("absolute path", password_file),
         "File with the password for the client's daemon; else that of the destination is used.",
         of=_PULL,
     ),

@@ -1,6 +1,6 @@
 """The options of [report:NAME]."""
 
-from b1000.config.kinds import PATH, TEXT, Kind, choice, integer, password_file, server
+from b1000.config.kinds import PATH, TEXT, ValueKind, choice, integer, password_file, server
 from b1000.config.options.row import REPORT, Option
 
 _MYSQL = ("mysql",)
@@ -22,7 +22,7 @@ OPTIONS: tuple[Option, ...] = (
         default="30", of=("file",),
     ),
     Option(
-        "server", REPORT, Kind("host, address or socket", server),
+        "server", REPORT, ValueKind("host, address or socket", server),
         "Host of the database server, or the path of its socket.",
         required=True, of=_MYSQL,
     ),
@@ -47,7 +47,7 @@ OPTIONS: tuple[Option, ...] = (
         required=True, unless="password_file", literal=True, secret=True, of=_MYSQL,
     ),
     Option(
-        "password_file", REPORT, Kind("absolute path", password_file),
+        "password_file", REPORT, ValueKind("absolute path", password_file),
         "File with the password in its first line, instead of password.",
         of=_MYSQL,
     ),

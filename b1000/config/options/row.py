@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from b1000.config.kinds import Kind
+from b1000.config.kinds import ValueKind
 
 
 class Option(NamedTuple):
@@ -22,11 +22,11 @@ class Option(NamedTuple):
 
     name: str
     sections: tuple[str, ...]
-    kind: Kind
+    kind: ValueKind
     help: str
     default: str | None = None
     required: bool = False
-    late: bool = False
+    deferred: bool = False
     dynamic: bool = False
     literal: bool = False
     secret: bool = False

@@ -10,7 +10,7 @@ from pymysql.cursors import Cursor
 
 from b1000.jobs import Report
 from b1000.reports.mysql.connection import connect
-from b1000.reports.mysql.errors import code, in_words
+from b1000.reports.mysql.errors import code, error_text
 from b1000.reports.mysql.schema import add_column, widen_column
 from b1000.reports.tables import PLAN, TABLES, Column, Table
 from b1000.reports.target import NotDelivered
@@ -33,7 +33,7 @@ def findings(settings: Report) -> list[Flaw]:
         try:
             return list(_missing(cursor, settings))
         except (pymysql.Error, OSError) as error:
-            return [Flaw(in_words(error, settings))]
+            return [Flaw(error_text(error, settings))]
 
 
 def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
@@ -68,7 +68,7 @@ def _column(
             f"longer ones are refused: {mend}",
             warning=True,
         )
-    elif lacking := [word for word in column.words if not found.may_be(word)]:
+    elif lacking := [word for word in column.values if not found.may_be(word)]:
         words = ", ".join(lacking)
         yield Flaw(f"column {column.name} of {table.name} cannot be {words}: {mend}")
     elif column.may_be_unknown and not found.takes_null:
@@ -159,5 +159,5 @@ def _rights(
                     f"`{settings.db}`.{table.name} TO '{user}'@'{host}'"
                 )
             elif code(error) != ER.NO_DEFAULT_FOR_FIELD:  # that column is named already
-                yield in_words(error, settings)
+                yield error_text(error, settings)
                 return

@@ -8,7 +8,7 @@ from pymysql.cursors import Cursor
 
 from b1000.files import read_file
 from b1000.jobs import Report
-from b1000.reports.mysql.errors import NO_SERVER, in_words
+from b1000.reports.mysql.errors import NO_SERVER, error_text
 from b1000.reports.target import NotDelivered
 
 _CONNECT = 5  # seconds
@@ -63,7 +63,7 @@ def connect(settings: Report, read_only: bool = False) -> "pymysql.Connection[Cu
         )
     # RuntimeError: without the package cryptography PyMySQL cannot log in in every way.
     except (pymysql.Error, OSError, RuntimeError, *NO_SERVER) as error:
-        raise NotDelivered(in_words(error, settings)) from None
+        raise NotDelivered(error_text(error, settings)) from None
 
 
 def _trust(settings: Report) -> ssl.SSLContext | None:

@@ -38,31 +38,31 @@ def code(error: Exception) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
-def place_of(settings: Report) -> str:
+def server_of(settings: Report) -> str:
     """Whose database on which server; never a password."""
     return f"{settings.user}@{settings.server}, database {settings.db}"
 
 
-def in_words(error: Exception, settings: Report) -> str:
+def error_text(error: Exception, settings: Report) -> str:
     """What went wrong, for the operator; never a password."""
-    place = place_of(settings)
+    address = server_of(settings)
     if isinstance(error, NO_SERVER):
-        return f"{place}: what answers there is no MySQL server"
+        return f"{address}: what answers there is no MySQL server"
     if isinstance(error, RuntimeError) and "cryptography" in str(error):
         # Users of MySQL 8 log in so, unless they were message otherwise.
-        return f"{place}: {error} (install python3-cryptography, or set ssl_ca)"
+        return f"{address}: {error} (install python3-cryptography, or set ssl_ca)"
     if not isinstance(error, pymysql.Error):
-        return f"{place}: {error}"
+        return f"{address}: {error}"
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"{place}: {_distrust(cause, settings)}"
+        return f"{address}: {_distrust(cause, settings)}"
     said = str(error.args[1] if len(error.args) > 1 else error).strip()
     message = said or "the connection was lost"
     hint = _HINTS.get(code(error), "")
     if hint:
         user = f"'{settings.user}'@'%'"
         hint = f" ({hint.format(db=f'`{settings.db}`', user=user)})"
-    return f"{place}: {message}{hint}"
+    return f"{address}: {message}{hint}"
 
 
 _SELF_SIGNED, _OTHER_NAME, _OTHER_ADDRESS = 18, 62, 64  # X509_V_ERR_... of OpenSSL

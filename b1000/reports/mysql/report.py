@@ -11,14 +11,14 @@ from pymysql.cursors import Cursor
 from b1000.jobs import Report
 from b1000.reports import report
 from b1000.reports.mysql.connection import connect
-from b1000.reports.mysql.errors import code, in_words, place_of
+from b1000.reports.mysql.errors import code, error_text, server_of
 from b1000.reports.mysql.upsert import Unfit, upsert
-from b1000.reports.report import Row, Values
+from b1000.reports.report import RowsOfRun, Values
 from b1000.reports.tables import COPIES, JOBS
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.runs.run import Run
 
-_TRIES, _PATIENCE = 8, 10  # how often, and within which seconds, a transaction is begun anew
+_TRIES, _RETRY_TIME = 8, 10  # how often, and within which seconds, a transaction is begun anew
 _SETTLE, _LINGER = 0.2, 1.0
 _MOST_NAMED = 3  # refused runs that are named one by one
 
@@ -68,7 +68,7 @@ class MysqlReport:
         message = "; ".join(list(refused.values())[:_MOST_NAMED])
         if len(refused) > _MOST_NAMED:
             message += f"; and {len(refused) - _MOST_NAMED} more"
-        return arrived, RunsRefused(refused, f"{place_of(self._settings)} refuses {message}")
+        return arrived, RunsRefused(refused, f"{server_of(self._settings)} refuses {message}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -77,18 +77,18 @@ class MysqlReport:
                 self._connection.close()
             self._connection = None
 
-    def _deliver_rows(self, rows: Sequence[Row]) -> None:
+    def _deliver_rows(self, rows: Sequence[RowsOfRun]) -> None:
         """Write rows, all or none; raises NotDelivered, and Unfit where a value is at fault."""
         try:
             self._write_among_others(rows)
         except (pymysql.Error, OSError) as error:
             # Whatever it was, a new connection knows nothing of it.
             self.close()
-            raise NotDelivered(in_words(error, self._settings)) from None
+            raise NotDelivered(error_text(error, self._settings)) from None
 
-    def _write_among_others(self, rows: Sequence[Row]) -> None:
+    def _write_among_others(self, rows: Sequence[RowsOfRun]) -> None:
         """Write, and begin anew where another transaction was in the way of this one."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _RETRY_TIME
         for left in reversed(range(_TRIES)):
             try:
                 self._write(rows)
@@ -105,7 +105,7 @@ class MysqlReport:
         if self._connection:
             self._connection.rollback()
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: Sequence[RowsOfRun]) -> None:
         """One transaction. In the order of the keys, so that others wait and do not deadlock."""
         if not rows:
             return

@@ -13,7 +13,7 @@ _LOCK_TIME = 16.0  # seconds: more than a worker takes to end its tree: SIGTERM,
 _POLL = 0.1  # seconds between looks at a lock
 
 
-class Ending:
+class Cleanup:
     """Ends what some runs left; ``then`` is called once nothing of it runs any more."""
 
     def __init__(
