@@ -65,13 +65,13 @@ def for_jobs() -> argparse.ArgumentParser:
         "-c",
         "--copy",
         action="store_true",
-        help="go on with runs that failed while copying, or were interrupted",
+        help="resume runs that failed while copying, or were interrupted",
     )
     parser.add_argument(
         "-n",
         "--dry-run",
         action="store_true",
-        help="tell what would be run and sent, and change nothing",
+        help="show what would be run and sent, and change nothing",
     )
     parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to run (default: all jobs)"
@@ -93,7 +93,7 @@ has begun, whose data it might remove; the answer says so.
 def for_forget() -> argparse.ArgumentParser:
     """``b1000 forget``."""
     parser = _parser(
-        "forget", "Give up runs that failed: nothing retries them any more.", _FORGET_EPILOG
+        "forget", "Give up runs that failed: they are no longer retried.", _FORGET_EPILOG
     )
     parser.add_argument(
         "--post", action="store_true", help="run the post script of each before it is given up"
@@ -109,7 +109,7 @@ def for_check() -> argparse.ArgumentParser:
     """``b1000 check``."""
     parser = _parser(
         "check",
-        "Tell all that is wrong with the configuration and with files that it names; run nothing.",
+        "Report what is wrong with the configuration and with files that it names; run nothing.",
     )
     parser.add_argument(
         "--connect",
@@ -138,7 +138,7 @@ def for_status() -> argparse.ArgumentParser:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="also jobs and instances that are not configured any more",
+        help="also jobs and instances that are no longer configured",
     )
     parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
     parser.add_argument(
@@ -158,7 +158,7 @@ def for_status() -> argparse.ArgumentParser:
 
 def _positive(word: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"must be an integer >= 1, not {word!r}")
     return int(word)
 
 

@@ -336,7 +336,7 @@ COMMANDS = re.compile(
     r" {4,}(\(umask|apt-get|b1000|cp|chgrp|chmod|find|ln|make|mkdir|mysql|python3|rsync|systemctl) "
 )
 # What b1000 says, not what is said to it.
-OUTPUT = "        b1000 --copy mysql/3306 goes on with it"
+OUTPUT = "        b1000 --copy mysql/3306 resumes it"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COPY = r"etc/2026-11-22-Sunday/client-1-2026-11-22-Sun-02:17:01"
 

@@ -214,7 +214,11 @@ def _scripts(job: Job) -> Iterator[Finding]:
         script = on_this_host.script_of(template)
         if script and not os.access(script, os.X_OK):
             there = os.path.exists(script)
-            state = "not executable; chmod +x" if there else "not there; copy it or mend the path"
+            state = (
+                "not executable; chmod +x"
+                if there
+                else "not there; copy it there or correct the path"
+            )
             yield Finding(f"job:{job.name}", option, f"the script {script} is {state}")
 
 

@@ -17,7 +17,7 @@ def monitor(argv: Sequence[str]) -> int:
     try:
         arguments = parser.parse_args(argv)
         if arguments.output and not arguments.prometheus:
-            parser.error("--output is the file of --prometheus")
+            parser.error("--output needs --prometheus")
     except SystemExit as end:
         # Nagios takes 2 for CRITICAL.
         return _UNKNOWN if end.code else 0
@@ -37,11 +37,11 @@ def monitor(argv: Sequence[str]) -> int:
     try:
         given = answer(arguments.cfg, question, wanted, terminal())
     except Exception as error:
-        # A mistake of ours is no WARNING about backups, as Python's own exit code would be.
+        # An internal error is no WARNING about backups, as Python's own exit code would be.
         import traceback
 
         to_stderr(traceback.format_exc().rstrip())
-        given = unknown(f"a mistake of b1000 itself: {type(error).__name__}: {error}", wanted)
+        given = unknown(f"internal error: {type(error).__name__}: {error}", wanted)
     if given.complaint:
         to_stderr(f"b1000: {given.complaint}")
     try:

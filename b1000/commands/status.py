@@ -13,9 +13,9 @@ def status(argv: Sequence[str]) -> int:
     parser = parsers.for_status()
     arguments = parser.parse_intermixed_args(argv)
     if arguments.watch and arguments.json:
-        parser.error("--watch is for people: it does not go with --json")
+        parser.error("--watch cannot be combined with --json")
     if arguments.run is not None and (arguments.jobs or arguments.failed or arguments.last > 1):
-        parser.error("--run shows one run: it goes with no job, --failed or --last")
+        parser.error("--run cannot be combined with a job, --failed or --last")
 
     from b1000.config import loader
     from b1000.config.selectors import selector

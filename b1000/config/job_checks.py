@@ -36,7 +36,7 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
             section.add_problem(
                 "dest",
                 f"{other.name} and {destination.name} have the same host; "
-                "nobody could tell which of both it has pulled for",
+                "a pull could not be assigned to one of them",
             )
 
 

@@ -44,8 +44,8 @@ def choice(*values: str) -> ValueKind:
 def integer(description: str, least: int, most: int = 2**31) -> ValueKind:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
-            above = f" and at most {most}" if most < 2**31 else ""
-            raise BadValue(f"{text!r} is not a whole number that fits", f"at least {least}{above}")
+            bounds = f">= {least}" if most == 2**31 else f"from {least} to {most}"
+            raise BadValue(f"must be an integer {bounds}, not {text!r}")
         return int(text)
 
     return ValueKind(description, parse)
@@ -58,7 +58,7 @@ _ANSWERS = {"yes": True, "true": True, "on": True, "1": True} | {
 
 def _yes_or_no(text: str) -> bool:
     if text.lower() not in _ANSWERS:
-        raise BadValue(f"{text!r} is neither", "yes or no")
+        raise BadValue(f"must be yes or no, not {text!r}")
     return _ANSWERS[text.lower()]
 
 

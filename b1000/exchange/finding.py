@@ -49,7 +49,7 @@ class Finder:
             if polls >= self._pull.poll_retries:
                 raise RunFailed(
                     f"no report for {self._assignment.subject.host} at {self._pull.source}, "
-                    f"looked {polls} times (report_poll_retries); the last look: "
+                    f"polled {polls} times (report_poll_retries); the last poll: "
                     f"{printable(reason)}"
                 )
             await asyncio.sleep(self._pull.poll_wait)

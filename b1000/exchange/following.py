@@ -248,7 +248,7 @@ class Follower:
         """
         if heard:
             self._assignment.log.info(
-                "%s is offered again, and was copied: the client is told once more", client.file
+                "%s is offered again, and was copied: the client is notified again", client.file
             )
         return await self._peer.notify(client, names.DONE)
 

@@ -85,7 +85,7 @@ class _Pulling:
         if not run.clients:
             raise RunFailed("it is not known what was pulled")
         client = run.clients[-1]
-        await self._wait(f"another look at {client.file} at {self._pull.source}")
+        await self._wait(f"another poll of {client.file} at {self._pull.source}")
         if not self._finder.take(client):
             raise RunFailed(f"another pull is at work on {client.file}")
         try:

@@ -132,12 +132,12 @@ class _Collector:
         )
 
     def _as_configured(self, backlog: Backlog) -> Backlog:
-        """What its reporter said last explains no debt to a report that has none now."""
+        """What its reporter said last is not why they are pending, if it has none now."""
         if backlog.report in self._config.reports:
             return backlog
         heading = f"report:{backlog.report}"
         wrong = (heading, "") in self._config.lines
-        why = "is wrong" if wrong else "is not in the configuration any more"
+        why = "is wrong" if wrong else "is no longer configured"
         return backlog._replace(trouble=f"[{heading}] {why}")
 
     def row(self, run: Run) -> StatusRow:
@@ -182,7 +182,7 @@ class _Collector:
         if waiting:
             yield waiting
         if run.step is Step.INIT and run.copies:
-            yield "a place among the workers, or other instances that may share its directory"
+            yield "a slot among the workers, or other instances that may share its directory"
         if not any(copy.status is CopyStatus.COPYING for copy in run.copies):
             return
         attempts = {each.destination: each for each in self._reader.attempts(run.run_id)}

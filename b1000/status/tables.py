@@ -92,14 +92,16 @@ def _below(overview: Overview, now: float) -> Iterator[str]:
 
 def _skipped(each: Skipped, now: float) -> str:
     subject = f"{each.job}/{each.instance}" if each.instance else each.job
-    return printable(f"left out {figures.since(each.time, now)}: {subject}, behind {each.behind}")
+    return printable(
+        f"skipped {figures.since(each.time, now)}: {subject}; {each.behind} is still running"
+    )
 
 
 def _pending(backlog: Backlog, now: float) -> str:
     why = f", {backlog.trouble}" if backlog.trouble else ""
-    states = counted(backlog.states, "state")
+    updates = counted(backlog.states, "update")
     return printable(
-        f"owed to report {backlog.report}: {states} since {figures.since(backlog.since, now)}{why}"
+        f"report {backlog.report}: {updates} pending since {figures.since(backlog.since, now)}{why}"
     )
 
 
@@ -184,7 +186,7 @@ def _row(
     for wait in row.waits:
         yield from _indented(Text(printable(f"waits for {wait}"), "cyan"), _INDENT)
     if row.resumable:
-        yield from _indented(Text(f"b1000 --copy {row.selecting} goes on with it"), _INDENT)
+        yield from _indented(Text(f"b1000 --copy {row.selecting} resumes it"), _INDENT)
 
 
 def _styled_copies(row: StatusRow) -> "Text":

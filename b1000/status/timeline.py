@@ -84,7 +84,7 @@ def _head(row: StatusRow, now: float) -> list[str]:
         lines.append(printable(f"why: {row.error}"))
     lines += map(printable, row.notes)
     if row.resumable:
-        lines.append(f"b1000 --copy {row.selecting} goes on with it")
+        lines.append(f"b1000 --copy {row.selecting} resumes it")
     for copy in run.copies:
         current = row.progress.get(copy.destination)
         numbers = [

@@ -60,7 +60,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
         case Closed():
             return logging.WARNING, event.reason
         case Waiting():
-            return logging.INFO, f"waiting, its place is free for others: {event.reason}"
+            return logging.INFO, f"waiting, its slot is free for others: {event.reason}"
         case Relayed(client=client):
             return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():

@@ -137,7 +137,7 @@ class Recorder:
             log_damage(self._path, self._journal.mend())
         except JournalFailed as error:
             self._log.error(
-                "the journal %s has rows that cannot be read, and takes no mending now: %s",
+                "the journal %s has rows that cannot be read, and cannot be repaired now: %s",
                 self._path,
                 error,
             )

@@ -165,7 +165,7 @@ class Rehearsal:
         ]
         if job.pull:
             said.append(
-                f"  look at {job.pull.source} every {job.pull.poll_wait} s "
+                f"  poll {job.pull.source} every {job.pull.poll_wait} s "
                 f"for a report of {job.pull.job}, meant for {self._host}; "
                 "the directory then bears the client's names"
             )

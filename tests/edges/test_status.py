@@ -102,7 +102,7 @@ def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: J
     found = overview(world)
     assert [each.behind for each in found.skipped] == ["run 1 of today"]
     text = tables.plain(found, NOW + 60)
-    assert ": etc, behind run 1 of today\n" in text
+    assert ": etc; run 1 of today is still running\n" in text
     build.begin(journal, "etc")
     assert overview(world).skipped == []
     journal.close()
@@ -114,7 +114,7 @@ def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: J
 def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     run = build.begin(journal, "etc")
     build.resolve(journal, run, "store", "spare", "third")
-    assert "a place" in overview(world).rows[1].waits[0]
+    assert "a slot" in overview(world).rows[1].waits[0]
     build.move(journal, run, Step.COPYING)
     for name in ("store", "spare", "third"):
         build.copy(journal, run, name, CopyStatus.COPYING)

@@ -385,7 +385,7 @@ def test_a_mistake_of_ours_is_unknown_in_the_form_that_was_asked(
     environment = {"PYTHONPATH": f"{world.root}:{ROOT}"}
     done = world.b1000("monitor", "--nagios", environment=environment)
     assert done.returncode == UNKNOWN
-    assert done.stdout.startswith("B1000 UNKNOWN: a mistake of b1000 itself: ZeroDivisionError")
+    assert done.stdout.startswith("B1000 UNKNOWN: internal error: ZeroDivisionError")
     assert "Traceback" in done.stderr
 
 

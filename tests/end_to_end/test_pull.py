@@ -303,7 +303,7 @@ def test_no_report_fails_at_init_in_its_own_name(world: World, client: Client) -
     run = last(world)
     assert (run.step, run.status, run.host, run.clients) == ("INIT", "FAILED", "backup-2", ())
     assert "no report for backup-2 at rsync://" in run.error
-    assert "looked 2 times" in run.error
+    assert "polled 2 times" in run.error
     assert "there is none" in run.error
 
 

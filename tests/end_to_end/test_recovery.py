@@ -386,7 +386,7 @@ def test_forget_is_refused_beside_a_run_that_is_at_work(ready: World) -> None:
     refused = ready.b1000("forget", "etc")
     assert refused.returncode == 3
     assert "not forgotten: run 2" in refused.stderr
-    assert "left out" not in ready.b1000("status").stdout
+    assert "skipped" not in ready.b1000("status").stdout
     running.terminate()
     running.communicate(timeout=30)
 

@@ -134,7 +134,7 @@ def test_a_session_of_an_operator(world: World, tmux: Tmux) -> None:
     assert code == 1
     assert f"run {run}: bad, push full, host client" in story
     assert "off: attempt 1 failed (exit code 10): connection refused" in " ".join(story.split())
-    assert "b1000 --copy bad goes on with it" in story
+    assert "b1000 --copy bad resumes it" in story
 
     # Ctrl-C says what it ends, and leaves no bar behind.
     tmux.keys(0, "C-c")

@@ -134,7 +134,7 @@ def test_run_tells_all_that_happened(ready: World) -> None:
     text = done.stdout
     assert "run 1: bad, push full, host client" in text
     assert "FAILED at COPYING" in text
-    assert "b1000 --copy bad goes on with it" in text
+    assert "b1000 --copy bad resumes it" in text
     order = [
         "  INIT\n",
         "  PRE\n",
@@ -181,12 +181,12 @@ def test_run_tells_of_what_happened_before_it_was_resumed(ready: World) -> None:
 def test_wrong_usage_says_what_would_be_right(ready: World) -> None:
     for words, told in (
         (("--run", "7"), "has no run 7; b1000 status --last 10 shows the numbers"),
-        (("--run", "x"), "argument --run: 'x' is not a whole number from 1 on"),
-        (("--run", "0"), "argument --run: '0' is not a whole number from 1 on"),
-        (("--last", "0"), "argument --last: '0' is not a whole number from 1 on"),
-        (("--last", "9" * 30), "is not a whole number"),
-        (("--run", "1", "etc"), "--run shows one run"),
-        (("--watch", "--json"), "--watch is for people"),
+        (("--run", "x"), "argument --run: must be an integer >= 1, not 'x'"),
+        (("--run", "0"), "argument --run: must be an integer >= 1, not '0'"),
+        (("--last", "0"), "argument --last: must be an integer >= 1, not '0'"),
+        (("--last", "9" * 30), "must be an integer >= 1, not '999"),
+        (("--run", "1", "etc"), "--run cannot be combined with a job"),
+        (("--watch", "--json"), "--watch cannot be combined with --json"),
     ):
         done = ready.b1000("status", *words)
         assert done.returncode == 2, words
@@ -206,14 +206,14 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
     assert ready.b1000().returncode == 0
     *_, empty, owed = lines(ready)
     assert empty == ""
-    assert owed.startswith("owed to report main: 1 state since ")
+    assert owed.startswith("report main: 1 update pending since ")
     assert str(ready.reports) in owed
     assert "Errno" not in owed
     ready.reports.unlink()
     working = ready.config.read_text()
     for change, why in (
         (("type = file", "tpye = file"), "[report:main] is wrong"),
-        (("main", "other"), "[report:main] is not in the configuration any more"),
+        (("main", "other"), "[report:main] is no longer configured"),
     ):
         ready.config.write_text(working.replace(*change))
         ready.b1000()
@@ -230,7 +230,7 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
         assert journal.execute("SELECT * FROM report_troubles").fetchall() == []
 
 
-def test_what_was_left_out_and_behind_what(ready: World) -> None:
+def test_what_was_skipped_and_behind_what(ready: World) -> None:
     ready.write(
         {
             "dest:store": ready.store(),
@@ -241,8 +241,8 @@ def test_what_was_left_out_and_behind_what(ready: World) -> None:
     wait_until((ready.root / "begun").exists)
     assert ready.b1000("etc").returncode == 3
     told = lines(ready)[-1]
-    assert told.startswith("left out ")
-    assert "etc, behind run 1 of " in told
+    assert told.startswith("skipped ")
+    assert "etc; run 1 of " in told
     assert f"(at PRE, process {first.pid})" in told
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=30)

@@ -127,12 +127,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "report_poll_wait", JOB, integer("seconds", 1),
-        "How long to wait between looks at the client's reports.",
+        "How long to wait between polls of the client's reports.",
         required=True, of=_PULL,
     ),
     Option(
         "report_poll_retries", JOB, integer("number", 1),
-        "How many looks may find no live report for this host.",
+        "How many polls may find no live report for this host.",
         required=True, of=_PULL,
     ),
     Option(

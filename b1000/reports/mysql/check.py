@@ -81,7 +81,7 @@ def _keys(table: Table, unique: Mapping[str, set[str]], load: str) -> Iterator[F
         if table.narrow_key and columns == set(table.narrow_key):
             yield Flaw(
                 f"table {table.name} has the unique key {name} of older installations, by "
-                f"which a row that a storage tells of a client meets the client's own: {load}"
+                f"which a row that a storage relays of a client meets the client's own: {load}"
             )
     if set(table.key) not in unique.values():
         key = ", ".join(table.key)
