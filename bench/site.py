@@ -107,7 +107,7 @@ class Site:
         """The command line and the environment of such a run."""
         home = home or self.fresh("home")
         common: dict[str, dict[str, object]] = {
-            "global": {"host": "client", "status_dir": home / "status", "log_file": home / "log"},
+            "global": {"status_dir": home / "status", "log_file": home / "log"},
             "report:main": {"type": "file", "path": home / "reports"},
         }
         for heading, options in sections.items():
