@@ -25,7 +25,7 @@ function __b1000_words
         if test -n "$expected"
             test "$expected" = cfg; and set file $word
             set expected
-        else if test -n "$ended"; or not string match -q -- '-?*' $word
+        else if test -n "$ended"; or not string match -qr -- '^-.' $word
             test -n "$command"; and continue
             set command -
             test -z "$ended"; and contains -- $word @WORDS@; and set command $word
