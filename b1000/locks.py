@@ -32,11 +32,6 @@ class Locks:
         make_directory(self.directory, 0o700)
         return _locked(open_file(self.directory / name, os.O_RDWR | os.O_CREAT, follow=False))
 
-    @staticmethod
-    def free(descriptor: int) -> None:
-        """Release a lock that was taken; copies of its descriptor hold it on."""
-        os.close(descriptor)
-
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Hold a lock for the length of a ``with``, waiting for it as long as it takes."""

@@ -179,7 +179,6 @@ OVER: dict[str, frozenset[str]] = {
     ),
     "lines of a function": frozenset(
         {
-            "b1000/work/copies.py:Copies._copy",
             "b1000/work/rehearsal.py:Rehearsal._copy",
         }
     ),

@@ -15,7 +15,7 @@ from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Resolved, S
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.push import RunValues
+from b1000.work.push import RunValues, finish, prepare
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
@@ -37,11 +37,9 @@ async def carry_out(assignment: Assignment, job: Job) -> None:
     await assignment.commit(Resolved(assignment.clock(), frozen, copies))
     # Data is rewritten only when everybody can see that an older report is out of date.
     await notices.written(Step.INIT)
-    if frozen.pre:
-        await assignment.commit(assignment.moved(Step.PRE))
-        await assignment.script("pre", frozen.pre, job.limits.script_timeout)
+    await prepare(assignment, frozen)
     await _offer(assignment, job, notices, copies)
-    await _post(assignment, frozen)
+    await finish(assignment, frozen)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
@@ -50,14 +48,7 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
     notices = Notices(assignment, job)
     missing = tuple(copy for copy in run.copies if not copy.complete)
     await _offer(assignment, job, notices, missing)
-    await _post(assignment, run.frozen)
-
-
-async def _post(assignment: Assignment, frozen: Frozen) -> None:
-    if frozen.post:
-        await assignment.commit(assignment.moved(Step.POST))
-        await assignment.script("post", frozen.post, assignment.limits.script_timeout)
-    await assignment.commit(assignment.moved(Step.DONE))
+    await finish(assignment, run.frozen)
 
 
 # --- COPYING

@@ -60,7 +60,7 @@ class Polling:
 
     def _refused(self, poll: Poll) -> dict[str, str]:
         """Reports that are not believed, each with the reason."""
-        now, taken = self._assignment.clock(), self._assignment.taken
+        now, taken = self._assignment.clock(), self._assignment.known.taken
         found = {
             file: claims.refusal(seen.client, self._pull, now, taken)
             for file, seen in poll.seen.items()

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from b1000.runs.events import Message
-from b1000.runs.run import Run
+from b1000.runs.run import Run, RunIdentity
 from b1000.runs.task import JournalFacts, TaskKind
 
 # --- a supervisor and its workers
@@ -12,15 +12,12 @@ from b1000.runs.task import JournalFacts, TaskKind
 class Assigned(NamedTuple):
     """To a worker that is idle: what it does next; the lock of the job/instance comes with it.
 
-    ``uid`` is the mark of all that it starts. ``run`` is None where the instances of a job are
-    asked for. Workers know the jobs from their fork.
+    ``run`` is None where the instances of a job are asked for. Workers know the jobs from their
+    fork, by name.
     """
 
     kind: TaskKind
-    uid: str
-    job: str
-    host: str
-    start_time: str
+    subject: RunIdentity
     run: Run | None = None
     known: JournalFacts = JournalFacts()
 

@@ -180,6 +180,28 @@ def label(job: str, instance: str) -> str:
     return f"{job}/{instance}" if instance else job
 
 
+class RunIdentity(NamedTuple):
+    """On whose behalf processes are started; scripts see it in their environment."""
+
+    uid: str
+    job: str
+    instance: str
+    host: str
+    direction: str
+    start_time: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables that every process of the run sees."""
+        return {
+            "B1000_RUN": self.uid,
+            "B1000_JOB": self.job,
+            "B1000_INSTANCE": self.instance,
+            "B1000_HOST": self.host,
+            "B1000_START_TIME": self.start_time,
+            "B1000_DIRECTION": self.direction,
+        }
+
+
 class Leftovers(NamedTuple):
     """What a run or a listing may have left running when it died.
 

@@ -92,6 +92,14 @@ class Watch:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(watched)
 
+    def let_go(self, child: Child, seconds: float) -> None:
+        """Reap a child that is to end in some seconds, else by SIGKILL; its wire is closed."""
+        self.remove(child)
+        if not child.reap(seconds):
+            child.kill()
+            child.reap(seconds)
+        child.wire.close()
+
     def wait(self, timeout: float | None) -> set[object]:
         """Those of them that have something to say, or have ended; none after some seconds."""
         return {key.fileobj for key, _ in self._selector.select(timeout)}
@@ -101,14 +109,10 @@ class Watch:
         self._selector.close()
 
 
-class Readable(NamedTuple):
-    """An open descriptor that can be waited for, or that a child can close."""
+class Descriptor(NamedTuple):
+    """An open descriptor, as something that a child can close."""
 
     number: int
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self.number
 
     def close(self) -> None:
         """Close it."""

@@ -1,6 +1,7 @@
 """How a task begins: its lock, what dead runs left, and what its beginning writes."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -13,7 +14,7 @@ from b1000.locks import Locks, run_lock
 from b1000.rsync import paths
 from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
 from b1000.runs.lifecycle import changed
-from b1000.runs.run import Leftovers, ProcessIdentity, Run
+from b1000.runs.run import Leftovers, ProcessIdentity, Run, RunIdentity
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.runs.task import JournalFacts, Task, TaskKind
 from b1000.state.journal import Journal
@@ -79,11 +80,11 @@ class Launch:
             cleared = uids <= task.cleared
             leftovers = () if cleared else tuple(self._reader.leftovers(uid) for uid in uids)
         except JournalFailed:
-            self._free(lock)
+            _release(lock)
             raise
         if leftovers:
             # It may be what holds the lock.
-            self._free(lock)
+            _release(lock)
             return LeftRunning(uids, leftovers)
         return Busy(self._whom(task)) if lock is None else Ready(lock, dead)
 
@@ -127,10 +128,6 @@ class Launch:
             if alive:
                 return narrative.still_at_work(alive[-1])
         return "a run that has just begun, or what an earlier one left running"
-
-    def _free(self, lock: int | None) -> None:
-        if lock is not None:
-            Locks.free(lock)
 
     def leftovers(self, uid: str) -> Leftovers:
         """What may still run under a mark, as far as the journal can say."""
@@ -258,9 +255,20 @@ class Launch:
             return self._reader.owner_of_directory(job, instances, directory)
         return None
 
-    def start_time(self) -> str:
-        """The time of something that has no run, as in names."""
-        return datetime.fromtimestamp(self._clock()).strftime(paths.START_TIME)
+    def subject(self, task: Task) -> RunIdentity:
+        """On whose behalf a task that has begun starts processes: a run, or a job without one."""
+        job, run = task.job, task.run
+        if run:
+            whose = (run.job, run.instance, run.host, run.direction, run.start_time)
+        else:
+            start_time = datetime.fromtimestamp(self._clock()).strftime(paths.START_TIME)
+            whose = (job.name, "", self._host, job.direction, start_time)
+        return RunIdentity(task.uid, *whose)
+
+
+def _release(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
 def _which(run: Run) -> str:

@@ -20,9 +20,12 @@ class EarlierRuns:
         self._selectors = asked
         self._kind = kind
         reader = program.records.reader
-        selection = recovery.select(asked, program.config.jobs, reader)
-        self._runs = [run for run in reader.unclosed() if recovery.is_selected(run, selection)]
-        self._lasts = [run for run in reader.last_runs() if recovery.is_selected(run, selection)]
+        unclosed, lasts = reader.unclosed(), reader.last_runs()
+        selection = recovery.select(
+            asked, program.config.jobs, (*lasts, *unclosed), reader.listed_instances()
+        )
+        self._runs = [run for run in unclosed if recovery.is_selected(run, selection)]
+        self._lasts = [run for run in lasts if recovery.is_selected(run, selection)]
         if kind is TaskKind.FORGET_WITH_POST:
             self._runs += filter(recovery.has_post_left, self._lasts)
         self._of_dead = [run for run in self._runs if recovery.is_recoverable(run, is_alive)]

@@ -9,7 +9,7 @@ from b1000.locks import Locks
 from b1000.runs.protocol import Assigned, Batch
 from b1000.runs.run import Run
 from b1000.runs.task import Task, TaskKind
-from b1000.supervise.children import Child, Readable, Watch, fork
+from b1000.supervise.children import Child, Descriptor, Watch, fork
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
 from b1000.work import tasks
@@ -138,7 +138,7 @@ class Pool:
         return [
             *(worker.child.wire for worker in self._working),
             *(child.wire for child in self._idle),
-            *(Readable(lock) for lock in self._held),
+            *(Descriptor(lock) for lock in self._held),
             *self._others(),
         ]
 
@@ -172,11 +172,7 @@ class Pool:
             self._dismiss(worker.child)
 
     def _dismiss(self, child: Child) -> None:
-        self._watch.remove(child)
-        if not child.reap(_MOMENT):
-            child.kill()
-            child.reap(_MOMENT)
-        child.wire.close()
+        self._watch.let_go(child, _MOMENT)
 
     # --- the end
 

@@ -99,11 +99,17 @@ def why_no_post(run: Run) -> str:
 
 
 def select(
-    asked: Iterable[Selector], jobs: Mapping[str, Job | BrokenJob], reader: Reader
+    asked: Iterable[Selector],
+    jobs: Mapping[str, Job | BrokenJob],
+    runs: Iterable[Run] = (),
+    listed: Mapping[str, Iterable[str]] = {},  # it is only read
 ) -> Selection:
-    """What words mean of the past. UsageError for a name that nobody knows, JournalFailed."""
-    seen = {(run.job, run.instance) for run in (*reader.last_runs(), *reader.unclosed())}
-    return resolve(asked, ever_known(jobs, seen, reader.listed_instances()), OF_THE_PAST)
+    """What words mean of the past, of which these runs and listed instances are known.
+
+    UsageError for a name that is not known.
+    """
+    seen = {(run.job, run.instance) for run in runs}
+    return resolve(asked, ever_known(jobs, seen, listed), OF_THE_PAST)
 
 
 def _configured_no_more(run: Run) -> BrokenJob:
@@ -131,11 +137,12 @@ def foretell(config: Config, asked: Collection[Selector]) -> list[Foretold]:
     """Ask the journal what ``--copy`` would do now. UsageError for names that nobody knows."""
     journal = Path(config.settings.journal)
     if not may_exist(journal):
-        resolve(asked, ever_known(config.jobs, (), {}), OF_THE_PAST)
+        select(asked, config.jobs)
         return []
     with Reader(journal, untouched=True) as reader:
         runs = reader.unclosed()
-        selection = select(asked, config.jobs, reader)
+        known = (*reader.last_runs(), *runs)
+        selection = select(asked, config.jobs, known, reader.listed_instances())
     selected = [
         run for run in runs if is_selected(run, selection) and is_recoverable(run, is_alive)
     ]

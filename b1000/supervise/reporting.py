@@ -152,11 +152,7 @@ class Reporting:
         return delivered
 
     def _dismiss(self, reporter: ReporterChild) -> None:
-        self._watch.remove(reporter.child)
-        if not reporter.child.reap(_LAST_SECONDS):
-            reporter.child.kill()
-            reporter.child.reap(_LAST_SECONDS)
-        reporter.child.wire.close()
+        self._watch.let_go(reporter.child, _LAST_SECONDS)
         self.children.remove(reporter)
 
     def finish(

@@ -86,10 +86,6 @@ class Schedule:
         later = [each.until for each in (*self._waiting, *self._refused) if each.until > now]
         return min(later, default=None)
 
-    def tasks(self) -> Iterator[Task]:
-        """What is under way."""
-        return (begun.task for begun in self._begun.values())
-
     def give_up(self) -> list[Task]:
         """Nothing that waits will begin; gives that."""
         given_up = [each.task for each in (*self._refused, *self._waiting)]

@@ -32,11 +32,12 @@ class Starts:
 
     def start(self, starts: Sequence[Start]) -> None:
         """Begin tasks, as far as that is possible now."""
-        afterwards = [each for each in starts if each.task.kind is TaskKind.ON_FAILURE]
-        for start in afterwards:
-            self._start_on_failure(start)
+        for start in starts:
+            if start.task.kind is TaskKind.ON_FAILURE:
+                self._start_on_failure(start)
         left = [each for each in starts if each.task.kind is not TaskKind.ON_FAILURE]
         ready: list[tuple[Start, Ready]] = []
+        begun: list[Begun] = []
         try:
             while left:
                 if found := self._prepared(left[0]):
@@ -54,7 +55,7 @@ class Starts:
             for start in reversed([*(start for start, _ in ready), *left]):
                 self._program.decide(NotYet(start.number, again))
             return
-        for (start, each), follows in zip(ready, begun if ready else [], strict=True):
+        for (start, each), follows in zip(ready, begun, strict=True):
             self._follow(start, each, follows)
         if ready:
             self._program.reporting.wake()
@@ -119,16 +120,7 @@ class Starts:
     def hand_over(self, number: int, task: Task, lock: int | None) -> None:
         """Give a task that has begun to a worker."""
         program = self._program
-        run = task.run
-        assigned = Assigned(
-            task.kind,
-            task.uid,
-            task.job.name,
-            program.config.settings.host,
-            run.start_time if run else program.launch.start_time(),
-            run,
-            task.known,
-        )
+        assigned = Assigned(task.kind, program.launch.subject(task), task.run, task.known)
         try:
             worker = program.pool.start(number, task, lock, assigned)
         except OSError as error:

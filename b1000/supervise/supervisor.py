@@ -279,7 +279,7 @@ class Supervisor:
         limits = [RETRY] if program.records.recorder.failing else []
         if program.signal:
             limits.append(self._kill_at - now)
-        limits += [ending.due - now for ending in program.cleanups]
+        limits += [cleanup.due - now for cleanup in program.cleanups]
         if until := program.schedule.next_time(program.clock()):
             # Not all of it at once: the clock may be set back meanwhile.
             limits.append(min(1.0, until - program.clock()))
@@ -328,10 +328,10 @@ class Supervisor:
     def _step_cleanups(self) -> None:
         """What has to be ended is ended a step at a time."""
         now = time.monotonic()
-        for ending in tuple(self._program.cleanups):
-            if ending.due <= now and ending.step():
-                self._program.cleanups.remove(ending)
-                ending.then()
+        for cleanup in tuple(self._program.cleanups):
+            if cleanup.due <= now and cleanup.step():
+                self._program.cleanups.remove(cleanup)
+                cleanup.then()
 
     # --- reports
 
@@ -384,9 +384,9 @@ class Supervisor:
         program = self._program
         if not program.signal or time.monotonic() < self._kill_at:
             return
-        for ending in program.cleanups:
-            ending.at_once()
-            ending.then()
+        for cleanup in program.cleanups:
+            cleanup.at_once()
+            cleanup.then()
         program.cleanups.clear()
         if program.pool:
             program.pool.kill()

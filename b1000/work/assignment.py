@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
@@ -15,8 +15,9 @@ from b1000.jobs import Limits
 from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.runs.events import Message, ProcessBegan, ProcessEnded, RunMoved
-from b1000.runs.run import Base, Client, Unsettled, label
+from b1000.runs.run import RunIdentity, label
 from b1000.runs.states import Status, Step
+from b1000.runs.task import JournalFacts
 from b1000.stopping import STOPPING
 from b1000.work import process, scripts, tree
 from b1000.work.channel import Channel
@@ -35,37 +36,12 @@ _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM,
 """Exit codes of what somebody told to end; 20 is rsync's."""
 
 
-class RunIdentity(NamedTuple):
-    """On whose behalf processes are started; scripts see it in their environment."""
-
-    uid: str
-    job: str
-    instance: str
-    host: str
-    direction: str
-    start_time: str
-
-    def environment(self) -> dict[str, str]:
-        """The variables that every process of the run sees."""
-        return {
-            "B1000_RUN": self.uid,
-            "B1000_JOB": self.job,
-            "B1000_INSTANCE": self.instance,
-            "B1000_HOST": self.host,
-            "B1000_START_TIME": self.start_time,
-            "B1000_DIRECTION": self.direction,
-        }
-
-
 @dataclass
 class Assignment:
     """One worker's task: the subject, the ways out, and where the run stands.
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
-    inherit it, scripts do not. ``bases`` are the earlier fulls that it may link to,
-    ``unsettled`` the directories at destinations that no attempt has finished, by path,
-    ``taken`` the runs of clients that earlier pulls of this job copied. ``reserved``: no other
-    run makes a backup of its name.
+    inherit it, scripts do not. ``known`` is what the journal knew when it began.
     """
 
     subject: RunIdentity
@@ -75,10 +51,7 @@ class Assignment:
     lock: int | None = None
     clock: Callable[[], float] = time.time
     run_id: int = 0
-    bases: Sequence[Base] = ()
-    taken: Sequence[Client] = ()
-    reserved: bool = False
-    unsettled: Mapping[str, Unsettled] = field(default_factory=dict)
+    known: JournalFacts = field(default_factory=JournalFacts)
     step: Step = Step.INIT
     reasons: list[str] = field(default_factory=list)
 

@@ -70,7 +70,7 @@ class Attempt:
     @property
     def _needs_no_claim(self) -> bool:
         """Whether no other run can want a directory of this name at a daemon."""
-        return self._destination.remote and self._assignment.reserved
+        return self._destination.remote and self._assignment.known.reserved
 
     async def _carry_out(self) -> Outcome:
         if reason := self._rsyncs.short_of_space():

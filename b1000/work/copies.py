@@ -53,7 +53,7 @@ def planned(
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    return copies, linking.settled(assignment.bases, whose, copies)
+    return copies, linking.settled(assignment.known.bases, whose, copies)
 
 
 class Origin(Protocol):
@@ -135,7 +135,29 @@ class Copies:
         return Outcome(CopyStatus.FAILED, reason=reason)
 
     async def _copy(self, copying: Copying, tried: asyncio.Event) -> Outcome:
-        """All attempts of one copy; ``tried`` is set after the first."""
+        """One copy to its end; ``tried`` is set after its first attempt."""
+        result = await self._all_attempts(copying, tried)
+        if result.status in COMPLETE and (doubt := await self._origin.verify()):
+            result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
+        now = self._assignment.clock()
+        # What follows, a post or the end, makes it durable together with its own beginning.
+        self._assignment.channel.send(
+            _attempt_ended(copying, result, now),
+            CopyMoved(
+                now,
+                copying.copy.destination,
+                result.status,
+                result.reason,
+                copying.totals.bytes,
+                copying.totals.files,
+                copying.totals.sent,
+                result.exit_code,
+            ),
+        )
+        return result
+
+    async def _all_attempts(self, copying: Copying, tried: asyncio.Event) -> Outcome:
+        """The outcome of the last one."""
 
         async def attempt() -> Outcome:
             try:
@@ -159,50 +181,14 @@ class Copies:
             before_sleep=lambda state: self._report_retry(copying, state),
             retry_error_callback=_last_outcome,
         )
-        result: Outcome = await retrying(attempt)
-        if result.status in COMPLETE and (doubt := await self._origin.verify()):
-            result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
-        now = self._assignment.clock()
-        # What follows, a post or the end, makes it durable together with its own beginning.
-        self._assignment.channel.send(
-            AttemptEnded(
-                now,
-                copying.copy.destination,
-                copying.number,
-                result.exit_code,
-                result.reason,
-                unsettled=copying.unsettled(result),
-                claimed=copying.standing.claimed,
-            ),
-            CopyMoved(
-                now,
-                copying.copy.destination,
-                result.status,
-                result.reason,
-                copying.totals.bytes,
-                copying.totals.files,
-                copying.totals.sent,
-                result.exit_code,
-            ),
-        )
-        return result
+        last: Outcome = await retrying(attempt)
+        return last
 
     def _report_retry(self, copying: Copying, state: tenacity.RetryCallState) -> None:
-        result = _last_outcome(state)
         now = self._assignment.clock()
         wait = state.next_action.sleep if state.next_action else 0.0
-        self._assignment.channel.send(
-            AttemptEnded(
-                now,
-                copying.copy.destination,
-                copying.number,
-                result.exit_code,
-                result.reason,
-                now + wait,
-                copying.unsettled(result),
-                copying.standing.claimed,
-            )
-        )
+        ended = _attempt_ended(copying, _last_outcome(state), now, now + wait)
+        self._assignment.channel.send(ended)
 
     @contextlib.asynccontextmanager
     async def _turn(self, copy: Copy) -> AsyncIterator[None]:
@@ -269,6 +255,22 @@ class Copies:
             await sweeping.sweep(assignment, copying, source, shared=self._sync)
         ours = f"never copied, since such names are B1000's own: {attempt.ours}"
         return result, ours if attempt.ours.count else ""
+
+
+def _attempt_ended(
+    copying: Copying, result: Outcome, now: float, again_at: float | None = None
+) -> AttemptEnded:
+    """That the attempt under way ended so; ``again_at``: when the next begins, if there is one."""
+    return AttemptEnded(
+        now,
+        copying.copy.destination,
+        copying.number,
+        result.exit_code,
+        result.reason,
+        again_at,
+        copying.unsettled(result),
+        copying.standing.claimed,
+    )
 
 
 def _last_outcome(state: tenacity.RetryCallState) -> Outcome:

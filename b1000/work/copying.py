@@ -97,7 +97,7 @@ def begin(
     destination = destinations[copy.destination].as_at(
         copy.path, excludes.get(copy.destination, ())
     )
-    known = assignment.unsettled.get(copy.path)
+    known = assignment.known.unsettled.get(copy.path)
     began = copy.started or assignment.clock()
     # An attempt of which nobody knows the end had made the directory, as far as is known.
     claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)

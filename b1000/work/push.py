@@ -16,13 +16,11 @@ from b1000.work.copies import Copies, planned
 async def carry_out(assignment: Assignment, job: Job) -> None:
     """Run all steps of a push run. RunFailed ends it at the step where it stands."""
     frozen, copies = await _init(assignment, job)
-    if frozen.pre:
-        await assignment.commit(assignment.moved(Step.PRE))
-        await assignment.script("pre", frozen.pre, job.limits.script_timeout)
+    await prepare(assignment, frozen)
     # The first copy makes it durable together with its own beginning.
     assignment.channel.send(assignment.moved(Step.COPYING))
     await _copying(assignment, job, frozen, copies)
-    await _post(assignment, frozen)
+    await finish(assignment, frozen)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
@@ -35,10 +33,18 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
             assignment.warn(f"{copy.destination}: {copy.error}")
     missing = [copy for copy in run.copies if not copy.complete]
     await _copying(assignment, job, run.frozen, tuple(missing))
-    await _post(assignment, run.frozen)
+    await finish(assignment, run.frozen)
 
 
-async def _post(assignment: Assignment, frozen: Frozen) -> None:
+async def prepare(assignment: Assignment, frozen: Frozen) -> None:
+    """The step PRE, where the job has a pre."""
+    if frozen.pre:
+        await assignment.commit(assignment.moved(Step.PRE))
+        await assignment.script("pre", frozen.pre, assignment.limits.script_timeout)
+
+
+async def finish(assignment: Assignment, frozen: Frozen) -> None:
+    """The step POST, where the job has a post, and DONE."""
     if frozen.post:
         await assignment.commit(assignment.moved(Step.POST))
         await assignment.script("post", frozen.post, assignment.limits.script_timeout)

@@ -27,10 +27,11 @@ from b1000.logs import printable
 from b1000.rsync import command, names, paths, totals
 from b1000.rsync.source import Source
 from b1000.runs.events import Message
-from b1000.runs.run import Base, Copy, Frozen, label
+from b1000.runs.run import Base, Copy, Frozen, RunIdentity, label
 from b1000.runs.states import CopyStatus
+from b1000.runs.task import JournalFacts
 from b1000.work import merging, mounts, push, sources
-from b1000.work.assignment import Assignment, RunIdentity
+from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 from b1000.work.inventory import Names
 from b1000.work.linking import Linking
@@ -132,7 +133,7 @@ class Rehearsal:
     def _assignment(self, job: Job, instance: str) -> Assignment:
         subject = RunIdentity(_UID, job.name, instance, self._host, job.direction, self._start_time)
         bases = self._past.bases(job, instance)
-        return Assignment(subject, job.limits, _NoSupervisor(), _NOWHERE, bases=bases)
+        return Assignment(subject, job.limits, _NoSupervisor(), _NOWHERE, known=JournalFacts(bases))
 
     async def instances(self, job: Job) -> tuple[str, ...]:
         """The instances that the job would have now; ("",) where it has none at all."""

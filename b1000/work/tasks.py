@@ -12,7 +12,7 @@ from b1000.runs.protocol import Assigned
 from b1000.runs.run import Run
 from b1000.runs.states import Status
 from b1000.runs.task import TaskKind
-from b1000.work.assignment import Assignment, RunIdentity
+from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 
 
@@ -24,20 +24,16 @@ async def carry_out(
     channel: Channel,
 ) -> bool:
     """Do a task; gives whether it ended well, so that its process may be given another."""
-    job, run = jobs.get(assigned.job), assigned.run
+    job, run = jobs.get(assigned.subject.job), assigned.run
     limits = job.limits if job else Limits()
-    known = assigned.known
     assignment = Assignment(
-        _subject(assigned, job),
+        assigned.subject,
         limits,
         channel,
         locks,
         lock,
         run_id=run.run_id if run else 0,
-        bases=known.bases,
-        unsettled=known.unsettled,
-        taken=known.taken,
-        reserved=known.reserved,
+        known=assigned.known,
     )
     match assigned.kind:
         case TaskKind.RUN | TaskKind.RESUME:
@@ -58,16 +54,6 @@ async def carry_out(
             raise AssertionError("nothing of it is a worker's")
         case _:
             assert_never(assigned.kind)
-
-
-def _subject(assigned: Assigned, job: Job | BrokenJob | None) -> RunIdentity:
-    run = assigned.run
-    if run is None:
-        assert job
-        return RunIdentity(
-            assigned.uid, job.name, "", assigned.host, job.direction, assigned.start_time
-        )
-    return RunIdentity(assigned.uid, run.job, run.instance, run.host, run.direction, run.start_time)
 
 
 class Direction(Protocol):

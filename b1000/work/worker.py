@@ -113,7 +113,6 @@ async def _until_acknowledged(
     except asyncio.CancelledError:
         return STOPPED, False, channel
     except Exception:
-        run = assigned.run
-        name = label(run.job, run.instance) if run else assigned.job
+        name = label(assigned.subject.job, assigned.subject.instance)
         for_run(name).exception("its worker failed by an internal error; please report it")
         return BROKEN, False, channel

@@ -16,6 +16,7 @@ from b1000.jobs import Job, Transfer
 from b1000.locks import Locks
 from b1000.runs.events import ProcessEnded
 from b1000.runs.protocol import Acknowledged, Assigned, Batch, Stop
+from b1000.runs.run import RunIdentity
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.children import Watch
 from b1000.supervise.pool import Pool, Worker
@@ -35,7 +36,7 @@ class Pooled:
         async def carry_out(
             assigned: Assigned, _: object, __: Locks, lock: int | None, channel: Channel
         ) -> bool:
-            good = bodies[assigned.uid](channel, lock)
+            good = bodies[assigned.subject.uid](channel, lock)
             channel.end(ProcessEnded(0.0, f"{os.getpid()}"))
             return good
 
@@ -55,7 +56,9 @@ class Pooled:
 
     def start(self, what: str, lock: int | None = None) -> Worker:
         self._numbers += 1
-        assigned = Assigned(TaskKind.LISTING, what, "etc", "host", "2026-11-22-10-11-12")
+        assigned = Assigned(
+            TaskKind.LISTING, RunIdentity(what, "etc", "", "host", "push", "2026-11-22-10-11-12")
+        )
         task = Task(TaskKind.LISTING, JOB, uid=what)
         return self.pool.start(self._numbers, task, lock, assigned)
 

@@ -10,8 +10,9 @@ from b1000.jobs import Limits
 from b1000.locks import Locks
 from b1000.runs.events import Message
 from b1000.runs.protocol import Acknowledged, Batch
+from b1000.runs.run import RunIdentity
 from b1000.wire import Wire, pair
-from b1000.work.assignment import Assignment, RunIdentity
+from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 
 
