@@ -19,6 +19,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"exchange"}),
     frozenset({"work"}),
     frozenset({"state"}),
+    frozenset({"b1k"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "progress"})
@@ -57,6 +58,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 
 PURE = (
+    "b1k/",
     "rsync/",
     "config/addresses.py",
     "config/allowed.py",

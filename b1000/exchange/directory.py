@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.b1k import names
+from b1000.b1k.form import LARGEST
+from b1000.b1k.names import ReportName
 from b1000.errors import BadValue, message_of
-from b1000.exchange import names, offers
+from b1000.exchange import offers
 from b1000.exchange.listing import MOST_ENTRIES, ListedEntry, Listing
-from b1000.exchange.names import ReportName
 from b1000.exchange.peer import Peer, PollFailed
-from b1000.exchange.report_file import LARGEST
 from b1000.files import read_file
 from b1000.jobs import Pull
 from b1000.logs import printable

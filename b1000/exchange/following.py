@@ -3,8 +3,9 @@
 import asyncio
 import time
 
+from b1000.b1k import names
 from b1000.errors import B1000Error, RunFailed
-from b1000.exchange import names, offers
+from b1000.exchange import offers
 from b1000.exchange.heartbeat import TIMEOUTS, Timeouts
 from b1000.exchange.peer import Peer, PollFailed
 from b1000.exchange.polling import Polling, stem_of

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from b1000.exchange import checks
+from b1000.b1k import checks
 from b1000.exchange.directory import Poll, Seen
 
 

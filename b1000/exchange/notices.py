@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from b1000.b1k import form, names, report_file
 from b1000.errors import BadValue, RunFailed
-from b1000.exchange import names, report_file
 from b1000.files import read_file, write_atomically
 from b1000.jobs import Destination, Job
 from b1000.runs.states import CopyStatus, Status, Step
@@ -100,7 +100,7 @@ class Notices:
 def _says(path: Path, step: Step, destination: str) -> bool:
     """Whether a report tells of the step, and that the destination, if one is named, is COPYING."""
     try:
-        data = read_file(path, report_file.LARGEST + 1, follow=False)
+        data = read_file(path, form.LARGEST + 1, follow=False)
         report = report_file.parse(data, path.name)
     except (BadValue, OSError):
         return False
@@ -115,7 +115,7 @@ def _in_the_way(path: Path) -> str:
         return f"{path} is a directory"
     trial = path.with_name(f".b1000-{os.urandom(8).hex()}")
     try:
-        write_atomically(trial, "x" * report_file.LARGEST, 0o600, durable=False)
+        write_atomically(trial, "x" * form.LARGEST, 0o600, durable=False)
         trial.unlink()
     except OSError as error:
         return f"{path.parent}: {error.strerror}"

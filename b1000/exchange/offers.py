@@ -1,9 +1,9 @@
 """What a client's report offers to this host. Pure."""
 
+from b1000.b1k import report_file
+from b1000.b1k.report_file import ReportFile
 from b1000.config import grammar
 from b1000.errors import BadValue
-from b1000.exchange import report_file
-from b1000.exchange.report_file import ReportFile
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
 

@@ -6,9 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from b1000.b1k import names
+from b1000.b1k.form import LARGEST
 from b1000.errors import B1000Error, message_of
-from b1000.exchange import names
-from b1000.exchange.report_file import LARGEST
 from b1000.jobs import Limits, Pull
 from b1000.rsync import command, paths
 from b1000.rsync.outcome import Outcome

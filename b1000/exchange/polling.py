@@ -3,7 +3,8 @@
 import time
 from collections.abc import Collection, Iterator
 
-from b1000.exchange import choice, claims, names
+from b1000.b1k import names
+from b1000.exchange import choice, claims
 from b1000.exchange.choice import Offer
 from b1000.exchange.directory import Poll, ReportDirectory, Seen
 from b1000.exchange.heartbeat import Heartbeat, Timeouts

@@ -7,9 +7,10 @@ client's run that it sees it relays.
 
 from collections.abc import Sequence
 
+from b1000.b1k import names
 from b1000.config import shellwords
 from b1000.errors import B1000Error, RunFailed
-from b1000.exchange import names, offers
+from b1000.exchange import offers
 from b1000.exchange.directory import ReportDirectory
 from b1000.exchange.finding import Finder
 from b1000.exchange.following import ClientGone, Follower

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from b1000.exchange import names
-from b1000.exchange.report_file import render
+from b1000.b1k import names
+from b1000.b1k.report_file import render
 from b1000.files import remove_stale, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.jobs import Report

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from b1000.exchange import names
-from b1000.exchange.checks import instant_text
-from b1000.exchange.report_file import DestinationSection, ReportFile
+from b1000.b1k import names
+from b1000.b1k.checks import instant_text
+from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import CopyStatus, Status, Step

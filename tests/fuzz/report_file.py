@@ -7,8 +7,9 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 with atheris.instrument_imports(include=["b1000.exchange", "b1000.config.grammar"]):
+    from b1000.b1k import checks
     from b1000.errors import BadValue
-    from b1000.exchange import checks, choice, offers
+    from b1000.exchange import choice, offers
     from b1000.runs.run import Client
 
 FILE = "ext--2026-11-23-04-29-00.b1k"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from b1000.b1k import names
 from b1000.errors import BadValue
-from b1000.exchange import names, offers
+from b1000.exchange import offers
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
 

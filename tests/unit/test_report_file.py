@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from b1000.b1k import names, report_file
+from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
-from b1000.exchange import names, report_file
-from b1000.exchange.report_file import DestinationSection, ReportFile
 from b1000.runs.states import CopyStatus, Status, Step
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)

@@ -124,9 +124,26 @@ def error(text: str, what: str) -> str:
     if len(text) > LONGEST_ERROR:
         raise BadValue(f"{what} has {len(text)} characters", f"at most {LONGEST_ERROR}")
     # What could turn the direction of a line around or hide in it is shown as it is.
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """The text with what is no plain character escaped, in one line."""
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode()
+        for each in text
     )
+
+
+def one_word(*known: str) -> Callable[[str, str], str]:
+    """The check for one of these words."""
+
+    def check(text: str, what: str) -> str:
+        if text not in known:
+            raise BadValue(f"{what} is {text[:20]!r}", f"it is {' or '.join(known)}")
+        return text
+
+    return check
 
 
 def error_text(text: str) -> str:

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
+from b1000.b1k import checks
 from b1000.errors import BadValue
-from b1000.exchange import checks
 
 SUFFIX = ".b1k"
 DONE, ERROR = "done", "error"

@@ -1,0 +1,125 @@
+"""A mark is read as it was written; what does not fit is refused as a whole."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from b1000.b1k import form, mark
+from b1000.b1k.mark import Counts, Mark
+from b1000.b1k.report_file import DestinationSection, ReportFile
+from b1000.errors import BadValue
+from b1000.runs.states import CopyStatus, Status, Step
+from tests.unit.test_report_file import HOSTS, LINES, NAMES, TIMES
+
+NUMBERS = st.one_of(st.none(), st.integers(0, 10**15 - 1))
+SECONDS = st.integers(950_000_000, 4_000_000_000).map(float)
+
+
+@st.composite
+def marks(draw: st.DrawFn) -> Mark:
+    complete = draw(st.booleans())
+    done = st.sampled_from([CopyStatus.DONE, CopyStatus.WARNING])
+    report = ReportFile(
+        draw(HOSTS),
+        draw(NAMES),
+        draw(st.one_of(st.just(""), NAMES)),
+        draw(st.sampled_from(["push", "pull"])),
+        f"{draw(TIMES):%Y-%m-%d-%H-%M-%S}",
+        Step.COPYING,
+        draw(st.sampled_from(Status)),
+        (
+            DestinationSection(
+                draw(NAMES), "active", draw(LINES), draw(done) if complete else CopyStatus.INIT
+            ),
+        ),
+        draw(st.one_of(st.just(""), HOSTS)),
+        draw(st.one_of(st.just(""), HOSTS)),
+    )
+    return Mark(
+        report,
+        "0f" * 16,
+        draw(st.sampled_from(["full", "sync"])),
+        mark.COMPLETE if complete else mark.WRITING,
+        draw(SECONDS),
+        draw(st.one_of(st.none(), SECONDS)),
+        Counts(*(draw(NUMBERS) for _ in Counts._fields)),
+        draw(st.booleans()),
+        draw(st.sampled_from(["", "../2026-11-22-Sunday/host-1-2026-11-22-Sun-10:11:12"])),
+        tuple(draw(st.lists(st.sampled_from(mark.OPTIONS), unique=True))),
+        draw(st.booleans()),
+        draw(LINES),
+    )
+
+
+@given(marks())
+@settings(max_examples=300)
+def test_what_is_written_is_read(written: Mark) -> None:
+    text = mark.render(written)
+    read = mark.parse(text.encode(), written.directory)
+    assert read._replace(include="") == written._replace(include="")
+    assert read.include.isprintable()
+    assert mark.render(read) == text
+
+
+def plain() -> Mark:
+    start = datetime(2026, 11, 22, 10, 11, 12)
+    return Mark(
+        ReportFile(
+            "web1",
+            "etc",
+            "",
+            "push",
+            f"{start:%Y-%m-%d-%H-%M-%S}",
+            Step.COPYING,
+            Status.OK,
+            (DestinationSection("atm", "active", "rsync://s/b", CopyStatus.DONE),),
+        ),
+        "0f" * 16,
+        "full",
+        mark.COMPLETE,
+        1_800_000_000.0,
+    )
+
+
+PLACE = "etc/2026-11-22-Sunday/web1-2026-11-22-Sun-10:11:12"
+
+
+def test_a_mark_lies_beside_its_backup() -> None:
+    assert plain().directory == PLACE
+    assert plain()._replace(type="sync").directory == "etc/web1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("format = 1", "format = 2", "format"),
+        ("type = full", "type = half", "type"),
+        ("type = full", "type = sync", "does not lie beside"),
+        ("state = complete", "state = done", "state"),
+        ("status = DONE", "status = COPYING", "the copy COPYING"),
+        ("host = web1", "host = web2", "does not lie beside"),
+        ("host = web1", "host = ../web1", "host"),
+        ("run = 0f", "run = /0f", "no id"),
+        ("files =", "files = -1", "number"),
+        ("base =", "base = ../../x", "base"),
+        ("options =", "options = setuid", "setuid"),
+        ("started = 2027", "started = 2127", "year"),
+        ("[backup]", "[backups]", "line"),
+        ("relative = no", "relative = no\nrelative = no", "twice"),
+        ("[dest:atm]", "[dest:b]\ntype = a\npath = p\nstatus = DONE\n[dest:atm]", "destinations"),
+    ],
+)
+def test_what_does_not_fit_is_refused(old: str, new: str, words: str) -> None:
+    text = mark.render(plain())
+    assert old in text
+    with pytest.raises(BadValue, match=words.replace("[", r"\[")):
+        mark.parse(text.replace(old, new).encode(), PLACE)
+
+
+def test_a_mark_is_never_too_long_to_be_read() -> None:
+    long = plain()._replace(include="/a " * 40_000)
+    text = mark.render(long)
+    assert len(text.encode()) <= form.LARGEST
+    assert mark.parse(text.encode(), PLACE).include == ""
