@@ -108,6 +108,10 @@ class Report(NamedTuple):
         return f"Report(name={self.name!r}, type={self.type!r})"
 
 
+ON_END = ("on_failure", "on_success")
+"""Options with commands for when a run has ended."""
+
+
 class DestinationChoice(NamedTuple):
     """One name of a ``dest`` list; ``background`` where ``&`` follows it."""
 
@@ -197,10 +201,9 @@ class Job(NamedTuple):
         """The instances that the configuration itself lists; None where it lists none."""
         return None if isinstance(self.instances, ScriptTemplate) else self.instances
 
-    @property
-    def failure_command(self) -> Template | None:
-        """The command that is run when a run ends FAILED."""
-        command = self.deferred.get("on_failure")
+    def end_command(self, option: str) -> Template | None:
+        """The command that is run when a run has ended: ``on_failure`` or ``on_success``."""
+        command = self.deferred.get(option)
         assert not isinstance(command, ScriptTemplate)
         return command
 
@@ -229,10 +232,9 @@ class BrokenJob(NamedTuple):
     configured: bool = True
     report_job: str = ""
 
-    @property
-    def failure_command(self) -> Template | None:
-        """The command that is run when a run ends FAILED."""
-        return self.on_failure
+    def end_command(self, option: str) -> Template | None:
+        """The command that is run when a run has ended; here each FAILS."""
+        return self.on_failure if option == "on_failure" else None
 
 
 class Settings(NamedTuple):

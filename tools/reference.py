@@ -30,7 +30,9 @@ a part. The file is UTF-8, option names are in lower case.
   `2026-11-22-02-17-01`.
 - **Commands** are run by `/bin/sh -c`. They see `B1000_JOB`, `B1000_INSTANCE`,
   `B1000_HOST`, `B1000_START_TIME`, `B1000_DIRECTION` and `B1000_RUN` in their
-  environment; `on_failure` also `B1000_STEP`, `B1000_STATUS` and `B1000_ERROR`.
+  environment; `on_failure` and `on_success` also `B1000_STATUS`, `B1000_STEP`,
+  `B1000_ERROR`, `B1000_DURATION` (seconds) and `B1000_BYTES` (of the largest copy; empty
+  where nothing is known).
 - **Dynamic** options may be given by a command: `!COMMAND`, or without the `!`
   where the value begins with `/`. It runs once for each run (for `instances`:
   once for each job) and must end with exit code 0; what it prints is checked

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from b1000.config import addresses, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
-from b1000.jobs import Destination, Job, ScriptTemplate, Template, Word
+from b1000.jobs import ON_END, Destination, Job, ScriptTemplate, Template, Word
 from b1000.work import mounts, scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
@@ -129,7 +129,7 @@ def commands(job: Job) -> dict[str, Template]:
     found: dict[str, Template] = {
         name: value.template if isinstance(value, ScriptTemplate) else value
         for name, value in job.deferred.items()
-        if isinstance(value, ScriptTemplate) or name in ("pre", "post", "on_failure", "on_success")
+        if isinstance(value, ScriptTemplate) or name in ("pre", "post", *ON_END)
     }
     if isinstance(job.instances, ScriptTemplate):
         found["instances"] = job.instances.template

@@ -180,6 +180,11 @@ def label(job: str, instance: str) -> str:
     return f"{job}/{instance}" if instance else job
 
 
+def end_option(run: Run) -> str:
+    """The option whose command is run for a run that has ended so."""
+    return "on_failure" if run.status is Status.FAILED else "on_success"
+
+
 class RunIdentity(NamedTuple):
     """On whose behalf processes are started; scripts see it in their environment."""
 

@@ -16,7 +16,7 @@ class TaskKind(Enum):
     FORGET = "forget"
     FORGET_WITH_POST = "forget with post"
     LISTING = "listing"
-    ON_FAILURE = "on_failure"
+    ON_END = "on_end"
 
     @property
     def forgets(self) -> bool:
@@ -26,7 +26,7 @@ class TaskKind(Enum):
     @property
     def is_afterwards(self) -> bool:
         """Whether a worker does it for a run that is over."""
-        return self in (TaskKind.ON_FAILURE, TaskKind.FORGET_WITH_POST)
+        return self in (TaskKind.ON_END, TaskKind.FORGET_WITH_POST)
 
 
 class JournalFacts(NamedTuple):

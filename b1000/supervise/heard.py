@@ -177,4 +177,6 @@ class Heard:
         program.records.refresh_status_file(run, failed)
         if failed:
             program.note_failure(run)
+        else:
+            program.follow_end(run)
         program.has_no_directory(worker.task)

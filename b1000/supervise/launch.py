@@ -64,7 +64,7 @@ class Launch:
 
     def prepare(self, task: Task) -> Prepared:
         """Take the lock of a task, or say what stands in the way. JournalFailed."""
-        if task.kind is TaskKind.ON_FAILURE:
+        if task.kind is TaskKind.ON_END:
             return Ready(None)
         if task.kind is TaskKind.LISTING:
             return self._prepare_listing(task)
@@ -140,7 +140,7 @@ class Launch:
 
     def begin(self, journal: Journal, task: Task, ready: Ready) -> Begun:
         """Record the beginning of something; gives what follows."""
-        if task.kind is TaskKind.ON_FAILURE:
+        if task.kind is TaskKind.ON_END:
             assert task.run
             run = task.run._replace(uid=journal.begin_afterwards(task.run, self._me))
             return Begun(task._replace(uid=run.uid, run=run), run)

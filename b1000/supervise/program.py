@@ -9,12 +9,12 @@ from pathlib import Path
 from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.identity import myself
-from b1000.jobs import BrokenJob, Job, Template
+from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
 from b1000.runs.events import InstancesListed
 from b1000.runs.protocol import Delivered
-from b1000.runs.run import ProcessIdentity, Run
+from b1000.runs.run import ProcessIdentity, Run, end_option
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.cleanup import Cleanup
 from b1000.supervise.decisions import Action, DirectoryResolved, Event, TasksAdded
@@ -77,19 +77,13 @@ class Program:
     def note_failure(self, run: Run) -> None:
         """A run has FAILED: count it, and run what is to be run then."""
         self.tally.failed += 1
-        self.follow_failure(run)
+        self.follow_end(run)
 
-    def follow_failure(self, run: Run) -> None:
-        """Run ``on_failure``, where the job has it."""
-        if self.signal or not self.failure_command(run):
-            return
-        job = self.config.jobs[run.job]
-        self.decide(TasksAdded((Task(TaskKind.ON_FAILURE, job, run.instance, run),)))
-
-    def failure_command(self, run: Run) -> Template | None:
-        """What is run when a run of this job ends FAILED."""
+    def follow_end(self, run: Run) -> None:
+        """Run ``on_failure`` or ``on_success``, where the job has it."""
         job = self.config.jobs.get(run.job)
-        return job.failure_command if job else None
+        if job and not self.signal and job.end_command(end_option(run)):
+            self.decide(TasksAdded((Task(TaskKind.ON_END, job, run.instance, run),)))
 
     def make_backup_dir(self) -> None:
         """Scripts prepare data there; where that fails they have words of their own for it."""

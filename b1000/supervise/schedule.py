@@ -230,10 +230,10 @@ def client_of(task: Task) -> str:
 
 def _is_of_a_run(task: Task) -> bool:
     """Whether only one of them may be under way for a job/instance."""
-    return task.kind not in (TaskKind.LISTING, TaskKind.ON_FAILURE)
+    return task.kind not in (TaskKind.LISTING, TaskKind.ON_END)
 
 
 def _rank(task: Task) -> int:
-    """What follows a failure goes before lists of instances, and these before runs."""
-    order = {TaskKind.ON_FAILURE: 0, TaskKind.LISTING: 1}
+    """What follows the end of a run goes before lists of instances, and these before runs."""
+    order = {TaskKind.ON_END: 0, TaskKind.LISTING: 1}
     return order.get(task.kind, 2)

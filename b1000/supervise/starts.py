@@ -33,9 +33,9 @@ class Starts:
     def start(self, starts: Sequence[Start]) -> None:
         """Begin tasks, as far as that is possible now."""
         for start in starts:
-            if start.task.kind is TaskKind.ON_FAILURE:
-                self._start_on_failure(start)
-        left = [each for each in starts if each.task.kind is not TaskKind.ON_FAILURE]
+            if start.task.kind is TaskKind.ON_END:
+                self._start_on_end(start)
+        left = [each for each in starts if each.task.kind is not TaskKind.ON_END]
         ready: list[tuple[Start, Ready]] = []
         begun: list[Begun] = []
         try:
@@ -103,9 +103,9 @@ class Starts:
             "FAILED at %s: run %d of %s was interrupted", run.step, run.run_id, run.start_time
         )
         self._program.records.refresh_status_file(run, failed=True)
-        self._program.follow_failure(run._replace(status=Status.FAILED, error="interrupted"))
+        self._program.follow_end(run._replace(status=Status.FAILED, error="interrupted"))
 
-    def _start_on_failure(self, start: Start) -> None:
+    def _start_on_end(self, start: Start) -> None:
         """A journal that cannot be written is a failure to be told of, too."""
         task = start.task
         assert task.run

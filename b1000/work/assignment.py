@@ -11,7 +11,7 @@ from typing import TypeVar
 from b1000.config import grammar
 from b1000.errors import BadValue, RunFailed, signal_name
 from b1000.identity import identify_child
-from b1000.jobs import Limits
+from b1000.jobs import ON_END, Limits
 from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.runs.events import Message, ProcessBegan, ProcessEnded, RunMoved
@@ -129,7 +129,7 @@ class Assignment:
                 Command(_shell(text), environment or {}, {}, output.sink(), output.sink(), limit),
             )
         except process.TimedOut as error:
-            option = "dynamic_timeout" if purpose == "on_failure" else "script_timeout"
+            option = "dynamic_timeout" if purpose in ON_END else "script_timeout"
             raise RunFailed(f"{purpose}: {error.what} ({option}){tail.message()}") from None
         except OSError as error:
             raise RunFailed(f"{purpose} cannot be started: {error.strerror}") from None

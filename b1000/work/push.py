@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from b1000.config import grammar, references, shellwords
 from b1000.config.options import TABLE
 from b1000.errors import BadValue, RunFailed
-from b1000.jobs import Job, Reference, ScriptTemplate, Template
+from b1000.jobs import ON_END, Job, Reference, ScriptTemplate, Template
 from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -126,7 +126,7 @@ class RunValues:
     async def settle(self) -> Mapping[str, str]:
         """All values by option; a script runs once, whoever refers to it."""
         for name in self._job.deferred:
-            if name != "on_failure":
+            if name not in ON_END:
                 await self._value(name)
         return self._settled
 

@@ -1,5 +1,6 @@
 """What a worker does for each kind of task."""
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol, assert_never
 
@@ -9,7 +10,7 @@ from b1000.jobs import BrokenJob, Job, Limits
 from b1000.locks import Locks
 from b1000.runs.events import Closed, InstancesListed, RunMoved
 from b1000.runs.protocol import Assigned
-from b1000.runs.run import Run
+from b1000.runs.run import Run, end_option
 from b1000.runs.states import Status
 from b1000.runs.task import TaskKind
 from b1000.work.assignment import Assignment
@@ -46,10 +47,10 @@ async def carry_out(
         case TaskKind.LISTING:
             assert isinstance(job, Job)
             return await _list(assignment, job)
-        case TaskKind.ON_FAILURE:
+        case TaskKind.ON_END:
             assert run
             assert job
-            return await _on_failure(assignment, job, run)
+            return await _on_end(assignment, job, run)
         case TaskKind.FORGET:
             raise AssertionError("nothing of it is a worker's")
         case _:
@@ -125,9 +126,10 @@ async def _list(assignment: Assignment, job: Job) -> bool:
     return True
 
 
-async def _on_failure(assignment: Assignment, job: Job | BrokenJob, run: Run) -> bool:
-    """Run ``on_failure`` for a run that FAILED."""
-    command = job.failure_command
+async def _on_end(assignment: Assignment, job: Job | BrokenJob, run: Run) -> bool:
+    """Run ``on_failure`` or ``on_success`` for a run that has ended."""
+    option = end_option(run)
+    command = job.end_command(option)
     assert command is not None
     values: Mapping[str, str] = {
         "instance": run.instance,
@@ -136,11 +138,26 @@ async def _on_failure(assignment: Assignment, job: Job | BrokenJob, run: Run) ->
         "master_instance": run.frozen.master_instance,
         "data_age": "" if run.frozen.data_age is None else f"{run.frozen.data_age:g}",
     }
-    variables = {"B1000_STEP": run.step, "B1000_STATUS": run.status, "B1000_ERROR": run.error}
     try:
         limit = assignment.limits.dynamic_timeout
-        await assignment.script("on_failure", references.fill(command, values), limit, variables)
+        text = references.fill(command, values)
+        await assignment.script(option, text, limit, _told_at_the_end(run))
     except B1000Error as error:
-        assignment.log.error("%s", error)
+        # That nobody hears of a failure is one; a ping that got lost is soon followed by another.
+        level = logging.ERROR if run.status is Status.FAILED else logging.WARNING
+        assignment.log.log(level, "%s", error)
         return False
     return True
+
+
+def _told_at_the_end(run: Run) -> Mapping[str, str]:
+    """What the environment of such a command tells: whole seconds, "" for what is not known."""
+    sizes = [copy.bytes for copy in run.copies if copy.bytes is not None]
+    ended = run.changed if run.ended is None else run.ended
+    return {
+        "B1000_STEP": run.step,
+        "B1000_STATUS": run.status,
+        "B1000_ERROR": run.error,
+        "B1000_BYTES": str(max(sizes)) if sizes else "",
+        "B1000_DURATION": str(int(max(0.0, ended - (run.began or run.started)))),
+    }

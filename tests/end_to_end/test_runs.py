@@ -723,6 +723,50 @@ def test_on_failure_runs_for_every_run_that_failed(ready: World) -> None:
     assert "on_failure: called" in done.stdout
 
 
+def _told_to(file: Path) -> str:
+    return (
+        'echo "$$B1000_JOB $$B1000_INSTANCE $$B1000_STEP $$B1000_STATUS $$B1000_BYTES '
+        f'[$$B1000_DURATION] $$B1000_ERROR" >> {file}'
+    )
+
+
+def test_on_success_runs_for_every_run_that_ended_well(ready: World) -> None:
+    good, bad = ready.root / "good", ready.root / "bad"
+    (ready.root / "source" / "three").write_bytes(b"123")
+    include = f"{ready.root}/source/three"
+    warning = "!echo no number"
+    ready.write(
+        {
+            "global": {"on_success": _told_to(good), "on_failure": _told_to(bad)},
+            "dest:store": ready.store(),
+            "job:two": ready.push(instances="a b", include=include),
+            "job:old": ready.push(data_age=warning, include=include),
+            "job:own": ready.push(include=include, on_success=f"echo own $start_time >> {good}"),
+            "job:bad": ready.push(post="exit 3", include=include),
+        }
+    )
+    done = ready.b1000()
+    assert done.returncode == 1
+    well = sorted(re.sub(r"\[\d+\]", "[]", line) for line in good.read_text().splitlines())
+    assert well[0].startswith("old  DONE WARNING 3 [] the age of the data is unknown: ")
+    assert re.fullmatch(r"own [\d-]+", well[1])
+    assert well[2:] == ["two a DONE OK 3 [] ", "two b DONE OK 3 [] "]
+    failed = bad.read_text()
+    assert re.match(r"bad  POST FAILED 3 \[\d+\] post ended with exit code 3", failed)
+
+
+def test_an_on_success_that_fails_is_a_warning_in_the_log(ready: World) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(on_success="exit 7")})
+    done = ready.b1000()
+    assert done.returncode == 0
+    assert done.stderr == ""
+    (line,) = [line for line in done.stdout.splitlines() if "exit code 7" in line]
+    assert " WARNING " in line
+    assert "[etc" in line
+    assert "on_success ended with exit code 7" in line
+    assert ready.b1000("status").returncode == 0
+
+
 def test_version_and_help(ready: World) -> None:
     ready.write({})
     assert re.fullmatch(r"b1000 \d+\.\d+\.\d+\n", ready.b1000("-v").stdout)

@@ -59,7 +59,7 @@ def test_what_follows_a_failure_and_lists_go_before_runs() -> None:
     schedule = Schedule(1)
     schedule.decide(TasksAdded((run_of("a"),)), 0)
     schedule.decide(TasksAdded((run_of("b"), run_of("c", kind=TaskKind.LISTING))), 0)
-    schedule.decide(TasksAdded((run_of("a", kind=TaskKind.ON_FAILURE),)), 0)
+    schedule.decide(TasksAdded((run_of("a", kind=TaskKind.ON_END),)), 0)
     began = []
     for number in range(1, 4):
         began += starts(schedule.decide(Over(number), 0))
@@ -82,7 +82,7 @@ def test_one_run_of_a_job_and_instance_at_a_time_beside_what_follows_its_failure
         "a",
         "a/x",
     ]
-    assert starts(schedule.decide(TasksAdded((run_of("a", kind=TaskKind.ON_FAILURE),)), 0)) == ["a"]
+    assert starts(schedule.decide(TasksAdded((run_of("a", kind=TaskKind.ON_END),)), 0)) == ["a"]
     assert schedule.decide(Over(1), 0) == [Start(4, again)]
 
 
@@ -209,12 +209,12 @@ class Simulation:
         runs = [
             task.subject
             for task in self.under_way.values()
-            if task.kind not in (TaskKind.LISTING, TaskKind.ON_FAILURE) and not task.refusal
+            if task.kind not in (TaskKind.LISTING, TaskKind.ON_END) and not task.refusal
         ]
         assert len(runs) == len(set(runs)), "two runs of one job/instance at a time"
         clients = [
             n for n in at_work if isinstance(j := self.under_way[n].job, Job) and j.pull
-            and self.under_way[n].kind not in (TaskKind.LISTING, TaskKind.ON_FAILURE)
+            and self.under_way[n].kind not in (TaskKind.LISTING, TaskKind.ON_END)
         ]  # fmt: skip
         assert len(clients) <= max(1, self.slots - 1), "a client takes all slots"
 

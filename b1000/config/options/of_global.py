@@ -73,7 +73,8 @@ OPTIONS: tuple[Option, ...] = (
     # and a job may have its own
     Option(
         "dynamic_timeout", BOTH, SECONDS,
-        "Time limit of a command that gives an option its value, and of on_failure. 0: none.",
+        "Time limit of a command that gives an option its value, of on_failure and of on_success. "
+        "0: none.",
         default="60",
     ),
     Option(
@@ -99,6 +100,11 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "on_failure", BOTH, COMMAND,
         "Command to run when a run has FAILED.",
+        deferred=True,
+    ),
+    Option(
+        "on_success", BOTH, COMMAND,
+        "Command to run when a run has ended OK or WARNING, such as a ping to a watchdog.",
         deferred=True,
     ),
 )  # fmt: skip
