@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 
-from b1000.logs import unprintable
+from b1000.logstyle import inert as inert
 
 
 def size(count: float) -> str:
@@ -43,8 +43,3 @@ def since(when: float, now: float) -> str:
 def iso(when: float) -> str:
     """A time as ISO 8601 with the offset of this machine."""
     return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
-
-
-def inert(text: str) -> str:
-    """JSON in which what could steer a terminal is escaped; line breaks between values stay."""
-    return unprintable(text, lambda sign: sign if sign == "\n" else f"\\u{ord(sign):04x}")

@@ -242,6 +242,7 @@ class Settings(NamedTuple):
 
     host: str
     log_format: str
+    log_style: str
     log_level: str
     log_file: str
     status_dir: str

@@ -9,65 +9,40 @@ is opened anew by whoever writes the next line, also by a run that is under way.
 import contextlib
 import logging
 import os
-import re
 import select
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+
+from b1000.logstyle import Lines, lines
+from b1000.logstyle import parts as parts
+from b1000.logstyle import printable as printable
+from b1000.logstyle import unprintable as unprintable
 
 LOGGER = "b1000"
 
-LONGEST = 16384
-"""Characters of a message as it is printed; of a longer one the rest is left out, which is told."""
-
-_PART = LONGEST - 384  # of a text that is logged in parts; the rest is for what stands before it
 _WRITE_TIMEOUT = 1000  # milliseconds that a reader of the log may keep a line waiting
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-
-def printable(text: str) -> str:
-    """The text on one line, with control characters and undecodable bytes escaped."""
-    return unprintable(text, lambda character: character.encode("unicode_escape").decode())
-
-
-def unprintable(text: str, escaped: Callable[[str], str]) -> str:
-    """The text with each such character as ``escaped`` writes it."""
-    return _CONTROL.sub(lambda found: escaped(found[0]), text)
-
-
-def parts(text: str) -> Iterator[str]:
-    """A text as it is printed, in parts of which each has room in one line of the log."""
-    text = printable(text)
-    for start in range(0, len(text), _PART):
-        yield text[start : start + _PART]
-
-
-def _bounded(text: str) -> str:
-    """Whatever others made us say, a line has an end."""
-    text = printable(text)
-    more = len(text) - LONGEST
-    return text if more <= 0 else f"{text[:LONGEST]}... ({more} more characters)"
-
-
-def for_run(label: str, shown: bool = False) -> logging.LoggerAdapter[logging.Logger]:
-    """A logger whose lines bear the label of a job/instance as their threadName.
+def for_run(
+    label: str, run_id: int | None = None, shown: bool = False
+) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger whose lines bear the label of a job/instance as their threadName, and its run.
 
     Whoever is at a terminal also sees those that are ``shown``, wherever the log goes.
     """
-    return logging.LoggerAdapter(logging.getLogger(LOGGER), {"run": label, "shown": shown})
+    about = {"subject": label, "run_id": run_id, "shown": shown}
+    return logging.LoggerAdapter(logging.getLogger(LOGGER), about)
+
+
+def for_all(shown: bool = False) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger of what is about no job/instance alone."""
+    return for_run("", shown=shown)
 
 
 def that_nothing_was_done(text: str) -> None:
     """Log and show it; but a cron job whose log is its output stays silent."""
     logging.getLogger(LOGGER).info("%s", text, extra={"shown": True, "idle": True})
-
-
-class _Formatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        record.threadName = getattr(record, "run", "b1000")
-        record.msg, record.args = _bounded(record.getMessage()), None
-        return super().format(record)
 
 
 def _encoded(line: str) -> bytes:
@@ -99,16 +74,19 @@ class _Descriptor(logging.Handler):
     def _lines(self, record: logging.LogRecord) -> Iterator[bytes]:
         """The line, or several with parts of the message where one would not be written whole."""
         line = _encoded(self.format(record))
-        if len(line) <= select.PIPE_BUF or not self._is_a_pipe():
+        lines = self.formatter
+        if len(line) <= select.PIPE_BUF or not self._is_a_pipe() or not isinstance(lines, Lines):
             yield line
             return
-        message = _bounded(record.getMessage())
-        room = select.PIPE_BUF - (len(line) - len(_encoded(message)))
-        # A character takes four bytes at most, and the newline one.
-        step = max(room // 4 - 1, 1)
+
+        def encoded(message: str) -> bytes:
+            without = {"msg": message, "args": None, "exc_info": None, "exc_text": None}
+            return _encoded(self.format(logging.makeLogRecord(record.__dict__ | without)))
+
+        message = lines.message(record)
+        step = max((select.PIPE_BUF - len(encoded(""))) // lines.widest, 1)
         for start in range(0, len(message), step):
-            part = logging.makeLogRecord(record.__dict__ | {"msg": message[start : start + step]})
-            yield _encoded(self.format(part))
+            yield encoded(message[start : start + step])
 
     def _is_a_pipe(self) -> bool:
         """Whether only PIPE_BUF bytes at once arrive in one piece, and without waiting."""
@@ -174,7 +152,7 @@ class _Terminal(_Beside):
         super().__init__(1)
         self.log = log
         self.setLevel(logging.INFO)
-        self.setFormatter(_Formatter("%(asctime)s [%(threadName)s] %(message)s", "%H:%M:%S"))
+        self.setFormatter(Lines("%(asctime)s [%(threadName)s] %(message)s", "%H:%M:%S"))
         self.addFilter(_is_to_be_shown)
 
 
@@ -206,20 +184,23 @@ def _same(one: int, other: int) -> bool:
     return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 
 
-def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
+def set_up(
+    file: str, level: str, line_format: str, quiet: bool, *, style: str = "text", host: str = ""
+) -> None:
     """Log to ``file``; what is an ERROR also to standard error, unless it shows it already.
 
     ``/dev/stdout`` and ``/dev/stderr`` mean the open descriptors. ``quiet``
     leaves the standard streams to errors alone, on standard error. ``level`` is
     the log's: errors reach standard error whatever it is, and a terminal on
-    standard output shows what is under way, where the log itself is on none.
+    standard output shows what is under way, where the log itself is on none. ``style``: how lines
+    look (:mod:`b1000.logstyle`). What repeats a log file on standard error is text for people.
     """
     logger = logging.getLogger(LOGGER)
     logger.handlers.clear()
     logger.propagate = False
     least = logging.getLevelNamesMapping()[level]
     logger.setLevel(min(least, logging.ERROR))
-    formatter = _Formatter(line_format)
+    formatter = lines(style, line_format, host)
     stream = _STREAMS.get(file)
     handlers: list[_Descriptor] = []
     trouble = ""
@@ -239,7 +220,9 @@ def set_up(file: str, level: str, line_format: str, quiet: bool) -> None:
     if least > logging.ERROR or not any(_same(handler.descriptor, 2) for handler in handlers):
         handlers.append(_Errors(2))
     for handler in handlers:
-        handler.setFormatter(formatter)
+        for_people = isinstance(handler, _Errors) and (stream is None or os.isatty(2))
+        text = lines("text", line_format, host)
+        handler.setFormatter(text if for_people else formatter)
         logger.addHandler(handler)
     if watched:
         logger.addHandler(_Terminal(file))

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from b1000.commands.output import log_as
+
 
 def forget(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
@@ -16,8 +18,7 @@ def forget(argv: Sequence[str]) -> int:
     from b1000.supervise.supervisor import Supervisor
 
     config = loader.load(arguments.cfg)
-    settings = config.settings
-    logs.set_up(settings.log_file, settings.log_level, settings.log_format, quiet=False)
+    log_as(config.settings)
     selectors = [selector(word) for word in arguments.jobs]
     kind = TaskKind.FORGET_WITH_POST if arguments.post else TaskKind.FORGET
     code = Supervisor(config, {}).recover(selectors, kind)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Sequence
 
-from b1000.commands.output import USAGE_ERROR, say, terminal
+from b1000.commands.output import USAGE_ERROR, log_as, say, terminal
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
-    from b1000.config.loader import Config
+    from b1000.config.loader import Config, ConfigUnreadable
     from b1000.config.selectors import Selection, Selector
     from b1000.jobs import Job
     from b1000.runs.run import Base
@@ -32,10 +32,7 @@ def run_jobs(argv: Sequence[str]) -> int:
     try:
         config = loader.load(arguments.cfg)
     except loader.ConfigUnreadable as error:
-        if error.log_file and not arguments.dry_run:
-            logs.set_up(error.log_file, *loader.log_defaults(), arguments.quiet)
-        for line in error.lines:
-            logs.announce(logging.ERROR, line)
+        _log_unreadable(error, logged=not arguments.dry_run, quiet=arguments.quiet)
         return USAGE_ERROR
     settings = config.settings
     selectors = [selector(word) for word in arguments.jobs]
@@ -54,7 +51,7 @@ def run_jobs(argv: Sequence[str]) -> int:
         if arguments.copy:
             return _rehearse_copy(config, selectors, arguments.quiet)
         return _rehearse(config, selection, arguments.quiet)
-    logs.set_up(settings.log_file, settings.log_level, settings.log_format, arguments.quiet)
+    log_as(settings, arguments.quiet)
     for problem in config.problems:
         level = logging.WARNING if problem.warning else logging.ERROR
         logs.announce(level, problem.shown(config.file), arguments.quiet)
@@ -64,6 +61,19 @@ def run_jobs(argv: Sequence[str]) -> int:
     code = supervisor.recover(selectors, TaskKind.RESUME) if arguments.copy else supervisor.run()
     logs.log_where()
     return code
+
+
+def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> None:
+    import logging
+
+    from b1000 import logs
+    from b1000.config import loader
+
+    if error.log_file and logged:
+        defaults = loader.log_defaults()
+        logs.set_up(error.log_file, *defaults, quiet, style=error.log_style)
+    for line in error.lines:
+        logs.announce(logging.ERROR, line)
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:

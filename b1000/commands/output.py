@@ -7,6 +7,7 @@ from b1000.errors import B1000Error
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
+    from b1000.jobs import Settings
     from b1000.terminal.screen import Screen
 
 USAGE_ERROR = 2
@@ -26,6 +27,14 @@ def say(text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise B1000Error(f"the output cannot be written: {error.strerror}") from None
+
+
+def log_as(settings: "Settings", quiet: bool = False) -> None:
+    """Log as the configuration has it."""
+    from b1000 import logs
+
+    how = (settings.log_file, settings.log_level, settings.log_format, quiet)
+    logs.set_up(*how, style=settings.log_style, host=settings.host)
 
 
 def terminal() -> "Screen | None":

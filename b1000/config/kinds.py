@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from b1000 import logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
 from b1000.jobs import FreeSpace
@@ -161,7 +162,7 @@ def free_space(text: str) -> FreeSpace:
 def log_format(text: str) -> str:
     try:
         record = logging.LogRecord("b1000", logging.INFO, "", 0, "", None, None)
-        logging.Formatter(text).format(record)
+        logstyle.Lines(text).format(record)
     except (ValueError, KeyError, TypeError) as error:
         raise BadValue(
             f"it cannot format a line: {error}", "attributes such as %(asctime)s and %(message)s"

@@ -88,7 +88,9 @@ def load(file: str) -> Config:
     }
     problems = _in_order([*unparsed, *_problems([reader.globals, *sections])])
     if fatal or reader.globals.broken:
-        raise ConfigUnreadable(file, problems, settings.get("log_file"))
+        raise ConfigUnreadable(
+            file, problems, settings.get("log_file"), settings.get("log_style", "text")
+        )
     return Config(
         file,
         Settings(**only(settings, Settings._fields)),

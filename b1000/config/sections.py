@@ -48,12 +48,19 @@ class Problem(NamedTuple):
 class ConfigUnreadable(B1000Error):
     """The configuration as a whole cannot be used: exit code 2, nothing was run.
 
-    ``log_file`` is the one that the file names, where that much could be read.
+    ``log_file`` and ``log_style`` are what the file says, where that much could be read.
     """
 
-    def __init__(self, file: str, problems: Iterable[Problem], log_file: str | None = None) -> None:
+    def __init__(
+        self,
+        file: str,
+        problems: Iterable[Problem],
+        log_file: str | None = None,
+        log_style: str = "text",
+    ) -> None:
         self.lines = tuple(problem.shown(file) for problem in problems)
         self.log_file = log_file
+        self.log_style = log_style
         super().__init__("\n".join(self.lines))
 
     def full_message(self) -> str:

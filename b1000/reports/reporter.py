@@ -19,6 +19,7 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
 from b1000.reports.target import ReportTarget, RunsRefused
+from b1000.reports.trouble import Trouble
 from b1000.runs.protocol import Delivered
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
@@ -60,7 +61,7 @@ class Reporter:
         self._due = False
         self._last = False
         self._refusal = ""
-        self._trouble = False
+        self._trouble = Trouble()
         self._log = logging.getLogger(LOGGER)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
@@ -229,15 +230,11 @@ class Reporter:
         error = state.outcome.exception() if state.outcome else None
         trouble = message_of(error) if error else ""
         self._say((), trouble, trying=True)
-        level = logging.DEBUG if self._trouble else logging.WARNING
-        self._trouble = True
-        self._log.log(
-            level, "report %s: %s; it is tried again, and nothing is lost", self._name, trouble
-        )
+        level, text = self._trouble.complaint(trouble, time.time())
+        self._log.log(level, "report %s: %s", self._name, text)
 
     def _recover(self) -> None:
-        if self._trouble:
-            self._trouble = False
+        if self._trouble.over():
             self._log.info("report %s: all is delivered again", self._name)
 
 

@@ -68,6 +68,11 @@ class Task(NamedTuple):
         return self.job.name, self.instance
 
     @property
+    def run_id(self) -> int | None:
+        """The number of the run that it is about, once it has one."""
+        return self.run.run_id if self.run else None
+
+    @property
     def label(self) -> str:
         """``job`` or ``job/instance``."""
         return label(self.job.name, self.instance)

@@ -67,7 +67,9 @@ class Ends:
             self._settle(worker, last)
         else:
             # The run is over only when nothing of it writes any more.
-            for_run(worker.label).error("%s; what it left running is ended first", cause)
+            for_run(worker.label, worker.task.run_id).error(
+                "%s; what it left running is ended first", cause
+            )
             known = program.launch.leftovers(worker.uid)
             leftovers = known._replace(ended=known.ended | worker.ended)
             then = lambda: self._settle(worker, last)  # noqa: E731

@@ -134,7 +134,7 @@ class Heard:
             return
         before, event, after = entry
         if spoken := narrative.line(entry, closed):
-            for_run(after.label, narrative.is_shown(event)).log(*spoken)
+            for_run(after.label, after.run_id, narrative.is_shown(event)).log(*spoken)
         match event:
             case RunMoved():
                 if event.final:

@@ -55,7 +55,7 @@ class EarlierRuns:
             if live and meant and (run.job, run.instance) not in planned:
                 self._program.tally.skipped += 1
                 spoken = narrative.behind(narrative.still_at_work(run), self._kind)
-                for_run(run.label, shown=True).log(*spoken)
+                for_run(run.label, run.run_id, shown=True).log(*spoken)
 
     def _log_nothing(self) -> None:
         """Say of each word what there is not to be forgotten."""
@@ -66,7 +66,7 @@ class EarlierRuns:
             text = recovery.left_alone(run, with_post)
             if text and (run.job, run.instance) not in known:
                 runs.append(run)
-                for_run(run.label, shown=True).info("%s", text)
+                for_run(run.label, run.run_id, shown=True).info("%s", text)
         for job, instance in self._selectors:
             if not any(run.job == job and instance in (None, run.instance) for run in runs):
                 subject = label(job, instance or "")

@@ -9,7 +9,7 @@ from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.logs import LOGGER, for_run
+from b1000.logs import LOGGER, for_all
 from b1000.reports.reporter import Reporter
 from b1000.runs.protocol import Deliver, Delivered
 from b1000.supervise.children import Watch, fork
@@ -172,7 +172,7 @@ class Reporting:
                 break
             settled(self.settle(ready))
         for reporter in self.children:
-            for_run("b1000", shown=True).warning(
+            for_all(shown=True).warning(
                 "report %s: not all states have arrived; the next b1000 delivers them",
                 reporter.name,
             )

@@ -87,7 +87,7 @@ class Starts:
         program.tally.failed += begun.failed
         run = begun.run
         if run and begun.said:
-            for_run(run.label, shown=True).log(*begun.said)
+            for_run(run.label, run.run_id, shown=True).log(*begun.said)
         if run and run.step in BEGUN:
             # One that is resumed is none that --copy would retry.
             program.records.refresh_status_file(run, failed=False)
@@ -99,7 +99,7 @@ class Starts:
 
     def _log_interrupted(self, run: Run) -> None:
         """A run died and will not be resumed here: tell of its failure."""
-        for_run(run.label).error(
+        for_run(run.label, run.run_id).error(
             "FAILED at %s: run %d of %s was interrupted", run.step, run.run_id, run.start_time
         )
         self._program.records.refresh_status_file(run, failed=True)
@@ -137,7 +137,7 @@ class Starts:
     def _not_started(self, number: int, task: Task, reason: str) -> None:
         """The system gives no more processes or descriptors: this run alone suffers."""
         program = self._program
-        for_run(task.label).error("FAILED: %s", reason)
+        for_run(task.label, task.run_id).error("FAILED: %s", reason)
         if task.kind is TaskKind.LISTING:
             program.listed(task.job, InstancesListed(program.clock(), error=reason))
         elif task.run and task.kind in (TaskKind.RUN, TaskKind.RESUME):
@@ -186,7 +186,7 @@ class Starts:
         if task.run:
             # It stays as it is, and no new run has begun.
             program.tally.failed += 1
-            for_run(task.label).error("run %d: %s", task.run.run_id, reason)
+            for_run(task.label, task.run_id).error("run %d: %s", task.run.run_id, reason)
         else:
             program.decide(TasksAdded((task._replace(refusal=reason),)))
 

@@ -18,7 +18,7 @@ from b1000.config.selectors import Selection, Selector
 from b1000.errors import JournalUnusable, message_of, signal_name
 from b1000.identity import is_alive
 from b1000.locks import Locks
-from b1000.logs import LOGGER, for_run, that_nothing_was_done
+from b1000.logs import LOGGER, for_all, that_nothing_was_done
 from b1000.progress import directory_of, remove_stale
 from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
@@ -159,7 +159,7 @@ class Supervisor:
     def _log_end(self, seconds: float, nothing: str) -> None:
         """The last line of the log; ``nothing`` is for where nothing was to be done."""
         if text := self._program.tally.closing(seconds):
-            for_run("b1000", shown=True).info("%s", text)
+            for_all(shown=True).info("%s", text)
         elif nothing and not self._program.signal:
             that_nothing_was_done(nothing)
 

@@ -56,7 +56,7 @@ class Assignment:
     reasons: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.log = for_run(label(self.subject.job, self.subject.instance))
+        self.log = for_run(label(self.subject.job, self.subject.instance), self.run_id or None)
 
     # --- telling
 

@@ -125,7 +125,10 @@ def test_the_default_values(read: Read) -> None:
     assert settings.journal == "/var/lib/b1000/journal.sqlite3"
     assert settings.log_file == "/dev/stdout"
     assert settings.log_level == "INFO"
-    assert settings.log_format == ("%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s")
+    assert settings.log_format == (
+        "%(asctime)s%(offset)s %(levelname)-7s %(run)5s [%(threadName)-10s] %(message)s"
+    )
+    assert settings.log_style == "text"
     assert (settings.workers, settings.journal_keep, settings.report_wait_end) == (4, 400, 10)
     assert job(config).limits == Limits(
         dynamic_timeout=60,

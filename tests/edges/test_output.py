@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from b1000.logs import LONGEST
+from b1000.logstyle import LONGEST
 from b1000.work import process
 from b1000.work.output import Output, Tail
 from b1000.work.process import Command

@@ -1,11 +1,13 @@
 """The log: lines of many processes stay whole, and a rotation during a run loses none."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,158 @@ def test_a_log_file_that_cannot_be_made_anew_goes_to_standard_error(tmp_path: Pa
         env={"PYTHONPATH": str(ROOT)},
     )
     assert (done.stdout, done.stderr, path.read_text()) == ("", "second\n", "third\n")
+
+
+DEFAULT_LINE = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}[+-]\d\d:\d\d (?P<level>[A-Z]+) +(?P<run>\d+|-) "
+    r"\[(?P<name>[^ \]]+) *\] (?P<message>.*)"
+)
+
+
+def test_lines_have_the_offset_from_utc_and_the_number_of_the_run(world: World) -> None:
+    world.files()
+    world.write(
+        {"dest:store": world.store(), "job:etc": world.push(instances="a b", pre="echo hello")}
+    )
+    done = world.b1000(environment={"TZ": "Asia/Kolkata"})
+    lines = [DEFAULT_LINE.fullmatch(line) for line in done.stdout.splitlines()]
+    assert all(lines), done.stdout
+    found = [each.groupdict() for each in lines if each]
+    assert all("+05:30" in line for line in done.stdout.splitlines())
+    numbers = {each["name"]: each["run"] for each in found}
+    runs = {f"etc/{run['instance']}": str(run["run_id"]) for run in world.status()}
+    assert numbers == {**runs, "b1000": "-"}
+    # The script's own lines come from its worker, the steps from the supervisor.
+    assert {each["run"] for each in found if each["message"] == "pre: hello"} == {*runs.values()}
+    (last, *_) = found[::-1]
+    assert re.fullmatch(r"ended in [\d.]+ s: 2 OK", last["message"])
+
+
+def test_the_format_of_the_manual_works_as_it_is_printed(world: World) -> None:
+    world.files()
+    world.write(
+        {
+            "global": {
+                "log_format": "%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s"
+            },
+            "dest:store": world.store(),
+            "job:etc": world.push(),
+        }
+    )
+    for line in world.b1000().stdout.splitlines():
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO    \[(etc  |b1000) {5}\] .*", line
+        ), line
+
+
+def objects(text: str) -> list[dict[str, object]]:
+    """The lines, each an object."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_log_of_json_has_an_object_a_line(world: World) -> None:
+    world.files()
+    nasty = r"""printf 'a "quoted" \033[31m word\n'; head -c 9000 /dev/zero | tr '\0' '"'"""
+    world.write(
+        {
+            "global": {"log_style": "json"},
+            "dest:store": world.store(),
+            "job:etc": world.push(instances="a", pre=nasty),
+            "job:bad": world.push(pre="false"),
+            "job:wrong": world.push(include=None),
+        }
+    )
+    done = world.b1000()
+    found = objects(done.stdout)
+    keys = ["time", "level", "job", "instance", "run", "host", "message"]
+    assert all(list(each) == keys for each in found)
+    assert all(len(line) < 4096 for line in done.stdout.splitlines())
+    runs = {(run["job"], run["instance"]): run["run_id"] for run in world.status()}
+    of_etc = [each for each in found if each["job"] == "etc"]
+    assert {each["run"] for each in of_etc if each["instance"] == "a"} == {runs["etc", "a"]}
+    assert {each["host"] for each in found} == {"client"}
+    assert any(each["message"] == 'pre: a "quoted" \\x1b[31m word' for each in of_etc)
+    assert "".join(str(each["message"]) for each in of_etc).count('"') == 9002
+    (failed,) = [each for each in found if each["job"] == "bad" and each["level"] == "ERROR"]
+    assert str(failed["message"]).startswith("FAILED at PRE: ")
+    last = found[-1]
+    assert (last["job"], last["instance"], last["run"]) == ("", "", None)
+    for each in found:
+        assert datetime.fromisoformat(str(each["time"])).tzinfo
+    # Errors are repeated as they are in the log, which is a standard stream too.
+    assert "FAILED at PRE" in done.stderr
+    repeated = [line for line in done.stderr.splitlines() if not line.startswith("/")]
+    assert all(json.loads(line)["level"] == "ERROR" for line in repeated)
+
+
+def test_a_traceback_is_one_object() -> None:
+    script = (
+        "from b1000 import logs\n"
+        "logs.set_up('/dev/stdout', 'INFO', '%(message)s', quiet=False, style='json', host='h')\n"
+        "try: 1 / 0\n"
+        "except Exception: logs.for_run('job/a', 7).exception('internal error')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    (line,) = objects(done.stdout)
+    assert (line["job"], line["instance"], line["run"], line["host"]) == ("job", "a", 7, "h")
+    assert str(line["message"]).startswith("internal error\nTraceback ")
+    assert "ZeroDivisionError" in str(line["message"])
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [
+        ({}, r"(?P<priority><\d>)(\d+|-) \[[\w/]+\] .*"),
+        ({"log_format": "%(levelname)s %(message)s"}, r"(?P<priority><\d>)[A-Z]+ .*"),
+    ],
+)
+def test_a_log_for_the_journal_has_priorities(
+    world: World, own: dict[str, object], line: str
+) -> None:
+    world.files()
+    world.write(
+        {
+            "global": {"log_style": "journal", **own},
+            "dest:store": world.store(),
+            "job:etc": world.push(on_success="exit 3"),
+            "job:bad": world.push(pre="false"),
+        }
+    )
+    done = world.b1000()
+    found = [re.fullmatch(line, each) for each in done.stdout.splitlines()]
+    assert all(found), done.stdout
+    priorities = {each["priority"]: each[0] for each in found if each}
+    assert sorted(priorities) == ["<3>", "<4>", "<6>"]
+    assert "FAILED at PRE" in priorities["<3>"]
+    assert "on_success" in priorities["<4>"]
+
+
+def test_what_repeats_a_log_file_on_standard_error_is_for_people(world: World) -> None:
+    log = world.root / "log"
+    world.write(
+        {
+            "global": {"log_style": "json", "log_file": log},
+            "dest:store": world.store(),
+            "job:bad": world.push(pre="false"),
+        }
+    )
+    done = world.b1000()
+    assert objects(log.read_text())
+    assert DEFAULT_LINE.fullmatch(done.stderr.splitlines()[0])
+
+
+def test_what_cannot_be_used_at_all_is_logged_in_its_style(world: World) -> None:
+    log = world.root / "log"
+    world.write({"global": {"log_style": "json", "log_file": log, "workers": "x"}})
+    assert world.b1000().returncode == 2
+    (line,) = objects(log.read_text())
+    assert "must be an integer" in str(line["message"])
 
 
 def rotate(log: Path) -> None:

@@ -1,5 +1,6 @@
 """The options of [global], and those that a job may have for itself."""
 
+from b1000 import logstyle
 from b1000.config import grammar
 from b1000.config.kinds import COMMAND, PATH, SECONDS, ValueKind, choice, integer, log_format
 from b1000.config.options.row import BOTH, GLOBAL, Option
@@ -17,9 +18,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "log_format", GLOBAL, ValueKind("format of Python's logging", log_format),
-        "Format of a line of the log; threadName is the job/instance.",
-        default="%(asctime)-15s %(levelname)-7s [%(threadName)-10s] %(message)s",
+        "Format of a line of the log; threadName is the job/instance, run the number of the run, "
+        "offset that of asctime from UTC.",
+        default=logstyle.DEFAULT_FORMAT,
         literal=True,
+    ),
+    Option(
+        "log_style", GLOBAL, choice(*logstyle.STYLES),
+        "text: lines of log_format. json: an object a line. journal: lines with the priority "
+        "for systemd, and without time unless log_format is set.",
+        default="text",
     ),
     Option(
         "log_level", GLOBAL, choice("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"),
