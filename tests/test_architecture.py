@@ -18,11 +18,12 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"worker", "reports"}),
     frozenset({"exchange"}),
     frozenset({"work"}),
+    frozenset({"storage"}),
     frozenset({"state"}),
     frozenset({"b1k"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
-    frozenset({"errors", "figures", "files", "jobs", "locks", "logs", "logstyle"})
+    frozenset({"errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
     | {"progress", "stopping", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
@@ -93,6 +94,8 @@ PURE = (
     "monitor/page.py",
     "monitor/verdicts.py",
     "jobs.py",
+    "keep.py",
+    "storage/retention.py",
 )
 IMPURE_MODULES = {"os", "subprocess", "logging", "time", "socket", "random", "tempfile", "sys"}
 # They name levels of the log, and log nothing.

@@ -1,0 +1,1 @@
+"""What lies at a storage: read, judged, given back, thinned out."""

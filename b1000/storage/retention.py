@@ -1,0 +1,277 @@
+"""Which backups of one group are kept and which are removed, each with all its reasons. Pure.
+
+Ages and periods are those of the names, in the local time of who wrote them, counted back from
+the newest complete backup: nights on which nothing came age nothing out. All times are local
+and without a zone; those of the storage are in its own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import NamedTuple
+
+from b1000.keep import Rule
+
+COMPLETE, WRITING, UNFINISHED, LEGACY = "complete", "writing", "unfinished", "legacy"
+_AHEAD = timedelta(days=1)
+
+_PERIOD: dict[str, Callable[[datetime], tuple[int, ...]]] = {
+    "hourly": lambda at: (at.year, at.month, at.day, at.hour),
+    "daily": lambda at: (at.year, at.month, at.day),
+    "weekly": lambda at: tuple(at.isocalendar())[:2],
+    "monthly": lambda at: (at.year, at.month),
+    "yearly": lambda at: (at.year,),
+}
+
+
+class Held(NamedTuple):
+    """One backup of a group, as the storage knows it.
+
+    ``at`` is the time of its name; ``first_seen`` when the storage saw it first;
+    ``newest_change`` the newest ctime in it, None where nobody has looked. ``size`` are the
+    bytes that the storage counted, None where it has not. ``bad``: a file is known to be
+    wrong; ``short``: there are fewer files than the mark says. ``protected``: NAME.keep lies
+    beside it.
+    """
+
+    name: str
+    at: datetime
+    state: str
+    first_seen: datetime
+    sync: bool = False
+    newest_change: datetime | None = None
+    size: int | None = None
+    bad: bool = False
+    short: bool = False
+    protected: bool = False
+
+
+class Terms(NamedTuple):
+    """What the configuration says of a group, and the storage's clock.
+
+    ``read_since`` is when the storage read this group first; ``most`` the share of it that
+    may go at once; with ``more`` any share may.
+    """
+
+    rules: tuple[Rule, ...]
+    now: datetime
+    read_since: datetime
+    least: int = 3
+    unfinished: timedelta = timedelta(days=14)
+    most: float = 0.25
+    more: bool = False
+
+
+class Decision(NamedTuple):
+    """What becomes of one backup, and why."""
+
+    name: str
+    keep: bool
+    reasons: tuple[str, ...]
+
+
+class Verdict(NamedTuple):
+    """The decisions on a group, oldest first, and what an operator is told of it.
+
+    ``held_back``: why nothing at all is removed; the decisions are those without that.
+    """
+
+    decisions: tuple[Decision, ...]
+    held_back: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The names of those that go now, oldest first."""
+        if self.held_back:
+            return ()
+        return tuple(each.name for each in self.decisions if not each.keep)
+
+
+def decide(group: Iterable[Held], terms: Terms) -> Verdict:
+    """The verdict on the backups of one group."""
+    held = sorted(group, key=lambda each: (each.at, each.name))
+    return _Group(held, terms).verdict()
+
+
+class _Group:
+    def __init__(self, held: Sequence[Held], terms: Terms) -> None:
+        self._held = held
+        self._terms = terms
+        counted = [each for each in held if self._counts(each)]
+        self._complete = [each for each in counted if each.state == COMPLETE]
+        self._good = [each for each in self._complete if not each.bad]
+        self._legacy = [each for each in counted if each.state == LEGACY and not each.bad]
+        self._enough = len(self._good) >= terms.least
+        self._reasons = _by_rules(self._good, self._newest(self._complete), terms)
+        _add(self._reasons, self._complete[-1:], "the newest complete one")
+        _add(self._reasons, self._good[-terms.least :], f"one of the last {terms.least}")
+        anchor = self._newest(self._complete or self._legacy)
+        self._reasons |= _by_rules(self._legacy, anchor, terms)
+        if not self._enough:
+            text = f"there are fewer than {terms.least} good complete ones"
+            _add(self._reasons, [each for each in self._complete if each.bad], text)
+            _add(self._reasons, self._legacy[-terms.least :], text)
+
+    @staticmethod
+    def _newest(held: Sequence[Held]) -> datetime | None:
+        return held[-1].at if held else None
+
+    def _counts(self, each: Held) -> bool:
+        return not (each.sync or self._ahead(each) or self._planted(each))
+
+    def _ahead(self, each: Held) -> bool:
+        return each.at > self._terms.now + _AHEAD
+
+    def _planted(self, each: Held) -> bool:
+        """Whether it came much later than its name says, into a group that was known by then."""
+        known = self._terms.read_since < each.first_seen
+        return known and each.first_seen - each.at > self._terms.unfinished
+
+    def verdict(self) -> Verdict:
+        decisions = tuple(map(self._decision, self._held))
+        gone = sum(not each.keep for each in decisions)
+        return Verdict(decisions, self._held_back(gone) if gone else "", tuple(self._notes()))
+
+    def _decision(self, each: Held) -> Decision:
+        kept = self._untouched(each) or self._reasons.get(each.name) or self._young(each)
+        if kept:
+            return Decision(each.name, True, tuple(kept))
+        return Decision(each.name, False, tuple(self._why_not(each)))
+
+    def _untouched(self, each: Held) -> list[str]:
+        """Reasons that hold whatever the configuration says."""
+        return [
+            reason
+            for holds, reason in (
+                (each.protected, "protected by NAME.keep beside it"),
+                (each.sync, "sync trees are never removed"),
+                (each.state == WRITING, "it is being written"),
+                (self._ahead(each), "its name is ahead of this clock"),
+            )
+            if holds
+        ]
+
+    def _young(self, each: Held) -> list[str]:
+        """Reasons to keep what is not complete, or came too late."""
+        wait, now = self._terms.unfinished, self._terms.now
+        seen_lately = now - each.first_seen < wait
+        if self._planted(each):
+            return [f"planted? first seen {each.first_seen:%Y-%m-%d}"] if seen_lately else []
+        if each.state != UNFINISHED:
+            return []
+        newest = self._newest(self._complete)
+        changed = each.newest_change
+        return [
+            reason
+            for holds, reason in (
+                (newest is None, "no complete one is there"),
+                (newest is not None and each.at > newest, "newer than the last complete one"),
+                (seen_lately, f"first seen {each.first_seen:%Y-%m-%d}"),
+                (changed is None, "nobody has looked when it changed"),
+                (
+                    changed is not None and now - changed < wait,
+                    f"changed {changed:%Y-%m-%d}" if changed else "",
+                ),
+            )
+            if holds
+        ]
+
+    def _why_not(self, each: Held) -> list[str]:
+        days = self._terms.unfinished.days
+        if self._planted(each):
+            return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
+        if each.state == UNFINISHED:
+            return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
+        if each.bad:
+            return ["known bad: it satisfies no rule"]
+        peers = self._good if each.state == COMPLETE else self._legacy
+        anchor = self._newest(self._complete or self._legacy)
+        assert anchor is not None
+        return [_passed_over(rule, each, peers, anchor) for rule in self._terms.rules]
+
+    def _held_back(self, gone: int) -> str:
+        sick = self._sick()
+        if sick:
+            return sick
+        total = len(self._held)
+        if gone > 1 and gone > total * self._terms.most and not self._terms.more:
+            return (
+                f"{gone} of {total} would go at once, more than prune_most ="
+                f" {self._terms.most:.0%}; look at them with -n, then use --more"
+            )
+        return ""
+
+    def _sick(self) -> str:
+        """Why the newest complete one is no reason to let others go."""
+        if not self._complete:
+            return ""
+        newest = self._complete[-1]
+        if newest.bad:
+            return f"the newest complete one, {newest.name}, is known to be bad"
+        if newest.short:
+            return f"the newest complete one, {newest.name}, has fewer files than its mark says"
+        sizes = [each.size for each in self._good[:-1] if each.size is not None]
+        if newest.size is not None and sizes and newest.size < median(sizes) / 2:
+            return (
+                f"the newest complete one, {newest.name}, has {newest.size} bytes,"
+                f" less than half of the median {median(sizes):.0f}"
+            )
+        return ""
+
+    def _notes(self) -> Iterable[str]:
+        for each in self._held:
+            if self._ahead(each):
+                yield f"{each.name}: its name is more than a day ahead of this clock"
+            elif self._planted(each) and not each.sync:
+                yield f"{each.name}: planted? It came long after the time in its name"
+
+
+def _add(reasons: dict[str, list[str]], held: Iterable[Held], reason: str) -> None:
+    for each in held:
+        reasons.setdefault(each.name, []).append(reason)
+
+
+def _by_rules(held: Sequence[Held], anchor: datetime | None, terms: Terms) -> dict[str, list[str]]:
+    """The reasons to keep of those that count, by their names."""
+    reasons: dict[str, list[str]] = {}
+    if anchor is None:
+        return reasons
+    for rule in terms.rules:
+        _add(reasons, _chosen(rule, held, anchor), str(rule))
+    # The oldest stands for those that would have been there, had backups begun earlier.
+    spans = [rule for rule in terms.rules if rule.period != "last"]
+    unfilled = [rule for rule in spans if held and _within(rule, held[0], anchor)]
+    if unfilled:
+        _add(reasons, held[:1], f"the oldest, while {_longest(unfilled, anchor)} is not filled")
+    return reasons
+
+
+def _longest(rules: Sequence[Rule], anchor: datetime) -> Rule:
+    return min(rules, key=lambda rule: rule.span.before(anchor) if rule.span else datetime.min)
+
+
+def _within(rule: Rule, each: Held, anchor: datetime) -> bool:
+    return rule.span is None or each.at >= rule.span.before(anchor)
+
+
+def _chosen(rule: Rule, held: Sequence[Held], anchor: datetime) -> list[Held]:
+    """Those that one rule keeps: of each period the newest."""
+    if rule.period == "last":
+        return list(held[-rule.number :])
+    within = [each for each in held if _within(rule, each, anchor)]
+    if rule.period == "all":
+        return within
+    period = _PERIOD[rule.period]
+    return list({period(each.at): each for each in within}.values())
+
+
+def _passed_over(rule: Rule, each: Held, peers: Sequence[Held], anchor: datetime) -> str:
+    """Why a rule does not keep one."""
+    if rule.period == "last":
+        return f"{rule}: there are {rule.number} newer ones"
+    if not _within(rule, each, anchor):
+        return f"{rule}: it is older"
+    period = _PERIOD[rule.period]
+    other = [peer for peer in peers if period(peer.at) == period(each.at)][-1]
+    return f"{rule}: {other.at:%Y-%m-%d %H:%M:%S} is newer in the same period"

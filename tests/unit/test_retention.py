@@ -1,0 +1,274 @@
+"""Which backups are kept: tables of cases, and what must hold whatever lies there."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from b1000 import keep
+from b1000.storage import retention
+from b1000.storage.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
+
+NOW = datetime(2026, 11, 22, 12)
+DAY = timedelta(days=1)
+
+
+def held(ago: float, state: str = COMPLETE, **more: Any) -> Held:
+    at = NOW - ago * DAY
+    return Held(f"{at:%Y-%m-%d-%H:%M:%S}", at, state, max(at, NOW - 400 * DAY))._replace(**more)
+
+
+def terms(text: str, **more: Any) -> Terms:
+    rules = keep.parse(text)[0].rules
+    return Terms(rules, NOW, NOW - 500 * DAY, most=1.0)._replace(**more)
+
+
+def kept(verdict: Verdict) -> list[int]:
+    """How many days ago those were that stay, newest first."""
+    gone = set(verdict.removed)
+    days = [
+        (NOW - datetime.strptime(each.name, "%Y-%m-%d-%H:%M:%S")).days
+        for each in verdict.decisions
+        if each.name not in gone
+    ]
+    return sorted(days)
+
+
+NIGHTS = [held(ago) for ago in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all 7d", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ("last 4", [0, 1, 2, 3]),
+        ("daily 2d", [0, 1, 2]),
+        # 22 November 2026 is a Sunday; of each week the newest stays. The oldest is older than 3w.
+        ("weekly 3w", [0, 1, 2, 7, 14, 21]),
+        # 100 nights begin on 15 August, within 4 months: that one stands for August's first.
+        ("monthly 4m", [0, 1, 2, 22, 53, 83, 99]),
+        ("monthly 3m", [0, 1, 2, 22, 53, 83]),
+        ("yearly ever", [0, 1, 2, 99]),
+        ("last 1", [0, 1, 2]),
+    ],
+)
+def test_of_each_period_the_newest_stays(text: str, expected: list[int]) -> None:
+    assert kept(retention.decide(NIGHTS, terms(text))) == expected
+
+
+def test_failed_nights_age_nothing_out() -> None:
+    old = [held(ago) for ago in range(30, 40)]
+    assert kept(retention.decide(old, terms("all 7d"))) == list(range(30, 38))
+    failed = [held(ago, UNFINISHED) for ago in range(30)]
+    verdict = retention.decide(old + failed, terms("all 7d"))
+    assert set(range(30, 38)) <= set(kept(verdict))
+
+
+def test_an_unfinished_one_displaces_nothing_and_stays_while_it_may_be_resumed() -> None:
+    fresh = held(1, UNFINISHED)
+    old = held(20, UNFINISHED, newest_change=NOW - 20 * DAY)
+    resumed = held(21, UNFINISHED, newest_change=NOW - DAY)
+    unseen = held(22, UNFINISHED, newest_change=None)
+    verdict = retention.decide([held(0), held(2), fresh, old, resumed, unseen], terms("last 2"))
+    assert kept(verdict) == [0, 1, 2, 21, 22]
+    newer = held(0, UNFINISHED, newest_change=NOW - 90 * DAY, first_seen=NOW - 90 * DAY)
+    assert kept(retention.decide([held(90), newer], terms("last 1"))) == [0, 90]
+
+
+def test_what_is_known_bad_satisfies_no_rule() -> None:
+    nights = [held(ago, bad=ago in (1, 2)) for ago in range(6)]
+    verdict = retention.decide(nights, terms("last 3"))
+    assert kept(verdict) == [0, 3, 4]
+    few = [held(0), held(1, bad=True), held(2)]
+    assert kept(retention.decide(few, terms("last 1"))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("newest", "words"),
+    [
+        ({"bad": True}, "known to be bad"),
+        ({"short": True}, "fewer files"),
+        ({"size": 49}, "half of the median"),
+    ],
+)
+def test_a_sick_group_is_not_thinned(newest: dict[str, Any], words: str) -> None:
+    nights = [held(ago, size=100) for ago in range(1, 20)]
+    verdict = retention.decide([held(0, **newest), *nights], terms("last 3"))
+    assert verdict.removed == ()
+    assert words in verdict.held_back
+    assert len(retention.decide([held(0, size=51), *nights], terms("last 3")).removed) == 17
+
+
+def test_more_than_a_share_does_not_go_at_once_but_one_always_may() -> None:
+    four = [held(ago) for ago in range(4)]
+    assert len(retention.decide(four, terms("last 3", most=0.1)).removed) == 1
+    ten = [held(ago) for ago in range(10)]
+    verdict = retention.decide(ten, terms("last 3", most=0.25))
+    assert "7 of 10 would go" in verdict.held_back
+    assert verdict.removed == ()
+    assert len(retention.decide(ten, terms("last 3", most=0.25, more=True)).removed) == 7
+
+
+def test_a_date_in_the_future_is_never_the_newest() -> None:
+    ahead = held(-3650)
+    verdict = retention.decide([ahead, *NIGHTS], terms("all 7d"))
+    assert kept(verdict) == [-3650, *range(8)]
+    assert "ahead of this clock" in verdict.notes[0]
+
+
+def test_planted_backups_fill_no_slot_and_go_by_themselves() -> None:
+    planted = [
+        held(ago, first_seen=NOW - seen * DAY)
+        for ago, seen in ((40, 1), (70, 2), (41, 15), (71, 16))
+    ]
+    nights = [held(ago) for ago in (0, 10, 50, 80)]
+    verdict = retention.decide([*nights, *planted], terms("monthly 12m"))
+    assert kept(verdict) == [0, 10, 40, 50, 70, 80]
+    assert len(verdict.notes) == 4
+
+
+def test_legacy_ones_are_thinned_among_themselves() -> None:
+    legacy = [held(ago, LEGACY) for ago in range(5, 15)]
+    assert kept(retention.decide([held(0), *legacy], terms("all 6d"))) == [0, 5, 6, 7]
+    good = [held(ago) for ago in range(3)]
+    assert kept(retention.decide([*good, *legacy], terms("all 6d"))) == [0, 1, 2, 5, 6]
+    assert kept(retention.decide(legacy, terms("all 2d"))) == [5, 6, 7]
+
+
+def test_what_is_never_touched() -> None:
+    untouched = [held(50, sync=True), held(51, WRITING), held(52, protected=True)]
+    verdict = retention.decide([*NIGHTS[:20], *untouched], terms("last 3"))
+    assert kept(verdict) == [0, 1, 2, 50, 51, 52]
+
+
+def test_each_is_told_all_its_reasons() -> None:
+    verdict = retention.decide(NIGHTS[:30], terms("all 2d, weekly 3w"))
+    reasons = {each.name: each.reasons for each in verdict.decisions}
+    assert reasons[NIGHTS[0].name] == (
+        "all 2d",
+        "weekly 3w",
+        "the newest complete one",
+        "one of the last 3",
+    )
+    assert reasons[NIGHTS[5].name] == (
+        "all 2d: it is older",
+        "weekly 3w: 2026-11-22 12:00:00 is newer in the same period",
+    )
+
+
+STATES = st.sampled_from([COMPLETE] * 5 + [WRITING, UNFINISHED, LEGACY])
+RULES = st.lists(
+    st.one_of(
+        st.integers(1, 5).map(lambda number: f"last {number}"),
+        st.builds(
+            "{} {}{}".format,
+            st.sampled_from(keep.PERIODS),
+            st.integers(1, 40),
+            st.sampled_from("hdwmy"),
+        ),
+        st.sampled_from(keep.PERIODS).map(lambda period: f"{period} ever"),
+    ),
+    min_size=1,
+    max_size=4,
+).map(", ".join)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Held]:
+    """Gaps, failures, bad ones, planted ones, dates ahead, ISO week 53 and 29 February."""
+    hours = draw(st.lists(st.integers(-24 * 400, 24 * 2500), max_size=40, unique=True))
+    group = []
+    for ago in hours:
+        each = held(ago / 24, draw(STATES))
+        seen = each.at if draw(st.booleans()) else NOW - draw(st.integers(0, 900)) * DAY
+        group.append(
+            each._replace(
+                first_seen=max(min(each.at, NOW), seen),
+                sync=draw(st.integers(0, 9)) == 0,
+                bad=draw(st.integers(0, 5)) == 0,
+                short=draw(st.integers(0, 9)) == 0,
+                protected=draw(st.integers(0, 9)) == 0,
+                newest_change=draw(st.sampled_from([None, NOW, NOW - 5 * DAY, NOW - 50 * DAY])),
+                size=draw(st.sampled_from([None, 0, 10, 100])),
+            )
+        )
+    return group
+
+
+CONDITIONS = st.builds(
+    lambda text, least, most, more, since: terms(
+        text, least=least, most=most, more=more, read_since=NOW - since * DAY
+    ),
+    RULES,
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.25, 1.0]),
+    st.booleans(),
+    st.integers(0, 3000),
+)
+
+
+def counts(each: Held, how: Terms) -> bool:
+    planted = how.read_since < each.first_seen and each.first_seen - each.at > how.unfinished
+    return not (each.sync or planted or each.at > NOW + DAY)
+
+
+@given(histories(), CONDITIONS)
+@settings(max_examples=400)
+def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> None:
+    verdict = retention.decide(group, how)
+    gone = set(verdict.removed)
+    complete = sorted(
+        (each for each in group if each.state == COMPLETE and counts(each, how)),
+        key=lambda each: each.at,
+    )
+    if complete:
+        assert complete[-1].name not in gone, "the newest complete one stays"
+    good = [each for each in complete if not each.bad]
+    assert not gone & {each.name for each in good[-how.least :]}, "so many stay"
+    left = [each for each in complete if each.name not in gone]
+    assert len(left) >= min(how.least, len(complete))
+    for each in group:
+        if each.sync or each.protected or each.state == WRITING or each.at > NOW + DAY:
+            assert each.name not in gone
+        if each.state == UNFINISHED and each.name in gone and counts(each, how):
+            assert complete
+            assert complete[-1].at >= each.at
+            assert NOW - each.first_seen >= how.unfinished
+            assert each.newest_change is not None
+            assert NOW - each.newest_change >= how.unfinished
+    if complete and (complete[-1].bad or complete[-1].short):
+        assert not gone
+    if len(gone) > 1 and not how.more:
+        assert len(gone) <= len(group) * how.most
+    assert all(each.reasons for each in verdict.decisions)
+
+
+@given(histories(), CONDITIONS)
+@settings(max_examples=300)
+def test_a_second_time_removes_nothing_more(group: list[Held], how: Terms) -> None:
+    first = retention.decide(group, how)
+    left = [each for each in group if each.name not in first.removed]
+    second = retention.decide(left, how)
+    if not first.held_back:
+        assert second.removed == ()
+
+
+@given(histories(), CONDITIONS, st.integers(0, 24 * 30))
+@settings(max_examples=300)
+def test_what_does_not_count_displaces_nothing(group: list[Held], how: Terms, ago: int) -> None:
+    """One more that is bad, unfinished or planted lets none go that would have stayed."""
+    how = how._replace(most=1.0, read_since=NOW - 3000 * DAY)
+    before = {each.name for each in retention.decide(group, how).decisions if each.keep}
+    taken = {each.at for each in group}
+    at = NOW - ago / 24 * DAY
+    for extra in (
+        held(ago / 24, UNFINISHED, name="extra"),
+        held(ago / 24, name="extra", first_seen=at + 20 * DAY),
+        held(-ago / 24 - 2, name="extra"),
+    ):
+        if extra.at in taken:
+            continue
+        after = retention.decide([*group, extra], how)
+        assert before <= {each.name for each in after.decisions if each.keep}
