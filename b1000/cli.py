@@ -97,6 +97,14 @@ def _guarded(argv: Sequence[str]) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+    except Exception:
+        from b1000.stopping import ended_by
+
+        # Where a signal came, a library's own cleaning up may fail, as argparse's does, and
+        # that error replaces the one by which the program ends.
+        if not ended_by():
+            raise
+        return 128 + ended_by()
 
 
 def run(argv: Sequence[str]) -> int:

@@ -28,6 +28,9 @@ def heard() -> list[int]:
     return [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
+_came: list[int] = []
+
+
 def end_plainly() -> None:
     """From here on each of them raises SystemExit with 128 and its number; SIGINT as ever."""
     for number in heard():
@@ -36,7 +39,13 @@ def end_plainly() -> None:
 
 
 def _end(number: int, _frame: object) -> None:
+    _came.append(number)
     sys.exit(128 + number)
+
+
+def ended_by() -> int:
+    """The number of the first signal that ended the program plainly; 0: none has."""
+    return _came[0] if _came else 0
 
 
 def be_as_if_begun_anew() -> None:

@@ -76,6 +76,26 @@ def test_a_signal_before_anything_was_begun_is_a_plain_exit_too(world: World, nu
     assert (program.returncode, out, err) == (128 + number, "", "")
 
 
+def test_an_error_of_a_library_does_not_hide_the_signal() -> None:
+    """Where a signal comes while argparse parses, its own cleaning up fails (Python 3.11)."""
+    program = """if True:
+        import argparse, os, signal
+        from b1000 import cli
+
+        def parse(self, *words):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                raise AttributeError("no save_nargs")
+
+        argparse.ArgumentParser.parse_known_args = parse
+        argparse.ArgumentParser.parse_known_intermixed_args = parse
+        raise SystemExit(cli.main())
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "", "")
+
+
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
     """A database server that takes connections and says nothing."""
