@@ -14,7 +14,7 @@ _SUBJECT = """substr(CASE host WHEN '' THEN '' ELSE '-' || host END
     || CASE instance WHEN '' THEN '' ELSE '-' || instance END
     || CASE master_host WHEN '' THEN '' ELSE '-' || master_host END
     || CASE master_instance WHEN '' THEN '' ELSE '-' || master_instance END, 2)"""
-_PULLED = """(SELECT client FROM clients WHERE clients.run_id = runs.run_id
+PULLED = """(SELECT client FROM clients WHERE clients.run_id = runs.run_id
     ORDER BY clients.rowid DESC LIMIT 1) AS pulled"""
 _TAKEN_LOOKED_AT = 20  # pulls of a job: it may take several clients
 _BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
@@ -53,7 +53,7 @@ class DirectoryQueries(RunRows):
             for row in self._ask(
                 f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
                            runs.master_host, runs.master_instance,
-                           {_PULLED}
+                           {PULLED}
                     FROM runs JOIN copies USING (run_id)
                     WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
                     AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
@@ -74,7 +74,7 @@ class DirectoryQueries(RunRows):
     def taken(self, job: str, instance: str) -> list[Client]:
         """The runs of clients that the last pulls of a job copied, or began to copy."""
         asked = self._ask(
-            f"""SELECT {_PULLED}
+            f"""SELECT {PULLED}
                 FROM runs WHERE runs.job = ? AND runs.instance = ? AND runs.direction = 'pull'
                 AND EXISTS (SELECT 1 FROM copies WHERE copies.run_id = runs.run_id)
                 ORDER BY runs.run_id DESC LIMIT {_TAKEN_LOOKED_AT}""",

@@ -1,6 +1,9 @@
 """The writer of the journal: every change of a run, durable before the act that follows it."""
 
+from collections.abc import Mapping
+
 from b1000.runs.states import COMPLETE
+from b1000.runs.stored import Memory
 from b1000.state.changes import Changes
 from b1000.state.conditions import CAN_BE_RETRIED, quoted
 
@@ -35,6 +38,28 @@ class Journal(Changes):
         else:
             self._db.execute("DELETE FROM report_troubles WHERE report = ?", (report,))
 
+    # --- storages
+
+    def remember(self, root: str, place: str, changes: Mapping[str, object]) -> None:
+        """Note what a look at a backup found: some fields of its Memory, by their names.
+
+        When it was ``first_seen`` is noted once, and stays.
+        """
+        assert changes.keys() <= {*Memory._fields}
+        columns = ("root", "path", *changes)
+        updates = ", ".join(
+            f"{name} = coalesce(stored.first_seen, excluded.first_seen)"
+            if name == "first_seen"
+            else f"{name} = excluded.{name}"
+            for name in changes
+        )
+        self._db.execute(
+            f"""INSERT INTO stored ({", ".join(columns)})
+                VALUES ({", ".join("?" * len(columns))})
+                ON CONFLICT DO UPDATE SET {updates}""",
+            (root, place, *changes.values()),
+        )
+
     # --- history
 
     def prune(self, keep_days: int) -> int:
@@ -61,6 +86,7 @@ class Journal(Changes):
                             AND newer.status IN ({_COMPLETE})))""",
                 (before,),
             ).rowcount
+            self._db.execute("DELETE FROM stored WHERE removed < ?", (before,))
             self._db.execute(
                 "DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)",
                 (before,),

@@ -7,6 +7,7 @@ from b1000.state.detail_queries import DetailQueries
 from b1000.state.directory_queries import DirectoryQueries
 from b1000.state.outbox_queries import OutboxQueries
 from b1000.state.run_queries import RunQueries
+from b1000.state.stored_queries import StoredQueries
 
 _HISTORY = frozenset(
     {
@@ -18,6 +19,7 @@ _HISTORY = frozenset(
         "listings",
         "earlier_uids",
         "clients",
+        "stored",
     }
 )
 """Tables that grow: of these only what is asked for is read."""
@@ -40,7 +42,7 @@ def may_exist(journal: Path) -> bool:
     return True
 
 
-class Reader(RunQueries, DirectoryQueries, OutboxQueries, DetailQueries):
+class Reader(RunQueries, DirectoryQueries, OutboxQueries, DetailQueries, StoredQueries):
     """All questions to a journal through one view, which :class:`View` describes."""
 
     def look_through(self) -> None:

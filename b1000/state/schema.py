@@ -231,6 +231,28 @@ CREATE INDEX pending_of_run ON pending (run_id);
 ALTER TABLE left_out RENAME TO skipped;
 """
 
+_STORED = """
+-- What this host's own looks at a storage found: of each root, by the directory below it.
+-- runs/stored.py says what the columns are.
+CREATE TABLE stored (
+    root       TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    first_seen REAL,
+    counted    REAL,
+    files      INTEGER,
+    bytes      INTEGER,
+    short      TEXT NOT NULL DEFAULT '',
+    read       REAL,
+    read_share REAL NOT NULL DEFAULT 0,
+    bad        TEXT NOT NULL DEFAULT '',
+    restored   REAL,
+    sums       TEXT NOT NULL DEFAULT '',
+    removed    REAL,
+    reason     TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (root, path)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _DERIVED_FROM_STATUS,
@@ -240,4 +262,5 @@ MIGRATIONS: tuple[str, ...] = (
     _UNSETTLED,
     _CLAIMED,
     _PLAIN_WORDS,
+    _STORED,
 )

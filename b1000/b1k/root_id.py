@@ -1,0 +1,37 @@
+"""The id file of a root, ``.b1000-id``: which root it is, and since when it has marks. Pure.
+
+It is written once and never changes: unmarked directories that are older than its time were
+made before there were marks.
+"""
+
+import re
+from typing import NamedTuple
+
+from b1000.b1k import checks
+from b1000.errors import BadValue
+
+FILE = ".b1000-id"
+LONGEST = 4096
+"""Bytes of it that are read."""
+
+_TEXT = re.compile(rb"uid = (?P<uid>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})\ntime = (?P<time>\S{20})\n")
+
+
+class RootId(NamedTuple):
+    """``created`` is in seconds since the epoch."""
+
+    uid: str
+    created: float
+
+
+def render(root: RootId) -> str:
+    """The text of the file."""
+    return f"uid = {root.uid}\ntime = {checks.instant_text(root.created)}\n"
+
+
+def parse(data: bytes) -> RootId:
+    """What the file says. Raises BadValue."""
+    found = _TEXT.fullmatch(data)
+    if not found:
+        raise BadValue("it is no id of a root", "uid = UID and time = YYYY-MM-DDTHH:MM:SSZ")
+    return RootId(found["uid"].decode(), checks.seconds(found["time"].decode("ascii", "replace")))

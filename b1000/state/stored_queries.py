@@ -1,0 +1,66 @@
+"""What is asked of backups at storages: which copies there are, and what was found of them."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from b1000.runs.run import Client
+from b1000.runs.states import COMPLETE
+from b1000.runs.stored import KnownCopy, Memory
+from b1000.state.directory_queries import PULLED
+from b1000.state.run_rows import RunRows
+
+_COPIED = f"""SELECT copies.path, copies.destination, copies.status, copies.bytes, copies.files,
+        copies.ended, runs.type, runs.job, runs.host, runs.instance, runs.master_host,
+        runs.master_instance, runs.uid, runs.started, {PULLED}
+    FROM runs JOIN copies USING (run_id)
+    WHERE runs.direction <> 'passive' AND copies.path BETWEEN ? AND ? ORDER BY runs.run_id"""
+
+
+class StoredQueries(RunRows):
+    """Questions about storages."""
+
+    def copies_below(self, root: str) -> list[KnownCopy]:
+        """The copies whose directories lie below a root, in the order of their runs."""
+        top = root.rstrip("/")
+        found = self._ask(_COPIED, (f"{top}/", f"{top}0"))  # "0" follows "/"
+        return [copy for row in found if (copy := self._known_copy(row))]
+
+    def _known_copy(self, row: sqlite3.Row) -> KnownCopy | None:
+        # What was pulled is its client's; whose, is not known where that cannot be read.
+        client = self._client(row["pulled"]) if row["pulled"] else None
+        if row["pulled"] and not client:
+            return None
+        host, instance, master_host, master_instance = _names(client or row)
+        return KnownCopy(
+            row["path"],
+            row["destination"],
+            row["type"],
+            row["job"],
+            host,
+            instance,
+            master_host,
+            master_instance,
+            row["uid"],
+            row["started"],
+            row["ended"],
+            row["status"] in COMPLETE,
+            row["bytes"],
+            row["files"],
+        )
+
+    def memories(self, root: str) -> dict[str, Memory]:
+        """What looks at the backups of a root found, by their places."""
+        columns = ", ".join(Memory._fields)
+        rows = self._ask(f"SELECT path, {columns} FROM stored WHERE root = ?", (root,))
+        return {row["path"]: Memory(*tuple(row)[1:]) for row in rows}
+
+    def jobs_known(self) -> set[str]:
+        """The jobs of which there were runs."""
+        return {row["job"] for row in self._ask("SELECT DISTINCT job FROM latest")}
+
+
+def _names(whose: sqlite3.Row | Client) -> Sequence[str]:
+    fields = ("host", "instance", "master_host", "master_instance")
+    if isinstance(whose, Client):
+        return [getattr(whose, name) for name in fields]
+    return [whose[name] for name in fields]

@@ -1,0 +1,139 @@
+"""What is known of backups at a storage, as frozen values. Pure. Times are seconds."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from b1000.b1k.mark import Counts, Mark
+from b1000.b1k.root_id import RootId
+from b1000.runs.stored import Memory
+from b1000.storage.layout import Place
+
+
+class State(StrEnum):
+    """How a backup stands at its storage."""
+
+    COMPLETE = "complete"
+    WRITING = "writing"
+    UNFINISHED = "unfinished"
+    LEGACY = "legacy"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+class Root(NamedTuple):
+    """A directory below which backups lie.
+
+    ``path`` is local or an rsync:// address, without a slash at its end. ``client`` is what the
+    ``*`` of a store's path stood for, "" without one. ``identity`` is its id file, None where
+    it has none or none can be seen.
+    """
+
+    destination: str
+    path: str
+    client: str = ""
+    identity: RootId | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether a daemon stands before it."""
+        return self.path.startswith("rsync://")
+
+
+class Entry(NamedTuple):
+    """What a reader has found of one backup.
+
+    ``mark`` is the one beside it; ``flaw`` says why that which lies there cannot be used.
+    ``is_there``: the directory itself is, and not only a mark. ``protected``: NAME.keep is.
+    """
+
+    place: Place
+    mark: Mark | None = None
+    flaw: str = ""
+    protected: bool = False
+    is_there: bool = True
+
+
+class GroupKey(NamedTuple):
+    """Whose backups are compared with each other.
+
+    ``root`` is the path of the root, ``client`` as in :class:`Root`. ``unmarked``: what the names
+    have before the date, where nothing says which of it is host and which instance; both are
+    then "", and nothing of the group is ever removed. It is "" in all other groups.
+    """
+
+    root: str
+    client: str
+    job: str
+    host: str = ""
+    instance: str = ""
+    unmarked: str = ""
+
+
+class Backup(NamedTuple):
+    """One backup. ``place`` is its directory below the root: JOB/DAY/NAME or JOB/NAME.
+
+    ``start_time`` is that of the name, in the local time of who wrote it, "" of a sync.
+    ``started`` comes from the mark, the journal, or that name by the clock of this machine.
+    ``mark`` is the state of the mark that lies there, "" without one that can be used; ``flaw``
+    says why it cannot. ``run`` is the run's first uid. What ``counts`` has are claims; what
+    ``memory`` has the storage itself has seen.
+    """
+
+    place: str
+    type: str
+    state: State
+    start_time: str = ""
+    started: float | None = None
+    ended: float | None = None
+    master_host: str = ""
+    master_instance: str = ""
+    run: str = ""
+    counts: Counts = Counts()
+    base: str = ""
+    options: tuple[str, ...] = ()
+    relative: bool = False
+    leftovers: bool = False
+    mark: str = ""
+    flaw: str = ""
+    protected: bool = False
+    memory: Memory = Memory()
+
+    @property
+    def name(self) -> str:
+        """The name of its directory, and of what lies beside it."""
+        return self.place.rpartition("/")[2]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is said to be whole; whether it is known to be bad, ``memory`` says."""
+        return self.state is State.COMPLETE
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the storage has it."""
+        return self.state is not State.MISSING
+
+
+class Group(NamedTuple):
+    """Backups of one job, host and instance at one root, oldest first."""
+
+    key: GroupKey
+    backups: tuple[Backup, ...]
+
+    @property
+    def newest(self) -> Backup | None:
+        """The newest complete one that is not known to be bad."""
+        good = (each for each in reversed(self.backups) if each.complete and not each.memory.bad)
+        return next(good, None)
+
+
+class Catalogue(NamedTuple):
+    """All that lies at one root. ``notes`` are what an operator is told of it.
+
+    ``marks`` is how many marks lie there that can be used.
+    """
+
+    root: Root
+    groups: tuple[Group, ...]
+    marks: int = 0
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,211 @@
+"""What lies at a root, with what the journal knows of it, as groups of backups. Pure.
+
+Marks are claims of clients: what one says counts for the backup beside it alone, and for which
+group unmarked directories of the very same name belong to.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from b1000.b1k.mark import Counts, Mark
+from b1000.rsync import paths
+from b1000.runs.stored import KnownCopy, Memory
+from b1000.storage import layout
+from b1000.storage.backup import Backup, Catalogue, Entry, Group, GroupKey, Root, State
+from b1000.storage.layout import Place
+
+_MOST_NOTES = 20
+
+
+class Known(NamedTuple):
+    """What is known beside what lies there.
+
+    ``jobs`` are those that the configuration or the journal names. ``copies`` are those of the
+    journal into this root and ``memories`` what earlier looks found, both by their place.
+    """
+
+    jobs: Collection[str] = ()
+    copies: Mapping[str, KnownCopy] = {}
+    memories: Mapping[str, Memory] = {}
+
+
+NOTHING_KNOWN = Known()
+
+
+def build(root: Root, entries: Iterable[Entry], known: Known = NOTHING_KNOWN) -> Catalogue:
+    """The catalogue of one root."""
+    building = _Building(root, known)
+    for entry in entries:
+        building.add(entry)
+    return building.catalogue()
+
+
+_NOTHING = Memory()
+
+
+class _Building:
+    def __init__(self, root: Root, known: Known) -> None:
+        self._root = root
+        self._known = known
+        self._jobs = {*known.jobs}
+        self._backups: dict[GroupKey, list[Backup]] = defaultdict(list)
+        self._whose: dict[tuple[str, str], set[GroupKey]] = defaultdict(set)
+        self._unmarked: list[Entry] = []
+        self._seen: set[str] = set()
+        self._marks = 0
+        self._notes: list[str] = []
+
+    def add(self, entry: Entry) -> None:
+        path = entry.place.path
+        if entry.flaw:
+            self._note(f"{path}.b1k: {entry.flaw}")
+        if not entry.is_there:
+            self._note(f"{path}.b1k: there is no such backup beside it")
+        elif not entry.mark:
+            self._unmarked.append(entry)
+        else:
+            self._marks += 1
+            self._jobs.add(entry.place.job)
+            self._seen.add(path)
+            key = self._key(entry.mark.report)
+            self._whose[entry.place.job, entry.place.whose].add(key)
+            self._backups[key].append(self._marked(entry, entry.mark))
+
+    def catalogue(self) -> Catalogue:
+        for entry in self._unmarked:
+            self._seen.add(entry.place.path)
+            key, backup = self._without_mark(entry)
+            if backup:
+                self._backups[key].append(backup)
+        for place, copy in self._known.copies.items():
+            if copy.complete and place not in self._seen and self._memory(place).removed is None:
+                self._backups[self._key(copy)].append(self._missing(place, copy))
+        groups = (
+            Group(key, tuple(sorted(backups, key=_order)))
+            for key, backups in sorted(self._backups.items())
+        )
+        return Catalogue(self._root, tuple(groups), self._marks, tuple(self._notes))
+
+    def _note(self, text: str) -> None:
+        if len(self._notes) < _MOST_NOTES:
+            self._notes.append(text)
+
+    def _key(self, whose: object) -> GroupKey:
+        # A mark's report and a copy of the journal name them alike.
+        return GroupKey(
+            self._root.path,
+            self._root.client,
+            whose.job,  # type: ignore[attr-defined]
+            whose.host,  # type: ignore[attr-defined]
+            whose.instance,  # type: ignore[attr-defined]
+        )
+
+    def _memory(self, place: str) -> Memory:
+        return self._known.memories.get(place, _NOTHING)
+
+    def _marked(self, entry: Entry, mark: Mark) -> Backup:
+        path = entry.place.path
+        copy = self._known.copies.get(path)
+        done = mark.complete or (copy is not None and _brought(copy, mark))
+        return Backup(
+            place=path,
+            type=mark.type,
+            state=State.COMPLETE if done else State.WRITING,
+            start_time=entry.place.start_time,
+            started=mark.started,
+            ended=mark.ended,
+            master_host=mark.report.master_host,
+            master_instance=mark.report.master_instance,
+            run=mark.run,
+            counts=mark.counts,
+            base=mark.base,
+            options=mark.options,
+            relative=mark.relative,
+            leftovers=mark.leftovers,
+            mark=mark.state,
+            protected=entry.protected,
+            memory=self._memory(path),
+        )
+
+    def _without_mark(self, entry: Entry) -> tuple[GroupKey, Backup | None]:
+        place = entry.place
+        copy = self._known.copies.get(place.path)
+        key = self._key(copy) if copy else self._settled(place)
+        known = copy is not None or place.job in self._jobs
+        if not known and place.type == "sync":
+            return key, None  # any directory may be called so
+        state = self._state(place, copy) if known or self._is_legacy(place) else State.UNKNOWN
+        backup = _of_copy(place, copy) if copy else Backup(place.path, place.type, state)
+        started = backup.started if copy else _local(place.start_time)
+        return key, backup._replace(
+            state=state,
+            start_time=place.start_time,
+            started=started,
+            flaw=entry.flaw,
+            protected=entry.protected,
+            memory=self._memory(place.path),
+        )
+
+    def _state(self, place: Place, copy: KnownCopy | None) -> State:
+        if copy and copy.complete:
+            return State.COMPLETE
+        return State.LEGACY if self._is_legacy(place) else State.UNFINISHED
+
+    def _is_legacy(self, place: Place) -> bool:
+        identity = self._root.identity
+        named = _local(place.start_time)
+        return identity is not None and named is not None and named < identity.created
+
+    def _settled(self, place: Place) -> GroupKey:
+        """The group of an unmarked directory: that of marks with the same name, or its own."""
+        groups = self._whose.get((place.job, place.whose), ())
+        if len(groups) == 1:
+            return next(iter(groups))
+        return GroupKey(self._root.path, self._root.client, place.job, unmarked=place.whose)
+
+    def _missing(self, path: str, copy: KnownCopy) -> Backup:
+        place = layout.place(path)
+        backup = _of_copy(place, copy) if place else Backup(path, copy.type, State.MISSING)
+        return backup._replace(state=State.MISSING, memory=self._memory(path))
+
+
+def _brought(copy: KnownCopy, mark: Mark) -> bool:
+    """Whether the journal calls done what its mark, which is on its way, does not say yet."""
+    same = copy.run == mark.run or abs(copy.started - mark.started) < 1
+    return copy.complete and same
+
+
+def _of_copy(place: Place, copy: KnownCopy) -> Backup:
+    return Backup(
+        place=place.path,
+        type=place.type,
+        state=State.COMPLETE,
+        start_time=place.start_time,
+        started=copy.started,
+        ended=copy.ended,
+        master_host=copy.master_host,
+        master_instance=copy.master_instance,
+        run=copy.run,
+        counts=Counts(files=copy.files, bytes=copy.bytes),
+    )
+
+
+def _local(start_time: str) -> float | None:
+    """The time in a name by the clock of this machine; None where it has none."""
+    if not start_time:
+        return None
+    try:
+        return paths.moment(start_time).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _order(backup: Backup) -> tuple[str, float, str]:
+    return backup.start_time, backup.started or 0.0, backup.place
+
+
+def by_place(root: str, copies: Iterable[KnownCopy]) -> dict[str, KnownCopy]:
+    """Copies into one root by their places; of several into one directory the last."""
+    top = f"{root.rstrip('/')}/"
+    return {each.path[len(top) :]: each for each in copies if each.path.startswith(top)}

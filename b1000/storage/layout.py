@@ -1,0 +1,108 @@
+"""Where backups lie below a root: names to their parts. Pure.
+
+``JOB/YYYY-MM-DD-Weekday/NAME`` is a full, whose NAME ends in its date and time; ``JOB/NAME`` a
+sync. Names that are not exactly so are none of ours.
+"""
+
+import functools
+import re
+from datetime import date
+from typing import NamedTuple
+
+from b1000.b1k import mark
+from b1000.config import grammar
+
+KEEP = ".keep"
+"""Ends the name of a file beside a backup that nobody may remove."""
+SUMS = ".sha256.gz"
+"""Ends the name of the list of sums beside a backup."""
+BESIDE = (mark.SUFFIX, KEEP, SUMS)
+REMOVED = ".b1000-removed"
+"""The directory of a root into which backups are moved to be removed."""
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})-([A-Z][a-z]+)", re.ASCII)
+_OURS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
+_NO_TREE = (mark.SUFFIX, KEEP, ".gz")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])", re.ASCII)
+_CLOCK_LENGTH, _DATE_LENGTH, _SHORT = 8, 10, 3
+
+
+class Place(NamedTuple):
+    """A directory of a backup below its root.
+
+    ``whose`` is what its name has before the date: host, instance and master with dashes
+    between, of which only a mark or the journal knows which is which. ``start_time`` is as in
+    :data:`b1000.rsync.paths.START_TIME`, in the local time of who wrote it; "" of a sync.
+    """
+
+    job: str
+    day: str
+    name: str
+    whose: str
+    start_time: str = ""
+
+    @property
+    def type(self) -> str:
+        """Of what type of job it is."""
+        return "full" if self.day else "sync"
+
+    @property
+    def path(self) -> str:
+        """Where it lies below the root."""
+        return "/".join(filter(None, (self.job, self.day, self.name)))
+
+
+@functools.lru_cache(maxsize=4096)
+def is_day(name: str) -> bool:
+    """Whether a directory of a job holds fulls: a date and its own weekday."""
+    found = _DAY.fullmatch(name)
+    if not found:
+        return False
+    try:
+        day = date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return False
+    return _WEEKDAYS[day.weekday()] == found[4]
+
+
+@functools.lru_cache(maxsize=4096)
+def is_job(name: str) -> bool:
+    """Whether a directory of a root can be that of a job."""
+    return len(name) <= grammar.LONGEST_NAME and bool(grammar.NAME.fullmatch(name))
+
+
+def full(job: str, day: str, name: str) -> Place | None:
+    """The place of a full by its name in the directory of a day; None where it is none of ours.
+
+    It is read from its end: what comes before the date may hold dashes and dates itself.
+    """
+    rest, clock = name[: -_CLOCK_LENGTH - 1], name[-_CLOCK_LENGTH:]
+    ending = f"-{day[:_DATE_LENGTH]}-{day[_DATE_LENGTH + 1 :][:_SHORT]}"
+    if name[: len(rest) + 1] != f"{rest}-" or not rest.endswith(ending):
+        return None
+    whose = rest[: -len(ending)]
+    if not _CLOCK.fullmatch(clock) or not _is_ours(whose):
+        return None
+    return Place(job, day, name, whose, f"{day[:_DATE_LENGTH]}-{clock.replace(':', '-')}")
+
+
+def sync(job: str, name: str) -> Place | None:
+    """The place of a sync; None where it is none of ours."""
+    if is_day(name) or name.endswith(_NO_TREE) or not _is_ours(name):
+        return None
+    return Place(job, "", name, name)
+
+
+def _is_ours(name: str) -> bool:
+    return bool(_OURS.fullmatch(name))
+
+
+def place(path: str) -> Place | None:
+    """The place that a path below a root is; None where it is none of ours."""
+    job, *rest = path.split("/")
+    if not is_job(job):
+        return None
+    if len(rest) == 2 and is_day(rest[0]):
+        return full(job, *rest)
+    return sync(job, *rest) if len(rest) == 1 else None

@@ -1,0 +1,184 @@
+"""Reads what lies below a local root. Nothing in it is trusted, and no link is followed."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from b1000.b1k import form, mark, root_id
+from b1000.b1k.mark import Mark
+from b1000.b1k.root_id import RootId
+from b1000.errors import B1000Error, BadValue, message_of
+from b1000.files import read_file
+from b1000.storage import layout
+from b1000.storage.backup import Entry, Root
+from b1000.storage.layout import Place
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MARK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class StorageAway(B1000Error):
+    """A storage cannot be looked at just now."""
+
+
+def roots(destination: str, path: str) -> list[Root]:
+    """The directories that the path of a destination or store matches, by name.
+
+    A part of it that is ``*`` stands for the directories of clients, which are no links and
+    whose names begin with no dot. Raises StorageAway.
+    """
+    above, star, below = path.partition("/*")
+    if not star:
+        return [_root(destination, path, "")]
+    try:
+        with os.scandir(above or "/") as entries:
+            clients = sorted(
+                entry.name
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            )
+    except OSError as error:
+        raise StorageAway(message_of(error)) from None
+    found = [(client, f"{above}/{client}{below}") for client in clients]
+    return [
+        _root(destination, whole, client)
+        for client, whole in found
+        if not below or os.path.isdir(whole)
+    ]
+
+
+def _root(destination: str, path: str, client: str) -> Root:
+    return Root(destination, path, client, identity(path))
+
+
+def identity(path: str) -> RootId | None:
+    """What the id file of a root says; None where there is none that can be read."""
+    try:
+        data = read_file(os.path.join(path, root_id.FILE), root_id.LONGEST, follow=False)
+        return root_id.parse(data)
+    except (OSError, BadValue):
+        return None
+
+
+def entries(root: Root) -> Iterator[Entry]:
+    """All backups and marks below a root, in no order. Raises StorageAway.
+
+    What vanishes meanwhile was not there; a directory that may not be read is one that is.
+    """
+    try:
+        top = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageAway(message_of(error)) from None
+    try:
+        for job in _subdirectories(top):
+            if layout.is_job(job):
+                yield from _of_job(top, job)
+    except OSError as error:
+        raise StorageAway(f"{root.path}: {error.strerror}") from None
+    finally:
+        os.close(top)
+
+
+def _of_job(top: int, job: str) -> Iterator[Entry]:
+    with _opened(top, job) as directory:
+        if directory is None:
+            return
+        days = []
+        trees: list[str] = []
+        beside: set[str] = set()
+        with os.scandir(directory) as found:
+            for entry in found:
+                if not entry.is_dir(follow_symlinks=False):
+                    beside.add(entry.name)
+                elif layout.is_day(entry.name):
+                    days.append(entry.name)
+                else:
+                    trees.append(entry.name)
+        for name in trees:
+            place = layout.sync(job, name)
+            if place:
+                yield _entry(directory, place, beside)
+        yield from _stray([layout.sync(job, each) for each in _marked(beside)], trees)
+        for day in days:
+            yield from _of_day(directory, job, day)
+
+
+def _of_day(above: int, job: str, day: str) -> Iterator[Entry]:
+    with _opened(above, day) as directory:
+        if directory is None:
+            return
+        trees: list[str] = []
+        beside: set[str] = set()
+        with os.scandir(directory) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    trees.append(entry.name)
+                else:
+                    beside.add(entry.name)
+        for name in trees:
+            place = layout.full(job, day, name)
+            if place:
+                yield _entry(directory, place, beside)
+        strays = [layout.full(job, day, each) for each in _marked(beside)]
+        yield from _stray(strays, trees)
+
+
+def _marked(beside: set[str]) -> Iterator[str]:
+    return (each.removesuffix(mark.SUFFIX) for each in beside if each.endswith(mark.SUFFIX))
+
+
+def _stray(places: list[Place | None], trees: list[str]) -> Iterator[Entry]:
+    """Marks without the backup that they are of."""
+    there = set(trees)
+    for place in places:
+        if place and place.name not in there:
+            yield Entry(place, is_there=False)
+
+
+def _entry(directory: int, place: Place, beside: set[str]) -> Entry:
+    protected = place.name + layout.KEEP in beside
+    if place.name + mark.SUFFIX not in beside:
+        return Entry(place, None, "", protected)
+    try:
+        return Entry(place, _read(directory, place), "", protected)
+    except FileNotFoundError:
+        return Entry(place, None, "", protected)
+    except OSError as error:
+        return Entry(place, None, f"it cannot be read: {error.strerror}", protected)
+    except BadValue as error:
+        return Entry(place, None, str(error), protected)
+
+
+def _read(directory: int, place: Place) -> Mark:
+    """The mark of a backup. Raises OSError and BadValue."""
+    descriptor = os.open(place.name + mark.SUFFIX, _MARK, dir_fd=directory)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadValue("it is no regular file")
+        if status.st_size > form.LARGEST:
+            raise BadValue(f"it has more than {form.LARGEST} bytes")
+        data = os.read(descriptor, form.LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    return mark.parse(data, place.path)
+
+
+def _subdirectories(directory: int) -> list[str]:
+    with os.scandir(directory) as found:
+        return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+
+
+@contextmanager
+def _opened(above: int, name: str) -> Iterator[int | None]:
+    """A directory that is no link; None where it has gone meanwhile."""
+    try:
+        descriptor = os.open(name, _DIRECTORY, dir_fd=above)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,89 @@
+"""One look at all storages of a configuration: the catalogues of their roots."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from b1000.config.loader import Config
+from b1000.jobs import Destination
+from b1000.state import queries
+from b1000.state.queries import Reader
+from b1000.storage import catalogue, local
+from b1000.storage.backup import Catalogue, Group, Root
+from b1000.storage.catalogue import Known
+from b1000.storage.local import StorageAway
+
+
+class Away(NamedTuple):
+    """A destination that could not be looked at, and why."""
+
+    destination: str
+    why: str
+
+
+class Survey(NamedTuple):
+    """What lies at all storages, root by root in the order of the file."""
+
+    catalogues: tuple[Catalogue, ...]
+    away: tuple[Away, ...] = ()
+
+    def groups(self) -> Iterator[tuple[Root, Group]]:
+        """All groups with their roots."""
+        for each in self.catalogues:
+            for group in each.groups:
+                yield each.root, group
+
+
+Wanted = Callable[[Destination], bool]
+
+
+def storages(config: Config, wanted: Wanted = lambda _: True) -> list[Destination]:
+    """The destinations and stores at which backups lie."""
+    return [
+        each for each in config.destinations.values() if each.type != "passive" and wanted(each)
+    ]
+
+
+def survey(config: Config, wanted: Wanted = lambda _: True) -> Survey:
+    """Look at all storages that are ``wanted``. Raises JournalUnusable and JournalFailed."""
+    found: list[Catalogue] = []
+    away: list[Away] = []
+    with Journalled(config) as journal:
+        for destination in storages(config, wanted):
+            try:
+                found += catalogues(destination, journal)
+            except StorageAway as error:
+                away.append(Away(destination.name, str(error)))
+    return Survey(tuple(found), tuple(away))
+
+
+def catalogues(destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
+    """The catalogue of each root of one destination. Raises StorageAway."""
+    for root in local.roots(destination.name, destination.path):
+        yield catalogue.build(root, local.entries(root), journal.known(root))
+
+
+class Journalled:
+    """What the journal knows of storages; nothing where there is no journal yet."""
+
+    def __init__(self, config: Config) -> None:
+        path = Path(config.settings.journal)
+        self._jobs = frozenset(config.jobs)
+        self._reader = Reader(path) if queries.may_exist(path) else None
+
+    def known(self, root: Root) -> Known:
+        """What is known of one root."""
+        if not self._reader:
+            return Known(self._jobs)
+        return Known(
+            self._jobs | self._reader.jobs_known(),
+            catalogue.by_place(root.path, self._reader.copies_below(root.path)),
+            self._reader.memories(root.path),
+        )
+
+    def __enter__(self) -> "Journalled":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reader:
+            self._reader.close()
