@@ -49,8 +49,8 @@ _NOT_OURS = f"--exclude={names.PATTERN}"
 class Manner(NamedTuple):
     """How one attempt goes about it.
 
-    Files that are the same in one of the ``bases``, directories relative to the one of the copy
-    or below the module, become hard links. ``keep_existing`` leaves alone what is there. One that
+    Files that are the same in one of the ``bases``, directories relative to the one of the copy,
+    become hard links. ``keep_existing`` leaves alone what is there. One that
     is ``continued`` may find partial files. ``by_content``: sizes and times are not believed;
     ``anew``: nor is a daemon asked for checksums, and each file is transferred.
     """
@@ -202,6 +202,8 @@ def claim(empty: str, directory: str, destination: Destination, limits: Limits) 
         "--dirs",
         "--mkpath",
         "--info=name1",
+        # Beside one that may change what is there a storage lets nobody in.
+        "--ignore-existing",
         "--no-motd",
         *connection(destination, limits),
         *_chosen_way(destination),

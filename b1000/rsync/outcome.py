@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from b1000.errors import signal_name
-from b1000.rsync.verdicts import VERDICTS, Retry
+from b1000.rsync.verdicts import BASE, BUSY, KEPT, VERDICTS, Retry
 from b1000.runs.states import CopyStatus
 
 
@@ -27,6 +27,7 @@ class Outcome(NamedTuple):
 _NOISE = re.compile(r"rsync error: |rsync warning: |\(see the rsync manpage|\s*$")
 _CONSEQUENCE = re.compile(
     r"rsync: \[\w+\] (?:read|write) error: (?:Connection reset by peer|Broken pipe) \(\d+\)$"
+    r"|.*pre-xfer exec returned failure \(-?\d+\): *$"
 )
 _DECORATION = re.compile(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
 _MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")
@@ -119,6 +120,19 @@ def is_without_checksums(result: Outcome) -> bool:
 def is_crowded(result: Outcome) -> bool:
     """Whether a daemon refused since it has its limit of connections."""
     return result.exit_code == 5 and "max connections" in result.reason
+
+
+def is_kept(result: Outcome) -> bool:
+    """Whether the gate of a storage lets no session in that may change files which are there.
+
+    One that may, which this one would be, is let in with no other into the same backup.
+    """
+    return f" refuses: {KEPT}" in result.reason or f" refuses: {BUSY}" in result.reason
+
+
+def is_refused_base(result: Outcome) -> bool:
+    """Whether the gate takes no such way to the directory that is linked to."""
+    return f" refuses: {BASE}" in result.reason
 
 
 _NO_BASE = re.compile(r"(?:rsync: )?--link-dest arg (?:does not exist|is not a dir): (.*)")

@@ -80,19 +80,6 @@ def between(full: str, other: str) -> str | None:
     return f"../{others[1]}" if same_day else "/".join(["..", "..", *others])
 
 
-def linked(full: str, other: str) -> tuple[str, ...]:
-    """What a full is told of another below the same destination, to link to; empty as above.
-
-    The way up comes first: rsync 3.5 at a daemon takes twice as long by one that begins at the
-    module. That is the second, for a daemon without a chroot that has Debian 12's mends of 2025
-    (rsync 3.2.7-1+deb12u6): it finds nothing by a way that goes up, and says nothing of it.
-    """
-    way, below = between(full, other), inside(other)
-    if way is None:
-        return ()
-    return (way,) if below == other else (way, below)
-
-
 def is_plain(path: str) -> bool:
     """Whether a path reaches a daemon as it is: an rsync before 3.2.8 adds backslashes."""
     return bool(_PLAIN.fullmatch(path))

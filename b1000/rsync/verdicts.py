@@ -39,6 +39,14 @@ class ExitMeaning(NamedTuple):
 
 _ANY = frozenset(range(1, 256))
 
+# What a script of a daemon prints stands in a line of its own, or behind rsync's words.
+_GATE = r"^(?:.*pre-xfer exec returned failure \(-?\d+\): )?b1000-gate: "
+_REFUSED = frozenset({4, 5, 10, 12})
+BUSY = "another session writes into this backup"
+KEPT = "this backup has files already"
+BASE = "--link-dest must be"
+"""How the sentences of a storage's gate begin that a copy goes by."""
+
 
 def _row(codes: Iterable[int], message: str, retry: Retry, explanation: str) -> ExitMeaning:
     return ExitMeaning(frozenset(codes), message, retry, explanation)
@@ -79,6 +87,9 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         Retry.NEVER,
         "the file system is read-only at {place}",
     ),
+    # The words of the gate of a storage (etc/scripts/b1000-gate).
+    _door(_REFUSED, rf"{_GATE}({BUSY}.*)", Retry.YES, "{peer} refuses: {0}"),
+    _door(_REFUSED, rf"{_GATE}(.*)", Retry.NEVER, "{peer} refuses: {0}"),
     # The daemon's own words about who may enter. Only "max connections" passes by itself.
     _door(
         {5},
@@ -110,6 +121,12 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         r"@ERROR: (?:chdir|chroot) failed",
         Retry.NEVER,
         "the module's directory at {peer} is missing or closed",
+    ),
+    _door(
+        {4, 5},
+        r"pre-xfer exec returned failure",
+        Retry.NEVER,
+        "the pre-xfer script at {peer} failed",
     ),
     _door({5}, r"@ERROR: (.*)", Retry.NEVER, "{peer} says: {0}"),
     # Something that is no rsync daemon answers; or one that is just ending, or a proxy without it.
@@ -146,9 +163,6 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         r"^(?:rsync: )?The server is configured to refuse (.*)",
         Retry.NEVER,
         "{peer} refuses the option {0}",
-    ),
-    _door(
-        {4}, r"pre-xfer exec returned failure", Retry.NEVER, "the pre-xfer script at {peer} failed"
     ),
     # The network, the daemon or its host: down now, perhaps up in a minute.
     _door({10}, r": Connection refused \(\d+\)$", Retry.YES, "connection refused by {peer}"),

@@ -10,7 +10,7 @@ from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
 from b1000.rsync.totals import Totals
 from b1000.runs.states import COMPLETE, CopyStatus
-from b1000.work import claiming, inventory
+from b1000.work import claiming, inventory, keeping
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Standing, Target
 from b1000.work.guarded import Guarded
@@ -20,6 +20,7 @@ from b1000.work.sinks import Lines
 from b1000.work.streams import Streams
 
 _ANEW = "so each file is transferred once more, whatever its size and time"
+_STAYS = "what is there stays as it is, and the rest is added"
 _PARTIAL = 23  # exit code of an rsync that copied a part: it has made the directory
 _LINGER, _PAUSE = 2.0, 0.1  # seconds in which a daemon may count a connection that has ended
 
@@ -46,8 +47,7 @@ class Attempt:
         self._target = target
         self._destination = target.destination
         self._continued = standing.leftovers
-        # A file that is there may be one of an older backup too.
-        self._keeps = bool(target.linking) and target.destination.remote and standing.leftovers
+        self._refused = False  # the storage lets nobody change what is there
         self._rsyncs = Guarded(assignment, source, target, descriptors)
         self._lingers_until = 0.0  # a daemon counts the connection of a claim for so long
         self._anew = False  # a daemon refuses checksums
@@ -72,6 +72,14 @@ class Attempt:
         """Whether no other run can want a directory of this name at a daemon."""
         return self._destination.remote and self._assignment.known.reserved
 
+    @property
+    def _keeps(self) -> bool:
+        """Whether what is there stays as it is."""
+        if not self._destination.remote or self._target.shared:
+            return False
+        linking, doubt = bool(self._target.linking), bool(self.standing.doubt)
+        return self._refused or keeping.keeps(linking, self._continued, doubt)
+
     async def _carry_out(self) -> Outcome:
         if reason := self._rsyncs.short_of_space():
             return Outcome(CopyStatus.FAILED, reason=reason)
@@ -79,17 +87,11 @@ class Attempt:
             return told
         if self.standing.doubt:
             self._say_by_content("the attempt before")
-        hopeless, sent = await self._in_streams()
-        if hopeless:
-            return hopeless
-        result, out = await self._last_pass()
-        while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
-            await asyncio.sleep(_PAUSE)
-            result, out = await self._last_pass()
-        if self.standing.doubt and outcome.is_without_checksums(result):
-            self._anew = True
-            self._assignment.log.warning("%s: %s; %s", self._destination.name, result.reason, _ANEW)
-            result, out = await self._last_pass()
+        result, out, sent = await self._passes()
+        if not self._keeps and outcome.is_kept(result):
+            self._refused = True
+            self._assignment.log.info("%s: %s; %s", self._destination.name, result.reason, _STAYS)
+            result, out, sent = await self._passes()
         self._note(result)
         if result.exit_code is not None:
             counted = self._rsyncs.totals(out)
@@ -98,6 +100,24 @@ class Attempt:
         if result.status not in COMPLETE:
             return result
         return await self._looked_at(result, out)
+
+    async def _passes(self) -> tuple[Outcome, Tail, int]:
+        """Streams, where there are any, and the rsync over all.
+
+        Gives how the last ended, its output, and the bytes that streams sent.
+        """
+        hopeless, sent = await self._in_streams()
+        if hopeless:
+            return hopeless, Tail(), sent
+        result, out = await self._last_pass()
+        while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
+            await asyncio.sleep(_PAUSE)
+            result, out = await self._last_pass()
+        if self.standing.doubt and outcome.is_without_checksums(result):
+            self._anew = True
+            self._assignment.log.warning("%s: %s; %s", self._destination.name, result.reason, _ANEW)
+            result, out = await self._last_pass()
+        return result, out, sent
 
     async def _looked_at(self, result: Outcome, out: Tail) -> Outcome:
         """What an rsync that copied all means, when all else is known."""
@@ -120,8 +140,9 @@ class Attempt:
 
     async def _in_streams(self) -> tuple[Outcome | None, int]:
         """The parts, where there are streams: as :meth:`Streams.copy`."""
-        # What links into an older backup must not meet files that are there (linking.py).
-        if self._destination.streams == 1 or self._target.linking:
+        hard_links = self._source.transfer.hard_links
+        alone = keeping.is_undivided(bool(self._target.linking), self._keeps, hard_links)
+        if self._destination.streams == 1 or alone:
             return None, 0
         before = self.standing.doubt
         hopeless, sent = await Streams(self._rsyncs, self.argv, self._note).copy()
@@ -225,6 +246,6 @@ def spoilt(which: str) -> str:
     """Why a directory that shares files with an older backup is given up."""
     return (
         f"an interrupted attempt left files there whose content is not the source's ({which}); as "
-        "they may be shared with an older backup they are not changed: a new run makes a new "
-        "directory, b1000 forget gives this one up"
+        "they may be shared with an older backup, or the storage keeps what it has, they are not "
+        "changed: a new run makes a new directory, b1000 forget gives this one up"
     )

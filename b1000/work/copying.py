@@ -17,12 +17,16 @@ from b1000.work.progress import ProgressWriter
 
 
 class Target(NamedTuple):
-    """Where a copy goes: into ``directory`` at the destination, linked to what is there."""
+    """Where a copy goes: into ``directory`` at the destination, linked to what is there.
+
+    ``shared``: the directory is not of one run alone, as that of a sync.
+    """
 
     directory: str
     destination: Destination
     linking: Linking
     progress: ProgressWriter
+    shared: bool = False
 
 
 class Standing(NamedTuple):
@@ -110,6 +114,7 @@ def begin(
             destination,
             Linking(assignment, destination, copy.path, base),
             ProgressWriter(path_of(progress, assignment.run_id, copy.destination)),
+            shared,
         ),
         copy.attempts,
         known.since if known else began,

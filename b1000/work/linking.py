@@ -50,8 +50,9 @@ class Linking:
         self._assignment = assignment
         self._destination = destination
         self._base = base
-        self.directories = paths.linked(made, base) if base else ()
-        """What rsync is to link to."""
+        way = paths.between(made, base) if base else None
+        self.directories = () if way is None else (way,)
+        """What rsync is to link to: the way up alone, since a storage may take no other."""
         self._logged = False
 
     def __bool__(self) -> bool:

@@ -24,13 +24,13 @@ from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Destination, Job, ScriptTemplate
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.rsync import command, names, paths, totals
+from b1000.rsync import command, names, outcome, paths, totals
 from b1000.rsync.source import Source
 from b1000.runs.events import Message
 from b1000.runs.run import Base, Copy, Frozen, RunIdentity, label
 from b1000.runs.states import CopyStatus
 from b1000.runs.task import JournalFacts
-from b1000.work import merging, mounts, push, sources
+from b1000.work import keeping, merging, mounts, push, sources
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 from b1000.work.inventory import Names
@@ -241,14 +241,16 @@ class Rehearsal:
         given = found.paths or [word.text for word in frozen.include]
 
         source = Source(given, frozen.exclude, transfer, job.pull)
+        keeps = destination.remote and job.type == "full"
 
         def argv(bases: Sequence[str]) -> list[str]:
-            manner = command.Manner(bases)
+            manner = command.Manner(bases, keep_existing=keeps)
             return command.copy(source, copy.path, destination, assignment.limits, manner=manner)
 
         base = frozen.bases.get(copy.destination)
         linking = Linking(assignment, destination, copy.path, base)
-        if destination.streams > 1 and not linking:
+        undivided = keeping.is_undivided(bool(linking), keeps, transfer.hard_links)
+        if destination.streams > 1 and not undivided:
             said.append(f"    in {destination.streams} streams, then once over the whole:")
         said.append(f"    {printable(shlex.join(argv(linking.directories)))}")
         if found.unusable:
@@ -262,20 +264,19 @@ class Rehearsal:
             self.failed = True
             return [*said, f"    would FAIL: {twice}"]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
-        trial = command.rehearsed(argv([paths.inside(base)] if base else []))
-        return [
-            *said,
-            f"    {await self._forecast(assignment, source, destination, trial, linking)}",
-        ]
+        trials = [argv([paths.inside(base)] if base else []), argv([])]
+        told = await self._forecast(assignment, source, destination, trials, linking)
+        return [*said, f"    {told}"]
 
     async def _forecast(
         self,
         assignment: Assignment,
         source: Source,
         destination: Destination,
-        argv: list[str],
+        trials: Sequence[list[str]],
         linking: Linking,
     ) -> str:
+        """What rsync says that it would do; a storage may take the second of the trials alone."""
         out, twice = Tail(), Names()
         kept = Kept(source.paths if source.transfer.relative and not source.pull else ())
 
@@ -287,7 +288,7 @@ class Rehearsal:
 
         rsync = Rsync(
             destination.name,
-            argv,
+            command.rehearsed(trials[0]),
             Lines(take),
             Tail(),
             paths.host_or_path(destination.path),
@@ -295,7 +296,11 @@ class Rehearsal:
             Limit(assignment.limits.copy_timeout),
             heard=linking.heard,
         )
-        verdict = await run_rsync(assignment, rsync)
+        verdict, unlinked = await run_rsync(assignment, rsync), ""
+        if outcome.is_refused_base(verdict):
+            unlinked = " (the storage does not let it be seen what would be linked)"
+            rsync = rsync._replace(argv=command.rehearsed(trials[1]))
+            verdict = await run_rsync(assignment, rsync)
         if verdict.status is CopyStatus.FAILED:
             self.failed = True
             return f"would FAIL: {verdict.reason}"
@@ -309,4 +314,4 @@ class Rehearsal:
         sent = f"{counted(would.files, 'file')}, {counted(would.bytes, 'byte')}"
         whole = totals.totals(out.lines)
         tree = f"{counted(whole.files or 0, 'file')}, {counted(whole.bytes or 0, 'byte')}"
-        return f"would send {sent}{deleted}; the whole tree has {tree}"
+        return f"would send {sent}{deleted}; the whole tree has {tree}{unlinked}"
