@@ -134,11 +134,11 @@ def for_status() -> argparse.ArgumentParser:
     parser = _parser(
         "status", "Show the last run of each job/instance, and what it waits for.", _STATUS_EPILOG
     )
-    parser.add_argument("--json", action="store_true", help="as a list of JSON objects")
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="also jobs and instances that are no longer configured",
+        help="every run, also of jobs and instances that are no longer configured",
     )
     parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
     parser.add_argument(
@@ -148,7 +148,9 @@ def for_status() -> argparse.ArgumentParser:
         "--run", type=_positive, metavar="ID", help="all that happened in one run, by time"
     )
     parser.add_argument(
-        "--watch", action="store_true", help="again every second, with progress, until Ctrl-C"
+        "--watch",
+        action="store_true",
+        help="again every second, with progress; arrows and page keys scroll, Ctrl-C or q ends it",
     )
     parser.add_argument(
         "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"

@@ -88,6 +88,7 @@ PURE = (
     "supervise/plan.py",
     "supervise/schedule.py",
     "supervise/tally.py",
+    "status/order.py",
     "monitor/drift.py",
     "monitor/facts.py",
     "monitor/history.py",

@@ -3,11 +3,14 @@
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from b1000.config.options import TABLE
 from b1000.parsers import PARSERS
 from tools.completion.program import actions, help_text, value_name
 from tools.troff import literal, page, rich, tagged, title
+
+_ROOT = Path(__file__).parents[1]
 
 _FILES = (
     ("status_dir", "What can be retried, as a readable file for each run; journal and locks."),
@@ -55,10 +58,32 @@ def program_page() -> str:
         lines.append(
             tagged(rf"\fI{literal(path)}\fR", f"{literal(words)} Option {rich(f'`{name}`')}.")
         )
+    lines += _json()
     lines.append(".SH EXAMPLES")
     lines += [tagged(rich(f"`{example}`"), literal(words)) for example, words in _EXAMPLES]
     lines += [".SH SEE ALSO", r"\fBb1000.cfg\fR(5), \fBrsync\fR(1), \fBcrontab\fR(5)", ""]
     return page(lines)
+
+
+_PAGES = {"status": "docs/status.md"}
+"""Command → the page that tells of its JSON under a heading of that name."""
+
+
+def _json() -> Iterator[str]:
+    """The keys of all JSON forms, as the pages tell of them."""
+    yield ".SH JSON"
+    for command, file in _PAGES.items():
+        _, _, section = (_ROOT / file).read_text().partition("\n## JSON\n")
+        yield f".SS b1000 {command} \\-\\-json"
+        for block in section.partition("\n## ")[0].strip().split("\n\n"):
+            if not block.startswith("|"):
+                yield f".PP\n{rich(' '.join(block.split()))}"
+                continue
+            head, _, *rows = [
+                [cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()
+            ]
+            yield f".PP\nKeys {literal(head[1])}:"
+            yield from (tagged(rich(key), rich(words)) for key, words in rows)
 
 
 def _synopsis(parser: argparse.ArgumentParser) -> str:

@@ -31,8 +31,11 @@ def status(argv: Sequence[str]) -> int:
         return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
     answer = asked.for_programs() if arguments.json else asked.for_people(terminal())
     say(answer.text)
-    if answer.damaged:
+    if answer.damaged or answer.notes:
         from b1000.logs import to_stderr
 
-        to_stderr(f"b1000: {answer.damaged}")
+        if answer.notes:
+            to_stderr(answer.notes)
+        if answer.damaged:
+            to_stderr(f"b1000: {answer.damaged}")
     return answer.exit_code

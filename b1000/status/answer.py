@@ -14,13 +14,15 @@ from b1000.terminal.screen import Screen
 class StatusAnswer(NamedTuple):
     """What is to be seen; ``states`` differ where more than a clock has moved on.
 
-    ``damaged`` says what of the journal could not be read.
+    ``damaged`` says what of the journal could not be read, ``notes`` what else there is to know
+    beside the rows of a pipe.
     """
 
     text: str
     exit_code: int
     states: object = None
     damaged: str = ""
+    notes: str = ""
 
 
 class Asked(NamedTuple):
@@ -37,7 +39,7 @@ class Asked(NamedTuple):
             text = story_as_json(row, story)
             return StatusAnswer(text, exit_code([row]), damaged=damaged)
         found = overview.collect(self.config, self.question)
-        text = as_json(found.rows)
+        text = as_json(found)
         return StatusAnswer(text, exit_code(found.rows), damaged=found.damaged)
 
     def for_people(self, screen: Screen | None, with_bars: bool = False) -> StatusAnswer:
@@ -52,7 +54,11 @@ class Asked(NamedTuple):
             )
             return StatusAnswer(text, exit_code([row]), (row.run, row.died, story), damaged)
         found = overview.collect(self.config, self.question)
-        text = tables.shown(found, screen, now, with_bars) if screen else tables.plain(found, now)
+        if screen:
+            fold = not self.question.everything and self.question.last == 1
+            text, notes = tables.shown(found, screen, now, with_bars, fold), ""
+        else:
+            text, notes = tables.plain(found, now), tables.notes(found, now)
         runs = [(row.run, row.died) for row in found.rows]
         states = (runs, found.pending, found.skipped)
-        return StatusAnswer(text, exit_code(found.rows), states, found.damaged)
+        return StatusAnswer(text, exit_code(found.rows), states, found.damaged, notes)

@@ -13,7 +13,7 @@ from b1000.logs import printable
 from b1000.progress import Progress, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
-from b1000.terminal.screen import Screen, screen_of
+from b1000.terminal.screen import STYLES, Screen, screen_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -67,7 +67,12 @@ def bars(copies: Sequence[UnderWay], width: int) -> "Iterable[RenderableType]":
         left = "" if current.left is None else f"{figures.clock(current.left)} left"
         if roomy:
             share = None if current.percent is None else float(current.percent)
-            bar = ProgressBar(total=100, completed=share or 0.0)
+            bar = ProgressBar(
+                total=100,
+                completed=share or 0.0,
+                complete_style=STYLES["COPYING"],
+                finished_style=STYLES["DONE"],
+            )
             shown = Text("listing") if current.bytes is None else bar
             grid.add_row(name, shown, percent, size, rate, left)
         else:

@@ -14,6 +14,7 @@ from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.detail_queries import PastAttempt, PastTransition, Skipped, Started
 from b1000.state.outbox_queries import Backlog
 from b1000.state.queries import Reader, may_exist
+from b1000.status.order import worst_first
 from b1000.status.question import StatusQuestion, shown
 from b1000.status.row import StatusRow, never
 
@@ -21,7 +22,7 @@ _SOON = 10.0  # seconds within which a report may lack a state without being beh
 
 
 class Overview(NamedTuple):
-    """The answer: rows by name, the newest run first, and what else there is to know.
+    """The answer: rows, the worst first, of each the newest run first; and what else is known.
 
     ``damaged`` says which rows of the journal could not be read.
     """
@@ -42,7 +43,8 @@ def collect(
     journal = Path(config.settings.journal)
     if not may_exist(journal):
         subjects = shown(config, question, {}, {})
-        return Overview([] if question.failed else [never(config, *each) for each in subjects])
+        never_ran = [[never(config, *each)] for each in subjects]
+        return Overview([] if question.failed else worst_first(never_ran))
     with Reader(journal) as reader:
         answer = _Collector(config, reader, alive, clock()).answer(question)
         return answer._replace(damaged=damage(reader))
@@ -109,16 +111,18 @@ class _Collector:
         runs = {(run.job, run.instance): run for run in self._reader.last_runs()}
         listed = self._reader.listed_instances()
         subjects = shown(self._config, question, runs, listed)
-        rows: list[StatusRow] = []
+        histories: list[list[StatusRow]] = []
         for subject in subjects:
             known = [runs[subject]] if subject in runs else []
             if known and question.last > 1:
                 # Of a run whose name cannot be read nothing else is known.
                 known = self._reader.history(*subject, question.last) or known
-            rows += [
+            found = [
                 self.row(run) if position == 0 else self.row(run)._replace(last=False, notes=())
                 for position, run in enumerate(known)
-            ] or [never(self._config, *subject)]
+            ]
+            histories.append(found or [never(self._config, *subject)])
+        rows = worst_first(histories)
         if question.failed:
             rows = [row for row in rows if row.status is Status.FAILED]
         return Overview(

@@ -6,45 +6,61 @@ from collections.abc import Sequence
 
 from b1000 import figures
 from b1000.figures import iso
-from b1000.status.overview import Story
+from b1000.progress import Progress
+from b1000.runs.run import Copy
+from b1000.status.overview import Overview, Story
 from b1000.status.row import StatusRow
 
+FORMAT = 1
+"""Grows when the meaning of a key changes."""
 
-def as_json(rows: Sequence[StatusRow], now: float | None = None) -> str:
-    """The rows as a list of objects; times are ISO 8601 with offset."""
+
+def as_json(overview: Overview, now: float | None = None) -> str:
+    """What is known as an object; times are ISO 8601 with offset."""
     moment = time.time() if now is None else now
-    return _json([_object(row, moment) for row in rows])
+    pending: list[dict[str, object]] = [
+        {
+            "report": each.report,
+            "updates": each.states,
+            "since": iso(each.since),
+            "error": each.trouble,
+        }
+        for each in overview.pending
+    ]
+    skipped: list[dict[str, object]] = [
+        {"job": each.job, "instance": each.instance, "time": iso(each.time), "behind": each.behind}
+        for each in overview.skipped
+    ]
+    return _json([_object(row, moment) for row in overview.rows], pending, skipped)
 
 
 def story_as_json(row: StatusRow, story: Story) -> str:
-    """One run as the only object of a list, with all that happened in it."""
-    return _json(
-        [
+    """The same of one run, with all that happened in it."""
+    happened: dict[str, object] = {
+        "transitions": [{**each._asdict(), "time": iso(each.time)} for each in story.transitions],
+        "attempts": [
             {
-                **_object(row, time.time()),
-                "transitions": [
-                    {**each._asdict(), "time": iso(each.time)} for each in story.transitions
-                ],
-                "attempts": [
-                    {
-                        **each._asdict(),
-                        "began": iso(each.began),
-                        "ended": _iso(each.ended),
-                        "retry_at": _iso(each.retry_at),
-                    }
-                    for each in story.attempts
-                ],
-                "processes": [
-                    {**each._asdict(), "began": iso(each.began), "ended": _iso(each.ended)}
-                    for each in story.processes
-                ],
+                **each._asdict(),
+                "began": iso(each.began),
+                "ended": _iso(each.ended),
+                "retry_at": _iso(each.retry_at),
             }
-        ]
-    )
+            for each in story.attempts
+        ],
+        "processes": [
+            {**each._asdict(), "began": iso(each.began), "ended": _iso(each.ended)}
+            for each in story.processes
+        ],
+    }
+    return _json([_object(row, time.time()) | happened])
 
 
-def _json(found: list[dict[str, object]]) -> str:
-    return figures.inert(json.dumps(found, indent=2, ensure_ascii=False))
+_Objects = Sequence[dict[str, object]]
+
+
+def _json(runs: _Objects, pending: _Objects = (), skipped: _Objects = ()) -> str:
+    whole = {"format": FORMAT, "runs": runs, "pending": pending, "skipped": skipped}
+    return figures.inert(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 def _iso(when: float | None) -> str | None:
@@ -70,16 +86,23 @@ def _object(row: StatusRow, now: float) -> dict[str, object]:
         "data_age": run.frozen.data_age if run else None,
         "error": row.error,
         "resumable": row.resumable,
-        "copies": [
-            {
-                "destination": copy.destination,
-                "path": copy.path,
-                "status": row.status_of(copy),
-                "attempts": copy.attempts,
-                "bytes": row.bytes_of(copy),
-                "files": copy.files or 0,
-                "error": copy.error,
-            }
-            for copy in (run.copies if run else ())
-        ],
+        "live": row.live,
+        "waiting": "; ".join(row.waits),
+        "copies": [_copy(row, copy) for copy in (run.copies if run else ())],
+    }
+
+
+def _copy(row: StatusRow, copy: Copy) -> dict[str, object]:
+    current = row.progress.get(copy.destination, Progress())
+    return {
+        "destination": copy.destination,
+        "path": copy.path,
+        "status": row.status_of(copy),
+        "attempts": copy.attempts,
+        "bytes": row.bytes_of(copy),
+        "files": copy.files,
+        "error": copy.error,
+        "percent": current.percent,
+        "rate": current.rate,
+        "eta": current.left,
     }

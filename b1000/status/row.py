@@ -84,10 +84,10 @@ class StatusRow(NamedTuple):
         died = self.died and copy.status is CopyStatus.COPYING
         return CopyStatus.FAILED if died else copy.status
 
-    def bytes_of(self, copy: Copy) -> int:
-        """Its bytes, or how many have been copied so far; 0 where nothing is known."""
+    def bytes_of(self, copy: Copy) -> int | None:
+        """Its bytes, or how many have been copied so far; None where nothing is known."""
         current = self.progress.get(copy.destination)
-        return copy.bytes or (current.bytes if current else None) or 0
+        return copy.bytes if copy.bytes is not None or not current else current.bytes
 
 
 def never(config: Config, job: str, instance: str) -> StatusRow:

@@ -1,16 +1,16 @@
 """The answer of ``b1000 status`` for people: plain columns for a pipe, a table for a terminal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from b1000 import figures
-from b1000.errors import counted
+from b1000 import errors, figures
 from b1000.logs import printable
 from b1000.runs.run import Copy
 from b1000.runs.states import CopyStatus
 from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
 from b1000.status.bars import UnderWay, bars
+from b1000.status.order import Rank, counted, rank
 from b1000.status.overview import Overview
 from b1000.status.row import StatusRow
 from b1000.terminal.screen import STYLES, Screen
@@ -25,27 +25,43 @@ _NUMBERS = frozenset({1, 5, 6})  # columns that are aligned to the right
 _STATES = (3, 4)
 _GAP = "  "
 _INDENT = 4
+_NARROW = 80  # columns below which each run has a block of its own
+_LEAST_NAME = 10
 
 
 # --- for a pipe
 
 
 def plain(overview: Overview, now: float) -> str:
-    """One line for each run, however long, and what else there is to know."""
+    """One line for each run, however long; each cell but the last, which says why, is one word."""
     lines = [
         (*_COLUMNS, *_MORE),
-        *((*_cells(row, now), _copies(row), _why(row)) for row in overview.rows),
+        *(tuple(_words(row, now)) for row in overview.rows),
     ]
     # The last column is as long as it needs to be.
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
-    table = [
+    return "\n".join(
         _GAP.join(
             [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
-        ).rstrip()
+        )
         for line in lines
-    ]
-    below = list(_below(overview, now))
-    return "\n".join([*table, *([""] if below else []), *below])
+    )
+
+
+def _words(row: StatusRow, now: float) -> Iterator[str]:
+    """The cells of a row for programs that split it at blanks."""
+    label, number, _, *others = _cells(row, now)
+    yield label
+    yield number
+    yield figures.iso(row.run.started) if row.run else "never"
+    for cell in (*others, _copies(row, ";")):
+        yield cell.replace(" ", "")
+    yield " ".join(_why(row).split()) or "-"
+
+
+def notes(overview: Overview, now: float) -> str:
+    """What else there is to know, and how many fare how."""
+    return "\n".join([*_below(overview, now), counted(overview.rows)])
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
@@ -66,8 +82,9 @@ def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
     )
 
 
-def _copies(row: StatusRow) -> str:
-    return " ".join(_copy(row, copy) for copy in row.run.copies) or "-" if row.run else "-"
+def _copies(row: StatusRow, separator: str = " ") -> str:
+    copies = row.run.copies if row.run else ()
+    return separator.join(_copy(row, copy) for copy in copies) or "-"
 
 
 def _copy(row: StatusRow, copy: Copy) -> str:
@@ -99,7 +116,7 @@ def _skipped(each: Skipped, now: float) -> str:
 
 def _pending(backlog: Backlog, now: float) -> str:
     why = f", {backlog.trouble}" if backlog.trouble else ""
-    updates = counted(backlog.states, "update")
+    updates = errors.counted(backlog.states, "update")
     return printable(
         f"report {backlog.report}: {updates} pending since {figures.since(backlog.since, now)}{why}"
     )
@@ -108,15 +125,31 @@ def _pending(backlog: Backlog, now: float) -> str:
 # --- for a terminal
 
 
-def shown(overview: Overview, screen: Screen, now: float, with_bars: bool = False) -> str:
+def shown(
+    overview: Overview, screen: Screen, now: float, with_bars: bool = False, fold: bool = False
+) -> str:
     """The same, as wide as the terminal is: what does not fit a column stands below its row.
 
-    ``with_bars``: above it a bar for each copy that is under way.
+    ``with_bars``: above it a bar for each copy that is under way. ``fold``: what is OK is only
+    counted where all would not fit.
     """
-    return screen.render(_all(overview, screen.width, now, with_bars))
+    whole = screen.render(_all(overview, screen.width, now, with_bars))
+    # The prompt has a line of its own.
+    if not fold or len(overview.rows) < 2 or whole.count("\n") + 1 < screen.height:
+        return whole
+    wanted = [row for row in overview.rows if rank(row) is not Rank.OK]
+    if len(wanted) == len(overview.rows):
+        return whole
+    return screen.render(_all(overview, screen.width, now, with_bars, wanted))
 
 
-def _all(overview: Overview, width: int, now: float, with_bars: bool) -> "Iterator[RenderableType]":
+def _all(
+    overview: Overview,
+    width: int,
+    now: float,
+    with_bars: bool,
+    wanted: Sequence[StatusRow] | None = None,
+) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     copies = [
@@ -127,29 +160,57 @@ def _all(overview: Overview, width: int, now: float, with_bars: bool) -> "Iterat
     if with_bars and copies:
         yield from bars(copies, width)
         yield Text("")
-    yield from table(overview, width, now)
+    rows = overview.rows if wanted is None else wanted
+    if rows:
+        yield from table(rows, width, now)
+        yield Text("")
+    for line in _below(overview, now):
+        yield from _indented(Text(line, "yellow"), 0)
+    hint = "" if wanted is None else " (--all shows them)"
+    yield Text(counted(overview.rows) + hint, "bold")
 
 
-def table(overview: Overview, width: int, now: float) -> "Iterable[RenderableType]":
-    """The rows as a table with what else there is to know below it."""
+def table(rows: Sequence[StatusRow], width: int, now: float) -> "Iterable[RenderableType]":
+    """The rows as a table, or where that is too narrow as a block for each."""
     from rich.text import Text
 
-    rows = [_cells(row, now) for row in overview.rows]
-    widths = [max(len(line[column]) for line in (_COLUMNS, *rows)) for column in range(7)]
+    lines = [_cells(row, now) for row in rows]
+    widths = [max(len(line[column]) for line in (_COLUMNS, *lines)) for column in range(7)]
     rest = sum(widths[1:]) + len(_GAP) * 6
+    if width < _NARROW or rest + _LEAST_NAME > width:
+        for row, cells in zip(rows, lines, strict=True):
+            yield from _block(row, cells)
+        return
     # A name that is longer than there is room for has a line of its own.
-    widths[0] = min(widths[0], max(10, width - rest))
-    copies = max((len(_copies(row)) for row in overview.rows), default=0)
+    widths[0] = min(widths[0], max(_LEAST_NAME, width - rest))
+    copies = max((len(_copies(row)) for row in rows), default=0)
     beside = copies and widths[0] + rest + len(_GAP) + copies <= width
     header = [*_COLUMNS, *(("COPIES",) if beside else ())]
     yield Text(_laid_out(header, widths), "bold", no_wrap=True)
-    for row, cells in zip(overview.rows, rows, strict=True):
+    for row, cells in zip(rows, lines, strict=True):
         yield from _row(row, cells, widths, bool(beside))
-    below = list(_below(overview, now))
-    if below:
-        yield Text("")
-    for line in below:
-        yield from _indented(Text(line, "yellow"), 0)
+
+
+def _block(row: StatusRow, cells: tuple[str, ...]) -> "Iterator[RenderableType]":
+    """A run on lines of its own, for a narrow terminal."""
+    from rich.text import Text
+
+    label, number, started, step, status, duration, size = cells
+    if not row.run:
+        yield Text(f"{label}: never ran", no_wrap=True, overflow="fold")
+        return
+    head = Text(f"{label}: ", no_wrap=True, overflow="fold")
+    head.append(status, STYLES.get(status, ""))
+    if step not in ("DONE",):
+        head.append(f" at {step}", STYLES.get(step, ""))
+    yield head
+    yield from _indented(Text(f"run {number}, {started}"), _INDENT)
+    figured = [each for each in (duration, size) if each != "-"]
+    if figured:
+        yield from _indented(Text(", ".join(figured)), _INDENT)
+    if row.run.copies:
+        yield from _indented(_styled_copies(row), _INDENT)
+    yield from _reasons(row)
 
 
 def _laid_out(cells: Iterable[str], widths: list[int]) -> str:
@@ -179,6 +240,12 @@ def _row(
     yield line
     if not beside and row.run and row.run.copies:
         yield from _indented(_styled_copies(row), _INDENT)
+    yield from _reasons(row)
+
+
+def _reasons(row: StatusRow) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
     if row.error:
         yield from _indented(Text(printable(row.error), STYLES.get(row.status or "", "")), _INDENT)
     for note in row.notes:

@@ -1,4 +1,4 @@
-"""An answer that is given again every second, until Ctrl-C."""
+"""An answer that is given again every second and scrolls, until Ctrl-C or q."""
 
 import contextlib
 import os
@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from b1000.logs import to_stderr
 from b1000.status.answer import StatusAnswer
+from b1000.status.keys import Keyboard, keyboard, scrolled
 from b1000.terminal.screen import Screen, screen_of
 
 _EVERY = 1.0  # seconds
@@ -28,13 +30,16 @@ def watch(render: Render, out: TextIO) -> int:
     answer = render(screen)  # What is wrong with the question is told before the screen is taken.
     if not screen or not screen.moves:
         return _below_each_other(render, screen, out)
-    with contextlib.suppress(KeyboardInterrupt), _alternate(out):
+    with contextlib.suppress(KeyboardInterrupt), keyboard() as typed, _alternate(out):
+        top = 0
         while True:
             began = time.monotonic()
             answer = render(screen)
-            _draw(answer.text, screen, out)
             # A large answer must not keep a processor busy.
-            time.sleep(max(_EVERY, 4 * (time.monotonic() - began)))
+            pause = max(_EVERY, 4 * (time.monotonic() - began))
+            top = _scroll(answer.text.split("\n"), top, screen, out, typed=typed, seconds=pause)
+            if top < 0:
+                break
             screen = _screen(out) or screen
     # What was seen last stays in sight.
     print(answer.text, file=out, flush=True)
@@ -52,6 +57,8 @@ def _below_each_other(render: Render, screen: Screen | None, out: TextIO) -> int
             newer = render(screen)
             if newer.states != answer.states:
                 print(newer.text, end="\n\n", file=out, flush=True)
+                if newer.notes:
+                    to_stderr(newer.notes)
             answer = newer
             if _is_left_alone(out):
                 break
@@ -68,13 +75,30 @@ def _is_left_alone(out: TextIO) -> bool:
     return bool(waiting.poll(_EVERY * 1000))
 
 
-def _draw(text: str, screen: Screen, out: TextIO) -> None:
-    lines = text.split("\n")
-    if len(lines) > screen.height:
-        hidden = len(lines) - screen.height + 1
-        lines[screen.height - 1 :] = [f"... {hidden} more lines"]
+def _scroll(
+    lines: list[str], top: int, screen: Screen, out: TextIO, *, typed: Keyboard, seconds: float
+) -> int:
+    """Show lines for some seconds, from ``top`` on; gives what is the top then, or -1 to end."""
+    until = time.monotonic() + seconds
+    height = screen.height if len(lines) <= screen.height else screen.height - 1
+    top = scrolled(top, "", height, len(lines))
+    _draw(lines, top, height, out)
+    while (left := until - time.monotonic()) > 0:
+        for key in typed.wait(left):
+            if key == "quit":
+                return -1
+            top = scrolled(top, key, height, len(lines))
+            _draw(lines, top, height, out)
+    return top
+
+
+def _draw(lines: list[str], top: int, height: int, out: TextIO) -> None:
+    seen = lines[top : top + height]
+    if len(lines) > height:
+        last = top + len(seen)
+        seen = [*seen, f"lines {top + 1} to {last} of {len(lines)}; arrows and page keys scroll"]
     # Each line is erased as it is written anew, so that nothing flickers.
-    out.write("\x1b[H" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
+    out.write("\x1b[H" + "\n".join(f"{line}\x1b[K" for line in seen) + "\x1b[J")
     out.flush()
 
 

@@ -194,7 +194,7 @@ def done(scene: Scene, program: Commands) -> set[str]:
     check_said(said, "status")
     return {
         label(row["job"], row["instance"])
-        for row in json.loads(said.out)
+        for row in json.loads(said.out)["runs"]
         if (row["step"], row["status"]) == ("DONE", "OK")
     }
 
@@ -249,7 +249,7 @@ def test_a_run_that_could_be_retried_is_told_and_closed(scene: Scene, program: C
     assert f"runs.frozen of run {number}: the run is closed" in log
     assert f"runs.frozen of run {number}" in said.err
     shown = by_program(scene, program, "status", "--json", "--run", str(number))
-    (row,) = json.loads(shown.out)
+    (row,) = json.loads(shown.out)["runs"]
     assert "the journal's row is damaged: runs.frozen" in row["error"]
     assert not row["resumable"]
     assert not shown.err
@@ -259,7 +259,8 @@ def test_a_run_that_could_be_retried_is_told_and_closed(scene: Scene, program: C
 def test_what_is_over_and_went_well_has_a_warning(scene: Scene, program: Commands) -> None:
     assert scene.with_damage(Damage("copies", "bytes", "negative"))
     by_program(scene, program)
-    rows = json.loads(by_program(scene, program, "status", "--json", "--all", "--last", "9").out)
+    said_all = by_program(scene, program, "status", "--json", "--all", "--last", "9")
+    rows = json.loads(said_all.out)["runs"]
     (row,) = [row for row in rows if "copies.bytes" in row["error"]]
     assert row["status"] in ("WARNING", "FAILED")
     assert row["status"] == "WARNING" or row["step"] != "DONE"

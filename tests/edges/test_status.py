@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from b1000.status.bars import UnderWay, bars
 from b1000.status.overview import Overview, collect, story_of
 from b1000.status.programs import as_json
 from b1000.status.question import StatusQuestion
+from b1000.status.row import StatusRow
 from b1000.supervise.recorder import Recorder
 from b1000.terminal.screen import Screen
 from tests.support import build
@@ -44,6 +46,12 @@ def journal(world: World) -> Iterator[Journal]:
 def overview(world: World, question: StatusQuestion = StatusQuestion()) -> Overview:  # noqa: B008
     """What status knows."""
     return collect(load(str(world.config)), question, clock=lambda: NOW + 60)
+
+
+def of_etc(world: World) -> StatusRow:
+    """The row of that job."""
+    (row,) = (each for each in overview(world).rows if each.job == "etc")
+    return row
 
 
 # --- what is owed
@@ -101,8 +109,9 @@ def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: J
         journal.record_skip("gone", "x", "run 2")
     found = overview(world)
     assert [each.behind for each in found.skipped] == ["run 1 of today"]
-    text = tables.plain(found, NOW + 60)
+    text = tables.notes(found, NOW + 60)
     assert ": etc; run 1 of today is still running\n" in text
+    assert text.endswith("\n2: 1 OK, 1 never ran")
     build.begin(journal, "etc")
     assert overview(world).skipped == []
     journal.close()
@@ -114,11 +123,11 @@ def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: J
 def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     run = build.begin(journal, "etc")
     build.resolve(journal, run, "store", "spare", "third")
-    assert "a slot" in overview(world).rows[1].waits[0]
+    assert "a slot" in of_etc(world).waits[0]
     build.move(journal, run, Step.COPYING)
     for name in ("store", "spare", "third"):
         build.copy(journal, run, name, CopyStatus.COPYING)
-    assert overview(world).rows[1].waits == ()
+    assert of_etc(world).waits == ()
     with journal.transaction():
         for message in (
             AttemptBegan(NOW, "store", 1),
@@ -129,7 +138,7 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     directory = directory_of(world.status_dir / "journal.sqlite3")
     write(path_of(directory, run.run_id, "spare"), Progress(2**20, 45, 1000.0, 75.0))
     write(path_of(directory, run.run_id, "third"), Progress(waiting="third has its limit of 1"))
-    (row,) = (each for each in overview(world).rows if each.job == "etc")
+    row = of_etc(world)
     assert row.waits == (
         "store: attempt 2 in 40 s; attempt 1 failed: connection refused",
         "third: third has its limit of 1",
@@ -137,19 +146,22 @@ def test_a_run_says_for_what_it_waits(world: World, journal: Journal) -> None:
     assert row.progress == {"spare": Progress(2**20, 45, 1000.0, 75.0)}
     text = tables.plain(Overview([row]), NOW + 60)
     assert "spare:COPYING,45%" in text
-    assert "1.0 MiB" in text
+    assert "1.0MiB" in text
     assert "waits for store: attempt 2 in 40 s" in text
-    (shown,) = json.loads(as_json([row]))
-    assert [(copy["bytes"], copy["files"]) for copy in shown["copies"]] == [
-        (0, 0),
-        (2**20, 0),
-        (0, 0),
+    (shown,) = json.loads(as_json(Overview([row])))["runs"]
+    figured = ("bytes", "files", "percent", "rate", "eta")
+    assert [tuple(copy[name] for name in figured) for copy in shown["copies"]] == [
+        (None,) * 5,
+        (2**20, None, 45, 1000.0, 75.0),
+        (None,) * 5,
     ]
+    assert shown["live"] is True
+    assert shown["waiting"] == "; ".join(row.waits)
     # A run that is over waits for nothing, whatever file is left.
     with journal.transaction():
         build.record(journal, run, RunMoved(NOW, Step.COPYING, Status.FAILED, "no"))
-    assert overview(world).rows[1].waits == ()
-    assert overview(world).rows[1].progress == {}
+    assert of_etc(world).waits == ()
+    assert of_etc(world).progress == {}
     journal.close()
 
 
@@ -171,10 +183,12 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
             journal.record_skip(name, "", "run 7 " * 20)
             journal.record_trouble("main", "access denied " * 10)
     found = overview(world)
-    for width in (60, 80, 120, 300):
+    for width in (40, 60, 79, 80, 120, 300):
         text = tables.shown(found, Screen(1, width), NOW)
         assert max(map(len, text.splitlines())) <= width
-        assert long in text
+        assert long in text or width < len(long)
+        assert ("JOB" in text) == (width >= 80)
+        assert text.splitlines()[-1] == "3: 3 FAILED"
         assert "\x1b" not in text
     assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
     row, story, _ = story_of(load(str(world.config)), 1)
@@ -182,10 +196,64 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
     assert max(map(len, text.splitlines())) <= 80
     # In a pipe each run has one line, and each event.
     lines = tables.plain(found, NOW).splitlines()
-    assert len(lines) == 1 + 3 + 1 + 3 + 1
+    assert len(lines) == 1 + 3
+    assert {len(re.split(r"\s{2,}", line)) for line in lines} == {9}
+    assert {len(line.split(None, 8)) for line in lines} == {9}
+    assert len(tables.notes(found, NOW).splitlines()) == 3 + 1 + 1
     assert lines[0].split() == [
         *("JOB", "RUN", "STARTED", "STEP", "STATUS", "DURATION", "SIZE", "COPIES", "WHY")
     ]
+    journal.close()
+
+
+def many(world: World, journal: Journal, ok: int) -> Overview:
+    """Jobs that fare in all ways, of which so many are OK; one never ran."""
+    names = [f"ok{number}" for number in range(1, ok + 1)]
+    jobs = [*names, "bad2", "bad10", "warned", "live", "never"]
+    world.write({"dest:store": world.store(), **{f"job:{name}": world.push() for name in jobs}})
+    for name in jobs[:-1]:
+        run = build.begin(journal, name, reports=())
+        build.resolve(journal, run, "store")
+        build.move(journal, run, Step.COPYING)
+        if name == "live":
+            continue
+        build.copy(journal, run, "store", CopyStatus.COPYING)
+        build.copy(journal, run, "store", CopyStatus.DONE)
+        status = {"bad": Status.FAILED, "war": Status.WARNING}.get(name[:3], Status.OK)
+        step = Step.COPYING if status is Status.FAILED else Step.DONE
+        if step is Step.DONE:
+            build.move(journal, run, Step.POST)
+        with journal.transaction():
+            build.record(journal, run, RunMoved(NOW + 9, step, status, "why" if status else ""))
+    return overview(world)
+
+
+def test_what_is_wrong_comes_first_then_what_runs(world: World, journal: Journal) -> None:
+    found = many(world, journal, 11)
+    rest = ["never", *(f"ok{number}" for number in range(1, 12))]
+    assert [row.job for row in found.rows] == ["bad2", "bad10", "warned", "live", *rest]
+    count = "16: 2 FAILED, 1 WARNING, 1 running, 11 OK, 1 never ran"
+    assert tables.notes(found, NOW) == count
+    assert tables.shown(found, Screen(1), NOW).splitlines()[-1] == count
+    journal.close()
+
+
+def test_what_is_ok_is_folded_where_all_would_not_fit(world: World, journal: Journal) -> None:
+    found = many(world, journal, 30)
+
+    def jobs(text: str) -> set[str]:
+        return {line.split()[0] for line in text.splitlines() if line[:1].isalpha()} - {"JOB"}
+
+    count = "35: 2 FAILED, 1 WARNING, 1 running, 30 OK, 1 never ran"
+    folded = tables.shown(found, Screen(1, 120, 24), NOW, fold=True)
+    assert jobs(folded) == {"bad2", "bad10", "warned", "live", "never"}
+    assert folded.splitlines()[-1] == f"{count} (--all shows them)"
+    for text in (
+        tables.shown(found, Screen(1, 120, 24), NOW),
+        tables.shown(found, Screen(1, 120, 80), NOW, fold=True),
+    ):
+        assert len(jobs(text)) == 35
+        assert text.splitlines()[-1] == count
     journal.close()
 
 
@@ -199,7 +267,7 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
     config = load(str(world.config))
     row, story, _ = story_of(config, run.run_id)
     for text in (
-        tables.plain(overview(world), NOW),
+        tables.plain(overview(world), NOW) + tables.notes(overview(world), NOW),
         tables.shown(overview(world), Screen(1), NOW),
         timeline.plain(row, story, NOW),
         timeline.shown(row, story, Screen(1), NOW),
@@ -277,6 +345,15 @@ def test_bars_fit_the_terminal(width: int) -> None:
     assert sum("1023.0 TiB" in line for line in lines) == (3 if width >= 70 else 0)
     assert sum("5 B" in line for line in lines) == 3
     assert sum("listing" in line for line in lines) == 3
+
+
+def test_bars_are_not_in_the_colour_of_failures() -> None:
+    screen = Screen(1, 100, styled=True)
+    for percent in (0, 50, 100):
+        told = [UnderWay("etc", "store", Progress(5, percent, 1.0, 5.0))]
+        text = screen.render(bars(told, 100))
+        for code in re.findall(r"\x1b\[([\d;]*)m", text):
+            assert not {"31", "91", "35", "95"} & {*code.split(";")}, percent
 
 
 def test_bars_without_unicode() -> None:

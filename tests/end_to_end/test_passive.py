@@ -1,7 +1,6 @@
 """Passive jobs: the report that others see, and what they may answer."""
 
 import configparser
-import json
 import os
 import re
 import signal
@@ -351,7 +350,7 @@ def test_the_report_owes_nothing(world: World) -> None:
     assert before == after
     notify(world, "one")
     ended(program, 0)
-    assert json.loads(world.b1000("status", "--json").stdout)[0]["status"] == "OK"
+    assert world.status()[0]["status"] == "OK"
 
 
 def test_a_report_that_cannot_be_written_stills_no_other(world: World) -> None:

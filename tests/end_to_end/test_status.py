@@ -34,6 +34,11 @@ def lines(world: World, *words: str) -> list[str]:
     return world.b1000("status", *words).stdout.splitlines()
 
 
+def notes(world: World, *words: str) -> list[str]:
+    """What it says beside the rows."""
+    return world.b1000("status", *words).stderr.splitlines()
+
+
 def names(world: World, *words: str) -> list[str]:
     """The job/instances that it shows."""
     return [line.split()[0] for line in lines(world, *words)[1:]]
@@ -98,20 +103,26 @@ def test_last_shows_the_history(ready: World) -> None:
 
 KEYS = (
     "run_id job instance host direction type start_time step status finished duration "
-    "master_host master_instance data_age error resumable copies"
+    "master_host master_instance data_age error resumable live waiting copies"
 )
-KEYS_OF_COPIES = "destination path status attempts bytes files error"
+KEYS_OF_COPIES = "destination path status attempts bytes files error percent rate eta"
 
 
 def test_json_has_these_keys_and_kinds_of_values(ready: World) -> None:
     ready.b1000("bad", "etc")
-    bad, etc, never, _ = ready.status()
+    whole = json.loads(ready.b1000("status", "--json").stdout)
+    assert list(whole) == ["format", "runs", "pending", "skipped"]
+    assert (whole["format"], whole["pending"], whole["skipped"]) == (1, [], [])
+    bad, etc, never, _ = whole["runs"]
     for run in (bad, etc, never):
         assert list(run) == KEYS.split()
         for copy in run["copies"]:
             assert list(copy) == KEYS_OF_COPIES.split()
-            kinds = [type(value) for value in copy.values()]
-            assert kinds == [str, str, str, int, int, int, str]
+            known = [name for name, value in copy.items() if value is not None]
+            figured = ["bytes", "files"] if copy["status"] == "DONE" else []
+            assert known == ["destination", "path", "status", "attempts", *figured, "error"]
+            assert all(isinstance(copy[name], int) for name in ("attempts", *figured))
+        assert (run["live"], run["waiting"]) == (False, "")
     for run in (bad, etc):
         assert isinstance(run["run_id"], int)
         began, ended = (datetime.fromisoformat(run[name]) for name in ("start_time", "finished"))
@@ -121,10 +132,21 @@ def test_json_has_these_keys_and_kinds_of_values(ready: World) -> None:
         assert (run["master_host"], run["master_instance"], run["data_age"]) == ("", "", 0)
     assert [run["resumable"] for run in (bad, etc, never)] == [True, False, False]
     assert [copy["status"] for copy in bad["copies"]] == ["DONE", "FAILED"]
-    assert (bad["copies"][1]["bytes"], bad["copies"][1]["files"]) == (0, 0)
     unknown = ("run_id", "start_time", "step", "status", "finished", "duration", "data_age")
     assert all(never[name] is None for name in unknown)
     assert (never["host"], never["direction"], never["type"]) == ("client", "push", "full")
+
+
+def test_docs_and_man_page_tell_of_every_key(ready: World) -> None:
+    ready.b1000("etc", "bad")
+    whole = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    (run,) = whole["runs"]
+    keys = {*whole, *run, *run["copies"][0], *run["transitions"][0], *run["attempts"][0]}
+    page = (ROOT / "docs" / "status.md").read_text().partition("## JSON")[2]
+    manual = (ROOT / "etc" / "man" / "b1000.1").read_text().partition(".SH JSON")[2]
+    for key in keys:
+        assert f"`{key}`" in page
+        assert f"\\fB{key}\\fR" in manual
 
 
 def test_run_tells_all_that_happened(ready: World) -> None:
@@ -152,7 +174,7 @@ def test_run_tells_all_that_happened(ready: World) -> None:
     position = 0
     for words in order:
         position = text.index(words, position) + 1
-    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)["runs"]
     assert found.keys() - ready.last("bad").keys() == {"transitions", "attempts", "processes"}
     assert found["transitions"][0]["step"] == "INIT"
     assert found["transitions"][-1]["status"] == "FAILED"
@@ -170,7 +192,7 @@ def test_run_tells_of_what_happened_before_it_was_resumed(ready: World) -> None:
     assert ready.b1000().returncode == 1
     wall.unlink()
     assert ready.b1000("--copy").returncode == 0
-    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)
+    (found,) = json.loads(ready.b1000("status", "--run", "1", "--json").stdout)["runs"]
     assert [each["purpose"] for each in found["processes"]].count("worker") == 2
     assert "pre" in [each["purpose"] for each in found["processes"]]
     off = [each for each in found["attempts"] if each["destination"] == "off"]
@@ -204,8 +226,13 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
         }
     )
     assert ready.b1000().returncode == 0
-    *_, empty, owed = lines(ready)
-    assert empty == ""
+    assert len(lines(ready)) == 2
+    (owed, count) = notes(ready)
+    assert count == "1: 1 OK"
+    (pending,) = json.loads(ready.b1000("status", "--json").stdout)["pending"]
+    assert (pending["report"], pending["updates"]) == ("main", 1)
+    assert datetime.fromisoformat(pending["since"]).tzinfo
+    assert str(ready.reports) in pending["error"]
     assert owed.startswith("report main: 1 update pending since ")
     assert str(ready.reports) in owed
     assert "Errno" not in owed
@@ -217,10 +244,10 @@ def test_what_reports_are_owed_and_why(ready: World) -> None:
     ):
         ready.config.write_text(working.replace(*change))
         ready.b1000()
-        assert lines(ready)[-1].endswith(why)
+        assert notes(ready)[-2].endswith(why)
     ready.config.write_text(working)
     assert ready.b1000().returncode == 0
-    assert len(lines(ready)) == 2
+    assert len(notes(ready)) == 1
     # Also the run that failed because the section was wrong.
     failed = [
         file for file in ready.report_files() if "FAILED" in (ready.reports / file).read_text()
@@ -240,16 +267,21 @@ def test_what_was_skipped_and_behind_what(ready: World) -> None:
     first = ready.start("etc")
     wait_until((ready.root / "begun").exists)
     assert ready.b1000("etc").returncode == 3
-    told = lines(ready)[-1]
+    told, count = notes(ready)
+    assert count == "1: 1 running"
+    (skipped,) = json.loads(ready.b1000("status", "--json").stdout)["skipped"]
+    assert (skipped["job"], skipped["instance"]) == ("etc", "")
+    assert datetime.fromisoformat(skipped["time"]).tzinfo
+    assert skipped["behind"].startswith("run 1 of ")
     assert told.startswith("skipped ")
     assert "etc; run 1 of " in told
     assert f"(at PRE, process {first.pid})" in told
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=30)
-    assert lines(ready)[-1] == told
+    assert notes(ready)[0] == told
     ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
     ready.b1000()
-    assert len(lines(ready)) == 2
+    assert notes(ready) == ["1: 1 OK"]
 
 
 def test_a_copy_that_waits_for_a_permit_says_so(ready: World) -> None:
@@ -338,7 +370,7 @@ def test_a_watch_into_a_pipe_tells_of_changes(ready: World) -> None:
     watch.send_signal(signal.SIGINT)
     _, err = watch.communicate(timeout=30)
     assert watch.returncode == 0
-    assert err == ""
+    assert {*err.splitlines()} <= {"1: 1 OK", "1: 1 running"}
 
 
 def test_a_watch_ends_when_nobody_reads_it_any_more(ready: World) -> None:
@@ -349,7 +381,7 @@ def test_a_watch_ends_when_nobody_reads_it_any_more(ready: World) -> None:
     watch.stdout.close()
     assert watch.wait(timeout=60) == 0
     assert watch.stderr
-    assert watch.stderr.read() == ""
+    assert watch.stderr.read() == "4: 1 OK, 3 never ran\n"
     watch.stderr.close()
 
 

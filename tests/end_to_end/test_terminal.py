@@ -242,7 +242,7 @@ def test_nothing_to_do_is_told_on_the_terminal_and_in_the_log(
         assert told in log.read_text().splitlines()[-1]
     # Without a log file the terminal is the log, and a cron job is told nothing new.
     world.write({"global": {"log_file": None}, **common})
-    program = terminal("--copy")
+    program = terminal("--copy", columns=120)
     assert program.finish() == 0
     assert "[b1000     ] there is nothing to retry" in program.text
     assert world.b1000("--copy").stdout == ""
@@ -276,9 +276,33 @@ def test_a_watch_that_is_asked_nonsense_never_takes_the_screen(terminal: Start) 
 
 
 @pytest.mark.usefixtures("slow")
-def test_a_small_terminal_shows_the_beginning(terminal: Start) -> None:
-    watch = terminal("status", "--watch", lines=3)
-    watch.read_until(lambda: "more lines" in watch.text)
+def test_a_small_terminal_shows_the_beginning_and_scrolls(terminal: Start) -> None:
+    watch = terminal("status", "--watch", lines=4)
+    watch.read_until(lambda: "scroll" in watch.text)
     assert watch.text.splitlines()[0].startswith("JOB")
+    total = int(re.search(r"of (\d+); arrows and page keys scroll", watch.text)[1])  # type: ignore[index]
+    for typed, first in (
+        (b"\x1b[B", 2),
+        (b"\x1b[A", 1),
+        (b"\x1b[6~", 3),
+        (b"\x1b[5~", 1),
+        (b"\x1b[F", total - 2),
+        (b"\x1b[6~\x1b[B", total - 2),
+        (b"\x1b[H", 1),
+    ):
+        watch.keys(typed)
+        last = f"lines {first} to {first + 2} of {total}"
+        watch.read_until(lambda last=last: last in watch.text)  # type: ignore[misc]
+    watch.keys(b"q")
+    assert watch.finish() == 0
+    assert LEAVE in watch.raw
+
+
+@pytest.mark.usefixtures("slow")
+def test_keys_are_not_shown_and_the_terminal_is_as_before(terminal: Start) -> None:
+    watch = terminal("status", "--watch")
+    watch.read_until(lambda: "never" in watch.text)
+    watch.keys(b"xyz")
     watch.keys(b"\x03")
     assert watch.finish() == 0
+    assert "xyz" not in watch.everything

@@ -111,7 +111,7 @@ class World:
         """What ``b1000 status --json`` says."""
         done = self.b1000("status", "--json", *words)
         assert done.returncode in (0, 1), done.stderr
-        found: list[dict[str, Any]] = json.loads(done.stdout)
+        found: list[dict[str, Any]] = json.loads(done.stdout)["runs"]
         return found
 
     def last(self, job: str, instance: str = "") -> dict[str, Any]:

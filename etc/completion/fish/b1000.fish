@@ -84,12 +84,12 @@ complete -c b1000 -n '__b1000_at "" -' -s n -l dry-run -d 'show what would be ru
 complete -c b1000 -n '__b1000_at "" -' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at status' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at status' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
-complete -c b1000 -n '__b1000_at status' -l json -d 'as a list of JSON objects'
-complete -c b1000 -n '__b1000_at status' -l all -d 'also jobs and instances that are no longer configured'
+complete -c b1000 -n '__b1000_at status' -l json -d 'as a JSON object'
+complete -c b1000 -n '__b1000_at status' -l all -d 'every run, also of jobs and instances that are no longer configured'
 complete -c b1000 -n '__b1000_at status' -l failed -d 'only runs that FAILED'
 complete -c b1000 -n '__b1000_at status' -l last -x -d 'the last N runs of each'
 complete -c b1000 -n '__b1000_at status' -l run -x -d 'all that happened in one run, by time'
-complete -c b1000 -n '__b1000_at status' -l watch -d 'again every second, with progress, until Ctrl-C'
+complete -c b1000 -n '__b1000_at status' -l watch -d 'again every second, with progress; arrows and page keys scroll, Ctrl-C or q ends it'
 complete -c b1000 -n '__b1000_at status' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at check' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at check' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
