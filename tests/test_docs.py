@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
 from b1000.jobs import Job
 from b1000.parsers import PARSERS
-from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, program
+from tests.support.storage import CLIENTS, Storage
 from tests.support.world import ROOT, World, tree
 from tools.reference import reference
 
@@ -201,51 +201,13 @@ def test_the_demo_makes_a_backup(tmp_path: Path) -> None:
 # --- etc/rsyncd-storage.conf, as a daemon that runs
 
 
-class Storage(Daemon):
-    """The shipped configuration with another port, directory and secrets file."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory, {"backup": ""})
-        text = (ROOT / "etc" / "rsyncd-storage.conf").read_text()
-        for shipped, here in {
-            "/srv/backup": directory / "backup",
-            "/etc/rsyncd.secrets": directory / "secrets",
-            "/run/rsyncd-connections.lock": directory / "connections.lock",
-            "/run/rsyncd.pid": directory / "pid",
-            "/var/log/rsyncd.log": directory / "log",
-        }.items():
-            assert shipped in text
-            text = text.replace(shipped, str(here))
-        text = f"port = {self.port}\naddress = 127.0.0.1\n{text}"
-        if os.getuid():
-            text = text.replace("uid = root\ngid = root\nuse chroot = yes", "use chroot = no")
-        self.config.write_text(text)
-        self.password("secrets", "client-1:backing-up\nrestore:reading\n")
-
-    def password(self, name: str, text: str) -> Path:
-        """A file that only its owner may read."""
-        file = self.directory / name
-        file.write_text(text)
-        file.chmod(0o600)
-        return file
-
-    def rsync(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run rsync to its end."""
-        return subprocess.run(["rsync", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """The shipped daemon, running."""
-    daemon = Storage(tmp_path / "storage")
+    daemon = Storage(tmp_path / "storage", "b1000-restore-all")
     daemon.start()
     yield daemon
     daemon.stop()
-
-
-def user(storage: Storage, name: str, module: str) -> str:
-    """The address of a module for a user."""
-    return storage.url(module).replace("rsync://", f"rsync://{name}@")
 
 
 def test_the_storage_takes_backups_and_gives_them_back(world: World, storage: Storage) -> None:
@@ -257,7 +219,7 @@ def test_the_storage_takes_backups_and_gives_them_back(world: World, storage: St
     secret = storage.password("client", "backing-up\n")
     destination = {
         "type": "active",
-        "path": user(storage, "client-1", "b1000"),
+        "path": storage.at("").rstrip("/"),
         "password_file": secret,
     }
     world.write({"dest:store": destination, "job:etc": world.push()})
@@ -265,14 +227,9 @@ def test_the_storage_takes_backups_and_gives_them_back(world: World, storage: St
     assert done.returncode == 0, done.stdout + done.stderr
     (copy,) = world.last("etc")["copies"]
     below = copy["path"].partition("/b1000/")[2]
-    assert tree(storage.module("backup") / below) == tree(world.source)
-    reading = storage.password("restore", "reading\n")
-    restored = storage.rsync(
-        "-a",
-        f"--password-file={reading}",
-        f"{user(storage, 'restore', 'b1000-restore')}/{below}/",
-        f"{world.root}/restored/",
-    )
+    assert tree(storage.tree() / below) == tree(world.source)
+    there = storage.at(f"{below}/", module="b1000-restore")
+    restored = storage.push("-a", there, f"{world.root}/restored/", password="reading")
     assert restored.returncode == 0, restored.stderr
     assert tree(world.root / "restored") == tree(world.source)
     for path in world.source.iterdir():
@@ -282,26 +239,32 @@ def test_the_storage_takes_backups_and_gives_them_back(world: World, storage: St
 
 def test_the_storage_shows_nothing_to_others(world: World, storage: Storage) -> None:
     world.files()
-    (storage.module("backup") / "secret").write_text("of another client")
-    client = f"--password-file={storage.password('client', 'backing-up')}"
-    wrong = f"--password-file={storage.password('wrong', 'guessed')}"
-    restore = f"--password-file={storage.password('restore', 'reading')}"
+    for client in CLIENTS:
+        (storage.tree(client) / "secret").write_text("of a client")
     source, target = f"{world.source}/", f"{world.root}/taken/"
     assert storage.rsync(f"rsync://127.0.0.1:{storage.port}/").stdout == ""
-    unauthorised, unreadable, read_only = "auth failed", "is write only", "is read only"
+    all_of_them = {"client": "restore", "module": "b1000-restore-all"}
+    unauthorised, unreadable, read_only = "auth failed", "b1000-gate: the path", "is read only"
     refused = [
-        (unauthorised, wrong, source, user(storage, "client-1", "b1000/")),
-        (unreadable, client, f"{user(storage, 'client-1', 'b1000')}/secret", target),
-        (unauthorised, client, f"{user(storage, 'client-1', 'b1000-restore')}/secret", target),
-        (read_only, restore, source, user(storage, "restore", "b1000-restore/")),
-        (unauthorised, restore, source, user(storage, "restore", "b1000/")),
+        (unauthorised, "guessed", source, storage.at("")),
+        (unreadable, "backing-up", storage.at("secret"), target),
+        (unauthorised, "backing-up", storage.at("secret", module="b1000-restore"), target),
+        (unauthorised, "reading", source, storage.at("")),
+        (read_only, "reading", source, storage.at("", module="b1000-restore")),
+        (read_only, "reading", source, storage.at("", **all_of_them)),
+        (unauthorised, "reading", storage.at("", module="b1000-restore-all"), target),
+        (unauthorised, "reading", source, storage.at("", client="restore")),
     ]
-    for why, *words in refused:
-        done = storage.rsync("-a", *words)
+    for why, password, *words in refused:
+        done = storage.push("-a", *words, password=password)
         assert done.returncode != 0
         assert why in done.stderr, words
     assert not Path(target).exists() or not any(Path(target).iterdir())
-    assert [path.name for path in storage.module("backup").iterdir()] == ["secret"]
+    for client in CLIENTS:
+        assert [path.name for path in storage.tree(client).iterdir()] == ["secret"]
+    everything = storage.at("", **all_of_them)
+    assert storage.push("-a", everything, target, password="reading").returncode == 0
+    assert sorted(path.name for path in Path(target).iterdir()) == [*CLIENTS]
 
 
 def test_the_storage_answers_small_messages_at_once() -> None:
@@ -313,7 +276,14 @@ def test_the_storage_answers_small_messages_at_once() -> None:
 @pytest.mark.parametrize("script", sorted((ROOT / "etc" / "scripts").iterdir()), ids=relative)
 def test_every_script_is_one(script: Path) -> None:
     assert os.access(script, os.X_OK)
-    assert script.read_text().startswith("#!/bin/sh\n# ")
+    text = script.read_text()
+    if text.startswith("#!/usr/bin/python3 -IS\n# "):
+        # What an administrator's Python has alone: a storage may have no B1000.
+        modules = re.findall(r"^ *(?:import|from) (\w+)", text, re.MULTILINE)
+        assert {*modules} <= sys.stdlib_module_names
+        compile(text, script, "exec")
+        return
+    assert text.startswith("#!/bin/sh\n# ")
     subprocess.run(["sh", "-n", script], check=True)
 
 
@@ -325,7 +295,7 @@ ELSEWHERE = {
     "make test    # all checks and tests, with rsync daemons and a MariaDB of their own": "CI",
     "make deb": "test_packaging.py",
     "apt-get install ./dist/b1000_*_all.deb": "by hand, in a root made by debootstrap",
-    "apt-get install rsync": "by hand, there",
+    "apt-get install rsync python3": "by hand, there",
     "apt-get install rsync python3-venv": "by hand, there",
     "python3 -m venv /opt/b1000": "test_packaging.py",
     "/opt/b1000/bin/pip install .": "test_packaging.py",
@@ -392,9 +362,9 @@ def test_what_is_tried_elsewhere_is_in_the_pages() -> None:
 class Reader:
     """Somebody who does what a page says, in its order, in a root of his own."""
 
-    def __init__(self, root: Path, storage: Storage) -> None:
+    def __init__(self, root: Path, storages: Mapping[str, Storage]) -> None:
         self.root = root
-        self.storage = storage
+        self.storages = storages
         self.copy = COPY
         self.config = root / "etc" / "b1000" / "b1000.cfg"
         for directory in ("bin", "etc", "tmp", "var/log"):
@@ -413,9 +383,9 @@ class Reader:
         """The paths, hosts and backups of a page as those of this root."""
         text = text.replace(COPY, self.copy)
         text = re.sub(r"(?<![\w/$.])/(?=(etc|run|srv|tmp|usr|var)\b)", f"{self.root}/", text)
-        text = text.replace("@backup-1/", f"@127.0.0.1:{self.storage.port}/")
-        # The other storages are directories of the one that is there.
-        return re.sub(r"@(backup-[23])/b1000", rf"@127.0.0.1:{self.storage.port}/b1000/\1", text)
+        for host, storage in self.storages.items():
+            text = text.replace(f"@{host}/", f"@127.0.0.1:{storage.port}/")
+        return text
 
     def write(self, text: str) -> None:
         """A configuration with jobs begins the file anew; what has none goes to its end."""
@@ -451,7 +421,7 @@ class Reader:
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
         # The first backup of /etc takes the place of the one in the pages.
-        below = self.root / "srv" / "backup"
+        below = self.storages["backup-1"].tree()
         if self.copy == COPY and (found := sorted(below.glob("etc/*/*/etc"))):
             self.copy = found[0].parent.relative_to(below).as_posix()
         return done.stdout
@@ -469,12 +439,15 @@ class Reader:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    """Somebody with a storage that is set up, and nothing else."""
+    """Somebody with storages that are set up, and nothing else."""
     root = tmp_path / "root"
-    storage = Storage(root / "srv")
-    storage.start()
-    yield Reader(root, storage)
-    storage.stop()
+    places = {"backup-1": root / "srv", "backup-2": root / "srv2", "backup-3": root / "srv3"}
+    storages = {host: Storage(place) for host, place in places.items()}
+    for each in storages.values():
+        each.start()
+    yield Reader(root, storages)
+    for each in storages.values():
+        each.stop()
 
 
 @pytest.fixture
@@ -520,8 +493,11 @@ def test_the_guide_can_be_followed(reader: Reader, database: Schema) -> None:
         os.mknod(reader.root / "run" / "mysqld" / f"{instance}.sock", stat.S_IFSOCK | 0o600)
     reader.program("mariadb", "printf ' Master_Host: db1\\n Seconds_Behind_Master: 7\\n'")
     reader.program("mariadb-dump", "echo a dump")
-    old = reader.root / "srv" / "backup" / "etc" / "2020-01-01-Wednesday"
+    tree = reader.storages["backup-1"].tree()
+    old = tree / "etc" / "2020-01-01-Wednesday"
     (old / "client-1").mkdir(parents=True)
+    shared = tree.parent / "etc" / "2026-11-22-Sunday" / "client-1-2026-11-22-Sun-01:00:00"
+    shared.mkdir(parents=True)
     os.utime(old, (0, 0))
 
     guide = (ROOT / "docs" / "guide.md").read_text()
@@ -542,11 +518,13 @@ def test_the_guide_can_be_followed(reader: Reader, database: Schema) -> None:
     assert "master: db1" in printed
     assert re.search(r"^mysqldb/3306 .* DONE +OK ", printed, re.MULTILINE)
     assert {row["status"] for row in database.jobs()} == {"OK"}
-    (dump,) = {path.name for path in reader.root.glob("srv/backup/mysqldb/*/*-3307-*/*")}
+    (dump,) = {path.name for path in tree.glob("mysqldb/*/*-3307-*/*")}
     assert dump == "all.sql.gz"
     restored = [reader.root / "tmp" / "hosts", reader.root / "tmp" / "etc" / "hosts"]
     assert all(path.exists() for path in restored)
     assert not old.exists()
+    assert (tree / "etc" / "2026-11-22-Sunday" / shared.name).is_dir()
+    assert not shared.exists()
 
 
 def test_the_page_about_status_can_be_followed(reader: Reader, world: World) -> None:

@@ -181,17 +181,22 @@ def rehearsed(argv: Sequence[str]) -> list[str]:
     return [argv[0], "--dry-run", *argv[1:]]
 
 
+_PROBED = "b1000-check/b1000"
+"""A directory that a storage's gate lets in (etc/scripts/b1000-gate), and nobody makes."""
+
+
 def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
     """Ask a daemon, without a change to anything, whether it would take data."""
     return [
         "rsync",
         "--recursive",
         "--dry-run",
+        "--mkpath",
         *connection(destination, limits),
         *_chosen_way(destination),
         "--",
         f"{empty}/",
-        f"{destination.path}/",
+        f"{destination.path.rstrip('/')}/{_PROBED}/",
     ]
 
 
