@@ -17,7 +17,8 @@ _HEAD = """\
 continues its value. A comment is a line of its own that begins with `#` or `;`;
 behind a value there is none: ` #` and ` ;` there are an error, but for commands,
 where they are the shell's, and for `log_format` and `password`, of which they are
-a part. The file is UTF-8, option names are in lower case.
+a part. The file is UTF-8, option names are in lower case. Beside it `conf.d/*.cfg` is read,
+in the order of names, as if it were one file; `[global]` stands in the main file alone.
 
 - **Names** of jobs, destinations, reports and instances begin with a letter or
   a digit; dots, dashes and underscores may follow. Hosts and masters may also

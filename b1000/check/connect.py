@@ -40,16 +40,20 @@ def advice(config: Config) -> list[Finding]:
         if destination.type == "passive" and destination.timeout < _SHORT_PULL
     ]
     secret = [report.name for report in config.reports.values() if report.password]
-    if secret and os.stat(config.file).st_mode & 0o044:
-        found.append(
-            Finding(
-                f"report:{secret[0]}",
-                "password",
-                f"others can read the file that it stands in; chmod 600 {config.file}, "
-                "or use password_file",
-                warning=True,
+    for file in config.files:
+        theirs = [
+            name for name in secret if config.others.get(f"report:{name}", config.file) == file
+        ]
+        if theirs and os.stat(file).st_mode & 0o044:
+            found.append(
+                Finding(
+                    f"report:{theirs[0]}",
+                    "password",
+                    f"others can read the file that it stands in; chmod 600 {file}, "
+                    "or use password_file",
+                    warning=True,
+                )
             )
-        )
     if any(isinstance(job, Job) and job.pull for job in config.jobs.values()):
         version = _version()
         if not isinstance(version, Finding) and _LEAST_RSYNC <= version < _SAFE_FOR_PULLS:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from b1000.config import addresses, references, shellwords
+from b1000.config import addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job, ScriptTemplate, Template, Word
@@ -53,7 +53,7 @@ def findings(config: Config) -> Iterator[Finding]:
                 yield from _whole_system(job)
                 yield from _not_on_one_file_system(job)
     if os.geteuid() == 0:
-        yield from _writers(config.file)
+        yield from _writers(config.files)
 
 
 # --- the example
@@ -242,16 +242,18 @@ def _not_excluded(patterns: Sequence[str]) -> set[str]:
 # --- who can change the configuration
 
 
-def _writers(file: str) -> Iterator[Finding]:
+def _writers(files: Sequence[str]) -> Iterator[Finding]:
     """Whoever can write the configuration is root; a directory lets its writers replace it."""
-    directories = dict.fromkeys(
-        map(os.path.dirname, (os.path.abspath(file), os.path.realpath(file)))
-    )
-    for path in (file, *directories):
+    directories = [
+        os.path.dirname(path(file))
+        for file in files
+        for path in (os.path.abspath, os.path.realpath)
+    ]
+    for path in dict.fromkeys((*files, *directories, reading.beside(files[0]))):
         try:
             status = os.stat(path)
         except OSError:
-            continue  # removed meanwhile
+            continue  # there is none, or it was removed meanwhile
         yield from (Finding("", "", *found) for found in _writers_of(path, status))
 
 

@@ -27,11 +27,12 @@ def check(argv: Sequence[str]) -> int:
                 each.option,
                 each.text,
                 each.warning,
+                file=config.others.get(each.section, ""),
             )
             for each in found
         ),
     ]
-    for problem in sorted(problems, key=lambda problem: problem.line):
+    for problem in sorted(problems, key=lambda problem: problem.place):
         to_stderr(problem.shown(config.file))
     warnings = sum(problem.warning for problem in problems)
     wrong = len(problems) - warnings

@@ -73,7 +73,7 @@ def _broken(
         known_reports,
         tuple(
             problem.alone(known.file)
-            for problem in sorted(section.errors, key=lambda problem: problem.line)
+            for problem in sorted(section.errors, key=lambda problem: problem.place)
         ),
         on_failure=values.get("on_failure"),
         limits=_limits(known, values),
@@ -168,9 +168,12 @@ def _check_used(
             hint = near(name, known) or f"; there are: {there}"
             section.add_problem(option, f"there is no [{option}:{name}]{hint}")
         elif known[name] is None:
-            line, trouble = reader.trouble(option, name)
-            text = f"[{option}:{name}] is wrong, see line {line}"
-            section.add_problem(option, text, cause=trouble)
+            trouble = reader.trouble(option, name)
+            elsewhere = trouble.file != section.file
+            where = f"{trouble.file or reader.file}:" if elsewhere else "line "
+            text = f"[{option}:{name}] is wrong, see {where}{trouble.line}"
+            cause = f"{trouble.option}: {trouble.text}" if trouble.option else trouble.text
+            section.add_problem(option, text, cause=cause)
 
 
 def _for_pulling(destination: Destination) -> Destination:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from b1000.config import grammar, job_sections, places
 from b1000.config.options import TABLE
+from b1000.config.reading import read
 from b1000.config.sections import ConfigUnreadable as ConfigUnreadable
 from b1000.config.sections import Problem as Problem
-from b1000.config.sections import Section, parse, text_of
+from b1000.config.sections import Section
 from b1000.config.values import Values, only
 from b1000.errors import BadValue, near, nearest
 from b1000.jobs import BrokenJob, Destination, Job, Report, Settings
@@ -31,7 +32,8 @@ class Config(NamedTuple):
 
     ``stray`` is set where an error belongs to no job that could be told of as
     FAILED, such as a section whose heading is not known. ``lines`` are those of
-    sections and options, a section's own under the option "".
+    sections and options, a section's own under the option "". ``files`` are all that were read,
+    the named one first; ``others`` are those of ``conf.d`` by the sections that stand there.
     """
 
     file: str
@@ -42,6 +44,8 @@ class Config(NamedTuple):
     problems: tuple[Problem, ...]
     stray: bool = False
     lines: Mapping[tuple[str, str], int] = {}
+    files: tuple[str, ...] = ()
+    others: Mapping[str, str] = {}
 
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
@@ -58,15 +62,13 @@ def load(file: str) -> Config:
 
     Raises :class:`ConfigUnreadable` with all problems where nothing can be run.
     """
-    sections, unparsed = parse(text_of(file))
-    fatal = bool(unparsed)
-    for section in sections:
-        if not section.kind:
-            # What was meant for [global] would silently be replaced by defaults.
-            fatal = _report_unknown(section) == "global" or fatal
+    sections, unparsed, files = read(file)
+    meant = [_report_unknown(section) for section in sections if not section.kind]
+    # What was meant for [global] would silently be replaced by defaults.
+    fatal = bool(unparsed) or "global" in meant
     known = [section for section in sections if section.kind]
-    _report_duplicates(known)
-    reader = Values(known, os.uname().nodename)
+    _report_duplicates(known, file)
+    reader = Values(known, os.uname().nodename, file)
     settings = reader.values(reader.globals)
     named = {
         kind: [section for section in known if section.kind == kind]
@@ -101,6 +103,8 @@ def load(file: str) -> Config:
         stray=any(section.name not in jobs for section in named["job"])
         or len(known) < len(sections),
         lines=_lines_of(reversed([reader.globals, *sections])),
+        files=files,
+        others={section.heading: section.file for section in reversed(sections) if section.file},
     )
 
 
@@ -123,7 +127,7 @@ def _problems(sections: Iterable[Section]) -> Iterator[Problem]:
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: problem.line)
+    return sorted(problems, key=lambda problem: problem.place)
 
 
 def _lines_of(sections: Iterable[Section]) -> dict[tuple[str, str], int]:
@@ -146,11 +150,16 @@ def _report_unknown(section: Section) -> str:
     return nearest(kind, TABLE) if section.heading else "global"
 
 
-def _report_duplicates(sections: list[Section]) -> None:
+def _report_duplicates(sections: list[Section], file: str) -> None:
     """A section that stands twice is wrong as a whole: nobody knows which one was meant."""
     first: dict[tuple[str, str], Section] = {}
     for section in sections:
         earlier = first.setdefault((section.kind, section.name), section)
         if earlier is not section:
-            text = f"stands on lines {earlier.line} and {section.line}; make one of both"
-            earlier.add_problem("", text, line=section.line)
+            where = f"on lines {earlier.line} and {section.line}"
+            if section.file != earlier.file:
+                places = [f"{each.file or file}:{each.line}" for each in (earlier, section)]
+                where = f"in {' and in '.join(places)}"
+            text = f"stands {where}; make one of both"
+            problem = Problem(section.line, earlier.heading, "", text, file=section.file)
+            earlier.problems.append(problem)

@@ -7,14 +7,12 @@ works: a comment behind a value, ``key: value``, an option that is indented.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import NamedTuple
 
-from b1000.config import example, grammar, ini, shellwords
+from b1000.config import ini, shellwords
 from b1000.config.kinds import COMMAND
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.errors import B1000Error, near
-from b1000.files import read_file
 
 
 class Problem(NamedTuple):
@@ -22,6 +20,7 @@ class Problem(NamedTuple):
 
     ``line`` is 0 where the file could not be read at all, or says nothing of it. ``cause`` is
     what else belongs to it where it is told alone: as the reason of a run, not among all others.
+    ``file`` is the file of ``conf.d`` that holds the line, "" for the configuration itself.
     """
 
     line: int
@@ -30,6 +29,12 @@ class Problem(NamedTuple):
     text: str
     warning: bool = False
     cause: str = ""
+    file: str = ""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """By this, problems stand in the order of files and lines."""
+        return self.file, self.line
 
     def shown(self, file: str) -> str:
         """The line for the operator: ``FILE:LINE: [section] option: text``."""
@@ -37,6 +42,7 @@ class Problem(NamedTuple):
             part for part in (f"[{self.section}]" if self.section else "", self.option) if part
         )
         kind = "warning: " if self.warning else ""
+        file = self.file or file
         where = f"{file}:{self.line}" if self.line else file
         return f"{where}: {prefix + ': ' if prefix else ''}{kind}{self.text}"
 
@@ -58,7 +64,8 @@ class ConfigUnreadable(B1000Error):
         log_file: str | None = None,
         log_style: str = "text",
     ) -> None:
-        self.lines = tuple(problem.shown(file) for problem in problems)
+        self.problems = tuple(problems)
+        self.lines = tuple(problem.shown(file) for problem in self.problems)
         self.log_file = log_file
         self.log_style = log_style
         super().__init__("\n".join(self.lines))
@@ -79,13 +86,14 @@ class WrittenValue(NamedTuple):
 class Section:
     """A section of the file; ``kind`` is "" where the heading is not known.
 
-    ``heading`` is "" where it must not be shown.
+    ``heading`` is "" where it must not be shown. ``file`` is as in :class:`Problem`.
     """
 
     heading: str
     kind: str
     name: str
     line: int
+    file: str = ""
     values: dict[str, WrittenValue] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -100,7 +108,7 @@ class Section:
         """Note a problem; it stands where the option does, or the section where that is not."""
         if line is None:
             line = self.values[option].line if option in self.values else self.line
-        self.problems.append(Problem(line, self.heading, option, text, warning, cause))
+        self.problems.append(Problem(line, self.heading, option, text, warning, cause, self.file))
 
     @property
     def errors(self) -> list[Problem]:
@@ -119,53 +127,14 @@ class Section:
         return written.text if written else ""
 
 
-# --- the file
-
-
-_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
-_MOST_NO_TEXT = 10  # lines; one that is no text at all has thousands
-
-
-def text_of(file: str) -> str:
-    """What a file holds; ConfigUnreadable where that is no text."""
-    try:
-        raw = read_file(file, -1, follow=True)
-    except OSError as error:
-        raise ConfigUnreadable(
-            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; {example.way_out(file)}")]
-        ) from None
-    if raw.startswith(_UTF_16):
-        text = "it is UTF-16, and must be UTF-8; iconv -f UTF-16 -t UTF-8 makes it"
-        raise ConfigUnreadable(file, [Problem(0, "", "", text)])
-    problems = [*islice(_no_text(raw), _MOST_NO_TEXT + 1)]
-    if len(problems) > _MOST_NO_TEXT:
-        problems[-1] = Problem(problems[-1].line, "", "", "and so on; is it a configuration?")
-    if problems:
-        raise ConfigUnreadable(file, problems)
-    return raw.decode("utf-8-sig").replace("\r\n", "\n")
-
-
-def _no_text(raw: bytes) -> Iterator[Problem]:
-    """What is no text in a file, once a line."""
-    for number, line in enumerate(raw.split(b"\n"), start=1):
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            byte = line[error.start]
-            yield Problem(number, "", "", f"the byte 0x{byte:02x} is not UTF-8, which it must be")
-            continue
-        control = _CONTROL.search(text.removesuffix("\r"))
-        if control:
-            shown = grammar.shown(control[0])
-            yield Problem(number, "", "", f"the control character {shown} is not text")
+# --- the lines
 
 
 _NAMES = frozenset(name for table in TABLE.values() for name in table)
 _SECRET = frozenset(name for table in TABLE.values() for name in table if table[name].secret)
 
 
-def parse(text: str) -> tuple[list[Section], list[Problem]]:
+def parse(text: str, file: str = "") -> tuple[list[Section], list[Problem]]:
     """The sections in their order, and what is so wrong that nothing of the file can be run.
 
     A line is never shown: it may hold a password.
@@ -183,7 +152,8 @@ def parse(text: str) -> tuple[list[Section], list[Problem]]:
     if colons:
         text = f"a value stands behind =, not behind a colon: option = value{_also_on(colons)}"
         wrong.append(Problem(colons[0], "", "", text))
-    return [_section(each) for each in written.sections], wrong
+    sections = [_section(each, file) for each in written.sections]
+    return sections, [each._replace(file=file) for each in wrong]
 
 
 def _also_on(lines: list[int]) -> str:
@@ -193,13 +163,13 @@ def _also_on(lines: list[int]) -> str:
     return f" (lines {', '.join(most)} and {last})"
 
 
-def _section(read: ini.RawSection) -> Section:
+def _section(read: ini.RawSection, file: str) -> Section:
     heading, behind, _ = read.heading.partition("]")
     kind, colon, name = heading.partition(":")
     known = kind in TABLE and bool(colon) == (kind != "global")
     # What continues a password could look like a heading.
     shown = heading if known or read.above not in _SECRET else ""
-    section = Section(shown, kind if known else "", name, read.line)
+    section = Section(shown, kind if known else "", name, read.line, file)
     if behind:
         section.add_problem(
             "", "nothing stands behind ]: options and comments have lines of their own"

@@ -7,7 +7,7 @@ from typing import Any
 
 from b1000.config import references, shellwords
 from b1000.config.options import TABLE, VARIANT, Option
-from b1000.config.sections import Section
+from b1000.config.sections import Problem, Section
 from b1000.errors import BadValue, BadValues, near, refuse_all
 from b1000.jobs import Reference, ScriptTemplate, Template
 
@@ -22,16 +22,17 @@ SAMPLES = {
 
 
 class Values:
-    """Settles the values of the sections of one file."""
+    """Settles the values of the sections of one configuration."""
 
-    def __init__(self, sections: list[Section], node: str) -> None:
+    def __init__(self, sections: list[Section], node: str, file: str) -> None:
         written = [section for section in sections if section.kind == "global"]
         self.globals = written[0] if written else Section("global", "global", "", 1)
         self.node = node
+        self.file = file
         self._sections = sections
 
-    def trouble(self, kind: str, name: str) -> tuple[int, str]:
-        """The first mistake of a section, and its line."""
+    def trouble(self, kind: str, name: str) -> Problem:
+        """The first mistake of a section."""
         errors = [
             error
             for section in self._sections
@@ -39,8 +40,7 @@ class Values:
             for error in section.errors
         ]
         assert errors
-        line, _, option, text, *_ = min(errors, key=lambda error: error.line)
-        return line, f"{option}: {text}" if option else text
+        return min(errors, key=lambda error: error.place)
 
     # What an option's value is, before its references are looked up.
     def _written(self, section: Section, option: Option) -> str | None:
