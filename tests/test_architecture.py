@@ -55,7 +55,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
     "threading": ("reports/source.py",),
-    "subprocess": ("work/process.py", "check/connect.py"),
+    "subprocess": ("work/process.py", "check/connect.py", "check/daemons.py"),
 }
 
 PURE = (

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import on_this_host
+from b1000.check import daemons, on_this_host
 from b1000.check.on_this_host import Finding
 from b1000.config import references, shellwords
 from b1000.config.loader import Config
 from b1000.jobs import Destination, Job, Limits, Report, ScriptTemplate
-from b1000.rsync import command, outcome, paths, surveys
+from b1000.rsync import surveys
 from b1000.rsync.source import Source
 from b1000.work import merging, mounts, sources
 from b1000.work.inventory import Tops
@@ -22,7 +22,6 @@ _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath
 _SAFE_FOR_PULLS = (3, 4, 0)
 _NO_LINK_DEST = (3, 4, 3)
 _SHORT_PULL = 300  # seconds
-_TIMEOUT = 60  # seconds for a daemon, whatever the configuration allows a copy
 
 
 def advice(config: Config) -> list[Finding]:
@@ -99,7 +98,11 @@ def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destinatio
         argv = surveys.tops(Source(given, exclude), empty, destination, Limits())
         try:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_TIMEOUT
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=daemons.TIMEOUT,
             )
         except (OSError, subprocess.TimeoutExpired):
             return ()
@@ -124,17 +127,16 @@ def connect(config: Config) -> list[Finding]:
         found += _scripts(job)
     if any(not finding.warning for finding in found if not finding.section):
         return found
-    limits = {name: job.limits for job in jobs for name in job.destinations}
     for destination in config.destinations.values():
         if destination.type == "active":
-            found += _destination(destination, limits.get(destination.name, Limits()))
+            found += _destination(config, destination)
     for job in jobs:
         if job.pull:
             password_file = job.pull.password_file or next(
                 (each.password_file for each in job.destinations.values()), None
             )
             argv = surveys.address(f"{job.pull.source}/", password_file, job.limits)
-            found += _tried(f"job:{job.name}", "report_source", argv, job.pull.source)
+            found += daemons.tried(f"job:{job.name}", "report_source", argv, job.pull.source)
     return found
 
 
@@ -226,7 +228,7 @@ def _scripts(job: Job) -> Iterator[Finding]:
             yield Finding(f"job:{job.name}", option, f"the script {script} is {state}")
 
 
-def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
+def _destination(config: Config, destination: Destination) -> Iterable[Finding]:
     section = f"dest:{destination.name}"
     if not destination.remote:
         if destination.must_be_mounted:
@@ -240,28 +242,4 @@ def _destination(destination: Destination, limits: Limits) -> Iterable[Finding]:
             )
             found.append(Finding(section, "path", text, warning=True))
         return found
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        argv = command.probe(empty, destination, limits)
-        return _tried(section, "path", argv, destination.path)
-
-
-def _tried(section: str, option: str, argv: Sequence[str], address: str) -> list[Finding]:
-    """What a daemon answers to an rsync that changes nothing."""
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # with no terminal rsync cannot ask for a password there
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="backslashreplace",
-            timeout=_TIMEOUT,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"{address}: no answer within {_TIMEOUT} s; is a firewall there?"
-        return [Finding(section, option, reason)]
-    verdict = outcome.judge(done.returncode, done.stderr.splitlines(), paths.host_or_path(address))
-    return [Finding(section, option, f"{address}: {verdict.reason}")] if verdict.reason else []
+    return daemons.storage(config, destination)

@@ -181,22 +181,24 @@ def rehearsed(argv: Sequence[str]) -> list[str]:
     return [argv[0], "--dry-run", *argv[1:]]
 
 
-_PROBED = "b1000-check/b1000"
-"""A directory that a storage's gate lets in (etc/scripts/b1000-gate), and nobody makes."""
+def probe(
+    empty: str, directory: str, destination: Destination, limits: Limits, *more: str
+) -> list[str]:
+    """Ask a daemon, without a change to anything, whether it would take data there.
 
-
-def probe(empty: str, destination: Destination, limits: Limits) -> list[str]:
-    """Ask a daemon, without a change to anything, whether it would take data."""
+    ``more`` options say how.
+    """
     return [
         "rsync",
         "--recursive",
         "--dry-run",
         "--mkpath",
+        *more,
         *connection(destination, limits),
         *_chosen_way(destination),
         "--",
         f"{empty}/",
-        f"{destination.path.rstrip('/')}/{_PROBED}/",
+        f"{directory}/",
     ]
 
 

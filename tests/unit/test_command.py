@@ -142,9 +142,9 @@ def test_what_is_only_compared_changes_nothing() -> None:
 
 
 def test_a_probe_changes_nothing() -> None:
-    argv = command.probe("/tmp/empty", REMOTE, Limits())
-    assert "--dry-run" in argv
-    assert argv[-3:] == ["--", "/tmp/empty/", "rsync://backup-2/b1000/b1000-check/b1000/"]
+    argv = command.probe("/tmp/empty", "rsync://backup-2/b1000/x", REMOTE, Limits(), "--delete")
+    assert {"--dry-run", "--delete"} <= set(argv)
+    assert argv[-3:] == ["--", "/tmp/empty/", "rsync://backup-2/b1000/x/"]
 
 
 PULL = Pull("rsync://ext/reports", "ext", 3, 3, password_file="/etc/pw")

@@ -1,0 +1,155 @@
+"""What ``b1000 check --connect`` asks of rsync daemons, with rsyncs that change nothing there."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from b1000.check.on_this_host import Finding
+from b1000.config.loader import Config
+from b1000.errors import B1000Error, BadValue
+from b1000.jobs import Destination, Job, Limits
+from b1000.rsync import command, outcome, paths, surveys
+from b1000.state import queries
+from b1000.state.queries import Reader
+from b1000.work import claiming
+
+TIMEOUT = 60  # seconds for a daemon, whatever the configuration allows a copy
+_PASSWORD = "RSYNC_PASSWORD"
+_READ = frozenset({0, 23, 24})  # exit codes of an rsync that was let in to read, and found nothing
+
+REFUSED = (
+    "refuse options = delete* force inplace append* backup* suffix temp-dir keep-dirlinks "
+    "delay-updates remove-source-files write-devices copy-devices"
+)
+GATE = "pre-xfer exec = /usr/local/lib/b1000/scripts/b1000-gate"
+WRITE_ONLY = "write only = yes"
+USERS = "auth users = "
+"""Lines of a storage's rsyncd.conf, as the one that is shipped has them."""
+_SHIPPED = "see etc/rsyncd-storage.conf"
+
+
+class Place(NamedTuple):
+    """A destination at a daemon, and two directories of fulls there.
+
+    ``absent``: one that a run of this moment would make. ``complete``: the last one that is
+    complete; "" where none is known.
+    """
+
+    destination: Destination
+    limits: Limits
+    absent: str
+    complete: str = ""
+
+
+def storage(config: Config, destination: Destination) -> Iterator[Finding]:
+    """Whether a daemon takes data, and what else it lets its client do."""
+    section, address = f"dest:{destination.name}", destination.path
+    try:
+        place = _place(config, destination)
+    except BadValue as error:
+        yield Finding(section, "path", str(error))
+        return
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        argv = command.probe(empty, place.absent, destination, place.limits)
+        if trouble := tried(section, "path", argv, address):
+            yield from trouble
+            return
+        for what, line in _allowed(place, empty):
+            text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
+            yield Finding(section, "path", text, warning=True)
+
+
+def _place(config: Config, destination: Destination) -> Place:
+    """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
+    jobs = (job for job in config.jobs.values() if isinstance(job, Job))
+    job = next((job for job in jobs if destination.name in job.destinations), None)
+    now = datetime.now().strftime(paths.START_TIME)
+    name, limits = (job.name, job.limits) if job else ("check", Limits())
+    whose = paths.subject(config.settings.host, "b1000-check", "", "")
+    absent = paths.directory(destination.path, name, "full", whose, now)
+    journal = Path(config.settings.journal)
+    return Place(destination, limits, absent, _last_complete(journal, destination.path))
+
+
+def _last_complete(journal: Path, path: str) -> str:
+    """The directory of the last full that a journal calls complete below a path; "" where none."""
+    try:
+        if not queries.may_exist(journal):
+            return ""
+        with Reader(journal, untouched=True) as reader:
+            copies = reader.copies_below(path)
+    except B1000Error:
+        return ""
+    fulls = [copy.path for copy in copies if copy.complete and copy.type == "full"]
+    return fulls[-1] if fulls else ""
+
+
+def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
+    """What a client may do that it should not, and the line of rsyncd.conf that stops it."""
+    destination, limits = place.destination, place.limits
+    if _asked(command.probe(empty, place.absent, destination, limits, "--delete")).code == 0:
+        yield "a client may delete what is in its backups", REFUSED
+    if place.complete and _takes_more(place, empty):
+        yield f"a client may change its complete backup {place.complete}", GATE
+    reads = surveys.address(f"{place.absent}/", destination.password_file, limits)
+    if _asked(reads).code in _READ:
+        yield "a client may read what is there", WRITE_ONLY
+    nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)
+    if _asked(nobody, password=False).code == 0:
+        yield "anybody may write there, without a password", f"{USERS}{_user(destination.path)}"
+
+
+def _takes_more(place: Place, empty: str) -> bool:
+    """Whether a session into the complete backup is let in, and it is there."""
+    claim = command.claim(empty, place.complete, place.destination, place.limits)
+    answer = _asked(command.rehearsed(claim))
+    return answer.code == 0 and not claiming.is_made(answer.out)
+
+
+def _user(address: str) -> str:
+    user, at, _ = address.removeprefix("rsync://").partition("/")[0].rpartition("@")
+    return user if at else "USER"
+
+
+class _Answer(NamedTuple):
+    """How an rsync ended; ``code`` is None where it did not in time."""
+
+    code: int | None = None
+    out: Sequence[str] = ()
+    errors: Sequence[str] = ()
+
+
+def _asked(argv: Sequence[str], *, password: bool = True) -> _Answer:
+    """What a daemon answers; ``password``: whether rsync may take one from the environment."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    if not password:
+        environment.pop(_PASSWORD, None)
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # with no terminal rsync cannot ask for a password there
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            timeout=TIMEOUT,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        return _Answer()
+    return _Answer(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
+
+
+def tried(section: str, option: str, argv: Sequence[str], address: str) -> list[Finding]:
+    """What is wrong with an address, as an rsync that changes nothing finds."""
+    answer = _asked(argv)
+    if answer.code is None:
+        reason = f"{address}: no answer within {TIMEOUT} s; is a firewall there?"
+        return [Finding(section, option, reason)]
+    verdict = outcome.judge(answer.code, answer.errors, paths.host_or_path(address))
+    return [Finding(section, option, f"{address}: {verdict.reason}")] if verdict.reason else []
