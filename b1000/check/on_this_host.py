@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from b1000.config import addresses, reading, references, shellwords
+from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job, ScriptTemplate, Template, Word
@@ -43,6 +43,7 @@ def findings(config: Config) -> Iterator[Finding]:
     if not config.jobs:
         text = "there is no section [job:NAME]: b1000 has nothing to run"
         yield Finding("", "", text, warning=True)
+    yield from _of_commands(config)
     yield from _of_the_example(config)
     yield from _password_files(config)
     for job in config.jobs.values():
@@ -54,6 +55,14 @@ def findings(config: Config) -> Iterator[Finding]:
                 yield from _not_on_one_file_system(job)
     if os.geteuid() == 0:
         yield from _writers(config.files)
+
+
+def _of_commands(config: Config) -> Iterator[Finding]:
+    """Jobs that an upgrade may have hidden behind a command."""
+    for name in config.jobs:
+        if name in COMMANDS:
+            text = f"`b1000 {name}` is a command; `b1000 job:{name}` runs this job"
+            yield Finding(f"job:{name}", "", text, warning=True)
 
 
 # --- the example

@@ -76,7 +76,7 @@ _BASES = "link_dest = yes links what has not changed, and all of it is there"
 _LAYOUT = "relative = yes in the job keeps paths; B1000 has to know of it"
 _DAEMON = "it makes rsync a server, or a daemon"
 _BACKUP = "earlier versions would lie among the files of the copy"
-_REACH = "other hosts are reached as rsync://HOST/MODULE only"
+_REACH = "other hosts are reached as rsync://HOST/MODULE, by ssh with transport = ssh"
 _SAFETY = "it gives up a protection against what the other end sends, or has planted"
 _TIMES = "how long rsync waits is said by io_timeout and connect_timeout"
 

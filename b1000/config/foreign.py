@@ -5,7 +5,7 @@ import re
 from b1000.errors import BadValue
 
 _RULE = "rsync://HOST[:PORT]/MODULE[/PATH]"
-_DAEMON = f"an rsync daemon serves a directory of it as {_RULE}"
+_SSH = f"the same by ssh is {_RULE} with transport = ssh, where the host has an rsync daemon"
 
 # pattern, what it is, what would be right. No text is repeated: it may hold a password.
 _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
@@ -18,8 +18,8 @@ _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (
         re.compile(r"(?:ssh|sftp|scp)://", re.IGNORECASE),
-        "it is an address of ssh, by which B1000 reaches no host",
-        _DAEMON,
+        "it is an address of ssh, which B1000 writes otherwise",
+        _SSH,
     ),
     (
         re.compile(r"(?!rsync:)[a-z0-9]+://", re.IGNORECASE),
@@ -33,8 +33,8 @@ _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (
         re.compile(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\]):"),
-        "it is HOST:PATH, which is ssh's, by which B1000 reaches no host",
-        _DAEMON,
+        "it is HOST:PATH, which is ssh's, and B1000 writes otherwise",
+        _SSH,
     ),
 )
 
@@ -44,4 +44,14 @@ def other_tools_path(text: str) -> BadValue | None:
     for pattern, what, hint in _PLACES:
         if pattern.match(text):
             return BadValue(what, hint)
+    return None
+
+
+def place_in_list(text: str) -> BadValue | None:
+    """What a ``dest`` list is that holds a place instead of names; None where it holds none."""
+    if re.search(r"(?:^|,)\s*/|(?:^|[\s,])(?:~|[A-Za-z0-9._@-]+:)", text):
+        return BadValue(
+            "it names sections, and holds an address or a path",
+            "a section [dest:NAME] has that as its path, and NAME stands here",
+        )
     return None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from b1000 import logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
-from b1000.jobs import FreeSpace
+from b1000.jobs import DestinationGroup, FreeSpace
 
 Value = Any  # what a kind makes of a text; the values of jobs.py give it its type
 
@@ -205,9 +205,15 @@ def exclude(text: str) -> str:
     return text
 
 
+def _destinations(text: str) -> tuple[DestinationGroup, ...]:
+    if place := foreign.place_in_list(text):
+        raise place
+    return grammar.destinations(text)
+
+
 TEXT = ValueKind("text", _text)
 NAMES = ValueKind("names", grammar.names, listed=True)
-DESTINATIONS = ValueKind("names, with / and &", grammar.destinations, listed=True)
+DESTINATIONS = ValueKind("names, with / and &", _destinations, listed=True)
 SECONDS = integer("seconds", 0)
 YES_NO = ValueKind("yes or no", _yes_or_no)
 PATH = ValueKind("absolute path", _directory)

@@ -1,10 +1,13 @@
 """``b1000 check`` without ``--connect``: what can be seen on this host, and nothing is touched."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from b1000.config import COMMANDS
 from tests.support.world import ROOT, World
 
 AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root is refused other people's files")
@@ -28,6 +31,33 @@ def said(world: World, code: int = 2) -> str:
 
 def storage(**options: object) -> dict[str, object]:
     return {"type": "active", "path": "rsync://client@127.0.0.1:9/b1000", **options}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_job_that_bears_the_name_of_a_command_is_told_how_to_be_reached(
+    ready: World, name: str
+) -> None:
+    ready.write({"dest:store": ready.store(), f"job:{name}": ready.push()})
+    told = f"[job:{name}]: warning: `b1000 {name}` is a command; `b1000 job:{name}` runs this job"
+    assert told in said(ready, code=0)
+    assert ready.b1000(f"job:{name}").returncode == 0
+    assert ready.last(name)["status"] == "OK"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_file_may_stand_before_and_behind_a_command(ready: World, name: str) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    before = ready.b1000(name, "--help")
+    behind = subprocess.run(
+        [sys.executable, "-m", "b1000", name, "--help", "-f", ready.config],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert (before.returncode, behind.returncode) == (0, 0)
+    assert before.stdout == behind.stdout
+    assert before.stdout.startswith(f"usage: b1000 {name} ")
 
 
 # --- the example

@@ -33,6 +33,26 @@ def test_a_place_is_called_what_it_is(text: str, what: str, section: str, option
     assert "a path from / on" in error.value.hint or "rsync://HOST" in error.value.hint
 
 
+@pytest.mark.parametrize("text", [each for each, what in PLACES if what in (SSH, HOST_PATH)])
+def test_the_way_by_ssh_is_told(text: str) -> None:
+    with pytest.raises(BadValue) as error:
+        TABLE["dest"]["path"].kind.parse(text)
+    assert "rsync://HOST[:PORT]/MODULE[/PATH] with transport = ssh" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["/srv/x", "a, /srv/x", "backup:/srv", "ssh://h/x", "~/x", "u@h:x"]
+)
+def test_a_place_in_a_list_of_destinations(text: str) -> None:
+    with pytest.raises(BadValue, match=r"a section \[dest:NAME\] has that as its path"):
+        TABLE["job"]["dest"].kind.parse(text)
+
+
+@pytest.mark.parametrize("text", ["a/b", "a, b&/c d"])
+def test_a_list_of_destinations(text: str) -> None:
+    assert TABLE["job"]["dest"].kind.parse(text)
+
+
 def test_quotes_are_told_to_be_part_of_it() -> None:
     for option in ("status_dir", "log_file"):
         with pytest.raises(BadValue, match="the quotes are part of it; the same without quotes"):
