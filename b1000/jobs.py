@@ -6,6 +6,8 @@ Durations are seconds; sizes are bytes. A name that is absent is ``""``.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from b1000.keep import Line
+
 
 class Reference(NamedTuple):
     """``$name`` in a value: what only a run knows."""
@@ -49,7 +51,12 @@ class Destination(NamedTuple):
     """One ``[dest:NAME]``.
 
     An ``active`` one is a local directory or an rsync:// address. For a
-    ``passive`` one ``host`` pulls, within ``timeout`` seconds.
+    ``passive`` one ``host`` pulls, within ``timeout`` seconds. A ``store`` is a local
+    tree that other hosts push into; one ``*`` in its path stands for their directories.
+
+    From ``keep`` on: how a storage is kept. ``keep_unfinished`` and ``verify`` (None: files are
+    only counted) are seconds, ``prune_most`` is a share of 1. ``report`` are the databases that
+    are told. ``flaws`` say what of all that is wrong: nothing is removed or verified then.
     """
 
     name: str
@@ -68,6 +75,17 @@ class Destination(NamedTuple):
     type: str = "active"
     host: str = ""
     timeout: int = 0
+    keep: tuple[Line, ...] = ()
+    keep_least: int = 3
+    keep_unfinished: int = 14 * 86400
+    prune_most: float = 0.25
+    verify: int | None = None
+    verify_rate: str | None = None
+    quarantine: bool = True
+    report: tuple[str, ...] = ()
+    restore_path: str | None = None
+    restore_password_file: str | None = None
+    flaws: tuple[str, ...] = ()
 
     def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
         """The destination as a run found it, whose directory there is ``path``."""

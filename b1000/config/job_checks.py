@@ -18,6 +18,13 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
     wanted = "passive" if section.variant == "passive" else "active"
     first: dict[str, Destination] = {}
     for destination in chosen:
+        if destination.type == "store":
+            section.add_problem(
+                "dest",
+                f"[dest:{destination.name}] is a store, into which other hosts push; "
+                f"this job takes type = {wanted}",
+            )
+            continue
         if destination.type != wanted:
             section.add_problem(
                 "dest",

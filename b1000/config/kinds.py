@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from b1000 import logstyle
+from b1000 import keep, logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
 from b1000.jobs import DestinationGroup, FreeSpace
@@ -159,6 +159,25 @@ def free_space(text: str) -> FreeSpace:
     return FreeSpace(float(found[1]) * _UNITS[found[2].lower()])
 
 
+def share(text: str) -> float:
+    """A percentage, as a share of 1."""
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%", text)
+    if not found or float(found[1]) > 100:
+        raise BadValue(f"{text!r} is no percentage", "0% to 100%, such as 25%")
+    return float(found[1]) / 100
+
+
+_SPANS = {"h": 3600, "d": 86400, "w": 7 * 86400, "m": 30 * 86400, "y": 365 * 86400}
+
+
+def span(text: str) -> int:
+    """A span of time, in seconds: a month has 30 days, a year 365."""
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([hdwmy])", text)
+    if not found:
+        raise BadValue(f"{text!r} is no span", "a number with h, d, w, m or y, such as 14d")
+    return int(found[1]) * _SPANS[found[2]]
+
+
 def log_format(text: str) -> str:
     try:
         record = logging.LogRecord("b1000", logging.INFO, "", 0, "", None, None)
@@ -218,4 +237,6 @@ SECONDS = integer("seconds", 0)
 YES_NO = ValueKind("yes or no", _yes_or_no)
 PATH = ValueKind("absolute path", _directory)
 COMMAND = ValueKind("command", _command)
+SPAN = ValueKind("span such as 14d", span)
+KEEP = ValueKind("rules such as all 7d, daily 5w", keep.parse)
 HOST = ValueKind("host name", grammar.host)

@@ -77,7 +77,8 @@ def load(file: str) -> Config:
     unnamed = _report_unnamed([*named["job"], *named["dest"], *named["report"]])
     # Of sections with one heading the first counts: it is the one that was told to be wrong.
     destinations = {
-        section.name: places.destination(reader, section) for section in reversed(named["dest"])
+        section.name: places.destination(reader, section, [each.name for each in named["report"]])
+        for section in reversed(named["dest"])
     }
     reports = {
         section.name: places.report(reader, section, settings.get("journal"))

@@ -1,14 +1,19 @@
 """Sections [dest:] and [report:] as checked values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from b1000.config import allowed
+from b1000.config.options.of_destinations import OF_LOCAL_STORAGES
 from b1000.config.sections import Section
 from b1000.config.values import Values, only
+from b1000.errors import near
 from b1000.jobs import Destination, Report
 
 
-def destination(reader: Values, section: Section) -> Destination | None:
+def destination(
+    reader: Values, section: Section, reports: Collection[str] = ()
+) -> Destination | None:
+    """The destination; one whose only mistakes are about keeping and verifying takes copies."""
     values = reader.values(section)
     path = values.get("path", "")
     remote = path.startswith("rsync://")
@@ -25,9 +30,35 @@ def destination(reader: Values, section: Section) -> Destination | None:
         section.add_problem("rsync_options", text)
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
-    return (
-        None if section.broken else Destination(section.name, **only(values, Destination._fields))
-    )
+    _check_storage(section, path, values.get("report", ()), reports)
+    flaws = [each for each in section.errors if each.option in OF_LOCAL_STORAGES]
+    if len(flaws) < len(section.errors):
+        return None
+    texts = tuple(f"{each.option}: {each.text}" for each in flaws)
+    return Destination(section.name, flaws=texts, **only(values, Destination._fields))
+
+
+def _check_storage(
+    section: Section, path: str, told: Sequence[str], reports: Collection[str]
+) -> None:
+    """What is for local storages stands at one, and a store is one."""
+    if section.variant == "store" and path:
+        if not path.startswith("/"):
+            section.add_problem("path", "a store is a local tree that others push into")
+        elif path.count("*") > 1 or ("*" in path and "*" not in path.split("/")):
+            section.add_problem(
+                "path", "one * may stand for the directories of the clients, as in /srv/backup/*"
+            )
+    for option in OF_LOCAL_STORAGES & section.values.keys():
+        if path.startswith("rsync://"):
+            section.add_problem(
+                option, "it is for local paths; the host that has the storage sees to it"
+            )
+    for name in told:
+        if name not in reports:
+            there = ", ".join(reports) or "none"
+            hint = near(name, reports) or f"; there are: {there}"
+            section.add_problem("report", f"there is no [report:{name}]{hint}")
 
 
 def _check_link_dest(section: Section, options: Sequence[str]) -> None:

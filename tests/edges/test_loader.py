@@ -542,7 +542,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
         "relative = yes keeps their full paths",
         "23: [dest:big disk]: the name has ' ' at position 4; "
         "a name is a letter or digit, then letters, digits, '.', '_' and '-'",
-        "23: [dest:big disk] type: it is missing; it takes active or passive",
+        "23: [dest:big disk] type: it is missing; it takes active or passive or store",
         "24: [dset:x]: no such section; did you mean 'dest'?; "
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     ]

@@ -2,6 +2,9 @@
 
 from b1000.config import grammar
 from b1000.config.kinds import (
+    KEEP,
+    NAMES,
+    SPAN,
     YES_NO,
     ValueKind,
     choice,
@@ -12,15 +15,18 @@ from b1000.config.kinds import (
     patterns,
     rate,
     rsync_options,
+    share,
 )
 from b1000.config.options.row import DEST, Option
 
 _ACTIVE, _PASSIVE = ("active",), ("passive",)
+_KEPT = ("active", "store")
 
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "type", DEST, choice("active", "passive"),
-        "active: data is copied there. passive: another host comes and pulls it.",
+        "type", DEST, choice("active", "passive", "store"),
+        "active: data is copied there. passive: another host comes and pulls it. "
+        "store: other hosts push into this local tree; here it is listed, thinned and verified.",
         required=True,
     ),
     Option(
@@ -35,8 +41,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "path", DEST, ValueKind("absolute path or rsync://", destination_path),
-        "Local directory, or rsync://HOST[:PORT]/MODULE[/PATH].",
-        required=True, of=_ACTIVE,
+        "Local directory, or rsync://HOST[:PORT]/MODULE[/PATH]. Of a store local, where one * may "
+        "stand for the directories of the clients: /srv/backup/*.",
+        required=True, of=_KEPT,
     ),
     Option(
         "exclude", DEST, ValueKind("patterns, split as a shell would", patterns, quotes=True),
@@ -97,4 +104,62 @@ OPTIONS: tuple[Option, ...] = (
         "More options for rsync; below, those that it takes.",
         of=_ACTIVE,
     ),
+    # of a storage on this host
+    Option(
+        "keep", DEST, KEEP,
+        "Local paths: which backups stay; nothing is removed without it. Items such as all 7d, "
+        "daily 5w or last 3, or lines PATTERN: ITEMS, of which the last that fits a group wins.",
+        of=_KEPT,
+    ),
+    Option(
+        "keep_least", DEST, integer("number", 1, 100000),
+        "Local paths: so many complete backups of a group stay whatever keep says.",
+        default="3", of=_KEPT,
+    ),
+    Option(
+        "keep_unfinished", DEST, SPAN,
+        "Local paths: how long a backup stays that was never completed.",
+        default="14d", of=_KEPT,
+    ),
+    Option(
+        "prune_most", DEST, ValueKind("percentage", share),
+        "Local paths: the share of a group that may be removed at once.",
+        default="25%", of=_KEPT,
+    ),
+    Option(
+        "verify", DEST, SPAN,
+        "Local paths: how often each byte is read and compared. Unset: files are only counted.",
+        of=_KEPT,
+    ),
+    Option(
+        "verify_rate", DEST, ValueKind("rate", rate),
+        "Local paths: limit of the rate of reading, in KiB a second or with a unit (50m).",
+        of=_KEPT,
+    ),
+    Option(
+        "quarantine", DEST, YES_NO,
+        "Local paths: rename files that are known to be bad, so that they are sent again.",
+        default="yes", of=_KEPT,
+    ),
+    Option(
+        "report", DEST, NAMES,
+        "Local paths: databases that are told what is stored there.",
+        of=_KEPT,
+    ),
+    Option(
+        "restore_path", DEST, ValueKind("absolute path or rsync://", destination_path),
+        "Where backups are listed and restored from. Default: the path itself.",
+        of=_ACTIVE,
+    ),
+    Option(
+        "restore_password_file", DEST, ValueKind("absolute path", password_file),
+        "File with the password for restore_path. Default: password_file.",
+        of=_ACTIVE,
+    ),
 )  # fmt: skip
+
+OF_LOCAL_STORAGES = frozenset(
+    {"keep", "keep_least", "keep_unfinished", "prune_most"}
+    | {"verify", "verify_rate", "quarantine", "report"}
+)
+"""What is said of a local storage as such: a mistake in it keeps no job from copying there."""
