@@ -35,6 +35,7 @@ commands, as the first word (a job of that name is reached as job:NAME):
   check    what is wrong with the configuration
   forget   give up runs that failed
   monitor  whether there is a good, fresh, complete backup of everything
+  prune    remove the backups at a storage that no rule keeps
 `b1000 COMMAND --help` tells their options.
 
 exit codes:
@@ -164,6 +165,82 @@ def _positive(word: str) -> int:
     return int(word)
 
 
+# --- b1000 prune
+
+_PRUNE_EPILOG = """\
+Nothing is removed without the option keep of a destination or store, nor where
+the newest complete backup of a group is bad or much smaller than usual. The
+newest complete backup stays whatever keep says, and so does each that has a
+file NAME.keep beside it.
+
+exit codes:
+  0  all that no rule keeps has been removed
+  1  a group was held back, or something could not be removed
+  2  wrong usage or configuration
+  3  the time of --for was over
+"""
+
+
+def for_prune() -> argparse.ArgumentParser:
+    """``b1000 prune``."""
+    parser = _parser(
+        "prune", "On a storage: remove the backups that no rule of keep holds.", _PRUNE_EPILOG
+    )
+    parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="show what would be kept and removed, why, and what it would free",
+    )
+    parser.add_argument(
+        "--more",
+        action="store_true",
+        help="even more than prune_most at once, and where a pattern of keep fits no group",
+    )
+    parser.add_argument(
+        "--gone",
+        action="append",
+        default=[],
+        metavar="JOB/HOST[/INSTANCE]",
+        type=_group,
+        help="remove all backups of a host or instance that will never come back",
+    )
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=_duration,
+        metavar="TIME",
+        help="end after that time, such as 2h or 30m",
+    )
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard output, only what is wrong on standard error",
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/host]", help="whose backups (default: all)"
+    )
+    return parser
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(word: str) -> int:
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", word, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"must be a time such as 2h or 30m, not {word!r}")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _group(word: str) -> str:
+    if not re.fullmatch(r"[^/]+/[^/]+(/[^/]+)?", word):
+        raise argparse.ArgumentTypeError(f"must be JOB/HOST or JOB/HOST/INSTANCE, not {word!r}")
+    return word
+
+
 # --- b1000 monitor
 
 _MONITOR_EPILOG = """\
@@ -205,5 +282,6 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "check": for_check,
     "forget": for_forget,
     "monitor": for_monitor,
+    "prune": for_prune,
 }
 """Command → its parser, with "" for the jobs: what the manual and the completions tell."""

@@ -55,7 +55,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks nobody.
     "threading": ("reports/source.py",),
-    "subprocess": ("work/process.py", "check/connect.py", "check/daemons.py"),
+    "subprocess": (
+        *("work/process.py", "check/connect.py", "check/daemons.py"),
+        "storage/removal.py",
+    ),
 }
 
 PURE = (
@@ -99,6 +102,7 @@ PURE = (
     "storage/layout.py",
     "jobs.py",
     "keep.py",
+    "storage/pruning.py",
     "storage/retention.py",
 )
 IMPURE_MODULES = {"os", "subprocess", "logging", "time", "socket", "random", "tempfile", "sys"}

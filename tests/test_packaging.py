@@ -367,6 +367,10 @@ def test_the_timers_are_those_of_cron() -> None:
     assert "\n17 2 * * *  root  b1000 -q\n" in cron
     assert unit("b1000.timer")["Timer"]["OnCalendar"] == "*-*-* 02:17:00"
     assert "\n*/10 * * * *  root  b1000 -q --copy\n" in cron
+    storage = (ROOT / "etc" / "cron.d" / "b1000-storage").read_text()
+    prune = unit("b1000-prune.service")["Service"]["ExecStart"]
+    assert f"\n40 9 * * *  root  {prune}\n" in storage
+    assert unit("b1000-prune.timer")["Timer"]["OnCalendar"] == "*-*-* 09:40"
     assert unit("b1000-copy.timer")["Timer"]["OnCalendar"] == "*:0/10"
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import daemons, on_this_host
+from b1000.check import daemons, on_this_host, storages
 from b1000.check.on_this_host import Finding
 from b1000.config import references, shellwords
 from b1000.config.loader import Config
@@ -26,7 +26,7 @@ _SHORT_PULL = 300  # seconds
 
 def advice(config: Config) -> list[Finding]:
     """What can be known without trying anything but ``rsync --version``."""
-    found = [*on_this_host.findings(config)]
+    found = [*on_this_host.findings(config), *storages.findings(config)]
     found += [
         Finding(
             f"dest:{destination.name}",

@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 def findings(config: Config) -> Iterator[Finding]:
     """All that can be seen; nothing is run, opened for longer than a look, or changed."""
-    if not config.jobs:
+    if not config.jobs and not any(each.type == "store" for each in config.destinations.values()):
         text = "there is no section [job:NAME]: b1000 has nothing to run"
         yield Finding("", "", text, warning=True)
     yield from _of_commands(config)

@@ -98,6 +98,7 @@ class _Group:
     def __init__(self, held: Sequence[Held], terms: Terms) -> None:
         self._held = held
         self._terms = terms
+        self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
         self._complete = [each for each in counted if each.state == COMPLETE]
         self._good = [each for each in self._complete if not each.bad]
@@ -185,10 +186,23 @@ class _Group:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
         if each.bad:
             return ["known bad: it satisfies no rule"]
-        peers = self._good if each.state == COMPLETE else self._legacy
         anchor = self._newest(self._complete or self._legacy)
         assert anchor is not None
-        return [_passed_over(rule, each, peers, anchor) for rule in self._terms.rules]
+        return [self._passed_over(rule, each, anchor) for rule in self._terms.rules]
+
+    def _passed_over(self, rule: Rule, each: Held, anchor: datetime) -> str:
+        """Why a rule does not keep one."""
+        if rule.period == "last":
+            return f"{rule}: there are {rule.number} newer ones"
+        if not _within(rule, each, anchor):
+            return f"{rule}: it is older"
+        period = _PERIOD[rule.period]
+        key = rule.period, each.state
+        if key not in self._newest_of:
+            peers = self._good if each.state == COMPLETE else self._legacy
+            self._newest_of[key] = {period(peer.at): peer.at for peer in peers}
+        newer = self._newest_of[key][period(each.at)]
+        return f"{rule}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
 
     def _held_back(self, gone: int) -> str:
         sick = self._sick()
@@ -264,14 +278,3 @@ def _chosen(rule: Rule, held: Sequence[Held], anchor: datetime) -> list[Held]:
         return within
     period = _PERIOD[rule.period]
     return list({period(each.at): each for each in within}.values())
-
-
-def _passed_over(rule: Rule, each: Held, peers: Sequence[Held], anchor: datetime) -> str:
-    """Why a rule does not keep one."""
-    if rule.period == "last":
-        return f"{rule}: there are {rule.number} newer ones"
-    if not _within(rule, each, anchor):
-        return f"{rule}: it is older"
-    period = _PERIOD[rule.period]
-    other = [peer for peer in peers if period(peer.at) == period(each.at)][-1]
-    return f"{rule}: {other.at:%Y-%m-%d %H:%M:%S} is newer in the same period"

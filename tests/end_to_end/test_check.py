@@ -288,3 +288,16 @@ def test_others_can_write_where_a_link_leads(ready: World, tmp_path: Path) -> No
     assert f"others can write in {elsewhere}, and who can" in said(ready)
     elsewhere.chmod(0o1777)  # as /tmp: others cannot replace root's files
     assert said(ready, 0) == ""
+
+
+def test_a_store_that_nothing_thins_out_is_told_when_its_disk_is_nearly_full(world: World) -> None:
+    """The disk of this machine is full enough, or is not: both are right."""
+    root = world.root / "srv"
+    root.mkdir()
+    space = os.statvfs(root)
+    full = 1 - space.f_bavail / space.f_blocks > 0.8
+    world.write({"dest:kept": {"type": "store", "path": root}})
+    told = world.b1000("check").stderr
+    assert ("nothing is ever removed" in told) == full
+    world.write({"dest:kept": {"type": "store", "path": root, "keep": "last 3"}})
+    assert "nothing is ever removed" not in world.b1000("check").stderr

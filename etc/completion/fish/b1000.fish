@@ -16,7 +16,7 @@ function __b1000_words
         else if test -n "$ended"; or not string match -qr -- '^-.' $word
             test -n "$command"; and continue
             set command -
-            test -z "$ended"; and contains -- $word status check forget monitor; and set command $word
+            test -z "$ended"; and contains -- $word status check forget monitor prune; and set command $word
         else if test "$word" = --
             set ended yes
         else if string match -q -- '--cfg=*' $word
@@ -51,6 +51,12 @@ function __b1000_words
                     set expected files
                 case 'monitor:--html'
                     set expected files
+                case 'prune:-f' 'prune:--cfg'
+                    set expected files
+                case 'prune:--gone'
+                    set expected jobs
+                case 'prune:--for'
+                    set expected anything
             end
         end
     end
@@ -69,7 +75,7 @@ function __b1000_jobs
     test -f "$found[1]" -a -r "$found[1]"; or return 0
     for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
         # The first word is a command where it can be one.
-        test -z "$found[2]"; and contains -- $job status check forget monitor; and set job job:$job
+        test -z "$found[2]"; and contains -- $job status check forget monitor prune; and set job job:$job
         echo $job
     end
 end
@@ -109,7 +115,17 @@ complete -c b1000 -n '__b1000_at monitor' -l nagios -d 'as one line with perform
 complete -c b1000 -n '__b1000_at monitor' -l prometheus -d 'as metrics'
 complete -c b1000 -n '__b1000_at monitor' -l output -r -F -d 'where to write the metrics'
 complete -c b1000 -n '__b1000_at monitor' -l html -r -F -d 'write a page that shows everything'
+complete -c b1000 -n '__b1000_at prune' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at prune' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at prune' -s n -l dry-run -d 'show what would be kept and removed, why, and what it would free'
+complete -c b1000 -n '__b1000_at prune' -l more -d 'even more than prune_most at once, and where a pattern of keep fits no group'
+complete -c b1000 -n '__b1000_at prune' -l gone -x -a '(__b1000_jobs)' -d 'remove all backups of a host or instance that will never come back'
+complete -c b1000 -n '__b1000_at prune' -l for -x -d 'end after that time, such as 2h or 30m'
+complete -c b1000 -n '__b1000_at prune' -l json -d 'as a JSON object'
+complete -c b1000 -n '__b1000_at prune' -s q -l quiet -d 'nothing on standard output, only what is wrong on standard error'
+complete -c b1000 -n '__b1000_at prune' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Report what is wrong with the configuration and with files that it names; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: they are no longer retried'
 complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'
+complete -c b1000 -n '__b1000_at ""' -a prune -d 'On a storage: remove the backups that no rule of keep holds'

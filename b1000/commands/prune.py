@@ -1,0 +1,161 @@
+"""``b1000 prune``: removes the backups that no rule of ``keep`` holds."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from b1000.commands.output import say
+
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.jobs import Destination
+    from b1000.storage.backup import Catalogue
+    from b1000.storage.pruner import Outcome
+    from b1000.storage.pruning import Plan
+
+_HELD_BACK, _OUT_OF_TIME = 1, 3
+
+
+def prune(argv: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    arguments = parsers.for_prune().parse_intermixed_args(argv)
+
+    from b1000.config import loader
+
+    return _Prune(loader.load(arguments.cfg), arguments).run()
+
+
+class _Prune:
+    def __init__(self, config: "Config", arguments: Any) -> None:
+        from b1000.storage.pruning import Wish
+
+        self._config = config
+        self._dry = arguments.dry_run
+        self._json = arguments.json
+        self._quiet = arguments.quiet or arguments.json
+        self._until = time.monotonic() + arguments.seconds if arguments.seconds else None
+        self._wish: Wish = Wish(tuple(arguments.jobs), tuple(arguments.gone), arguments.more)
+        self._plans: list[Plan] = []
+        self._outcomes: list[Outcome] = []
+        self._troubles: list[str] = []
+        self._out_of_time = False
+
+    def run(self) -> int:
+        from b1000.storage.removal import OutOfTime
+
+        self._tell_of_errors()
+        found = self._look()
+        self._tell_of_strangers([each for _, catalogues in found for each in catalogues])
+        try:
+            if self._dry:
+                self._forecast(found)
+            else:
+                self._prune(found)
+        except OutOfTime as error:
+            self._trouble(str(error))
+            self._out_of_time = True
+        self._conclude()
+        if self._out_of_time:
+            return _OUT_OF_TIME
+        held_back = any(plan.held_back for plan in self._plans)
+        return _HELD_BACK if held_back or self._troubles else 0
+
+    def _tell_of_errors(self) -> None:
+        """A wrong ``keep`` is an error of its destination alone."""
+        for problem in self._config.errors:
+            if problem.section.startswith("dest:"):
+                self._trouble(problem.shown(self._config.file))
+
+    def _look(self) -> "list[tuple[Destination, list[Catalogue]]]":
+        from b1000.storage.local import StorageAway
+        from b1000.storage.survey import Journalled, catalogues, storages
+
+        found = []
+        with Journalled(self._config) as journal:
+            for each in storages(self._config, lambda each: bool(each.keep) and not each.remote):
+                try:
+                    found.append((each, list(catalogues(each, journal))))
+                except StorageAway as error:
+                    self._trouble(f"destination {each.name}: {error}")
+        if not found and not self._troubles:
+            self._trouble("no destination has the option keep: nothing is removed")
+        return found
+
+    def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:
+        from b1000.errors import UsageError
+        from b1000.storage.pruning import fits
+
+        keys = [group.key for each in catalogues for group in each.groups]
+        for word in (*self._wish.words, *self._wish.gone):
+            if not any(fits(word, key) for key in keys):
+                known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
+                raise UsageError(
+                    f"no backups of {word} lie at a destination with keep",
+                    f"there are those of {', '.join(known[:20]) or 'nobody'}",
+                )
+
+    def _forecast(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
+        from b1000.storage import prune_answer, pruner
+
+        for destination, catalogues in found:
+            plan = pruner.plan(destination, catalogues, self._wish, time.time())
+            self._plans.append(plan)
+            for line in prune_answer.forecast(plan):
+                self._say(line)
+            self._warn(plan)
+
+    def _prune(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
+        from pathlib import Path
+
+        from b1000.errors import B1000Error
+        from b1000.locks import Locks
+        from b1000.state.opening import open_journal
+        from b1000.storage import prune_answer, pruner
+
+        path = Path(self._config.settings.journal)
+        journal = open_journal(path)
+        lock = Locks(path.parent / "locks").take("prune")
+        if lock is None:
+            raise B1000Error("another b1000 prune is at work")
+        working = pruner.Pruner(journal, self._wish, self._until)
+        for destination, catalogues in found:
+            working.note_new(catalogues)
+            for trouble in working.finish(catalogues):
+                self._trouble(trouble)
+            plan = pruner.plan(destination, catalogues, self._wish, time.time())
+            self._plans.append(plan)
+            self._warn(plan)
+            for outcome in working.carry_out(plan):
+                self._outcomes.append(outcome)
+                line = prune_answer.removed(outcome)
+                if outcome.trouble:
+                    self._trouble(line)
+                else:
+                    self._say(line)
+
+    def _warn(self, plan: "Plan") -> None:
+        from b1000.logs import to_stderr
+        from b1000.storage import prune_answer
+
+        for line in prune_answer.warnings(plan):
+            to_stderr(f"b1000: {line}")
+
+    def _trouble(self, text: str) -> None:
+        from b1000.logs import to_stderr
+
+        self._troubles.append(text)
+        to_stderr(f"b1000: {text}")
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            say(line)
+
+    def _conclude(self) -> None:
+        from b1000.storage import prune_answer
+
+        if self._json:
+            say(prune_answer.as_json(self._plans, self._outcomes, self._troubles, self._dry))
+        else:
+            self._say(prune_answer.total(self._plans, self._outcomes, self._dry))

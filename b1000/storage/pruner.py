@@ -1,0 +1,139 @@
+"""Carries out what a prune has planned, storage by storage."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from b1000.errors import message_of
+from b1000.jobs import Destination
+from b1000.state.journal import Journal
+from b1000.storage import pruning, removal
+from b1000.storage.backup import Backup, Catalogue, Root
+from b1000.storage.pruning import Plan, Removal, Wish
+from b1000.storage.removal import NotRemoved, OutOfTime, Removals
+
+_FULL = 0.9  # of a file system, from which on it is told
+
+
+class Outcome(NamedTuple):
+    """What became of one removal: ``trouble`` is "" where its files are gone."""
+
+    removal: Removal
+    trouble: str = ""
+
+
+class Pruner:
+    """One prune. Each removal is in the journal, with its reason, before it happens."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        wish: Wish,
+        until: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._journal = journal
+        self._wish = wish
+        self._until = until
+        self._clock = clock
+
+    def note_new(self, catalogues: Sequence[Catalogue]) -> None:
+        """Note when what is there was seen first."""
+        now = self._clock()
+        with self._journal.transaction():
+            for root, backup in _all(catalogues):
+                if backup.memory.first_seen is None and backup.is_there:
+                    self._journal.remember(root.path, backup.place, {"first_seen": now})
+
+    def finish(self, catalogues: Sequence[Catalogue]) -> Iterator[str]:
+        """Finish what an earlier prune began; gives the troubles. Raises OutOfTime.
+
+        Of a backup whose mark was gone already, and that nobody has written to since.
+        """
+        for root, backup in _all(catalogues):
+            if _is_half_removed(root, backup):
+                yield from self._guarded(root, backup.place)
+        for root in (each.root for each in catalogues):
+            area = Removals(root.path, self._until)
+            try:
+                names = area.left()
+            except NotRemoved as error:
+                yield str(error)
+                continue
+            for name in names:
+                try:
+                    area.delete(name)
+                except NotRemoved as error:
+                    yield str(error)
+
+    def _guarded(self, root: Root, place: str) -> Iterator[str]:
+        try:
+            Removals(root.path, self._until).take(place)
+        except NotRemoved as error:
+            yield str(error)
+
+    def carry_out(self, plan: Plan) -> Iterator[Outcome]:
+        """Remove what is planned, one after the other. Raises OutOfTime."""
+        for each in plan.removals():
+            area = Removals(each.root.path, self._until)
+            if self._until is not None and time.monotonic() >= self._until:
+                raise OutOfTime("the time for removals is over")
+            with self._journal.transaction():
+                noted = {"removed": self._clock(), "reason": each.reason}
+                self._journal.remember(each.root.path, each.backup.place, noted)
+            try:
+                area.delete(area.take(each.backup.place))
+            except NotRemoved as error:
+                yield Outcome(each, str(error))
+            else:
+                yield Outcome(each)
+
+
+def plan(destination: Destination, catalogues: Sequence[Catalogue], wish: Wish, now: float) -> Plan:
+    """What a prune would do at one destination now."""
+    moment = datetime.fromtimestamp(now)
+    found = pruning.plan(destination, catalogues, moment, wish, _changed)
+    return found._replace(notes=(*found.notes, *_filled(each.root for each in catalogues)))
+
+
+def _changed(root: Root, backup: Backup) -> datetime:
+    try:
+        newest = removal.newest_change(os.path.join(root.path, backup.place))
+    except OSError:
+        return datetime.max  # who cannot look at it removes nothing of it
+    return datetime.fromtimestamp(newest)
+
+
+def _filled(roots: Iterator[Root]) -> Iterator[str]:
+    """File systems that are nearly full, once each: told, and no reason to remove anything."""
+    told = set()
+    for root in roots:
+        try:
+            space, device = os.statvfs(root.path), os.stat(root.path).st_dev
+        except OSError as error:
+            yield f"{root.path}: {message_of(error)}"
+            continue
+        used = 1 - space.f_bavail / space.f_blocks if space.f_blocks else 0
+        if used > _FULL and device not in told:
+            told.add(device)
+            yield f"{root.path}: its file system is {used:.0%} full"
+
+
+def _all(catalogues: Sequence[Catalogue]) -> Iterator[tuple[Root, Backup]]:
+    for each in catalogues:
+        for group in each.groups:
+            for backup in group.backups:
+                yield each.root, backup
+
+
+def _is_half_removed(root: Root, backup: Backup) -> bool:
+    removed = backup.memory.removed
+    if removed is None or not backup.is_there or backup.mark or backup.flaw or backup.protected:
+        return False
+    try:
+        # A copy that was resumed has made the directory anew.
+        return os.lstat(os.path.join(root.path, backup.place)).st_ctime < removed
+    except OSError:
+        return False

@@ -1,0 +1,222 @@
+"""What a prune would do at one destination: groups to plans. Pure.
+
+Nothing is removed where the configuration may not mean what lies there: without an id file and
+a mark in the root (a disk that is not mounted), and while a pattern of ``keep`` fits no group.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from b1000 import keep
+from b1000.jobs import Destination
+from b1000.keep import Line
+from b1000.rsync import paths
+from b1000.storage import retention
+from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
+from b1000.storage.retention import Decision, Held, Terms, Verdict
+
+_STATES = {
+    State.COMPLETE: retention.COMPLETE,
+    State.WRITING: retention.WRITING,
+    State.UNFINISHED: retention.UNFINISHED,
+    State.LEGACY: retention.LEGACY,
+}
+
+
+class Wish(NamedTuple):
+    """What the command line asks for. Words are JOB, JOB/HOST or JOB/HOST/INSTANCE."""
+
+    words: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    more: bool = False
+
+
+class Removal(NamedTuple):
+    """A backup that goes, and why."""
+
+    root: Root
+    key: GroupKey
+    backup: Backup
+    reason: str
+
+
+class GroupPlan(NamedTuple):
+    """What becomes of one group. ``line``: the line of ``keep`` that fits, None for none."""
+
+    root: Root
+    group: Group
+    line: Line | None
+    verdict: Verdict
+
+    def removals(self) -> Iterator[Removal]:
+        """Those that go, oldest first."""
+        backups = {each.place: each for each in self.group.backups}
+        for each in self.verdict.decisions:
+            if not each.keep and not self.verdict.held_back:
+                yield Removal(
+                    self.root, self.group.key, backups[each.name], "; ".join(each.reasons)
+                )
+
+
+class Plan(NamedTuple):
+    """What becomes of a destination.
+
+    ``refused`` says for some roots (by their paths) why nothing is removed there, or with ""
+    for all of them. ``notes`` are what an operator is told.
+    """
+
+    destination: str
+    groups: tuple[GroupPlan, ...]
+    refused: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+    def removals(self) -> Iterator[Removal]:
+        """All that goes."""
+        if "" in self.refused:
+            return
+        for each in self.groups:
+            if each.root.path not in self.refused:
+                yield from each.removals()
+
+    @property
+    def held_back(self) -> bool:
+        """Whether something was kept that a rule would have let go."""
+        return bool(self.refused) or any(each.verdict.held_back for each in self.groups)
+
+
+Changed = Callable[[Root, Backup], datetime]
+"""The newest ctime in a backup, by the storage's clock."""
+
+
+def plan(
+    destination: Destination,
+    catalogues: Sequence[Catalogue],
+    now: datetime,
+    wish: Wish,
+    changed: Changed,
+) -> Plan:
+    """The plan for one destination.
+
+    ``changed`` is asked only of unfinished backups that nothing else keeps.
+    """
+    groups = [
+        (catalogue.root, group)
+        for catalogue in catalogues
+        for group in catalogue.groups
+        if not group.key.unmarked and _wanted(group.key, wish)
+    ]
+    planner = _Planner(destination, now, wish, changed)
+    plans = tuple(planner.plan(*each) for each in groups)
+    refused = {
+        catalogue.root.path: why for catalogue in catalogues if (why := _is_no_storage(catalogue))
+    }
+    strange = _unmatched(destination.keep, catalogues)
+    if strange and not wish.more:
+        refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
+    notes = [note for catalogue in catalogues for note in catalogue.notes]
+    return Plan(destination.name, plans, refused, tuple(notes))
+
+
+def _wanted(key: GroupKey, wish: Wish) -> bool:
+    return not wish.words or any(fits(word, key) for word in (*wish.words, *wish.gone))
+
+
+def fits(word: str, key: GroupKey) -> bool:
+    """Whether JOB, JOB/HOST or JOB/HOST/INSTANCE names a group, without patterns."""
+    parts = word.split("/")
+    return parts == [key.job, key.host, key.instance][: len(parts)]
+
+
+def _is_no_storage(catalogue: Catalogue) -> str:
+    """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
+    path = catalogue.root.path
+    if catalogue.root.identity is None:
+        return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
+    if not catalogue.marks:
+        return f"{path} has no backup with a mark; is its disk mounted?"
+    return ""
+
+
+def _unmatched(lines: Iterable[Line], catalogues: Iterable[Catalogue]) -> list[str]:
+    keys = [group.key for catalogue in catalogues for group in catalogue.groups]
+    return [
+        line.pattern
+        for line in lines
+        if line.pattern and not any(line.fits(key.job, key.host, key.instance) for key in keys)
+    ]
+
+
+class _Planner(NamedTuple):
+    destination: Destination
+    now: datetime
+    wish: Wish
+    changed: Changed
+
+    def plan(self, root: Root, group: Group) -> GroupPlan:
+        key = group.key
+        here = [each for each in group.backups if each.state in _STATES]
+        line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
+        if any(fits(word, key) for word in self.wish.gone):
+            return GroupPlan(root, group, line, _gone(here))
+        if line is None:
+            kept = tuple(Decision(each.place, True, ("no line of keep fits",)) for each in here)
+            return GroupPlan(root, group, None, Verdict(kept))
+        seen = [held(each, self.now) for each in here]
+        terms = Terms(
+            line.rules,
+            self.now,
+            min((each.first_seen for each in seen), default=self.now),
+            self.destination.keep_least,
+            timedelta(seconds=self.destination.keep_unfinished),
+            self.destination.prune_most,
+            self.wish.more,
+        )
+        return GroupPlan(root, group, line, self._looked(root, here, seen, terms))
+
+    def _looked(
+        self, root: Root, here: Sequence[Backup], seen: Sequence[Held], terms: Terms
+    ) -> Verdict:
+        """The verdict, once those that only their age would let go have been looked at."""
+        aged = [
+            each._replace(newest_change=datetime.min) if each.state == State.UNFINISHED else each
+            for each in seen
+        ]
+        first = retention.decide(aged, terms)
+        gone = {each.name for each in first.decisions if not each.keep}
+        looked = [
+            each._replace(newest_change=self.changed(root, backup))
+            if each.name in gone and each.state == State.UNFINISHED
+            else each
+            for each, backup in zip(aged, here, strict=True)
+        ]
+        return retention.decide(looked, terms)
+
+
+def _gone(here: Iterable[Backup]) -> Verdict:
+    """All of a group goes whose source is gone for good, but what is protected."""
+    return Verdict(
+        tuple(
+            Decision(each.place, True, ("protected by NAME.keep beside it",))
+            if each.protected
+            else Decision(each.place, False, ("--gone",))
+            for each in here
+        )
+    )
+
+
+def held(backup: Backup, now: datetime) -> Held:
+    """A backup as the rules of retention see it; one that was never seen is seen now."""
+    memory = backup.memory
+    sync = backup.type == "sync"
+    return Held(
+        backup.place,
+        now if sync else paths.moment(backup.start_time),
+        _STATES[backup.state],
+        now if memory.first_seen is None else datetime.fromtimestamp(memory.first_seen),
+        sync=sync,
+        size=memory.bytes,
+        bad=bool(memory.bad),
+        short=bool(memory.short),
+        protected=backup.protected,
+    )

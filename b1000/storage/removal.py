@@ -1,0 +1,193 @@
+"""Removes a backup so that what is left of it never looks complete, whenever that ends.
+
+Its mark goes first, then its list of sums; then its directory is renamed into
+``.b1000-removed`` of its root, and only there its files go. What an earlier removal left there
+is removed by the next one. Nothing is reached through a link, and no other file system.
+"""
+
+import contextlib
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from b1000.errors import B1000Error, message_of
+from b1000.storage import layout
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_IDLE = ("nice", "-n", "19", "ionice", "-c", "3")
+_MOUNTS = "/proc/self/mountinfo"
+
+
+class NotRemoved(B1000Error):
+    """A backup, or what is left of one, could not be removed."""
+
+
+class OutOfTime(B1000Error):
+    """The time for removals is over."""
+
+
+class Removals(NamedTuple):
+    """Removals below one root. ``until`` is a time of the monotonic clock, None for no end."""
+
+    root: str
+    until: float | None = None
+
+    def take(self, place: str) -> str:
+        """Move a backup into ``.b1000-removed``, its mark first; gives its name there.
+
+        ``place`` is its directory below the root. Raises NotRemoved.
+        """
+        self._check_time()
+        *above, name = place.split("/")
+        try:
+            with _opened(self.root, *above) as directory:
+                self._check(directory, name)
+                for suffix in layout.BESIDE:
+                    if suffix != layout.KEEP:
+                        _unlink(directory, name + suffix)
+                os.fsync(directory)
+                with self._removed(make=True) as removed:
+                    # Unique in a directory that only removals write to, one at a time.
+                    new = f"{time.time_ns()}-{name[:200]}"
+                    os.rename(name, new, src_dir_fd=directory, dst_dir_fd=removed)
+                    os.fsync(removed)
+                os.fsync(directory)
+            self._drop_day(above)
+        except OSError as error:
+            raise NotRemoved(f"{self.root}/{place}: {message_of(error)}") from None
+        return new
+
+    def _check(self, directory: int, name: str) -> None:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotRemoved(f"{self.root}/{name} is no directory")
+        if status.st_dev != os.fstat(directory).st_dev:
+            raise NotRemoved(f"{self.root}/{name}: another file system is mounted there")
+
+    def _drop_day(self, above: list[str]) -> None:
+        """An empty directory of a day goes too; of today's, a push may be about to use it."""
+        today = time.strftime("%Y-%m-%d")
+        if len(above) == 2 and above[1][:10] < today:
+            with contextlib.suppress(OSError), _opened(self.root, above[0]) as job:
+                os.rmdir(above[1], dir_fd=job)
+
+    @contextlib.contextmanager
+    def _removed(self, make: bool) -> Iterator[int]:
+        with _opened(self.root) as top:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(layout.REMOVED, 0o700, dir_fd=top)
+            removed = os.open(layout.REMOVED, _DIRECTORY, dir_fd=top)
+            try:
+                if os.fstat(removed).st_dev != os.fstat(top).st_dev:
+                    raise NotRemoved(f"{self.root}/{layout.REMOVED} is another file system")
+                yield removed
+            finally:
+                os.close(removed)
+
+    def left(self) -> list[str]:
+        """The names of what waits in ``.b1000-removed``, oldest first."""
+        try:
+            with self._removed(make=False) as removed:
+                return sorted(os.listdir(removed))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise NotRemoved(f"{self.root}/{layout.REMOVED}: {message_of(error)}") from None
+
+    def delete(self, name: str) -> None:
+        """Delete one of them at idle priority. Raises NotRemoved and OutOfTime."""
+        path = os.path.join(self.root, layout.REMOVED, name)
+        mounted = _mounted_below(path)
+        if mounted:
+            raise NotRemoved(f"{path}: a file system is mounted at {mounted[0]}; unmount it")
+        if os.geteuid():
+            # Only of directories: the modes of files are those of other backups too.
+            opened = ("-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", ";")
+            self._run("find", "-P", path, "-xdev", *opened)
+        # rm opens each directory by its descriptor, and is as quick as anything can be.
+        trouble = self._run("rm", "-rf", "--one-file-system", "--", path)
+        if trouble:
+            raise NotRemoved(trouble)
+
+    def _run(self, *argv: str) -> str:
+        """Run a command at idle priority; gives the first line of its trouble. OutOfTime."""
+        try:
+            done = subprocess.run(
+                [*_IDLE, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=self._seconds(),
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
+            )
+        except subprocess.TimeoutExpired:
+            raise OutOfTime(f"time is over: {self.root} has half removed backups") from None
+        except OSError as error:
+            return message_of(error)
+        if not done.returncode:
+            return ""
+        said = done.stderr.decode(errors="backslashreplace").splitlines()
+        return said[0] if said else f"{argv[0]} ended with {done.returncode}"
+
+    def _seconds(self) -> float | None:
+        return None if self.until is None else max(self.until - time.monotonic(), 0.001)
+
+    def _check_time(self) -> None:
+        if self.until is not None and time.monotonic() >= self.until:
+            raise OutOfTime("the time for removals is over")
+
+
+@contextlib.contextmanager
+def _opened(root: str, *names: str) -> Iterator[int]:
+    """A directory below a root, none of whose parts below it is a link."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            above, descriptor = descriptor, os.open(name, _DIRECTORY, dir_fd=descriptor)
+            os.close(above)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(directory: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def _mounted_below(path: str) -> list[str]:
+    """Where file systems are mounted at or below a path (proc(5))."""
+    real = os.path.realpath(path)
+    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+        points = [line.split(" ")[4].encode().decode("unicode_escape") for line in file]
+    return [each for each in points if each == real or each.startswith(f"{real}/")]
+
+
+def newest_change(path: str) -> float:
+    """The newest ctime in a tree, in seconds; mtimes are those of its source."""
+    newest = os.lstat(path).st_ctime
+    for directory, names, files in os.walk(path):
+        for name in (*names, *files):
+            with contextlib.suppress(FileNotFoundError):
+                newest = max(newest, os.lstat(os.path.join(directory, name)).st_ctime)
+    return newest
+
+
+def freed_by(path: str) -> int:
+    """The bytes that removing this tree alone would free: of inodes with no name elsewhere."""
+    blocks: dict[int, list[int]] = {}
+    total = 0
+    for directory, names, files in os.walk(path):
+        for name in (*names, *files):
+            with contextlib.suppress(FileNotFoundError):
+                status = os.lstat(os.path.join(directory, name))
+                if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
+                    total += status.st_blocks * 512
+                else:
+                    known = blocks.setdefault(status.st_ino, [0, status.st_nlink, status.st_blocks])
+                    known[0] += 1
+    return total + sum(size * 512 for found, links, size in blocks.values() if found == links)

@@ -1,0 +1,294 @@
+"""`b1000 prune` on real trees: what goes, what stays, and what a kill leaves."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from b1000.locks import Locks
+from b1000.storage import layout
+from tests.support.stored import a_mark, identify, put
+from tests.support.world import ROOT, World
+
+TODAY = datetime.now().replace(hour=1, minute=0, second=0, microsecond=0)
+
+
+def nights(root: Path, days: Sequence[int], **more: object) -> dict[int, Path]:
+    """Complete backups of nights so many days ago."""
+    identify(root, TODAY - timedelta(days=1000))
+    return {
+        ago: put(root, a_mark(when=TODAY - timedelta(days=ago), **more))  # type: ignore[arg-type]
+        for ago in days
+    }
+
+
+@pytest.fixture
+def root(world: World) -> Path:
+    """A store that keeps three, however many go at once."""
+    return configure(world, keep="last 3", prune_most="100 %")
+
+
+def configure(world: World, **options: object) -> Path:
+    root = world.root / "srv"
+    world.write({"dest:kept": {"type": "store", "path": root, **options}})
+    root.mkdir(exist_ok=True)
+    return root
+
+
+def there(backups: dict[int, Path]) -> list[int]:
+    return [ago for ago, path in backups.items() if path.exists()]
+
+
+def test_what_no_rule_keeps_goes_with_its_mark_and_its_sums(world: World, root: Path) -> None:
+    backups = nights(root, range(6))
+    for path in backups.values():
+        Path(f"{path}.sha256.gz").write_bytes(b"")
+    done = world.b1000("prune")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert there(backups) == [0, 1, 2]
+    left = sorted(
+        path.name for path in (root / "etc").rglob("*") if path.parent.parent.name == "etc"
+    )
+    assert len(left) == 9, left
+    assert f"removed {backups[5]}: last 3: there are 3 newer ones" in done.stdout
+    assert done.stdout.splitlines()[-1] == "3 backups of 6 removed"
+    assert os.listdir(root / layout.REMOVED) == []
+    assert not backups[5].parent.exists(), "a day without backups goes too"
+    with world.journal() as journal:
+        rows = journal.execute("SELECT path, reason FROM stored WHERE removed IS NOT NULL")
+        assert dict(rows.fetchall())[str(backups[5].relative_to(root))]
+    again = world.b1000("prune")
+    assert again.stdout == "0 backups of 3 removed\n"
+
+
+def test_a_dry_run_tells_all_reasons_and_changes_nothing(world: World, root: Path) -> None:
+    backups = nights(root, range(5))
+    os.link(backups[4] / "file", backups[3] / "link")
+    done = world.b1000("prune", "-n")
+    assert done.returncode == 0
+    assert len(there(backups)) == 5
+    lines = done.stdout.splitlines()
+    assert lines[0] == "kept: etc/web1"
+    assert sum(line.startswith("  keep ") for line in lines) == 3
+    newest = next(line for line in lines if backups[0].name in line)
+    assert newest.endswith("last 3; the newest complete one; one of the last 3")
+    assert lines[-1] == "2 backups of 5 would be removed"
+    answer = json.loads(world.b1000("prune", "-n", "--json").stdout)
+    assert answer["format"] == 1
+    assert [each["decision"] for each in answer["backups"]].count("remove") == 2
+    assert not (world.root / "status" / "journal.sqlite3").exists()
+
+
+def test_without_keep_nothing_is_removed(world: World) -> None:
+    root = configure(world)
+    backups = nights(root, range(20))
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "no destination has the option keep" in done.stderr
+    assert len(there(backups)) == 20
+
+
+def test_an_unmounted_disk_prunes_nothing(world: World, root: Path) -> None:
+    backups = nights(root, range(6))
+    (root / ".b1000-id").unlink()
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "is its disk mounted?" in done.stderr
+    assert len(there(backups)) == 6
+
+
+def test_more_than_a_share_is_held_back(world: World) -> None:
+    root = configure(world, keep="last 3")
+    backups = nights(root, range(10))
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "7 of 10 would go at once" in done.stderr
+    assert len(there(backups)) == 10
+    assert world.b1000("prune", "--more").returncode == 0
+    assert there(backups) == [0, 1, 2]
+
+
+def test_a_pattern_that_fits_nothing_stops_that_destination(world: World) -> None:
+    root = configure(world, keep="last 3\n  mysql*: all 90d", prune_most="100 %")
+    backups = nights(root, range(6))
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "no group fits the pattern 'mysql*' of keep" in done.stderr
+    assert len(there(backups)) == 6
+
+
+def test_a_wrong_keep_is_an_error_of_that_destination_alone(world: World, root: Path) -> None:
+    other = world.root / "other"
+    world.write(
+        {
+            "dest:kept": {"type": "store", "path": root, "keep": "last 3", "prune_most": "100 %"},
+            "dest:wrong": {"type": "store", "path": other, "keep": "dialy 7d"},
+        }
+    )
+    backups, others = nights(root, range(6)), nights(other, range(6))
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "did you mean 'daily'" in done.stderr
+    assert there(backups) == [0, 1, 2]
+    assert len(there(others)) == 6
+
+
+def test_what_is_never_touched(world: World, root: Path) -> None:
+    backups = nights(root, range(5))
+    Path(f"{backups[4]}.keep").touch()
+    day = backups[3].parent
+    strange = [day / "a\nname", day / "web1-notours", root / "etc" / "lost+found"]
+    for path in strange:
+        path.mkdir()
+    writing = put(root, a_mark(when=TODAY - timedelta(days=50), state="writing"))
+    tree = put(root, a_mark(kind="sync", when=TODAY - timedelta(days=50)))
+    unmarked = put(root, a_mark(host="other", when=TODAY - timedelta(days=60)), marked=False)
+    away = world.root / "away"
+    away.mkdir()
+    (away / "precious").touch()
+    (root / "linked").symlink_to(away)
+    assert world.b1000("prune", "--more").returncode == 0
+    assert there(backups) == [0, 1, 2, 4]
+    assert all(path.is_dir() for path in (*strange, writing, tree, unmarked))
+    assert (away / "precious").exists()
+
+
+def test_only_what_is_named_is_pruned(world: World, root: Path) -> None:
+    one = nights(root, range(5))
+    other = nights(root, range(5), host="web2")
+    assert world.b1000("prune", "etc/web2").returncode == 0
+    assert (len(there(one)), there(other)) == (5, [0, 1, 2])
+    strange = world.b1000("prune", "etc/web3")
+    assert strange.returncode == 2
+    assert "there are those of etc/web1, etc/web2" in strange.stderr
+
+
+def test_of_what_is_gone_only_the_protected_stays(world: World, root: Path) -> None:
+    one = nights(root, range(2))
+    other = nights(root, range(4), host="web2")
+    Path(f"{other[1]}.keep").touch()
+    assert world.b1000("prune", "--gone", "etc/web2").returncode == 0
+    assert (len(there(one)), there(other)) == (2, [1])
+
+
+def test_an_immutable_file_is_told_and_tried_again(world: World, root: Path) -> None:
+    backups = nights(root, range(4))
+    if subprocess.run(["chattr", "+i", backups[3] / "file"], capture_output=True).returncode:
+        pytest.skip("the file system has no immutable files")
+    done = world.b1000("prune")
+    (left,) = (root / layout.REMOVED).iterdir()
+    try:
+        assert done.returncode == 1
+        assert "Operation not permitted" in done.stderr
+        assert there(backups) == [0, 1, 2]
+    finally:
+        subprocess.run(["chattr", "-i", left / "file"], check=True)
+    assert world.b1000("prune").returncode == 0
+    assert list((root / layout.REMOVED).iterdir()) == []
+
+
+_STRUCK = """if True:
+    import os, signal, sys
+    from b1000 import cli
+    from b1000.storage import removal
+
+    def struck(module, name):
+        real, calls = getattr(module, name), [0]
+
+        def call(*words, **more):
+            if sys.argv[1] == name + "-before": os.kill(os.getpid(), signal.SIGKILL)
+            result = real(*words, **more)
+            if sys.argv[1] == name + "-after": os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        setattr(module, name, call)
+
+    for module, name in (
+        (removal, "_unlink"), (removal.os, "rename"), (removal.subprocess, "run"),
+    ):
+        struck(module, name)
+    cli._leave(cli._guarded(["-f", sys.argv[2], "prune"]))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["_unlink", "rename", "run"])
+def test_a_kill_at_any_step_is_finished_by_the_next(
+    world: World, root: Path, step: str, when: str
+) -> None:
+    backups = nights(root, range(5))
+    time.sleep(0.05)
+    done = subprocess.run(
+        [sys.executable, "-c", _STRUCK, f"{step}-{when}", world.root / "b1000.cfg"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    for path in backups.values():
+        if Path(f"{path}.b1k").exists():
+            assert (path / "file").exists(), "what bears a mark is whole"
+    assert world.b1000("prune").returncode == 0
+    assert there(backups) == [0, 1, 2]
+    assert list((root / layout.REMOVED).iterdir()) == []
+
+
+def test_a_mount_inside_is_not_crossed(world: World, root: Path) -> None:
+    backups = nights(root, range(4))
+    inside = backups[3] / "mounted"
+    inside.mkdir()
+    other = world.root / "other-disk"
+    other.mkdir()
+    (other / "precious").touch()
+    program = f"""mount --bind {other} {inside} && exec "$@" """
+    unshared = ["unshare", "-m", "sh", "-c", program, "sh", sys.executable, "-m", "b1000"]
+    done = subprocess.run(
+        [*unshared, "-f", world.root / "b1000.cfg", "prune"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if ("mount" in done.stderr and "b1000" not in done.stderr) or os.geteuid():
+        pytest.skip("mounting needs root and unshare")
+    assert (other / "precious").exists()
+    assert done.returncode == 1
+    assert "mounted" in done.stderr
+    assert world.b1000("prune").returncode == 0
+    assert (other / "precious").exists()
+
+
+def test_a_second_prune_at_the_same_time_says_so(world: World, root: Path) -> None:
+    nights(root, range(5))
+    journal = world.root / "status" / "journal.sqlite3"
+    world.b1000("prune", "-n")
+    held = Locks(journal.parent / "locks").take("prune")
+    assert held is not None
+    try:
+        done = world.b1000("prune")
+        assert "another b1000 prune is at work" in done.stderr
+        assert done.returncode != 0
+    finally:
+        os.close(held)
+
+
+def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
+    backups = nights(root, range(30))
+    slow = world.root / "bin"
+    slow.mkdir()
+    rm = shutil.which("rm")
+    (slow / "rm").write_text(f'#!/bin/sh\nsleep 0.4; exec {rm} "$@"\n')
+    (slow / "rm").chmod(0o755)
+    done = world.b1000("prune", "--for", "1s", environment={"PATH": f"{slow}:{os.environ['PATH']}"})
+    assert done.returncode == 3
+    assert len(there(backups)) > 3
+    assert world.b1000("prune").returncode == 0
+    assert there(backups) == [0, 1, 2]
+    assert list((root / layout.REMOVED).iterdir()) == []
