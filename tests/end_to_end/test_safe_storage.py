@@ -7,6 +7,7 @@ try does harm.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -348,7 +349,7 @@ ATTACKS: list[tuple[Callable[[Attacker], None], str]] = [
     (goes_through_a_link_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_links_of_links_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_a_link_in_a_sync_with_ignore_existing, "--ignore-existing is for fulls"),
-    (goes_on_in_place_with_a_partial_file_that_is_linked, "refused to receive"),
+    (goes_on_in_place_with_a_partial_file_that_is_linked, "a partial file in this backup has"),
     (writes_at_the_day, "the path must be"),
     (writes_at_the_job_and_at_the_top, "the path must be"),
     (asks_with_wildcards, "the path must be"),
@@ -453,7 +454,13 @@ def living(sessions: Path) -> list[str]:
     ]
 
 
-def test_a_session_that_waits_changes_nothing_afterwards(storage: Storage, tmp_path: Path) -> None:
+KEEPING = ("--ignore-existing", "--partial-dir=.b1000-partial", "--no-whole-file")
+
+
+@pytest.mark.parametrize("how", [(), KEEPING], ids=["plain", "keeping"])
+def test_a_session_that_waits_changes_nothing_afterwards(
+    storage: Storage, tmp_path: Path, how: tuple[str, ...]
+) -> None:
     """It was let in when the directory was empty; meanwhile another one links into it."""
     for module in ("b1000", "open"):
         he = Attacker(storage, tmp_path, module)
@@ -461,13 +468,26 @@ def test_a_session_that_waits_changes_nothing_afterwards(storage: Storage, tmp_p
         evil = tmp_path / f"evil-{module}"
         shutil.copytree(he.backup(), evil, symlinks=True)
         (evil / "passwd").chmod(0o777)
-        with waiting(he, evil):
-            words = ("--ignore-existing", BASE, f"{he.backup()}/", he.at(f"{NEW}/"))
-            linked = he.rsync("-a", *words)
+        (evil / "other").write_bytes((evil / "big").read_bytes()[: 2**19] + b"evil" * 2**17)
+        source = he.backup()
+        (source / ".b1000-partial").mkdir()
+        os.link(source / "big", source / ".b1000-partial" / "other")
+        with waiting(he, evil, *how):
+            words = ("--ignore-existing", BASE, f"{source}/", he.at(f"{NEW}/"))
+            linked = he.rsync("-aH", *words)
         assert bool(linked) == (module == "b1000")
         assert (kept(storage) == before) == (module == "b1000")
         assert ("another session writes" in he.told) == (module == "b1000")
         shutil.rmtree(storage.tree() / NEW)
+
+
+def test_two_sessions_are_alone_where_files_are_shared(storage: Storage, tmp_path: Path) -> None:
+    """The second could give a partial file of the first another name."""
+    he = Attacker(storage, tmp_path, "b1000")
+    assert he.rsync("-a", BASE, f"{he.backup()}/", he.at(f"{NEW}/")) == 0
+    with waiting(he, he.files("f", other="x"), *KEEPING):
+        assert he.rsync("-aH", *KEEPING, f"{he.backup()}/", he.at(f"{NEW}/")) != 0
+    assert "another session writes" in he.told
 
 
 def test_a_session_ends_when_its_full_is_complete(storage: Storage, tmp_path: Path) -> None:
@@ -695,6 +715,26 @@ def test_what_b1000_asks_is_let_in(storage: Storage, tmp_path: Path) -> None:
         assert told in done.stdout + done.stderr
 
 
+def test_a_retry_goes_on_with_what_has_arrived(storage: Storage, tmp_path: Path) -> None:
+    he = Attacker(storage, tmp_path, "b1000")
+    source = he.files("f", large=os.urandom(2_000_000))
+    file = storage.password("client", "backing-up")
+    words = ["--partial-dir=.b1000-partial", f"{source}/", he.at(f"{NEW}/")]
+    begun = ["rsync", f"--password-file={file}", "-a", "--bwlimit=500", *words]
+    with subprocess.Popen(begun, stderr=subprocess.DEVNULL) as first:
+        wait_until(
+            lambda: any(each.stat().st_size > 500_000 for each in storage.tree().rglob(".large.*"))
+        )
+        first.kill()
+    wait_until(lambda: list(storage.tree().rglob(".b1000-partial/large")))
+    done = storage.push("-a", "--ignore-existing", "--stats", "--no-h", *words)
+    assert done.returncode == 0, done.stderr
+    matched = re.search(r"Matched data: (\d+)", done.stdout)
+    assert matched
+    assert int(matched[1]) > 100_000
+    assert (storage.tree() / NEW / "large").read_bytes() == (source / "large").read_bytes()
+
+
 def test_streams_run_side_by_side(storage: Storage, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
@@ -869,6 +909,44 @@ def test_a_module_without_users_is_closed(tmp_path: Path) -> None:
         ]
     finally:
         storage.stop()
+
+
+def test_one_tree_for_all_keeps_what_is_complete(tmp_path: Path) -> None:
+    """The commented form: what it gives up is what is not complete."""
+    storage = Storage(tmp_path / "storage", "b1000-shared")
+    top = storage.module("backup")
+    shutil.rmtree(top)
+    (top / OLD).mkdir(parents=True)
+    (top / OLD / "passwd").write_text("root:x:0:0\n")
+    (top / f"{OLD}.b1k").write_text(COMPLETE)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "passwd").write_text("evil")
+    storage.start()
+    try:
+        for path, told in {
+            OLD: "this backup is complete",
+            NEW: "",
+            "etc": "the path must be",
+            ".b1000/sessions": "the path must be",
+        }.items():
+            to = storage.at(f"{path}/", "client-2", "b1000-shared")
+            words = ("-a", "--mkpath", f"{tmp_path}/source/", to)
+            done = storage.push(*words, client="client-2")
+            assert told in done.stderr
+            assert bool(done.returncode) == bool(told), done.stderr
+        assert (top / OLD / "passwd").read_text() == "root:x:0:0\n"
+        assert (top / NEW / "passwd").read_text() == "evil"
+    finally:
+        storage.stop()
+
+
+def test_nothing_is_made_for_a_client_that_has_no_directory(storage: Storage) -> None:
+    """Its disk may not be mounted."""
+    shutil.rmtree(storage.tree())
+    for module in ("b1000", "b1000-marks"):
+        to = storage.at("etc/host/" if module == "b1000" else "", module=module)
+        assert storage.push("-r", "--mkpath", f"{storage.directory}/backup/", to).returncode != 0
+    assert not storage.tree().exists()
 
 
 def test_a_file_system_that_follows_no_links(storage: Storage, tmp_path: Path) -> None:
