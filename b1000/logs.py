@@ -193,7 +193,7 @@ def set_up(
     leaves the standard streams to errors alone, on standard error. ``level`` is
     the log's: errors reach standard error whatever it is, and a terminal on
     standard output shows what is under way, where the log itself is on none. ``style``: how lines
-    look (:mod:`b1000.logstyle`). What repeats a log file on standard error is text for people.
+    look (:mod:`b1000.logstyle`). What repeats a file of JSON on standard error is text for people.
     """
     logger = logging.getLogger(LOGGER)
     logger.handlers.clear()
@@ -220,7 +220,8 @@ def set_up(
     if least > logging.ERROR or not any(_same(handler.descriptor, 2) for handler in handlers):
         handlers.append(_Errors(2))
     for handler in handlers:
-        for_people = isinstance(handler, _Errors) and (stream is None or os.isatty(2))
+        repeats = isinstance(handler, _Errors)
+        for_people = repeats and (os.isatty(2) or (stream is None and style == "json"))
         text = lines("text", line_format, host)
         handler.setFormatter(text if for_people else formatter)
         logger.addHandler(handler)

@@ -1,5 +1,6 @@
 """What ``b1000 status`` knows: runs, what they wait for, what is owed and was left out."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from b1000.status.order import worst_first
 from b1000.status.question import StatusQuestion, shown
 from b1000.status.row import StatusRow, never
 
+_BEHIND = re.compile(r"run ([0-9]{1,18}) of ")  # as the supervisor's narrative tells of it
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
 
@@ -132,8 +134,14 @@ class _Collector:
                 for backlog in map(self._as_configured, self._reader.backlogs())
                 if backlog.trouble or backlog.since < self._now - _SOON
             ],
-            [each for each in self._reader.skipped() if each[:2] in subjects],
+            [each for each in self._reader.skipped() if each[:2] in subjects and self._still(each)],
         )
+
+    def _still(self, skipped: Skipped) -> bool:
+        """Whether what it would have had to wait for is under way."""
+        found = _BEHIND.match(skipped.behind)
+        run = self._reader.run(int(found[1])) if found else None
+        return run is None or self.row(run).live
 
     def _as_configured(self, backlog: Backlog) -> Backlog:
         """What its reporter said last is not why they are pending, if it has none now."""

@@ -102,17 +102,17 @@ def test_that_all_is_well_costs_no_commit(tmp_path: Path) -> None:
 
 
 def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: Journal) -> None:
-    build.done(journal, build.begin(journal, "etc"))
+    run = build.begin(journal, "etc")
     with journal.transaction():
         journal.record_skip("etc", "", "run 1 of yesterday")
-        journal.record_skip("etc", "", "run 1 of today")
+        journal.record_skip("etc", "", f"run {run.run_id} of today")
         journal.record_skip("gone", "x", "run 2")
     found = overview(world)
     assert [each.behind for each in found.skipped] == ["run 1 of today"]
     text = tables.notes(found, NOW + 60)
     assert ": etc; run 1 of today is still running\n" in text
-    assert text.endswith("\n2: 1 OK, 1 never ran")
-    build.begin(journal, "etc")
+    assert text.endswith("\n2: 1 running, 1 never ran")
+    build.done(journal, run)
     assert overview(world).skipped == []
     journal.close()
 
