@@ -662,7 +662,7 @@ def test_names_are_utf8_in_every_locale_and_output_is_for_the_terminal(ready: Wo
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(pre="echo ☃; false")})
     assert ready.b1000(environment=ascii_only).returncode == 1
     status = ready.b1000("status", environment=ascii_only)
-    assert (status.returncode, status.stderr) == (1, "")
+    assert (status.returncode, status.stderr) == (1, "1: 1 FAILED\n")
     assert "pre ended with exit code 1: \\u2603" in status.stdout
 
 
