@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.attacker import BEFORE, fill
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, make_template
+from tests.support.storage import Storage
 from tests.support.world import World
 
 # How long an example takes says more of the machine's other work than of this program. A change
@@ -60,6 +62,16 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    """The shipped storage with backups in it, and the module of before beside it."""
+    made = Storage(tmp_path / "storage", "b1000-sync", more=BEFORE)
+    fill(made)
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,135 +5,32 @@ try does harm.
 """
 
 import contextlib
-import hashlib
 import os
-import re
 import shutil
-import stat
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from b1000.jobs import Destination, Limits, Transfer
-from b1000.rsync import command
-from b1000.rsync.source import Source
+from tests.support.attacker import (
+    COMPLETE,
+    DAY,
+    NEW,
+    OLD,
+    OLD_NAME,
+    Attacker,
+    fill,
+    kept,
+    mark,
+)
 from tests.support.liar import Liar
 from tests.support.storage import Storage
-from tests.support.world import ROOT, wait_until
+from tests.support.world import wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has a chroot")
 
-DAY = "etc/2026-11-22-Sunday"
-OLD_NAME = "host-2026-11-22-Sun-01:02:03"
-OLD = f"{DAY}/{OLD_NAME}"
-NEW_NAME = "host-2026-11-22-Sun-05:06:07"
-NEW = f"{DAY}/{NEW_NAME}"
-MARK = "[dest:tele]\ntype = active\nstatus = DONE\n\n[backup]\nformat = 1\n"
-COMPLETE = f"{MARK}type = full\nstate = complete\n"
-BEFORE = """
-[open]
-    path = /srv/backup/%RSYNC_USER_NAME%
-    read only = no
-    write only = yes
-"""
 BASE = f"--link-dest=../{OLD_NAME}"
-
-
-class Attacker:
-    """Whoever knows the password of client-1; ``module`` is the one that is tried."""
-
-    def __init__(self, storage: Storage, root: Path, module: str) -> None:
-        self.storage = storage
-        self.root = root / f"attack-{module}"
-        self.root.mkdir()
-        self.module = module
-        self.told = ""
-
-    def at(self, path: str) -> str:
-        """An address in the module."""
-        return self.storage.at(path, module=self.module)
-
-    def rsync(self, *words: str) -> int:
-        """What rsync says is kept."""
-        done = self.storage.push(*words)
-        self.told += done.stderr
-        return done.returncode
-
-    def files(self, name: str = "empty", **contents: str | bytes) -> Path:
-        """A source of its own; in names a dot is written __."""
-        made = self.root / name
-        made.mkdir(exist_ok=True)
-        for file, content in contents.items():
-            path = made / file.replace("__", ".")
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return made
-
-    def backup(self) -> Path:
-        """A source that is what the complete backup has."""
-        made = self.root / "same"
-        if not made.exists():
-            subprocess.run(["cp", "-a", self.storage.tree() / OLD, made], check=True)
-        return made
-
-
-class State(NamedTuple):
-    """What is known of one path; a directory of others changes when something comes into it."""
-
-    mode: int
-    owner: tuple[int, int]
-    changed: tuple[int, ...]
-    content: str
-
-
-def state(path: Path) -> State:
-    found = path.lstat()
-    content = ""
-    if stat.S_ISREG(found.st_mode):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-    elif stat.S_ISLNK(found.st_mode):
-        content = os.readlink(path)
-    # A second name, which link_dest makes, changes the ctime of all but directories.
-    changed = (found.st_mtime_ns, found.st_ctime_ns if stat.S_ISDIR(found.st_mode) else 0)
-    return State(found.st_mode, (found.st_uid, found.st_gid), changed, content)
-
-
-def kept(storage: Storage) -> dict[str, State]:
-    """All that nobody may change: the complete backup, its mark, and the other client's tree."""
-    tree = storage.tree()
-    found = [*(tree / DAY).glob(f"{OLD_NAME}*"), *(tree / OLD).rglob("*")]
-    if storage.tree("client-2").exists():
-        found += [storage.tree("client-2"), *storage.tree("client-2").rglob("*")]
-    return {str(path): state(path) for path in found if path.exists() or path.is_symlink()}
-
-
-def fill(storage: Storage) -> None:
-    """A complete full and a sync of the one client, a full of the other."""
-    for client in ("client-1", "client-2"):
-        old = storage.tree(client) / OLD
-        (old / "sub").mkdir(parents=True)
-        (old / "passwd").write_text("root:x:0:0\n")
-        (old / "passwd").chmod(0o600)
-        os.utime(old / "passwd", (1_700_000_000, 1_700_000_000))
-        (old / "big").write_bytes(bytes(range(256)) * 4096)
-        (old / "sub" / "file").write_text("below\n")
-        (old / "link").symlink_to("passwd")
-        Path(f"{old}.b1k").write_text(COMPLETE)
-    (storage.tree() / "etc" / "host").mkdir()
-    (storage.tree() / "etc" / "host" / "file").write_text("of a sync\n")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    """The shipped configuration, filled, with the module of before beside it."""
-    made = Storage(tmp_path / "storage", "b1000-sync", more=BEFORE)
-    fill(made)
-    made.start()
-    yield made
-    made.stop()
 
 
 # --- what is tried
@@ -261,6 +158,12 @@ def goes_through_a_link_in_a_sync_with_ignore_existing(he: Attacker) -> None:
     he.rsync("-a", "--ignore-existing", f"{he.root}/g/", he.at("etc/host/"))
 
 
+def goes_through_a_link_in_place_of_a_backup(he: Attacker) -> None:
+    """It is from before there was a gate."""
+    (he.storage.tree() / NEW).symlink_to(OLD_NAME)
+    he.rsync("-a", f"{he.files('f', passwd='evil')}/", he.at(f"{NEW}/"))
+
+
 def goes_on_in_place_with_a_partial_file_that_is_linked(he: Attacker) -> None:
     source = he.files("f")
     shutil.copy2(he.backup() / "big", source / "big")
@@ -349,6 +252,7 @@ ATTACKS: list[tuple[Callable[[Attacker], None], str]] = [
     (goes_through_a_link_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_links_of_links_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_a_link_in_a_sync_with_ignore_existing, "--ignore-existing is for fulls"),
+    (goes_through_a_link_in_place_of_a_backup, "no directory, or a symbolic link"),
     (goes_on_in_place_with_a_partial_file_that_is_linked, "a partial file in this backup has"),
     (writes_at_the_day, "the path must be"),
     (writes_at_the_job_and_at_the_top, "the path must be"),
@@ -502,413 +406,6 @@ def test_a_session_ends_when_its_full_is_complete(storage: Storage, tmp_path: Pa
     assert not (storage.tree() / NEW / "planted").exists()
     assert he.rsync("-a", "--ignore-existing", f"{source}/", he.at(f"{NEW}/")) != 0
     assert "this backup is complete" in he.told
-
-
-# --- marks
-
-
-def send(storage: Storage, box: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Send a box of marks, and wait until the storage has looked at it."""
-    done = storage.push("-rt", *words, f"{box}/", storage.at("", module="b1000-marks"))
-    marks = storage.tree() / ".b1000" / "marks"
-    wait_until(lambda: not [each for each in marks.rglob("*") if not each.is_dir()])
-    return done
-
-
-def mark(storage: Storage, tmp_path: Path, path: str, content: str | bytes) -> None:
-    """Send one mark."""
-    box = tmp_path / f"box{time.monotonic_ns()}"
-    (box / path).parent.mkdir(parents=True)
-    (box / path).write_bytes(content.encode() if isinstance(content, str) else content)
-    assert send(storage, box).returncode == 0
-
-
-def log_of(storage: Storage) -> str:
-    file = storage.tree() / ".b1000" / "marks.log"
-    return file.read_text() if file.exists() else ""
-
-
-def test_marks_come_to_their_backups(storage: Storage, tmp_path: Path) -> None:
-    (storage.tree() / NEW).mkdir()
-    box = tmp_path / "box"
-    (box / DAY).mkdir(parents=True)
-    (box / f"{NEW}.b1k").write_text(COMPLETE)
-    sync = COMPLETE.replace("full", "sync")
-    (box / "etc" / "host.b1k").write_text(sync)
-    assert send(storage, box).returncode == 0
-    for path in (f"{NEW}.b1k", "etc/host.b1k"):
-        wait_until((storage.tree() / path).exists)
-        assert (storage.tree() / path).read_text() == (box / path).read_text()
-    beside = storage.tree() / "etc" / "host.b1k"
-    said = sync.replace("complete", "writing")
-    mark(storage, tmp_path, "etc/host.b1k", said)
-    wait_until(lambda: beside.read_text() == said)
-    mark(storage, tmp_path, "etc/host.b1k", sync)
-    wait_until(lambda: beside.read_text() == sync)
-    mark(storage, tmp_path, f"{NEW}.b1k", COMPLETE)
-    assert log_of(storage) == ""
-
-
-HOSTILE = {
-    "writing": (f"{OLD}.b1k", COMPLETE.replace("complete", "writing"), "complete already"),
-    "another-complete": (f"{OLD}.b1k", f"{COMPLETE}files = 1\n", "complete already"),
-    "never-sent": (f"{DAY}/{NEW_NAME}.b1k", COMPLETE, "no such backup"),
-    "no-job": ("nix/host.b1k", COMPLETE.replace("full", "sync"), "no such backup"),
-    "other-type": (f"{OLD}.b1k", COMPLETE.replace("full", "sync"), "of the other type"),
-    "sync-as-full": ("etc/host.b1k", COMPLETE, "of the other type"),
-    "no-section": (f"{OLD}.b1k", "type = full\nstate = complete\n", "one section [backup]"),
-    "two-states": (
-        "etc/host.b1k",
-        f"{MARK}type = sync\nstate = complete\nstate = writing\n",
-        "one",
-    ),
-    "other-state": ("etc/host.b1k", f"{MARK}type = sync\nstate = perfect\n", "must be full or"),
-    "binary": ("etc/host.b1k", b"\xff\xfe", "no text"),
-    "control": ("etc/host.b1k", f"{MARK}type = sync\rstate = complete\n", "control"),
-    "large": ("etc/host.b1k", f"{MARK}type = sync\nstate = complete\n{'#' * 65536}", "65536"),
-    "of-a-day": ("etc/2026-11-22-Sunday.b1k", COMPLETE, "no mark of a backup"),
-    "other-date": ("etc/2026-11-23-Monday/" + OLD_NAME + ".b1k", COMPLETE, "no mark of a backup"),
-    "of-a-mark": (f"{OLD}.b1k.b1k", COMPLETE, "no mark of a backup"),
-}
-
-
-@pytest.mark.parametrize(("path", "content", "told"), HOSTILE.values(), ids=list(HOSTILE))
-def test_a_hostile_mark_is_refused(
-    storage: Storage, tmp_path: Path, path: str, content: str | bytes, told: str
-) -> None:
-    before = kept(storage)
-    mark(storage, tmp_path, path, content)
-    wait_until(lambda: told in log_of(storage))
-    assert kept(storage) == before
-    assert sorted(each.name for each in (storage.tree() / "etc").iterdir()) == [
-        "2026-11-22-Sunday",
-        "host",
-    ]
-
-
-def test_a_mark_of_no_file_is_not_taken(storage: Storage, tmp_path: Path) -> None:
-    """Links, devices, pipes, directories, and one larger than any."""
-    (storage.directory / "secret").write_text(f"{MARK}type = sync\nstate = complete\n")
-    before = kept(storage)
-    box = tmp_path / "box"
-    (box / "etc" / "dir.b1k" / "x.b1k").mkdir(parents=True)
-    (box / "etc" / "host.b1k").symlink_to(storage.directory / "secret")
-    os.mkfifo(box / "etc" / "pipe.b1k")
-    os.mknod(box / "etc" / "device.b1k", 0o20666, os.makedev(1, 5))
-    with (box / "etc" / "sparse.b1k").open("wb") as file:
-        file.truncate(2**28)
-    (box / "evil").mkdir()
-    (box / "evil" / "sh").write_text("no mark")
-    target = storage.at("", module="b1000-marks")
-    for words in (["-a"], ["-rl"], ["-rD"], ["-r", "--delete"], ["-rb"], ["-rK"], ["-r", "-H"]):
-        assert "is not B1000's" in storage.push(*words, f"{box}/", target).stderr
-    send(storage, box)
-    # What its rsync keeps from the daemon does not help.
-    with Liar(
-        storage.port, lambda words: ["-re.iLsfxCIvu" if "l" in word[:4] else word for word in words]
-    ) as liar:
-        storage.push("-rlD", f"{box}/", liar.through(target))
-    wait_until(lambda: "268435456" in log_of(storage))
-    left = storage.tree() / ".b1000" / "marks"
-    wait_until(lambda: not any(each for each in left.rglob("*") if not each.is_dir()))
-    assert kept(storage) == before
-    assert not list((storage.tree() / "etc").glob("*.b1k"))
-    assert not (left / "evil" / "sh").exists()
-
-
-@pytest.mark.parametrize("place", ["link", "job-link", "mark-link", "mark-directory"])
-def test_a_mark_follows_no_link(storage: Storage, tmp_path: Path, place: str) -> None:
-    """Whoever made it: the administrator, or a client before there was a gate."""
-    elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "host").mkdir(parents=True)
-    (elsewhere / "file").write_text("mine")
-    etc = storage.tree() / "etc"
-    if place == "link":
-        (etc / "other").symlink_to(elsewhere)
-    if place == "job-link":
-        (storage.tree() / "web").symlink_to(elsewhere)
-    if place == "mark-link":
-        (etc / "host.b1k").symlink_to(elsewhere / "file")
-    if place == "mark-directory":
-        (etc / "host.b1k").mkdir()
-    path = {"link": "etc/other.b1k", "job-link": "web/host.b1k"}.get(place, "etc/host.b1k")
-    mark(storage, tmp_path, path, COMPLETE.replace("full", "sync"))
-    wait_until(lambda: path in log_of(storage))
-    assert sorted(each.name for each in elsewhere.iterdir()) == ["file", "host"]
-    assert (elsewhere / "file").read_text() == "mine"
-    he = Attacker(storage, tmp_path, "b1000")
-    he.rsync("-a", f"{he.files()}/", he.at(path.replace(".b1k", "/")))
-    assert ("symbolic link" in he.told) == (place in ("link", "job-link"))
-    assert ("no regular file" in he.told) == place.startswith("mark")
-
-
-# --- what B1000 does
-
-LIMITS = Limits()
-ALL = Transfer(relative=True, hard_links=True, acls=True, xattrs=True, sparse=True)
-
-
-def b1000(
-    storage: Storage, source: Path, path: str, manner: command.Manner, **how: object
-) -> "subprocess.CompletedProcess[str]":
-    """One rsync as B1000 has it."""
-    file = str(storage.password("client", "backing-up"))
-    module = str(how.pop("module", "b1000"))
-    transfer, part = how.pop("transfer", Transfer()), how.pop("part", None)
-    address = storage.at("", module=module).rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    argv = command.copy(
-        Source([f"{source}/"], (), transfer),  # type: ignore[arg-type]
-        f"{address}/{path}",
-        destination._replace(**how),  # type: ignore[arg-type]
-        LIMITS,
-        manner=manner,
-        part=part,  # type: ignore[arg-type]
-    )
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
-
-
-def test_what_b1000_does_is_let_in(storage: Storage, tmp_path: Path) -> None:
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    new, plain = storage.tree() / NEW, command.Manner()
-    linking = command.Manner(bases=(f"../{OLD_NAME}",))
-    retry = linking._replace(keep_existing=True, continued=True)
-    done = b1000(storage, source, NEW, linking)
-    assert done.returncode == 0, done.stderr
-    assert (new / "big").stat().st_ino == (storage.tree() / OLD / "big").stat().st_ino
-    done = b1000(storage, source, NEW, linking)
-    assert "b1000-gate: this backup has files already; a retry needs --ignore-exist" in done.stderr
-    (source / "more").write_text("more")
-    done = b1000(storage, source, NEW, retry)
-    assert done.returncode == 0, done.stderr
-    assert (new / "more").read_text() == "more"
-    later = "etc/2026-11-23-Monday/host-2026-11-23-Mon-00:00:00"
-    far = command.Manner(bases=(f"../../2026-11-22-Sunday/{OLD_NAME}",))
-    done = b1000(storage, source, later, far, transfer=ALL, compress=True, verbosity=3)
-    assert done.returncode == 0, done.stderr
-    for _ in range(2):
-        done = b1000(storage, source, "etc/host", plain, bwlimit="5000", verbosity=2)
-        assert done.returncode == 0, done.stderr
-    deleting = {"transfer": Transfer(delete=True), "module": "b1000-sync"}
-    assert b1000(storage, source, "etc/host", plain, **deleting).returncode == 0
-    assert not (storage.tree() / "etc" / "host" / "file").exists()
-    assert "nothing is deleted in a full" in b1000(storage, source, OLD, plain, **deleting).stderr
-
-
-def test_what_b1000_asks_is_let_in(storage: Storage, tmp_path: Path) -> None:
-    """A claim, a comparison, and the question whether a full is closed."""
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    file = str(storage.password("client", "backing-up"))
-    address = storage.at("").rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    (tmp_path / "empty").mkdir()
-    argv = command.claim(str(tmp_path / "empty"), f"{address}/{NEW}", destination, LIMITS)
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (storage.tree() / NEW).is_dir()
-    assert b1000(storage, source, NEW, command.Manner()).returncode == 0
-    (storage.tree() / NEW / "passwd").write_text("rooted:0:0\n")
-    whole = Source([f"{source}/"], ())
-    for path, told in ((NEW, "<fc"), (OLD, "b1000-gate: this backup is complete")):
-        argv = command.compared(whole, f"{address}/{path}", destination, LIMITS)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert told in done.stdout + done.stderr
-
-
-def test_a_retry_goes_on_with_what_has_arrived(storage: Storage, tmp_path: Path) -> None:
-    he = Attacker(storage, tmp_path, "b1000")
-    source = he.files("f", large=os.urandom(2_000_000))
-    file = storage.password("client", "backing-up")
-    words = ["--partial-dir=.b1000-partial", f"{source}/", he.at(f"{NEW}/")]
-    begun = ["rsync", f"--password-file={file}", "-a", "--bwlimit=500", *words]
-    with subprocess.Popen(begun, stderr=subprocess.DEVNULL) as first:
-        wait_until(
-            lambda: any(each.stat().st_size > 500_000 for each in storage.tree().rglob(".large.*"))
-        )
-        first.kill()
-    wait_until(lambda: list(storage.tree().rglob(".b1000-partial/large")))
-    done = storage.push("-a", "--ignore-existing", "--stats", "--no-h", *words)
-    assert done.returncode == 0, done.stderr
-    matched = re.search(r"Matched data: (\d+)", done.stdout)
-    assert matched
-    assert int(matched[1]) > 100_000
-    assert (storage.tree() / NEW / "large").read_bytes() == (source / "large").read_bytes()
-
-
-def test_streams_run_side_by_side(storage: Storage, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    for number in range(40):
-        (source / f"file{number}").write_bytes(os.urandom(50_000))
-    file = str(storage.password("client", "backing-up"))
-    address = storage.at("").rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    keeping = command.Manner(keep_existing=True)
-    streams = []
-    for number in range(4):
-        rules = [f"--include=/*[{2 * number}{2 * number + 1}]", "--exclude=/*"]
-        argv = command.copy(
-            Source([f"{source}/"], ()), f"{address}/{NEW}",
-            destination._replace(bwlimit="400"), LIMITS,
-            manner=keeping, part=command.Part(rules, 4),
-        )  # fmt: skip
-        streams.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL))
-    sessions = storage.tree() / ".b1000" / "sessions"
-    wait_until(lambda: len(list(sessions.glob("*"))) == 4)
-    assert [each.wait(60) for each in streams] == [0] * 4
-    assert b1000(storage, source, NEW, keeping).returncode == 0
-    there = {each.name: each.read_bytes() for each in (storage.tree() / NEW).iterdir()}
-    assert there == {each.name: each.read_bytes() for each in source.iterdir()}
-
-
-def test_a_sync_that_is_written_is_not_complete(storage: Storage, tmp_path: Path) -> None:
-    path = storage.tree() / "etc" / "host.b1k"
-    path.write_text(COMPLETE.replace("full", "sync"))
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    done = storage.push("-an", f"{source}/", storage.at("etc/host/"))
-    assert done.returncode == 0, done.stderr
-    assert "state = complete\n" in path.read_text()
-    assert b1000(storage, source, "etc/host", command.Manner()).returncode == 0
-    assert path.read_text() == f"{MARK}type = sync\nstate = writing\n"
-
-
-# --- the gate by itself
-
-
-def gate(request: str, *words: str, shell: str = "sh", **more: str) -> str:
-    """What the gate says of a session; "" where it is let in."""
-    arguments = ["rsyncd", "--server", *words, ".", f"/{request}"]
-    environment = {
-        "RSYNC_MODULE_NAME": "b1000",
-        "RSYNC_MODULE_PATH": "/nowhere/client-1",
-        "RSYNC_USER_NAME": "client-1",
-        "RSYNC_PID": str(os.getpid()),
-        "RSYNC_REQUEST": f"b1000/{request}",
-        **{f"RSYNC_ARG{number}": word for number, word in enumerate(arguments)},
-        **more,
-    }
-    script = str(ROOT / "etc" / "scripts" / "b1000-gate")
-    done = subprocess.run(
-        [*shell.split(), script], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
-    assert bool(done.returncode) == bool(done.stdout)
-    return done.stdout.removeprefix("b1000-gate: ").rstrip("\n")
-
-
-SHELLS = [each for each in ("dash", "bash --posix", "busybox sh") if shutil.which(each.split()[0])]
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_names_that_are_let_in(shell: str) -> None:
-    let_in = [
-        "etc/host/",
-        "etc/host:3306-db1.example-3307/",
-        "a.b_c/2026-W48/",
-        "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/",
-        "etc/2024-02-29-Thursday/h.x_y:1-2024-02-29-Thu-23:59:59/",
-    ]
-    for request in let_in:
-        assert gate(request, "-nlogDtpre.iLsfxCIvu", shell=shell) == "", request
-    refused = [
-        "", "/", "etc", "etc/", "etc/host", "/etc/host/", "etc//host/", "etc/host//", "./host/",
-        "etc/./", "etc/../", "../etc/", "etc/../host/", "etc/..", ".b1000/marks/", ".b1000-id/x/",
-        "etc/.b1000/", "etc/host.b1k/", "etc/host.keep/", "etc/host.gz/", "etc/ho st/", "etc/h?st/",
-        "etc/h[o]st/", "etc/h*/", "etc/h\\?/", "etc/h\nst/", "etc/hést/", "-e/host/", "etc/-host/",
-        "etc/2026-11-22-Sunday/", "etc/2026-11-22-Sunday/host", "etc/2026-11-22-Sunday/host/",
-        "etc/2026-11-22-Sunday/host-2026-11-23-Mon-01:02:03/",
-        "etc/2026-11-22-Sunday/host-2026-11-22-Mon-01:02:03/",
-        "etc/2026-11-22-Sun/host-2026-11-22-Sun-01:02:03/",
-        "etc/2026-13-22-Sunday/host-2026-13-22-Sun-01:02:03/",
-        "etc/2026-11-22-Sunday/-2026-11-22-Sun-01:02:03/",
-        "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03.b1k/",
-        "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/etc/",
-        "etc/2026-11-22-Sunday/../host/", "etc/host/sub/", "etc/host/sub/deep/",
-    ]  # fmt: skip
-    for request in refused:
-        assert gate(request, "-nr", shell=shell).startswith("the path must be "), request
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_options_that_are_let_in(shell: str) -> None:
-    full = "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/"
-    other = "host-2026-11-22-Sun-00:00:00"
-    for words in [
-        ["-nlHogDtpAXrRSzce.iLsfxCIvu", "--timeout=300", "--stats", "-@-1", "--numeric-ids"],
-        ["-nre.LsfxCIvu", "--partial-dir", ".b1000-partial", "--mkpath", "--log-format=%i"],
-        ["-nr", "--link-dest", f"../{other}", "--link-dest=../../2026-11-22-Sunday/" + other],
-        ["-nr", "--modify-window=-1", "--ignore-existing", "--fsync", "--usermap=*:1", "-B2048"],
-    ]:
-        assert gate(full, *words, shell=shell) == "", words
-    for words in [
-        ["-nrK"], ["-nrb"], ["-nru"], ["-nrm"], ["-nrC"], ["-nrs"], ["-nre"], ["-nr", "-e", "--x"],
-        ["-nr", "--inplace"], ["-nr", "--append"], ["-nr", "--sender"], ["-nr", "--daemon"],
-        ["-nr", "--partial-dir", "/x"], ["-nr", "--partial-dir=x"], ["-nr", "--partial-dir"],
-        ["-nr", "--link-dest", "/etc"], ["-nr", "--link-dest", "../../../x"], ["-nr", "--partial"],
-        ["-nr", "--link-dest", f"../../../{other}"], ["-nr", "--link-dest=.."], ["-nr", "x"],
-        ["-nr", "--link-dest", f"../../2026-11-23-Monday/{other}"], ["-nr", "--link-dest", "../x"],
-        ["-nr", f"--link-dest=../2026-11-22-Sunday/{other}"], ["-nr", "--link-dest", ""],
-        ["-nr", "--backup-dir=/x"], ["-nr", "--suffix=x"], ["-nr", "--temp-dir=/x"],
-        ["-nr", "--compare-dest=../x"], ["-nr", "--copy-dest=../x"], ["-nr", "--force"],
-        ["-nr", "--delete"], ["-nr", "--delete-excluded"], ["-nr", "--remove-source-files"],
-        ["-nr", "--files-from=x"], ["-nr", "--write-devices"], ["-nr", "--copy-as=root"],
-        ["-nr", "--fake-super"], ["-nr", "--iconv=utf8"], ["-nr", "--log-file=/x"], ["-nr", "."],
-        ["-nr", "--no-implied-dirs"], ["-nr", "--existing"], ["-nr", "--trust-sender"], ["-"],
-    ]:  # fmt: skip
-        assert gate(full, *words, shell=shell), words
-    base = ["-nr", "--link-dest", f"../{other}"]
-    assert gate("etc/host/", *base, shell=shell).startswith("--link-dest must be")
-
-
-def test_without_a_user_nobody_is_let_in() -> None:
-    for more in (
-        {"RSYNC_USER_NAME": ""},
-        {"RSYNC_USER_NAME": "../x"},
-        {"RSYNC_MODULE_PATH": "/srv/backup/"},
-        {"RSYNC_MODULE_PATH": "/srv//.b1000/marks"},
-    ):
-        assert "every client would have every tree" in gate("etc/host/", "-nr", **more)
-
-
-REFUSED = (
-    "--delete --del --delete-before --delete-during --delete-delay --delete-after "
-    "--delete-excluded --delete-missing-args --force --inplace --append --append-verify "
-    "--backup -b --backup-dir=/x --suffix=x --temp-dir=/x -T/x --keep-dirlinks -K "
-    "--delay-updates --remove-source-files --write-devices -M--copy-devices"
-)
-
-
-def test_what_is_refused_behind_the_gate(tmp_path: Path) -> None:
-    """Should the gate fail open, each spelling of the worst is still refused."""
-    storage = Storage(tmp_path / "storage", without=["pre-xfer exec"])
-    storage.start()
-    (tmp_path / "source").mkdir()
-    try:
-        for option in REFUSED.split():
-            words = ["-r", option, *(["--backup"] if "suffix" in option else [])]
-            words += ["--delete"] if option.startswith("--delete-") else []
-            for module in ("b1000", "b1000-marks"):
-                to = storage.at("etc/host/" if module == "b1000" else "", module=module)
-                done = storage.push(*words, f"{tmp_path}/source/", to)
-                assert "configured to refuse" in done.stderr, (option, done.stderr)
-    finally:
-        storage.stop()
-
-
-def test_a_module_without_users_is_closed(tmp_path: Path) -> None:
-    storage = Storage(tmp_path / "storage", without=["auth users"])
-    storage.start()
-    (tmp_path / "source").mkdir()
-    try:
-        for module in ("b1000", "b1000-marks"):
-            done = storage.rsync("-r", f"{tmp_path}/source/", f"{storage.url(module)}/etc/host/")
-            assert done.returncode != 0, module
-        assert sorted(each.name for each in storage.module("backup").iterdir()) == [
-            "client-1",
-            "client-2",
-        ]
-    finally:
-        storage.stop()
 
 
 def test_one_tree_for_all_keeps_what_is_complete(tmp_path: Path) -> None:
