@@ -1,144 +1,434 @@
-"""What B1000 does at a storage as etc/rsyncd-storage.conf makes it: all of it is let in."""
+"""Pushes to a storage that its clients cannot hurt: its gate, and the options that it refuses."""
 
 import os
 import re
-import subprocess
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from b1000.jobs import Destination, Limits, Transfer
-from b1000.rsync import command
-from b1000.rsync.source import Source
-from tests.support.attacker import COMPLETE, MARK, NEW, OLD, OLD_NAME, Attacker
-from tests.support.storage import Storage
-from tests.support.world import wait_until
+from b1000.check import daemons
+from tests.end_to_end.test_link_dest import shared, state
+from tests.support.daemon import Daemon
+from tests.support.storage import SHIPPED, Storage
+from tests.support.world import ROOT, World, tree, wait_until
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has a chroot")
-
-LIMITS = Limits()
-ALL = Transfer(relative=True, hard_links=True, acls=True, xattrs=True, sparse=True)
+REAL_RSYNC = shutil.which("rsync")
+FULL = "etc/*-*day/*-??:??:??"
 
 
-def b1000(
-    storage: Storage, source: Path, path: str, manner: command.Manner, **how: object
-) -> "subprocess.CompletedProcess[str]":
-    """One rsync as B1000 has it."""
-    file = str(storage.password("client", "backing-up"))
-    module = str(how.pop("module", "b1000"))
-    transfer, part = how.pop("transfer", Transfer()), how.pop("part", None)
-    address = storage.at("", module=module).rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    argv = command.copy(
-        Source([f"{source}/"], (), transfer),  # type: ignore[arg-type]
-        f"{address}/{path}",
-        destination._replace(**how),  # type: ignore[arg-type]
-        LIMITS,
-        manner=manner,
-        part=part,  # type: ignore[arg-type]
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    """The shipped one, with the module for deletions in sync trees too."""
+    made = Storage(tmp_path / "storage", "b1000-sync")
+    made.start()
+    yield made
+    made.stop()
+
+
+def configure(
+    world: World, storage: Storage, job: dict[str, object] | None = None, **options: object
+) -> None:
+    password = world.root / "password"
+    password.write_text("backing-up\n")
+    password.chmod(0o600)
+    path = storage.at("", module=str(options.pop("module", "b1000"))).rstrip("/")
+    store = {"type": "active", "path": path, "password_file": password, **options}
+    world.write(
+        {
+            "global": {"log_level": "DEBUG"},
+            "dest:store": store,
+            "job:etc": job or world.push(),
+        }
     )
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def test_what_b1000_does_is_let_in(storage: Storage, tmp_path: Path) -> None:
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    new, plain = storage.tree() / NEW, command.Manner()
-    linking = command.Manner(bases=(f"../{OLD_NAME}",))
-    retry = linking._replace(keep_existing=True, continued=True)
-    done = b1000(storage, source, NEW, linking)
-    assert done.returncode == 0, done.stderr
-    assert (new / "big").stat().st_ino == (storage.tree() / OLD / "big").stat().st_ino
-    done = b1000(storage, source, NEW, linking)
-    assert "b1000-gate: this backup has files already; a retry needs --ignore-exist" in done.stderr
-    (source / "more").write_text("more")
-    done = b1000(storage, source, NEW, retry)
-    assert done.returncode == 0, done.stderr
-    assert (new / "more").read_text() == "more"
-    later = "etc/2026-11-23-Monday/host-2026-11-23-Mon-00:00:00"
-    far = command.Manner(bases=(f"../../2026-11-22-Sunday/{OLD_NAME}",))
-    done = b1000(storage, source, later, far, transfer=ALL, compress=True, verbosity=3)
-    assert done.returncode == 0, done.stderr
-    for _ in range(2):
-        done = b1000(storage, source, "etc/host", plain, bwlimit="5000", verbosity=2)
-        assert done.returncode == 0, done.stderr
-    deleting = {"transfer": Transfer(delete=True), "module": "b1000-sync"}
-    assert b1000(storage, source, "etc/host", plain, **deleting).returncode == 0
-    assert not (storage.tree() / "etc" / "host" / "file").exists()
-    assert "nothing is deleted in a full" in b1000(storage, source, OLD, plain, **deleting).stderr
+def backup(world: World, *words: str) -> str:
+    done = world.b1000(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-def test_what_b1000_asks_is_let_in(storage: Storage, tmp_path: Path) -> None:
-    """A claim, a comparison, and the question whether a full is closed."""
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    file = str(storage.password("client", "backing-up"))
-    address = storage.at("").rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    (tmp_path / "empty").mkdir()
-    argv = command.claim(str(tmp_path / "empty"), f"{address}/{NEW}", destination, LIMITS)
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (storage.tree() / NEW).is_dir()
-    assert b1000(storage, source, NEW, command.Manner()).returncode == 0
-    (storage.tree() / NEW / "passwd").write_text("rooted:0:0\n")
-    whole = Source([f"{source}/"], ())
-    for path, told in ((NEW, "<fc"), (OLD, "b1000-gate: this backup is complete")):
-        argv = command.compared(whole, f"{address}/{path}", destination, LIMITS)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert told in done.stdout + done.stderr
+def fulls(storage: Storage) -> list[Path]:
+    return sorted(storage.tree().glob(FULL), key=lambda path: (path.parent.name, path.name[-8:]))
 
 
-def test_a_retry_goes_on_with_what_has_arrived(storage: Storage, tmp_path: Path) -> None:
-    he = Attacker(storage, tmp_path, "b1000")
-    source = he.files("f", large=os.urandom(2_000_000))
-    file = storage.password("client", "backing-up")
-    words = ["--partial-dir=.b1000-partial", f"{source}/", he.at(f"{NEW}/")]
-    begun = ["rsync", f"--password-file={file}", "-a", "--bwlimit=500", *words]
-    with subprocess.Popen(begun, stderr=subprocess.DEVNULL) as first:
-        wait_until(
-            lambda: any(each.stat().st_size > 500_000 for each in storage.tree().rglob(".large.*"))
-        )
-        first.kill()
-    wait_until(lambda: list(storage.tree().rglob(".b1000-partial/large")))
-    done = storage.push("-a", "--ignore-existing", "--stats", "--no-h", *words)
-    assert done.returncode == 0, done.stderr
-    matched = re.search(r"Matched data: (\d+)", done.stdout)
-    assert matched
-    assert int(matched[1]) > 100_000
-    assert (storage.tree() / NEW / "large").read_bytes() == (source / "large").read_bytes()
+def seal(full: Path) -> None:
+    """Say that it is complete, as a mark does."""
+    full.with_name(f"{full.name}.b1k").write_text("[backup]\ntype = full\nstate = complete\n")
 
 
-def test_streams_run_side_by_side(storage: Storage, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
+def refusals(storage: Storage) -> list[str]:
+    """What the gate said, whoever was told."""
+    return re.findall(r"b1000-gate: .*", (storage.directory / "log").read_text())
+
+
+def attempts(log: str) -> list[str]:
+    """The command lines of the rsyncs that copied, as the log has them."""
+    return re.findall(r"store: (rsync --archive .*)", log)
+
+
+def many(directory: Path, count: int = 90, size: int = 10_000) -> None:
+    """Files enough that a tree is divided."""
+    for number in range(count):
+        below = directory / f"d{number % 7}"
+        below.mkdir(exist_ok=True)
+        (below / f"file{number}").write_bytes(os.urandom(size))
+
+
+def test_fulls_with_links_go_in_and_nothing_is_refused(world: World, storage: Storage) -> None:
+    world.files(5)
+    (world.source / "link").symlink_to("file0")
+    configure(world, storage, link_dest="yes")
+    backup(world)
+    (first,) = fulls(storage)
+    seal(first)
+    before = state(first)
+    (world.source / "file0").chmod(0o600)
+    backup(world)
+    first, second = fulls(storage)
+    assert state(first) == before
+    assert tree(second) == tree(world.source)
+    assert shared(first, second) == {f"file{number}" for number in range(1, 5)} | {"link"}
+    another = first.parent.with_name("2020-01-01-Wednesday")
+    assert not refusals(storage)
+    assert another.name not in backup(world)
+
+
+# --- attempts that were interrupted
+
+
+def interrupted(world: World, storage: Storage) -> None:
+    """A push of which everything is killed in the middle, when some files have arrived."""
+    started = world.start()
+    wait_until(lambda: len(arrived(storage)) > 3)
+    # All of it has a mark of the run but the program itself.
+    started.kill()
+    for process in world.processes():
+        process.kill()
+    started.communicate()
+    wait_until(lambda: not world.processes())
+
+
+def arrived(storage: Storage) -> list[Path]:
+    return sorted(storage.tree().glob(f"{FULL}/file*"))
+
+
+@pytest.fixture
+def cut(world: World, storage: Storage) -> World:
+    """A host whose last push was killed; what limited it is gone."""
     for number in range(40):
-        (source / f"file{number}").write_bytes(os.urandom(50_000))
-    file = str(storage.password("client", "backing-up"))
-    address = storage.at("").rstrip("/")
-    destination = Destination("tele", address, password_file=file)
-    keeping = command.Manner(keep_existing=True)
-    streams = []
-    for number in range(4):
-        rules = [f"--include=/*[{2 * number}{2 * number + 1}]", "--exclude=/*"]
-        argv = command.copy(
-            Source([f"{source}/"], ()), f"{address}/{NEW}",
-            destination._replace(bwlimit="400"), LIMITS,
-            manner=keeping, part=command.Part(rules, 4),
-        )  # fmt: skip
-        streams.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL))
-    sessions = storage.tree() / ".b1000" / "sessions"
-    wait_until(lambda: len(list(sessions.glob("*"))) == 4)
-    assert [each.wait(60) for each in streams] == [0] * 4
-    assert b1000(storage, source, NEW, keeping).returncode == 0
-    there = {each.name: each.read_bytes() for each in (storage.tree() / NEW).iterdir()}
-    assert there == {each.name: each.read_bytes() for each in source.iterdir()}
+        (world.source / f"file{number:02}").write_bytes(os.urandom(4_000))
+    configure(world, storage, bwlimit="50k")
+    interrupted(world, storage)
+    assert 3 < len(arrived(storage)) < 40
+    configure(world, storage)
+    return world
 
 
-def test_a_sync_that_is_written_is_not_complete(storage: Storage, tmp_path: Path) -> None:
-    path = storage.tree() / "etc" / "host.b1k"
-    path.write_text(COMPLETE.replace("full", "sync"))
-    source = Attacker(storage, tmp_path, "b1000").backup()
-    done = storage.push("-an", f"{source}/", storage.at("etc/host/"))
-    assert done.returncode == 0, done.stderr
-    assert "state = complete\n" in path.read_text()
-    assert b1000(storage, source, "etc/host", command.Manner()).returncode == 0
-    assert path.read_text() == f"{MARK}type = sync\nstate = writing\n"
+def test_what_was_killed_goes_on_and_is_compared(cut: World, storage: Storage) -> None:
+    inodes = {path: path.stat().st_ino for path in arrived(storage)}
+    told = backup(cut, "--copy")
+    assert "compares by content" in told
+    assert "stays as it is" in told
+    (full,) = fulls(storage)
+    assert tree(full) == {
+        **tree(cut.source),
+        **{n: v for n, v in tree(full).items() if n[0] == "."},
+    }
+    assert {path: path.stat().st_ino for path in inodes} == inodes
+    assert cut.last("etc")["copies"][0]["attempts"] == 2
+    (compared,) = re.findall(r"store: (rsync --dry-run .*)", told)
+    assert "--checksum" in compared
+    assert "--ignore-existing" not in compared
+    # One session was refused, and that not counted.
+    assert refusals(storage) == [
+        "b1000-gate: this backup has files already; a retry needs --ignore-existing"
+    ]
+
+
+def test_a_file_that_differs_then_makes_it_failed_for_good(cut: World, storage: Storage) -> None:
+    name = arrived(storage)[0].name
+    (cut.source / name).write_text("changed since")
+    before = {path: path.read_bytes() for path in arrived(storage)}
+    for _ in range(2):
+        done = cut.b1000("--copy")
+        assert done.returncode == 1
+        error = cut.last("etc")["copies"][0]["error"]
+        assert "whose content is not the source's" in error
+        assert "a new run makes a new directory" in error
+        assert {path: path.read_bytes() for path in before} == before
+    backup(cut)
+    second = fulls(storage)[1]
+    assert cut.last("etc")["copies"][0]["status"] == "DONE"
+    assert tree(second) == tree(cut.source)
+
+
+def test_without_a_doubt_what_has_arrived_stays_as_it_was(world: World, storage: Storage) -> None:
+    """A connection that breaks leaves whole files; those of the source have changed since."""
+    many(world.source)
+    (world.source / "file").write_text("as it was")
+    configure(world, storage, rsync_options="--bwlimit=200k")
+    program = world.root / "bin" / "rsync"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/bash\n"
+        f'[[ $* == *--archive* ]] || exec {REAL_RSYNC} "$@"\n'
+        f'{REAL_RSYNC} --exclude=/d3 "$@"; exit 12\n'
+    )
+    program.chmod(0o755)
+    done = world.b1000(environment={"PATH": f"{program.parent}:/usr/bin:/bin"})
+    assert done.returncode == 1
+    (world.source / "file").write_text("as it is now")
+    (world.source / "new").write_text("new")
+    configure(world, storage)
+    told = backup(world, "--copy")
+    assert "--dry-run" not in told
+    (full,) = fulls(storage)
+    assert tree(full) == {**tree(world.source), "file": b"as it was"}
+
+
+def test_a_retry_of_a_full_with_links(world: World, storage: Storage) -> None:
+    world.files(5)
+    configure(world, storage, link_dest="yes")
+    backup(world)
+    (first,) = fulls(storage)
+    seal(first)
+    before = state(first)
+    program = world.root / "bin" / "rsync"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/bash\n"
+        f'[[ $* == *--link-dest* ]] || exec {REAL_RSYNC} "$@"\n'
+        f'{REAL_RSYNC} --exclude=/file4 "$@"; exit 12\n'
+    )
+    program.chmod(0o755)
+    assert world.b1000(environment={"PATH": f"{program.parent}:/usr/bin:/bin"}).returncode == 1
+    (world.source / "file0").chmod(0o600)
+    backup(world, "--copy")
+    assert state(first) == before
+    assert shared(first, fulls(storage)[1]) == set(tree(world.source))
+    assert not refusals(storage)
+
+
+# --- several at once
+
+
+def test_streams_go_in_side_by_side(world: World, storage: Storage) -> None:
+    many(world.source)
+    configure(world, storage, streams=4)
+    argvs = attempts(backup(world))
+    assert [("--omit-dir-times" in argv) for argv in argvs] == [True] * 4 + [False]
+    assert all("--ignore-existing" in argv for argv in argvs)
+    (full,) = fulls(storage)
+    assert state(full) == state(world.source)
+    assert not refusals(storage)
+
+
+def test_streams_of_a_retry(world: World, storage: Storage) -> None:
+    """They are refused where they may change what is there, and then go in all the same."""
+    many(world.source)
+    configure(world, storage, streams=4)
+    program = world.root / "bin" / "rsync"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/bash\n"
+        f"[[ $* == *--omit-dir-times* ]] || exit 12\n"
+        f'exec {REAL_RSYNC} --exclude=file1* "$@"\n'
+    )
+    program.chmod(0o755)
+    assert world.b1000(environment={"PATH": f"{program.parent}:/usr/bin:/bin"}).returncode == 1
+    argvs = attempts(backup(world, "--copy"))
+    assert ["--ignore-existing" in argv for argv in argvs] == [False] * 5 + [True] * 5
+    (full,) = fulls(storage)
+    assert state(full) == state(world.source)
+
+
+def test_hard_links_take_one_rsync(world: World, storage: Storage) -> None:
+    many(world.source)
+    for number in range(0, 90, 7):
+        os.link(
+            world.source / "d0" / f"file{number}", world.source / f"d{number % 5 + 1}" / "twin"
+        ) if not (world.source / f"d{number % 5 + 1}" / "twin").exists() else None
+    configure(world, storage, world.push(hard_links="yes"), streams=4)
+    assert len(attempts(backup(world))) == 1
+    (full,) = fulls(storage)
+    for twin in world.source.glob("d?/twin"):
+        assert (full / twin.relative_to(world.source)).stat().st_nlink == twin.stat().st_nlink == 2
+
+
+# --- what else a job may ask for
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"relative": "yes", "acls": "yes", "xattrs": "yes", "sparse": "yes"},
+        {"hard_links": "yes"},
+    ],
+)
+def test_options_of_jobs(world: World, storage: Storage, options: dict[str, str]) -> None:
+    world.files()
+    other = world.root / "other"
+    other.mkdir()
+    (other / "of the other").write_text("x")
+    job = world.push(include=f"{world.source}/ {other}/", **options)
+    configure(world, storage, job, compress="yes", bwlimit="100m", verbosity=3)
+    backup(world)
+    (full,) = fulls(storage)
+    assert {path.name for path in full.rglob("*file*")} == {"file0", "file1", "file2"}
+    assert list(full.rglob("of the other"))
+    assert not refusals(storage)
+
+
+@pytest.mark.parametrize("delete", ["no", "yes"])
+def test_a_sync_is_brought_up_to_date(world: World, storage: Storage, delete: str) -> None:
+    many(world.source)
+    job = world.push(type="sync", delete=delete)
+    module = "b1000-sync" if delete == "yes" else "b1000"
+    configure(world, storage, job, streams=4, module=module)
+    backup(world)
+    (made,) = (path for path in (storage.tree() / "etc").iterdir() if path.is_dir())
+    (world.source / "d1" / "file1").write_text("changed")
+    (world.source / "d2" / "file2").unlink()
+    argvs = attempts(backup(world))
+    assert not [argv for argv in argvs if "--ignore-existing" in argv]
+    assert tree(made).items() >= tree(world.source).items()
+    assert (made / "d2" / "file2").exists() == (delete == "no")
+    assert not refusals(storage)
+
+
+def test_a_rehearsal_says_what_would_be_sent(world: World, storage: Storage) -> None:
+    world.files()
+    configure(world, storage, link_dest="yes")
+    backup(world)
+    (full,) = fulls(storage)
+    wait_until(lambda: not full.name.endswith(f"{datetime.now():%H:%M:%S}"))
+    told = backup(world, "-n")
+    assert "would send 3 files" in told
+    assert "does not let it be seen what would be linked" in told
+
+
+# --- what is refused is not tried again
+
+
+@pytest.mark.parametrize(
+    ("options", "job", "said"),
+    [
+        ({}, {"type": "sync", "delete": "yes"}, "--delete"),
+        ({"rsync_options": "--iconv=utf8,latin1"}, {}, "b1000-gate: rsync's option --iconv is not"),
+    ],
+)
+def test_a_refusal_is_final(
+    world: World,
+    storage: Storage,
+    options: dict[str, str],
+    job: dict[str, object],
+    said: str,
+) -> None:
+    world.files()
+    configure(world, storage, world.push(**job), **options)
+    text = world.config.read_text()
+    world.config.write_text(text.replace("copy_retries = 0", "copy_retries = 3"))
+    assert world.b1000().returncode == 1
+    copy = world.last("etc")["copies"][0]
+    assert said in copy["error"]
+    assert copy["attempts"] == 1
+
+
+def test_a_complete_backup_takes_nothing_more(cut: World, storage: Storage) -> None:
+    seal(fulls(storage)[0])
+    before = state(fulls(storage)[0])
+    assert cut.b1000("--copy").returncode == 1
+    assert "b1000-gate: this backup is complete" in cut.last("etc")["copies"][0]["error"]
+    assert state(fulls(storage)[0]) == before
+
+
+# --- what a storage lets its client do
+
+
+def checked(world: World) -> list[str]:
+    """The warnings of ``check --connect``, each without its place."""
+    done = world.b1000("check", "--connect")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall(r"\[dest:store\] path: warning: (.*)", done.stderr)
+
+
+def test_a_safe_storage_is_quiet(world: World, storage: Storage) -> None:
+    world.files()
+    for module in ("b1000", "b1000-sync"):
+        configure(world, storage, module=module)
+        assert not checked(world)
+        backup(world)
+        seal(fulls(storage)[-1])
+        before = state(storage.module("backup"))
+        assert not checked(world)
+        assert state(storage.module("backup")) == before
+
+
+LINES = (daemons.REFUSED, daemons.GATE, daemons.WRITE_ONLY, daemons.USERS)
+
+
+def test_the_lines_that_are_named_are_those_that_are_shipped() -> None:
+    shipped = SHIPPED.read_text()
+    assert all(line in shipped for line in LINES)
+
+
+@pytest.mark.parametrize(
+    ("module", "findings"),
+    [
+        ("", ["delete what", "change its complete", "read what is there", "without a password"]),
+        ("write only = yes", ["delete what", "change its complete", "without a password"]),
+        (
+            "write only = yes\nrefuse options = delete*\nauth users = *\nsecrets file = {secrets}",
+            ["change its complete"],
+        ),
+        (
+            "refuse options = delete*\nauth users = *\nsecrets file = {secrets}\n"
+            "pre-xfer exec = {gate}",
+            [],
+        ),
+    ],
+)
+def test_what_a_storage_lets_its_client_do(
+    world: World, daemon: Callable[..., Daemon], module: str, findings: list[str]
+) -> None:
+    world.files()
+    secrets = world.root / "secrets"
+    secrets.write_text("client-1:backing-up\n")
+    secrets.chmod(0o600)
+    gate = ROOT / "etc" / "scripts" / "b1000-gate"
+    served = daemon({"b1000": module.format(secrets=secrets, gate=gate)})
+    password = world.root / "password"
+    password.write_text("backing-up\n")
+    password.chmod(0o600)
+    address = served.url("b1000").replace("rsync://", "rsync://client-1@")
+    store = {"type": "active", "path": address, "password_file": password}
+    world.write({"dest:store": store, "job:etc": world.push()})
+    backup(world)
+    (full,) = served.module("b1000").glob(FULL)
+    seal(full)
+    before = state(served.module("b1000"))
+    found = checked(world)
+    assert len(found) == len(findings), found
+    for each, expected in zip(found, findings, strict=True):
+        assert each.startswith(f"{address}: ")
+        assert expected in each
+        assert any(line in each for line in LINES)
+    assert state(served.module("b1000")) == before
+    # What is there no more can be changed by nobody.
+    shutil.rmtree(full)
+    full.with_name(f"{full.name}.b1k").unlink()
+    assert not [each for each in checked(world) if "complete" in each]
+
+
+def test_a_gate_that_refuses_is_told(world: World, storage: Storage) -> None:
+    world.files()
+    configure(world, storage)
+    path = storage.at("").rstrip("/")
+    world.config.write_text(world.config.read_text().replace(path, f"{path}/a/b"))
+    done = world.b1000("check", "--connect")
+    assert done.returncode == 2
+    assert "refuses: the path must be JOB/DAY/NAME/" in done.stderr
