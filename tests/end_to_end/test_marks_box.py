@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from b1000.b1k.mark import Mark, parse, render
+from b1000.b1k.report_file import DestinationSection, ReportFile
+from b1000.runs.states import CopyStatus, Status, Step
 from tests.support.attacker import (
     COMPLETE,
     DAY,
@@ -49,6 +52,21 @@ def test_marks_come_to_their_backups(storage: Storage, tmp_path: Path) -> None:
     wait_until(lambda: beside.read_text() == sync)
     mark(storage, tmp_path, f"{NEW}.b1k", COMPLETE)
     assert log_of(storage) == ""
+
+
+def test_what_b1000_writes_is_taken(storage: Storage, tmp_path: Path) -> None:
+    (storage.tree() / NEW).mkdir()
+    target = DestinationSection("tele", "active", "rsync://tele/b1000", CopyStatus.DONE)
+    run = ReportFile(
+        "host", "etc", "", "push", "2026-11-22-05-06-07", Step.DONE, Status.OK, (target,)
+    )
+    text = render(Mark(run, "uid", "full", "complete", 1e9, 1e9 + 5, include="/etc"))
+    mark(storage, tmp_path, f"{NEW}.b1k", text)
+    beside = storage.tree() / f"{NEW}.b1k"
+    wait_until(beside.exists)
+    assert parse(beside.read_bytes(), NEW).complete
+    done = storage.push("-an", f"{tmp_path}/", storage.at(f"{NEW}/"))
+    assert "b1000-gate: this backup is complete" in done.stderr
 
 
 HOSTILE = {
