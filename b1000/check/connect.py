@@ -182,7 +182,10 @@ def _report(report: Report) -> Iterable[Finding]:
         case "mysql":
             from b1000.reports.mysql import check
 
-            return [Finding(section, "server", *flaw) for flaw in check.findings(report)]
+            return [
+                Finding(section, "server", flaw.text, flaw.warning)
+                for flaw in check.findings(report)
+            ]
         case "sqlite":
             from b1000.reports import sqlite
 

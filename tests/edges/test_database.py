@@ -853,12 +853,14 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
     text = "\n".join(found)
     for words in (
         "there is no table plan",
-        "table jobs has no column transition",
+        "table jobs has no column backup_type, ",
+        " transition",
         f"mysql {original.name} < etc/schema.sql",
         "ALTER TABLE copies MODIFY COLUMN path VARCHAR(4096)",
         "ALTER TABLE copies ADD UNIQUE KEY (job_id, destination)",
     ):
         assert words in text
+    assert sum("etc/schema.sql" in line for line in found) == 1, found
     upgrade(original)
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])

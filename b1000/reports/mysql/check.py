@@ -16,40 +16,73 @@ from b1000.reports.tables import PLAN, TABLES, Column, Table
 from b1000.reports.target import NotDelivered
 
 
+class Older(NamedTuple):
+    """What etc/schema.sql brings up to date: what is the matter, with which name, and more."""
+
+    what: str
+    name: str
+    more: str = ""
+
+
 class Flaw(NamedTuple):
-    """What is not as it needs to be; only a ``warning`` where most of what is reported arrives."""
+    """What is not as it needs to be; only a ``warning`` where most of what is reported arrives.
+
+    ``older`` is set where etc/schema.sql mends it.
+    """
 
     text: str
     warning: bool = False
+    older: Older | None = None
 
 
 def findings(settings: Report) -> list[Flaw]:
-    """What is not as it needs to be, each with the statement that mends it."""
+    """What is not as it needs to be, each with the statement that mends it.
+
+    Tables of an older installation are one cause, and told once.
+    """
     try:
         connection = connect(settings, read_only=True)
     except NotDelivered as error:
         return [Flaw(str(error))]
     with contextlib.closing(connection), connection.cursor() as cursor:
         try:
-            return list(_missing(cursor, settings))
+            return _by_cause(list(_missing(cursor, settings)), _load(settings))
         except (pymysql.Error, OSError) as error:
             return [Flaw(error_text(error, settings))]
 
 
+def _load(settings: Report) -> str:
+    return f"mysql {settings.db} < etc/schema.sql"
+
+
+def _by_cause(flaws: Sequence[Flaw], load: str) -> list[Flaw]:
+    """The same, and those that etc/schema.sql mends as one, where there are several."""
+    older = [flaw.older for flaw in flaws if flaw.older]
+    if len(older) < 2:
+        return list(flaws)
+    names: dict[tuple[str, str], list[str]] = {}
+    for what, name, more in older:
+        names.setdefault((what, more), []).append(name)
+    told = "; ".join(f"{what} {', '.join(each)}{more}" for (what, more), each in names.items())
+    text = f"the tables are not those of this B1000 ({told}): {load}"
+    return [Flaw(text), *(flaw for flaw in flaws if not flaw.older)]
+
+
 def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
-    load = f"mysql {settings.db} < etc/schema.sql"
+    load = _load(settings)
     for table in TABLES:
         there = _columns(cursor, table)
         if not there:
-            yield Flaw(f"there is no table {table.name}, or no right to see it: {load}")
+            older = Older("there is no table", table.name, ", or no right to see it")
+            yield Flaw(f"{older.what} {older.name}{older.more}: {load}", older=older)
             continue
         for column in table.columns:
             yield from _column(table, column, there, load)
         yield from _keys(table, _unique_keys(cursor, table), load)
         if table is not PLAN:
             yield from _strangers(table, there)
-            ours = [name for name in (table.identity, *table.names) if name in there]
-            yield from map(Flaw, _rights(cursor, table, ours, settings))
+            if ours := [name for name in (table.identity, *table.names) if name in there]:
+                yield from map(Flaw, _rights(cursor, table, ours, settings))
 
 
 def _column(
@@ -60,7 +93,8 @@ def _column(
     mend = widen_column(table, column)
     if not found:
         mend = add_column(table, column, there)
-        yield Flaw(f"table {table.name} has no column {column.name}: {load}, or {mend}")
+        older = Older(f"table {table.name} has no column", column.name)
+        yield Flaw(f"{older.what} {older.name}: {load}, or {mend}", older=older)
     elif column.needed > (found.length or column.needed):
         # So it is in older installations, which work as long as nothing is longer.
         yield Flaw(
@@ -81,7 +115,8 @@ def _keys(table: Table, unique: Mapping[str, set[str]], load: str) -> Iterator[F
         if table.narrow_key and columns == set(table.narrow_key):
             yield Flaw(
                 f"table {table.name} has the unique key {name} of older installations, by "
-                f"which a row that a storage relays of a client meets the client's own: {load}"
+                f"which a row that a storage relays of a client meets the client's own: {load}",
+                older=Older(f"table {table.name} has the unique key of older installations", name),
             )
     if set(table.key) not in unique.values():
         key = ", ".join(table.key)
@@ -141,7 +176,7 @@ def _rights(
     cursor: Cursor, table: Table, columns: Sequence[str], settings: Report
 ) -> Iterator[str]:
     """Each right is tried with a statement that changes nothing."""
-    one, names = table.key[-1], ", ".join(columns)
+    one, names = columns[-1], ", ".join(columns)
     cursor.execute("SELECT CURRENT_USER()")
     (account,) = cursor.fetchone() or ("",)
     user, _, host = str(account).rpartition("@")
