@@ -1,7 +1,7 @@
 """``b1000 [job[/instance]] ...``: runs jobs, resumes what failed, or tells what it would do."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from b1000.commands.output import USAGE_ERROR, log_as, say, terminal
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from b1000.config.loader import Config, ConfigUnreadable
     from b1000.config.selectors import Selection, Selector
     from b1000.jobs import Job
-    from b1000.runs.run import Base
+    from b1000.runs.run import Base, Unsettled
     from b1000.status.bars import Bars
 
 
@@ -99,7 +99,13 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
         with Reader(journal, untouched=True) as reader:
             return reader.owner_of_directory(job, instances, whose)
 
-    past = JournalLookups(bases, owner)
+    def unsettled() -> "Mapping[str, Unsettled]":
+        if not may_exist(journal):
+            return {}
+        with Reader(journal, untouched=True) as reader:
+            return reader.unsettled()
+
+    past = JournalLookups(bases, owner, unsettled)
     return int(not rehearse(config.jobs, selection, config.settings.host, foretell, past))
 
 

@@ -24,3 +24,10 @@ def one_spelling(address: str) -> str:
     host, _, path = address.removeprefix("rsync://").partition("/")
     host = host.rpartition("@")[2].lower().removesuffix(":873")
     return "/".join(("rsync:/", host, *filter(None, path.split("/"))))
+
+
+def one_place(path: str) -> str:
+    """The directory of a destination without what makes no difference in how it is written."""
+    if path.startswith("rsync://"):
+        return one_spelling(path)
+    return "/" + "/".join(filter(None, path.split("/")))

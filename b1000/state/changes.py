@@ -181,7 +181,7 @@ class Changes(Beginnings):
             (run.run_id, began.destination, began.number, began.time, began.doubt),
         )
         self._db.execute(
-            f"""INSERT INTO unsettled (path, since, doubt) SELECT path, ?, ? FROM copies
+            f"""INSERT INTO unsettled (path, since, doubt) SELECT one_place(path), ?, ? FROM copies
                 WHERE run_id = ? AND destination = ? AND type <> 'passive'
                 ON CONFLICT DO UPDATE SET doubt = {_LATER_DOUBT}""",
             (began.time, "ended in an unknown way", run.run_id, began.destination),
@@ -194,20 +194,23 @@ class Changes(Beginnings):
                WHERE run_id = ? AND destination = ? AND number = ?""",
             (ended.time, ended.exit_code, ended.reason, ended.retry_at, *of_copy, ended.number),
         )
-        where = "(SELECT path FROM copies WHERE run_id = ? AND destination = ?)"
+        # Older programs wrote the paths as they stood in the configuration.
+        where = """one_place(path) =
+                   (SELECT one_place(path) FROM copies WHERE run_id = ? AND destination = ?)"""
         if ended.unsettled is None:
-            self._db.execute(f"DELETE FROM unsettled WHERE path = {where}", of_copy)
+            self._db.execute(f"DELETE FROM unsettled WHERE {where}", of_copy)
         else:
             self._db.execute(
-                f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE path = {where}",
+                f"UPDATE unsettled SET since = ?, doubt = ?, spoilt = ? WHERE {where}",
                 (*ended.unsettled, *of_copy),
             )
 
     def _leave_attempts(self, run: Run, died: Died) -> None:
         """The attempts of a run that died are over, and what they wrote is in doubt."""
         self._db.execute(
-            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ? WHERE path IN (
-                   SELECT path FROM attempts JOIN copies USING (run_id, destination)
+            """UPDATE unsettled SET doubt = 'ended in an unknown way: ' || ?
+               WHERE one_place(path) IN (
+                   SELECT one_place(path) FROM attempts JOIN copies USING (run_id, destination)
                    WHERE run_id = ? AND attempts.ended IS NULL)""",
             (died.error, run.run_id),
         )

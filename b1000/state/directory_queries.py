@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from b1000.config.addresses import one_place
 from b1000.jobs import Job
 from b1000.runs.run import Base, Client, Unsettled
 from b1000.runs.states import COMPLETE
@@ -48,6 +49,7 @@ class DirectoryQueries(RunRows):
         unsettled.
         """
         found: dict[tuple[str, ...], Base] = {}
+        unsettled = self.unsettled()
         linking = [each.name for each in job.destinations.values() if each.link_dest]
         for destination in linking if job.type == "full" else []:
             for row in self._ask(
@@ -58,10 +60,11 @@ class DirectoryQueries(RunRows):
                     WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
                     AND copies.destination = ? AND copies.status IN ({quoted(COMPLETE)})
                     AND copies.files > 0
-                    AND copies.path NOT IN (SELECT path FROM unsettled)
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
                 (job.name, instance, destination),
             ):
+                if one_place(row["path"]) in unsettled:
+                    continue
                 # What was pulled is its client's; whose, is not known where that cannot be read.
                 client = self._client(row["pulled"]) if row["pulled"] else None
                 if row["pulled"] and not client:
@@ -84,10 +87,11 @@ class DirectoryQueries(RunRows):
         return [client for client in found if client]
 
     def unsettled(self) -> dict[str, Unsettled]:
-        """The directories at destinations that no attempt has finished, by path."""
+        """The directories at destinations that no attempt has finished, by their one_place."""
+        # Older programs wrote the paths as they stood in the configuration: a doubt wins.
         return {
-            row["path"]: Unsettled(row["since"], row["doubt"], bool(row["spoilt"]))
-            for row in self._ask("SELECT * FROM unsettled")
+            one_place(row["path"]): Unsettled(row["since"], row["doubt"], bool(row["spoilt"]))
+            for row in self._ask("SELECT * FROM unsettled ORDER BY spoilt, doubt <> '', since DESC")
         }
 
 

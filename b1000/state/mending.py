@@ -236,10 +236,11 @@ class _Mending:
         """In which directory something may be wrong is not known any more: it may be in each."""
         self._db.execute(
             f"""INSERT OR IGNORE INTO unsettled (path, since, doubt)
-                SELECT copies.path, min(runs.started), 'is not known: the journal was damaged'
+                SELECT one_place(copies.path), min(runs.started),
+                       'is not known: the journal was damaged'
                 FROM copies JOIN runs USING (run_id) WHERE copies.type <> 'passive'
                 AND (runs.type = 'sync' OR copies.status NOT IN ({quoted(COMPLETE)}))
-                GROUP BY copies.path"""
+                GROUP BY one_place(copies.path)"""
         )
 
     # --- rows

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from b1000.config import addresses
 from b1000.errors import JournalFailed
 from b1000.files import open_file
 from b1000.runs.lifecycle import Transition
@@ -43,6 +44,7 @@ class Writer:
         check_files(path)
         # A lock that lasts is for the caller to wait for, who has more to do.
         self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
+        self._db.create_function("one_place", 1, addresses.one_place, deterministic=True)
         try:
             with legible():
                 self._db.execute("PRAGMA journal_mode = WAL")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.config.addresses import one_place
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
@@ -174,7 +175,7 @@ class _Collector:
     def _doubts(self, run: Run) -> Iterable[str]:
         """Of which copies the next attempt will not believe what is there."""
         for copy in run.copies:
-            known = self._unsettled.get(copy.path)
+            known = self._unsettled.get(one_place(copy.path))
             if known and known.doubt:
                 yield (
                     f"{copy.destination}: what is there is not relied on, and the next attempt "

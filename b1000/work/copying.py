@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from b1000.config.addresses import one_place
 from b1000.jobs import Destination
 from b1000.progress import DIRECTORY, path_of
 from b1000.rsync.outcome import Outcome
@@ -101,7 +102,7 @@ def begin(
     destination = destinations[copy.destination].as_at(
         copy.path, excludes.get(copy.destination, ())
     )
-    known = assignment.known.unsettled.get(copy.path)
+    known = assignment.known.unsettled.get(one_place(copy.path))
     began = copy.started or assignment.clock()
     # An attempt of which nobody knows the end had made the directory, as far as is known.
     claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.config.addresses import one_place
 from b1000.config.selectors import JobSelection, check_instances
 from b1000.errors import B1000Error, BadValue, counted
 from b1000.jobs import BrokenJob, Destination, Job, ScriptTemplate
@@ -27,7 +28,7 @@ from b1000.logs import printable
 from b1000.rsync import command, names, outcome, paths, totals
 from b1000.rsync.source import Source
 from b1000.runs.events import Message
-from b1000.runs.run import Base, Copy, Frozen, RunIdentity, label
+from b1000.runs.run import Base, Copy, Frozen, RunIdentity, Unsettled, label
 from b1000.runs.states import CopyStatus
 from b1000.runs.task import JournalFacts
 from b1000.work import keeping, merging, mounts, push, sources
@@ -48,6 +49,8 @@ class JournalLookups(NamedTuple):
     """Gives the earlier fulls of a job and instance to which a new one may link."""
     owner: Callable[[str, Sequence[str], str], str | None]
     """Which of a job's instances wrote last into the directory of that subject."""
+    unsettled: Callable[[], Mapping[str, Unsettled]]
+    """Gives the directories that no attempt has finished, by their one_place."""
 
 
 _NOWHERE = Locks(Path("/nonexistent"))  # a rehearsal holds no locks
@@ -242,9 +245,13 @@ class Rehearsal:
 
         source = Source(given, frozen.exclude, transfer, job.pull)
         keeps = destination.remote and job.type == "full"
+        known = self._past.unsettled().get(one_place(copy.path))
+        doubt = known.doubt if known and not keeps else ""
+        if doubt:
+            said.append(f"    compares by content, since the attempt before {doubt}")
 
         def argv(bases: Sequence[str]) -> list[str]:
-            manner = command.Manner(bases, keep_existing=keeps)
+            manner = command.Manner(bases, keep_existing=keeps, by_content=bool(doubt))
             return command.copy(source, copy.path, destination, assignment.limits, manner=manner)
 
         base = frozen.bases.get(copy.destination)

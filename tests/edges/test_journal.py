@@ -634,6 +634,29 @@ def test_a_directory_is_unsettled_from_the_beginning_of_an_attempt(
     assert record(died)[path].doubt == "ended in an unknown way: interrupted"
 
 
+def test_what_an_older_program_wrote_of_a_directory_is_found_and_ends(
+    journal: Journal, reader: Reader
+) -> None:
+    """It had the path as the configuration had it then."""
+    run = build.begin(journal, kind="sync")
+    build.resolve(journal, run, "store")
+    with journal.transaction():
+        journal._db.execute("UPDATE copies SET path = 'rsync://Backup-1/b1000/etc/client'")
+        for path in (
+            "rsync://u@backup-1:873/b1000/etc/client",
+            "rsync://backup-1/b1000//etc/client",
+        ):
+            journal._db.execute(
+                "INSERT INTO unsettled (path, since, doubt) VALUES (?, 1, 'x')", (path,)
+            )
+    place = "rsync://backup-1/b1000/etc/client"
+    assert reader.unsettled() == {place: Unsettled(1.0, "x")}
+    for message in (AttemptBegan(5.0, "store", 1), AttemptEnded(6.0, "store", 1, 0, "", None)):
+        with journal.transaction():
+            build.record(journal, run, message)
+    assert reader.unsettled() == {}
+
+
 def test_what_is_unsettled_is_no_base_and_outlives_its_run(
     journal: Journal, reader: Reader
 ) -> None:

@@ -278,6 +278,27 @@ def test_a_killed_receiver_leaves_nothing_in_a_sync(world: World) -> None:
     assert set(tree(made)) == {"big", ".bashrc.backup", ".own.backup"}
 
 
+def test_a_doubt_is_of_the_directory_however_its_address_is_written(
+    world: World, daemon: Daemons
+) -> None:
+    many(world)
+    storage = daemon()
+    configure(world, storage.url("b1000"), {"type": "sync"}, bwlimit=400)
+    b1000_is_killed(world, storage)
+    respelled = storage.url("b1000").replace("rsync://", "rsync://somebody@") + "//"
+    configure(world, respelled, {"type": "sync"})
+    told = world.b1000("-n")
+    assert "compares by content, since the attempt before ended in an unknown way" in told.stdout
+    assert "--checksum" in told.stdout
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout
+    assert "compares by content" in done.stdout
+    # And it is of none any more.
+    configure(world, storage.url("b1000"), {"type": "sync"})
+    assert "by content" not in world.b1000("-n").stdout
+    assert "by content" not in world.b1000().stdout
+
+
 def test_a_daemon_keeps_it_and_the_log_says_so(world: World, daemon: Daemons) -> None:
     many(world)
     storage = daemon()
