@@ -71,7 +71,7 @@ def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> Non
 
     if error.log_file and logged:
         defaults = loader.log_defaults()
-        logs.set_up(error.log_file, *defaults, quiet, style=error.log_style)
+        logs.set_up(error.log_file, *defaults, quiet, style=error.log_style, host=error.host)
     for line in error.lines:
         logs.announce(logging.ERROR, line)
 

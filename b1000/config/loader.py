@@ -91,9 +91,8 @@ def load(file: str) -> Config:
     }
     problems = _in_order([*unparsed, *_problems([reader.globals, *sections])])
     if fatal or reader.globals.broken:
-        raise ConfigUnreadable(
-            file, problems, settings.get("log_file"), settings.get("log_style", "text")
-        )
+        style, host = settings.get("log_style", "text"), settings.get("host", "")
+        raise ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
     return Config(
         file,
         Settings(**only(settings, Settings._fields)),

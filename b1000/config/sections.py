@@ -54,7 +54,7 @@ class Problem(NamedTuple):
 class ConfigUnreadable(B1000Error):
     """The configuration as a whole cannot be used: exit code 2, nothing was run.
 
-    ``log_file`` and ``log_style`` are what the file says, where that much could be read.
+    ``log_file``, ``log_style`` and ``host`` are what the file says, where that much could be read.
     """
 
     def __init__(
@@ -63,11 +63,13 @@ class ConfigUnreadable(B1000Error):
         problems: Iterable[Problem],
         log_file: str | None = None,
         log_style: str = "text",
+        host: str = "",
     ) -> None:
         self.problems = tuple(problems)
         self.lines = tuple(problem.shown(file) for problem in self.problems)
         self.log_file = log_file
         self.log_style = log_style
+        self.host = host
         super().__init__("\n".join(self.lines))
 
     def full_message(self) -> str:

@@ -261,6 +261,7 @@ def test_what_cannot_be_used_at_all_is_logged_in_its_style(world: World) -> None
     assert world.b1000().returncode == 2
     (line,) = objects(log.read_text())
     assert "must be an integer" in str(line["message"])
+    assert line["host"] == "client"
 
 
 def rotate(log: Path) -> None:
