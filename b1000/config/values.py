@@ -8,7 +8,7 @@ from typing import Any
 from b1000.config import references, shellwords
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.config.sections import Problem, Section
-from b1000.errors import BadValue, BadValues, near, refuse_all
+from b1000.errors import BadValue, BadValues, near, nearest, refuse_all
 from b1000.jobs import Reference, ScriptTemplate, Template
 
 SAMPLES = {
@@ -171,6 +171,8 @@ class Values:
         except BadValue as error:
             raise BadValues([*error.each, *self._mistakes_beside(section, option)]) from None
         if template is None:
+            if _is_misspelt(section, option.name):
+                return None  # which is told, and is the only mistake
             if option.required and option.unless not in section.values:
                 instead = f", or give {option.unless}" if option.unless else ""
                 raise BadValue("it is missing", f"it takes {option.kind.description}{instead}")
@@ -241,6 +243,12 @@ class Values:
         if not known:
             return not option.of or option.name in section.values
         return option.belongs(variant)
+
+
+def _is_misspelt(section: Section, option: str) -> bool:
+    """Whether a name that no option has was probably meant to be this one."""
+    table = TABLE[section.kind]
+    return any(name not in table and nearest(name, table) == option for name in section.values)
 
 
 def _report_commas(section: Section, option: str) -> None:

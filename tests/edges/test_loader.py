@@ -530,7 +530,6 @@ def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
         "[dset:x]\n"
     )
     assert told(config) == [
-        "9: [job:one] type: it is missing; it takes full or sync",
         "11: [job:one] tpye: no such option here; did you mean 'type'?",
         "12: [job:one] dest: there is no [dest:stroe]; did you mean 'store'?",
         "13: [job:one] report: there is no [report:mian]; did you mean 'main'?",
@@ -617,6 +616,14 @@ def test_a_section_that_nobody_knows(read: Read, heading: str, suggestion: str) 
 def test_a_misspelt_global_is_an_error_of_global(refuse: Refuse, heading: str) -> None:
     lines = refuse(COMMON.replace("[global]", heading) + JOB)
     assert "1: [global" in lines[0].lower() or "did you mean 'global'" in lines[0]
+
+
+@pytest.mark.parametrize("option", ["direction", "type", "dest", "report", "include"])
+def test_a_misspelt_option_is_one_mistake(read: Read, option: str) -> None:
+    config = read(COMMON + re.sub(f"(?m)^{option} = ", f"{option[:-1]} = ", JOB))
+    text = only_problem(config)
+    assert f"{option[:-1]}: no such option here; did you mean {option!r}?" in text
+    assert broken(config)
 
 
 @pytest.mark.parametrize("option", ["direction", "type", "dest", "report", "include"])
