@@ -160,6 +160,10 @@ def _carry_out(command: str, argv: Sequence[str]) -> int:
             from b1000.commands.prune import prune
 
             return prune(argv)
+        case "list":
+            from b1000.commands.list import list_backups
+
+            return list_backups(argv)
         case _:
             from b1000.commands.jobs import run_jobs
 

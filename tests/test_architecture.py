@@ -100,6 +100,8 @@ PURE = (
     "storage/backup.py",
     "storage/catalogue.py",
     "storage/layout.py",
+    "storage/moments.py",
+    "storage/question.py",
     "jobs.py",
     "keep.py",
     "storage/pruning.py",
@@ -182,7 +184,7 @@ def test_every_module_says_what_it_is() -> None:
 
 FILE, FUNCTION, POSITIONAL = 300, 50, 5
 """A file is below so many lines; at most so many have a function, and positional parameters."""
-WIDER = {"b1000/supervise/supervisor.py": 400}
+WIDER = {"b1000/supervise/supervisor.py": 400, "b1000/parsers.py": 500}
 
 # What is over its budget still: file, or file and function. This list only shrinks.
 OVER: dict[str, frozenset[str]] = {

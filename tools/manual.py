@@ -65,7 +65,7 @@ def program_page() -> str:
     return page(lines)
 
 
-_PAGES = {"status": "docs/status.md"}
+_PAGES = {"status": "docs/status.md", "list": "docs/list.md"}
 """Command → the page that tells of its JSON under a heading of that name."""
 
 

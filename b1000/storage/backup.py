@@ -38,6 +38,10 @@ class Root(NamedTuple):
         """Whether a daemon stands before it."""
         return self.path.startswith("rsync://")
 
+    def whole(self, place: str) -> str:
+        """The whole directory of a place below it."""
+        return f"{self.path.rstrip('/')}/{place}"
+
 
 class Entry(NamedTuple):
     """What a reader has found of one backup.

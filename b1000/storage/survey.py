@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.config.loader import Config
+from b1000.errors import UsageError, in_order, near
 from b1000.jobs import Destination
 from b1000.state import queries
 from b1000.state.queries import Reader
@@ -42,6 +43,24 @@ def storages(config: Config, wanted: Wanted = lambda _: True) -> list[Destinatio
     return [
         each for each in config.destinations.values() if each.type != "passive" and wanted(each)
     ]
+
+
+def wanted(config: Config, name: str) -> Wanted:
+    """Which storages are asked where only one of this name is; all with "". Raises UsageError."""
+    if not name:
+        return lambda _: True
+    found = config.destinations.get(name)
+    known = [each.name for each in storages(config)]
+    if not found:
+        raise UsageError(
+            f"there is no destination {name!r}{near(name, known)}", f"there are: {in_order(known)}"
+        )
+    if found.type == "passive":
+        raise UsageError(
+            f"destination {name!r} is passive: its backups lie at {found.host}",
+            f"there are: {in_order(known)}",
+        )
+    return lambda destination: destination.name == name
 
 
 def survey(config: Config, wanted: Wanted = lambda _: True) -> Survey:

@@ -1,0 +1,93 @@
+"""``b1000 list``: which backups lie at the storages, and what is known of them."""
+
+import time
+from collections.abc import Sequence
+
+from b1000.commands.output import say, terminal
+
+TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.storage.question import StoredRow
+    from b1000.storage.survey import Survey
+
+_FOUND, _NOT_ALL = 0, 1
+
+
+def list_backups(argv: Sequence[str]) -> int:
+    """Carry it out; gives the exit code."""
+    from b1000 import parsers
+
+    arguments = parsers.for_list().parse_intermixed_args(argv)
+
+    from b1000.config import loader
+    from b1000.config.selectors import selector
+    from b1000.storage import moments, question, survey
+
+    selectors = tuple(selector(word) for word in arguments.jobs)
+    until = moments.latest(arguments.at) if arguments.at else None
+    asked = question.StoredQuestion(selectors, arguments.host, until, arguments.all)
+    config = loader.load(arguments.cfg)
+    wanted = survey.wanted(config, arguments.dest)
+    found = survey.survey(config, wanted)
+    configured = question.Configured(config.settings.host, config.jobs, config.destinations)
+    rows = question.rows(found.groups(), asked, configured, _kept_by(config, found))
+    answered = _files(arguments, rows) if arguments.files else _backups(arguments, rows)
+    return _exit_code(found, answered)
+
+
+def _kept_by(config: "Config", found: "Survey") -> dict[str, str]:
+    """What keeps each backup, by its whole path."""
+    from datetime import datetime
+
+    from b1000.storage import pruning
+
+    now = datetime.now()
+    kept: dict[str, str] = {}
+    for destination in config.destinations.values():
+        roots = [each for each in found.catalogues if each.root.destination == destination.name]
+        plan = pruning.plan(destination, roots, now, pruning.Wish(), lambda *_: now)
+        for group in plan.groups if not destination.flaws else ():
+            for each in group.verdict.decisions if group.line else ():
+                kept[group.root.whole(each.name)] = "; ".join(each.reasons) if each.keep else ""
+    return kept
+
+
+def _backups(arguments: object, rows: "Sequence[StoredRow]") -> bool:
+    from b1000.storage import programs, table
+
+    if arguments.json:  # type: ignore[attr-defined]
+        say(programs.as_json(rows))
+    elif rows:
+        screen = terminal()
+        say(table.of_backups(rows, time.time(), screen.width if screen else None))
+    return bool(rows)
+
+
+def _files(arguments: object, rows: "Sequence[StoredRow]") -> bool:
+    from b1000.storage import contents, programs, table
+
+    pattern = contents.Pattern(arguments.files)  # type: ignore[attr-defined]
+    versions = contents.folded(
+        (row, contents.in_tree(row.path, pattern)) for row in rows if row.backup.is_there
+    )
+    if arguments.json:  # type: ignore[attr-defined]
+        say(programs.files_as_json(versions))
+    elif versions:
+        screen = terminal()
+        say(table.of_files(versions, screen.width if screen else None))
+    return bool(versions)
+
+
+def _exit_code(found: "Survey", answered: bool) -> int:
+    """What could not be asked is named; so is that nothing was found."""
+    from b1000.logs import printable, to_stderr
+
+    for catalogue in found.catalogues:
+        for note in catalogue.notes:
+            to_stderr(printable(f"b1000: {catalogue.root.path}: {note}"))
+    for away in found.away:
+        to_stderr(printable(f"b1000: {away.destination} could not be asked: {away.why}"))
+    if not answered:
+        to_stderr("b1000: nothing was found")
+    return _FOUND if answered and not found.away else _NOT_ALL

@@ -1,0 +1,143 @@
+"""Files in backups: where a path or pattern lies, with equal versions folded. Local ones only
+are walked; no link is followed."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import translate
+from re import compile as pattern_of
+from typing import NamedTuple
+
+from b1000.storage.question import StoredRow
+
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GLOB = frozenset("*?[")
+
+
+class FoundFile(NamedTuple):
+    """Something in a backup: ``path`` below its directory, seconds since the epoch."""
+
+    path: str
+    kind: str
+    size: int
+    time: float
+
+
+class Version(NamedTuple):
+    """The same file in one or several backups of a group, oldest first."""
+
+    path: str
+    kind: str
+    size: int
+    time: float
+    rows: tuple[StoredRow, ...]
+
+
+class Pattern:
+    """What ``--files`` names: a path below a backup, or a glob for one.
+
+    Without a slash it is a name at any depth. A slash at its beginning means nothing.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text.strip("/") or "*"
+        self._fits = pattern_of(translate(self._text)).match
+        self._whole = "/" in self._text
+        self.plain = self._whole and not _GLOB & {*self._text}
+        """Whether it is one path that need not be searched for."""
+
+    @property
+    def path(self) -> str:
+        """That path."""
+        return self._text
+
+    def fits(self, path: str) -> bool:
+        """Whether something is meant."""
+        return bool(self._fits(path if self._whole else path.rpartition("/")[2]))
+
+
+def in_tree(directory: str, pattern: Pattern) -> Iterator[FoundFile]:
+    """What a pattern means below a local directory. What may not be read is skipped."""
+    try:
+        top = os.open(directory, _DIRECTORY)
+    except OSError:
+        return
+    try:
+        yield from _one(top, pattern.path) if pattern.plain else _walk(top, "", pattern)
+    finally:
+        os.close(top)
+
+
+def _one(top: int, path: str) -> Iterator[FoundFile]:
+    """One path, each part of which is a directory and no link."""
+    *above, name = path.split("/")
+    opened: list[int] = []
+    try:
+        for part in above:
+            if part in ("", ".", ".."):
+                return
+            opened.append(os.open(part, _DIRECTORY, dir_fd=opened[-1] if opened else top))
+        status = os.lstat(name, dir_fd=opened[-1] if opened else top)
+        yield _found(path, status)
+    except OSError:
+        return
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _walk(directory: int, above: str, pattern: Pattern) -> Iterator[FoundFile]:
+    below = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            path = f"{above}{entry.name}"
+            try:
+                if pattern.fits(path):
+                    yield _found(path, entry.stat(follow_symlinks=False))
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.name)
+            except OSError:
+                continue
+    for name in below:
+        try:
+            descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
+        except OSError:
+            continue
+        try:
+            yield from _walk(descriptor, f"{above}{name}/", pattern)
+        finally:
+            os.close(descriptor)
+
+
+def _found(path: str, status: os.stat_result) -> FoundFile:
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "other")
+    size = 0 if kind == "directory" else status.st_size
+    return FoundFile(path, kind, size, status.st_mtime)
+
+
+def folded(found: Iterable[tuple[StoredRow, Iterable[FoundFile]]]) -> Sequence[Version]:
+    """The versions of each path in each group, where equal ones that follow each other are one.
+
+    The backups of a group come oldest first.
+    """
+    versions: dict[tuple[object, str], list[Version]] = {}
+    for row, files in found:
+        for file in files:
+            known = versions.setdefault((row.key, file.path), [])
+            last = known[-1] if known else None
+            if last and (last.kind, last.size, int(last.time)) == (
+                file.kind,
+                file.size,
+                int(file.time),
+            ):
+                known[-1] = last._replace(rows=(*last.rows, row))
+            else:
+                known.append(Version(*file, (row,)))
+    return [each for _, found in sorted(versions.items(), key=_order) for each in found]
+
+
+def _order(item: tuple[tuple[object, str], list[Version]]) -> tuple[str, str]:
+    (_, path), versions = item
+    row = versions[0].rows[0]
+    return path, f"{row.key}"
