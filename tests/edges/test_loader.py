@@ -546,7 +546,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(read: Read) -> None:
         "there are [global], [job:NAME], [dest:NAME] and [report:NAME]",
     ]
     assert config.problems == config.errors
-    assert len(broken(config, "one").reasons) == 7
+    assert len(broken(config, "one").reasons) == 6
     assert all(
         re.match(r"/.*/b1000\.cfg:\d+: \[job:one\] ", each)
         for each in broken(config, "one").reasons
