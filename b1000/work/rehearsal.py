@@ -21,25 +21,20 @@ from typing import NamedTuple
 
 from b1000.config.addresses import one_place
 from b1000.config.selectors import JobSelection, check_instances
-from b1000.errors import B1000Error, BadValue, counted
-from b1000.jobs import BrokenJob, Destination, Job, ScriptTemplate
+from b1000.errors import B1000Error, BadValue
+from b1000.jobs import BrokenJob, Job, ScriptTemplate
 from b1000.locks import Locks
 from b1000.logs import printable
-from b1000.rsync import command, names, outcome, paths, totals
+from b1000.rsync import command, paths
 from b1000.rsync.source import Source
 from b1000.runs.events import Message
 from b1000.runs.run import Base, Copy, Frozen, RunIdentity, Unsettled, label
-from b1000.runs.states import CopyStatus
 from b1000.runs.task import JournalFacts
 from b1000.work import keeping, merging, mounts, push, sources
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
-from b1000.work.inventory import Names
+from b1000.work.forecast import forecast
 from b1000.work.linking import Linking
-from b1000.work.output import Tail
-from b1000.work.run_rsync import Limit, Rsync, run_rsync
-from b1000.work.sinks import Lines
-from b1000.work.twice import Kept
 
 
 class JournalLookups(NamedTuple):
@@ -176,8 +171,7 @@ class Rehearsal:
         if frozen.pre:
             said.append(f"  pre: {printable(frozen.pre)}")
         for copy in copies:
-            destination = job.destinations[copy.destination]
-            said += await self._copy(assignment, job, frozen, copy, destination)
+            said += await self._copy(assignment, job, frozen, copy)
         if frozen.post:
             said.append(f"  post: {printable(frozen.post)}")
         return said
@@ -219,31 +213,19 @@ class Rehearsal:
         return said + ([f"  post: {printable(values['post'])}"] if "post" in values else [])
 
     async def _copy(
-        self,
-        assignment: Assignment,
-        job: Job,
-        frozen: Frozen,
-        copy: Copy,
-        destination: Destination,
+        self, assignment: Assignment, job: Job, frozen: Frozen, copy: Copy
     ) -> list[str]:
+        destination = job.destinations[copy.destination]
         beside = " in the background" if copy.background else ""
         said = [f"  copy to {copy.destination}{beside}: {printable(copy.path)}"]
         if destination.must_be_mounted and (trouble := mounts.unmounted(destination.path)):
-            self.failed = True
-            return [*said, f"    would FAIL: {trouble}"]
-        transfer = frozen.transfer
-        if job.pull:
-            # The client's own name and masters are known only from its report.
-            found = sources.Sources(tuple(word.text for word in frozen.include))
-        else:
-            found = sources.find(frozen.include, transfer.relative, transfer.delete)
+            return [*said, self._fails(trouble)]
+        found = _found(job, frozen)
         if found.unusable and not frozen.pre:
-            self.failed = True
-            return [*said, f"    would FAIL: {found.trouble}"]
+            return [*said, self._fails(found.trouble)]
         # What pre is yet to make is named as it is configured.
         given = found.paths or [word.text for word in frozen.include]
-
-        source = Source(given, frozen.exclude, transfer, job.pull)
+        source = Source(given, frozen.exclude, frozen.transfer, job.pull)
         keeps = destination.remote and job.type == "full"
         known = self._past.unsettled().get(one_place(copy.path))
         doubt = known.doubt if known and not keeps else ""
@@ -256,69 +238,31 @@ class Rehearsal:
 
         base = frozen.bases.get(copy.destination)
         linking = Linking(assignment, destination, copy.path, base)
-        undivided = keeping.is_undivided(bool(linking), keeps, transfer.hard_links)
+        undivided = keeping.is_undivided(bool(linking), keeps, frozen.transfer.hard_links)
         if destination.streams > 1 and not undivided:
             said.append(f"    in {destination.streams} streams, then once over the whole:")
         said.append(f"    {printable(shlex.join(argv(linking.directories)))}")
-        if found.unusable:
-            return [*said, f"    {found.trouble}; pre may make it"]
-        if found.trouble and frozen.pre:
+        if found.unusable or (found.trouble and frozen.pre):
             said.append(f"    {found.trouble}; pre may make it")
         elif found.trouble:
-            self.failed = True
-            said.append(f"    would FAIL: {found.trouble}; the rest would be copied")
+            said.append(self._fails(f"{found.trouble}; the rest would be copied"))
+        if found.unusable:
+            return said
         if twice := await merging.clash(assignment, source, destination, found.meeting):
-            self.failed = True
-            return [*said, f"    would FAIL: {twice}"]
+            return [*said, self._fails(twice)]
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         trials = [argv([paths.inside(base)] if base else []), argv([])]
-        told = await self._forecast(assignment, source, destination, trials, linking)
-        return [*said, f"    {told}"]
+        would = await forecast(assignment, source, destination, trials, linking)
+        return [*said, self._fails(would.trouble) if would.trouble else f"    {would.text}"]
 
-    async def _forecast(
-        self,
-        assignment: Assignment,
-        source: Source,
-        destination: Destination,
-        trials: Sequence[list[str]],
-        linking: Linking,
-    ) -> str:
-        """What rsync says that it would do; a storage may take the second of the trials alone."""
-        out, twice = Tail(), Names()
-        kept = Kept(source.paths if source.transfer.relative and not source.pull else ())
+    def _fails(self, why: str) -> str:
+        """The line which says that a copy would fail; what is shown then fails as a whole."""
+        self.failed = True
+        return f"    would FAIL: {why}"
 
-        def take(line: str) -> None:
-            name = names.duplicate(line)
-            if name is not None and not kept.is_one(name, None):
-                twice.add(printable(name))
-            out.take(line)
 
-        rsync = Rsync(
-            destination.name,
-            command.rehearsed(trials[0]),
-            Lines(take),
-            Tail(),
-            paths.host_or_path(destination.path),
-            paths.host_or_path(source.pull.source) if source.pull else None,
-            Limit(assignment.limits.copy_timeout),
-            heard=linking.heard,
-        )
-        verdict, unlinked = await run_rsync(assignment, rsync), ""
-        if outcome.is_refused_base(verdict):
-            unlinked = " (the storage does not let it be seen what would be linked)"
-            rsync = rsync._replace(argv=command.rehearsed(trials[1]))
-            verdict = await run_rsync(assignment, rsync)
-        if verdict.status is CopyStatus.FAILED:
-            self.failed = True
-            return f"would FAIL: {verdict.reason}"
-        if twice.count:
-            self.failed = True
-            return f"would FAIL: several sources bring {twice}"
-        would = totals.forecast(out.lines)
-        if would is None:
-            return "rsync gave no totals"
-        deleted = f", delete {would.deleted}" if would.deleted else ""
-        sent = f"{counted(would.files, 'file')}, {counted(would.bytes, 'byte')}"
-        whole = totals.totals(out.lines)
-        tree = f"{counted(whole.files or 0, 'file')}, {counted(whole.bytes or 0, 'byte')}"
-        return f"would send {sent}{deleted}; the whole tree has {tree}{unlinked}"
+def _found(job: Job, frozen: Frozen) -> sources.Sources:
+    """What there is to copy; of a pull, only the client's report says its name and masters."""
+    if job.pull:
+        return sources.Sources(tuple(word.text for word in frozen.include))
+    return sources.find(frozen.include, frozen.transfer.relative, frozen.transfer.delete)
