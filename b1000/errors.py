@@ -109,6 +109,10 @@ def refuse_all(mistakes: Iterable[BadValue]) -> None:
         raise found[0] if len(found) == 1 else BadValues(found)
 
 
+class StorageAway(B1000Error):
+    """A storage cannot be looked at just now."""
+
+
 class RunFailed(B1000Error):
     """A run cannot go on: it is FAILED at the step where it stands."""
 

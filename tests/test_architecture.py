@@ -56,6 +56,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     # Of `monitor`, which forks nobody.
     "threading": ("reports/source.py",),
     "subprocess": (
+        "storage/session.py",
         *("work/process.py", "check/connect.py", "check/daemons.py"),
         "storage/removal.py",
     ),

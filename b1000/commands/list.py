@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # type checkers know the name; to import it takes longer 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.storage.question import StoredRow
-    from b1000.storage.survey import Survey
+    from b1000.storage.survey import Away, Survey
 
 _FOUND, _NOT_ALL = 0, 1
 
@@ -29,11 +29,20 @@ def list_backups(argv: Sequence[str]) -> int:
     asked = question.StoredQuestion(selectors, arguments.host, until, arguments.all)
     config = loader.load(arguments.cfg)
     wanted = survey.wanted(config, arguments.dest)
-    found = survey.survey(config, wanted)
+    found = survey.survey(config, wanted, arguments.all)
     configured = question.Configured(config.settings.host, config.jobs, config.destinations)
     rows = question.rows(found.groups(), asked, configured, _kept_by(config, found))
     answered = _files(arguments, rows) if arguments.files else _backups(arguments, rows)
+    if arguments.files:
+        found = found._replace(away=(*found.away, *_not_searched(rows)))
     return _exit_code(found, answered)
+
+
+def _not_searched(rows: "Sequence[StoredRow]") -> "list[Away]":
+    from b1000.storage.survey import Away
+
+    names = sorted({row.root.destination for row in rows if row.root.remote})
+    return [Away(name, "files in backups at a daemon are not searched") for name in names]
 
 
 def _kept_by(config: "Config", found: "Survey") -> dict[str, str]:
@@ -69,7 +78,9 @@ def _files(arguments: object, rows: "Sequence[StoredRow]") -> bool:
 
     pattern = contents.Pattern(arguments.files)  # type: ignore[attr-defined]
     versions = contents.folded(
-        (row, contents.in_tree(row.path, pattern)) for row in rows if row.backup.is_there
+        (row, contents.in_tree(f"{row.root.address}/{row.backup.place}", pattern))
+        for row in rows
+        if row.backup.is_there and not row.root.remote
     )
     if arguments.json:  # type: ignore[attr-defined]
         say(programs.files_as_json(versions))

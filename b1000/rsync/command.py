@@ -195,7 +195,7 @@ def probe(
         "--mkpath",
         *more,
         *connection(destination, limits),
-        *_chosen_way(destination),
+        *chosen_way(destination),
         "--",
         f"{empty}/",
         f"{directory}/",
@@ -213,14 +213,14 @@ def claim(empty: str, directory: str, destination: Destination, limits: Limits) 
         "--ignore-existing",
         "--no-motd",
         *connection(destination, limits),
-        *_chosen_way(destination),
+        *chosen_way(destination),
         "--",
         f"{empty}/",
         f"{directory}/",
     ]
 
 
-def _chosen_way(destination: Destination) -> list[str]:
+def chosen_way(destination: Destination) -> list[str]:
     """Of the user's options those that say how to reach the daemon, and a place there."""
     return [option for option in destination.rsync_options if _REACHES.match(option)]
 

@@ -61,3 +61,25 @@ def address(address: str, password_file: str | None, limits: Limits) -> list[str
         "--",
         address,
     ]
+
+
+# Of a job's directory: all in it, and all in those of its days, but nothing of a backup itself.
+_TOPS = ("+ /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*day/*", "- /*/*", "- /*/*/*")
+
+
+def backups(
+    address: str, password_file: str | None, limits: Limits, way: Sequence[str] = ()
+) -> list[str]:
+    """List the directories of backups, and what lies beside them, in that of a job at a daemon."""
+    return [
+        "rsync",
+        "--list-only",
+        "--recursive",
+        "--no-motd",
+        PLAIN_NUMBERS,
+        *way,
+        *(f"--filter={rule}" for rule in _TOPS),
+        *reaching(True, password_file, limits),
+        "--",
+        address,
+    ]

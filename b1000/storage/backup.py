@@ -25,18 +25,24 @@ class Root(NamedTuple):
 
     ``path`` is local or an rsync:// address, without a slash at its end. ``client`` is what the
     ``*`` of a store's path stood for, "" without one. ``identity`` is its id file, None where
-    it has none or none can be seen.
+    it has none or none can be seen. ``read_from`` is where it is read, "" for its path.
     """
 
     destination: str
     path: str
     client: str = ""
     identity: RootId | None = None
+    read_from: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where what lies there is read."""
+        return self.read_from or self.path
 
     @property
     def remote(self) -> bool:
-        """Whether a daemon stands before it."""
-        return self.path.startswith("rsync://")
+        """Whether it is read through a daemon."""
+        return self.address.startswith("rsync://")
 
     def whole(self, place: str) -> str:
         """The whole directory of a place below it."""

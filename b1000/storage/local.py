@@ -4,22 +4,20 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from b1000.b1k import form, mark, root_id
 from b1000.b1k.mark import Mark
 from b1000.b1k.root_id import RootId
-from b1000.errors import B1000Error, BadValue, message_of
+from b1000.errors import BadValue, message_of
+from b1000.errors import StorageAway as StorageAway
 from b1000.files import read_file
-from b1000.storage import layout
+from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Root
 from b1000.storage.layout import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
-
-class StorageAway(B1000Error):
-    """A storage cannot be looked at just now."""
 
 
 def roots(destination: str, path: str) -> list[Root]:
@@ -67,7 +65,7 @@ def entries(root: Root) -> Iterator[Entry]:
     What vanishes meanwhile was not there; a directory that may not be read is one that is.
     """
     try:
-        top = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        top = os.open(root.address, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StorageAway(message_of(error)) from None
     try:
@@ -85,7 +83,7 @@ def _of_job(top: int, job: str) -> Iterator[Entry]:
         if directory is None:
             return
         days = []
-        trees: list[str] = []
+        trees: set[str] = set()
         beside: set[str] = set()
         with os.scandir(directory) as found:
             for entry in found:
@@ -94,12 +92,8 @@ def _of_job(top: int, job: str) -> Iterator[Entry]:
                 elif layout.is_day(entry.name):
                     days.append(entry.name)
                 else:
-                    trees.append(entry.name)
-        for name in trees:
-            place = layout.sync(job, name)
-            if place:
-                yield _entry(directory, place, beside)
-        yield from _stray([layout.sync(job, each) for each in _marked(beside)], trees)
+                    trees.add(entry.name)
+        yield from gathering.entries(job, "", trees, beside, partial(_read, directory))
         for day in days:
             yield from _of_day(directory, job, day)
 
@@ -108,46 +102,15 @@ def _of_day(above: int, job: str, day: str) -> Iterator[Entry]:
     with _opened(above, day) as directory:
         if directory is None:
             return
-        trees: list[str] = []
+        trees: set[str] = set()
         beside: set[str] = set()
         with os.scandir(directory) as found:
             for entry in found:
                 if entry.is_dir(follow_symlinks=False):
-                    trees.append(entry.name)
+                    trees.add(entry.name)
                 else:
                     beside.add(entry.name)
-        for name in trees:
-            place = layout.full(job, day, name)
-            if place:
-                yield _entry(directory, place, beside)
-        strays = [layout.full(job, day, each) for each in _marked(beside)]
-        yield from _stray(strays, trees)
-
-
-def _marked(beside: set[str]) -> Iterator[str]:
-    return (each.removesuffix(mark.SUFFIX) for each in beside if each.endswith(mark.SUFFIX))
-
-
-def _stray(places: list[Place | None], trees: list[str]) -> Iterator[Entry]:
-    """Marks without the backup that they are of."""
-    there = set(trees)
-    for place in places:
-        if place and place.name not in there:
-            yield Entry(place, is_there=False)
-
-
-def _entry(directory: int, place: Place, beside: set[str]) -> Entry:
-    protected = place.name + layout.KEEP in beside
-    if place.name + mark.SUFFIX not in beside:
-        return Entry(place, None, "", protected)
-    try:
-        return Entry(place, _read(directory, place), "", protected)
-    except FileNotFoundError:
-        return Entry(place, None, "", protected)
-    except OSError as error:
-        return Entry(place, None, f"it cannot be read: {error.strerror}", protected)
-    except BadValue as error:
-        return Entry(place, None, str(error), protected)
+        yield from gathering.entries(job, day, trees, beside, partial(_read, directory))
 
 
 def _read(directory: int, place: Place) -> Mark:

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.errors import UsageError, in_order, near
-from b1000.jobs import Destination
+from b1000.errors import StorageAway, UsageError, in_order, near
+from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import catalogue, local
+from b1000.storage import catalogue, local, remote
 from b1000.storage.backup import Catalogue, Group, Root
 from b1000.storage.catalogue import Known
-from b1000.storage.local import StorageAway
 
 
 class Away(NamedTuple):
@@ -63,23 +62,38 @@ def wanted(config: Config, name: str) -> Wanted:
     return lambda destination: destination.name == name
 
 
-def survey(config: Config, wanted: Wanted = lambda _: True) -> Survey:
-    """Look at all storages that are ``wanted``. Raises JournalUnusable and JournalFailed."""
+def survey(config: Config, wanted: Wanted = lambda _: True, everything: bool = False) -> Survey:
+    """Look at all storages that are ``wanted``. Raises JournalUnusable and JournalFailed.
+
+    ``everything``: at daemons also jobs that neither configuration nor journal knows there.
+    """
     found: list[Catalogue] = []
     away: list[Away] = []
     with Journalled(config) as journal:
         for destination in storages(config, wanted):
             try:
-                found += catalogues(destination, journal)
+                found += catalogues(destination, journal, everything)
             except StorageAway as error:
                 away.append(Away(destination.name, str(error)))
     return Survey(tuple(found), tuple(away))
 
 
-def catalogues(destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
+def catalogues(
+    destination: Destination, journal: "Journalled", everything: bool = False
+) -> Iterable[Catalogue]:
     """The catalogue of each root of one destination. Raises StorageAway."""
-    for root in local.roots(destination.name, destination.path):
-        yield catalogue.build(root, local.entries(root), journal.known(root))
+    address = destination.restore_path or destination.path
+    if not address.startswith("rsync://"):
+        for root in local.roots(destination.name, address):
+            if destination.restore_path:
+                root = root._replace(path=destination.path, read_from=address)
+            yield catalogue.build(root, local.entries(root), journal.known(root))
+        return
+    root = Root(destination.name, destination.path, read_from=address)
+    known = journal.known(root)
+    there = remote.reach(destination, journal.limits(destination))
+    jobs = remote.jobs(there) if everything else journal.jobs_at(destination, known)
+    yield catalogue.build(root, remote.entries(there, jobs), known)
 
 
 class Journalled:
@@ -87,6 +101,7 @@ class Journalled:
 
     def __init__(self, config: Config) -> None:
         path = Path(config.settings.journal)
+        self._config = config
         self._jobs = frozenset(config.jobs)
         self._reader = Reader(path) if queries.may_exist(path) else None
 
@@ -99,6 +114,21 @@ class Journalled:
             catalogue.by_place(root.path, self._reader.copies_below(root.path)),
             self._reader.memories(root.path),
         )
+
+    def jobs_at(self, destination: Destination, known: Known) -> list[str]:
+        """The jobs that have backups there, or are to have some."""
+        configured = {
+            name
+            for name, job in self._config.jobs.items()
+            if isinstance(job, BrokenJob) or destination.name in job.destinations
+        }
+        return sorted(configured | {place.partition("/")[0] for place in known.copies})
+
+    def limits(self, destination: Destination) -> Limits:
+        """How long things there may take, as the first job that copies there has it."""
+        jobs = (job for job in self._config.jobs.values() if isinstance(job, Job))
+        found = (job.limits for job in jobs if destination.name in job.destinations)
+        return next(found, Limits())
 
     def __enter__(self) -> "Journalled":
         return self

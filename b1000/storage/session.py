@@ -1,0 +1,133 @@
+"""One rsync that only reads from a daemon which nobody trusts: its time and its output end."""
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from b1000.errors import StorageAway, message_of
+from b1000.files import refuse_special
+from b1000.logs import printable
+from b1000.rsync import outcome
+
+_CHUNK = 65536
+_MOST_BYTES = 256 * 2**20  # of a listing
+_MEMORY = 2 * 2**30  # bytes of address space
+_LAST_LINES = 20  # of what it complains
+_LONGEST_LINE = 16384
+_PASSWORD_FILE = "--password-file="
+
+Take = Callable[[bytes], None]
+
+
+class Session(NamedTuple):
+    """What is run: for at most ``seconds``, with files of at most ``largest`` bytes. ``host`` is
+    what errors call the other end.
+    """
+
+    argv: Sequence[str]
+    host: str
+    seconds: float
+    largest: int
+
+
+class Ended(NamedTuple):
+    """How it ended: rsync's exit code, and the last lines of its standard error."""
+
+    code: int
+    errors: tuple[str, ...]
+
+    def trouble(self, host: str) -> str:
+        """What is wrong, in words; "" where all is well."""
+        judged = outcome.judge(self.code, self.errors, host)
+        return "" if self.code == 0 else printable(judged.reason)
+
+
+def run(session: Session, take: Take) -> Ended:
+    """Run it to its end; ``take`` gets each line that it prints. Raises StorageAway."""
+    environment = {**os.environ, "LC_ALL": "C", "HOME": "/nonexistent"}
+    try:
+        _look_at_password_file(session.argv)
+        process = subprocess.Popen(
+            session.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # with no terminal rsync cannot ask for a password there
+        )
+    except OSError as error:
+        raise StorageAway(f"rsync cannot be run: {message_of(error)}") from None
+    with process:
+        try:
+            for what, most in (
+                (resource.RLIMIT_AS, _MEMORY),
+                (resource.RLIMIT_FSIZE, session.largest),
+                (resource.RLIMIT_CORE, 0),
+            ):
+                with suppress(OSError):
+                    resource.prlimit(process.pid, what, (most, most))
+            errors = _read(process, session, take)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Ended(process.returncode, errors)
+
+
+def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> tuple[str, ...]:
+    until = time.monotonic() + session.seconds
+    complained: deque[bytes] = deque(maxlen=_LAST_LINES)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    takers = {
+        process.stdout: _Lines(take),
+        process.stderr: _Lines(complained.append),
+    }
+    left = _MOST_BYTES
+    with selectors.DefaultSelector() as ready:
+        for pipe in takers:
+            ready.register(pipe, selectors.EVENT_READ)
+        while ready.get_map():
+            wait = until - time.monotonic()
+            if wait <= 0:
+                text = f"{session.host} did not end its answer within {session.seconds:g} s"
+                raise StorageAway(text)
+            for key, _ in ready.select(wait):
+                data = os.read(key.fd, _CHUNK)
+                left -= len(data)
+                if left < 0:
+                    raise StorageAway(f"{session.host} lists more than {_MOST_BYTES} bytes")
+                if data:
+                    takers[key.fileobj].feed(data)  # type: ignore[index]
+                else:
+                    ready.unregister(key.fileobj)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, until - time.monotonic()))
+    return tuple(line.decode("utf-8", "backslashreplace") for line in complained)
+
+
+class _Lines:
+    """Cuts bytes into lines; of a longer one than rsync prints the rest is lost."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        self._rest = rest[:_LONGEST_LINE]
+
+
+def _look_at_password_file(argv: Sequence[str]) -> None:
+    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
+    for word in argv:
+        if word.startswith(_PASSWORD_FILE):
+            refuse_special(word.removeprefix(_PASSWORD_FILE), follow=True)
