@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import history, start
 from bench.instances import instances
+from bench.judgement import judgement
 from bench.linked import link_dest
 from bench.measure import Result
 from bench.memory import memory
@@ -32,6 +33,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "transition": history.transition,
     "reports": reports,
     "monitor": monitor,
+    "judgement": judgement,
 }
 
 

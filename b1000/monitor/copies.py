@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from b1000.monitor.statements import VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
-from b1000.reports.source import SEPARATOR, DatabaseSource
+from b1000.reports.source import LIST_SEPARATOR, SEPARATOR, DatabaseSource
 from b1000.runs.states import CopyStatus
 
 _RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long
@@ -19,6 +19,8 @@ class CopyCounts(NamedTuple):
     total: int
     copying_since: float | None
     missing: tuple[str, ...]
+    places: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 NO_COPIES = CopyCounts(0, 0, 0, None, ())
@@ -30,14 +32,21 @@ def copies_of(
     """By job_id; those of which all are DONE, which most are, are only counted."""
     found = dict.fromkeys(job_ids, NO_COPIES)
     different = []
-    counted = f"c.job_id, COUNT(*) AS total, SUM(c.status = '{CopyStatus.DONE}') AS done"
-    fields = source.dialect.joined(["t.job_id", "t.total", "t.done"])
+    counted = (
+        f"c.job_id, COUNT(*) AS total, SUM(c.status = '{CopyStatus.DONE}') AS done, "
+        f"{source.dialect.listed('c.destination')} AS places"
+    )
+    fields = source.dialect.joined(["t.job_id", "t.total", "t.done", "t.places"])
+    kept: dict[str, tuple[str, ...]] = {}
     for some in batches(sorted(job_ids), _RUNS_AT_ONCE):
         origin = f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t"
         for text in source.texts(fields, origin):
-            job_id, total, done = map(int, text.split(SEPARATOR))
+            number, count, good, names = text.split(SEPARATOR, 3)
+            job_id, total, done = int(number), int(count), int(good)
             if job_id in found:
-                found[job_id] = CopyCounts(done, 0, total, None, ())
+                if (places := kept.get(names)) is None:
+                    places = kept[names] = tuple(sorted(names.split(LIST_SEPARATOR)))
+                found[job_id] = CopyCounts(done, 0, total, None, (), places)
                 if done != total:
                     different.append(job_id)
     for some in batches(different, _RUNS_AT_ONCE):
@@ -77,6 +86,8 @@ def together(some: Sequence[CopyCounts]) -> CopyCounts:
         sum(each.total for each in some),
         min(since, default=None),
         tuple(text for each in some for text in each.missing),
+        tuple(name for each in some for name in each.places),
+        tuple(name for each in some for name in each.lacking),
     )
 
 
@@ -85,13 +96,25 @@ def summary(copies: Sequence[Sequence[str]]) -> CopyCounts:
     done = vanished = 0
     since: list[float] = []
     missing = []
+    places, lacking = [], []
     for destination, status, exit_code, started, error in copies:
         if status == CopyStatus.DONE:
             done += 1
+            places.append(destination)
         elif status == CopyStatus.WARNING and exit_code == str(VANISHED):
             vanished += 1
+            places.append(destination)
         else:
+            lacking.append(destination)
             missing.append(f"{destination} ({short(error) or status})")
             if status == CopyStatus.COPYING and started:
                 since.append(float(started))
-    return CopyCounts(done, vanished, len(copies), min(since, default=None), tuple(missing))
+    return CopyCounts(
+        done,
+        vanished,
+        len(copies),
+        min(since, default=None),
+        tuple(missing),
+        tuple(places),
+        tuple(lacking),
+    )

@@ -5,9 +5,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from b1000.monitor.facts import AGE_AFTER_ONE, LEAST_AGE, LOOKED_AT
-from b1000.monitor.history import DAY, PastRun, Subject, span
-from b1000.monitor.verdicts import Verdict
+from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
+from b1000.monitor.severity import Verdict
 
 
 class DriftNote(NamedTuple):
@@ -19,15 +18,16 @@ class DriftNote(NamedTuple):
 
 
 _NEW_FOR = 7 * DAY
+LEAST_AGE = HOUR
+AGE_AFTER_ONE = 26 * HOUR
 
 
 def drift(
-    histories: Mapping[Subject, Sequence[PastRun]], now: float
+    histories: Mapping[Subject, Sequence[PastRun]], now: float, since: float = 0.0
 ) -> list[tuple[Subject, DriftNote]]:
     """Instances that vanished, came, or seem to have another host now, by name.
 
-    Histories are in the order of time; one of fewer than ``LOOKED_AT`` runs is
-    taken for a whole one.
+    Histories are in the order of time; one that begins near ``since`` may have begun before.
     """
     histories = {subject: _own(subject, runs) for subject, runs in histories.items()}
     newest: dict[tuple[str, str], float] = {}
@@ -35,7 +35,7 @@ def drift(
         if runs:
             key = (runs[-1].made_on, subject.job)
             newest[key] = max(newest.get(key, 0.0), runs[-1].started)
-    came = _arrivals(histories, now)
+    came = _arrivals(histories, now, since)
     heirs: dict[tuple[str, str], dict[Subject, float]] = {}
     for subject, began in came.items():
         heirs.setdefault((subject.job, subject.instance), {})[subject] = began
@@ -86,15 +86,16 @@ def _departure(
         yield DriftNote("vanished", text)
 
 
-def _arrivals(histories: Mapping[Subject, Sequence[PastRun]], now: float) -> dict[Subject, float]:
+def _arrivals(
+    histories: Mapping[Subject, Sequence[PastRun]], now: float, since: float
+) -> dict[Subject, float]:
     """When subjects began that are new in a fleet that is not."""
     oldest = min((runs[0].started for runs in histories.values() if runs), default=now)
+    oldest = max(oldest, since)
     return {
         subject: runs[0].started
         for subject, runs in histories.items()
-        if 0 < len(runs) < LOOKED_AT
-        and now - runs[0].started <= _NEW_FOR
-        and runs[0].started - oldest > DAY
+        if runs and now - runs[0].started <= _NEW_FOR and runs[0].started - oldest > DAY
     }
 
 

@@ -1,24 +1,28 @@
 """From the history of a subject to the facts that the rules of the monitor look at. Pure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, PastRun, PlanRow, span
+from b1000.monitor import freshness
+from b1000.monitor.freshness import Expectation, Past
+from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, PastRun, PlanRow
+from b1000.monitor.usual import LOOKED_BACK
 
-TOLERANCE = 2.5  # usual intervals
-LEAST_AGE = HOUR
-AGE_AFTER_ONE = 26 * HOUR  # a daily backup, and some time for it
-TRIAL = 3 * DAY  # of good backups, before which nothing counts as usual
-_SKEW = 10 * MINUTE  # by which clocks may differ before it is told
+SKEW = 10 * MINUTE
+"""By which clocks may differ before it is told."""
+_LONGER = 2  # times its longest that a run may take before it counts for nothing
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
-LOOKED_AT = 5
-"""How many runs of the past say what is usual."""
 
 
 class Facts(NamedTuple):
-    """All that rules look at. ``since``: ended runs after the last good one, without a copy."""
+    """All that rules look at.
+
+    ``earlier``: good runs before the last one, the latest last, at most ``LOOKED_BACK``.
+    ``since``: ended runs after the last good one that made none. ``due``: by when the
+    next was expected, where that is over. ``in_time``: the next is under way, began when it
+    was expected, and takes no longer than usual.
+    """
 
     runs: Sequence[PastRun]
     plan: PlanRow
@@ -27,54 +31,109 @@ class Facts(NamedTuple):
     ahead: Sequence[PastRun]
     last_good: PastRun | None
     age: float | None
-    max_age: float | None
-    expected_by: str
+    expected: Expectation
     unlearned: str
     since: Sequence[PastRun]
-    usual_bytes: float | None
-    usual_data_age: float | None
+    earlier: Sequence[PastRun]
+    due: float | None
+    in_time: bool
+
+    @property
+    def max_age(self) -> float | None:
+        """How old the last good backup may be."""
+        return self.expected.max_age
+
+    @property
+    def late(self) -> bool:
+        """The last good backup is older than it may get."""
+        limit = self.expected.max_age
+        over = self.age is not None and limit is not None and self.age > limit
+        return over and not self.in_time
 
     @property
     def too_old(self) -> bool:
-        """The last good backup is older than it may get."""
-        return self.age is not None and self.max_age is not None and self.age > self.max_age
+        """It is older by so much that it counts as none."""
+        limit = self.expected.critical_age
+        over = self.age is not None and limit is not None and self.age > limit
+        return over and not self.in_time
 
 
 def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Facts:
     """What the rules look at; ``history`` in any order."""
-    runs = sorted(history, key=_by_time)
+    runs = sorted(history, key=by_time)
     live = _live(runs)
     ahead: Sequence[PastRun] = ()
     believed = runs
-    if runs and runs[-1].started > now + _SKEW:
-        ahead = [run for run in runs if run.started > now + _SKEW]
+    if runs and runs[-1].started > now + SKEW:
+        ahead = [run for run in runs if run.started > now + SKEW]
         believed = [run for run in runs if run.started <= now + _MOST_SKEW]
     good = [run for run in believed if run.good]
-    starts = [run.started for run in good]
-    max_age, expected_by = _expectation(starts, plan)
-    last_good = _last_good(good, live, max_age, now)
-    earlier = good[: good.index(last_good)][-LOOKED_AT:] if last_good else []
+    past = _past(believed, good, live)
+    here = now + (believed[-1].offset if believed else 0.0)
+    expected = expectation(past, plan, here)
+    last_good = _last_good(good, live, expected.max_age, now)
+    age = None
+    if last_good:
+        age = max(0.0, now - last_good.started)
+        if past.good and past.good[-1] != last_good.local:
+            past = Past([each for each in past.good if each <= last_good.local], past.failed)
+        expected = _in_real_time(expected, here - now - last_good.offset)
     since: Sequence[PastRun] = believed
     if last_good:
         since = () if last_good is believed[-1] else believed[believed.index(last_good) + 1 :]
-    return Facts(
+    facts = Facts(
         runs=runs,
         plan=plan or NO_PLAN,
         now=now,
         live=live,
         ahead=ahead,
         last_good=last_good,
-        age=max(0.0, now - last_good.started) if last_good else None,
-        max_age=max_age,
-        expected_by=expected_by,
-        unlearned=_unlearned(starts),
+        age=age,
+        expected=expected,
+        unlearned=freshness.unlearned(past.good),
         since=[run for run in since if not (run.good or run.acknowledged or run in live)],
-        usual_bytes=_median([run.bytes for run in earlier if run.bytes is not None]),
-        usual_data_age=_median([run.data_age for run in earlier if run.data_age is not None]),
+        earlier=good[: good.index(last_good)][-LOOKED_BACK:] if last_good else [],
+        due=None,
+        in_time=False,
     )
+    if facts.late and live and _began_in_time(facts, past):
+        return facts._replace(in_time=True)
+    if facts.late and past.good:
+        due = freshness.due(past, expected, here)
+        return facts._replace(due=due, expected=freshness.given_up(past, expected, due))
+    return facts
 
 
-_by_time = attrgetter("started", "job_id")
+by_time = attrgetter("started", "job_id")
+
+
+def _began_in_time(facts: Facts, past: Past) -> bool:
+    """Whether a backup of this hour is on its way: then it is not the one that is missed."""
+    if facts.expected.by == "plan" or not facts.last_good:
+        return False
+    taken = [run.duration for run in (*facts.earlier, facts.last_good) if run.duration is not None]
+    longest = max(taken, default=facts.expected.gap / 2)
+    for run in facts.live:
+        under_way = facts.now - run.started
+        if run is facts.last_good or not 0 <= under_way <= max(_LONGER * longest, 15 * MINUTE):
+            continue
+        limit = freshness.learned(past, run.local).max_age
+        if limit is not None and run.local - facts.last_good.local <= limit:
+            return True
+    return False
+
+
+def _past(believed: Sequence[PastRun], good: Sequence[PastRun], live: Sequence[PastRun]) -> Past:
+    """Local times, in their own order: the hour that comes twice is there twice."""
+    starts = [run.started + run.offset for run in good]
+    if len(good) == len(believed):
+        failed = []
+    else:
+        failed = [run.local for run in believed if not run.good and run not in live]
+    if good and good[0].offset != good[-1].offset:
+        starts.sort()
+        failed.sort()
+    return Past(starts, failed)
 
 
 def _live(runs: Sequence[PastRun]) -> list[PastRun]:
@@ -89,44 +148,28 @@ def _last_good(
     good: Sequence[PastRun], live: Sequence[PastRun], max_age: float | None, now: float
 ) -> PastRun | None:
     """The last good run; one that still copies counts only where no other is fresh enough."""
-    ended = [run for run in good if run not in live]
+    ended = [run for run in good if run not in live] if live else good
     if ended and (max_age is None or now - ended[-1].started <= max_age):
         return ended[-1]
     return good[-1] if good else None
 
 
-def learned_age(good: Sequence[float]) -> float | None:
-    """How old a backup may get, from the ascending start times of the good ones of the past."""
-    if not good:
-        return None
-    if _unlearned(good):
-        return AGE_AFTER_ONE
-    gaps = [later - earlier for earlier, later in pairwise(good[-LOOKED_AT - 1 :])]
-    return max(LEAST_AGE, (_median(gaps) or 0) * TOLERANCE)
-
-
-def _unlearned(good: Sequence[float]) -> str:
-    """Why the good backups, by their ascending start times, do not say yet what is usual."""
-    if not good or good[-1] - good[0] >= TRIAL:
-        return ""
-    known = f"of {span(good[-1] - good[0])}" if len(good) > 1 else "a single one"
-    return f"its good backups are {known}, and {span(TRIAL)} of them say what is usual"
-
-
-def _expectation(good: Sequence[float], plan: PlanRow | None) -> tuple[float | None, str]:
+def expectation(past: Past, plan: PlanRow | None, here: float) -> Expectation:
+    """The plan's, where it says one; ``here`` is the local time of now."""
     if plan and plan.max_backup_age:
-        return plan.max_backup_age, "plan"
-    learned = learned_age(good)
+        return Expectation(plan.max_backup_age, plan.max_backup_age, "plan")
+    learned = freshness.learned(past, here)
     # A row without an age still says that there has to be a backup.
-    if plan and learned is None:
-        return learned, "plan"
-    return learned, "default" if _unlearned(good) else "learned"
+    if plan and learned.max_age is None:
+        return Expectation(None, None, "plan", DAY)
+    return learned
 
 
-def _median(values: Sequence[float]) -> float | None:
-    """As ``statistics`` does it, without its questions about kinds of numbers."""
-    ascending = sorted(values)
-    half = len(ascending) // 2
-    if len(ascending) % 2:
-        return ascending[half]
-    return (ascending[half - 1] + ascending[half]) / 2 if ascending else None
+def _in_real_time(expected: Expectation, ahead: float) -> Expectation:
+    """The ages as they are where the clocks changed since the last good backup."""
+    if not ahead or expected.by == "plan":
+        return expected
+    return expected._replace(
+        max_age=expected.max_age and expected.max_age - ahead,
+        critical_age=expected.critical_age and expected.critical_age - ahead,
+    )

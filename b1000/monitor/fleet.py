@@ -15,26 +15,31 @@ class Fleet(NamedTuple):
     """What the database knows of all subjects that are not ignored.
 
     ``notes``: failures that belong to no subject, each with what it would be of.
-    ``owners``: whose the last run of each track is.
+    ``owners``: whose the last run of each track is. ``since``: what is older may be unknown.
     """
 
     histories: Mapping[Subject, Sequence[PastRun]]
     plans: Mapping[Subject, PlanRow]
     notes: Sequence[tuple[Subject, DriftNote]] = ()
     owners: Mapping[Track, Subject] = {}
+    since: float = 0.0
 
 
-def read(source: DatabaseSource, now: float) -> Fleet:
-    """The histories and plans of the subjects that are not ignored.
+def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> Fleet:
+    """The histories and plans of the subjects that are not ignored, of a host or job perhaps.
 
     Raises NotDelivered where the database does not answer.
     """
-    plans = dict(_plans(source))
+    plans = {
+        subject: plan
+        for subject, plan in _plans(source)
+        if host in ("", subject.host) and job in ("", subject.job)
+    }
 
     def shown(subject: Subject) -> bool:
         return not (subject in plans and plans[subject].ignored)
 
-    reading = Histories(source, now, [each for each in plans if not plans[each].ignored])
+    reading = Histories(source, now, [each for each in plans if not plans[each].ignored], host, job)
     histories, notes = reading.all()
     for subject in plans:
         histories.setdefault(subject, [])
@@ -43,6 +48,7 @@ def read(source: DatabaseSource, now: float) -> Fleet:
         plans,
         [(subject, note) for subject, note in notes if shown(subject)],
         reading.owners,
+        reading.since,
     )
 
 

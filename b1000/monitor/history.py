@@ -36,7 +36,9 @@ class PastRun(NamedTuple):
     ``listed_as`` are the host and instance that did the work, ``master_host`` and
     ``master_instance`` those it was done for, where they are others. ``missing``
     names destinations without a copy. ``relayed_by`` names the storages that told it for
-    their client, ``also`` are the numbers of the rows by which others of them did.
+    their client, ``also`` are the numbers of the rows by which others of them did. ``offset`` is
+    how far the host's local time is ahead of UTC, ``kind`` full or incremental. ``places`` are
+    the destinations that have it and ``lacking`` those that do not, as far as both are known.
     """
 
     started: float
@@ -59,11 +61,28 @@ class PastRun(NamedTuple):
     job_id: int = 0
     relayed_by: str = ""
     also: tuple[int, ...] = ()
+    offset: float = 0.0
+    duration: float | None = None
+    files: int | None = None
+    attempts: int = 0
+    kind: str = ""
+    places: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
-        """At least one destination has it."""
-        return self.done + self.vanished > 0
+        """At least one destination has it, and there is something in it."""
+        return self.done + self.vanished > 0 and self.bytes != 0 and self.files != 0
+
+    @property
+    def empty(self) -> bool:
+        """It was copied, and nothing is in it."""
+        return self.done + self.vanished > 0 and not self.good
+
+    @property
+    def local(self) -> float:
+        """When it began by the clock on its host's wall, as seconds."""
+        return self.started + self.offset
 
     @property
     def complete(self) -> bool:
@@ -83,6 +102,7 @@ class PlanRow(NamedTuple):
     max_data_age: float | None = None
     max_copy_time: float | None = None
     ignored: bool = False
+    note: str = ""
 
 
 NO_PLAN = PlanRow()

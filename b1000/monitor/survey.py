@@ -97,7 +97,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     days = None
     try:
         with DatabaseSource(settings, read_only=not question.learn) as source:
-            seen = fleet.read(source, moment)
+            seen = fleet.read(source, moment, question.host, question.job)
             judgements = _judged(seen, question, moment)
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
@@ -110,8 +110,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
-    # Whether a subject came or went is seen from the others, whatever is asked.
-    everything = [*seen.notes, *drift(seen.histories, moment)]
+    everything = [*seen.notes, *drift(seen.histories, moment, seen.since)]
     notes = [note for subject, note in everything if question.wants(subject)]
     return Survey(moment, settings.name, judgements, notes, days, learned, unlearned)
 

@@ -4,8 +4,8 @@ A track is what one host backs up of one instance.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from math import isfinite
 from operator import attrgetter
 
@@ -19,6 +19,9 @@ Track = tuple[str, str, str]
 
 DONE, OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
 
+_QUARTER = 900.0  # seconds
+_FARTHEST = 15 * 3600.0  # from UTC that a zone is
+
 by_time = attrgetter("started", "job_id")
 
 
@@ -29,51 +32,58 @@ def names(texts: Iterable[str]) -> list[Track]:
 
 
 def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, PastRun]]:
-    """Each run, and whose it is by the names of the host that made it.
-
-    Many are read, so that a call less for each can be noticed, and so can names that
-    are kept only once.
-    """
+    """Each run, and whose it is by the names of the host that made it."""
+    # Many are read: a name is kept only once.
     names: dict[str, str] = {}
-    kept = names.setdefault
     for text in texts:
         try:
-            (
-                host, name, instance, job_id, started, step, status, data_age, size, ack,
-                master_host, master_instance, direction, relayed_by, error,
-            ) = text.split(SEPARATOR, 14)  # fmt: skip
-            # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-            if step == DONE and status == OK:
-                step, status, copies = DONE, OK, 1
-            else:
-                copies = 0
-            run = PastRun(
-                float(started) if "-" not in started else _local(started),
-                step,
-                status,
-                copies,
-                copies,
-                0,
-                _age(data_age),
-                int(size) if size else None,
-                ack != "0" and ack != "",
-                kept(host, host),
-                kept(instance, instance),
-                kept(master_host, master_host),
-                kept(master_instance, master_instance),
-                kept(direction, direction),
-                None,
-                short(error) if error else "",
-                (),
-                int(job_id),
-                kept(relayed_by, relayed_by),
-            )
+            yield _run(text, names.setdefault)
         except ValueError:
             continue  # a name or a time that no B1000 writes
-        yield (host, name, instance), run
 
 
-by_time = attrgetter("started", "job_id")
+def _run(text: str, kept: Callable[[str, str], str]) -> tuple[Track, PastRun]:
+    """The fields of ``LastRuns``, as one text."""
+    (
+        host, name, instance, job_id, began, local, step, status, data_age, size, ack,
+        master_host, master_instance, direction, relayed_by, duration, files, attempts,
+        kind, error,
+    ) = text.split(SEPARATOR, 19)  # fmt: skip
+    # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
+    if step == DONE and status == OK:
+        step, status, copies = DONE, OK, 1
+    else:
+        copies = 0
+    clock = float(local)
+    started = float(began) if began else _in_our_zone(clock)
+    run = PastRun(
+        started,
+        step,
+        status,
+        copies,
+        copies,
+        0,
+        0.0 if data_age == "0" else _age(data_age),
+        int(size) if size else None,
+        ack != "0" and ack != "",
+        kept(host, host),
+        kept(instance, instance),
+        kept(master_host, master_host),
+        kept(master_instance, master_instance),
+        kept(direction, direction),
+        None,
+        short(error) if error else "",
+        (),
+        int(job_id),
+        relayed_by and kept(relayed_by, relayed_by),
+        (),
+        0.0 if clock == started else _offset(clock - started),
+        float(duration) if duration else None,
+        int(files) if files else None,
+        int(attempts) if attempts else 0,
+        kept(kind, kind),
+    )
+    return (host, name, instance), run
 
 
 def of_all_writers(rows: list[PastRun]) -> list[PastRun]:
@@ -139,9 +149,15 @@ def _age(text: str) -> float | None:
     return age if isfinite(age) else None
 
 
-def _local(text: str) -> float:
-    """Seconds since the epoch of a local time, which is one of this machine's zone."""
-    return datetime.fromisoformat(text).timestamp()
+def _in_our_zone(clock: float) -> float:
+    """Seconds since the epoch of a local time, which is taken for one of this machine's zone."""
+    return datetime.fromtimestamp(clock, UTC).replace(tzinfo=None).timestamp()
+
+
+def _offset(difference: float) -> float:
+    """How far local time is ahead of UTC: no zone is off by part of a quarter of an hour."""
+    offset = round(difference / _QUARTER) * _QUARTER
+    return offset if abs(offset) <= _FARTHEST else 0.0
 
 
 def short(error: str) -> str:

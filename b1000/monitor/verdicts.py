@@ -6,45 +6,25 @@ since the epoch, all ages seconds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from b1000 import figures
-from b1000.monitor.facts import LEAST_AGE, TOLERANCE, TRIAL, Facts, facts_of
+from b1000.monitor.bands import UNUSUAL
+from b1000.monitor.facts import Facts, facts_of
+from b1000.monitor.finding import RuleResult, ending
+from b1000.monitor.freshness import AGE_AFTER_ONE, TRIAL
 from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
-from b1000.runs.states import Status, Step
+from b1000.monitor.severity import SEVERITY, Verdict, worst
+from b1000.monitor.usual import median
+from b1000.runs.states import Step
 
-_SHRUNK = 0.5  # of the usual size
-
-
-class Verdict(StrEnum):
-    """The answer for one subject, or for a fleet."""
-
-    OK = "OK"
-    WARNING = "WARNING"
-    CRITICAL = "CRITICAL"
-    UNKNOWN = "UNKNOWN"
-
-    @property
-    def exit_code(self) -> int:
-        """As Nagios counts."""
-        return _CODES[self]
+__all__ = ["Judgement", "Reason", "RuleResult", "Verdict", "judge", "worst"]
 
 
-_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.CRITICAL: 2, Verdict.UNKNOWN: 3}
-# What is certainly bad comes before what nobody knows.
-_SEVERITY = {Verdict.OK: 0, Verdict.UNKNOWN: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}
+class Reason(NamedTuple):
+    """One thing that is wrong: a word for programs, and a text for people."""
 
-
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of the verdicts; UNKNOWN where there is none: no backup at all is not OK."""
-    return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.UNKNOWN)
-
-
-class RuleResult(NamedTuple):
-    """One thing that is wrong, in words."""
-
-    verdict: Verdict
+    code: str
     text: str
 
 
@@ -53,7 +33,10 @@ class Judgement(NamedTuple):
 
     ``expected_by`` is "plan", "learned", or "default" as long as nothing is learned;
     ``unlearned`` then says why. ``relayed_by`` names the storages by whose relay a client
-    told all this of itself.
+    told all this of itself. ``missing`` are destinations without a copy of the last good
+    backup, ``places`` those with one, ``failing`` those without one of the last run.
+    ``made_on`` is the host that made the last run, ``changed`` the verdict of then where it
+    was another.
     """
 
     subject: Subject
@@ -71,6 +54,25 @@ class Judgement(NamedTuple):
     last_run: float | None
     unlearned: str = ""
     relayed_by: str = ""
+    reasons: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    made_on: str = ""
+    changed: str = ""
+    answer: str = ""
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """What is wrong, as words for programs."""
+        return frozenset(each.code for each in self.reasons)
+
+    @property
+    def ratio(self) -> float:
+        """The age against what it may be; what was never backed up is infinitely old."""
+        if self.age is None:
+            return float("inf")
+        return self.age / self.max_age if self.max_age else 0.0
 
 
 def judge(
@@ -79,25 +81,33 @@ def judge(
     """The verdict on a subject; ``history`` in any order, with at least its last good run."""
     facts = facts_of(history, plan, now)
     findings = [finding for rule in RULES for finding in rule(facts)]
-    findings.sort(key=lambda finding: -_SEVERITY[finding.verdict])
+    if len(findings) > 1:
+        findings.sort(key=lambda finding: -SEVERITY[finding.verdict])
     last = facts.last_good
-    shown = last or (facts.runs[-1] if facts.runs else None)
+    newest = facts.runs[-1] if facts.runs else None
+    shown = last or newest
+    sizes = [run.bytes for run in facts.earlier[-15:] if run.bytes]
     return Judgement(
         subject,
-        worst(finding.verdict for finding in findings) if findings else Verdict.OK,
+        findings[0].verdict if findings else Verdict.OK,
         "; ".join(finding.text for finding in findings) or _all_is_well(facts),
         last.started if last else None,
         facts.age,
         facts.max_age,
-        facts.expected_by,
+        facts.expected.by,
         last.data_age if last else None,
         last.bytes if last else None,
-        facts.usual_bytes,
+        median(sizes),
         shown.done if shown else 0,
         shown.total if shown else 0,
-        facts.runs[-1].started if facts.runs else None,
+        newest.started if newest else None,
         facts.unlearned,
         shown.relayed_by if shown else "",
+        tuple(Reason(finding.code, finding.text) for finding in findings),
+        (*last.lacking, *gone(facts)) if last and not last.acknowledged else (),
+        last.places if last else (),
+        newest.lacking if newest else (),
+        newest.made_on if newest else "",
     )
 
 
@@ -108,6 +118,7 @@ _EXPECTED = {
     "learned": "usual here",
     "default": f"expected until {int(TRIAL / DAY)} days of backups say what is usual",
 }
+_CRITICAL, _WARNING = Verdict.CRITICAL, Verdict.WARNING
 
 
 def _never(facts: Facts) -> Iterator[RuleResult]:
@@ -120,30 +131,51 @@ def _never(facts: Facts) -> Iterator[RuleResult]:
         text += f": a run is under way for {span(facts.now - facts.live[-1].started)}"
     if facts.since:
         text += f": {_failures(facts)}"
-    yield RuleResult(Verdict.CRITICAL, text)
+    yield RuleResult(_CRITICAL, text, "never")
 
 
-def _too_old(facts: Facts) -> Iterator[RuleResult]:
-    if not facts.too_old or facts.age is None or facts.max_age is None:
+def _not_fresh(facts: Facts) -> Iterator[RuleResult]:
+    """Two steps: missed, and too old."""
+    if not facts.late or facts.age is None or facts.max_age is None:
         return
-    usual = _EXPECTED[facts.expected_by]
-    text = (
-        f"the last good backup is {span(facts.age)} old, at most {span(facts.max_age)} is {usual}"
-    )
+    parts = []
+    if facts.due is not None and facts.expected.by != "plan":
+        parts.append(f"missed: expected by {_clock_text(facts)}; last good {span(facts.age)} ago")
+    if facts.too_old:
+        parts.append(
+            f"the last good backup is {span(facts.age)} old, "
+            f"at most {span(facts.max_age)} is {_usually(facts)}"
+        )
     running = [run for run in facts.live if run is not facts.last_good]
     if facts.since:
-        text += f"; {_failures(facts)}"
+        parts.append(_failures(facts))
     if running:
-        text += f"; a run is at {running[-1].step} for {span(facts.now - running[-1].started)}"
+        parts.append(f"a run is at {running[-1].step} for {span(facts.now - running[-1].started)}")
     elif not facts.since:
-        text += "; nothing has run since"
-    yield RuleResult(Verdict.CRITICAL, text)
+        parts.append("nothing has run since")
+    verdict, code = (_CRITICAL, "too_old") if facts.too_old else (_WARNING, "missed")
+    yield RuleResult(verdict, "; ".join(parts), code)
+
+
+def _usually(facts: Facts) -> str:
+    """Who says how old it may be."""
+    if facts.expected.by == "default" and facts.max_age == AGE_AFTER_ONE:
+        return "expected after a single backup"
+    return _EXPECTED[facts.expected.by]
+
+
+def _clock_text(facts: Facts) -> str:
+    """When it was expected, on the clock of its host."""
+    assert facts.due is not None
+    here = facts.now + facts.runs[-1].offset
+    moment = datetime.fromtimestamp(facts.due, UTC)
+    return f"{moment:%a %H:%M}" if here - facts.due < 6 * DAY else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _failed_since(facts: Facts) -> Iterator[RuleResult]:
-    if facts.since and facts.last_good and not facts.too_old:
+    if facts.since and facts.last_good and not facts.late:
         good = f"the last good backup is {span(facts.age or 0)} old"
-        yield RuleResult(Verdict.WARNING, f"{_failures(facts)}; {good}")
+        yield RuleResult(_WARNING, f"{_failures(facts)}; {good}", "failed")
 
 
 def _incomplete(facts: Facts) -> Iterator[RuleResult]:
@@ -151,6 +183,7 @@ def _incomplete(facts: Facts) -> Iterator[RuleResult]:
     if not last or last.complete or (last.acknowledged and last.done):
         return
     lacking = last.total - last.done - last.vanished
+    code = "incomplete"
     if last in facts.live:
         text = f"{last.done} of {last.total} copies are there, the run is still at {last.step}"
     elif lacking > 0:
@@ -158,74 +191,54 @@ def _incomplete(facts: Facts) -> Iterator[RuleResult]:
         verb = "is" if lacking == 1 else "are"
         text = f"{lacking} of {last.total} copies of the last good backup {verb} missing{where}"
     elif last.vanished:
+        if last.step == Step.DONE and _always_vanish(facts):
+            return
         text = "files vanished while the last good backup copied them"
+        code = "vanished"
     else:
-        text = f"the last good backup has its copies, and its run {_ending(last)}"
-    yield RuleResult(Verdict.WARNING, text)
+        text = f"the last good backup has its copies, and its run {ending(last)}"
+        code = "run_failed"
+    yield RuleResult(_WARNING, text, code)
 
 
-def _shrunk(facts: Facts) -> Iterator[RuleResult]:
-    last, usual = facts.last_good, facts.usual_bytes
-    if last and last.bytes is not None and usual and last.bytes < usual * _SHRUNK:
-        text = f"it shrank to {figures.size(last.bytes)}, {figures.size(usual)} is usual"
-        yield RuleResult(Verdict.WARNING, text)
+def _always_vanish(facts: Facts) -> bool:
+    """Whether files vanish in every run, as far as is known: of five at least."""
+    some = facts.earlier[-5:]
+    return len(some) == 5 and all(run.status == "WARNING" for run in some)
 
 
-def _data_too_old(facts: Facts) -> Iterator[RuleResult]:
-    last, planned = facts.last_good, facts.plan.max_data_age
-    if not last or last.data_age is None:
-        return
-    limit = planned or _usual_data_age(facts)
-    if limit is not None and last.data_age > limit:
-        where = f" on {last.made_on}" if last.made_on else ""
-        usual = "planned" if planned else "usual here"
-        text = f"its data{where} was {span(last.data_age)} old, at most {span(limit)} is {usual}"
-        yield RuleResult(Verdict.WARNING, text)
+def gone(facts: Facts) -> tuple[str, ...]:
+    """Destinations that it had in the last 30 days, and has no more."""
+    last = facts.last_good
+    if not last or not last.places or last in facts.live:
+        return ()
+    now = {*last.places, *last.lacking}
+    known = {
+        place
+        for run in facts.earlier
+        if last.started - run.started <= 30 * DAY
+        for place in run.places
+    }
+    return tuple(sorted(known - now))
 
 
-def _usual_data_age(facts: Facts) -> float | None:
-    """By the rule for backups; where no earlier run tells, as old as a backup may get."""
-    if facts.usual_data_age is None:
-        return facts.max_age
-    return max(LEAST_AGE, facts.usual_data_age * TOLERANCE)
-
-
-def _data_age_unknown(facts: Facts) -> Iterator[RuleResult]:
-    if facts.plan.max_data_age and facts.last_good and facts.last_good.data_age is None:
-        text = (
-            f"how old its data was is unknown, at most {span(facts.plan.max_data_age)} is planned"
-        )
-        yield RuleResult(Verdict.WARNING, text)
-
-
-def _takes_long(facts: Facts) -> Iterator[RuleResult]:
-    limit = facts.plan.max_copy_time
-    for run in facts.live if limit else ():
-        taken = facts.now - (run.copying_since or run.started)
-        if limit and taken > limit:
-            what = f"a run on {run.made_on}" if run.made_on else "a run"
-            text = f"{what} is at {run.step} for {span(taken)}, at most {span(limit)} is planned"
-            yield RuleResult(Verdict.WARNING, text)
-
-
-def _clock(facts: Facts) -> Iterator[RuleResult]:
-    run = next((run for run in reversed(facts.ahead) if not run.acknowledged), None)
-    if run:
-        whose = f"the clock of {run.made_on}" if run.made_on else "a clock"
-        far = span(run.started - facts.now)
-        yield RuleResult(Verdict.WARNING, f"{whose} was {far} ahead of ours: a run is dated so")
+def _destination_gone(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if lost := gone(facts):
+        if last and last.acknowledged:
+            return
+        verb = "is a destination" if len(lost) == 1 else "are destinations"
+        text = f"{', '.join(lost)} {verb} of it no more, and had copies within 30 days"
+        yield RuleResult(_WARNING, text, "destination_gone")
 
 
 RULES: tuple[Callable[[Facts], Iterator[RuleResult]], ...] = (
     _never,
-    _too_old,
+    _not_fresh,
     _failed_since,
     _incomplete,
-    _shrunk,
-    _data_too_old,
-    _data_age_unknown,
-    _takes_long,
-    _clock,
+    _destination_gone,
+    *UNUSUAL,
 )
 
 
@@ -238,25 +251,17 @@ def _all_is_well(facts: Facts) -> str:
     assert facts.age is not None
     copies = f"{last.done} of {last.total} copies"
     running = ", a new one is under way" if facts.live else ""
-    return f"{span(facts.age)} old, {copies}{running}"
+    usual = ", files vanished as usual" if last.vanished else ""
+    return f"{span(facts.age)} old, {copies}{running}{usual}"
 
 
 def _failures(facts: Facts) -> str:
     last = facts.since[-1]
     where = f" on {last.made_on}" if last.made_on else ""
     ago = f"{span(facts.now - last.started)} ago"
+    made = "copied nothing" if last.empty else "made no copy"
     if len(facts.since) == 1:
         run = "a later run" if facts.last_good else "its only run"
-        return f"{run}{where}, {ago}, made no copy: it {_ending(last)}"
+        return f"{run}{where}, {ago}, {made}: it {ending(last)}"
     runs = f"{len(facts.since)} {'later ' if facts.last_good else ''}runs"
-    return f"{runs} made no copy, the last{where} {ago} {_ending(last)}"
-
-
-def _ending(run: PastRun) -> str:
-    """How a run ended, as a verb and why."""
-    why = f": {run.error}" if run.error else ""
-    if run.status == Status.FAILED:
-        return f"FAILED at {run.step}{why}"
-    if run.step == Step.DONE:
-        return f"ended with {run.status}{why}"
-    return f"never came to its end, {run.step} is the last that is known of it"
+    return f"{runs} made no copy, the last{where} {ago} {ending(last)}"

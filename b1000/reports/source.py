@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SEPARATOR = "\x1f"
 """Between the fields that ``joined`` puts into one text."""
 
+LIST_SEPARATOR = "\x1d"
+"""Between the values that ``listed`` puts into one."""
+
 _END = "\x1e"  # of the text of one row, where many arrive as one
 _LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
 _OPENING = 12.0  # seconds until a connection has to be there
@@ -60,6 +63,12 @@ class Dialect(NamedTuple):
         if self.mysql:
             return f"CONCAT_WS('{SEPARATOR}', {', '.join(texts)})"
         return f" || '{SEPARATOR}' || ".join(texts)
+
+    def listed(self, column: str) -> str:
+        """An expression: the values of a group as one text."""
+        if self.mysql:
+            return f"GROUP_CONCAT({column} SEPARATOR '{LIST_SEPARATOR}')"
+        return f"group_concat({column}, '{LIST_SEPARATOR}')"
 
     def seconds(self, column: str) -> str:
         """An expression: a column in UTC as seconds since the epoch, whatever the time zone."""

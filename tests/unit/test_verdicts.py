@@ -1,6 +1,6 @@
 """Every rule of the monitor: a history, a plan and a time make a verdict with its reason."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.monitor.facts import learned_age
+from b1000.monitor.freshness import Past, learned
 from b1000.monitor.history import DAY, HOUR, MINUTE, PastRun, PlanRow, Subject, span
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 
@@ -64,8 +64,14 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
     ),
     # fresh
     "first run": ([run(HOUR)], None, OK, "1 h old, 2 of 2 copies"),
-    "once, 26 h ago": ([run(26 * HOUR)], None, OK, "1 d 2 h old"),
-    "once, more than 26 h ago": ([run(26 * HOUR + MINUTE)], None, CRITICAL, "at most 1 d 2 h"),
+    "once, 8 d ago": ([run(8 * DAY)], None, OK, "8 d old"),
+    "once, more than 8 d ago": ([run(8 * DAY + MINUTE)], None, WARNING, "nothing has run since"),
+    "once, more than 9 d ago": (
+        [run(9 * DAY + MINUTE)],
+        None,
+        CRITICAL,
+        "at most 8 d is expected after a single backup",
+    ),
     "daily": (WEEK, None, OK, "3 h old, 2 of 2 copies"),
     "daily, a new one under way": (
         [*WEEK, run(MINUTE, done=1, step="COPYING")],
@@ -73,24 +79,54 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         OK,
         "a new one is under way",
     ),
-    "daily, silent for two intervals": (daily(7, 2 * DAY), None, OK, "2 d old"),
+    "daily, one is late": (daily(7, 29 * HOUR), None, OK, "1 d 5 h old"),
+    "daily, missed": (
+        daily(7, 31 * HOUR),
+        None,
+        WARNING,
+        "missed: expected by Mon 11:00; last good 1 d 7 h ago; nothing has run since",
+    ),
+    "daily for weeks, missed": (
+        daily(42, 27 * HOUR),
+        None,
+        WARNING,
+        "missed: expected by Mon 09:00; last good 1 d 3 h ago; nothing has run since",
+    ),
+    "daily for weeks, the next is under way": (
+        [*daily(42, 27 * HOUR, duration=3 * HOUR), run(2.9 * HOUR, done=0, step="COPYING")],
+        None,
+        OK,
+        "a new one is under way",
+    ),
+    "daily for weeks, the next began late": (
+        [*daily(42, 29 * HOUR + HOUR / 2), run(10 * MINUTE, done=0, step="COPYING")],
+        None,
+        WARNING,
+        "missed: expected by Mon 06:30",
+    ),
+    "weekdays on a Monday": (
+        [run(3 * HOUR + days * DAY) for days in range(1, 50) if (7 - days) % 7 not in (5, 6)],
+        None,
+        WARNING,
+        "missed: expected by Mon 09:00; last good 3 d 3 h ago",
+    ),
     "daily, silently stopped": (
         daily(7, 3 * DAY),
         None,
         CRITICAL,
-        "the last good backup is 3 d old, at most 2 d 12 h is usual here; nothing has run since",
+        "the last good backup is 3 d old, at most 1 d 6 h is usual here; nothing has run since",
     ),
     "hourly, silently stopped": (
         [run(3 * HOUR + number * HOUR) for number in range(73)],
         None,
         CRITICAL,
-        "at most 2 h 30 min is usual here",
+        "at most 1 h 36 min is usual here",
     ),
-    "every five minutes: an hour is always allowed": (
-        [run(55 * MINUTE + number * 5 * MINUTE) for number in range(900)],
+    "every five minutes: half an hour is always allowed": (
+        [run(35 * MINUTE + number * 5 * MINUTE) for number in range(900)],
         None,
         OK,
-        "55 min old",
+        "35 min old",
     ),
     "some trials within minutes say nothing of what is usual": (
         [run(23 * HOUR + number * 5 * MINUTE) for number in range(6)],
@@ -99,7 +135,7 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         "23 h old",
     ),
     "trials, and no backup on the next day": (
-        [run(27 * HOUR + number * 5 * MINUTE) for number in range(6)],
+        [run(27 * HOUR + MINUTE + number * 5 * MINUTE) for number in range(6)],
         None,
         CRITICAL,
         "at most 1 d 2 h is expected until 3 days of backups say what is usual",
@@ -134,7 +170,7 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         [*daily(4, 4 * DAY), run(2 * DAY, done=0, step="PRE")],
         None,
         CRITICAL,
-        "at most 2 d 12 h is usual here; a run is at PRE for 2 d",
+        "at most 1 d 6 h is usual here; a run is at PRE for 2 d",
     ),
     # complete
     "a destination is lost": (
@@ -190,7 +226,7 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         "a later run on db1, 1 h ago, made no copy",
     ),
     "a run that died, and another that is under way": (
-        [*daily(5, 2 * DAY), run(DAY, done=0, step="COPYING"), run(HOUR, done=0, step="PRE")],
+        [*daily(5, 28 * HOUR), run(DAY, done=0, step="COPYING"), run(HOUR, done=0, step="PRE")],
         None,
         WARNING,
         "never came to its end, COPYING is the last that is known of it",
@@ -200,9 +236,84 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         [*daily(5, 27 * HOUR), run(HOUR, bytes=499)],
         None,
         WARNING,
-        "it shrank to 499 B, 1000 B is usual",
+        "it shrank to 499 B, 1000 B is usual (650 B to 1.3 KiB)",
     ),
-    "half is not more than half": ([*daily(5, 27 * HOUR), run(HOUR, bytes=500)], None, OK, ""),
+    "grown": (
+        [*daily(5, 27 * HOUR), run(HOUR, bytes=1400)],
+        None,
+        WARNING,
+        "it grew to 1.4 KiB, 1000 B is usual (650 B to 1.3 KiB)",
+    ),
+    "a third more or less is usual": (
+        [*daily(5, 27 * HOUR), run(HOUR, bytes=660)],
+        None,
+        OK,
+        "",
+    ),
+    "0 bytes": (
+        [*daily(5, 27 * HOUR), run(HOUR, bytes=0)],
+        None,
+        WARNING,
+        "a later run on db1, 1 h ago, copied nothing: it came to 0 bytes",
+    ),
+    "only 0 bytes": ([run(HOUR, bytes=0)], None, CRITICAL, "came to 0 bytes"),
+    "no file": ([*daily(5, 27 * HOUR), run(HOUR, files=0)], None, WARNING, "came to no file"),
+    "a quarter of the files": (
+        [*daily(5, 27 * HOUR, files=1000), run(HOUR, files=250)],
+        None,
+        WARNING,
+        "250 files, 1000 are usual, less than 30% of them",
+    ),
+    "three slow runs": (
+        [*daily(5, 99 * HOUR, duration=100.0), *daily(3, 3 * HOUR, duration=170.0)],
+        None,
+        WARNING,
+        "its last 3 backups took 2 min and more, 1 min is usual, at most 2 min",
+    ),
+    "two slow runs": (
+        [*daily(6, 75 * HOUR, duration=100.0), *daily(2, 3 * HOUR, duration=170.0)],
+        None,
+        OK,
+        "",
+    ),
+    "the same size six times after varying": (
+        [*daily(6), *(run(3 * HOUR + (6 + each) * DAY, bytes=1001 + each) for each in range(9))],
+        None,
+        WARNING,
+        "6 backups in a row of exactly 1000 B",
+    ),
+    "always the same size": (daily(20), None, OK, ""),
+    "three FAILED of ten": (
+        [*daily(4), *(failed(HOUR * 28 + each * DAY) for each in range(3)), *daily(5, 99 * HOUR)],
+        None,
+        WARNING,
+        "3 of its last 10 runs FAILED",
+    ),
+    "three attempts of each of two copies": (
+        daily(5, attempts=6),
+        None,
+        WARNING,
+        "its last 3 runs took 5 attempts and more",
+    ),
+    "one attempt of each of two copies": (daily(5, attempts=2), None, OK, ""),
+    "a run hangs": (
+        [*daily(5, 27 * HOUR, duration=HOUR), run(5 * HOUR, done=0, step="COPYING")],
+        None,
+        WARNING,
+        "a run on db1 is at COPYING for 5 h, its longest took 1 h",
+    ),
+    "a destination is gone": (
+        [*daily(5, 27 * HOUR, places=("near", "far")), run(HOUR, places=("near",))],
+        None,
+        WARNING,
+        "far is a destination of it no more, and had copies within 30 days",
+    ),
+    "files vanish each time": (
+        daily(6, done=1, vanished=1, status="WARNING"),
+        None,
+        OK,
+        "files vanished as usual",
+    ),
     "one small backup of the past changes nothing": (
         [*daily(3, 27 * HOUR), run(2 * HOUR, bytes=1), run(HOUR)],
         None,
@@ -260,10 +371,10 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         "the clock of db1 was 3 h ahead of ours",
     ),
     "a clock years ahead says nothing": (
-        [run(9 * DAY), run(-900 * DAY)],
+        [run(9 * DAY + HOUR), run(-900 * DAY)],
         None,
         CRITICAL,
-        "the last good backup is 9 d old",
+        "the last good backup is 9 d 1 h old",
     ),
     "only a run of years ahead": ([run(-900 * DAY)], None, CRITICAL, "never backed up"),
     "a clock that is right again, acknowledged": (
@@ -317,7 +428,7 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
         reason=judged.reason,
         last_good=NOW - 3 * HOUR,
         age=3 * HOUR,
-        max_age=2.5 * DAY,
+        max_age=24 * HOUR * 1.1 + 0.15 * 24 * HOUR,
         expected_by="learned",
         data_age=0.0,
         bytes=1000,
@@ -325,7 +436,10 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
         copies_done=2,
         copies_total=2,
         last_run=NOW - HOUR,
+        reasons=judged.reasons,
+        made_on="db1",
     )
+    assert [each.code for each in judged.reasons] == ["failed"]
     planned = judge(DB, WEEK, PlanRow(max_backup_age=DAY), NOW)
     assert (planned.max_age, planned.expected_by) == (DAY, "plan")
     nothing = judge(DB, [], PlanRow(max_backup_age=DAY), NOW)
@@ -347,46 +461,63 @@ def test_a_plan_without_an_age_expects_what_never_ran() -> None:
     planned = judge(DB, [], PlanRow(max_data_age=HOUR), NOW)
     assert (planned.max_age, planned.expected_by) == (None, "plan")
     learned = judge(DB, WEEK, PlanRow(max_data_age=HOUR), NOW)
-    assert (learned.max_age, learned.expected_by) == (2.5 * DAY, "learned")
+    assert learned.max_age == pytest.approx(30 * HOUR)
+    assert learned.expected_by == "learned"
 
 
 @pytest.mark.parametrize(
     ("gaps", "expected"),
     [
-        ([], 26 * HOUR),
-        ([DAY], 26 * HOUR),  # nothing is learned in less than three days
-        ([DAY, DAY], 26 * HOUR),
-        ([DAY, DAY, DAY], 2.5 * DAY),
-        ([DAY, DAY, MINUTE, MINUTE, DAY], 2.5 * DAY),  # somebody ran it by hand as well
-        ([7 * DAY, 7 * DAY, 21 * DAY], 17.5 * DAY),  # one outage is not usual
-        ([MINUTE] * 5, 26 * HOUR),
-        ([MINUTE] * 4320, HOUR),
-        ([3 * DAY - MINUTE], 26 * HOUR),
-        ([3 * DAY], 7.5 * DAY),
+        ([], 8 * DAY),
+        ([DAY], 30 * HOUR),
+        ([DAY, DAY, DAY], 30 * HOUR),
+        ([DAY, DAY, MINUTE, MINUTE, DAY], 24 * HOUR * 1.1 + 3.6 * HOUR),  # run by hand as well
+        ([7 * DAY, 7 * DAY, 21 * DAY], 21 * DAY * 1.1 + 12 * HOUR),
+        ([MINUTE] * 5, 26 * HOUR),  # nothing is learned in less than three days
+        ([MINUTE] * 4320, 1.1 * MINUTE + 30 * MINUTE),
+        ([3 * DAY], 3 * DAY * 1.1 + 0.15 * 3 * DAY),
+        ([30 * DAY, 31 * DAY], 31 * DAY * 1.1 + 12 * HOUR),
     ],
 )
-def test_what_is_usual_is_learned(gaps: list[float], expected: float) -> None:
+def test_the_longest_interval_says_what_is_usual(gaps: list[float], expected: float) -> None:
     starts = [0.0]
     for gap in gaps:
         starts.append(starts[-1] + gap)
-    assert learned_age(starts) == expected
+    assert learned(Past(starts), starts[-1]).max_age == pytest.approx(expected)
+
+
+def test_an_interval_that_failures_made_is_not_usual() -> None:
+    starts = [0.0, DAY, 2 * DAY, 9 * DAY, 10 * DAY]
+    usual = learned(Past(starts, [3 * DAY]), 10 * DAY).max_age
+    assert usual == pytest.approx(30 * HOUR)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Warsaw", "America/New_York", "Australia/Lord_Howe"])
-def test_daylight_saving_does_not_make_a_backup_older(zone: str) -> None:
-    """Every night at 02:30 local time over a whole year: on no noon is anything wrong."""
+def test_a_change_of_the_clocks_does_not_make_a_backup_older(zone: str) -> None:
+    """Every night at 02:30 local time over a whole year: on no day is anything wrong."""
     place = ZoneInfo(zone)
-    starts = [
-        datetime.fromordinal(datetime(2026, 1, 1).toordinal() + number)
-        .replace(hour=2, minute=30, tzinfo=place)
-        .timestamp()
+    moments = [
+        datetime.fromordinal(datetime(2026, 1, 1).toordinal() + number).replace(
+            hour=2, minute=30, tzinfo=place
+        )
         for number in range(365)
     ]
-    for day in range(3, 365):
-        history = [PastRun(start, done=1, total=1) for start in starts[max(0, day - 8) : day]]
-        noon = starts[day - 1] + 10 * HOUR
-        assert judge(DB, history, None, noon).verdict is OK
-        assert judge(DB, history, None, noon + 50.5 * HOUR).verdict is CRITICAL
+    runs = [
+        PastRun(
+            moment.timestamp(),
+            done=1,
+            total=1,
+            offset=(moment.utcoffset() or timedelta()).total_seconds(),
+        )
+        for moment in moments
+    ]
+    for day in range(50, 365):
+        history = runs[max(0, day - 44) : day]
+        # A minute before the next, and five hours after it did not come.
+        before, after = runs[day].started - MINUTE, runs[day].started + 5 * HOUR
+        assert judge(DB, history, None, before).verdict is OK
+        assert judge(DB, history, None, after).verdict is WARNING
+        assert judge(DB, history, None, after + 26 * HOUR).verdict is CRITICAL
 
 
 def test_hosts_in_other_zones_are_judged_by_the_same_clock() -> None:
@@ -430,8 +561,7 @@ RANK = {OK: 0, WARNING: 1, CRITICAL: 2}
 def test_never_ok_without_a_copy_that_is_done(history: list[PastRun], plan: PlanRow | None) -> None:
     judged = judge(DB, history, plan, NOW)
     if judged.verdict is OK:
-        assert any(each.done and each.started == judged.last_good for each in history)
-        assert judged.copies_done
+        assert any(each.good and each.started == judged.last_good for each in history)
         assert judged.age is not None
         assert judged.max_age is not None
         assert judged.age <= judged.max_age

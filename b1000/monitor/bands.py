@@ -1,0 +1,220 @@
+"""The rules on what is usual: each tells its figure and its band, and is a WARNING. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from b1000 import figures
+from b1000.monitor.facts import Facts
+from b1000.monitor.finding import RuleResult
+from b1000.monitor.history import HOUR, MINUTE, PastRun, span
+from b1000.monitor.severity import Verdict
+from b1000.monitor.usual import LOOKED_BACK, band, median
+from b1000.runs.states import Status
+
+_SHRUNK = 0.5  # of the usual size, or of that of a month ago
+_FEW_FILES = 0.3  # of the usual number
+_SLOWER, _SLOW_RUNS = 1.6, 3
+_LONGER, _LEAST_LONG = 4, 15 * MINUTE
+_OLDER, _LEAST_DATA_AGE = 2.5, HOUR
+_FLAPPING, _OF_RUNS = 3, 10
+_SAME = 6  # runs with one size
+_ATTEMPTS, _TRIED_RUNS = 3, 3
+_MONTH = 30  # runs
+
+
+def _warning(code: str, text: str) -> RuleResult:
+    return RuleResult(Verdict.WARNING, text, code)
+
+
+def _like(facts: Facts, last: PastRun) -> list[int]:
+    """The sizes of earlier backups of its kind: a full is no larger incremental."""
+    if all(run.kind == last.kind for run in facts.earlier[-1:]) and not last.kind:
+        return [run.bytes for run in facts.earlier if run.bytes]
+    return [run.bytes for run in facts.earlier if run.bytes and run.kind == last.kind]
+
+
+def _size(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if not last or last.bytes is None:
+        return
+    sizes = _like(facts, last)
+    if not sizes:
+        return
+    shown = figures.size(last.bytes)
+    usual = band(sizes)
+    if usual and not usual.holds(last.bytes):
+        verb = "shrank" if last.bytes < usual.low else "grew"
+        between = f"{figures.size(int(usual.low))} to {figures.size(int(usual.high))}"
+        expected = figures.size(round(usual.expected))
+        code = "shrunk" if verb == "shrank" else "grown"
+        yield _warning(code, f"it {verb} to {shown}, {expected} is usual ({between})")
+        return
+    middle = median(sizes)
+    if not usual and middle and last.bytes < middle * _SHRUNK:
+        yield _warning("shrunk", f"it shrank to {shown}, {figures.size(round(middle))} is usual")
+        return
+    then = median(sizes[-_MONTH - 2 : -_MONTH + 3]) if len(sizes) >= _MONTH else None
+    if then and last.bytes < then * _SHRUNK:
+        text = f"it shrank to {shown}, it was {figures.size(round(then))} {_MONTH} runs before"
+        yield _warning("shrunk", text)
+
+
+def _same_size(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if not last or not last.bytes or len(facts.earlier) < 2 * _SAME:
+        return
+    if facts.earlier[-1].bytes != last.bytes:
+        return
+    sizes = [run.bytes for run in facts.earlier if run.bytes] + [last.bytes]
+    if len(set(sizes[-_SAME:])) > 1:
+        return
+    start = len(sizes) - _SAME
+    while start and sizes[start - 1] == last.bytes:
+        start -= 1
+    before = sizes[:start][-LOOKED_BACK:]
+    varied = sum(one != other for one, other in pairwise(before))
+    if len(before) >= _SAME and varied >= 0.8 * (len(before) - 1):
+        count = len(sizes) - start
+        text = (
+            f"{count} backups in a row of exactly {figures.size(last.bytes)}, and it used to vary"
+        )
+        yield _warning("same_size", text)
+
+
+def _files(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if not last or last.files is None:
+        return
+    counts = [run.files for run in facts.earlier if run.files and run.kind == last.kind]
+    usual = median(counts)
+    if usual and len(counts) >= 3 and last.files < usual * _FEW_FILES:
+        text = f"{last.files} files, {round(usual)} are usual, less than {_FEW_FILES:.0%} of them"
+        yield _warning("files", text)
+
+
+def _slow(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if not last or last.duration is None:
+        return
+    taken = [
+        run.duration
+        for run in (*facts.earlier, last)
+        if run.duration is not None and run.kind == last.kind
+    ]
+    recent, before = taken[-_SLOW_RUNS:], taken[:-_SLOW_RUNS]
+    if len(before) < _SLOW_RUNS or min(recent) < MINUTE:
+        return
+    usual = median(before) or 0.0
+    limit = max(usual * _SLOWER, usual + MINUTE)
+    if min(recent) > limit:
+        text = (
+            f"its last {_SLOW_RUNS} backups took {span(min(recent))} and more, "
+            f"{span(usual)} is usual, at most {span(limit)}"
+        )
+        yield _warning("slow", text)
+
+
+def _hangs(facts: Facts) -> Iterator[RuleResult]:
+    if not facts.live or facts.plan.max_copy_time:
+        return
+    taken = [
+        run.duration for run in facts.runs if run.duration is not None and run.ended and run.good
+    ]
+    if not taken:
+        return
+    limit = max(_LONGER * max(taken[-LOOKED_BACK:]), _LEAST_LONG)
+    for run in facts.live:
+        if run.started <= facts.now and facts.now - run.started > limit:
+            where = f" on {run.made_on}" if run.made_on else ""
+            text = (
+                f"a run{where} is at {run.step} for {span(facts.now - run.started)}, "
+                f"its longest took {span(max(taken[-LOOKED_BACK:]))}"
+            )
+            yield _warning("hangs", text)
+
+
+class _DataLimit(NamedTuple):
+    age: float
+    by: str
+
+
+def _data_too_old(facts: Facts) -> Iterator[RuleResult]:
+    last = facts.last_good
+    if not last or not last.data_age:
+        return
+    limit = _data_limit(facts)
+    if limit and last.data_age > limit.age:
+        where = f" on {last.made_on}" if last.made_on else ""
+        text = f"its data{where} was {span(last.data_age)} old, at most {span(limit.age)} is"
+        yield _warning("data_age", f"{text} {limit.by}")
+
+
+def _data_limit(facts: Facts) -> _DataLimit | None:
+    """The plan's; by what is usual; where no earlier run tells, as old as a backup may get."""
+    if facts.plan.max_data_age:
+        return _DataLimit(facts.plan.max_data_age, "planned")
+    ages: Sequence[float] = [run.data_age for run in facts.earlier if run.data_age is not None]
+    usual = median(ages)
+    if usual is not None:
+        return _DataLimit(max(_LEAST_DATA_AGE, usual * _OLDER), "usual here")
+    return _DataLimit(facts.max_age, "usual here") if facts.max_age else None
+
+
+def _data_age_unknown(facts: Facts) -> Iterator[RuleResult]:
+    if facts.plan.max_data_age and facts.last_good and facts.last_good.data_age is None:
+        text = (
+            f"how old its data was is unknown, at most {span(facts.plan.max_data_age)} is planned"
+        )
+        yield _warning("data_age_unknown", text)
+
+
+def _takes_long(facts: Facts) -> Iterator[RuleResult]:
+    limit = facts.plan.max_copy_time
+    for run in facts.live if limit else ():
+        taken = facts.now - (run.copying_since or run.started)
+        if limit and taken > limit:
+            what = f"a run on {run.made_on}" if run.made_on else "a run"
+            text = f"{what} is at {run.step} for {span(taken)}, at most {span(limit)} is planned"
+            yield _warning("copy_time", text)
+
+
+def _flapping(facts: Facts) -> Iterator[RuleResult]:
+    last = [run for run in facts.runs[-_OF_RUNS - 1 :] if run.ended][-_OF_RUNS:]
+    failed = [run for run in last if run.status == Status.FAILED and not run.acknowledged]
+    if len(failed) >= _FLAPPING and facts.last_good and len(last) > len(failed):
+        text = f"{len(failed)} of its last {len(last)} runs FAILED"
+        yield _warning("flapping", text)
+
+
+def _attempts(facts: Facts) -> Iterator[RuleResult]:
+    recent = facts.runs[-_TRIED_RUNS:]
+    # A run tells those of all its copies together, and each takes one.
+    others = max(facts.last_good.total - 1, 0) if facts.last_good else 0
+    least = min((run.attempts for run in recent), default=0) - others
+    if len(recent) == _TRIED_RUNS and least >= _ATTEMPTS:
+        text = f"its last {_TRIED_RUNS} runs took {least} attempts and more, 1 is usual"
+        yield _warning("attempts", text)
+
+
+def _clock(facts: Facts) -> Iterator[RuleResult]:
+    run = next((run for run in reversed(facts.ahead) if not run.acknowledged), None)
+    if run:
+        whose = f"the clock of {run.made_on}" if run.made_on else "a clock"
+        far = span(run.started - facts.now)
+        yield _warning("clock", f"{whose} was {far} ahead of ours: a run is dated so")
+
+
+UNUSUAL: tuple[Callable[[Facts], Iterator[RuleResult]], ...] = (
+    _size,
+    _same_size,
+    _files,
+    _slow,
+    _hangs,
+    _data_too_old,
+    _data_age_unknown,
+    _takes_long,
+    _flapping,
+    _attempts,
+    _clock,
+)

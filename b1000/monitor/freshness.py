@@ -1,0 +1,179 @@
+"""How old the last good backup of a subject may get, learned from when its good ones began. Pure.
+
+All moments are the host's local time as seconds, in which a schedule has no change of the
+clocks: a run at 02:00 is one at 02:00 in winter and in summer. Ages are seconds.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
+from typing import NamedTuple
+
+from b1000.monitor.history import DAY, HOUR, MINUTE, span
+
+WEEK = 7 * DAY
+PROFILE_WEEKS = 6
+"""So many weeks of the past say what is usual at an hour of the week."""
+GAPS = 30
+"""So many intervals of the past say what is usual elsewhere."""
+TRIAL = 3 * DAY
+"""Of good backups, before which nothing counts as usual."""
+AGE_AFTER_ONE = 8 * DAY
+AGE_IN_TRIAL = 26 * HOUR  # a daily backup, and some time for it
+_LEAST_WEEKS = 4
+_RARE = 8 * DAY  # what runs as seldom has no profile within a week
+
+
+class Expectation(NamedTuple):
+    """``max_age``: beyond it is a WARNING, beyond ``critical_age`` CRITICAL; None: not known.
+
+    ``by`` is "plan", "learned" or "default"; ``gap`` the usual interval, ``profile`` whether
+    the hour of the week says it.
+    """
+
+    max_age: float | None
+    critical_age: float | None
+    by: str
+    gap: float = DAY
+    profile: bool = False
+
+
+class Past(NamedTuple):
+    """When good backups began, and when runs that made none did; both ascending."""
+
+    good: Sequence[float]
+    failed: Sequence[float] = ()
+
+
+def learned(past: Past, now: float) -> Expectation:
+    """What is expected at a moment after the last good backup."""
+    good = past.good
+    if not good:
+        return Expectation(None, None, "learned")
+    if len(good) == 1:
+        return Expectation(AGE_AFTER_ONE, AGE_AFTER_ONE + DAY, "default")
+    gaps = _own_gaps(past)
+    gap = _middle(gaps)
+    if not unlearned(good):
+        limit = _profile(good, len(good), gap, now) if gap <= _RARE else None
+        if limit is not None and _explains(past, gap):
+            return Expectation(limit, limit + max(gap, HOUR), "learned", gap, profile=True)
+    limit = max(gaps) * 1.1 + slack(gap)
+    if unlearned(good):
+        limit = max(limit, AGE_IN_TRIAL)
+        return Expectation(limit, limit + max(gap, HOUR), "default", gap)
+    return Expectation(limit, limit + max(gap, HOUR), "learned", gap)
+
+
+def unlearned(good: Sequence[float]) -> str:
+    """Why the good backups do not say yet what is usual; empty where they do."""
+    if not good or good[-1] - good[0] >= TRIAL:
+        return ""
+    known = f"of {span(good[-1] - good[0])}" if len(good) > 1 else "a single one"
+    return f"its good backups are {known}, and {span(TRIAL)} of them say what is usual"
+
+
+def slack(gap: float) -> float:
+    """How much older than usual a backup may be."""
+    return min(max(0.15 * gap, 30 * MINUTE), 12 * HOUR)
+
+
+def lateness(gap: float) -> float:
+    """How much later than usual a run may begin: less than slack, for it is told all the sooner."""
+    return min(max(0.08 * gap, 30 * MINUTE), 4 * HOUR)
+
+
+def due(past: Past, expected: Expectation, now: float) -> float:
+    """By when the backup that is missing was expected: the first after the last good one."""
+    last = past.good[-1]
+    found = []
+    if expected.profile:
+        for week in _weeks(past.good, now):
+            index = bisect_right(past.good, last - week * WEEK + expected.gap / 2)
+            if index < len(past.good):
+                found.append(past.good[index] + week * WEEK)
+    known = sorted(moment for moment in found if last < moment <= now)
+    if not known:
+        return min(now, last + (expected.max_age or 0.0))
+    # The latest of them, but for one week that was unlike all others.
+    return known[-2] if len(known) >= _LEAST_WEEKS else known[-1]
+
+
+def given_up(past: Past, expected: Expectation, missed: float) -> Expectation:
+    """The same with the age at which it counts as lost: one more usual interval after that.
+
+    By the hour of the week alone that would be at once where the interval missed was a long one.
+    """
+    if not expected.profile or expected.max_age is None:
+        return expected
+    age = missed - past.good[-1] + lateness(expected.gap) + max(expected.gap, HOUR)
+    return expected._replace(critical_age=max(age, expected.max_age))
+
+
+def _own_gaps(past: Past) -> list[float]:
+    """The last intervals, without those that failures made; all where they made each."""
+    some = past.good[-GAPS - 1 :]
+    if not past.failed:
+        return [later - earlier for earlier, later in pairwise(some)]
+    gaps = [
+        later - earlier for earlier, later in pairwise(some) if not _failed(past, earlier, later)
+    ]
+    return gaps or [later - earlier for earlier, later in pairwise(some)]
+
+
+def _failed(past: Past, earlier: float, later: float) -> bool:
+    """Whether a run between the two made no good backup."""
+    return bisect_right(past.failed, earlier) < bisect_left(past.failed, later)
+
+
+def _weeks(good: Sequence[float], now: float) -> range:
+    """How many weeks ago to look: not into the silence since the last good backup."""
+    first = max(1, ceil((now - good[-1]) / WEEK))
+    return range(first, first + PROFILE_WEEKS)
+
+
+def _profile(good: Sequence[float], count: int, gap: float, now: float) -> float | None:
+    """The limit at this hour of the week, of the first so many; None where too little is known.
+
+    How old was the last good backup at this hour in each week, had those that began just
+    before been late? One week that was unlike all others is no rule.
+    """
+    late = lateness(gap)
+    ages = []
+    first = max(1, ceil((now - good[count - 1]) / WEEK))
+    moment = now - first * WEEK
+    for _ in range(PROFILE_WEEKS):
+        index = bisect_right(good, moment - late, 0, count)
+        if not index:
+            break
+        ages.append(moment - good[index - 1])
+        moment -= WEEK
+    if len(ages) < _LEAST_WEEKS:
+        return None
+    ages.sort()
+    if ages[-1] - ages[-2] > gap / 2:
+        ages.pop()
+    return ages[-1] + slack(gap)
+
+
+def _explains(past: Past, gap: float) -> bool:
+    """Whether the profile would have called the last two weeks as good as they were."""
+    good = past.good
+    first = bisect_left(good, good[-1] - 2 * WEEK)
+    wrong = seen = 0
+    for index in range(max(first, 1), len(good)):
+        earlier, later = good[index - 1], good[index]
+        if past.failed and _failed(past, earlier, later):
+            continue
+        limit = _profile(good, index, gap, later)
+        if limit is None:
+            continue
+        seen += 1
+        wrong += later - earlier > limit
+    return bool(seen) and wrong <= min(seen // 10, 3)
+
+
+def _middle(values: Sequence[float]) -> float:
+    ascending = sorted(values)
+    return ascending[len(ascending) // 2]
