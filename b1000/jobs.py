@@ -83,6 +83,8 @@ class Destination(NamedTuple):
     verify_rate: str | None = None
     quarantine: bool = True
     report: tuple[str, ...] = ()
+    mark: bool = True
+    mark_path: str | None = None
     restore_path: str | None = None
     restore_password_file: str | None = None
     flaws: tuple[str, ...] = ()
@@ -268,4 +270,5 @@ class Settings(NamedTuple):
     journal_keep: int
     workers: int
     report_wait_end: int
+    mark_wait: int
     backup_dir: str | None = None

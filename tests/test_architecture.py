@@ -59,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "storage/session.py",
         *("work/process.py", "check/connect.py", "check/daemons.py"),
         "storage/removal.py",
+        "storage/sending.py",
     ),
 }
 
@@ -108,6 +109,7 @@ PURE = (
     "storage/layout.py",
     "storage/moments.py",
     "storage/question.py",
+    "storage/marking.py",
     "jobs.py",
     "keep.py",
     "storage/pruning.py",

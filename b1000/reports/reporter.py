@@ -18,6 +18,7 @@ from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
+from b1000.reports.marks import MarkTarget, Outbox
 from b1000.reports.target import ReportTarget, RunsRefused
 from b1000.reports.trouble import Trouble
 from b1000.runs.protocol import Delivered
@@ -27,6 +28,7 @@ from b1000.wire import Wire
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
+_SETTLE = 0.5  # seconds that are gathered at most after a look that found nothing
 _BATCH = 500  # runs that are reported at once
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
 
@@ -40,7 +42,7 @@ class Reporter:
 
     def __init__(
         self,
-        settings: Report,
+        settings: Report | Outbox,
         journal: Path,
         locks: Locks,
         connection: Wire,
@@ -48,17 +50,19 @@ class Reporter:
     ) -> None:
         """``renews``: passive jobs have the report, and others look whether they are alive."""
         self._name = settings.name
+        self._label = label_of(settings)
         self._journal = journal
         self._locks = locks
         self._connection = connection
-        self._target = _target(settings, lambda stem: self._reader.unfinished_files(stem))
-        self._renewal = _RENEWAL if renews and settings.type == "file" else None
+        self._target = self._target_of(settings)
+        self._renewal = _RENEWAL if renews and isinstance(self._target, FileReport) else None
         self._renewed = time.monotonic()
         self._parent = identify(os.getppid())
         self._lock: int | None = None
         self._known: dict[int, int] = {}  # run_id → transition that arrived, or was refused
         self._refused: set[int] = set()  # run_ids, to be spoken of once
         self._due = False
+        self._delivered = False
         self._last = False
         self._refusal = ""
         self._trouble = Trouble()
@@ -120,14 +124,16 @@ class Reporter:
                 ]
             self._target.renew(waiting)
         except (B1000Error, OSError) as error:
-            self._log.debug("report %s cannot be renewed: %s", self._name, message_of(error))
+            self._log.debug("%s cannot be renewed: %s", self._label, message_of(error))
         finally:
             if lock is not None:
                 os.close(lock)
 
     def _gather(self) -> None:
         """States that follow each other quickly are delivered as one."""
-        until = time.monotonic() + self._target.settle
+        settle = self._target.settle if self._delivered else min(_SETTLE, self._target.settle)
+        self._delivered = False
+        until = time.monotonic() + settle
         while not self._last and (left := until - time.monotonic()) > 0:
             self._rest(left)
 
@@ -164,6 +170,7 @@ class Reporter:
         due = self._due_states()
         if not due:
             return False
+        self._delivered = True
         arrived, trouble = self._target.deliver([each.run for each in due])
         states = tuple(
             (each.run.run_id, each.transition_id) for each in due if each.run.run_id in arrived
@@ -181,8 +188,8 @@ class Reporter:
             if not trouble.run_ids <= self._refused:
                 self._refused |= trouble.run_ids
                 self._log.error(
-                    "report %s: %s; it stays pending, and the next b1000 tries it again",
-                    self._name,
+                    "%s: %s; it stays pending, and the next b1000 tries it again",
+                    self._label,
                     trouble,
                 )
         elif trouble:
@@ -231,11 +238,21 @@ class Reporter:
         trouble = message_of(error) if error else ""
         self._say((), trouble, trying=True)
         level, text = self._trouble.complaint(trouble, time.time())
-        self._log.log(level, "report %s: %s", self._name, text)
+        self._log.log(level, "%s: %s", self._label, text)
 
     def _recover(self) -> None:
         if self._trouble.over():
-            self._log.info("report %s: all is delivered again", self._name)
+            self._log.info("%s: all is delivered again", self._label)
+
+    def _target_of(self, settings: Report | Outbox) -> ReportTarget:
+        if isinstance(settings, Outbox):
+            return MarkTarget(settings, lambda: self._reader)
+        return _target(settings, lambda stem: self._reader.unfinished_files(stem))
+
+
+def label_of(settings: Report | Outbox) -> str:
+    """What it is called in the log."""
+    return settings.label if isinstance(settings, Outbox) else f"report {settings.name}"
 
 
 def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> ReportTarget:

@@ -231,6 +231,22 @@ _REACHES = re.compile(
 )
 
 
+def marks(tree: str, target: str, destination: Destination, limits: Limits) -> list[str]:
+    """Send the marks in a staged tree, as nothing but content, below ``target`` at a daemon."""
+    return [
+        "rsync",
+        "--recursive",
+        "--ignore-times",
+        "--mkpath",
+        "--no-motd",
+        *reaching(True, destination.password_file, limits),
+        *_chosen_way(destination),
+        "--",
+        f"{tree}/",
+        f"{target}/",
+    ]
+
+
 def fetch(
     module: str,
     names: str,

@@ -117,6 +117,11 @@ def is_without_checksums(result: Outcome) -> bool:
     return bool(re.search(r" refuses the option --checksum\b", result.reason))
 
 
+def is_without_module(result: Outcome) -> bool:
+    """Whether a daemon has no such module."""
+    return result.exit_code == 5 and bool(re.search(r"[Uu]nknown module", result.reason))
+
+
 def is_crowded(result: Outcome) -> bool:
     """Whether a daemon refused since it has its limit of connections."""
     return result.exit_code == 5 and "max connections" in result.reason

@@ -8,16 +8,27 @@ from typing import NamedTuple
 _BLOCK = re.compile(r"\d.*\nNumber of created files: ")
 _SIZE = re.compile(r"^Total file size: (\d+) bytes$", re.MULTILINE)
 _FILES = re.compile(r"^Number of files: \d+ \(.*?reg: (\d+)", re.MULTILINE)
+_ALL = re.compile(r"^Number of files: (\d+)", re.MULTILINE)
+_DIRECTORIES = re.compile(r"^Number of files: \d+ \(.*?dir: (\d+)", re.MULTILINE)
+_LINKS = re.compile(r"^Number of files: \d+ \(.*?link: (\d+)", re.MULTILINE)
 _SENT = re.compile(r"^Total bytes sent: (\d+)$", re.MULTILINE)
 _RECEIVED = re.compile(r"^Total bytes received: (\d+)$", re.MULTILINE)
 
 
 class Totals(NamedTuple):
-    """What rsync counted: bytes and regular files of the whole tree, and bytes that were sent."""
+    """What rsync counted: bytes and regular files of the whole tree, and bytes that were sent.
+
+    Also directories, symbolic links and all ``others`` in the tree; ``vanished`` are files that
+    were gone when they were to be sent.
+    """
 
     bytes: int | None = None
     files: int | None = None
     sent: int | None = None
+    directories: int | None = None
+    links: int | None = None
+    others: int | None = None
+    vanished: int | None = None
 
 
 def totals(lines: Iterable[str], pulled: bool = False) -> Totals:
@@ -36,7 +47,17 @@ def totals(lines: Iterable[str], pulled: bool = False) -> Totals:
         return int(found[1]) if found else None
 
     sent = _RECEIVED if pulled else _SENT
-    return Totals(bytes=number(_SIZE), files=number(_FILES) or 0, sent=number(sent))
+    files, directories, links = (number(each) or 0 for each in (_FILES, _DIRECTORIES, _LINKS))
+    others = (number(_ALL) or 0) - files - directories - links
+    return Totals(number(_SIZE), files, number(sent), directories, links, others)
+
+
+def is_vanished(line: str) -> bool:
+    """Whether rsync says of a file that it was gone when it was to be sent."""
+    return bool(_VANISHED.match(line))
+
+
+_VANISHED = re.compile(r"(?:rsync: (?:\[\w+\] )?)?(?:file has|directory has) vanished: ")
 
 
 class Forecast(NamedTuple):

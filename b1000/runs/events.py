@@ -42,6 +42,10 @@ class CopyMoved(NamedTuple):
     files: int | None = None
     sent: int | None = None
     exit_code: int | None = None
+    directories: int | None = None
+    links: int | None = None
+    others: int | None = None
+    vanished: int | None = None
 
 
 class AttemptBegan(NamedTuple):

@@ -130,11 +130,11 @@ def _move_copy(copy: Copy, event: CopyMoved) -> Copy:
         status=event.status,
         error=event.error,
         ended=ended,
-        bytes=copy.bytes if event.bytes is None else event.bytes,
-        files=copy.files if event.files is None else event.files,
-        sent=copy.sent if event.sent is None else event.sent,
-        exit_code=copy.exit_code if event.exit_code is None else event.exit_code,
+        **{name: counted for name in _COUNTED if (counted := getattr(event, name)) is not None},
     )
+
+
+_COUNTED = ("bytes", "files", "sent", "exit_code", "directories", "links", "others", "vanished")
 
 
 def _attempt(copy: Copy, event: AttemptBegan) -> Copy:

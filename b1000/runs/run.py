@@ -63,6 +63,12 @@ class Copy(NamedTuple):
     ended: float | None = None
     claimed: bool = False
     """Whether this run has made the directory: an attempt ended that had got beyond that."""
+    marked: bool = False
+    """Whether a mark is to lie beside it once it is complete."""
+    directories: int | None = None
+    links: int | None = None
+    others: int | None = None
+    vanished: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -163,6 +169,8 @@ class Run(NamedTuple):
     waiting: str = ""
     """What a run waits for that has given its place up."""
     began: float = 0.0
+    first_uid: str = ""
+    """The uid that it began with."""
 
     @property
     def label(self) -> str:

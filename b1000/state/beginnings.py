@@ -30,11 +30,11 @@ class Beginnings(Writer):
 
         The next free second from now on names it; see :meth:`Reader.name_free_at`.
         """
-        began = self._clock()
+        began, uid = self._clock(), new_uid()
         started, start_time = self._free_name(file_stem(job, instance), int(began))
         run = Run(
             0,
-            new_uid(),
+            uid,
             job,
             instance,
             host,
@@ -46,6 +46,7 @@ class Beginnings(Writer):
             reports=tuple(reports),
             began=began,
             changed=began,
+            first_uid=uid,
         )
         run_id = self._insert(run)
         self._db.execute(
@@ -76,6 +77,7 @@ class Beginnings(Writer):
         """The row of a new run; gives its number."""
         columns = {
             "uid": run.uid,
+            "first_uid": run.first_uid,
             "job": run.job,
             "instance": run.instance,
             "file_stem": file_stem(run.job, run.instance),

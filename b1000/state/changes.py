@@ -25,6 +25,7 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import Change, transitions
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import BEGUN
+from b1000.state import outbox
 from b1000.state.beginnings import Beginnings
 
 _LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"
@@ -65,8 +66,16 @@ class Changes(Beginnings):
         number = None
         for transition in transitions(change):
             number = self._append(after.run_id, after.reports, event.time, transition)
+        if isinstance(event, CopyMoved) and number is not None:
+            self._owe_mark(after, event, number)
         if after != before:
             self._store_run(before, after, number)
+
+    def _owe_mark(self, run: Run, moved: CopyMoved, number: int) -> None:
+        """A copy that is complete gets a mark: not before this is durable, and surely then."""
+        (copy,) = (each for each in run.copies if each.destination == moved.destination)
+        if copy.marked and copy.complete:
+            outbox.owe(self._db, outbox.of_marks(copy.destination), run.run_id, number, moved.time)
 
     def note(self, note: Note) -> None:
         """Write what was done on behalf of a run or a job."""
@@ -114,7 +123,8 @@ class Changes(Beginnings):
     def _store_copy(self, run_id: int, copy: Copy) -> None:
         stored = self._db.execute(
             """UPDATE copies SET status = ?, error = ?, started = ?, ended = ?, attempts = ?,
-                                 bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?
+                                 bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?,
+                                 directories = ?, links = ?, others = ?, vanished = ?
                WHERE run_id = ? AND destination = ?""",
             (
                 copy.status,
@@ -127,6 +137,10 @@ class Changes(Beginnings):
                 copy.sent,
                 copy.exit_code,
                 copy.claimed,
+                copy.directories,
+                copy.links,
+                copy.others,
+                copy.vanished,
                 run_id,
                 copy.destination,
             ),
@@ -150,8 +164,9 @@ class Changes(Beginnings):
             ),
         )
         self._db.executemany(
-            """INSERT INTO copies (run_id, destination, position, background, type, path, status)
-               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO copies (run_id, destination, position, background, type, path, status,
+                                   marked)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
             [
                 (
                     run.run_id,
@@ -161,6 +176,7 @@ class Changes(Beginnings):
                     copy.type,
                     copy.path,
                     copy.status,
+                    copy.marked,
                 )
                 for position, copy in enumerate(run.copies)
             ],

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from b1000.rsync.paths import file_stem
 from b1000.runs.states import COMPLETE, CopyStatus
-from b1000.state import rows
+from b1000.state import outbox, rows
 from b1000.state.columns import Tables, tables
 from b1000.state.conditions import UNCLOSED, quoted
 from b1000.state.values import LARGEST, moment_of
@@ -230,6 +230,13 @@ class _Mending:
             """INSERT OR IGNORE INTO pending
                SELECT value, run_id, max(1, last_transition), started
                FROM runs JOIN latest USING (run_id), json_each(reports)"""
+        )
+        self._db.execute(
+            f"""INSERT OR IGNORE INTO pending
+                SELECT ? || destination, run_id, max(1, last_transition), runs.started
+                FROM runs JOIN latest USING (run_id) JOIN copies USING (run_id)
+                WHERE marked AND copies.status IN ({quoted(COMPLETE)})""",
+            (outbox.of_marks(""),),
         )
 
     def _doubt_again(self) -> None:

@@ -53,6 +53,25 @@ class OutboxQueries(RunRows):
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
 
+    def left_by_marks(self, run: Run, path: str) -> bool:
+        """Whether the mark of a run beside a directory is not wanted any more.
+
+        A later run has begun to write there, or the storage has decided to remove it.
+        """
+        return bool(
+            self._ask(
+                """SELECT 1 FROM copies WHERE path = ?1 AND run_id > ?2 AND attempts > 0
+                   UNION ALL
+                   SELECT 1 FROM stored WHERE root || '/' || path = ?1 AND removed IS NOT NULL
+                   LIMIT 1""",
+                (path, run.run_id),
+            )
+        )
+
+    def leaves_leftovers(self, path: str) -> bool:
+        """Whether an attempt at a directory has ended that nothing has been put in order after."""
+        return bool(self._ask("SELECT 1 FROM unsettled WHERE path = ?", (path,)))
+
     def pending_by_report(self) -> dict[str, int]:
         """How many runs each report has not got the last state of."""
         return {

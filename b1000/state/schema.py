@@ -253,6 +253,21 @@ CREATE TABLE stored (
 ) STRICT, WITHOUT ROWID;
 """
 
+_MARKS = """
+-- Under which uid a run began: the same whoever has gone on with it.
+ALTER TABLE runs ADD COLUMN first_uid TEXT NOT NULL DEFAULT '';
+UPDATE runs SET first_uid = coalesce(
+    (SELECT processes.uid FROM earlier_uids JOIN processes USING (uid)
+     WHERE earlier_uids.run_id = runs.run_id ORDER BY processes.began LIMIT 1), uid);
+
+-- Whether a mark is to lie beside a copy, and what rsync counted for it besides files and bytes.
+ALTER TABLE copies ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE copies ADD COLUMN directories INTEGER;
+ALTER TABLE copies ADD COLUMN links INTEGER;
+ALTER TABLE copies ADD COLUMN others INTEGER;
+ALTER TABLE copies ADD COLUMN vanished INTEGER;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _DERIVED_FROM_STATUS,
@@ -263,4 +278,5 @@ MIGRATIONS: tuple[str, ...] = (
     _CLAIMED,
     _PLAIN_WORDS,
     _STORED,
+    _MARKS,
 )

@@ -11,7 +11,8 @@ from b1000.state.run_rows import RunRows
 
 _COPIED = f"""SELECT copies.path, copies.destination, copies.status, copies.bytes, copies.files,
         copies.ended, runs.type, runs.job, runs.host, runs.instance, runs.master_host,
-        runs.master_instance, runs.uid, runs.started, {PULLED}
+        runs.master_instance, coalesce(nullif(runs.first_uid, ''), runs.uid) AS uid,
+        runs.started, {PULLED}
     FROM runs JOIN copies USING (run_id)
     WHERE runs.direction <> 'passive' AND copies.path BETWEEN ? AND ? ORDER BY runs.run_id"""
 

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 from b1000.config import grammar, shellwords
 from b1000.jobs import Word
 from b1000.runs.run import Client, Frozen
+from b1000.state.outbox import destination_of
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
 LARGEST = 2**53  # of a number or an id
@@ -107,6 +108,12 @@ def some_text(value: Any) -> str:
 def name(value: Any) -> str:
     """A name of a job, an instance, a destination, a report."""
     return grammar.name(text(value))
+
+
+def outbox(value: Any) -> str:
+    """The name of a report, or of where the marks of a destination wait."""
+    name(destination_of(text(value)) or value)
+    return str(value)
 
 
 def absent_or(read_it: Read) -> Read:

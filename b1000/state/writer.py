@@ -13,7 +13,7 @@ from b1000.errors import JournalFailed
 from b1000.files import open_file
 from b1000.runs.lifecycle import Transition
 from b1000.runs.states import CopyStatus, Ending, Status
-from b1000.state import columns, mending
+from b1000.state import columns, mending, outbox
 from b1000.state.conditions import UNCLOSED
 from b1000.state.damage import Corrupt, failing, suspect, suspicion
 from b1000.state.mending import Damage
@@ -187,9 +187,6 @@ class Writer:
             (run_id, when, *transition),
         ).lastrowid
         assert number is not None
-        self._db.executemany(
-            """INSERT INTO pending (report, run_id, transition_id, since) VALUES (?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET transition_id = excluded.transition_id""",
-            [(report, run_id, number, when) for report in reports],
-        )
+        for report in reports:
+            outbox.owe(self._db, report, run_id, number, when)
         return number

@@ -13,6 +13,7 @@ from b1000.identity import is_alive
 from b1000.progress import Progress, directory_of, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Status, Step
+from b1000.state import outbox
 from b1000.state.detail_queries import PastAttempt, PastTransition, Skipped, Started
 from b1000.state.outbox_queries import Backlog
 from b1000.state.queries import Reader, may_exist
@@ -146,9 +147,10 @@ class _Collector:
 
     def _as_configured(self, backlog: Backlog) -> Backlog:
         """What its reporter said last is not why they are pending, if it has none now."""
-        if backlog.report in self._config.reports:
+        marked = outbox.destination_of(backlog.report)
+        if backlog.report in self._config.reports or marked in self._config.destinations:
             return backlog
-        heading = f"report:{backlog.report}"
+        heading = f"dest:{marked}" if marked else f"report:{backlog.report}"
         wrong = (heading, "") in self._config.lines
         why = "is wrong" if wrong else "is no longer configured"
         return backlog._replace(trouble=f"[{heading}] {why}")

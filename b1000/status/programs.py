@@ -8,6 +8,7 @@ from b1000 import figures
 from b1000.figures import iso
 from b1000.progress import Progress
 from b1000.runs.run import Copy
+from b1000.state import outbox
 from b1000.status.overview import Overview, Story
 from b1000.status.row import StatusRow
 
@@ -20,7 +21,8 @@ def as_json(overview: Overview, now: float | None = None) -> str:
     moment = time.time() if now is None else now
     pending: list[dict[str, object]] = [
         {
-            "report": each.report,
+            "report": "" if outbox.destination_of(each.report) else each.report,
+            "destination": outbox.destination_of(each.report) or "",
             "updates": each.states,
             "since": iso(each.since),
             "error": each.trouble,

@@ -7,6 +7,7 @@ from b1000 import errors, figures
 from b1000.logs import printable
 from b1000.runs.run import Copy
 from b1000.runs.states import CopyStatus
+from b1000.state import outbox
 from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
 from b1000.status.bars import UnderWay, bars
@@ -116,10 +117,10 @@ def _skipped(each: Skipped, now: float) -> str:
 
 def _pending(backlog: Backlog, now: float) -> str:
     why = f", {backlog.trouble}" if backlog.trouble else ""
-    updates = errors.counted(backlog.states, "update")
-    return printable(
-        f"report {backlog.report}: {updates} pending since {figures.since(backlog.since, now)}{why}"
-    )
+    marked = outbox.destination_of(backlog.report)
+    updates = errors.counted(backlog.states, "mark" if marked else "update")
+    which = f"storage {marked}" if marked else f"report {backlog.report}"
+    return printable(f"{which}: {updates} pending since {figures.since(backlog.since, now)}{why}")
 
 
 # --- for a terminal

@@ -7,6 +7,7 @@ from b1000.identity import is_alive
 from b1000.logs import for_run
 from b1000.runs.run import Run, label
 from b1000.runs.task import Task, TaskKind
+from b1000.state import outbox
 from b1000.supervise import narrative, recovery
 from b1000.supervise.program import Program
 
@@ -33,7 +34,13 @@ class EarlierRuns:
     @property
     def reports(self) -> set[str]:
         """The reports that these runs have."""
-        return {name for run in self._of_dead for name in run.reports}
+        marks = {
+            outbox.of_marks(copy.destination)
+            for run in self._of_dead
+            for copy in run.copies
+            if copy.marked
+        }
+        return marks | {name for run in self._of_dead for name in run.reports}
 
     def tasks(self) -> tuple[Task, ...]:
         """What is to be done."""

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from b1000.config.loader import Config
 from b1000.errors import message_of
-from b1000.jobs import Report
+from b1000.jobs import BrokenJob, Job, Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_all
-from b1000.reports.reporter import Reporter
+from b1000.reports.marks import Outbox
+from b1000.reports.reporter import Reporter, label_of
 from b1000.runs.protocol import Deliver, Delivered
+from b1000.state import outbox
 from b1000.supervise.children import Watch, fork
 from b1000.wire import Wire
 from b1000.work.worker import BROKEN, Closable
@@ -28,16 +30,18 @@ class ReporterChild:
 
     def __init__(
         self,
-        report: Report,
+        report: Report | Outbox,
         renews: bool,
         journal: Path,
         locks: Locks,
         inherited: Iterable[Closable],
     ) -> None:
         def main(wire: Wire) -> int:
-            return _main(Reporter(report, journal, locks, wire, renews), report.name)
+            return _main(Reporter(report, journal, locks, wire, renews), self.label)
 
         self.name = report.name
+        self.label = label_of(report)
+        self.seconds = report.wait if isinstance(report, Outbox) else None
         self.child = fork(main, inherited)
         self.wanted = True
         self.troubled = False
@@ -71,9 +75,26 @@ def _main(reporter: Reporter, name: str) -> int:
     try:
         reporter.run()
     except Exception:
-        logging.getLogger(LOGGER).exception("report %s failed by an internal error", name)
+        logging.getLogger(LOGGER).exception("%s failed by an internal error", name)
         return BROKEN
     return 0
+
+
+def outboxes(config: Config) -> list[Outbox]:
+    """The destinations into which jobs copy, and beside whose backups marks are to lie."""
+    found: dict[str, Outbox] = {}
+    for job in config.jobs.values():
+        if isinstance(job, Job):
+            for each in job.destinations.values():
+                if each.type == "active" and each.mark:
+                    found.setdefault(each.name, Outbox(each, job.limits, config.settings.mark_wait))
+    return [found[name] for name in sorted(found)]
+
+
+def told_of(job: Job | BrokenJob) -> set[str]:
+    """What is told of the runs of a job: its reports, and destinations that want marks."""
+    destinations = job.destinations.values() if isinstance(job, Job) else ()
+    return {*job.reports, *(outbox.of_marks(each.name) for each in destinations if each.mark)}
 
 
 class Reporting:
@@ -103,13 +124,14 @@ class Reporting:
             if job.direction == "passive"
             for report in job.reports
         }
-        for name in sorted(reports):
+        told: list[Report | Outbox] = [reports[name] for name in sorted(reports)]
+        for each in [*told, *outboxes(config)]:
             try:
-                child = ReporterChild(reports[name], name in renewed, journal, locks, inherited())
+                child = ReporterChild(each, each.name in renewed, journal, locks, inherited())
             except OSError as error:
                 self._log.warning(
-                    "report %s: no reporter can be started: %s; the next b1000 delivers",
-                    name,
+                    "%s: no reporter can be started: %s; the next b1000 delivers",
+                    label_of(each),
                     message_of(error),
                 )
                 continue
@@ -146,8 +168,8 @@ class Reporting:
                 self._dismiss(reporter)
                 if child.exit_code:
                     trouble = f"its reporter ended with exit code {child.exit_code}"
-                    text = "report %s: %s; the next b1000 delivers"
-                    self._log.warning(text, reporter.name, trouble)
+                    text = "%s: %s; the next b1000 delivers"
+                    self._log.warning(text, reporter.label, trouble)
                     delivered.append(Delivered(reporter.name, (), trouble))
         return delivered
 
@@ -156,29 +178,41 @@ class Reporting:
         self.children.remove(reporter)
 
     def finish(
-        self, seconds: float, settled: Callable[[list[Delivered]], None], interrupted: object
+        self,
+        seconds: float,
+        settled: Callable[[list[Delivered]], None],
+        interrupted: object,
+        *,
+        most: float,
     ) -> None:
-        """Wait until nothing is pending, at most some seconds or until a signal.
+        """Wait until nothing is pending, or until a signal; the next b1000 delivers the rest.
 
-        The next b1000 delivers the rest.
+        For some seconds at most, for marks for their own where these are no more than ``most``.
         """
-        until = time.monotonic() + seconds
+        began = time.monotonic()
         for reporter in self.children:
             reporter.last_delivery()
         # A child that hangs is not waited for longer than this.
-        while self.children and (left := until - time.monotonic()) > 0:
+        while (left := self._left(seconds, most) - (time.monotonic() - began)) > 0:
             ready = self._watch.wait(left)
             if interrupted in ready:
                 break
             settled(self.settle(ready))
         for reporter in self.children:
             for_all(shown=True).warning(
-                "report %s: not all states have arrived; the next b1000 delivers them",
-                reporter.name,
+                "%s: not all states have arrived; the next b1000 delivers them",
+                reporter.label,
             )
         silent = [each.name for each in self.children if not each.troubled]
         settled([Delivered(name, (), "it did not answer in time") for name in silent])
         settled(self.end())
+
+    def _left(self, seconds: float, most: float) -> float:
+        """How long those that are at work are waited for, counted from the end."""
+        limits = [
+            seconds if each.seconds is None else min(each.seconds, most) for each in self.children
+        ]
+        return max(limits, default=0.0)
 
     def end(self) -> list[Delivered]:
         """End all that are left, at once; gives what they had told."""

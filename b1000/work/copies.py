@@ -49,6 +49,7 @@ def planned(
                 assignment.subject.start_time,
             ),
             choice.background,
+            marked=job.destinations[choice.name].mark,
         )
         for group in job.dest
         for choice in random.sample(group, len(group))
@@ -152,6 +153,10 @@ class Copies:
                 copying.totals.files,
                 copying.totals.sent,
                 result.exit_code,
+                copying.totals.directories,
+                copying.totals.links,
+                copying.totals.others,
+                copying.totals.vanished,
             ),
         )
         return result

@@ -8,7 +8,7 @@ from b1000.logs import printable
 from b1000.rsync import names, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
-from b1000.rsync.totals import Totals, totals
+from b1000.rsync.totals import Totals, is_vanished, totals
 from b1000.rsync.verdicts import Retry
 from b1000.work import watch
 from b1000.work.assignment import Assignment
@@ -42,6 +42,7 @@ class Guarded:
         self.limits = assignment.limits
         self.ours = Names()
         self.twice = Twice(source)
+        self.vanished = 0  # files, in the last one
         self._descriptors = descriptors
         destination = target.destination
         self._space = watch.Space(destination) if destination.min_free else None
@@ -59,7 +60,8 @@ class Guarded:
 
     def totals(self, out: Tail) -> Totals:
         """What one that copied has counted."""
-        return totals(out.lines, pulled=bool(self.source.pull))
+        counted = totals(out.lines, pulled=bool(self.source.pull))
+        return counted._replace(vanished=None if counted.files is None else self.vanished)
 
     def out(self) -> Tail:
         """For the output of one that copies."""
@@ -88,7 +90,10 @@ class Guarded:
         log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
         pull = self.source.pull
 
+        self.vanished = 0
+
         def log_line(line: str) -> None:
+            self.vanished += is_vanished(line)
             level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
             log.log(level, "%s: %s", destination.name, line)
 

@@ -266,8 +266,8 @@ STATS = PRINTED.splitlines()
 
 
 def test_totals() -> None:
-    assert totals(["created directory x", *STATS]) == Totals(12345, 10, 668)
-    assert totals(STATS, pulled=True) == Totals(12345, 10, 234)
+    assert totals(["created directory x", *STATS]) == Totals(12345, 10, 668, 1, 0, 0)
+    assert totals(STATS, pulled=True) == Totals(12345, 10, 234, 1, 0, 0)
 
 
 def test_totals_of_directories_only() -> None:
@@ -287,7 +287,7 @@ def test_a_file_named_like_a_total_is_not_one() -> None:
         "Total file size: 1 bytes",
         "total size is 1  speedup is 1.00",
     ]
-    assert totals([*names, *STATS]) == Totals(12345, 10, 668)
+    assert totals([*names, *STATS]) == Totals(12345, 10, 668, 1, 0, 0)
     # rsync was killed before it printed any.
     assert totals(names) == Totals()
     assert totals([names[0]]) == Totals()

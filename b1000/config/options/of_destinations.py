@@ -147,6 +147,17 @@ OPTIONS: tuple[Option, ...] = (
         of=_KEPT,
     ),
     Option(
+        "mark", DEST, YES_NO,
+        "Write a mark NAME.b1k beside each backup that is complete.",
+        default="yes", of=_ACTIVE,
+    ),
+    Option(
+        "mark_path", DEST, ValueKind("absolute path or rsync://", destination_path),
+        "Where marks are sent. Default: the path, of which rsync://HOST/MODULE stands for "
+        "MODULE-marks where the daemon has that module.",
+        of=_ACTIVE,
+    ),
+    Option(
         "restore_path", DEST, ValueKind("absolute path or rsync://", destination_path),
         "Where backups are listed and restored from. Default: the path itself.",
         of=_ACTIVE,

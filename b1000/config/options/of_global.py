@@ -78,6 +78,11 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for reports after all runs have ended.",
         default="10",
     ),
+    Option(
+        "mark_wait", GLOBAL, SECONDS,
+        "How long marks are gathered, and waited for after all runs have ended.",
+        default="30",
+    ),
     # and a job may have its own
     Option(
         "dynamic_timeout", BOTH, SECONDS,

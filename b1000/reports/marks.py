@@ -1,0 +1,160 @@
+"""Marks of one destination as a report: what is pending of it are backups that have none yet."""
+
+import errno
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from b1000.errors import B1000Error, message_of
+from b1000.identity import new_uid
+from b1000.jobs import Destination, Limits
+from b1000.reports.target import NotDelivered, RunsRefused
+from b1000.rsync import outcome
+from b1000.rsync.verdicts import Retry
+from b1000.runs.run import Run
+from b1000.runs.states import COMPLETE
+from b1000.state import outbox
+from b1000.state.queries import Reader
+from b1000.storage import local, marking, placing, sending
+from b1000.storage.marking import Written
+
+_AWAY = frozenset({errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT})
+"""What a file system says that is not there just now."""
+
+
+class Outbox(NamedTuple):
+    """The marks of a destination, as a reporter is told of them; ``wait`` is mark_wait."""
+
+    destination: Destination
+    limits: Limits
+    wait: float
+
+    @property
+    def name(self) -> str:
+        """What it is called among reports."""
+        return outbox.of_marks(self.destination.name)
+
+    @property
+    def label(self) -> str:
+        """What it is called in the log."""
+        return f"marks at {self.destination.name}"
+
+
+class _Refused(B1000Error):
+    """The storage takes no mark, and would not the next time."""
+
+
+class MarkTarget:
+    """Delivers the marks of one destination; ``reader`` gives the journal that is open."""
+
+    linger = 0.0
+
+    def __init__(self, box: Outbox, reader: Callable[[], Reader]) -> None:
+        self.settle = box.wait
+        self._destination = box.destination
+        self._limits = box.limits
+        self._reader = reader
+        self._working: dict[str, str] = {}  # root → where its marks are taken
+
+    def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
+        """Deliver the mark of each run; gives those that arrived, and what was in the way.
+
+        What is not wanted any more counts as arrived. Raises NotDelivered and OSError.
+        """
+        arrived: set[int] = set()
+        roots: dict[str, dict[int, Written]] = defaultdict(dict)
+        for run in runs:
+            if mark := self._mark(run):
+                roots[mark.root][run.run_id] = mark
+            else:
+                arrived.add(run.run_id)
+        trouble: Exception | None = None
+        for root, marks in roots.items():
+            try:
+                done, refused = self._into(root, marks, runs)
+                arrived |= done
+                trouble = refused or trouble
+            except _Refused as error:
+                trouble = RunsRefused(marks, str(error))
+            except (NotDelivered, OSError) as error:
+                trouble = error
+        return arrived, trouble
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _mark(self, run: Run) -> Written | None:
+        copy = next((c for c in run.copies if c.destination == self._destination.name), None)
+        if not copy or not copy.complete or not self._destination.mark:
+            return None
+        reader = self._reader()
+        if reader.left_by_marks(run, copy.path):
+            return None
+        client = run.clients[-1] if run.clients else None
+        first = run.first_uid or run.uid
+        whose = (first, run.job, run.host, run.instance, run.direction, run.type)
+        return marking.written(
+            marking.whose(*whose, run.start_time, run.started, client),
+            run.frozen,
+            copy,
+            step=run.step,
+            status=run.status,
+            leftovers=reader.leaves_leftovers(copy.path),
+        )
+
+    def _into(
+        self, root: str, marks: Mapping[int, Written], runs: Sequence[Run]
+    ) -> tuple[set[int], Exception | None]:
+        destination = self._destination
+        targets = marking.targets(root, destination.path, destination.mark_path)
+        if targets[-1].startswith("rsync://"):
+            self._send(root, targets, [*marks.values()])
+            return {*marks}, None
+        started = min(run.started for run in runs if run.run_id in marks)
+        try:
+            return self._put(root, targets[-1], marks, started)
+        except OSError as error:
+            if error.errno in _AWAY:
+                raise NotDelivered(message_of(error)) from None
+            raise _Refused(message_of(error)) from None
+
+    # --- a local tree
+
+    def _put(
+        self, root: str, target: str, marks: Mapping[int, Written], started: float
+    ) -> tuple[set[int], Exception | None]:
+        """Write them, after all that they speak for."""
+        wanted = {*marks}
+        if not root.startswith("rsync://"):
+            wanted = {number for number, mark in marks.items() if placing.is_there(mark)}
+            if wanted != {*marks} and not local.identity(root):
+                gone = next(mark for number, mark in marks.items() if number not in wanted)
+                raise NotDelivered(f"{root}/{gone.place} is not there; is its disk mounted?")
+            placing.sync(root)
+            placing.identify(root, new_uid(), started)
+        refused: dict[int, str] = {}
+        for number in wanted:
+            try:
+                placing.put(marks[number], target)
+            except OSError as error:
+                if error.errno in _AWAY:
+                    raise
+                refused[number] = message_of(error)
+        placing.sync(target)
+        trouble = RunsRefused(refused, next(iter(refused.values()))) if refused else None
+        return {*marks} - {*refused}, trouble
+
+    # --- a daemon
+
+    def _send(self, root: str, targets: Sequence[str], marks: Sequence[Written]) -> None:
+        """Send them in one session, to the first of the places that there is."""
+        known = self._working.get(root)
+        for target in (known,) if known else targets:
+            result = sending.send(marks, target, self._destination, self._limits)
+            if result.status in COMPLETE:
+                self._working[root] = target
+                return
+            if target != targets[-1] and outcome.is_without_module(result):
+                continue
+            text = f"{target}: {result.reason}"
+            raise _Refused(text) if result.retry is Retry.NEVER else NotDelivered(text)

@@ -1,0 +1,124 @@
+"""From a run and its copy to the mark beside that, and where this goes. Pure."""
+
+from typing import NamedTuple
+
+from b1000.b1k import mark
+from b1000.b1k.mark import Counts, Mark
+from b1000.b1k.report_file import DestinationSection, ReportFile
+from b1000.rsync import paths
+from b1000.runs.run import Client, Copy, Frozen
+from b1000.runs.states import CopyStatus, Status, Step
+
+
+class Whose(NamedTuple):
+    """A run as its marks name it: host and instance are the client's where it was pulled.
+
+    ``run`` is the first uid of the run.
+    """
+
+    run: str
+    job: str
+    host: str
+    instance: str
+    direction: str
+    type: str
+    start_time: str
+    started: float
+
+
+class Written(NamedTuple):
+    """A mark as it is to be: its text, for ``place`` + ".b1k" below the ``root``."""
+
+    root: str
+    place: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """Where it lies below the root."""
+        return self.place + mark.SUFFIX
+
+
+def whose(
+    run: str,
+    job: str,
+    host: str,
+    instance: str,
+    direction: str,
+    kind: str,
+    start_time: str,
+    started: float,
+    client: Client | None = None,
+) -> Whose:
+    """The same; of what was pulled from a ``client`` the data is that."""
+    if client:
+        host, instance = client.host, client.instance
+    return Whose(run, job, host, instance, direction, kind, start_time, started)
+
+
+def written(
+    who: Whose,
+    frozen: Frozen,
+    copy: Copy,
+    *,
+    step: Step = Step.COPYING,
+    status: Status = Status.OK,
+    leftovers: bool = False,
+) -> Written:
+    """The mark of a copy: complete where that is, else ``writing``. BadValue: it has no place."""
+    report = ReportFile(
+        who.host,
+        who.job,
+        who.instance,
+        who.direction,
+        who.start_time,
+        step,
+        status,
+        (DestinationSection(copy.destination, copy.type, copy.path, copy.status),),
+        frozen.master_host,
+        frozen.master_instance,
+        frozen.data_age,
+    )
+    counts = Counts(*(getattr(copy, name) for name in Counts._fields))
+    value = Mark(
+        report,
+        who.run,
+        who.type,
+        mark.COMPLETE if copy.complete else mark.WRITING,
+        who.started,
+        copy.ended if copy.complete else None,
+        counts if copy.complete else Counts(),
+        leftovers,
+        _base(copy, frozen),
+        tuple(option for option in mark.OPTIONS if getattr(frozen.transfer, option)),
+        frozen.transfer.relative,
+        " ".join(word.text for word in frozen.include),
+    )
+    place = value.directory
+    return Written(copy.path.removesuffix(f"/{place}"), place, mark.render(value))
+
+
+def beginning(who: Whose, frozen: Frozen, copy: Copy) -> Written:
+    """The mark of a copy that is about to write into its directory. BadValue."""
+    return written(who, frozen, copy._replace(status=CopyStatus.COPYING))
+
+
+def _base(copy: Copy, frozen: Frozen) -> str:
+    base = frozen.bases.get(copy.destination)
+    if not base or not paths.between(copy.path, base):
+        return ""
+    return "/".join(["..", *base.rsplit("/", 2)[1:]])
+
+
+def targets(root: str, path: str, mark_path: str | None) -> tuple[str, ...]:
+    """Where the marks of backups below ``root`` go: into the first of these that there is.
+
+    ``path`` and ``mark_path`` are those of the destination. Backups that lie elsewhere, since
+    the path was another one then, have their marks beside them.
+    """
+    if mark_path and root == path.rstrip("/"):
+        return (mark_path.rstrip("/"),)
+    if not root.startswith("rsync://"):
+        return (root,)
+    module, below = paths.parted(root)
+    return (f"{module}-marks/{below}".rstrip("/"), root)

@@ -1,0 +1,89 @@
+"""Writes marks, and the id of a root, into a local tree. No link is followed below the root."""
+
+import ctypes
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from b1000.b1k import root_id
+from b1000.b1k.root_id import RootId
+from b1000.files import write_atomically
+from b1000.storage.marking import Written
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MODE = 0o644
+
+
+def sync(root: str) -> None:
+    """Make all that was written on the file system of a root survive a power cut. OSError."""
+    with _opened(root) as descriptor:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), root)
+
+
+def identify(root: str, uid: str, created: float) -> None:
+    """Write the id file of a root where it has none; ``created`` in seconds. OSError.
+
+    Of several who do so at once, one has written it.
+    """
+    path = Path(root, root_id.FILE)
+    if os.path.lexists(path):
+        return
+    temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")
+    write_atomically(temporary, root_id.render(RootId(uid, created)), _MODE)
+    try:
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def put(mark: Written, root: str, *, durable: bool = False) -> None:
+    """Write one mark below a root, in the place of the one that is there. OSError.
+
+    The directories above it are made where they are missing: the root itself is not.
+    """
+    *above, name = mark.file.split("/")
+    with _below(root, above) as directory:
+        # The path of a descriptor leads to that directory, whatever its name leads to by now.
+        write_atomically(Path(f"/proc/self/fd/{directory}/{name}"), mark.text, _MODE, durable)
+        if durable:
+            os.fsync(directory)
+
+
+def is_there(mark: Written) -> bool:
+    """Whether there is a directory beside which it is to lie."""
+    try:
+        with _below(mark.root, mark.place.split("/"), make=False):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _below(root: str, parts: Iterable[str], *, make: bool = True) -> Iterator[int]:
+    """A directory below a root, on whose way is no link."""
+    descriptor = os.open(root, _DIRECTORY)
+    try:
+        for part in parts:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+            inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
