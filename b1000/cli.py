@@ -156,6 +156,10 @@ def _carry_out(command: str, argv: Sequence[str]) -> int:
             from b1000.commands.monitor import monitor
 
             return monitor(argv)
+        case "mark":
+            from b1000.commands.mark import mark
+
+            return mark(argv)
         case "prune":
             from b1000.commands.prune import prune
 

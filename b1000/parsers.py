@@ -36,6 +36,7 @@ commands, as the first word (a job of that name is reached as job:NAME):
   forget   give up runs that failed
   list     which backups lie at the storages
   monitor  whether there is a good, fresh, complete backup of everything
+  mark     give backups marks that were made before there were any
   prune    remove the backups at a storage that no rule keeps
 `b1000 COMMAND --help` tells their options.
 
@@ -164,6 +165,33 @@ def _positive(word: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
         raise argparse.ArgumentTypeError(f"must be an integer >= 1, not {word!r}")
     return int(word)
+
+
+# --- b1000 mark
+
+_MARK_EPILOG = """\
+For backups at local destinations that were made before there were marks. A mark is
+written where the journal calls the copy DONE or WARNING, its directory is there
+and no mark is; what the root of the destination holds besides is called legacy.
+
+exit codes:
+  0  all marks were written
+  1  some could not be
+  2  wrong usage or configuration, or the journal cannot be read
+"""
+
+
+def for_mark() -> argparse.ArgumentParser:
+    """``b1000 mark``."""
+    parser = _parser("mark", "Give complete backups their marks.", _MARK_EPILOG)
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        required=True,
+        help="write the marks of backups that have none",
+    )
+    parser.add_argument("jobs", nargs="*", metavar="job", help="of which jobs (default: all)")
+    return parser
 
 
 # --- b1000 prune
@@ -324,6 +352,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "check": for_check,
     "forget": for_forget,
     "list": for_list,
+    "mark": for_mark,
     "monitor": for_monitor,
     "prune": for_prune,
 }

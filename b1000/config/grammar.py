@@ -60,7 +60,21 @@ def host(text: str, what: str = "the host") -> str:
         raise BadValue(
             f"{what} has '..' at position {text.index('..') + 1}", f"a host is {HOST_RULE}"
         )
+    refuse_all(_like_a_file_beside([text], what))
     return text
+
+
+_BESIDE = (".b1k", ".keep", ".gz")
+
+
+def _like_a_file_beside(names: Iterable[str], what: str) -> Iterator[BadValue]:
+    """Directories of backups end in these names, and so do files beside them."""
+    for each in names:
+        if each.endswith(_BESIDE):
+            yield BadValue(
+                f"{what} has {each[-40:]!r}, which ends as files beside a backup do",
+                f"no instance, host or master ends in {', '.join(_BESIDE)}",
+            )
 
 
 def own_host(text: str, what: str = "the host") -> str:
@@ -194,6 +208,20 @@ def names_or_none(text: str, what: str = "the list") -> tuple[str, ...]:
     found, mistakes = scanner.elements(scanner.name)
     refuse_all([*mistakes, *_too_long(found, what), *_twice(found, what)])
     return tuple(found)
+
+
+def instances(text: str, what: str = "the list") -> tuple[str, ...]:
+    """A list of instances; at least one, none twice."""
+    found = names(text, what)
+    refuse_all(_like_a_file_beside(found, what))
+    return found
+
+
+def instances_or_none(text: str, what: str = "the list") -> tuple[str, ...]:
+    """A list of instances that may be empty."""
+    found = names_or_none(text, what)
+    refuse_all(_like_a_file_beside(found, what))
+    return found
 
 
 def destinations(text: str, what: str = "the list") -> tuple[DestinationGroup, ...]:

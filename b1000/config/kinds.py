@@ -232,6 +232,7 @@ def _destinations(text: str) -> tuple[DestinationGroup, ...]:
 
 TEXT = ValueKind("text", _text)
 NAMES = ValueKind("names", grammar.names, listed=True)
+INSTANCES = ValueKind("names", grammar.instances, listed=True)
 DESTINATIONS = ValueKind("names, with / and &", _destinations, listed=True)
 SECONDS = integer("seconds", 0)
 YES_NO = ValueKind("yes or no", _yes_or_no)

@@ -24,6 +24,7 @@ class Offered:
         self.lost: ClientGone | None = None
         self._directory = directory
         self._follower = follower
+        self.client: Client | None = client
         self._client = client
 
     async def find(

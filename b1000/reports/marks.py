@@ -8,6 +8,7 @@ from typing import NamedTuple
 from b1000.errors import B1000Error, message_of
 from b1000.identity import new_uid
 from b1000.jobs import Destination, Limits
+from b1000.locks import Locks
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.rsync import outcome
 from b1000.rsync.verdicts import Retry
@@ -49,11 +50,12 @@ class MarkTarget:
 
     linger = 0.0
 
-    def __init__(self, box: Outbox, reader: Callable[[], Reader]) -> None:
+    def __init__(self, box: Outbox, reader: Callable[[], Reader], locks: Locks) -> None:
         self.settle = box.wait
         self._destination = box.destination
         self._limits = box.limits
         self._reader = reader
+        self._locks = locks
         self._working: dict[str, str] = {}  # root → where its marks are taken
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
@@ -61,6 +63,13 @@ class MarkTarget:
 
         What is not wanted any more counts as arrived. Raises NotDelivered and OSError.
         """
+        if not any(run.type == "sync" for run in runs):
+            return self._deliver(runs)
+        # A later run of a sync says that it begins, and this must not come behind that.
+        with self._locks.hold(marking.lock(self._destination.name)):
+            return self._deliver(runs)
+
+    def _deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         arrived: set[int] = set()
         roots: dict[str, dict[int, Written]] = defaultdict(dict)
         for run in runs:
@@ -90,17 +99,7 @@ class MarkTarget:
         reader = self._reader()
         if reader.left_by_marks(run, copy.path):
             return None
-        client = run.clients[-1] if run.clients else None
-        first = run.first_uid or run.uid
-        whose = (first, run.job, run.host, run.instance, run.direction, run.type)
-        return marking.written(
-            marking.whose(*whose, run.start_time, run.started, client),
-            run.frozen,
-            copy,
-            step=run.step,
-            status=run.status,
-            leftovers=reader.leaves_leftovers(copy.path),
-        )
+        return marking.of_run(run, copy, leftovers=reader.leaves_leftovers(copy.path))
 
     def _into(
         self, root: str, marks: Mapping[int, Written], runs: Sequence[Run]

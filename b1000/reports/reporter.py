@@ -133,6 +133,8 @@ class Reporter:
         """States that follow each other quickly are delivered as one."""
         settle = self._target.settle if self._delivered else min(_SETTLE, self._target.settle)
         self._delivered = False
+        if not self._target.linger:
+            self._let_go()  # what is pending of others has not to wait that long
         until = time.monotonic() + settle
         while not self._last and (left := until - time.monotonic()) > 0:
             self._rest(left)
@@ -246,7 +248,7 @@ class Reporter:
 
     def _target_of(self, settings: Report | Outbox) -> ReportTarget:
         if isinstance(settings, Outbox):
-            return MarkTarget(settings, lambda: self._reader)
+            return MarkTarget(settings, lambda: self._reader, self._locks)
         return _target(settings, lambda stem: self._reader.unfinished_files(stem))
 
 

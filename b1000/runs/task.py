@@ -35,13 +35,15 @@ class JournalFacts(NamedTuple):
     ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
     destinations that no attempt has finished, by path, ``taken`` the runs of clients that
     earlier pulls of its job copied. ``reserved``: no other b1000, here or elsewhere, makes a backup
-    of the run's name.
+    of the run's name. ``first_uid`` and ``started`` are those of the run.
     """
 
     bases: Sequence[Base] = ()
     unsettled: Mapping[str, Unsettled] = {}
     taken: Sequence[Client] = ()
     reserved: bool = False
+    first_uid: str = ""
+    started: float = 0.0
 
 
 class Task(NamedTuple):

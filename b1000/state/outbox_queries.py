@@ -1,11 +1,14 @@
 """What is asked of the outbox: which states are pending for which report, since when and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from b1000.runs.run import Run
+from b1000.runs.states import COMPLETE
+from b1000.state.conditions import quoted
 from b1000.state.run_rows import RunRows
 
+_AT_ONCE = 500  # runs in one statement
 _NOTHING: Mapping[int, int] = {}
 
 
@@ -52,6 +55,21 @@ class OutboxQueries(RunRows):
         )
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
+
+    def complete_runs(self) -> Iterator[Run]:
+        """The runs of which a copy is complete, oldest first."""
+        numbers = [
+            row["run_id"]
+            for row in self._ask(
+                f"""SELECT DISTINCT run_id FROM copies JOIN runs USING (run_id)
+                    WHERE direction <> 'passive' AND copies.status IN ({quoted(COMPLETE)})
+                    ORDER BY run_id"""
+            )
+        ]
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            places = ", ".join("?" * len(some))
+            yield from self._runs(f"run_id IN ({places})", some, order="ORDER BY runs.run_id")
 
     def left_by_marks(self, run: Run, path: str) -> bool:
         """Whether the mark of a run beside a directory is not wanted any more.

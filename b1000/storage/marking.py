@@ -6,7 +6,7 @@ from b1000.b1k import mark
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.rsync import paths
-from b1000.runs.run import Client, Copy, Frozen
+from b1000.runs.run import Client, Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
 
 
@@ -98,9 +98,23 @@ def written(
     return Written(copy.path.removesuffix(f"/{place}"), place, mark.render(value))
 
 
+def of_run(run: Run, copy: Copy, *, leftovers: bool) -> Written:
+    """The mark of a copy of a run, as the journal knows both. BadValue."""
+    client = run.clients[-1] if run.clients else None
+    first = run.first_uid or run.uid
+    names = (first, run.job, run.host, run.instance, run.direction, run.type)
+    who = whose(*names, run.start_time, run.started, client)
+    return written(who, run.frozen, copy, step=run.step, status=run.status, leftovers=leftovers)
+
+
 def beginning(who: Whose, frozen: Frozen, copy: Copy) -> Written:
     """The mark of a copy that is about to write into its directory. BadValue."""
     return written(who, frozen, copy._replace(status=CopyStatus.COPYING))
+
+
+def lock(destination: str) -> str:
+    """The lock of whoever writes marks there of which an older must not replace a newer one."""
+    return f"marking@{destination}"
 
 
 def _base(copy: Copy, frozen: Frozen) -> str:

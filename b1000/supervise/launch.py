@@ -208,6 +208,8 @@ class Launch:
             self._reader.unsettled(),
             self._reader.taken(*task.subject) if task.job.pull else (),
             self._names.are_of_machine,
+            run.first_uid,
+            run.started,
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"INIT ({_which(run)})"), died)
@@ -224,7 +226,12 @@ class Launch:
         journal.store(resumed)
         run = resumed.after
         reserved = self._names.are_of_machine  # no other run has the name of a second of the past
-        known = JournalFacts(unsettled=self._reader.unsettled(), reserved=reserved)
+        known = JournalFacts(
+            unsettled=self._reader.unsettled(),
+            reserved=reserved,
+            first_uid=run.first_uid,
+            started=run.started,
+        )
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"resumed ({_which(run)})"))
 

@@ -20,9 +20,10 @@ from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
 from b1000.rsync.verdicts import Retry
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
-from b1000.runs.run import Copy, Frozen
+from b1000.runs.run import Client, Copy, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.work import linking, merging, mounts, sources, sweeping
+from b1000.work.announcing import announce
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.copying import Copying, begin
@@ -58,9 +59,10 @@ def planned(
 
 
 class Origin(Protocol):
-    """Where the data of a run is; ``pull`` is set where that is another host."""
+    """Where the data of a run is; ``pull`` and ``client`` are set where that is another host."""
 
     pull: Pull | None
+    client: Client | None
 
     async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         """What is to be copied, looked for anew by each attempt."""
@@ -73,6 +75,7 @@ class _Here:
     """The data is on this host."""
 
     pull: Pull | None = None
+    client: Client | None = None
 
     async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         return sources.find(include, relative, delete)
@@ -218,6 +221,9 @@ class Copies:
             return Outcome(CopyStatus.FAILED, retry, found.trouble)
         try:
             async with held(self._assignment, copying.target, shared=self._sync) as descriptors:
+                client = self._origin.client
+                if told := await announce(self._assignment, self._frozen, copying, client):
+                    return told
                 result, ours = await self._rsync(copying, found, descriptors)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {message_of(error)}")

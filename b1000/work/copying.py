@@ -63,6 +63,8 @@ class Copying:
     standing: Standing
     totals: Totals = field(default_factory=Totals)
     retried_once: bool = False
+    announced: bool = False
+    """Whether all is there that has to be before the first attempt."""
 
     @property
     def destination(self) -> Destination:

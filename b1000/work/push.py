@@ -59,7 +59,7 @@ async def listed(assignment: Assignment, job: Job) -> tuple[str, ...]:
     assert isinstance(job.instances, ScriptTemplate)
 
     def check(text: str) -> tuple[str, ...]:
-        found = grammar.names_or_none(text, output_of("instances"))
+        found = grammar.instances_or_none(text, output_of("instances"))
         if not found and not job.allow_no_instances:
             raise BadValue(
                 f"{output_of('instances')} is empty",

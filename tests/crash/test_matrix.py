@@ -19,6 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from b1000.b1k import mark, root_id
+from b1000.b1k.mark import Mark
 from b1000.identity import is_alive
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Ending, Step
@@ -125,8 +127,45 @@ def check(world: World, storage: Daemon) -> None:
         assert reader.pending_by_report() == {}
     assert world.status_files() == sorted(wanted)
     check_reports(world, runs)
-    temporary = [path for path in world.root.rglob(".*") if path.is_file()]
+    check_marks(world, storage, runs)
+    temporary = [
+        path for path in world.root.rglob(".*") if path.is_file() and path.name != root_id.FILE
+    ]
     assert temporary == []
+
+
+def marks_in(world: World, storage: Daemon) -> dict[str, Mark]:
+    """The marks at both destinations, by the directories that they are of."""
+    tops = {
+        str(world.root / "one"): world.root / "one",
+        f"{storage.url('b1000')}/{world.root.name}": storage.module("b1000") / world.root.name,
+    }
+    found = {}
+    for path, top in tops.items():
+        for file in top.glob("*/*/*.b1k"):
+            place = str(file.relative_to(top)).removesuffix(mark.SUFFIX)
+            found[f"{path}/{place}"] = mark.parse(file.read_bytes(), place)
+    return found
+
+
+def check_marks(world: World, storage: Daemon, runs: list[Run]) -> None:
+    """Each complete backup has its mark, and nothing else has one."""
+    told = {path: (each.run, each.state) for path, each in marks_in(world, storage).items()}
+    assert told == {
+        copy.path: (run.first_uid, mark.COMPLETE)
+        for run in runs
+        for copy in run.copies
+        if copy.complete
+    }
+
+
+def no_mark_came_early(world: World, storage: Daemon) -> None:
+    """What a mark calls complete, the journal calls DONE."""
+    marked = marks_in(world, storage)  # first: more may be DONE by the time that is asked
+    if not marked:
+        return
+    done = {copy.path for run in all_runs(world) for copy in run.copies if copy.complete}
+    assert marked.keys() <= done
 
 
 def no_process_left(world: World) -> None:
@@ -151,6 +190,7 @@ def survive(root: Path, storage: Daemon, kind: str, number: int, when: str) -> b
     ended = run_struck(world, kind, number, when)
     if ended == BEYOND:
         return False
+    no_mark_came_early(world, storage)
     if kind in HARMLESS:
         assert ended == 0, f"{kind}, {when} {number}: it cost a run"
     go_on(world, storage, f"{kind}, {when} commit {number}")

@@ -42,7 +42,8 @@ def configure(
 
 def fulls(store: Path, job: str = "etc") -> list[Path]:
     """The directories of a job, the oldest first."""
-    return sorted(store.glob(f"{job}/*/*"), key=lambda path: (path.parent.name, path.name[-8:]))
+    found = (path for path in store.glob(f"{job}/*/*") if path.is_dir())  # and not their marks
+    return sorted(found, key=lambda path: (path.parent.name, path.name[-8:]))
 
 
 def shared(one: Path, other: Path) -> set[str]:

@@ -1,9 +1,14 @@
 """Marks beside backups: when they come, what they say, and what becomes of those that cannot."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 from b1000.b1k import mark, root_id
-from tests.support.world import World
+from tests.support.daemon import Daemon
+from tests.support.world import Sections, World
+
+Daemons = Callable[..., Daemon]
 
 
 def read(path: Path, root: Path) -> mark.Mark:
@@ -29,3 +34,137 @@ def test_a_full_has_its_mark_beside_it(world: World) -> None:
         assert not journal.execute("SELECT * FROM pending").fetchall()
     identity = root_id.parse((root / root_id.FILE).read_bytes())
     assert identity.created <= told.started
+
+
+def marks(root: Path) -> list[str]:
+    """All marks below a root, by name."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.b1k"))
+
+
+def remote(path: str, **options: object) -> dict[str, object]:
+    """The options of a destination at a daemon."""
+    return {"type": "active", "path": path, **options}
+
+
+def test_at_a_daemon_a_mark_lies_beside_the_backup(world: World, daemon: Daemons) -> None:
+    world.files()
+    storage = daemon()
+    world.write(
+        {"dest:store": remote(f"{storage.url('b1000')}/sub"), "job:etc": world.push(type="sync")}
+    )
+    done = world.b1000()
+    assert done.returncode == 0, done.stderr
+    root = storage.module("b1000") / "sub"
+    assert marks(root) == ["etc/client.b1k"]
+    assert read(root / "etc/client.b1k", root).complete
+
+
+def test_where_the_daemon_has_a_module_for_marks_they_go_there(
+    world: World, daemon: Daemons
+) -> None:
+    world.files()
+    storage = daemon({"b1000": "", "b1000-marks": ""})
+    world.write({"dest:store": remote(storage.url("b1000")), "job:etc": world.push()})
+    done = world.b1000()
+    assert done.returncode == 0, done.stderr
+    assert not marks(storage.module("b1000"))
+    assert len(marks(storage.module("b1000-marks"))) == 1
+
+
+def test_a_storage_that_is_away_for_marks_fails_nothing_and_gets_them_later(
+    world: World, daemon: Daemons
+) -> None:
+    world.files()
+    storage = daemon({"b1000": "", "box": ""})
+    box = remote(storage.url("b1000"), mark_path="rsync://127.0.0.1:1/box")
+    sections: Sections = {"global": {"mark_wait": 1}, "dest:store": box, "job:etc": world.push()}
+    world.write(sections)
+    done = world.b1000()
+    assert done.returncode == 0, done.stderr
+    assert not marks(storage.module("box"))
+    (told,) = json.loads(world.b1000("status", "--json").stdout)["pending"]
+    assert (told["report"], told["destination"], told["updates"]) == ("", "store", 1)
+    assert "127.0.0.1" in told["error"]
+    with world.journal() as journal:
+        ((uid,),) = journal.execute("SELECT first_uid FROM runs").fetchall()
+    world.write({**sections, "dest:store": {**box, "mark_path": storage.url("box")}})
+    assert world.b1000("--copy").returncode == 0
+    (name,) = marks(storage.module("box"))
+    assert read(storage.module("box") / name, storage.module("box")).run == uid
+    assert not json.loads(world.b1000("status", "--json").stdout)["pending"]
+
+
+def test_a_mark_that_is_refused_is_told_at_once_and_fails_nothing(
+    world: World, daemon: Daemons
+) -> None:
+    world.files()
+    storage = daemon({"b1000": "", "b1000-marks": "read only = yes"})
+    world.write(
+        {
+            "global": {"mark_wait": 600},
+            "dest:store": remote(storage.url("b1000")),
+            "job:etc": world.push(),
+        }
+    )
+    done = world.b1000(timeout=60)
+    assert done.returncode == 0
+    assert "marks at store" in done.stderr
+    assert "read" in done.stderr
+    assert "unreachable" not in done.stderr
+    assert not marks(storage.module("b1000"))
+
+
+def test_a_sync_says_that_it_is_being_written_before_it_is(world: World) -> None:
+    world.files()
+    seen = world.root / "seen"
+    job = world.push(type="sync")
+    world.write({"dest:store": world.store(), "job:etc": job})
+    assert world.b1000().returncode == 0
+    root = world.root / "store"
+    first = read(root / "etc/client.b1k", root)
+    assert first.complete
+    directory = world.root / "bin"
+    directory.mkdir()
+    (directory / "rsync").write_text(f"#!/bin/sh\ncp {root}/etc/client.b1k {seen}\nexit 23\n")
+    (directory / "rsync").chmod(0o755)
+    done = world.b1000(environment={"PATH": f"{directory}:/usr/bin:/bin"})
+    assert done.returncode == 1
+    assert not mark.parse(seen.read_bytes(), "etc/client").complete
+    assert not read(root / "etc/client.b1k", root).complete
+    assert world.b1000("--copy").returncode == 0
+    last = read(root / "etc/client.b1k", root)
+    assert last.complete
+    assert last.run == mark.parse(seen.read_bytes(), "etc/client").run != first.run
+
+
+def test_a_sync_whose_mark_cannot_be_written_is_not_begun(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push(type="sync")})
+    (world.root / "store/etc/client.b1k").mkdir(parents=True)
+    done = world.b1000()
+    assert done.returncode == 1
+    assert "its mark cannot be written" in done.stderr
+    assert not (world.root / "store/etc/client/file0").exists()
+
+
+def test_without_mark_nothing_lies_beside(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(mark="no"), "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    assert not marks(world.root / "store")
+
+
+def test_adopted_backups_have_marks(world: World) -> None:
+    world.files()
+    sections = {"dest:store": world.store(mark="no"), "job:etc": world.push()}
+    world.write(sections)
+    assert world.b1000().returncode == 0
+    root = world.root / "store"
+    world.write({**sections, "dest:store": world.store()})
+    done = world.b1000("mark", "--adopt")
+    assert done.returncode == 0, done.stderr
+    (name,) = marks(root)
+    assert read(root / name, root).complete
+    assert root_id.parse((root / root_id.FILE).read_bytes())
+    assert "0 marks written" in world.b1000("mark", "--adopt").stdout
+    assert world.b1000("mark", "--adopt", "nobody").returncode == 2

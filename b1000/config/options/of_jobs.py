@@ -5,6 +5,7 @@ from b1000.config.kinds import (
     COMMAND,
     DESTINATIONS,
     HOST,
+    INSTANCES,
     NAMES,
     SECONDS,
     YES_NO,
@@ -45,7 +46,7 @@ OPTIONS: tuple[Option, ...] = (
         required=True,
     ),
     Option(
-        "instances", JOB, NAMES,
+        "instances", JOB, INSTANCES,
         "Instances; each is a run of its own.",
         dynamic=True, of=_PUSH,
     ),

@@ -1,0 +1,106 @@
+"""What is written at a destination before the first attempt of a copy.
+
+A tree half brought up to date must not bear the mark of yesterday: a sync begins with a mark that
+says ``writing``. And a local root gets its id, older than all that has marks there.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+from collections.abc import AsyncIterator
+
+from b1000.errors import BadValue, message_of
+from b1000.identity import new_uid
+from b1000.rsync import command, outcome, paths
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.verdicts import Retry
+from b1000.runs.run import Client, Frozen
+from b1000.runs.states import COMPLETE, CopyStatus
+from b1000.storage import marking, placing, sending
+from b1000.storage.marking import Written
+from b1000.work.assignment import Assignment
+from b1000.work.copying import Copying
+from b1000.work.output import Tail
+from b1000.work.run_rsync import Rsync, run_rsync
+
+_POLL = 0.1  # seconds between looks at a lock
+_NEVER = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
+# Only an operator can mend those.
+
+
+async def announce(
+    assignment: Assignment, frozen: Frozen, copying: Copying, client: Client | None
+) -> Outcome | None:
+    """Write it, once for each copy; gives why the copy has FAILED where that cannot be done."""
+    if copying.announced or not copying.copy.marked:
+        return None
+    if not copying.destination.remote:
+        _identify(copying.destination.path, assignment.known.started)
+    if copying.target.shared:
+        try:
+            mark = _mark(assignment, frozen, copying, client)
+        except BadValue as error:
+            return Outcome(CopyStatus.FAILED, reason=str(error))
+        async with _alone(assignment, copying.destination.name):
+            result = await _deliver(assignment, copying, mark)
+        if result.status not in COMPLETE:
+            reason = f"its mark cannot be written: {result.reason}"
+            return Outcome(CopyStatus.FAILED, result.retry, reason, result.exit_code)
+    copying.announced = True
+    return None
+
+
+def _identify(root: str, started: float) -> None:
+    """Whoever cannot do this cannot copy there either, and says why."""
+    with contextlib.suppress(OSError):
+        os.makedirs(root, exist_ok=True)
+        placing.identify(root, new_uid(), started)
+
+
+def _mark(
+    assignment: Assignment, frozen: Frozen, copying: Copying, client: Client | None
+) -> Written:
+    run, known = assignment.subject, assignment.known
+    first = known.first_uid or run.uid
+    who = (first, run.job, run.host, run.instance, run.direction, "sync", run.start_time)
+    return marking.beginning(marking.whose(*who, known.started, client), frozen, copying.copy)
+
+
+@contextlib.asynccontextmanager
+async def _alone(assignment: Assignment, destination: str) -> AsyncIterator[None]:
+    """While no reporter brings an older mark, which must not come behind this one."""
+    while (lock := assignment.locks.take(marking.lock(destination))) is None:
+        await asyncio.sleep(_POLL)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> Outcome:
+    destination = copying.destination
+    targets = marking.targets(mark.root, destination.path, destination.mark_path)
+    if not targets[-1].startswith("rsync://"):
+        return _put(mark, targets[-1])
+    result = Outcome(CopyStatus.FAILED)
+    with sending.staged([mark]) as tree:
+        for target in targets:
+            argv = command.marks(tree, target, destination, assignment.limits)
+            purpose, place = f"{destination.name} (mark)", paths.host_or_path(target)
+            timeout = assignment.limits.io_timeout
+            rsync = Rsync(purpose, argv, Tail().sink(), Tail(), place, io_timeout=timeout)
+            result = await run_rsync(assignment, rsync)
+            if not outcome.is_without_module(result):
+                break
+    return result
+
+
+def _put(mark: Written, root: str) -> Outcome:
+    try:
+        os.makedirs(root, exist_ok=True)
+        placing.put(mark, root, durable=True)
+    except OSError as error:
+        retry = Retry.NEVER if error.errno in _NEVER else Retry.YES
+        return Outcome(CopyStatus.FAILED, retry, message_of(error))
+    return Outcome(CopyStatus.DONE)
