@@ -15,6 +15,7 @@ from b1000.jobs import Destination, Job, Limits
 from b1000.rsync import command, outcome, paths, surveys
 from b1000.state import queries
 from b1000.state.queries import Reader
+from b1000.storage import marking
 from b1000.work import claiming
 
 TIMEOUT = 60  # seconds for a daemon, whatever the configuration allows a copy
@@ -61,6 +62,24 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
         for what, line in _allowed(place, empty):
             text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
+
+
+def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
+    """The destinations at daemons that have marks, and where these go now."""
+    for destination in config.destinations.values():
+        if destination.type == "active" and destination.remote and destination.mark:
+            yield destination.name, _where_marks_go(destination)
+
+
+def _where_marks_go(destination: Destination) -> str:
+    *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        for target in first:
+            answer = _asked(command.probe(empty, target, destination, Limits()))
+            code = 1 if answer.code is None else answer.code
+            if not outcome.is_without_module(outcome.judge(code, answer.errors, target)):
+                return target
+    return last
 
 
 def _place(config: Config, destination: Destination) -> Place:

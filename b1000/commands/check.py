@@ -34,6 +34,11 @@ def check(argv: Sequence[str]) -> int:
     ]
     for problem in sorted(problems, key=lambda problem: problem.place):
         to_stderr(problem.shown(config.file))
+    if arguments.connect:
+        from b1000.check.daemons import marks_go_to
+
+        for name, place in marks_go_to(config):
+            say(f"[dest:{name}] its marks go to {place}")
     warnings = sum(problem.warning for problem in problems)
     wrong = len(problems) - warnings
     say(

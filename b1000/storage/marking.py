@@ -25,6 +25,10 @@ class Whose(NamedTuple):
     start_time: str
     started: float
 
+    def pulled_from(self, client: Client | None) -> "Whose":
+        """The same, of the data of a client."""
+        return self._replace(host=client.host, instance=client.instance) if client else self
+
 
 class Written(NamedTuple):
     """A mark as it is to be: its text, for ``place`` + ".b1k" below the ``root``."""
@@ -37,23 +41,6 @@ class Written(NamedTuple):
     def file(self) -> str:
         """Where it lies below the root."""
         return self.place + mark.SUFFIX
-
-
-def whose(
-    run: str,
-    job: str,
-    host: str,
-    instance: str,
-    direction: str,
-    kind: str,
-    start_time: str,
-    started: float,
-    client: Client | None = None,
-) -> Whose:
-    """The same; of what was pulled from a ``client`` the data is that."""
-    if client:
-        host, instance = client.host, client.instance
-    return Whose(run, job, host, instance, direction, kind, start_time, started)
 
 
 def written(
@@ -103,7 +90,7 @@ def of_run(run: Run, copy: Copy, *, leftovers: bool) -> Written:
     client = run.clients[-1] if run.clients else None
     first = run.first_uid or run.uid
     names = (first, run.job, run.host, run.instance, run.direction, run.type)
-    who = whose(*names, run.start_time, run.started, client)
+    who = Whose(*names, run.start_time, run.started).pulled_from(client)
     return written(who, run.frozen, copy, step=run.step, status=run.status, leftovers=leftovers)
 
 

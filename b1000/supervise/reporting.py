@@ -41,7 +41,7 @@ class ReporterChild:
 
         self.name = report.name
         self.label = label_of(report)
-        self.seconds = report.wait if isinstance(report, Outbox) else None
+        self.marks = isinstance(report, Outbox)
         self.child = fork(main, inherited)
         self.wanted = True
         self.troubled = False
@@ -89,6 +89,11 @@ def outboxes(config: Config) -> list[Outbox]:
                 if each.type == "active" and each.mark:
                     found.setdefault(each.name, Outbox(each, job.limits, config.settings.mark_wait))
     return [found[name] for name in sorted(found)]
+
+
+def number_of(config: Config) -> int:
+    """How many reporters there are."""
+    return len(config.reports) + len(outboxes(config))
 
 
 def told_of(job: Job | BrokenJob) -> set[str]:
@@ -179,21 +184,19 @@ class Reporting:
 
     def finish(
         self,
-        seconds: float,
+        seconds: tuple[float, float],
         settled: Callable[[list[Delivered]], None],
         interrupted: object,
-        *,
-        most: float,
     ) -> None:
         """Wait until nothing is pending, or until a signal; the next b1000 delivers the rest.
 
-        For some seconds at most, for marks for their own where these are no more than ``most``.
+        ``seconds`` at most, for reports and for marks.
         """
         began = time.monotonic()
         for reporter in self.children:
             reporter.last_delivery()
         # A child that hangs is not waited for longer than this.
-        while (left := self._left(seconds, most) - (time.monotonic() - began)) > 0:
+        while (left := self._left(*seconds) - (time.monotonic() - began)) > 0:
             ready = self._watch.wait(left)
             if interrupted in ready:
                 break
@@ -207,12 +210,9 @@ class Reporting:
         settled([Delivered(name, (), "it did not answer in time") for name in silent])
         settled(self.end())
 
-    def _left(self, seconds: float, most: float) -> float:
+    def _left(self, reports: float, marks: float) -> float:
         """How long those that are at work are waited for, counted from the end."""
-        limits = [
-            seconds if each.seconds is None else min(each.seconds, most) for each in self.children
-        ]
-        return max(limits, default=0.0)
+        return max((marks if each.marks else reports for each in self.children), default=0.0)
 
     def end(self) -> list[Delivered]:
         """End all that are left, at once; gives what they had told."""

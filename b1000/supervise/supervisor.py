@@ -47,7 +47,7 @@ from b1000.supervise.pool import Pool, labels
 from b1000.supervise.program import Program
 from b1000.supervise.recorder import RETRY
 from b1000.supervise.records import Records
-from b1000.supervise.reporting import Reporting, outboxes, told_of
+from b1000.supervise.reporting import Reporting, number_of, told_of
 from b1000.supervise.signals import Signals
 from b1000.supervise.starts import Starts
 from b1000.work.worker import Closable
@@ -120,9 +120,8 @@ class Supervisor:
         program.plan.check_named()
         if not program.signal:
             self._planning.begin()
-            self._keep_reporting(
-                name for each in self._selection for name in told_of(self._config.jobs[each])
-            )
+            jobs = [self._config.jobs[each] for each in self._selection]
+            self._keep_reporting(name for each in jobs for name in told_of(each))
             self._work()
 
     def _recover_selected(self, selectors: Sequence[Selector], kind: TaskKind) -> None:
@@ -167,9 +166,7 @@ class Supervisor:
     def _session(self) -> Iterator[None]:
         """The journal is open, signals are caught, and at the end no child is left."""
         program, journal = self._program, Path(self._settings.journal)
-        if few := allow_many_files(
-            self._settings.workers, len(self._config.reports) + len(outboxes(self._config))
-        ):
+        if few := allow_many_files(self._settings.workers, number_of(self._config)):
             self._log.warning("%s", few)
         self._names = Names(self._settings.host)
         gc.freeze()  # Pages that children share are not touched by their collections.
@@ -346,12 +343,10 @@ class Supervisor:
         """Wait a little for what is pending; runs have given back lock and slot before."""
         program = self._program
         program.pool.rest()
+        most = _STOP_REPORTS if program.signal else self._settings.mark_wait
         seconds = _STOP_REPORTS if program.signal else self._settings.report_wait_end
         program.reporting.finish(
-            seconds,
-            lambda delivered: program.write([], delivered),
-            self._signals,
-            most=_STOP_REPORTS if program.signal else self._settings.mark_wait,
+            (seconds, most), lambda delivered: program.write([], delivered), self._signals
         )
         self._take_signals()
 

@@ -18,7 +18,7 @@ from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.storage import marking, placing, sending
-from b1000.storage.marking import Written
+from b1000.storage.marking import Whose, Written
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Copying
 from b1000.work.output import Tail
@@ -64,7 +64,7 @@ def _mark(
     run, known = assignment.subject, assignment.known
     first = known.first_uid or run.uid
     who = (first, run.job, run.host, run.instance, run.direction, "sync", run.start_time)
-    return marking.beginning(marking.whose(*who, known.started, client), frozen, copying.copy)
+    return marking.beginning(Whose(*who, known.started).pulled_from(client), frozen, copying.copy)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from b1000.b1k import mark
 from b1000.check import daemons
 from tests.end_to_end.test_link_dest import shared, state
 from tests.support.daemon import Daemon
@@ -84,7 +85,10 @@ def test_fulls_with_links_go_in_and_nothing_is_refused(world: World, storage: St
     configure(world, storage, link_dest="yes")
     backup(world)
     (first,) = fulls(storage)
-    seal(first)
+    said = first.with_name(f"{first.name}{mark.SUFFIX}")
+    wait_until(said.exists)
+    place = str(first.relative_to(storage.tree()))
+    assert mark.parse(said.read_bytes(), place).complete
     before = state(first)
     (world.source / "file0").chmod(0o600)
     backup(world)
@@ -288,7 +292,8 @@ def test_a_sync_is_brought_up_to_date(world: World, storage: Storage, delete: st
     many(world.source)
     job = world.push(type="sync", delete=delete)
     module = "b1000-sync" if delete == "yes" else "b1000"
-    configure(world, storage, job, streams=4, module=module)
+    box = storage.at("", module="b1000-marks").rstrip("/")  # no module is called b1000-sync-marks
+    configure(world, storage, job, streams=4, module=module, mark_path=box)
     backup(world)
     (made,) = (path for path in (storage.tree() / "etc").iterdir() if path.is_dir())
     (world.source / "d1" / "file1").write_text("changed")

@@ -69,6 +69,9 @@ def test_where_the_daemon_has_a_module_for_marks_they_go_there(
     assert done.returncode == 0, done.stderr
     assert not marks(storage.module("b1000"))
     assert len(marks(storage.module("b1000-marks"))) == 1
+    assert (
+        f"its marks go to {storage.url('b1000-marks')}" in world.b1000("check", "--connect").stdout
+    )
 
 
 def test_a_storage_that_is_away_for_marks_fails_nothing_and_gets_them_later(
