@@ -16,7 +16,7 @@ function __b1000_words
         else if test -n "$ended"; or not string match -qr -- '^-.' $word
             test -n "$command"; and continue
             set command -
-            test -z "$ended"; and contains -- $word status check forget list monitor prune; and set command $word
+            test -z "$ended"; and contains -- $word status check forget list mark monitor prune; and set command $word
         else if test "$word" = --
             set ended yes
         else if string match -q -- '--cfg=*' $word
@@ -49,6 +49,8 @@ function __b1000_words
                     set expected anything
                 case 'list:--files'
                     set expected anything
+                case 'mark:-f' 'mark:--cfg'
+                    set expected files
                 case 'monitor:-f' 'monitor:--cfg'
                     set expected files
                 case 'monitor:--report'
@@ -85,7 +87,7 @@ function __b1000_jobs
     test -f "$found[1]" -a -r "$found[1]"; or return 0
     for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
         # The first word is a command where it can be one.
-        test -z "$found[2]"; and contains -- $job status check forget list monitor prune; and set job job:$job
+        test -z "$found[2]"; and contains -- $job status check forget list mark monitor prune; and set job job:$job
         echo $job
     end
 end
@@ -123,6 +125,10 @@ complete -c b1000 -n '__b1000_at list' -l files -x -d 'where a path lies in them
 complete -c b1000 -n '__b1000_at list' -l all -d 'also groups that are no longer configured'
 complete -c b1000 -n '__b1000_at list' -l json -d 'as a JSON object'
 complete -c b1000 -n '__b1000_at list' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at mark' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at mark' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at mark' -l adopt -d 'write the marks of backups that have none'
+complete -c b1000 -n '__b1000_at mark' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at monitor' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at monitor' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at monitor' -l report -x -d 'the report to ask'
@@ -147,5 +153,6 @@ complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Report what is wrong with the configuration and with files that it names; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: they are no longer retried'
 complete -c b1000 -n '__b1000_at ""' -a list -d 'Show which backups lie at the storages, and what is known of them'
+complete -c b1000 -n '__b1000_at ""' -a mark -d 'Give complete backups their marks'
 complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'
 complete -c b1000 -n '__b1000_at ""' -a prune -d 'On a storage: remove the backups that no rule of keep holds'
