@@ -56,6 +56,11 @@ def fulls(storage: Storage) -> list[Path]:
     return sorted(storage.tree().glob(FULL), key=lambda path: (path.parent.name, path.name[-8:]))
 
 
+def is_marked(full: Path) -> Path:
+    """Where the mark of a full lies."""
+    return full.with_name(f"{full.name}{mark.SUFFIX}")
+
+
 def seal(full: Path) -> None:
     """Say that it is complete, as a mark does."""
     full.with_name(f"{full.name}.b1k").write_text("[backup]\ntype = full\nstate = complete\n")
@@ -85,7 +90,7 @@ def test_fulls_with_links_go_in_and_nothing_is_refused(world: World, storage: St
     configure(world, storage, link_dest="yes")
     backup(world)
     (first,) = fulls(storage)
-    said = first.with_name(f"{first.name}{mark.SUFFIX}")
+    said = is_marked(first)
     wait_until(said.exists)
     place = str(first.relative_to(storage.tree()))
     assert mark.parse(said.read_bytes(), place).complete
@@ -364,10 +369,12 @@ def checked(world: World) -> list[str]:
 def test_a_safe_storage_is_quiet(world: World, storage: Storage) -> None:
     world.files()
     for module in ("b1000", "b1000-sync"):
-        configure(world, storage, module=module)
+        box = storage.at("", module="b1000-marks").rstrip("/")
+        configure(world, storage, module=module, mark_path=box)
         assert not checked(world)
         backup(world)
-        seal(fulls(storage)[-1])
+        wait_until(is_marked(fulls(storage)[-1]).exists)
+        wait_until(lambda: not [*storage.tree().glob(".b1000/marks/*/*/*.b1k")])
         before = state(storage.module("backup"))
         assert not checked(world)
         assert state(storage.module("backup")) == before
