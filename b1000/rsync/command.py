@@ -240,7 +240,7 @@ def marks(tree: str, target: str, destination: Destination, limits: Limits) -> l
         "--mkpath",
         "--no-motd",
         *reaching(True, destination.password_file, limits),
-        *_chosen_way(destination),
+        *chosen_way(destination),
         "--",
         f"{tree}/",
         f"{target}/",
