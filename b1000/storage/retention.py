@@ -131,7 +131,9 @@ class _Group:
 
     def verdict(self) -> Verdict:
         decisions = tuple(map(self._decision, self._held))
-        gone = sum(not each.keep for each in decisions)
+        gone = [
+            each for each, decision in zip(self._held, decisions, strict=True) if not decision.keep
+        ]
         return Verdict(decisions, self._held_back(gone) if gone else "", tuple(self._notes()))
 
     def _decision(self, each: Held) -> Decision:
@@ -204,14 +206,17 @@ class _Group:
         newer = self._newest_of[key][period(each.at)]
         return f"{rule}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
 
-    def _held_back(self, gone: int) -> str:
+    def _held_back(self, gone: Sequence[Held]) -> str:
         sick = self._sick()
         if sick:
             return sick
-        total = len(self._held)
-        if gone > 1 and gone > total * self._terms.most and not self._terms.more:
+        # After a month of failed nights many unfinished ones may go on one day: nothing is lost.
+        total, going = (
+            sum(each.state != UNFINISHED for each in some) for some in (self._held, gone)
+        )
+        if going > 1 and going > total * self._terms.most and not self._terms.more:
             return (
-                f"{gone} of {total} would go at once, more than prune_most ="
+                f"{going} of {total} would go at once, more than prune_most ="
                 f" {self._terms.most:.0%}; look at them with -n, then use --more"
             )
         return ""
