@@ -14,6 +14,7 @@ from bench.linked import link_dest
 from bench.measure import Result
 from bench.memory import memory
 from bench.monitor import monitor
+from bench.prune import prune
 from bench.reports import reports
 from bench.site import Site, machine, site
 from bench.streams import rate, streams
@@ -34,6 +35,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "reports": reports,
     "monitor": monitor,
     "judgement": judgement,
+    "prune": prune,
 }
 
 

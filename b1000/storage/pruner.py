@@ -1,5 +1,6 @@
 """Carries out what a prune has planned, storage by storage."""
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +13,9 @@ from b1000.state.journal import Journal
 from b1000.storage import pruning, removal
 from b1000.storage.backup import Backup, Catalogue, Root
 from b1000.storage.pruning import Plan, Removal, Wish
-from b1000.storage.removal import NotRemoved, OutOfTime, Removals
+from b1000.storage.removal import NotRemoved, Removals
 
+_AT_ONCE = 25  # backups that one rm removes
 _FULL = 0.9  # of a file system, from which on it is told
 
 
@@ -58,15 +60,9 @@ class Pruner:
         for root in (each.root for each in catalogues):
             area = Removals(root.path, self._until)
             try:
-                names = area.left()
+                yield from area.delete(area.left()).values()
             except NotRemoved as error:
                 yield str(error)
-                continue
-            for name in names:
-                try:
-                    area.delete(name)
-                except NotRemoved as error:
-                    yield str(error)
 
     def _guarded(self, root: Root, place: str) -> Iterator[str]:
         try:
@@ -76,19 +72,26 @@ class Pruner:
 
     def carry_out(self, plan: Plan) -> Iterator[Outcome]:
         """Remove what is planned, one after the other. Raises OutOfTime."""
-        for each in plan.removals():
-            area = Removals(each.root.path, self._until)
-            if self._until is not None and time.monotonic() >= self._until:
-                raise OutOfTime("the time for removals is over")
-            with self._journal.transaction():
+        for root, removals in itertools.groupby(plan.removals(), lambda each: each.root):
+            area = Removals(root.path, self._until)
+            while some := list(itertools.islice(removals, _AT_ONCE)):
+                yield from self._remove(area, some)
+
+    def _remove(self, area: Removals, some: Sequence[Removal]) -> Iterator[Outcome]:
+        """Some backups of one root: all are noted, then moved away, then deleted."""
+        area.check_time()
+        with self._journal.transaction():
+            for each in some:
                 noted = {"removed": self._clock(), "reason": each.reason}
-                self._journal.remember(each.root.path, each.backup.place, noted)
+                self._journal.remember(area.root, each.backup.place, noted)
+        taken: dict[str, Removal] = {}
+        for each in some:
             try:
-                area.delete(area.take(each.backup.place))
+                taken[area.take(each.backup.place)] = each
             except NotRemoved as error:
                 yield Outcome(each, str(error))
-            else:
-                yield Outcome(each)
+        troubles = area.delete([*taken])
+        yield from (Outcome(each, troubles.get(name, "")) for name, each in taken.items())
 
 
 def plan(destination: Destination, catalogues: Sequence[Catalogue], wish: Wish, now: float) -> Plan:

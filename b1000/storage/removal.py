@@ -10,7 +10,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
@@ -40,7 +40,7 @@ class Removals(NamedTuple):
 
         ``place`` is its directory below the root. Raises NotRemoved.
         """
-        self._check_time()
+        self.check_time()
         *above, name = place.split("/")
         try:
             with _opened(self.root, *above) as directory:
@@ -48,13 +48,11 @@ class Removals(NamedTuple):
                 for suffix in layout.BESIDE:
                     if suffix != layout.KEEP:
                         _unlink(directory, name + suffix)
-                os.fsync(directory)
+                os.fsync(directory)  # no file goes while a power cut may bring the mark back
                 with self._removed(make=True) as removed:
                     # Unique in a directory that only removals write to, one at a time.
                     new = f"{time.time_ns()}-{name[:200]}"
                     os.rename(name, new, src_dir_fd=directory, dst_dir_fd=removed)
-                    os.fsync(removed)
-                os.fsync(directory)
             self._drop_day(above)
         except OSError as error:
             raise NotRemoved(f"{self.root}/{place}: {message_of(error)}") from None
@@ -98,20 +96,29 @@ class Removals(NamedTuple):
         except OSError as error:
             raise NotRemoved(f"{self.root}/{layout.REMOVED}: {message_of(error)}") from None
 
-    def delete(self, name: str) -> None:
-        """Delete one of them at idle priority. Raises NotRemoved and OutOfTime."""
-        path = os.path.join(self.root, layout.REMOVED, name)
-        mounted = _mounted_below(path)
-        if mounted:
-            raise NotRemoved(f"{path}: a file system is mounted at {mounted[0]}; unmount it")
-        if os.geteuid():
+    def delete(self, names: Sequence[str]) -> dict[str, str]:
+        """Delete some of them at idle priority; gives the trouble with each that is still there.
+
+        Raises OutOfTime.
+        """
+        top = os.path.join(self.root, layout.REMOVED)
+        paths = {name: os.path.join(top, name) for name in names}
+        mounts = _mounted_below(top)
+        troubles = {
+            name: f"{path}: a file system is mounted at {mount}; unmount it"
+            for name, path in paths.items()
+            for mount in mounts
+            if os.path.join(mount, "").startswith(os.path.join(os.path.realpath(path), ""))
+        }
+        free = [path for name, path in paths.items() if name not in troubles]
+        if free and os.geteuid():
             # Only of directories: the modes of files are those of other backups too.
             opened = ("-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", ";")
-            self._run("find", "-P", path, "-xdev", *opened)
+            self._run("find", "-P", *free, "-xdev", *opened)
         # rm opens each directory by its descriptor, and is as quick as anything can be.
-        trouble = self._run("rm", "-rf", "--one-file-system", "--", path)
-        if trouble:
-            raise NotRemoved(trouble)
+        said = self._run("rm", "-rf", "--one-file-system", "--", *free) if free else ""
+        left = {name: said for name, path in paths.items() if os.path.lexists(path)}
+        return {**left, **troubles}
 
     def _run(self, *argv: str) -> str:
         """Run a command at idle priority; gives the first line of its trouble. OutOfTime."""
@@ -136,7 +143,8 @@ class Removals(NamedTuple):
     def _seconds(self) -> float | None:
         return None if self.until is None else max(self.until - time.monotonic(), 0.001)
 
-    def _check_time(self) -> None:
+    def check_time(self) -> None:
+        """Raises OutOfTime once it is over."""
         if self.until is not None and time.monotonic() >= self.until:
             raise OutOfTime("the time for removals is over")
 

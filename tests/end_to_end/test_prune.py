@@ -280,11 +280,11 @@ def test_a_second_prune_at_the_same_time_says_so(world: World, root: Path) -> No
 
 
 def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
-    backups = nights(root, range(30))
+    backups = nights(root, range(60))
     slow = world.root / "bin"
     slow.mkdir()
     rm = shutil.which("rm")
-    (slow / "rm").write_text(f'#!/bin/sh\nsleep 0.4; exec {rm} "$@"\n')
+    (slow / "rm").write_text(f'#!/bin/sh\nsleep 5; exec {rm} "$@"\n')
     (slow / "rm").chmod(0o755)
     done = world.b1000("prune", "--for", "1s", environment={"PATH": f"{slow}:{os.environ['PATH']}"})
     assert done.returncode == 3
