@@ -315,7 +315,7 @@ COPY = r"etc/2026-11-22-Sunday/client-1-2026-11-22-Sun-02:17:01"
 def test_what_is_to_be_typed_is_marked_as_such(page: Path) -> None:
     """Only fenced blocks are tried; a crontab's line names its user before the command."""
     text = page.read_text()
-    assert {kind for kind, _ in FENCE.findall(text)} <= {"ini", "sh", "sql"}
+    assert {kind for kind, _ in FENCE.findall(text)} <= {"ini", "sh", "sql", "text"}
     assert text.count("```") == 2 * len(FENCE.findall(text))
     assert {line for line in text.splitlines() if COMMANDS.match(line)} <= {OUTPUT}
 

@@ -60,7 +60,7 @@ def test_what_is_left_after_a_year_is_what_the_page_shows() -> None:
     page = PAGE.read_text()
     for host in ("web-1", "web-7", "db-1"):
         shown = "\n".join(calendar(host))
-        assert f"```\n{shown}\n```" in page, f"{host}\n{shown}"
+        assert f"```text\n{shown}\n```" in page, f"{host}\n{shown}"
 
 
 def test_all_hosts_keep_what_they_are_to_keep() -> None:
