@@ -47,6 +47,20 @@ class FreeSpace(NamedTuple):
         return int(total * self.amount / 100 if self.percent else self.amount)
 
 
+class Transport(NamedTuple):
+    """How an rsync daemon is reached: ``kind`` is plain, tls or ssh.
+
+    ``tls_ca`` is the file with the authorities that are believed, None for those of the system.
+    """
+
+    kind: str = "plain"
+    tls_ca: str | None = None
+    ssh_options: tuple[str, ...] = ()
+
+
+PLAIN = Transport()
+
+
 class Destination(NamedTuple):
     """One ``[dest:NAME]``.
 
@@ -87,6 +101,7 @@ class Destination(NamedTuple):
     mark_path: str | None = None
     restore_path: str | None = None
     restore_password_file: str | None = None
+    transport: Transport = PLAIN
     flaws: tuple[str, ...] = ()
 
     def as_at(self, path: str, exclude: tuple[str, ...]) -> "Destination":
@@ -184,6 +199,7 @@ class Pull(NamedTuple):
     password_file: str | None = None
     hosts: tuple[str, ...] = ()
     """The host names that a report may bear; () for that of ``source``."""
+    transport: Transport = PLAIN
 
 
 class Job(NamedTuple):

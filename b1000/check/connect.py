@@ -135,8 +135,9 @@ def connect(config: Config) -> list[Finding]:
             password_file = job.pull.password_file or next(
                 (each.password_file for each in job.destinations.values()), None
             )
-            argv = surveys.address(f"{job.pull.source}/", password_file, job.limits)
-            found += daemons.tried(f"job:{job.name}", "report_source", argv, job.pull.source)
+            address, way = job.pull.source, job.pull.transport
+            argv = surveys.address(f"{address}/", password_file, job.limits, way)
+            found += daemons.tried(f"job:{job.name}", "report_source", argv, address)
     return found
 
 

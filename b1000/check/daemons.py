@@ -114,7 +114,8 @@ def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
         yield "a client may delete what is in its backups", REFUSED
     if place.complete and _takes_more(place, empty):
         yield f"a client may change its complete backup {place.complete}", GATE
-    reads = surveys.address(f"{place.absent}/", destination.password_file, limits)
+    password, transport = destination.password_file, destination.transport
+    reads = surveys.address(f"{place.absent}/", password, limits, transport)
     if _asked(reads).code in _READ:
         yield "a client may read what is there", WRITE_ONLY
     nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)

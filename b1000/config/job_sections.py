@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from b1000.config import addresses, job_checks
+from b1000.config import addresses, job_checks, transports
 from b1000.config.options import TABLE
 from b1000.config.sections import Section
 from b1000.config.values import Values, only
@@ -49,6 +49,7 @@ def job(section: Section, known: Sections) -> Job | BrokenJob:
         case "pull":
             chosen = {name: _for_pulling(each) for name, each in chosen.items()}
             job_checks.pull(section, values, chosen.values())
+            transports.settled(section, values)
             job_checks.transfer(section, values)
         case _:
             job_checks.push(section, values, chosen.values())
@@ -131,6 +132,7 @@ def _pull(section: Section, values: Mapping[str, Any]) -> Pull:
         values["report_wait"],
         hosts=values.get("report_host", ()),
         password_file=values.get("password_file"),
+        transport=transports.settled(section, values),
     )
 
 

@@ -116,6 +116,25 @@ def password_file(text: str) -> str:
     return text
 
 
+def tls_ca(text: str) -> str:
+    """rsync-ssl hands it on without quotes: the shell must find one word in it."""
+    path = _directory(text)
+    if re.search(r"[\s*?\[\]\\]", path):
+        raise BadValue(
+            f"{text!r} has blanks or one of * ? [ ] \\, which rsync-ssl does not hand on",
+            "a path without them",
+        )
+    return path
+
+
+def ssh_options(text: str) -> tuple[str, ...]:
+    """Options for ssh."""
+    found = tuple(word.text for word in shellwords.split(text))
+    if not found or not found[0].startswith("-"):
+        raise BadValue("it does not begin with an option of ssh", "such as -i /root/.ssh/b1000")
+    return found
+
+
 def server(text: str) -> str:
     if text.startswith("/"):
         return _text(text)

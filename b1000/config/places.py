@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from b1000.config import allowed
+from b1000.config import allowed, transports
 from b1000.config.options.of_destinations import OF_LOCAL_STORAGES
 from b1000.config.sections import Section
 from b1000.config.values import Values, only
@@ -30,12 +30,16 @@ def destination(
         section.add_problem("rsync_options", text)
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))
+    way = transports.settled(section, values)
+    if path and not remote:
+        transports.local(section, way)
     _check_storage(section, path, values.get("report", ()), reports)
     flaws = [each for each in section.errors if each.option in OF_LOCAL_STORAGES]
     if len(flaws) < len(section.errors):
         return None
     texts = tuple(f"{each.option}: {each.text}" for each in flaws)
-    return Destination(section.name, flaws=texts, **only(values, Destination._fields))
+    options = only(values, Destination._fields) | {"transport": way}
+    return Destination(section.name, flaws=texts, **options)
 
 
 def _check_storage(

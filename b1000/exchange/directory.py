@@ -113,7 +113,8 @@ class ReportDirectory:
     async def _list(self, address: str, some: bool = False) -> Mapping[str, ListedEntry]:
         """The entries at an address; with ``some`` not all of them are wanted."""
         listing = Listing()
-        argv = surveys.address(address, self._pull.password_file, self._peer.limits)
+        pull = self._pull
+        argv = surveys.address(address, pull.password_file, self._peer.limits, pull.transport)
         try:
             await self._peer.poll(argv, listing.sink())
         except PollFailed:
@@ -149,6 +150,7 @@ class ReportDirectory:
                 largest=LARGEST,
                 password_file=self._pull.password_file,
                 limits=self._peer.limits,
+                way=self._pull.transport,
             )
             trouble: PollFailed | None = None
             try:

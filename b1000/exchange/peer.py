@@ -88,9 +88,7 @@ class Peer:
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:
             file = Path(private, name)
             file.touch(mode=0o644)
-            argv = command.deliver(
-                str(file), self._pull.source, self._pull.password_file, self.limits
-            )
+            argv = command.deliver(str(file), self._pull, self.limits)
             rsync = self._rsync(name, argv, f"{self.name} did not take {name}")
             result = await run_rsync(self._assignment, rsync)
         if result.status is CopyStatus.DONE:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.jobs import Destination, Limits, Pull
-from b1000.rsync import names, paths
+from b1000.jobs import Destination, Limits, Pull, Transport
+from b1000.rsync import names, paths, transport
 from b1000.rsync.source import Source
 
 _SWITCHES = {
@@ -72,17 +72,17 @@ class Part(NamedTuple):
 def connection(destination: Destination, limits: Limits, pull: Pull | None = None) -> list[str]:
     """The options that reach a destination, or a client, and notice when it falls silent."""
     password_file = (pull.password_file if pull else None) or destination.password_file
-    return reaching(destination.remote or pull is not None, password_file, limits)
+    way = pull.transport if pull else destination.transport
+    return reaching(way if pull or destination.remote else None, password_file, limits)
 
 
-def reaching(remote: bool, password_file: str | None, limits: Limits) -> list[str]:
-    """The same for any address, or for a path of this host."""
+def reaching(way: Transport | None, password_file: str | None, limits: Limits) -> list[str]:
+    """The same for any address, or for a path of this host, to which there is no ``way``."""
     options = []
     if limits.io_timeout:
         options.append(f"--timeout={limits.io_timeout}")
-    if remote:
-        if limits.connect_timeout:
-            options.append(f"--contimeout={limits.connect_timeout}")
+    if way:
+        options += transport.arguments(way, limits.connect_timeout)
         options.append("--sockopts=TCP_NODELAY")
     if password_file:
         options.append(f"--password-file={password_file}")
@@ -239,7 +239,7 @@ def marks(tree: str, target: str, destination: Destination, limits: Limits) -> l
         "--ignore-times",
         "--mkpath",
         "--no-motd",
-        *reaching(True, destination.password_file, limits),
+        *reaching(destination.transport, destination.password_file, limits),
         *chosen_way(destination),
         "--",
         f"{tree}/",
@@ -255,6 +255,7 @@ def fetch(
     largest: int,
     password_file: str | None,
     limits: Limits,
+    way: Transport,
 ) -> list[str]:
     """Fetch regular files, named in the file ``names`` (ended by NUL), as nothing but content.
 
@@ -272,14 +273,14 @@ def fetch(
         "--ignore-times",
         f"--max-size={largest}",
         *FROM_CLIENT,
-        *reaching(True, password_file, limits),
+        *reaching(way, password_file, limits),
         "--",
         f"{module}/",
         f"{directory}/",
     ]
 
 
-def deliver(file: str, target: str, password_file: str | None, limits: Limits) -> list[str]:
-    """Send one file, as nothing but content, into a directory at a daemon."""
-    connected = reaching(True, password_file, limits)
-    return ["rsync", "--no-motd", "--ignore-times", *connected, "--", file, f"{target}/"]
+def deliver(file: str, pull: Pull, limits: Limits) -> list[str]:
+    """Send one file, as nothing but content, into the directory of a client's reports."""
+    connected = reaching(pull.transport, pull.password_file, limits)
+    return ["rsync", "--no-motd", "--ignore-times", *connected, "--", file, f"{pull.source}/"]

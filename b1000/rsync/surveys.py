@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.jobs import Destination, Limits, Transfer
+from b1000.jobs import PLAIN, Destination, Limits, Transfer, Transport
 from b1000.rsync import names
 from b1000.rsync.command import FROM_CLIENT, PLAIN_NUMBERS, connection, excluding, reaching
 from b1000.rsync.source import Source
@@ -50,14 +50,16 @@ def _survey(
     return ["rsync", *options, "--", *source.paths, f"{empty}/"]
 
 
-def address(address: str, password_file: str | None, limits: Limits) -> list[str]:
+def address(
+    address: str, password_file: str | None, limits: Limits, transport: Transport = PLAIN
+) -> list[str]:
     """What is at an address of a daemon: one line for each name, without what is below."""
     return [
         "rsync",
         "--list-only",
         "--no-motd",
         PLAIN_NUMBERS,
-        *reaching(True, password_file, limits),
+        *reaching(transport, password_file, limits),
         "--",
         address,
     ]
@@ -68,7 +70,11 @@ _TOPS = ("+ /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*day/*", "- /*/*", "- /*
 
 
 def backups(
-    address: str, password_file: str | None, limits: Limits, way: Sequence[str] = ()
+    address: str,
+    password_file: str | None,
+    limits: Limits,
+    way: Sequence[str] = (),
+    transport: Transport = PLAIN,
 ) -> list[str]:
     """List the directories of backups, and what lies beside them, in that of a job at a daemon."""
     return [
@@ -79,7 +85,7 @@ def backups(
         PLAIN_NUMBERS,
         *way,
         *(f"--filter={rule}" for rule in _TOPS),
-        *reaching(True, password_file, limits),
+        *reaching(transport, password_file, limits),
         "--",
         address,
     ]

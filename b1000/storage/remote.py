@@ -13,7 +13,7 @@ from b1000.b1k import form, mark
 from b1000.b1k.mark import Mark
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.files import read_file
-from b1000.jobs import Destination, Limits
+from b1000.jobs import PLAIN, Destination, Limits, Transport
 from b1000.rsync import command, names, paths, surveys
 from b1000.storage import gathering, layout, session
 from b1000.storage.backup import Entry
@@ -34,6 +34,7 @@ class Reach(NamedTuple):
     password_file: str | None
     limits: Limits
     way: tuple[str, ...] = ()
+    transport: Transport = PLAIN
     seconds: float = _SECONDS
 
 
@@ -43,15 +44,16 @@ def reach(destination: Destination, limits: Limits) -> Reach:
     limits = limits._replace(io_timeout=silence)
     if destination.restore_path:
         password = destination.restore_password_file or destination.password_file
-        return Reach(destination.restore_path, password, limits)
+        return Reach(destination.restore_path, password, limits, (), destination.transport)
     way = tuple(command.chosen_way(destination))
     password = destination.restore_password_file or destination.password_file
-    return Reach(destination.path, password, limits, way)
+    return Reach(destination.path, password, limits, way, destination.transport)
 
 
 def jobs(there: Reach) -> list[str]:
     """The directories of jobs at a daemon. Raises StorageAway."""
-    found = _list(there, surveys.address(f"{there.address}/", there.password_file, there.limits))
+    address, password_file, limits, _, transport, _ = there
+    found = _list(there, surveys.address(f"{address}/", password_file, limits, transport))
     return sorted(name for name, kind, _ in found if kind == b"d" and layout.is_job(name))
 
 
@@ -70,7 +72,7 @@ class _Listed(NamedTuple):
 
 def _of_job(there: Reach, job: str) -> Iterator[Entry]:
     found: dict[str, _Listed] = defaultdict(lambda: _Listed(set(), {}))
-    for path, kind, size in _list(there, surveys.backups(f"{there.address}/{job}/", *there[1:4])):
+    for path, kind, size in _list(there, surveys.backups(f"{there.address}/{job}/", *there[1:5])):
         day, _, name = path.rpartition("/")
         if day and not layout.is_day(day):
             continue
@@ -141,6 +143,7 @@ def _fetch(there: Reach, job: str, found: dict[str, _Listed], private: Path) -> 
         largest=form.LARGEST,
         password_file=there.password_file,
         limits=there.limits,
+        way=there.transport,
     )
     argv[1:1] = there.way
     host = paths.host_or_path(there.address)

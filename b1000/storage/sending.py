@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from b1000.jobs import Destination, Limits
-from b1000.rsync import command, outcome, paths
+from b1000.rsync import command, outcome, paths, transport
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
@@ -34,7 +34,12 @@ def send(
     marks: Iterable[Written], target: str, destination: Destination, limits: Limits
 ) -> Outcome:
     """Send marks below ``target``, an address at a daemon. OSError where rsync cannot be run."""
-    environment = {"PATH": _PATH, **os.environ, "LC_ALL": "C", "HOME": "/nonexistent"}
+    environment = {
+        "PATH": _PATH,
+        **transport.environment(os.environ),
+        "LC_ALL": "C",
+        "HOME": "/nonexistent",
+    }
     with staged(marks) as top:
         try:
             done = subprocess.run(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from b1000.errors import StorageAway, message_of
 from b1000.files import refuse_special
 from b1000.logs import printable
-from b1000.rsync import outcome
+from b1000.rsync import outcome, transport
 
 _CHUNK = 65536
 _MOST_BYTES = 256 * 2**20  # of a listing
@@ -51,7 +51,11 @@ class Ended(NamedTuple):
 
 def run(session: Session, take: Take) -> Ended:
     """Run it to its end; ``take`` gets each line that it prints. Raises StorageAway."""
-    environment = {**os.environ, "LC_ALL": "C", "HOME": "/nonexistent"}
+    environment = {
+        **transport.environment(os.environ),
+        "LC_ALL": "C",
+        "HOME": "/nonexistent",
+    }
     try:
         _look_at_password_file(session.argv)
         process = subprocess.Popen(

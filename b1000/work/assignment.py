@@ -14,6 +14,7 @@ from b1000.identity import identify_child
 from b1000.jobs import ON_END, Limits
 from b1000.locks import Locks
 from b1000.logs import for_run
+from b1000.rsync import transport
 from b1000.runs.events import Message, ProcessBegan, ProcessEnded, RunMoved
 from b1000.runs.run import RunIdentity, label
 from b1000.runs.states import Status, Step
@@ -102,6 +103,8 @@ class Assignment:
             **self.subject.environment(),
             **command.environment,
         }
+        if kind == tree.RSYNC:
+            environment = transport.environment(environment)
         try:
             exit_code = await process.run(
                 command._replace(environment=environment, mark=mark, began=began)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.jobs import Destination, Limits, Pull, Transfer
+from b1000.jobs import PLAIN, Destination, Limits, Pull, Transfer
 from b1000.rsync import command, surveys
 from b1000.rsync.source import Source
 
@@ -152,7 +152,13 @@ PULL = Pull("rsync://ext/reports", "ext", 3, 3, password_file="/etc/pw")
 
 def fetch(module: str) -> list[str]:
     return command.fetch(
-        module, "/names", "/into", largest=65536, password_file=None, limits=Limits()
+        module,
+        "/names",
+        "/into",
+        largest=65536,
+        password_file=None,
+        limits=Limits(),
+        way=PLAIN,
     )
 
 
@@ -187,7 +193,7 @@ def test_looks_take_nothing_for_an_option(path: str) -> None:
     for argv in (
         surveys.address(path, None, Limits()),
         fetch(path),
-        command.deliver(path, "rsync://ext/reports", None, Limits()),
+        command.deliver(path, PULL, Limits()),
     ):
         assert any(argument.rstrip("/") == path.rstrip("/") for argument in argv)
         assert all(argument.startswith("-") for argument in argv[1 : argv.index("--")])
