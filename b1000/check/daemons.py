@@ -37,7 +37,8 @@ class Place(NamedTuple):
     """A destination at a daemon, and two directories of fulls there.
 
     ``absent``: one that a run of this moment would make. ``complete``: the last one that is
-    complete; "" where none is known.
+    complete and whose mark has arrived, since until then a storage takes more; "" where none is
+    known.
     """
 
     destination: Destination
@@ -62,6 +63,29 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
         for what, line in _allowed(place, empty):
             text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
+        if destination.mark:
+            yield from _marks_refused(place, empty)
+
+
+def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
+    """Whether the storage takes marks: where it refuses them, no sync is begun there."""
+    destination = place.destination
+    target = _where_marks_go(destination)
+    section, option = f"dest:{destination.name}", "mark_path"
+    argv = command.rehearsed(command.marks(empty, target, destination, place.limits))
+    for each in tried(section, option, argv, target):
+        yield each._replace(text=f"{each.text}{_hint(destination)}", warning=True)
+
+
+def _hint(destination: Destination) -> str:
+    if destination.mark_path:
+        return ""
+    first, beside = marking.targets(destination.path, destination.path, None)
+    host = paths.parted(beside)[0].rpartition("/")[0]
+    return (
+        f"; {first} is not there, and beside the backups no mark is taken: "
+        f"name the module for marks, such as mark_path = {host}/b1000-marks"
+    )
 
 
 def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
@@ -95,16 +119,14 @@ def _place(config: Config, destination: Destination) -> Place:
 
 
 def _last_complete(journal: Path, path: str) -> str:
-    """The directory of the last full that a journal calls complete below a path; "" where none."""
+    """The last full below a path that is complete and has its mark; "" where none is known."""
     try:
         if not queries.may_exist(journal):
             return ""
         with Reader(journal, untouched=True) as reader:
-            copies = reader.copies_below(path)
+            return reader.last_marked_full(path)
     except B1000Error:
         return ""
-    fulls = [copy.path for copy in copies if copy.complete and copy.type == "full"]
-    return fulls[-1] if fulls else ""
 
 
 def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,9 @@ def destination(
     if path and not remote:
         transports.local(section, way)
     _check_storage(section, path, values.get("report", ()), reports)
+    if "keep" in section.values and values.get("mark") is False:
+        text = "with mark = no nothing says which backups are complete; remove one of both"
+        section.add_problem("keep", text)
     flaws = [each for each in section.errors if each.option in OF_LOCAL_STORAGES]
     if len(flaws) < len(section.errors):
         return None

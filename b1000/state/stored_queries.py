@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from b1000.runs.run import Client
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import KnownCopy, Memory
+from b1000.state import outbox
+from b1000.state.conditions import quoted
 from b1000.state.directory_queries import PULLED
 from b1000.state.run_rows import RunRows
 
@@ -16,14 +18,26 @@ _COPIED = f"""SELECT copies.path, copies.destination, copies.status, copies.byte
     FROM runs JOIN copies USING (run_id)
     WHERE runs.direction <> 'passive' AND copies.path BETWEEN ? AND ? ORDER BY runs.run_id"""
 
+_MARKED_FULL = f"""SELECT copies.path FROM runs JOIN copies USING (run_id)
+    WHERE runs.direction <> 'passive' AND runs.type = 'full' AND copies.path BETWEEN ? AND ?
+        AND copies.status IN ({quoted(COMPLETE)}) AND copies.marked
+        AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.run_id = runs.run_id
+            AND pending.report = '{outbox.of_marks("")}' || copies.destination)
+    ORDER BY runs.run_id DESC LIMIT 1"""
+
 
 class StoredQueries(RunRows):
     """Questions about storages."""
 
+    def last_marked_full(self, root: str) -> str:
+        """The directory of the last full below a root that is complete, and whose mark has
+        arrived; "" where there is none.
+        """
+        return next((row["path"] for row in self._ask(_MARKED_FULL, _below(root))), "")
+
     def copies_below(self, root: str) -> list[KnownCopy]:
         """The copies whose directories lie below a root, in the order of their runs."""
-        top = root.rstrip("/")
-        found = self._ask(_COPIED, (f"{top}/", f"{top}0"))  # "0" follows "/"
+        found = self._ask(_COPIED, _below(root))
         return [copy for row in found if (copy := self._known_copy(row))]
 
     def _known_copy(self, row: sqlite3.Row) -> KnownCopy | None:
@@ -58,6 +72,12 @@ class StoredQueries(RunRows):
     def jobs_known(self) -> set[str]:
         """The jobs of which there were runs."""
         return {row["job"] for row in self._ask("SELECT DISTINCT job FROM latest")}
+
+
+def _below(root: str) -> tuple[str, str]:
+    """Between which two all paths below a root are."""
+    top = root.rstrip("/")
+    return f"{top}/", f"{top}0"  # "0" follows "/"
 
 
 def _names(whose: sqlite3.Row | Client) -> Sequence[str]:

@@ -105,6 +105,17 @@ def test_a_wrong_keep_is_an_error_of_its_destination_alone(tmp_path: Path) -> No
     assert not config.destinations["other"].flaws
 
 
+def test_nothing_is_kept_by_rules_where_nothing_is_marked(tmp_path: Path) -> None:
+    config = load(tmp_path, HEAD + "keep = daily 5w\nmark = no\n")
+    text = "with mark = no nothing says which backups are complete; remove one of both"
+    assert told(config) == [f"dest:disk keep: {text}"]
+    assert config.errors
+    assert isinstance(config.jobs["etc"], Job)  # it copies all the same
+    assert config.destinations["disk"].flaws == (f"keep: {text}",)
+    assert told(load(tmp_path, HEAD + "keep = daily 5w\nmark = yes\n")) == []
+    assert told(load(tmp_path, HEAD + "mark = no\n")) == []
+
+
 def test_a_daemon_keeps_its_own_storage(tmp_path: Path) -> None:
     text = HEAD.replace("/srv/disk", "rsync://host/module") + "keep = daily 5w\n"
     assert told(load(tmp_path, text)) == [

@@ -436,6 +436,34 @@ def test_what_a_storage_lets_its_client_do(
     assert not [each for each in checked(world) if "complete" in each]
 
 
+def test_where_no_module_takes_marks_that_is_told(world: World, storage: Storage) -> None:
+    world.files()
+    configure(world, storage, module="b1000-sync")
+    done = world.b1000("check", "--connect")
+    assert done.returncode == 0, done.stdout + done.stderr
+    box = storage.at("", module="b1000-marks").rstrip("/")
+    assert f"such as mark_path = {box}" in done.stderr
+    configure(world, storage, module="b1000-sync", mark_path=box)
+    done = world.b1000("check", "--connect")
+    assert "mark_path" not in done.stderr
+    assert f"its marks go to {box}" in done.stdout
+    configure(world, storage, module="b1000-sync", mark_path=box.replace("marks", "marx"))
+    done = world.b1000("check", "--connect")
+    assert "mark_path: warning" in done.stderr
+    assert "such as mark_path" not in done.stderr
+
+
+def test_a_mark_that_is_pending_is_no_fault_of_the_storage(world: World, storage: Storage) -> None:
+    world.files()
+    configure(world, storage, mark_path="rsync://127.0.0.1:1/box")
+    config = world.config.read_text()
+    world.config.write_text(config.replace("[global]", "[global]\nmark_wait = 0"))
+    backup(world)
+    assert len(fulls(storage)) == 1
+    configure(world, storage)
+    assert not checked(world)
+
+
 def test_a_gate_that_refuses_is_told(world: World, storage: Storage) -> None:
     world.files()
     configure(world, storage)
