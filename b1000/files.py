@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -87,6 +88,7 @@ def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> 
     descriptor = os.open(temporary, flags, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            _is_free(descriptor)
             file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -105,6 +107,27 @@ def remove_stale(directory: Path) -> None:
         with contextlib.suppress(OSError):
             if os.lstat(directory / name).st_mtime < before:
                 os.unlink(directory / name)
+
+
+def remove_unwritten(directory: Path) -> None:
+    """Remove the temporary files that nobody is writing any more, by their locks. OSError."""
+    for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
+        with contextlib.suppress(OSError):
+            descriptor = open_file(directory / name, os.O_RDONLY, follow=False)
+            try:
+                if _is_free(descriptor):
+                    os.unlink(directory / name)
+            finally:
+                os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    """Take the lock of a temporary file, which its writer has; False where another one has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def sync_directory(directory: Path) -> None:

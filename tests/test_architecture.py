@@ -47,7 +47,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tenacity": ("work/copies.py", "reports/reporter.py"),
     "argparse": ("parsers.py",),
     "configparser": (),
-    "fcntl": ("locks.py", "supervise/naming.py"),
+    "fcntl": ("locks.py", "files.py", "supervise/naming.py"),
     "asyncio": ("work/", "exchange/"),
     "multiprocessing": (),
     "pickle": ("wire.py",),

@@ -139,6 +139,7 @@ class MarkTarget:
                 if error.errno in _AWAY:
                     raise
                 refused[number] = message_of(error)
+        placing.tidy((marks[number] for number in wanted - refused.keys()), target)
         placing.sync(target)
         trouble = RunsRefused(refused, next(iter(refused.values()))) if refused else None
         return {*marks} - {*refused}, trouble

@@ -35,7 +35,8 @@ class JournalFacts(NamedTuple):
     ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
     destinations that no attempt has finished, by path, ``taken`` the runs of clients that
     earlier pulls of its job copied. ``reserved``: no other b1000, here or elsewhere, makes a backup
-    of the run's name. ``first_uid`` and ``started`` are those of the run.
+    of the run's name. ``first_uid`` and ``started`` are those of the run. ``sealed`` are the trees
+    of its sync that a mark calls complete, although their destination has marks no more.
     """
 
     bases: Sequence[Base] = ()
@@ -44,6 +45,7 @@ class JournalFacts(NamedTuple):
     reserved: bool = False
     first_uid: str = ""
     started: float = 0.0
+    sealed: frozenset[str] = frozenset()
 
 
 class Task(NamedTuple):

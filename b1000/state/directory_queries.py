@@ -74,6 +74,25 @@ class DirectoryQueries(RunRows):
                 found.setdefault((destination, *whose), base)
         return list(found.values())
 
+    def sealed(self, job: Job, instance: str) -> frozenset[str]:
+        """The trees of a sync that bear the mark of their last complete copy, by path, at
+        destinations that have marks no more.
+        """
+        without = [each.name for each in job.destinations.values() if not each.mark]
+        if job.type != "sync" or not without:
+            return frozenset()
+        # Beside max() the other columns are those of the row that has it.
+        rows = self._ask(
+            f"""SELECT copies.path, copies.marked, max(copies.run_id)
+                FROM runs JOIN copies USING (run_id)
+                WHERE runs.job = ? AND runs.instance = ?
+                AND copies.destination IN ({", ".join("?" * len(without))})
+                AND copies.status IN ({quoted(COMPLETE)})
+                GROUP BY copies.path""",
+            (job.name, instance, *without),
+        )
+        return frozenset(row["path"] for row in rows if row["marked"])
+
     def taken(self, job: str, instance: str) -> list[Client]:
         """The runs of clients that the last pulls of a job copied, or began to copy."""
         asked = self._ask(

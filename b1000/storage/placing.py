@@ -8,7 +8,7 @@ from pathlib import Path
 
 from b1000.b1k import root_id
 from b1000.b1k.root_id import RootId
-from b1000.files import write_atomically
+from b1000.files import remove_unwritten, write_atomically
 from b1000.storage.marking import Written
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -52,6 +52,16 @@ def put(mark: Written, root: str, *, durable: bool = False) -> None:
         write_atomically(Path(f"/proc/self/fd/{directory}/{name}"), mark.text, _MODE, durable)
         if durable:
             os.fsync(directory)
+
+
+def tidy(marks: Iterable[Written], root: str) -> None:
+    """Remove what writers that were killed have left where these marks lie. OSError.
+
+    One that is about to take its lock this moment loses its file, and tries again later.
+    """
+    for above in {mark.file.rpartition("/")[0] for mark in marks}:
+        with _below(root, above.split("/"), make=False) as directory:
+            remove_unwritten(Path(f"/proc/self/fd/{directory}"))
 
 
 def is_there(mark: Written) -> bool:

@@ -210,6 +210,7 @@ class Launch:
             self._names.are_of_machine,
             run.first_uid,
             run.started,
+            self._reader.sealed(task.job, task.instance),
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"INIT ({_which(run)})"), died)
@@ -231,6 +232,7 @@ class Launch:
             reserved=reserved,
             first_uid=run.first_uid,
             started=run.started,
+            sealed=self._reader.sealed(task.job, task.instance),
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
         return Begun(begun, run, (logging.INFO, f"resumed ({_which(run)})"))

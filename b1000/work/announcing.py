@@ -32,10 +32,14 @@ _NEVER = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno
 async def announce(
     assignment: Assignment, frozen: Frozen, copying: Copying, client: Client | None
 ) -> Outcome | None:
-    """Write it, once for each copy; gives why the copy has FAILED where that cannot be done."""
-    if copying.announced or not copying.copy.marked:
+    """Write it, once for each copy; gives why the copy has FAILED where that cannot be done.
+
+    Where marks are not wanted any more, the one that is there is made to say so, if that is let.
+    """
+    marked, path = copying.copy.marked, copying.copy.path
+    if copying.announced or not (marked or path in assignment.known.sealed):
         return None
-    if not copying.destination.remote:
+    if marked and not copying.destination.remote:
         _identify(copying.destination.path, assignment.known.started)
     if copying.target.shared:
         try:
@@ -44,7 +48,7 @@ async def announce(
             return Outcome(CopyStatus.FAILED, reason=str(error))
         async with _alone(assignment, copying.destination.name):
             result = await _deliver(assignment, copying, mark)
-        if result.status not in COMPLETE:
+        if result.status not in COMPLETE and (marked or result.retry is not Retry.NEVER):
             reason = f"its mark cannot be written: {result.reason}"
             return Outcome(CopyStatus.FAILED, result.retry, reason, result.exit_code)
     copying.announced = True

@@ -1,5 +1,6 @@
 """Marks beside backups: when they come, what they say, and what becomes of those that cannot."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,77 @@ def test_without_mark_nothing_lies_beside(world: World) -> None:
     world.write({"dest:store": world.store(mark="no"), "job:etc": world.push()})
     assert world.b1000().returncode == 0
     assert not marks(world.root / "store")
+
+
+def test_what_has_marks_no_more_does_not_bear_that_of_yesterday(
+    world: World, daemon: Daemons
+) -> None:
+    world.files()
+    storage = daemon()
+    for store, root in (
+        (world.store(), world.root / "store"),
+        (remote(storage.url("b1000")), storage.module("b1000")),
+    ):
+        sections = {"dest:store": store, "job:etc": world.push(type="sync")}
+        world.write(sections)
+        assert world.b1000().returncode == 0
+        assert read(root / "etc/client.b1k", root).complete
+        world.write({**sections, "dest:store": {**store, "mark": "no"}})
+        done = world.b1000()
+        assert done.returncode == 0, done.stderr
+        assert not read(root / "etc/client.b1k", root).complete
+        # Once is enough: who has removed it has done with marks.
+        (root / "etc/client.b1k").unlink()
+        assert world.b1000().returncode == 0
+        assert not marks(root)
+
+
+def test_a_storage_that_takes_marks_no_more_is_copied_to_without(
+    world: World, daemon: Daemons
+) -> None:
+    world.files()
+    storage = daemon({"b1000": "", "box": ""})
+    store = remote(storage.url("b1000"), mark_path=storage.url("box"))
+    sections = {"dest:store": store, "job:etc": world.push(type="sync")}
+    world.write(sections)
+    assert world.b1000().returncode == 0
+    gone = {**store, "mark": "no", "mark_path": f"{storage.url('box')}-gone"}
+    world.write({**sections, "dest:store": gone})
+    done = world.b1000()
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_killed_reporter_left_beside_is_removed(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push(type="sync")})
+    assert world.b1000().returncode == 0
+    left = world.root / "store/etc/.b1000-0123456789abcdef"
+    left.write_text("half")
+    written = left.with_name(".b1000-fedcba9876543210")
+    other = left.with_name(".b1000-other")
+    other.write_text("")
+    with written.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert world.b1000().returncode == 0
+        assert not left.exists()
+        assert written.exists()
+        assert other.exists()
+
+
+def test_a_name_that_would_be_taken_for_a_mark_is_refused(world: World) -> None:
+    world.files()
+    root = world.root / "store"
+    for name in ("a.b1k", "b.keep", "c.gz"):
+        for job, host in (({"instances": name}, None), ({"master_host": name}, None), ({}, name)):
+            sections: Sections = {"dest:store": world.store(), "job:etc": world.push(**job)}
+            world.write({**sections, "global": {"host": host or "client"}})
+            done = world.b1000()
+            assert done.returncode in (1, 2)
+            assert name in done.stderr
+            assert not [*root.glob("*/*")]
+    world.write({"dest:store": world.store(), "job:etc": world.push(instances="d.b1k.e gz")})
+    assert world.b1000().returncode == 0
+    assert {read(root / name, root).report.instance for name in marks(root)} == {"d.b1k.e", "gz"}
 
 
 def test_adopted_backups_have_marks(world: World) -> None:

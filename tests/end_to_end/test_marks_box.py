@@ -54,6 +54,21 @@ def test_marks_come_to_their_backups(storage: Storage, tmp_path: Path) -> None:
     assert log_of(storage) == ""
 
 
+def test_the_first_mark_of_a_new_sync_is_early_and_no_fault(
+    storage: Storage, tmp_path: Path
+) -> None:
+    first = COMPLETE.replace("full", "sync").replace("complete", "writing")
+    for path in ("etc/new.b1k", "another/new.b1k"):
+        mark(storage, tmp_path, path, first)
+        wait_until(lambda: not [*storage.tree().glob(".b1000/marks/*/*.b1k")])
+    # The box is taken from one by one: what is told of this one comes after those.
+    mark(storage, tmp_path, "etc/new.b1k", first.replace("writing", "complete"))
+    wait_until(lambda: "there is no such backup" in log_of(storage))
+    assert len(log_of(storage).splitlines()) == 1
+    assert not (storage.tree() / "etc" / "new.b1k").exists()
+    assert not (storage.tree() / "another").exists()
+
+
 def test_what_b1000_writes_is_taken(storage: Storage, tmp_path: Path) -> None:
     (storage.tree() / NEW).mkdir()
     target = DestinationSection("tele", "active", "rsync://tele/b1000", CopyStatus.DONE)

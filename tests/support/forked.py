@@ -173,7 +173,7 @@ def _import_all() -> None:
         *("psutil", "rich.table", "rich.console", "_strptime", "traceback", "rich.progress"),
         *("multiprocessing.popen_fork", "multiprocessing.util", "asyncio.unix_events", "random"),
         *("multiprocessing.resource_sharer", "multiprocessing.reduction", "tempfile", "shutil"),
-        "urllib.parse",  # by pathlib, from Python 3.13 on
+        *("difflib", "urllib.parse"),  # the latter by pathlib, from Python 3.13 on
     ):
         importlib.import_module(name)
     # A disk that is full stays so: that is waited for only a moment.
