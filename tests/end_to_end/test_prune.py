@@ -292,3 +292,35 @@ def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
     assert world.b1000("prune").returncode == 0
     assert there(backups) == [0, 1, 2]
     assert list((root / layout.REMOVED).iterdir()) == []
+
+
+def test_backups_and_prunes_at_the_same_time_end_well(world: World) -> None:
+    """Each full links into the last one, while older ones go."""
+    source = world.files()
+    options = {"link_dest": "yes", "keep": "last 1", "keep_least": 1, "prune_most": "100 %"}
+    world.write({"dest:store": world.store(**options), "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    for _ in range(4):
+        both = [world.start(), world.start("prune"), world.start("prune")]
+        said = [program.communicate(timeout=120) for program in both]
+        assert both[0].returncode == 0, said
+        for program, (_, err) in zip(both[1:], said[1:], strict=True):
+            assert program.returncode == 0 or "another b1000 prune is at work" in err, err
+    assert world.b1000("prune").returncode == 0
+    (left,) = (world.root / "store" / "etc").glob("*/*/")
+    assert {path.name for path in left.rglob("*") if path.is_file()} == {
+        path.name for path in source.rglob("*") if path.is_file()
+    }
+
+
+def test_what_a_client_may_go_on_with_stays(world: World, root: Path) -> None:
+    """It has uploaded for twenty days, and did so a moment ago."""
+    backups = nights(root, range(5))
+    upload = put(root, a_mark(when=TODAY - timedelta(days=20)), marked=False)
+    assert world.b1000("prune").returncode == 0
+    with world.journal() as journal:
+        journal.execute("UPDATE stored SET first_seen = first_seen - 20 * 86400")
+        journal.commit()
+    assert world.b1000("prune").returncode == 0
+    assert there(backups) == [0, 1, 2]
+    assert (upload / "file").exists()
