@@ -160,6 +160,10 @@ def _carry_out(command: str, argv: Sequence[str]) -> int:
             from b1000.commands.mark import mark
 
             return mark(argv)
+        case "restore":
+            from b1000.commands.restore import restore
+
+            return restore(argv)
         case "prune":
             from b1000.commands.prune import prune
 

@@ -112,6 +112,7 @@ PURE = (
     "storage/marking.py",
     "jobs.py",
     "keep.py",
+    "storage/choice.py",
     "storage/pruning.py",
     "storage/retention.py",
 )

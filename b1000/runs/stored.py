@@ -48,3 +48,26 @@ class KnownCopy(NamedTuple):
     complete: bool
     bytes: int | None
     files: int | None
+
+
+class Restore(NamedTuple):
+    """One time that a backup was brought back into ``target``, known by ``device`` and ``inode``.
+
+    ``words`` are the paths that were asked for, ended by newlines; ``path`` is the directory of
+    the backup, ``run`` the first uid of its run. ``ended`` is None while it is under way, or
+    where it was killed.
+    """
+
+    device: int
+    inode: int
+    target: str
+    words: str
+    job: str
+    instance: str
+    host: str
+    destination: str
+    path: str
+    run: str
+    began: float
+    ended: float | None = None
+    error: str = ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from b1000.runs.states import COMPLETE
-from b1000.runs.stored import Memory
+from b1000.runs.stored import Memory, Restore
 from b1000.state.changes import Changes
 from b1000.state.conditions import CAN_BE_RETRIED, quoted
 
@@ -58,6 +58,23 @@ class Journal(Changes):
                 VALUES ({", ".join("?" * len(columns))})
                 ON CONFLICT DO UPDATE SET {updates}""",
             (root, place, *changes.values()),
+        )
+
+    def begin_restore(self, restore: Restore) -> int:
+        """Note that something is about to be brought back; gives its id."""
+        columns = [name for name in Restore._fields if name not in ("ended", "error")]
+        row = self._db.execute(
+            f"""INSERT INTO restores ({", ".join(columns)})
+                VALUES ({", ".join("?" * len(columns))}) RETURNING restore_id""",
+            [getattr(restore, name) for name in columns],
+        ).fetchone()
+        return int(row[0])
+
+    def end_restore(self, restore_id: int, error: str) -> None:
+        """Note that it is over, and with what error, "" for none."""
+        self._db.execute(
+            "UPDATE restores SET ended = ?, error = ? WHERE restore_id = ?",
+            (self._clock(), error, restore_id),
         )
 
     # --- history

@@ -7,6 +7,7 @@ entry that has been released never changes.
 from collections.abc import Iterable
 
 from b1000.runs.states import CopyStatus, Ending, Status, Step
+from b1000.state import schema_of_storages
 from b1000.state.conditions import quoted
 
 
@@ -231,43 +232,6 @@ CREATE INDEX pending_of_run ON pending (run_id);
 ALTER TABLE left_out RENAME TO skipped;
 """
 
-_STORED = """
--- What this host's own looks at a storage found: of each root, by the directory below it.
--- runs/stored.py says what the columns are.
-CREATE TABLE stored (
-    root       TEXT NOT NULL,
-    path       TEXT NOT NULL,
-    first_seen REAL,
-    counted    REAL,
-    files      INTEGER,
-    bytes      INTEGER,
-    short      TEXT NOT NULL DEFAULT '',
-    read       REAL,
-    read_share REAL NOT NULL DEFAULT 0,
-    bad        TEXT NOT NULL DEFAULT '',
-    restored   REAL,
-    sums       TEXT NOT NULL DEFAULT '',
-    removed    REAL,
-    reason     TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (root, path)
-) STRICT, WITHOUT ROWID;
-"""
-
-_MARKS = """
--- Under which uid a run began: the same whoever has gone on with it.
-ALTER TABLE runs ADD COLUMN first_uid TEXT NOT NULL DEFAULT '';
-UPDATE runs SET first_uid = coalesce(
-    (SELECT processes.uid FROM earlier_uids JOIN processes USING (uid)
-     WHERE earlier_uids.run_id = runs.run_id ORDER BY processes.began LIMIT 1), uid);
-
--- Whether a mark is to lie beside a copy, and what rsync counted for it besides files and bytes.
-ALTER TABLE copies ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE copies ADD COLUMN directories INTEGER;
-ALTER TABLE copies ADD COLUMN links INTEGER;
-ALTER TABLE copies ADD COLUMN others INTEGER;
-ALTER TABLE copies ADD COLUMN vanished INTEGER;
-"""
-
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _DERIVED_FROM_STATUS,
@@ -277,6 +241,7 @@ MIGRATIONS: tuple[str, ...] = (
     _UNSETTLED,
     _CLAIMED,
     _PLAIN_WORDS,
-    _STORED,
-    _MARKS,
+    schema_of_storages.STORED,
+    schema_of_storages.MARKS,
+    schema_of_storages.RESTORES,
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from b1000.runs.run import Client
 from b1000.runs.states import COMPLETE
-from b1000.runs.stored import KnownCopy, Memory
+from b1000.runs.stored import KnownCopy, Memory, Restore
 from b1000.state import outbox
 from b1000.state.conditions import quoted
 from b1000.state.directory_queries import PULLED
@@ -68,6 +68,16 @@ class StoredQueries(RunRows):
         columns = ", ".join(Memory._fields)
         rows = self._ask(f"SELECT path, {columns} FROM stored WHERE root = ?", (root,))
         return {row["path"]: Memory(*tuple(row)[1:]) for row in rows}
+
+    def last_restore_into(self, device: int, inode: int) -> Restore | None:
+        """The last restore into a directory; None where there was none."""
+        columns = ", ".join(Restore._fields)
+        rows = self._ask(
+            f"""SELECT {columns} FROM restores WHERE device = ? AND inode = ?
+                ORDER BY restore_id DESC LIMIT 1""",
+            (device, inode),
+        )
+        return next((Restore(*tuple(row)) for row in rows), None)
 
     def jobs_known(self) -> set[str]:
         """The jobs of which there were runs."""

@@ -103,6 +103,7 @@ class Backup(NamedTuple):
     options: tuple[str, ...] = ()
     relative: bool = False
     leftovers: bool = False
+    include: str = ""
     mark: str = ""
     flaw: str = ""
     protected: bool = False

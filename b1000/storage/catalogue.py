@@ -123,6 +123,7 @@ class _Building:
             options=mark.options,
             relative=mark.relative,
             leftovers=mark.leftovers,
+            include=mark.include,
             mark=mark.state,
             protected=entry.protected,
             memory=self._memory(path),

@@ -1,5 +1,7 @@
 """From a run and its copy to the mark beside that, and where this goes. Pure."""
 
+import re
+import shlex
 from typing import NamedTuple
 
 from b1000.b1k import mark
@@ -79,7 +81,7 @@ def written(
         _base(copy, frozen),
         tuple(option for option in mark.OPTIONS if getattr(frozen.transfer, option)),
         frozen.transfer.relative,
-        " ".join(word.text for word in frozen.include),
+        " ".join(_quoted(word.text) for word in frozen.include),
     )
     place = value.directory
     return Written(copy.path.removesuffix(f"/{place}"), place, mark.render(value))
@@ -123,3 +125,11 @@ def targets(root: str, path: str, mark_path: str | None) -> tuple[str, ...]:
         return (root,)
     module, below = paths.parted(root)
     return (f"{module}-marks/{below}".rstrip("/"), root)
+
+
+def _quoted(word: str) -> str:
+    """A word of an include as a shell reads it; one that needs no quotes is as it was written."""
+    return shlex.quote(word) if not word or _NEEDS_QUOTES.search(word) else word
+
+
+_NEEDS_QUOTES = re.compile(r"[\s\\'\"]")

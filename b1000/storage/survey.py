@@ -7,6 +7,7 @@ from typing import NamedTuple
 from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
+from b1000.runs.stored import Restore
 from b1000.state import queries
 from b1000.state.queries import Reader
 from b1000.storage import catalogue, local, remote
@@ -114,6 +115,10 @@ class Journalled:
             catalogue.by_place(root.path, self._reader.copies_below(root.path)),
             self._reader.memories(root.path),
         )
+
+    def last_restore_into(self, device: int, inode: int) -> Restore | None:
+        """The last restore into a directory; None where there was none."""
+        return self._reader.last_restore_into(device, inode) if self._reader else None
 
     def jobs_at(self, destination: Destination, known: Known) -> list[str]:
         """The jobs that have backups there, or are to have some."""

@@ -298,7 +298,7 @@ def test_backups_and_prunes_at_the_same_time_end_well(world: World) -> None:
     """Each full links into the last one, while older ones go."""
     source = world.files()
     options = {"link_dest": "yes", "keep": "last 1", "keep_least": 1, "prune_most": "100 %"}
-    world.write({"dest:store": world.store(**options), "job:etc": world.push()})
+    world.write({"dest:store": {**world.store(), **options}, "job:etc": world.push()})
     assert world.b1000().returncode == 0
     for _ in range(4):
         both = [world.start(), world.start("prune"), world.start("prune")]

@@ -16,7 +16,7 @@ function __b1000_words
         else if test -n "$ended"; or not string match -qr -- '^-.' $word
             test -n "$command"; and continue
             set command -
-            test -z "$ended"; and contains -- $word status check forget list mark monitor prune; and set command $word
+            test -z "$ended"; and contains -- $word status check forget list mark monitor prune restore; and set command $word
         else if test "$word" = --
             set ended yes
         else if string match -q -- '--cfg=*' $word
@@ -69,6 +69,18 @@ function __b1000_words
                     set expected jobs
                 case 'prune:--for'
                     set expected anything
+                case 'restore:-f' 'restore:--cfg'
+                    set expected files
+                case 'restore:--to'
+                    set expected anything
+                case 'restore:--at'
+                    set expected anything
+                case 'restore:--from'
+                    set expected anything
+                case 'restore:--host'
+                    set expected anything
+                case 'restore:--chown'
+                    set expected anything
             end
         end
     end
@@ -87,7 +99,7 @@ function __b1000_jobs
     test -f "$found[1]" -a -r "$found[1]"; or return 0
     for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
         # The first word is a command where it can be one.
-        test -z "$found[2]"; and contains -- $job status check forget list mark monitor prune; and set job job:$job
+        test -z "$found[2]"; and contains -- $job status check forget list mark monitor prune restore; and set job job:$job
         echo $job
     end
 end
@@ -149,6 +161,25 @@ complete -c b1000 -n '__b1000_at prune' -l for -x -d 'end after that time, such 
 complete -c b1000 -n '__b1000_at prune' -l json -d 'as a JSON object'
 complete -c b1000 -n '__b1000_at prune' -s q -l quiet -d 'nothing on standard output, only what is wrong on standard error'
 complete -c b1000 -n '__b1000_at prune' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at restore' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at restore' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at restore' -l to -x -d 'into this directory'
+complete -c b1000 -n '__b1000_at restore' -l in-place -d 'each include to the place where it was'
+complete -c b1000 -n '__b1000_at restore' -l missing -d 'add only what is not there'
+complete -c b1000 -n '__b1000_at restore' -l merge -d 'replace what differs, delete nothing'
+complete -c b1000 -n '__b1000_at restore' -l mirror -d 'replace what differs, delete what the backup has not'
+complete -c b1000 -n '__b1000_at restore' -l at -x -d 'the last one begun by then'
+complete -c b1000 -n '__b1000_at restore' -l from -x -d 'from this destination only'
+complete -c b1000 -n '__b1000_at restore' -l host -x -d 'of this host or master'
+complete -c b1000 -n '__b1000_at restore' -l any -d 'also one that is older than the newest, or unmarked'
+complete -c b1000 -n '__b1000_at restore' -l chown -x -d 'make all files theirs'
+complete -c b1000 -n '__b1000_at restore' -l devices -d 'make devices and FIFOs too'
+complete -c b1000 -n '__b1000_at restore' -l no-verify -d 'do not compare afterwards'
+complete -c b1000 -n '__b1000_at restore' -l yes -d 'delete with --mirror without asking'
+complete -c b1000 -n '__b1000_at restore' -s n -l dry-run -d 'show the choice and what would be replaced'
+complete -c b1000 -n '__b1000_at restore' -l print -d 'print the plain rsync commands that do it'
+complete -c b1000 -n '__b1000_at restore' -l json -d 'as a JSON object'
+complete -c b1000 -n '__b1000_at restore' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Report what is wrong with the configuration and with files that it names; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: they are no longer retried'
@@ -156,3 +187,4 @@ complete -c b1000 -n '__b1000_at ""' -a list -d 'Show which backups lie at the s
 complete -c b1000 -n '__b1000_at ""' -a mark -d 'Give complete backups their marks'
 complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'
 complete -c b1000 -n '__b1000_at ""' -a prune -d 'On a storage: remove the backups that no rule of keep holds'
+complete -c b1000 -n '__b1000_at ""' -a restore -d 'Bring back the newest good backup of all storages'

@@ -1,0 +1,108 @@
+"""The arguments of the rsyncs that bring a backup back. Pure."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from b1000.jobs import Limits
+from b1000.rsync import names
+from b1000.rsync.command import PLAIN_NUMBERS, reaching
+
+CORRUPT = ".b1000-corrupt"
+"""Ends the name of a file in a backup that verify has found to be wrong."""
+
+_KEPT = {"hard_links": "-H", "acls": "-A", "xattrs": "-X", "sparse": "-S"}
+MANNERS = ("missing", "merge", "mirror")
+
+
+class Way(NamedTuple):
+    """How a backup is reached: an address without a slash at its end, or a local path."""
+
+    address: str
+    password_file: str | None = None
+    limits: Limits = Limits()
+    options: tuple[str, ...] = ()
+
+    @property
+    def remote(self) -> bool:
+        """Whether a daemon stands before it."""
+        return self.address.startswith("rsync://")
+
+
+class Manner(NamedTuple):
+    """How what is there is treated, and what of a backup is kept.
+
+    ``existing`` is one of :data:`MANNERS`, "" for an empty directory. ``options`` are those of
+    the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup.
+    """
+
+    existing: str = ""
+    options: Sequence[str] = ()
+    chown: str = ""
+    devices: bool = False
+    names: str = ""
+
+
+def plain(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """The rsync as a person would type it: what --print shows."""
+    return ["rsync", *_kept(manner), *_password(way), *_which(manner), "--", source, target]
+
+
+def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """Bring ``source``, of the way's address, to ``target``."""
+    return [
+        "rsync",
+        *_kept(manner),
+        "--modify-window=-1",
+        f"--partial-dir={names.PARTIAL_DIRECTORY}",
+        "--no-motd",
+        "--8-bit-output",
+        "--stats",
+        PLAIN_NUMBERS,
+        *way.options,
+        *reaching(way.remote, way.password_file, way.limits),
+        *_which(manner),
+        "--",
+        source,
+        target,
+    ]
+
+
+def changes(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """Tell what that would do, one line a name, and do nothing."""
+    return _looking(restore(way, source, target, manner))
+
+
+def compared(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """Tell what differs from the backup by content or attributes, and change nothing."""
+    argv = restore(way, source, target, manner._replace(existing=""))
+    return _looking([argv[0], "--checksum", *argv[1:]])
+
+
+def _looking(argv: list[str]) -> list[str]:
+    at = argv.index("--")
+    return [argv[0], "--dry-run", *argv[1:at], "--out-format=%i %n", *argv[at:]]
+
+
+def _kept(manner: Manner) -> list[str]:
+    switches = [_KEPT[each] for each in manner.options if each in _KEPT]
+    options = ["-a", *switches, "--numeric-ids"]
+    options += [] if manner.devices else ["--no-devices", "--no-specials"]
+    options += [f"--chown={manner.chown}"] if manner.chown else []
+    return options
+
+
+def _password(way: Way) -> list[str]:
+    return [f"--password-file={way.password_file}"] if way.password_file and way.remote else []
+
+
+def _which(manner: Manner) -> list[str]:
+    # What verify has set aside is wrong, and names of ours are no data.
+    options = [f"--exclude=*{CORRUPT}", f"--exclude={names.PATTERN}"]
+    if manner.existing == "missing":
+        options.append("--ignore-existing")
+    elif manner.existing == "mirror":
+        options.append("--delete")
+    if manner.names:
+        # Given after --archive: with a list of names rsync enters no directory by itself.
+        options += ["--recursive", "--from0", f"--files-from={manner.names}"]
+    return options

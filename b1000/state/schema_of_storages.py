@@ -1,0 +1,59 @@
+"""The tables of the journal that are about storages: migrations of schema.py, in their order."""
+
+STORED = """
+-- What this host's own looks at a storage found: of each root, by the directory below it.
+-- runs/stored.py says what the columns are.
+CREATE TABLE stored (
+    root       TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    first_seen REAL,
+    counted    REAL,
+    files      INTEGER,
+    bytes      INTEGER,
+    short      TEXT NOT NULL DEFAULT '',
+    read       REAL,
+    read_share REAL NOT NULL DEFAULT 0,
+    bad        TEXT NOT NULL DEFAULT '',
+    restored   REAL,
+    sums       TEXT NOT NULL DEFAULT '',
+    removed    REAL,
+    reason     TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (root, path)
+) STRICT, WITHOUT ROWID;
+"""
+
+MARKS = """
+-- Under which uid a run began: the same whoever has gone on with it.
+ALTER TABLE runs ADD COLUMN first_uid TEXT NOT NULL DEFAULT '';
+UPDATE runs SET first_uid = coalesce(
+    (SELECT processes.uid FROM earlier_uids JOIN processes USING (uid)
+     WHERE earlier_uids.run_id = runs.run_id ORDER BY processes.began LIMIT 1), uid);
+
+-- Whether a mark is to lie beside a copy, and what rsync counted for it besides files and bytes.
+ALTER TABLE copies ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE copies ADD COLUMN directories INTEGER;
+ALTER TABLE copies ADD COLUMN links INTEGER;
+ALTER TABLE copies ADD COLUMN others INTEGER;
+ALTER TABLE copies ADD COLUMN vanished INTEGER;
+"""
+
+RESTORES = """
+-- What was brought back: into which directory, from where, and how it ended.
+CREATE TABLE restores (
+    restore_id  INTEGER PRIMARY KEY,
+    device      INTEGER NOT NULL,
+    inode       INTEGER NOT NULL,
+    target      TEXT NOT NULL,
+    words       TEXT NOT NULL,
+    job         TEXT NOT NULL,
+    instance    TEXT NOT NULL,
+    host        TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    run         TEXT NOT NULL,
+    began       REAL NOT NULL,
+    ended       REAL,
+    error       TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX restores_into ON restores (device, inode);
+"""

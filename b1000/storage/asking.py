@@ -1,0 +1,73 @@
+"""All storages are asked for a backup that can be restored, and one is chosen."""
+
+from typing import NamedTuple
+
+from b1000.config.loader import Config
+from b1000.config.selectors import Selector
+from b1000.rsync.restoring import Way
+from b1000.runs.stored import Restore
+from b1000.storage import question, remote, survey
+from b1000.storage.backup import Root
+from b1000.storage.choice import Choice, Terms, Unreached
+from b1000.storage.choice import choose as chosen
+from b1000.storage.question import Configured, StoredQuestion, StoredRow
+from b1000.storage.survey import Away, Journalled
+
+
+class Asked(NamedTuple):
+    """What is wanted: begun at or before ``until``, from this destination ("" for all)."""
+
+    wanted: Selector
+    until: float | None = None
+    destination: str = ""
+    host: str = ""
+    any: bool = False
+
+
+def choose(config: Config, journal: Journalled, asked: Asked, begun: Restore | None) -> Choice:
+    """The backup that is meant; where a restore has ``begun``, one of the same run.
+
+    Raises UsageError and NothingFits.
+    """
+    job = asked.wanted.job
+    among = survey.wanted(config, asked.destination)
+    found = survey.survey(config, among, job not in config.jobs)
+    configured = Configured(config.settings.host, config.jobs, config.destinations)
+    stored = StoredQuestion((asked.wanted,), "", asked.until, True)
+    rows = question.rows(found.groups(), stored, configured, {})
+    if begun:
+        rows = [row for row in rows if _is_of(begun, row)]
+    away = [_unreached(config, journal, each, asked, begun) for each in found.away]
+    order = {name: number for number, name in enumerate(config.destinations)}
+    own = config.settings.host if job in config.jobs else ""
+    return chosen(rows, order, away, Terms(asked.host, own, asked.any))
+
+
+def _is_of(begun: Restore, row: StoredRow) -> bool:
+    return row.path == begun.path or bool(begun.run and row.backup.run == begun.run)
+
+
+def _unreached(
+    config: Config, journal: Journalled, away: Away, asked: Asked, begun: Restore | None
+) -> Unreached:
+    """A destination that does not answer, with the newest that the journal knows there."""
+    root = Root(away.destination, config.destinations[away.destination].path)
+    started = [
+        each.started
+        for each in journal.known(root).copies.values()
+        if each.complete and each.job == asked.wanted.job
+        if asked.wanted.instance in (None, each.instance)
+        if asked.until is None or each.started <= asked.until
+        if not begun or each.run == begun.run
+    ]
+    return Unreached(away.destination, away.why, max(started, default=None))
+
+
+def way(config: Config, journal: Journalled, row: StoredRow) -> Way:
+    """How rsync reads a backup."""
+    if not row.root.remote:
+        return Way(row.root.address)
+    destination = config.destinations[row.root.destination]
+    limits = journal.limits(destination)
+    there = remote.reach(destination, limits)
+    return Way(there.address, there.password_file, there.limits, there.way)

@@ -1,0 +1,157 @@
+"""Which backup is restored: the newest good one of all storages, never silently an older. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from b1000.errors import B1000Error, UsageError
+from b1000.figures import moment
+from b1000.storage.backup import Backup, State
+from b1000.storage.question import StoredRow
+
+
+class Unreached(NamedTuple):
+    """A destination that does not answer, and the newest complete backup that is known there.
+
+    ``started`` is None where journal and database know of none.
+    """
+
+    destination: str
+    why: str
+    started: float | None = None
+
+
+class Terms(NamedTuple):
+    """What is asked of the choice: ``any`` may be older than the newest known, or unmarked.
+
+    ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
+    several have some, "" where none is.
+    """
+
+    host: str = ""
+    own: str = ""
+    any: bool = False
+
+
+class Choice(NamedTuple):
+    """The backup that is restored, and where the same run lies too, in the order of use.
+
+    ``notes`` are why others were passed over; ``older`` names the newer one that it stands for.
+    """
+
+    rows: tuple[StoredRow, ...]
+    notes: tuple[str, ...] = ()
+    older: str = ""
+
+    @property
+    def row(self) -> StoredRow:
+        """The first of them."""
+        return self.rows[0]
+
+
+class NothingFits(B1000Error):
+    """There is no backup that could be restored."""
+
+
+def choose(
+    rows: Iterable[StoredRow],
+    order: Mapping[str, int],
+    away: Sequence[Unreached],
+    terms: Terms,
+) -> Choice:
+    """Choose among backups of one job/instance that began early enough.
+
+    ``order`` has the place of each destination in the file. Raises UsageError where nobody can
+    tell which is meant or a newer one is where nobody answers, and NothingFits.
+    """
+    rows = _of_one(list(rows), terms)
+    usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
+    fit = [row for row in rows if row.backup.state in usable and not row.backup.memory.bad]
+    notes = _passed_over(rows, fit)
+    if not fit:
+        raise NothingFits("no complete backup fits", _other_than(rows, away))
+    newest = max(fit, key=lambda row: _when(row.backup))
+    same = [row for row in fit if _is_same(row.backup, newest.backup)]
+    same.sort(key=lambda row: _preference(row, order))
+    newer = [each for each in away if each.started and each.started > _when(newest.backup) + 0.5]
+    older = ""
+    if newer:
+        first = max(newer, key=lambda each: each.started or 0.0)
+        older = (
+            f"destination {first.destination} has a newer one, of {moment(first.started or 0.0)},"
+            f" and does not answer: {first.why}"
+        )
+        if not terms.any:
+            raise UsageError(
+                f"the newest backup that can be reached is {same[0].path}, of"
+                f" {moment(_when(newest.backup))}; {older}",
+                "--any restores the older one",
+            )
+    elif newest.backup.state is State.LEGACY:
+        older = "it has no mark: nothing says that it is whole"
+    return Choice(tuple(same), tuple(notes), older)
+
+
+def _of_one(rows: list[StoredRow], terms: Terms) -> list[StoredRow]:
+    """The rows of one host and master. Raises UsageError where there are several."""
+    if terms.host:
+        rows = [row for row in rows if terms.host in (row.host, row.backup.master_host)]
+    elif any(row.host == terms.own for row in rows):
+        rows = [row for row in rows if row.host == terms.own]
+    hosts = sorted({row.host for row in rows})
+    if len(hosts) > 1:
+        raise UsageError(
+            f"{len(hosts)} hosts have such backups: {', '.join(hosts)}", "choose one with --host"
+        )
+    subjects = sorted({_subject(row) for row in rows})
+    if len(subjects) > 1:
+        named = ", ".join(filter(None, subjects))
+        raise UsageError(f"several instances fit: {named}", "name one: job/instance")
+    masters = sorted({row.backup.master_host for row in rows if row.backup.master_host})
+    if len(masters) > 1 and terms.host not in masters:
+        raise UsageError(
+            f"backups of several masters fit: {', '.join(masters)}", "choose one with --host"
+        )
+    return rows
+
+
+def _subject(row: StoredRow) -> str:
+    key = row.key
+    return f"{key.job}/{key.instance}" if key.instance else key.job
+
+
+def _when(backup: Backup) -> float:
+    return backup.started or 0.0
+
+
+def _is_same(one: Backup, other: Backup) -> bool:
+    """Whether two directories hold the data of one run."""
+    if one.run and other.run:
+        return one.run == other.run
+    return one.start_time == other.start_time and one.name == other.name
+
+
+def _preference(row: StoredRow, order: Mapping[str, int]) -> tuple[bool, bool, int]:
+    return row.root.remote, row.backup.memory.read is None, order.get(row.root.destination, 0)
+
+
+def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[str]:
+    """Why newer ones than the chosen are no choice."""
+    least = max((_when(row.backup) for row in fit), default=0.0)
+    notes = []
+    for row in sorted(rows, key=lambda row: _when(row.backup)):
+        backup = row.backup
+        if row in fit or _when(backup) < least:
+            continue
+        why = f"known to be bad: {backup.memory.bad}" if backup.memory.bad else str(backup.state)
+        notes.append(f"{row.path} is passed over: {why}")
+    return notes
+
+
+def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
+    silent = [f"{each.destination} does not answer ({each.why})" for each in away]
+    if any(row.backup.state is State.LEGACY for row in rows):
+        silent.append("there are some without a mark: --any")
+    bad = [row for row in rows if row.backup.memory.bad]
+    if bad:
+        silent.append(f"{bad[-1].path} is known to be bad")
+    return "; ".join(silent) or "`b1000 list --all` shows what lies there"

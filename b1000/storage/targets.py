@@ -1,0 +1,74 @@
+"""Where a backup is restored to: a directory, or each include's own place."""
+
+import glob
+import os
+import shlex
+from collections.abc import Sequence
+
+from b1000.errors import UsageError, message_of
+from b1000.logstyle import printable
+from b1000.storage.backup import Backup
+from b1000.storage.restoring import Part
+
+_SHOWN = 10  # names of what is in the way
+
+
+def whole(directory: str) -> tuple[Part, ...]:
+    """All of a backup, or the names that are asked for, into one directory."""
+    return (Part("", f"{directory}/"),)
+
+
+def wanted(words: Sequence[str]) -> list[str]:
+    """Paths in a backup, as people name them: from its top, or by their place at the source."""
+    found = []
+    for word in words:
+        path = os.path.normpath(word.lstrip("/") or ".")
+        if path.startswith("..") or path == ".":
+            raise UsageError(f"{printable(word)!r} is no path below a backup")
+        found.append(path)
+    return found
+
+
+def in_the_way(directory: str) -> list[str]:
+    """The first names in a directory that is to be empty; none where it is absent. UsageError."""
+    try:
+        with os.scandir(directory) as entries:
+            names = sorted(entry.name for entry in entries)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"nothing can be restored to {directory}: {message_of(error)}") from None
+    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return [*map(printable, names[:_SHOWN]), *more]
+
+
+def in_place(backup: Backup) -> tuple[Part, ...]:
+    """Each include to where it was. Raises UsageError where one has no place."""
+    try:
+        words = shlex.split(backup.include)
+    except ValueError:
+        words = []
+    if not words:
+        raise UsageError("the mark of this backup does not say what was included", "use --to DIR")
+    parts = [_part(word, backup.relative) for word in words]
+    merged = [word for word in words if word.endswith("/")]
+    if merged and len(words) > 1 and not backup.relative:
+        raise UsageError(
+            f"the content of {merged[0]} lies beside other includes, and nothing tells which is"
+            " whose",
+            "use --to DIR",
+        )
+    return tuple(parts)
+
+
+def _part(word: str, relative: bool) -> Part:
+    if not word.startswith("/") or glob.has_magic(word) or "$" in word or "/./" in word:
+        raise UsageError(f"the include {printable(word)!r} has no place of its own", "use --to DIR")
+    path = os.path.normpath(word)
+    if path == "/":
+        return Part("", "/")
+    above = os.path.dirname(path)
+    if word.endswith("/"):
+        return Part(f"{path[1:]}/" if relative else "", f"{path}/", above)
+    inside = path[1:] if relative else os.path.basename(path)
+    return Part(inside, f"{above.rstrip('/')}/", above)

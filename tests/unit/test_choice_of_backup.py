@@ -1,0 +1,142 @@
+"""Which backup is restored: tables of what lies where, and what must hold whatever does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b1000.errors import UsageError
+from b1000.runs.stored import Memory
+from b1000.storage.backup import Backup, GroupKey, Root, State
+from b1000.storage.choice import NothingFits, Terms, Unreached, choose
+from b1000.storage.question import StoredRow
+
+ORDER = {"near": 0, "far": 1, "last": 2}
+ROOTS = {
+    "near": Root("near", "/srv/near"),
+    "far": Root("far", "rsync://far/b1000"),
+    "last": Root("last", "/srv/last"),
+}
+
+
+def row(where: str, hour: int, state: State = State.COMPLETE, **more: object) -> StoredRow:
+    key = GroupKey(
+        ROOTS[where].path, "", "etc", str(more.pop("host", "web1")), str(more.pop("instance", ""))
+    )
+    run = str(more.pop("run", f"run{hour}"))
+    backup = Backup(f"etc/day/{hour:02}", "full", state, f"{hour}", hour * 3600.0, run=run)
+    return StoredRow(ROOTS[where], key, backup._replace(**more))  # type: ignore[arg-type]
+
+
+def where(rows: list[StoredRow], away: tuple[Unreached, ...] = (), **more: object) -> list[str]:
+    found = choose(rows, ORDER, away, Terms()._replace(**more))  # type: ignore[arg-type]
+    return [f"{each.root.destination} {each.backup.place[-2:]}" for each in found.rows]
+
+
+BAD, READ = Memory(bad="f"), Memory(read=1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row("near", 1), row("far", 2)], ["far 02"]),
+        ([row("near", 2), row("far", 2)], ["near 02", "far 02"]),
+        ([row("far", 2), row("last", 2), row("near", 2)], ["near 02", "last 02", "far 02"]),
+        ([row("near", 2), row("last", 2, memory=READ)], ["last 02", "near 02"]),
+        ([row("near", 1), row("near", 2, State.UNFINISHED)], ["near 01"]),
+        ([row("near", 1), row("near", 2, State.WRITING)], ["near 01"]),
+        ([row("near", 1), row("near", 2, memory=BAD)], ["near 01"]),
+        ([row("near", 2, memory=BAD), row("far", 2)], ["far 02"]),
+        ([row("near", 1), row("near", 2, State.LEGACY)], ["near 01"]),
+    ],
+)
+def test_the_newest_good_one_of_all(rows: list[StoredRow], expected: list[str]) -> None:
+    assert where(rows) == expected
+
+
+def test_what_is_passed_over_is_told() -> None:
+    rows = [row("near", 1), row("near", 2, memory=BAD), row("far", 3, State.MISSING)]
+    assert choose(rows, ORDER, (), Terms()).notes == (
+        "/srv/near/etc/day/02 is passed over: known to be bad: f",
+        "rsync://far/b1000/etc/day/03 is passed over: missing",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([row("near", 1), row("near", 2, host="web2")], "2 hosts have such backups: web1, web2"),
+        (
+            [row("near", 1, instance="3306"), row("near", 2, instance="3307")],
+            "several instances fit: etc/3306, etc/3307",
+        ),
+        (
+            [row("near", 1, master_host="a"), row("near", 2, master_host="b")],
+            "backups of several masters fit: a, b",
+        ),
+    ],
+)
+def test_what_nobody_can_tell_is_an_error_with_the_list(rows: list[StoredRow], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        choose(rows, ORDER, (), Terms())
+
+
+def test_a_host_or_a_master_may_be_named_and_ones_own_is_meant() -> None:
+    hosts = [row("near", 1), row("near", 2, host="web2")]
+    assert where(hosts, host="web1") == ["near 01"]
+    assert where(hosts, own="web1") == ["near 01"]
+    assert where(hosts[1:], own="web1") == ["near 02"]
+    masters = [row("near", 1, master_host="a"), row("near", 2, master_host="b")]
+    assert where(masters, host="a") == ["near 01"]
+
+
+def test_never_silently_older() -> None:
+    away = (Unreached("far", "connection refused", 3 * 3600.0),)
+    with pytest.raises(UsageError) as refused:
+        choose([row("near", 2)], ORDER, away, Terms())
+    assert "/srv/near/etc/day/02" in str(refused.value)
+    assert "destination far has a newer one" in str(refused.value)
+    found = choose([row("near", 2)], ORDER, away, Terms(any=True))
+    assert "far has a newer one" in found.older
+    assert choose([row("near", 4)], ORDER, away, Terms()).older == ""
+
+
+def test_one_without_a_mark_only_where_any_will_do() -> None:
+    rows = [row("near", 1, State.LEGACY)]
+    with pytest.raises(NothingFits, match="--any"):
+        choose(rows, ORDER, (), Terms())
+    assert choose(rows, ORDER, (), Terms(any=True)).older
+
+
+ROWS = st.lists(
+    st.builds(
+        lambda place, hour, state, bad: row(
+            place, hour, state, memory=BAD if bad else Memory(), run=f"r{hour}"
+        ),
+        st.sampled_from(sorted(ROOTS)),
+        st.integers(1, 6),
+        st.sampled_from(State),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+AWAY = st.lists(
+    st.builds(Unreached, st.just("gone"), st.just("down"), st.one_of(st.none(), st.floats(0, 9e4))),
+    max_size=2,
+)
+
+
+@given(ROWS, AWAY, st.booleans())
+def test_what_must_hold(rows: list[StoredRow], away: list[Unreached], any_will_do: bool) -> None:
+    try:
+        found = choose(rows, ORDER, away, Terms(any=any_will_do))
+    except (NothingFits, UsageError):
+        return
+    good = {State.COMPLETE, State.LEGACY} if any_will_do else {State.COMPLETE}
+    usable = [each for each in rows if each.backup.state in good and not each.backup.memory.bad]
+    newest = max(each.backup.started or 0 for each in usable)
+    for each in found.rows:
+        assert each in usable
+        assert each.backup.started == newest
+    if not any_will_do:
+        assert all((each.started or 0) <= newest + 1 for each in away)
+        assert not found.older
