@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.jobs import Limits
-from b1000.rsync import names
+from b1000.jobs import Limits, Transport
+from b1000.rsync import names, transport
 from b1000.rsync.command import PLAIN_NUMBERS, reaching
 
 CORRUPT = ".b1000-corrupt"
@@ -21,11 +21,8 @@ class Way(NamedTuple):
     password_file: str | None = None
     limits: Limits = Limits()
     options: tuple[str, ...] = ()
-
-    @property
-    def remote(self) -> bool:
-        """Whether a daemon stands before it."""
-        return self.address.startswith("rsync://")
+    transport: Transport | None = None
+    """How its daemon is reached; None for a local path."""
 
 
 class Manner(NamedTuple):
@@ -44,7 +41,9 @@ class Manner(NamedTuple):
 
 def plain(way: Way, source: str, target: str, manner: Manner) -> list[str]:
     """The rsync as a person would type it: what --print shows."""
-    return ["rsync", *_kept(manner), *_password(way), *_which(manner), "--", source, target]
+    reached = transport.arguments(way.transport, 0) if way.transport else []
+    options = [*_kept(manner), *reached, *_password(way), *_which(manner)]
+    return ["rsync", *options, "--", source, target]
 
 
 def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
@@ -59,7 +58,7 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
         "--stats",
         PLAIN_NUMBERS,
         *way.options,
-        *reaching(way.remote, way.password_file, way.limits),
+        *reaching(way.transport, way.password_file, way.limits),
         *_which(manner),
         "--",
         source,
@@ -92,7 +91,7 @@ def _kept(manner: Manner) -> list[str]:
 
 
 def _password(way: Way) -> list[str]:
-    return [f"--password-file={way.password_file}"] if way.password_file and way.remote else []
+    return [f"--password-file={way.password_file}"] if way.password_file else []
 
 
 def _which(manner: Manner) -> list[str]:

@@ -70,4 +70,4 @@ def way(config: Config, journal: Journalled, row: StoredRow) -> Way:
     destination = config.destinations[row.root.destination]
     limits = journal.limits(destination)
     there = remote.reach(destination, limits)
-    return Way(there.address, there.password_file, there.limits, there.way)
+    return Way(there.address, there.password_file, there.limits, there.way, there.transport)
