@@ -93,8 +93,8 @@ class Reporter:
 
     def _await_order(self) -> None:
         """Wait until something may be pending; the report stays open only for a while."""
-        if not self._due:
-            self._rest(self._target.linger if self._lock is not None else None)
+        if not self._due and self._lock is not None:
+            self._rest(self._target.linger)
         if not self._due:
             self._let_go()
         while not self._due:

@@ -39,13 +39,14 @@ async def announce(
     marked, path = copying.copy.marked, copying.copy.path
     if copying.announced or not (marked or path in assignment.known.sealed):
         return None
-    if marked and not copying.destination.remote:
-        _identify(copying.destination.path, assignment.known.started)
+    try:
+        mark = _mark(assignment, frozen, copying, client)
+    except BadValue as error:
+        return Outcome(CopyStatus.FAILED, reason=str(error)) if copying.target.shared else None
+    # Of a destination that has moved since, this is where it was.
+    if marked and not mark.root.startswith("rsync://"):
+        _identify(mark.root, assignment.known.started)
     if copying.target.shared:
-        try:
-            mark = _mark(assignment, frozen, copying, client)
-        except BadValue as error:
-            return Outcome(CopyStatus.FAILED, reason=str(error))
         async with _alone(assignment, copying.destination.name):
             result = await _deliver(assignment, copying, mark)
         if result.status not in COMPLETE and (marked or result.retry is not Retry.NEVER):
@@ -67,7 +68,8 @@ def _mark(
 ) -> Written:
     run, known = assignment.subject, assignment.known
     first = known.first_uid or run.uid
-    who = (first, run.job, run.host, run.instance, run.direction, "sync", run.start_time)
+    kind = "sync" if copying.target.shared else "full"
+    who = (first, run.job, run.host, run.instance, run.direction, kind, run.start_time)
     return marking.beginning(Whose(*who, known.started).pulled_from(client), frozen, copying.copy)
 
 

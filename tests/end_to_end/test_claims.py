@@ -42,7 +42,7 @@ def host(root: Path, path: str, content: str, **destination: object) -> World:
 
 
 def backups(where: Path) -> list[Path]:
-    return sorted(where.glob("etc/*/*"))
+    return sorted(path for path in where.glob("etc/*/*") if path.is_dir())
 
 
 def test_a_claim_says_what_the_daemon_wants_to_hear_first(

@@ -37,7 +37,7 @@ def state(world: World, job: str = "system") -> tuple[str, str]:
 
 def data(world: World, job: str = "system", store: str = "local") -> dict[str, object]:
     """What the only copy of a job holds."""
-    (found,) = (world.root / store / job).glob("*/*")
+    (found,) = (path for path in (world.root / store / job).glob("*/*") if path.is_dir())
     return dict(tree(found))
 
 

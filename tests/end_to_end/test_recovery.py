@@ -571,6 +571,8 @@ def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: 
     there = {path.name for path in copied.iterdir()}
     assert "file1" not in there
     assert "file0" in there
+    assert [path.parent for path in ready.root.rglob(".b1000-id")] == [blocked]
+    assert copied.with_name(f"{copied.name}.b1k").is_file()
 
 
 def test_a_run_of_a_job_that_is_wrong_now_stays_as_it_failed(ready: World) -> None:
