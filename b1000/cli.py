@@ -160,6 +160,10 @@ def _carry_out(command: str, argv: Sequence[str]) -> int:
             from b1000.commands.mark import mark
 
             return mark(argv)
+        case "verify":
+            from b1000.commands.verify import verify
+
+            return verify(argv)
         case "restore":
             from b1000.commands.restore import restore
 

@@ -113,6 +113,8 @@ PURE = (
     "jobs.py",
     "keep.py",
     "storage/choice.py",
+    "storage/reading_plan.py",
+    "storage/sums.py",
     "storage/pruning.py",
     "storage/retention.py",
 )

@@ -16,7 +16,7 @@ function __b1000_words
         else if test -n "$ended"; or not string match -qr -- '^-.' $word
             test -n "$command"; and continue
             set command -
-            test -z "$ended"; and contains -- $word status check forget list mark monitor prune restore; and set command $word
+            test -z "$ended"; and contains -- $word status check forget list mark monitor prune restore verify; and set command $word
         else if test "$word" = --
             set ended yes
         else if string match -q -- '--cfg=*' $word
@@ -81,6 +81,12 @@ function __b1000_words
                     set expected anything
                 case 'restore:--chown'
                     set expected anything
+                case 'verify:-f' 'verify:--cfg'
+                    set expected files
+                case 'verify:--dest'
+                    set expected anything
+                case 'verify:--for'
+                    set expected anything
             end
         end
     end
@@ -99,7 +105,7 @@ function __b1000_jobs
     test -f "$found[1]" -a -r "$found[1]"; or return 0
     for job in (command sed -n 's/^\\[job:\\([A-Za-z0-9][A-Za-z0-9._-]*\\)\\][[:space:]]*$/\\1/p' <$found[1] 2>/dev/null)
         # The first word is a command where it can be one.
-        test -z "$found[2]"; and contains -- $job status check forget list mark monitor prune restore; and set job job:$job
+        test -z "$found[2]"; and contains -- $job status check forget list mark monitor prune restore verify; and set job job:$job
         echo $job
     end
 end
@@ -180,6 +186,15 @@ complete -c b1000 -n '__b1000_at restore' -s n -l dry-run -d 'show the choice an
 complete -c b1000 -n '__b1000_at restore' -l print -d 'print the plain rsync commands that do it'
 complete -c b1000 -n '__b1000_at restore' -l json -d 'as a JSON object'
 complete -c b1000 -n '__b1000_at restore' -a '(__b1000_jobs)' -d job
+complete -c b1000 -n '__b1000_at verify' -s h -l help -d 'show this help message and exit'
+complete -c b1000 -n '__b1000_at verify' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
+complete -c b1000 -n '__b1000_at verify' -l count -d 'count only, read nothing'
+complete -c b1000 -n '__b1000_at verify' -l all -d 'read everything now'
+complete -c b1000 -n '__b1000_at verify' -l dest -x -d 'only this destination'
+complete -c b1000 -n '__b1000_at verify' -l for -x -d 'end after that time, such as 4h or 30m'
+complete -c b1000 -n '__b1000_at verify' -l json -d 'as a JSON object'
+complete -c b1000 -n '__b1000_at verify' -s q -l quiet -d 'nothing on standard output, only what is wrong on standard error'
+complete -c b1000 -n '__b1000_at verify' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Report what is wrong with the configuration and with files that it names; run nothing'
 complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: they are no longer retried'
@@ -188,3 +203,4 @@ complete -c b1000 -n '__b1000_at ""' -a mark -d 'Give complete backups their mar
 complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'
 complete -c b1000 -n '__b1000_at ""' -a prune -d 'On a storage: remove the backups that no rule of keep holds'
 complete -c b1000 -n '__b1000_at ""' -a restore -d 'Bring back the newest good backup of all storages'
+complete -c b1000 -n '__b1000_at ""' -a verify -d 'On a storage: count and read what lies there'

@@ -1,0 +1,159 @@
+"""`b1000 verify` on real trees: what it finds, what it writes, what coreutils say of that."""
+
+import gzip
+import json
+import os
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from b1000.b1k.mark import Counts
+from tests.support.stored import a_mark, identify, put
+from tests.support.world import World
+
+TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
+DAY = timedelta(days=1)
+ODD = [b"plain", b"-dash", b"back\\slash", b"new\nline", b"\xff bytes", b"two  blanks "]
+
+
+@pytest.fixture
+def root(world: World) -> Path:
+    """A store of which everything is read each night."""
+    root = world.root / "srv"
+    world.write({"dest:kept": {"type": "store", "path": root, "verify": "1d"}})
+    identify(root, TODAY - 100 * DAY)
+    return root
+
+
+def backup(root: Path, ago: int = 0) -> Path:
+    """A full with files of odd names."""
+    counts = Counts(files=len(ODD) + 1, bytes=4)
+    path = put(root, a_mark(when=TODAY - ago * DAY, counts=counts))
+    for name in ODD:
+        (Path(os.fsdecode(os.fsencode(path) + b"/" + name))).write_text(repr(name))
+    return path
+
+
+def test_a_list_of_sums_is_one_of_coreutils(world: World, root: Path) -> None:
+    path = backup(root)
+    done = world.b1000("verify")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 backup counted, 1 read, 0 bad\n"
+    listed = gzip.decompress(Path(f"{path}.sha256.gz").read_bytes())
+    checked = subprocess.run(
+        ["sha256sum", "-c", "--strict"], input=listed, cwd=path, capture_output=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.count(b": OK") == len(ODD) + 1
+    again = world.b1000("verify", "--json")
+    assert json.loads(again.stdout)["findings"] == []
+
+
+def damage(path: Path, how: str) -> None:
+    """Damage one file, whose time stays as it was."""
+    file = path / "plain"
+    before = file.stat()
+    match how:
+        case "flipped":
+            data = bytearray(file.read_bytes())
+            data[0] ^= 1
+            file.write_bytes(data)
+        case "truncated":
+            file.write_bytes(file.read_bytes()[:-1])
+        case "swapped":
+            other = path / "-dash"
+            other.rename(path / "x")
+            file.rename(other)
+            (path / "x").rename(file)
+            return
+        case "removed":
+            file.unlink()
+            return
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "swapped", "removed"])
+def test_what_has_changed_is_bad(world: World, root: Path, how: str) -> None:
+    older, path = backup(root, 1), backup(root)
+    assert world.b1000("verify").returncode == 0
+    damage(path, how)
+    done = world.b1000("verify", "--all")
+    assert done.returncode == 1
+    assert f"{path} " in done.stderr
+    assert "plain" in done.stderr
+    assert str(older) not in done.stderr
+    listed = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
+    assert [each["bad"] for each in listed] == [False, True]
+    if how != "removed":
+        assert (path / "plain.b1000-corrupt").exists()
+        assert not (path / "plain").exists()
+
+
+def test_all_that_share_a_bad_file_are_named(world: World, root: Path) -> None:
+    first = backup(root, 9)
+    fulls = [first]
+    for ago in range(8, -1, -1):
+        path = put(root, a_mark(when=TODAY - ago * DAY))
+        (path / "file").unlink()
+        os.link(first / "plain", path / "file")
+        fulls.append(path)
+    assert world.b1000("verify").returncode == 0
+    damage(first, "flipped")
+    done = world.b1000("verify", "--all")
+    assert done.returncode == 1
+    assert all(str(path) in done.stderr for path in fulls)
+
+
+def test_one_that_is_short_is_told_and_more_is_no_fault(world: World, root: Path) -> None:
+    short = put(root, a_mark(counts=Counts(files=5, bytes=4), when=TODAY - DAY))
+    gone = put(root, a_mark(counts=Counts(files=5, vanished=4), host="web2"))
+    more = put(root, a_mark(counts=Counts(files=0), host="web3"))
+    done = world.b1000("verify", "--count")
+    assert done.returncode == 1
+    assert f"{short} is short: 1 file, and its mark says 5" in done.stderr
+    assert str(gone) not in done.stderr
+    assert f"{more} has 1 more files" in done.stderr
+    assert not Path(f"{short}.sha256.gz").exists()
+
+
+def test_a_list_that_somebody_has_changed_is_found_out(world: World, root: Path) -> None:
+    path = backup(root)
+    assert world.b1000("verify").returncode == 0
+    Path(f"{path}.sha256.gz").write_bytes(gzip.compress(b""))
+    done = world.b1000("verify", "--all")
+    assert done.returncode == 0
+    assert "was changed by somebody" in done.stderr
+    assert Path(f"{path}.sha256.gz").read_bytes() != gzip.compress(b"")
+
+
+def test_the_next_full_holds_the_right_bytes_again(world: World) -> None:
+    world.files()
+    store = {**world.store(), "link_dest": "yes", "verify": "1d"}
+    world.write({"dest:store": store, "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    (first,) = (world.root / "store" / "etc").glob("*/*/")
+    assert world.b1000("verify").returncode == 0
+    file = first / "file1"
+    before = file.stat()
+    file.write_text("CONTENT 1\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert world.b1000("verify", "--all").returncode == 1
+    assert world.b1000().returncode == 0
+    newest = max((world.root / "store" / "etc").glob("*/*/"), key=lambda path: path.name)
+    assert newest != first
+    assert (newest / "file1").read_text() == "content 1\n"
+
+
+def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
+    backup(root)
+    slow = {"type": "store", "path": root, "verify": "1d", "verify_rate": "1k"}
+    world.write({"dest:kept": slow})
+    for number in range(8):
+        (backup(root, 1) / f"large{number}").write_bytes(os.urandom(4096))
+    done = world.b1000("verify", "--for", "2s")
+    assert done.returncode == 3
+    assert "the rest waits" in done.stderr
+    world.write({"dest:kept": {**slow, "verify_rate": None}})
+    assert world.b1000("verify").returncode == 0
