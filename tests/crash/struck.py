@@ -2,7 +2,8 @@
 
 Runs the program as it is, with the journal's transaction wrapped from outside:
 before or after (WHEN) its NUMBER-th commit, SIGKILL goes to the supervisor
-itself, to its first worker, to all workers that are idle, or to every rsync of its runs (KIND).
+itself, to its first worker, to all workers that are idle, to the reporters of marks, or to every
+rsync of its runs (KIND).
 With ``hand-over`` it goes to a worker at its NUMBER-th task, before that is sent or before it
 is read.
 """
@@ -21,6 +22,7 @@ from b1000.runs.protocol import Assigned
 from b1000.state.journal import Journal
 from b1000.supervise.children import Child
 from b1000.supervise.pool import Pool
+from b1000.supervise.reporting import Reporting
 
 
 def strike(kind: str, program: int) -> None:
@@ -50,6 +52,19 @@ def remember_pool() -> list[Pool]:
 
     Pool.__init__ = remembered  # type: ignore[method-assign]
     return pools
+
+
+def remember_reporters() -> list[Reporting]:
+    """The reporters of the program, once they are there."""
+    found: list[Reporting] = []
+    make = Reporting.__init__
+
+    def remembered(self: Reporting, *words: Any, **named: Any) -> None:
+        make(self, *words, **named)
+        found.append(self)
+
+    Reporting.__init__ = remembered  # type: ignore[method-assign]
+    return found
 
 
 def strike_tasks(number: int, when: str) -> Callable[[], int]:
@@ -84,9 +99,14 @@ def main() -> None:
         sys.exit(100 if tasks() < int(number) else code)
     whole = Journal.transaction
     pools = remember_pool()
+    reporters = remember_reporters()
     count = 0
 
     def struck_now() -> None:
+        if kind == "marks":
+            for each in (child for found in reporters for child in found.children if child.marks):
+                each.child.kill()
+            return
         if kind != "idle":
             strike(kind, os.getpid())
             return

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from b1000.b1k import mark
 from b1000.errors import B1000Error
 from b1000.state.queries import Reader
 from tests.support.client import Client, Report, client_is_at, is_at, last, pull, storage
@@ -73,6 +74,23 @@ EARLIER = f"{datetime.now() - timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
 
 
 # --- the whole way
+
+
+def test_the_mark_of_what_was_pulled_is_its_clients(world: World, client: Client) -> None:
+    storage(world, client)
+    names = {"master_host": "db1", "master_instance": "3307"}
+    in_background(client.report(**names).copying().keep_alive().end)
+    done = world.b1000()
+    assert done.returncode == 0, done.stdout + done.stderr
+    root = world.root / "local"
+    (found,) = root.glob("*/*/*.b1k")
+    told = mark.parse(found.read_bytes(), str(found.relative_to(root)).removesuffix(".b1k"))
+    run = last(world)
+    whose = told.report
+    assert (whose.host, whose.instance) == ("ext", "")
+    assert (whose.master_host, whose.master_instance) == ("db1", "3307")
+    assert (whose.job, whose.direction, whose.start_time) == ("system", "pull", run.start_time)
+    assert (told.run, told.complete) == (run.first_uid, True)
 
 
 def test_a_pull_from_init_to_done(world: World, client: Client) -> None:
