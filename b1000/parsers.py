@@ -415,6 +415,17 @@ def for_list() -> argparse.ArgumentParser:
     return parser
 
 
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def _span(word: str) -> float:
+    """A length of time in seconds."""
+    parts = re.fullmatch(r"(\d{1,9})(s|min|m|h|d|w)", word, re.ASCII)
+    if not parts or not int(parts[1]):
+        raise argparse.ArgumentTypeError(f"must be a time such as 90min, 24h or 7d, not {word!r}")
+    return float(int(parts[1]) * _SECONDS[parts[2]])
+
+
 # --- b1000 monitor
 
 _MONITOR_EPILOG = """\
@@ -439,9 +450,13 @@ def for_monitor() -> argparse.ArgumentParser:
     parser.add_argument(
         "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
     )
+    parser.add_argument(
+        "--since", metavar="TIME", type=_span, default=0.0, help="tell what turned within: 24h, 7d"
+    )
+    parser.add_argument("--all", action="store_true", help="list what is OK, too")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as a JSON object")
-    form.add_argument("--nagios", action="store_true", help="as one line with performance data")
+    form.add_argument("--nagios", action="store_true", help="as lines with performance data")
     form.add_argument("--prometheus", action="store_true", help="as metrics")
     parser.add_argument("--output", metavar="FILE", default="", help="where to write the metrics")
     parser.add_argument(

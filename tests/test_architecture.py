@@ -95,6 +95,8 @@ PURE = (
     "supervise/tally.py",
     "status/order.py",
     "monitor/bands.py",
+    "monitor/causes.py",
+    "monitor/changes.py",
     "monitor/drift.py",
     "monitor/facts.py",
     "monitor/finding.py",

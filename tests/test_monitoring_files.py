@@ -1,5 +1,6 @@
 """What etc/ has for monitoring: its commands are ours, and its metrics are those we write."""
 
+import json
 import re
 import shlex
 import shutil
@@ -11,7 +12,9 @@ import pytest
 
 from b1000 import parsers
 from b1000.monitor import metrics
+from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import PastRun, Subject
+from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import Survey
 from b1000.monitor.verdicts import judge
 from tests.support.world import ROOT
@@ -58,13 +61,19 @@ def test_braces_are_closed_and_commands_are_defined() -> None:
 
 def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
     judged = judge(Subject("a", "b", "c"), [PastRun(0.0, done=1, total=1, bytes=1)], None, 1.0)
-    text = metrics.as_prometheus(Survey(1.0, "central", [judged], []))
+    cause = Cause("storage", "atm", Verdict.CRITICAL, 1.0, (judged.subject,), "")
+    place = Destination("atm", last_good=1.0, success=1.0)
+    text = metrics.as_prometheus(
+        Survey(1.0, "central", [judged], [], causes=[cause], destinations=[place])
+    )
     written = set(re.findall(r"^(b1000_\w+)", text, re.MULTILINE))
     rules = RULES.read_text()
     assert set(re.findall(r"\b(b1000_\w+)", rules)) <= written
-    assert set(re.findall(r"\$labels\.(\w+)", rules)) == set(re.findall(r'(\w+)="', text)) - {
-        "verdict"
-    }
+    labels = set(re.findall(r'(\w+)="', text)) - {"verdict", "backup_destination"}
+    assert set(re.findall(r"\$labels\.(\w+)", rules)) == labels
+    dashboard = json.loads((FILES / "grafana-dashboard.json").read_text())
+    asked = " ".join(each["expr"] for panel in dashboard["panels"] for each in panel["targets"])
+    assert set(re.findall(r"\b(b1000_\w+)", asked)) <= written
     documented = set(re.findall(r"`(b1000_\w+)", (ROOT / "docs" / "monitoring.md").read_text()))
     assert documented == written
 
@@ -74,3 +83,35 @@ def test_promtool_accepts_the_alerts() -> None:
     done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 rules found" in done.stdout
+
+
+STORY = """
+rule_files: [{rules}]
+evaluation_interval: 5m
+tests:
+  - interval: 5m
+    input_series:
+      - {{series: 'b1000_monitor_timestamp_seconds', values: '0+300x40'}}
+      - series: 'b1000_backup_verdict{{backup_host="h",backup_job="j",backup_instance=""}}'
+        values: '2x40'
+      - series: 'b1000_backup_verdict{{backup_host="a",backup_job="j",backup_instance=""}}'
+        values: '1x40'
+      - series: 'b1000_backup_explained{{backup_host="a",backup_job="j",backup_instance=""}}'
+        values: '1x40'
+      - series: 'b1000_cause_subjects{{kind="storage",cause="atm",verdict="WARNING"}}'
+        values: '9x40'
+    promql_expr_test:
+      - expr: count by (alertname) (ALERTS{{alertstate="firing"}})
+        eval_time: 150m
+        exp_samples:
+          - {{labels: '{{alertname="BackupCause"}}', value: 1}}
+          - {{labels: '{{alertname="BackupCritical"}}', value: 1}}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_one_thing_that_is_wrong_is_one_alert(tmp_path: Path) -> None:
+    (tmp_path / "story.yml").write_text(STORY.format(rules=RULES))
+    told = ["promtool", "test", "rules", str(tmp_path / "story.yml")]
+    done = subprocess.run(told, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -32,8 +32,9 @@ def monitor(argv: Sequence[str]) -> int:
         (each for each in Form if getattr(arguments, each.value, False)),
         Form.NONE if arguments.html else Form.TABLE,
     )
-    wanted = OutputOptions(form, arguments.output, arguments.html)
+    wanted = OutputOptions(form, arguments.output, arguments.html, arguments.all)
     question = MonitorQuestion(arguments.report, arguments.job, arguments.host, arguments.learn)
+    question = question._replace(since=arguments.since)
     try:
         given = answer(arguments.cfg, question, wanted, terminal())
     except Exception as error:

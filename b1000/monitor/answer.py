@@ -14,7 +14,7 @@ from b1000.config import loader
 from b1000.errors import B1000Error
 from b1000.files import write_atomically
 from b1000.logs import printable
-from b1000.monitor import forms, metrics
+from b1000.monitor import forms, metrics, nagios
 from b1000.monitor.history import span
 from b1000.monitor.survey import SHOWN_DAYS, MonitorQuestion, NoVerdict, Survey, database, survey
 from b1000.monitor.verdicts import Verdict
@@ -37,6 +37,7 @@ class OutputOptions(NamedTuple):
     form: Form
     output: str = ""
     html: str = ""
+    everything: bool = False
 
 
 class MonitorAnswer(NamedTuple):
@@ -72,9 +73,11 @@ def _written(found: Survey, wanted: OutputOptions, screen: Screen | None) -> str
         case Form.JSON:
             return forms.as_json(found)
         case Form.NAGIOS:
-            return forms.as_nagios(found)
+            return nagios.as_nagios(found)
         case Form.TABLE:
-            return forms.as_table(found, screen) if screen else forms.as_text(found)
+            if screen:
+                return forms.as_table(found, screen, wanted.everything)
+            return forms.as_text(found, wanted.everything)
         case Form.PROMETHEUS if wanted.output:
             _write(wanted.output, metrics.as_prometheus(found))
         case Form.PROMETHEUS:
@@ -100,10 +103,10 @@ def unknown(reason: str, wanted: OutputOptions) -> MonitorAnswer:
     code = Verdict.UNKNOWN.exit_code
     match wanted.form:
         case Form.JSON:
-            return MonitorAnswer(forms.unknown_as_json(reason), code, complaint)
+            return MonitorAnswer(forms.unknown_as_json(reason, time.time()), code, complaint)
         case Form.NAGIOS:
             # Nagios shows the first line of standard output only.
-            return MonitorAnswer(forms.unknown_as_nagios(reason), code)
+            return MonitorAnswer(nagios.unknown_as_nagios(reason), code)
         case Form.PROMETHEUS if not wanted.output:
             try:
                 return MonitorAnswer(metrics.unknown(time.time()).rstrip("\n"), code, complaint)

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
+from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import span
-from b1000.monitor.survey import ORDER, Survey, summary
+from b1000.monitor.survey import Survey, summary, worst_first
 from b1000.monitor.verdicts import Judgement, Verdict
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+FORMAT = 2
+"""Of JSON: a change of what its keys mean changes it."""
 
 _COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE")
 _NUMBERS = ("AGE", "MAX", "SIZE")
@@ -31,7 +35,10 @@ def as_json(found: Survey) -> str:
         {"kind": each.kind, "verdict": each.verdict, "text": each.text} for each in found.notes
     ]
     head = (
-        f'{{"verdict": "{found.verdict}", "time": {json.dumps(figures.iso(found.when))}, '
+        f'{{"format": {FORMAT}, "verdict": "{found.verdict}", '
+        f'"time": {json.dumps(figures.iso(found.when))}, "ignored": {found.ignored}, '
+        f'"causes": {_encoded([_cause(each) for each in found.causes])}, '
+        f'"destinations": {_encoded([_destination(each) for each in found.destinations])}, '
         f'"drift": {_encoded(notes)}'
     )
     if found.learned is not None:
@@ -68,6 +75,34 @@ def _object(each: Judgement) -> dict[str, object]:
         "copies_done": each.copies_done,
         "copies_total": each.copies_total,
         "relayed_by": each.relayed_by,
+        "reasons": [{"code": code, "text": text} for code, text in each.reasons],
+        "usual_bytes": _whole(each.usual_bytes),
+        "missing": list(each.missing),
+        "last_run": None if each.last_run is None else figures.iso(each.last_run),
+        "changed": each.changed or None,
+    }
+
+
+def _cause(each: Cause) -> dict[str, object]:
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "verdict": each.verdict,
+        "since": None if each.since is None else figures.iso(each.since),
+        "subjects": len(each.subjects),
+        "text": each.text,
+    }
+
+
+def _destination(each: Destination) -> dict[str, object]:
+    return {
+        "destination": each.name,
+        "verdict": each.verdict,
+        "last_good": None if each.last_good is None else figures.iso(each.last_good),
+        "success": each.success,
+        "bytes_per_day": round(each.bytes_per_day),
+        "subjects": each.subjects,
+        "alone": each.alone,
     }
 
 
@@ -75,34 +110,77 @@ def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)
 
 
-def unknown_as_json(reason: str) -> str:
+def unknown_as_json(reason: str, when: float) -> str:
     """What ``as_json`` says where there is no answer."""
-    return _encoded({"verdict": Verdict.UNKNOWN, "reason": reason, "subjects": []})
+    return _encoded(
+        {
+            "format": FORMAT,
+            "verdict": Verdict.UNKNOWN,
+            "time": figures.iso(when),
+            "reason": reason,
+            "subjects": [],
+            "causes": [],
+            "destinations": [],
+            "drift": [],
+        }
+    )
 
 
-def as_text(found: Survey) -> str:
-    """Plain columns, the worst first, a line for each subject however long."""
-    rows = [(_cells(each), printable(each.reason)) for each in _worst_first(found)]
+def as_text(found: Survey, everything: bool = False) -> str:
+    """Plain columns: causes, then what is bad, the worst first, a line each; then the rest."""
+    shown = _shown(found, everything)
+    rows = [(_cells(each), printable(each.reason)) for each in shown]
     widths = _widths([_COLUMNS, *(cells for cells, _ in rows)])
     lines = [
         f"{_laid_out(cells, widths)}  {reason}" for cells, reason in [(_COLUMNS, "REASON"), *rows]
     ]
-    return "\n".join([*lines, "", *_below(found)])
+    return "\n".join(
+        [*_above(found), *(lines if shown else []), *_rest(found, shown), "", *_below(found)]
+    )
 
 
-def as_table(found: Survey, screen: Screen) -> str:
+def _shown(found: Survey, everything: bool) -> list[Judgement]:
+    """What is bad, or all."""
+    return [each for each in worst_first(found) if everything or each.verdict is not Verdict.OK]
+
+
+def _above(found: Survey) -> list[str]:
+    """What explains many of the lines below."""
+    return [f"{each.verdict}: {printable(each.text)}" for each in found.causes]
+
+
+def _rest(found: Survey, shown: Sequence[Judgement]) -> list[str]:
+    """How many are not shown, and what turned good."""
+    lines = []
+    if found.since:
+        for each in worst_first(found):
+            if each.changed:
+                turn = f"{each.changed} -> {each.verdict}"
+                lines.append(f"changed: {printable(each.subject.label)}: {turn}")
+        lines = lines or [f"changed: nothing within {span(found.since)}"]
+    left = len(found.judgements) - len(shown)
+    if left:
+        lines.append(f"and {left:,} OK" if shown else f"{left:,} OK")
+    return lines
+
+
+def as_table(found: Survey, screen: Screen, everything: bool = False) -> str:
     """The same for a terminal, in colour; what is wrong stands below its line."""
-    return screen.render(_table(found, screen.width))
+    return screen.render(_table(found, screen.width, everything))
 
 
-def _table(found: Survey, room: int) -> "Iterator[RenderableType]":
+def _table(found: Survey, room: int, everything: bool) -> "Iterator[RenderableType]":
     # Here: a pipe does without, and it takes longer to import than an answer to be made.
     from rich.padding import Padding
     from rich.text import Text
 
-    rows = [(each, _cells(each)) for each in _worst_first(found)]
+    shown = _shown(found, everything)
+    rows = [(each, _cells(each)) for each in shown]
     widths = _fitting(_widths([_COLUMNS, *(cells for _, cells in rows)]), room)
-    yield Text(_laid_out(_COLUMNS, widths), "bold", overflow="fold")
+    for cause, text in zip(found.causes, _above(found), strict=True):
+        yield Text(text, f"bold {STYLES[cause.verdict]}", overflow="fold")
+    if rows:
+        yield Text(_laid_out(_COLUMNS, widths), "bold", overflow="fold")
     for each, cells in rows:
         style = STYLES[each.verdict]
         line = Text(_laid_out(cells, widths), overflow="fold")
@@ -110,6 +188,8 @@ def _table(found: Survey, room: int) -> "Iterator[RenderableType]":
         yield line
         if each.verdict is not Verdict.OK:
             yield Padding(Text(printable(each.reason), style), (0, 0, 0, _INDENT))
+    for text in _rest(found, shown):
+        yield Text(text)
     yield Text("")
     *below, last = _below(found)
     for text in below:
@@ -136,10 +216,6 @@ def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
         for cell, width, column in zip(cells, widths, _COLUMNS, strict=True)
         if width
     )
-
-
-def _worst_first(found: Survey) -> list[Judgement]:
-    return sorted(found.judgements, key=lambda each: (ORDER[each.verdict], each.subject))
 
 
 def _cells(each: Judgement) -> tuple[str, ...]:
@@ -173,31 +249,3 @@ def _below(found: Survey) -> list[str]:
     if len(found.unlearned) > _MOST_UNLEARNED:
         lines.append(f"not learned: {len(found.unlearned) - _MOST_UNLEARNED} more")
     return [*lines, summary(found)]
-
-
-_MOST_NAMED = 3  # subjects by name on the line of Nagios
-
-
-def as_nagios(found: Survey) -> str:
-    """One line with performance data."""
-    bad = [each for each in _worst_first(found) if each.verdict is not Verdict.OK]
-    parts = [f"{each.subject.label}: {each.reason}" for each in bad[:_MOST_NAMED]]
-    parts += [note.text for note in found.notes if note.verdict is not Verdict.OK][:_MOST_NAMED]
-    if len(bad) > _MOST_NAMED:
-        parts.append(f"and {len(bad) - _MOST_NAMED} more")
-    text = nagios_line("; ".join([summary(found), *parts]))
-    oldest = max((each.age for each in found.judgements if each.age is not None), default=None)
-    values = [f"{verdict.lower()}={found.counts[verdict]};;;0" for verdict in reversed(ORDER)]
-    if oldest is not None:
-        values.append(f"oldest={round(oldest)}s;;;0")
-    return f"B1000 {text} | {' '.join(values)}"
-
-
-def nagios_line(text: str) -> str:
-    """What Nagios takes for one line without performance data."""
-    return printable(text).replace("|", "/")
-
-
-def unknown_as_nagios(reason: str) -> str:
-    """What ``as_nagios`` says where there is no answer."""
-    return f"B1000 {Verdict.UNKNOWN}: {nagios_line(reason)}"

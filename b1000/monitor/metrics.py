@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b1000.logs import printable
+from b1000.monitor.causes import Destination
 from b1000.monitor.survey import ORDER, NoVerdict, Survey
 from b1000.monitor.verdicts import Judgement, Verdict
 
@@ -37,10 +38,46 @@ def as_prometheus(found: Survey) -> str:
             number = value(each)
             if number is not None:
                 gauge.labels(*map(printable, each.subject)).set(number)
+    _add_causes(found, registry)
     counts = Gauge("b1000_backups", "Subjects by verdict", ("verdict",), registry=registry)
     for verdict in ORDER:
         counts.labels(verdict).set(found.counts[verdict])
     return _exposed(registry, found.verdict, found.when, True)
+
+
+_PLACES: tuple[tuple[str, str, Callable[[Destination], float | None]], ...] = (
+    ("verdict", "0 OK, 1 WARNING, 2 CRITICAL", lambda each: each.verdict.exit_code),
+    (
+        "last_good_timestamp_seconds",
+        "Start of the last run with a copy there, seconds since the epoch",
+        lambda each: each.last_good,
+    ),
+    ("success_ratio", "Share of the copies that ended well lately", lambda each: each.success),
+    ("bytes_per_day", "Size of the copies of a day", lambda each: each.bytes_per_day),
+    ("subjects", "Subjects that have it as a destination", lambda each: each.subjects),
+    ("subjects_alone", "Those with a copy nowhere else", lambda each: each.alone),
+)
+
+
+def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
+    """What fails as a whole, what that explains, and the destinations."""
+    from prometheus_client import Gauge
+
+    for name, words, value in _PLACES:
+        gauge = Gauge(
+            f"b1000_destination_{name}", words, ("backup_destination",), registry=registry
+        )
+        for place in found.destinations:
+            number = value(place)
+            if number is not None:
+                gauge.labels(printable(place.name)).set(number)
+    words = "Subjects that are bad because a storage, host or job fails as a whole"
+    gauge = Gauge("b1000_cause_subjects", words, ("kind", "cause", "verdict"), registry=registry)
+    explained = Gauge("b1000_backup_explained", "A cause explains it", _LABELS, registry=registry)
+    for cause in found.causes:
+        gauge.labels(cause.kind, printable(cause.name), cause.verdict).set(len(cause.subjects))
+        for subject in cause.subjects:
+            explained.labels(*map(printable, subject)).set(1)
 
 
 def unknown(when: float) -> str:

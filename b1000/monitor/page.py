@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from b1000 import figures
+from b1000.logs import printable
 from b1000.monitor.days import Days
 from b1000.monitor.history import DAY
-from b1000.monitor.survey import SHOWN_DAYS, Survey, summary
+from b1000.monitor.severity import Verdict
+from b1000.monitor.survey import SHOWN_DAYS, Survey, summary, worst_first
 from b1000.monitor.verdicts import Judgement
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEVELS = "FPC"  # failed, incomplete, complete: as Days.runs counts
+_MOST_PRINTED = 500  # of what is bad
 _OVERDUE, _NONE = "O", "N"
 
 
@@ -32,14 +35,24 @@ def page(found: Survey, template: str) -> str:
         "verdict": found.verdict.exit_code,
         "days": [str(day) for day in days],
         "subjects": [_subject(each, found) for each in found.judgements],
+        "causes": [[each.verdict.exit_code, each.text] for each in found.causes],
         "notes": [[note.verdict.exit_code, note.text] for note in found.notes],
     }
     values = {
         "policy": _policy(template),
         "summary": html.escape(summary(found)),
+        "bad": _bad(found),
         "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
     }
-    return re.sub(r"@(policy|summary|facts)@", lambda mark: values[mark[1]], template)
+    return re.sub(r"@(policy|summary|facts|bad)@", lambda mark: values[mark[1]], template)
+
+
+def _bad(found: Survey) -> str:
+    """What is bad as items of a list, for who reads without script or on paper."""
+    causes = [f"{each.verdict}: {each.text}" for each in found.causes]
+    bad = [each for each in worst_first(found) if each.verdict is not Verdict.OK]
+    lines = causes + [f"{each.verdict}: {each.subject.label}: {each.reason}" for each in bad]
+    return "".join(f"<li>{html.escape(printable(line))}</li>" for line in lines[:_MOST_PRINTED])
 
 
 def _policy(template: str) -> str:

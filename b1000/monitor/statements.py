@@ -60,13 +60,17 @@ class Expressions:
         )
 
     @property
+    def vanished(self) -> str:
+        """A condition for a copy: it ended, and only files vanished meanwhile."""
+        exit_code = self.column("copies", "exit_code")
+        return f"c.status = '{CopyStatus.WARNING}' AND {exit_code} = {VANISHED}"
+
+    @property
     def has_good_copy(self) -> str:
         """A condition for a run."""
-        exit_code = self.column("copies", "exit_code")
         return (
             "EXISTS (SELECT 1 FROM copies c WHERE c.job_id = j.job_id "
-            f"AND (c.status = '{CopyStatus.DONE}' "
-            f"OR c.status = '{CopyStatus.WARNING}' AND {exit_code} = {VANISHED}))"
+            f"AND (c.status = '{CopyStatus.DONE}' OR {self.vanished}))"
         )
 
 

@@ -9,9 +9,12 @@ from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
 from b1000.monitor import fleet
+from b1000.monitor.causes import Cause, Destination, causes, with_subjects
+from b1000.monitor.changes import then
 from b1000.monitor.days import Days, read_days
+from b1000.monitor.destinations import read_destinations
 from b1000.monitor.drift import DriftNote, drift
-from b1000.monitor.history import Subject
+from b1000.monitor.history import DAY, Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
@@ -38,6 +41,11 @@ class Survey(NamedTuple):
     learned: int | None = None
     unlearned: Sequence[Judgement] = ()
     """Those of which nothing was learned though they were backed up, each with its reason."""
+    causes: Sequence[Cause] = ()
+    destinations: Sequence[Destination] = ()
+    ignored: int = 0
+    since: float = 0.0
+    """Compared with so many seconds ago, where that was asked."""
 
     @property
     def verdict(self) -> Verdict:
@@ -54,13 +62,17 @@ class Survey(NamedTuple):
 
 
 class MonitorQuestion(NamedTuple):
-    """What is asked: empty names mean all. ``days``: how many the page shows."""
+    """What is asked: empty names mean all. ``days``: how many the page shows.
+
+    ``since``: seconds ago, with which all is compared.
+    """
 
     report: str = ""
     job: str = ""
     host: str = ""
     learn: bool = False
     days: int = 0
+    since: float = 0.0
 
     def wants(self, subject: Subject) -> bool:
         """Whether it is asked about this one."""
@@ -104,6 +116,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
                 unlearned = [
                     each for each in judgements if each.unlearned and each.subject not in seen.plans
                 ]
+            places = read_destinations(source, moment, question.host, question.job)
             if question.days:
                 days = read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:
@@ -112,15 +125,50 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         ) from None
     everything = [*seen.notes, *drift(seen.histories, moment, seen.since)]
     notes = [note for subject, note in everything if question.wants(subject)]
-    return Survey(moment, settings.name, judgements, notes, days, learned, unlearned)
+    known = causes(judgements, moment)
+    return Survey(
+        moment,
+        settings.name,
+        judgements,
+        notes,
+        days,
+        learned,
+        unlearned,
+        known,
+        with_subjects(places, judgements, known),
+        sum(plan.ignored for plan in seen.plans.values()),
+        question.since,
+    )
 
 
 def _judged(seen: fleet.Fleet, question: MonitorQuestion, now: float) -> list[Judgement]:
-    return [
-        judge(subject, runs, seen.plans.get(subject), now)
-        for subject, runs in sorted(seen.histories.items())
-        if question.wants(subject)
-    ]
+    """What turned is told of all where that is asked, else of what is bad."""
+    found = []
+    for subject, runs in sorted(seen.histories.items()):
+        if not question.wants(subject):
+            continue
+        plan = seen.plans.get(subject)
+        judgement = judge(subject, runs, plan, now)
+        if question.since or judgement.verdict is not Verdict.OK:
+            earlier = now - (question.since or DAY)
+            before = then(subject, runs, plan, earlier)
+            if before and before.verdict is not judgement.verdict:
+                judgement = judgement._replace(changed=before.verdict.value)
+        found.append(judgement)
+    return found
+
+
+def worst_first(found: Survey) -> list[Judgement]:
+    """By verdict, then what is oldest against its limit; newly wrong before long known."""
+    return sorted(
+        found.judgements,
+        key=lambda each: (
+            ORDER[each.verdict],
+            -round(each.ratio, 1),
+            not each.changed,
+            each.subject,
+        ),
+    )
 
 
 def summary(found: Survey) -> str:

@@ -85,8 +85,19 @@ def test_json(world: World, rows: Rows) -> None:
     each = by_name(found)["good etc/"]
     assert list(each) == [
         "job", "host", "instance", "verdict", "reason", "last_good", "age", "max_age",
-        "expected_by", "data_age", "bytes", "copies_done", "copies_total", "relayed_by",
+        "expected_by", "data_age", "bytes", "copies_done", "copies_total", "relayed_by", "reasons",
+        "usual_bytes", "missing", "last_run", "changed",
     ]  # fmt: skip
+    assert found["format"] == 2
+    assert (each["reasons"], each["usual_bytes"], each["missing"]) == ([], 1000, [])
+    half = by_name(found)["half etc/"]
+    assert [reason["code"] for reason in half["reasons"]] == ["incomplete"]
+    assert half["missing"] == ["far"]
+    places = {place["destination"]: place for place in found["destinations"]}
+    assert list(places["near"]) == [
+        "destination", "verdict", "last_good", "success", "bytes_per_day", "subjects", "alone",
+    ]  # fmt: skip
+    assert (places["near"]["subjects"], places["near"]["alone"]) == (5, 1)
     assert datetime.fromisoformat(each["last_good"]).timestamp() == rows.now - 3 * HOUR
     assert 3 * HOUR <= each["age"] < 4 * HOUR
     assert (each["max_age"], each["expected_by"]) == (30 * HOUR, "learned")
@@ -128,7 +139,7 @@ def test_what_a_client_says_of_itself_is_marked(world: World, central: Rows) -> 
         "ext etc/": "backup-2",
         "own etc/": "",
     }
-    lines = world.b1000("monitor").stdout.splitlines()
+    lines = world.b1000("monitor", "--all").stdout.splitlines()
     marked = [line for line in lines if "2/2*" in line]
     assert [line.split()[1] for line in marked] == ["ext"]
     assert "* as the client itself says, relayed by the storage that pulls" in lines
@@ -180,6 +191,11 @@ def test_plain_columns_the_worst_first(world: World, central: Rows) -> None:
         ["CRITICAL", "never", "etc", "x"],
         ["CRITICAL", "silent", "etc", "-"],
         ["WARNING", "half", "etc", "-"],
+        ["and", "2", "OK"],
+        [],
+    ]
+    everything = world.b1000("monitor", "--all").stdout.splitlines()
+    assert [line.split()[:4] for line in everything[4:6]] == [
         ["OK", "db1", "mysql", "payments"],
         ["OK", "good", "etc", "-"],
     ]
@@ -211,11 +227,61 @@ def _command(world: World) -> list[str]:
     return [sys.executable, "-m", "b1000", "monitor", "-f", str(world.config)]
 
 
-def test_one_line_for_nagios(world: World, central: Rows) -> None:
+def a_storage_is_down(rows: Rows, count: int = 6) -> None:
+    """One destination of all fails since yesterday, and one host is silent since days."""
+    for number in range(count):
+        rows.daily(f"web{number}", "etc", "", 5, 27 * HOUR)
+        rows.run(f"web{number}", "etc", "", 3 * HOUR, "near:DONE far:FAILED")
+    for job in ("etc", "mysql", "home"):
+        rows.daily("gone", job, "", 6, 5 * DAY)
+
+
+def test_what_many_have_in_common_comes_first_in_every_form(world: World, central: Rows) -> None:
+    a_storage_is_down(central)
+    found = asked(world)
+    assert [(each["kind"], each["name"], each["subjects"]) for each in found["causes"]] == [
+        ("storage", "far", 6),
+        ("host", "gone", 3),
+    ]
+    assert re.fullmatch(
+        r"storage far: no copy since \w{3} \d\d:\d\d, 6 subjects", found["causes"][0]["text"]
+    )
+    assert found["destinations"][0]["destination"] == "far"
+    assert found["destinations"][0]["verdict"] == "WARNING"
+    table = world.b1000("monitor").stdout.splitlines()
+    assert table[0].startswith("WARNING: storage far: no copy since ")
+    assert table[1].startswith("CRITICAL: host gone: no good backup since ")
+    lines = world.b1000("monitor", "--nagios").stdout.splitlines()
+    assert "; storage far: no copy since " in lines[0]
+    assert "web1" not in lines[0]
+    assert lines[1].startswith("WARNING: storage far: ")
+    metrics = world.b1000("monitor", "--prometheus").stdout
+    cause = 'b1000_cause_subjects{cause="far",kind="storage",verdict="WARNING"} 6.0'
+    assert cause in metrics.splitlines()
+    assert metrics.count("b1000_backup_explained{") == 9
+    page = world.root / "page.html"
+    world.b1000("monitor", "--html", str(page))
+    assert "storage far: no copy since" in page.read_text()
+
+
+def test_what_turned_is_told(world: World, central: Rows) -> None:
+    central.daily("web1", "etc", "", 5, 27 * HOUR)
+    central.run("web1", "etc", "", 3 * HOUR, "near:FAILED")
+    central.daily("web2", "etc")
+    found = by_name(asked(world, "--since", "24h"))
+    assert (found["web1 etc/"]["changed"], found["web2 etc/"]["changed"]) == ("OK", None)
+    assert "changed: web1 etc: OK -> WARNING" in world.b1000("monitor", "--since", "1d").stdout
+    wrong = world.b1000("monitor", "--since", "yesterday")
+    assert (wrong.returncode, "must be a time such as" in wrong.stderr) == (UNKNOWN, True)
+
+
+def test_lines_for_nagios(world: World, central: Rows) -> None:
     mixed(central)
     central.run("good", "etc", "", 60, "near:FAILED", error="a | b\nc")
     done = world.b1000("monitor", "--nagios")
-    (line,) = done.stdout.splitlines()
+    line, *others = done.stdout.splitlines()
+    assert [each.split(":")[0] for each in others] == ["CRITICAL"] * 2 + ["WARNING"] * 2
+    assert not any("|" in each for each in others)
     text, _, performance = line.partition(" | ")
     assert text.startswith(
         "B1000 CRITICAL: 2 critical, 2 warning, 1 ok of 5 subjects; never etc/x:"
@@ -223,7 +289,7 @@ def test_one_line_for_nagios(world: World, central: Rows) -> None:
     assert "|" not in text
     assert "and 1 more" in text
     for value in performance.split():
-        assert re.fullmatch(r"(ok|warning|critical|unknown|oldest)=\d+s?;;;0", value)
+        assert re.fullmatch(r"(ok|warning|critical|unknown|oldest)=\d+s?;\d*;\d*;0", value)
 
 
 def test_metrics(world: World, central: Rows) -> None:

@@ -59,6 +59,8 @@ function __b1000_words
                     set expected anything
                 case 'monitor:--host'
                     set expected anything
+                case 'monitor:--since'
+                    set expected anything
                 case 'monitor:--output'
                     set expected files
                 case 'monitor:--html'
@@ -153,8 +155,10 @@ complete -c b1000 -n '__b1000_at monitor' -l report -x -d 'the report to ask'
 complete -c b1000 -n '__b1000_at monitor' -l job -x -d 'only this job'
 complete -c b1000 -n '__b1000_at monitor' -l host -x -d 'only this host or master'
 complete -c b1000 -n '__b1000_at monitor' -l learn -d 'write what is usual into plan, where plan has nothing'
+complete -c b1000 -n '__b1000_at monitor' -l since -x -d 'tell what turned within: 24h, 7d'
+complete -c b1000 -n '__b1000_at monitor' -l all -d 'list what is OK, too'
 complete -c b1000 -n '__b1000_at monitor' -l json -d 'as a JSON object'
-complete -c b1000 -n '__b1000_at monitor' -l nagios -d 'as one line with performance data'
+complete -c b1000 -n '__b1000_at monitor' -l nagios -d 'as lines with performance data'
 complete -c b1000 -n '__b1000_at monitor' -l prometheus -d 'as metrics'
 complete -c b1000 -n '__b1000_at monitor' -l output -r -F -d 'where to write the metrics'
 complete -c b1000 -n '__b1000_at monitor' -l html -r -F -d 'write a page that shows everything'

@@ -1,0 +1,170 @@
+"""What many subjects have in common that are bad: a storage, a host, a job. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from b1000.errors import counted
+from b1000.monitor.history import DAY, Subject
+from b1000.monitor.severity import Verdict, worst
+from b1000.monitor.verdicts import Judgement
+
+_LEAST = {"storage": 3, "host": 2, "job": 3}  # subjects that it has to explain
+_SHARE = 0.8  # of all that could be, before it is the whole that fails
+_NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
+_NO_COPY = _NO_BACKUP | {"incomplete"}
+
+
+class Cause(NamedTuple):
+    """One line above many. ``kind``: storage, host or job; ``since``: when it last was well."""
+
+    kind: str
+    name: str
+    verdict: Verdict
+    since: float | None
+    subjects: tuple[Subject, ...]
+    text: str
+
+
+class Destination(NamedTuple):
+    """What one destination came to lately, by the rows of copies.
+
+    ``success`` is a share of the copies that ended; ``alone``: subjects of which no copy of
+    the last good backup is anywhere else.
+    """
+
+    name: str
+    verdict: Verdict = Verdict.OK
+    last_good: float | None = None
+    success: float | None = None
+    bytes_per_day: float = 0.0
+    subjects: int = 0
+    alone: int = 0
+
+
+def causes(judgements: Sequence[Judgement], now: float) -> list[Cause]:
+    """What explains the most comes first; each subject is explained once."""
+    found: list[Cause] = []
+    left = [each for each in judgements if each.verdict not in (Verdict.OK, Verdict.UNKNOWN)]
+    candidates = [*_storages(judgements), *_hosts(judgements), *_jobs(judgements)]
+    while True:
+        names = {each.subject for each in left}
+        of_each = [
+            (kind, name, since, [each for each in some if each.subject in names])
+            for kind, name, since, some in candidates
+        ]
+        large = [each for each in of_each if len(each[3]) >= _LEAST[each[0]]]
+        if not large:
+            return found
+        kind, name, since, some = max(large, key=lambda each: len(each[3]))
+        found.append(_cause(kind, name, since, some, now))
+        gone = {each.subject for each in some}
+        left = [each for each in left if each.subject not in gone]
+
+
+_Candidate = tuple[str, str, float | None, list[Judgement]]
+
+
+def _cause(kind: str, name: str, since: float | None, some: list[Judgement], now: float) -> Cause:
+    what = "no copy" if kind == "storage" else "no good backup"
+    when = f" since {moment(since, now)}" if since else ""
+    return Cause(
+        kind,
+        name,
+        worst(each.verdict for each in some),
+        since,
+        tuple(each.subject for each in some),
+        f"{kind} {name}: {what}{when}, {counted(len(some), 'subject')}",
+    )
+
+
+def moment(when: float, now: float) -> str:
+    """A moment of the past on our own clock."""
+    local = datetime.fromtimestamp(when)
+    return f"{local:%a %H:%M}" if now - when < 6 * DAY else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _storages(judgements: Iterable[Judgement]) -> list[_Candidate]:
+    """Where every run since some moment has no copy."""
+    failing: defaultdict[str, list[Judgement]] = defaultdict(list)
+    well: dict[str, float] = {}
+    for each in judgements:
+        for place in each.places:
+            well[place] = max(well.get(place, 0.0), each.last_good or 0.0)
+        if each.codes & _NO_COPY:
+            for place in dict.fromkeys(each.failing):
+                failing[place].append(each)
+    found: list[_Candidate] = []
+    for place, some in failing.items():
+        since = well.get(place)
+        after = [each for each in some if since is None or (each.last_run or 0.0) > since]
+        if len(after) >= _SHARE * len(some):
+            found.append(("storage", place, since, some))
+    return found
+
+
+def _hosts(judgements: Iterable[Judgement]) -> list[_Candidate]:
+    of_host: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for each in judgements:
+        of_host[each.made_on or each.subject.host].append(each)
+    return [found for name, some in of_host.items() for found in _whole("host", name, some)]
+
+
+def _jobs(judgements: Iterable[Judgement]) -> list[_Candidate]:
+    of_job: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for each in judgements:
+        of_job[each.subject.job].append(each)
+    return [
+        found
+        for name, some in of_job.items()
+        if len({each.subject.host for each in some}) > 1
+        for found in _whole("job", name, some)
+    ]
+
+
+def _whole(kind: str, name: str, some: Sequence[Judgement]) -> list[_Candidate]:
+    """Whether nearly all of them have no backup that they should have."""
+    bad = [each for each in some if each.codes & _NO_BACKUP]
+    if len(bad) < max(2, _SHARE * len(some)):
+        return []
+    since = max((each.last_good for each in some if each.last_good), default=None)
+    return [(kind, name, since, bad)]
+
+
+def with_subjects(
+    destinations: Iterable[Destination],
+    judgements: Iterable[Judgement],
+    known: Sequence[Cause],
+) -> list[Destination]:
+    """The same with what the verdicts on subjects say of them; the worst first."""
+    subjects: dict[str, int] = {}
+    alone: dict[str, int] = {}
+    good: dict[str, float] = {}
+    for each in judgements:
+        for place in {*each.places, *each.failing}:
+            subjects[place] = subjects.get(place, 0) + 1
+        for place in each.places:
+            good[place] = max(good.get(place, 0.0), each.last_good or 0.0)
+        if len(set(each.places)) == 1:
+            alone[each.places[0]] = alone.get(each.places[0], 0) + 1
+    down = {cause.name: cause.verdict for cause in known if cause.kind == "storage"}
+    rows: Mapping[str, Destination] = {each.name: each for each in destinations}
+    found = []
+    for name in sorted(rows.keys() | subjects.keys()):
+        row = rows.get(name, Destination(name))
+        last = max(row.last_good or 0.0, good.get(name, 0.0)) or None
+        verdict = down.get(name) or _verdict(row)
+        found.append(
+            row._replace(
+                verdict=verdict,
+                last_good=last,
+                subjects=subjects.get(name, 0),
+                alone=alone.get(name, 0),
+            )
+        )
+    return sorted(found, key=lambda each: (each.verdict is Verdict.OK, each.name))
+
+
+def _verdict(row: Destination) -> Verdict:
+    return Verdict.WARNING if row.success is not None and row.success < _SHARE else Verdict.OK

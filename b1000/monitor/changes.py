@@ -1,0 +1,24 @@
+"""What the verdict on a subject was at an earlier moment. Pure."""
+
+from collections.abc import Sequence
+
+from b1000.monitor.history import PastRun, PlanRow, Subject
+from b1000.monitor.verdicts import Judgement, judge
+
+
+def then(
+    subject: Subject, runs: Sequence[PastRun], plan: PlanRow | None, when: float
+) -> Judgement | None:
+    """By what was known at that time; None where the subject was not known either."""
+    known = [_as_it_was(run, when) for run in runs if run.started <= when]
+    return judge(subject, known, plan, when) if known or plan else None
+
+
+def _as_it_was(run: PastRun, when: float) -> PastRun:
+    """One that had not ended yet had no copy that is known of."""
+    if run.duration is None or run.started + run.duration <= when or not run.ended:
+        return run
+    return run._replace(
+        step="COPYING", status="OK", done=0, vanished=0, bytes=None, files=None, duration=None,
+        missing=(), lacking=(), places=(), error="",
+    )  # fmt: skip
