@@ -50,7 +50,9 @@ async def announce(
         async with _alone(assignment, copying.destination.name):
             result = await _deliver(assignment, copying, mark)
         if result.status not in COMPLETE and (marked or result.retry is not Retry.NEVER):
-            reason = f"its mark cannot be written: {result.reason}"
+            # A storage that is away is that, whatever it was asked for first.
+            away = result.retry is Retry.YES
+            reason = result.reason if away else f"its mark cannot be written: {result.reason}"
             return Outcome(CopyStatus.FAILED, result.retry, reason, result.exit_code)
     copying.announced = True
     return None

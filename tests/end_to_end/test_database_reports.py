@@ -306,7 +306,7 @@ def test_the_paths_of_copies_are_real(
         assert each["type"] == "active"
     directories = {each["path"] for each in found if each["destination"] == "store"}
     assert directories == {
-        *(str(path) for path in (ready.root / "store" / "full").glob("*/*")),
+        *(str(path) for path in (ready.root / "store" / "full").glob("*/*/")),
         str(ready.root / "store" / "sync" / "client-db1"),
     }
 

@@ -236,7 +236,7 @@ def test_min_free_before_the_copy(world: World, small_disk: Path) -> None:
     (copy,) = world.last("j")["copies"]
     assert (copy["status"], copy["attempts"]) == ("FAILED", 1)
     assert f"free at {small_disk}, less than the 2 MiB of min_free" in copy["error"]
-    assert tree(small_disk) == {}
+    assert tree(small_disk).keys() == {".b1000-id"}
 
 
 def test_min_free_while_copying(world: World, small_disk: Path) -> None:

@@ -91,4 +91,4 @@ class StorageHost(Host):
 
     def copied(self, job: str = "ext") -> list[dict[str, object]]:
         """What all copies of a job hold."""
-        return [dict(tree(path)) for path in sorted((self.root / "local" / job).glob("*/*"))]
+        return [dict(tree(path)) for path in sorted((self.root / "local" / job).glob("*/*/"))]
