@@ -78,6 +78,6 @@ def instances(site: Site) -> list[Result]:
 
 def check(stored: Path, names: list[str]) -> None:
     """Nobody is quick by doing nothing."""
-    days = list(stored.glob("ours0/j/*/*"))
+    days = list(stored.glob("ours0/j/*/*/"))
     if len(days) != len(names) or len(list(days[0].iterdir())) != 5:
         raise RuntimeError(f"{len(days)} directories of {len(names)} are there")

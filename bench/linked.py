@@ -123,7 +123,7 @@ def _borg(site: Site, source: Path) -> Callable[[int], Taken]:
 
 def _check(site: Site) -> None:
     """Nobody is quick by doing nothing: the last full is whole, and shares what had not changed."""
-    made = sorted(site.stored.glob("ours/j/*/*"), key=lambda path: path.stat().st_ctime)[-2:]
+    made = sorted(site.stored.glob("ours/j/*/*/"), key=lambda path: path.stat().st_ctime)[-2:]
     inodes = [
         {path.relative_to(full): path.stat().st_ino for path in full.rglob("*") if path.is_file()}
         for full in made

@@ -110,7 +110,7 @@ def _pulled(site: Site) -> Result:
             assert run
             (attempt,) = reader.attempts(run.run_id)
         assert attempt.ended
-        (made,) = (home / "store").glob("*/*/*")
+        (made,) = (home / "store").glob("*/*/*/")
         if number == 1:
             check_a(made)
         return Taken(attempt.ended - attempt.began, whole.cpu)

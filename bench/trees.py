@@ -31,7 +31,7 @@ def first_full(site: Site) -> list[Result]:
             )
 
         mine, theirs = measure.pairs(ours, rsync, _ROUNDS)
-        (made,) = site.stored.glob(f"first{name}{_ROUNDS}/j/*/*")
+        (made,) = site.stored.glob(f"first{name}{_ROUNDS}/j/*/*/")
         check(made, files)
         found.append(
             measure.compare(

@@ -248,7 +248,9 @@ class Values:
 def _is_misspelt(section: Section, option: str) -> bool:
     """Whether a name that no option has was probably meant to be this one."""
     table = TABLE[section.kind]
-    return any(name not in table and nearest(name, table) == option for name in section.values)
+    # What [global] says for jobs is settled as if it stood in one: its own names are right, too.
+    strange = [name for name in section.values if name not in table and name not in TABLE["global"]]
+    return any(nearest(name, table) == option for name in strange)
 
 
 def _report_commas(section: Section, option: str) -> None:

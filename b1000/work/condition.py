@@ -42,9 +42,12 @@ def condition() -> Condition:
     )
 
 
-def has_grown(since: int) -> bool:
-    """Whether the process needs much more memory than at its beginning, in bytes."""
-    return size() > since + _GROWTH
+def is_as(before: Condition, began_with: int) -> bool:
+    """Whether all is as it was, and not much more memory, in bytes, is in use."""
+    try:
+        return condition() == before and size() <= began_with + _GROWTH
+    except OSError:  # a task may have left no descriptor with which to look
+        return False
 
 
 def size() -> int:

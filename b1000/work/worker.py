@@ -17,7 +17,7 @@ from b1000.stopping import be_as_if_begun_anew
 from b1000.wire import Wire
 from b1000.work import tasks
 from b1000.work.channel import Channel
-from b1000.work.condition import condition, has_grown, size
+from b1000.work.condition import condition, is_as, size
 
 _MOST_TASKS = 100  # of one worker
 
@@ -62,7 +62,7 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
         if lock is not None:
             with contextlib.suppress(OSError):
                 os.close(lock)
-        fit = good and number < _MOST_TASKS and condition() == before and not has_grown(began_with)
+        fit = good and number < _MOST_TASKS and is_as(before, began_with)
         channel.flush(idle=fit)
         if not fit:
             return code

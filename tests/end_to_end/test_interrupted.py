@@ -48,7 +48,7 @@ def test_whoever_wants_no_checksums_has_them_where_nothing_else_can_be_believed(
     done = world.b1000("--copy")
     assert done.returncode == 0, done.stdout
     assert "compares by content" in done.stdout
-    (backup,) = storage.module("b1000").glob("etc/*/*")
+    (backup,) = storage.module("b1000").glob("etc/*/*/")
     assert tree(backup) == tree(world.source)
 
 
@@ -69,7 +69,7 @@ def test_a_daemon_that_refuses_checksums_is_sent_all_anew(
     done = world.b1000()
     assert done.returncode == 0, done.stdout
     assert "refuses the option --checksum" in done.stdout
-    (backup,) = storage.module("b1000").glob("etc/*")
+    (backup,) = storage.module("b1000").glob("etc/*/")
     assert tree(backup) == tree(world.source)
 
 
@@ -198,7 +198,7 @@ def interrupted_full(world: World, storage: Daemon) -> tuple[Path, Path]:
     many(world)
     configure(world, storage.url("b1000"), link_dest="yes")
     assert world.b1000().returncode == 0
-    (old,) = storage.module("b1000").glob("etc/*/*")
+    (old,) = storage.module("b1000").glob("etc/*/*/")
     for number in range(FILES // 2):
         (world.source / f"file{number}").write_bytes(os.urandom(SIZE))
     configure(world, storage.url("b1000"), link_dest="yes", bwlimit=200)
@@ -207,7 +207,7 @@ def interrupted_full(world: World, storage: Daemon) -> tuple[Path, Path]:
     program.kill()
     program.communicate()
     wait_until(lambda: world.processes() == [], 30)
-    (new,) = set(storage.module("b1000").glob("etc/*/*")) - {old}
+    (new,) = set(storage.module("b1000").glob("etc/*/*/")) - {old}
     configure(world, storage.url("b1000"), link_dest="yes")
     return old, new
 
@@ -248,7 +248,7 @@ def test_a_full_with_a_base_is_given_up_where_it_is_wrong(world: World, daemon: 
     assert "--checksum" not in again.stdout
     assert wrong.read_bytes() == spoilt
     assert world.b1000().returncode == 0
-    (third,) = set(storage.module("b1000").glob("etc/*/*")) - {old, new}
+    (third,) = set(storage.module("b1000").glob("etc/*/*/")) - {old, new}
     assert tree(third) == tree(world.source)
     assert {path.stat().st_ino for path in new.glob("file*")}.isdisjoint(
         {path.stat().st_ino for path in third.iterdir()}

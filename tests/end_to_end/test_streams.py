@@ -52,7 +52,7 @@ def test_parts_side_by_side_then_one_over_all(world: World, daemon: Daemons) -> 
     parts = [argv for argv in rsyncs(done.stdout) if "--omit-dir-times" in argv]
     assert len(parts) == 3
     assert [argv for argv in rsyncs(done.stdout) if argv not in parts] == [rsyncs(done.stdout)[-1]]
-    (found,) = started.module("b1000").glob("etc/*/*")
+    (found,) = started.module("b1000").glob("etc/*/*/")
     assert tree(found) == tree(world.source)
     assert {path: path.stat().st_mtime_ns for path in found.iterdir()} == {
         found / path.name: path.stat().st_mtime_ns for path in world.source.iterdir()
@@ -261,5 +261,5 @@ def test_a_pull_in_streams(world: World, daemon: Daemons) -> None:
         running.kill()
     assert running.returncode == 0, out
     assert out.count("--omit-dir-times") == 3
-    (found,) = (world.root / "local").glob("system/*/*")
+    (found,) = (world.root / "local").glob("system/*/*/")
     assert tree(found) == tree(client.backup)

@@ -178,7 +178,7 @@ def test_many_instances_keep_to_the_number_of_workers(world: World) -> None:
     )
     done = world.b1000("-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    directories = list((world.root / "store" / "many").glob("*/*"))
+    directories = list((world.root / "store" / "many").glob("*/*/"))
     assert len(directories) == 200
     expected = tree(world.source)
     assert all(tree(directory) == expected for directory in directories)
@@ -252,7 +252,7 @@ def test_two_programs_at_once_run_each_job_once(world: World) -> None:
                WHERE one.run_id < other.run_id AND other.started < one.ended - 1"""
         ).fetchone()
     assert overlaps == (0,)
-    starts = [path.name for path in (world.root / "store" / "etc").glob("*/*")]
+    starts = [path.name for path in (world.root / "store" / "etc").glob("*/*/")]
     assert len(starts) == len(set(starts))
 
 
@@ -389,7 +389,7 @@ def test_more_workers_than_descriptors_are_allowed_at_first(world: World) -> Non
     command = f"ulimit -S -n 64; exec {sys.executable} -m b1000 -q -f {world.config}"
     done = subprocess.run(["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0
-    assert len(list((world.root / "store" / "many").glob("*/*"))) == 80
+    assert len(list((world.root / "store" / "many").glob("*/*/"))) == 80
 
 
 def test_an_overlapping_program_does_not_wait_for_the_others_reports(world: World) -> None:
