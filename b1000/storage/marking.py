@@ -7,6 +7,7 @@ from typing import NamedTuple
 from b1000.b1k import mark
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
+from b1000.errors import BadValue
 from b1000.rsync import paths
 from b1000.runs.run import Client, Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -84,6 +85,8 @@ def written(
         " ".join(_quoted(word.text) for word in frozen.include),
     )
     place = value.directory
+    if not copy.path.endswith(f"/{place}"):
+        raise BadValue(f"{copy.path} is no directory of such a backup, which has no place then")
     return Written(copy.path.removesuffix(f"/{place}"), place, mark.render(value))
 
 

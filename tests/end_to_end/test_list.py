@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,9 @@ def test_what_a_run_pushed_is_complete_and_what_is_gone_is_missing(world: World)
     directory.rename(world.root / "elsewhere")
     (gone,) = listed(world)
     assert (gone["state"], gone["path"]) == ("missing", backup["path"])
-    put(world.root / "store", a_mark("strange", "client"), marked=False)
+    # One without a mark that is older than the id of the root would be legacy.
+    soon = datetime.now() + timedelta(hours=1)
+    put(world.root / "store", a_mark("strange", "client", when=soon), marked=False)
     assert [each["state"] for each in listed(world)] == ["missing", "unknown"]
 
 

@@ -58,7 +58,7 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
     ("words", "said"),
     [
         (["nosuch"], "known jobs: etc, inst; commands: check, forget, "),
-        (["help"], "no command; known jobs: etc, inst; commands: check, forget, monitor"),
+        (["help"], "no command; known jobs: etc, inst; commands: check, forget, list, mark, "),
         (["statsu"], "there is no job 'statsu', and no command; did you mean 'status'?"),
         (["--copy", "moniter"], "did you mean 'monitor'?"),
         (["etcc"], "did you mean 'etc'?"),
