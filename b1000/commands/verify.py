@@ -67,7 +67,11 @@ class _Verify:
         found = []
         with survey.Journalled(self._config) as journal:
             for each in survey.storages(self._config, wanted):
-                if each.remote or each.flaws:
+                if each.flaws or (each.remote and not self._arguments.dest):
+                    continue
+                if each.remote:
+                    self._away.append(each.name)
+                    self._tell(f"b1000: {each.name} is no tree of this host: nothing was read")
                     continue
                 try:
                     found.append((each, list(survey.catalogues(each, journal))))

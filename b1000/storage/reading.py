@@ -4,7 +4,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
@@ -61,6 +62,19 @@ def _below(root: bytes, above: bytes, device: int) -> Iterator[Found]:
             yield Found(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+@contextmanager
+def opened(top: str, above: Sequence[bytes]) -> Iterator[int]:
+    """A directory below a backup, reached through no link. Raises OSError."""
+    descriptor = os.open(top, _DIRECTORY)
+    try:
+        for name in above:
+            outer, descriptor = descriptor, os.open(name, _DIRECTORY, dir_fd=descriptor)
+            os.close(outer)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 class Pace(NamedTuple):
     """How quickly is read, in bytes a second (0: no limit), and until when (monotonic clock)."""
 
@@ -73,7 +87,7 @@ class Pace(NamedTuple):
         if self.until is not None and now >= self.until:
             raise OutOfTime("time is over: the rest waits for the next verify")
         if self.rate and (early := count / self.rate - (now - began)) > 0:
-            time.sleep(min(early, 1.0))
+            time.sleep(min(early, 60.0))
 
 
 def digest(top: str, name: bytes, pace: Pace) -> str:
@@ -81,8 +95,10 @@ def digest(top: str, name: bytes, pace: Pace) -> str:
     path = os.path.join(os.fsencode(top), name)
     summed = hashlib.sha256()
     began, count = time.monotonic(), 0
+    *above, last = name.split(b"/")
     try:
-        descriptor = os.open(path, _FILE)
+        with opened(top, above) as directory:
+            descriptor = os.open(last, _FILE, dir_fd=directory)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -94,5 +110,5 @@ def digest(top: str, name: bytes, pace: Pace) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unreadable(f"{os.fsdecode(path)}: {message_of(error)}") from None
+        raise Unreadable(f"{os.fsdecode(path)}: {error.strerror}") from None
     return summed.hexdigest()

@@ -149,23 +149,31 @@ class Verifier:
         bad = []
         for name in wrong:
             found = there.get(name)
-            if found and reading.digest(look.path, name, self._pace) == listed[name]:
+            if found and self._again(look, name) == listed[name]:
                 self._known.pop(found.key, None)
                 text = f"{_shown(name)} was read differently twice: unstable reads (memory?)"
                 yield Finding(look.path, text)
             else:
                 bad.append(name)
         if not bad:
-            self._remember(look, read=self._clock(), read_share=1.0, bad="")
+            # What was known to be bad stays so: a later list may have been made of wrong bytes.
+            self._remember(look, read=self._clock(), read_share=1.0)
             return
         shown = ", ".join(map(_shown, bad[:_SHOWN]))
         why = f"{counted(len(bad), 'file')} {'is' if len(bad) == 1 else 'are'} wrong: {shown}"
         self._remember(look, read=self._clock(), read_share=1.0, bad=why)
         yield Finding(look.path, why, bad=True)
         yield from self._others(look, {there[name].key for name in bad if name in there})
-        if self._quarantine and look.backup == look.group.newest:
-            for name in bad:
+        for name in bad:
+            if name in there:
                 yield from self._set_aside(look, name)
+
+    def _again(self, look: Look, name: bytes) -> str:
+        """The sum of a file by a second reading; "" where it cannot be read any more."""
+        try:
+            return reading.digest(look.path, name, self._pace)
+        except Unreadable:
+            return ""
 
     def _others(self, look: Look, keys: set[tuple[int, int]]) -> Iterator[Finding]:
         """The other backups that share the files that are wrong."""
@@ -181,14 +189,19 @@ class Verifier:
                 text = f"shares {counted(len(shared), 'file')} that {_are(shared)} wrong"
                 self._remember(beside, bad=f"{text}, with {look.backup.place}")
                 yield Finding(beside.path, text, bad=True)
+                for each in shared:
+                    yield from self._set_aside(beside, each.name)
 
     def _set_aside(self, look: Look, name: bytes) -> Iterator[Finding]:
-        """Rename a wrong file, so that the next full or sync sends it again."""
-        path = os.path.join(os.fsencode(look.path), name)
+        """Rename a wrong file of the newest complete backup: the next full sends it again."""
+        complete = [each for each in look.group.backups if each.complete]
+        if not self._quarantine or look.backup != complete[-1]:
+            return
         try:
-            if os.path.lexists(path):
-                os.rename(path, path + CORRUPT.encode())
-                yield Finding(look.path, f"{_shown(name)} was renamed {_shown(name)}{CORRUPT}")
+            *above, last = name.split(b"/")
+            with reading.opened(look.path, above) as directory:
+                os.rename(last, last + CORRUPT.encode(), src_dir_fd=directory, dst_dir_fd=directory)
+            yield Finding(look.path, f"{_shown(name)} was renamed {_shown(name)}{CORRUPT}")
         except OSError as error:
             yield Finding(look.path, f"{_shown(name)} could not be renamed: {message_of(error)}")
 

@@ -146,13 +146,41 @@ def test_the_next_full_holds_the_right_bytes_again(world: World) -> None:
     assert (newest / "file1").read_text() == "content 1\n"
 
 
+def test_nothing_is_renamed_through_a_link(world: World, root: Path) -> None:
+    path = backup(root)
+    (path / "d").mkdir()
+    (path / "d" / "passwd").write_text("in the backup")
+    assert world.b1000("verify").returncode == 0
+    outside = world.root / "outside"
+    outside.mkdir()
+    (outside / "passwd").write_text("of the host")
+    (path / "d" / "passwd").unlink()
+    (path / "d").rmdir()
+    (path / "d").symlink_to(outside)
+    assert world.b1000("verify", "--all").returncode == 1
+    assert [each.name for each in outside.iterdir()] == ["passwd"]
+
+
+def test_only_in_the_newest_a_file_is_set_aside_and_bad_stays_bad(world: World, root: Path) -> None:
+    older, newest = backup(root, 1), backup(root)
+    assert world.b1000("verify").returncode == 0
+    damage(older, "flipped")
+    damage(newest, "flipped")
+    for _ in range(2):
+        assert world.b1000("verify", "--all").returncode == 1
+    assert (older / "plain").exists()
+    assert (newest / "plain.b1000-corrupt").exists()
+    listed = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
+    assert [each["bad"] for each in listed] == [True, True]
+
+
 def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
     backup(root)
     slow = {"type": "store", "path": root, "verify": "1d", "verify_rate": "1k"}
     world.write({"dest:kept": slow})
     for number in range(8):
         (backup(root, 1) / f"large{number}").write_bytes(os.urandom(4096))
-    done = world.b1000("verify", "--for", "2s")
+    done = world.b1000("verify", "--for", "1s")
     assert done.returncode == 3
     assert "the rest waits" in done.stderr
     world.write({"dest:kept": {**slow, "verify_rate": None}})
