@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import say
@@ -46,6 +47,8 @@ class _Prune:
         from b1000.storage.removal import OutOfTime
 
         self._tell_of_errors()
+        if not self._dry:
+            self._be_alone()
         found = self._look()
         self._tell_of_strangers([each for _, catalogues in found for each in catalogues])
         try:
@@ -61,6 +64,15 @@ class _Prune:
             return _OUT_OF_TIME
         held_back = any(plan.held_back for plan in self._plans)
         return _HELD_BACK if held_back or self._troubles else 0
+
+    def _be_alone(self) -> None:
+        """Hold a lock to the end of the program, before anything is looked at."""
+        from b1000.errors import B1000Error
+        from b1000.locks import Locks
+
+        journal = Path(self._config.settings.journal)
+        if Locks(journal.parent / "locks").take("prune") is None:
+            raise B1000Error("another b1000 prune is at work")
 
     def _tell_of_errors(self) -> None:
         """A wrong ``keep`` is an error of its destination alone."""
@@ -107,18 +119,10 @@ class _Prune:
             self._warn(plan)
 
     def _prune(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
-        from pathlib import Path
-
-        from b1000.errors import B1000Error
-        from b1000.locks import Locks
         from b1000.state.opening import open_journal
         from b1000.storage import prune_answer, pruner
 
-        path = Path(self._config.settings.journal)
-        journal = open_journal(path)
-        lock = Locks(path.parent / "locks").take("prune")
-        if lock is None:
-            raise B1000Error("another b1000 prune is at work")
+        journal = open_journal(Path(self._config.settings.journal))
         working = pruner.Pruner(journal, self._wish, self._until)
         for destination, catalogues in found:
             working.note_new(catalogues)
