@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import history, start
+from bench.catalogue import catalogue
 from bench.instances import instances
 from bench.judgement import judgement
 from bench.linked import link_dest
@@ -35,6 +36,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "reports": reports,
     "monitor": monitor,
     "judgement": judgement,
+    "catalogue": catalogue,
     "prune": prune,
 }
 

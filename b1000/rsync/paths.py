@@ -1,5 +1,6 @@
 """The directory of a backup at its destination. Pure."""
 
+import functools
 import re
 from datetime import datetime
 
@@ -43,13 +44,9 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
     """
     parts = [job, whose]
     if kind == "full":
-        start = moment(start_time)
-        day = _DAYS[start.weekday()]
-        parts = [
-            job,
-            f"{start:%Y-%m-%d}-{day}",
-            f"{whose}-{start:%Y-%m-%d}-{day[:3]}-{start:%H:%M:%S}",
-        ]
+        date, clock = start_time[:10], start_time[11:].replace("-", ":")
+        day = _weekday(date)
+        parts = [job, f"{date}-{day}", f"{whose}-{date}-{day[:3]}-{clock}"]
     for part in parts:
         if len(part.encode()) > _LONGEST_NAME:
             raise BadValue(
@@ -63,6 +60,11 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
             f"a path has at most {LONGEST}; shorten the path of the destination",
         )
     return whole
+
+
+@functools.lru_cache(maxsize=4096)
+def _weekday(date: str) -> str:
+    return _DAYS[moment(f"{date}-00-00-00").weekday()]
 
 
 def between(full: str, other: str) -> str | None:

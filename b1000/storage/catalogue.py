@@ -70,7 +70,7 @@ class _Building:
             self._seen.add(path)
             key = self._key(entry.mark.report)
             self._whose[entry.place.job, entry.place.whose].add(key)
-            self._backups[key].append(self._marked(entry, entry.mark))
+            self._backups[key].append(self._marked(path, entry, entry.mark))
 
     def catalogue(self) -> Catalogue:
         for entry in self._unmarked:
@@ -104,8 +104,7 @@ class _Building:
     def _memory(self, place: str) -> Memory:
         return self._known.memories.get(place, _NOTHING)
 
-    def _marked(self, entry: Entry, mark: Mark) -> Backup:
-        path = entry.place.path
+    def _marked(self, path: str, entry: Entry, mark: Mark) -> Backup:
         copy = self._known.copies.get(path)
         done = mark.complete or (copy is not None and _brought(copy, mark))
         return Backup(

@@ -50,7 +50,7 @@ class Place(NamedTuple):
     @property
     def path(self) -> str:
         """Where it lies below the root."""
-        return "/".join(filter(None, (self.job, self.day, self.name)))
+        return f"{self.job}/{self.day}/{self.name}" if self.day else f"{self.job}/{self.name}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -77,14 +77,19 @@ def full(job: str, day: str, name: str) -> Place | None:
 
     It is read from its end: what comes before the date may hold dashes and dates itself.
     """
-    rest, clock = name[: -_CLOCK_LENGTH - 1], name[-_CLOCK_LENGTH:]
-    ending = f"-{day[:_DATE_LENGTH]}-{day[_DATE_LENGTH + 1 :][:_SHORT]}"
-    if name[: len(rest) + 1] != f"{rest}-" or not rest.endswith(ending):
+    rest, clock = name[:-_CLOCK_LENGTH], name[-_CLOCK_LENGTH:]
+    ending = _ending(day)
+    if not rest.endswith(ending):
         return None
     whose = rest[: -len(ending)]
     if not _CLOCK.fullmatch(clock) or not _is_ours(whose):
         return None
     return Place(job, day, name, whose, f"{day[:_DATE_LENGTH]}-{clock.replace(':', '-')}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _ending(day: str) -> str:
+    return f"-{day[:_DATE_LENGTH]}-{day[_DATE_LENGTH + 1 :][:_SHORT]}-"
 
 
 def sync(job: str, name: str) -> Place | None:

@@ -122,7 +122,7 @@ def _read(directory: int, place: Place) -> Mark:
             raise BadValue("it is no regular file")
         if status.st_size > form.LARGEST:
             raise BadValue(f"it has more than {form.LARGEST} bytes")
-        data = os.read(descriptor, form.LARGEST + 1)
+        data = os.read(descriptor, status.st_size + 1)
     finally:
         os.close(descriptor)
     return mark.parse(data, place.path)

@@ -123,3 +123,35 @@ def test_a_mark_is_never_too_long_to_be_read() -> None:
     text = mark.render(long)
     assert len(text.encode()) <= form.LARGEST
     assert mark.parse(text.encode(), PLACE).include == ""
+
+
+PIECES = st.one_of(
+    st.sampled_from(["\n", " ", "=", ":", "[", "]", "#", "\t", "", "\x00", "\x1c", "é", "-", "0"]),
+    st.sampled_from(["[backup]\n", "run = x\n", "start_time = 2026-02-30 00:00:00\n", "\n\n"]),
+    st.sampled_from(["include =  x\n", "started = 2026-11-22T25:00:00Z\n", "base = ../x\n"]),
+    st.text(max_size=3),
+)
+
+
+@given(marks(), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), PIECES), max_size=3))
+@settings(max_examples=500)
+def test_the_quick_way_reads_what_the_other_reads(
+    written: Mark, changes: list[tuple[float, int, str]]
+) -> None:
+    text = mark.render(written)
+    for where, length, piece in changes:
+        at = int(where * len(text))
+        text = text[:at] + piece + text[at + length :]
+    data = text.encode("utf-8", "surrogatepass")
+    quickly = mark._quickly(data)
+    if quickly is not None:
+        assert quickly == mark._of(form.read(data))
+
+
+@pytest.mark.parametrize("counts", [Counts(), Counts(1, 2, 3, 4, 5, 6)])
+@pytest.mark.parametrize("ended", [None, 1.8e9])
+def test_what_is_written_is_read_the_quick_way(counts: Counts, ended: float | None) -> None:
+    written = plain()._replace(counts=counts, ended=ended, include="/etc/")
+    assert mark._quickly(mark.render(written).encode()) == written
+    based = written._replace(base="../2026-11-21-Saturday/web1-2026-11-21-Sat-10:11:12")
+    assert mark._quickly(mark.render(based).encode()) == based
