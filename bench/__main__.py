@@ -12,6 +12,7 @@ from bench.catalogue import catalogue
 from bench.instances import instances
 from bench.judgement import judgement
 from bench.linked import link_dest
+from bench.marks import marks
 from bench.measure import Result
 from bench.memory import memory
 from bench.monitor import monitor
@@ -23,6 +24,7 @@ from bench.trees import first_full
 
 QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "instances": instances,
+    "marks": marks,
     "first": first_full,
     "link_dest": link_dest,
     "streams": streams,
