@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from b1000.files import refuse_special
 from b1000.logs import printable
-from b1000.rsync import outcome
+from b1000.rsync import outcome, transport
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
@@ -19,6 +19,7 @@ from b1000.work.sinks import Lines, Sink
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
+_UNGREETED = "ungreeted"
 _PASSWORD_FILE = "--password-file="
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
@@ -62,7 +63,7 @@ class Rsync(NamedTuple):
 
 async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
     """Run one rsync of a run; ``exit_code`` is None where it did not end by itself."""
-    guard = _guard(rsync)
+    guard = _guard(rsync, assignment.limits.connect_timeout)
     try:
         _look_at_password_file(rsync.argv)
         for _ in range(_RACES):
@@ -77,6 +78,9 @@ async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
         if error.what == _STALLED:
             reason = f"the copy to {rsync.place} stood still (io_timeout) and was ended"
             return _ended(reason, "stood still and was ended (io_timeout)", Retry.YES)
+        if error.what == _UNGREETED:
+            reason = f"{rsync.peer or rsync.place} did not answer in time (connect_timeout)"
+            return Outcome(CopyStatus.FAILED, Retry.YES, reason)
         return _ended(error.what, "was ended (min_free)", Retry.NEVER)
     except OSError as error:
         return Outcome(CopyStatus.FAILED, reason=_not_started(error, rsync.argv))
@@ -103,15 +107,19 @@ async def _run(
     return await assignment.run(purpose, command, kind=tree.RSYNC, noted=rsync.noted)
 
 
-def _guard(rsync: Rsync) -> Callable[[int], str | None] | None:
+def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | None:
     """What is asked every second whether the process has to be ended."""
-    if not rsync.io_timeout and not rsync.space:
+    timed = connect_timeout and transport.has_helper(rsync.argv)
+    if not rsync.io_timeout and not rsync.space and not timed:
         return None
+    greeting = watch.GreetingWatch(connect_timeout) if timed else None
     progress = watch.StallWatch(rsync.io_timeout) if rsync.io_timeout else None
 
     def guard(pid: int) -> str | None:
         if progress and progress.stalled(pid):
             return _STALLED
+        if greeting and greeting.late(pid):
+            return _UNGREETED
         return rsync.space.short() if rsync.space else None
 
     return guard
