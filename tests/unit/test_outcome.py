@@ -12,6 +12,7 @@ NEVER, ONCE, YES = Retry.NEVER, Retry.ONCE, Retry.YES
 
 RESET = "rsync: [sender] read error: Connection reset by peer (104)"
 BROKEN_PIPE = "rsync: [sender] write error: Broken pipe (32)"
+UNGREETED = "rsync: did not see server greeting"
 CLOSED = "rsync: connection unexpectedly closed (65 bytes received so far) [generator]"
 
 
@@ -66,8 +67,24 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
     (5, ["@ERROR: closed for the night", noise(5)], NEVER, "backup-3 says: closed for the night"),
     (5, ['rsync: server sent "HTTP/1.0 400 Bad Request" rather than greeting', noise(5)], NEVER,
      "what answers at backup-3 is no rsync daemon"),
-    (5, ["rsync: did not see server greeting", noise(5)], YES,
+    (5, [UNGREETED, noise(5)], YES,
      "backup-3 closed the connection at once"),
+    (5, ["verify error:num=62:hostname mismatch", UNGREETED, noise(5)], NEVER,
+     "the certificate of backup-3 is not believed: hostname mismatch; see tls_ca"),
+    (5, ["80AB:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl.c:354:",
+         UNGREETED, noise(5)], NEVER, "what answers at backup-3 does not speak TLS"),
+    (5, ["Host key for [backup-3]:22 has changed and you have requested strict checking.",
+         "Host key verification failed.", UNGREETED, noise(5)], NEVER,
+     "the ssh host key of backup-3 has changed"),
+    (5, ["No ED25519 host key is known for backup-3 and you have requested strict checking.",
+         "Host key verification failed.", UNGREETED, noise(5)], NEVER,
+     "the ssh host key of backup-3 is not known"),
+    (5, ["root@backup-3: Permission denied (publickey).", UNGREETED, noise(5)], NEVER,
+     "the sshd at backup-3 accepts no key of this host"),
+    (5, ["client_loop: send disconnect: Broken pipe", UNGREETED, noise(5)], NEVER,
+     "ssh reaches no rsync daemon at backup-3: the forced command is missing"),
+    (5, ["ssh: connect to host backup-3 port 22: Connection refused", UNGREETED, noise(5)], YES,
+     "connection refused by backup-3"),
     (5, [noise(5)], NEVER, "backup-3 refused to begin"),
     (6, [noise(6)], NEVER, "the daemon at backup-3 cannot write its log"),
     (10, ["rsync: [sender] failed to connect to backup-3 (10.0.0.3): Connection refused (111)",
