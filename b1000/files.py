@@ -75,7 +75,7 @@ def make_directory(path: Path, mode: int = 0o777) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
-def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> None:
+def write_atomically(path: Path, text: str | bytes, mode: int, durable: bool = True) -> None:
     """Replace a file: readers see the old text or the new one, if it is ``durable`` also after
     a power cut.
 
@@ -89,7 +89,8 @@ def write_atomically(path: Path, text: str, mode: int, durable: bool = True) -> 
     try:
         with os.fdopen(descriptor, "wb") as file:
             _is_free(descriptor)
-            file.write(text.encode("utf-8", "backslashreplace"))
+            data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+            file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
             if durable:

@@ -138,7 +138,7 @@ class _Verify:
                 "format": 1,
                 "counted": self._counted,
                 "read": self._read,
-                "findings": [each._asdict() for each in self._findings],
+                "findings": [{**each._asdict(), "bad": each.bad} for each in self._findings],
                 "away": self._away,
                 "out_of_time": self._out_of_time,
             }

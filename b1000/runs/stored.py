@@ -10,8 +10,8 @@ class Memory(NamedTuple):
     counted, ``files`` and ``bytes`` how many; ``short`` says what was missing then. ``read``:
     when each byte had been read, ``read_share`` how much of it has been since, 0 to 1. ``bad``
     says which file is wrong, "" where none is known to be. ``restored``: when a drill passed.
-    ``sums``: the hash of the list of sums beside it. ``removed``: when it was decided to remove
-    it, and ``reason`` why.
+    ``sums``: the hashes of the list of sums beside it, of its file and of the text in it.
+    ``removed``: when it was decided to remove it, and ``reason`` why.
     """
 
     first_seen: float | None = None

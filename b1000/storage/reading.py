@@ -6,9 +6,10 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import B1000Error, message_of
+from b1000.errors import B1000Error
 
 _CHUNK = 1 << 20
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -38,41 +39,74 @@ class Found(NamedTuple):
         return self.device, self.inode
 
 
-def files(top: str) -> Iterator[Found]:
-    """All regular files below a directory, in the order of their names. Raises Unreadable."""
-    root = os.fsencode(top)
-    yield from _below(root, b"", os.lstat(root).st_dev)
+class Tree(NamedTuple):
+    """A backup: ``place`` below ``root``. Only the root itself may be reached through links."""
 
+    root: str
+    place: str
 
-def _below(root: bytes, above: bytes, device: int) -> Iterator[Found]:
-    here = os.path.join(root, above) if above else root
-    try:
-        descriptor = os.open(here, _DIRECTORY)
-        with os.scandir(descriptor) as entries:
-            names = sorted(os.fsencode(entry.name) for entry in entries)
-        statuses = [os.stat(name, dir_fd=descriptor, follow_symlinks=False) for name in names]
-        os.close(descriptor)
-    except OSError as error:
-        raise Unreadable(f"{os.fsdecode(here)}: {message_of(error)}") from None
-    for name, status in zip(names, statuses, strict=True):
-        path = above + b"/" + name if above else name
-        if stat.S_ISDIR(status.st_mode) and status.st_dev == device:
-            yield from _below(root, path, device)
-        elif stat.S_ISREG(status.st_mode):
-            yield Found(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    @property
+    def path(self) -> str:
+        """Its whole directory."""
+        return f"{self.root.rstrip('/')}/{self.place}"
+
+    def shown(self, name: bytes) -> str:
+        """The whole path of something in it."""
+        return os.path.join(self.path, os.fsdecode(name))
+
+    @contextmanager
+    def opened(self, *below: bytes) -> Iterator[int]:
+        """It, or a directory below it. Raises OSError."""
+        with _opened(self.root, (*os.fsencode(self.place).split(b"/"), *below)) as descriptor:
+            yield descriptor
+
+    @contextmanager
+    def beside(self, ending: str) -> Iterator[Path]:
+        """A file beside it, in a directory that stays the one it is. Raises OSError."""
+        *above, name = self.place.split("/")
+        with _opened(self.root, [os.fsencode(each) for each in above]) as descriptor:
+            yield Path(f"/proc/self/fd/{descriptor}/{name}{ending}")
 
 
 @contextmanager
-def opened(top: str, above: Sequence[bytes]) -> Iterator[int]:
-    """A directory below a backup, reached through no link. Raises OSError."""
-    descriptor = os.open(top, _DIRECTORY)
+def _opened(root: str, below: Sequence[bytes]) -> Iterator[int]:
+    descriptor = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
     try:
-        for name in above:
+        for name in below:
             outer, descriptor = descriptor, os.open(name, _DIRECTORY, dir_fd=descriptor)
             os.close(outer)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def files(tree: Tree) -> Iterator[Found]:
+    """All regular files of a backup, those of a directory in the order of their names.
+
+    Each directory is reached from the root, so that no swap leads elsewhere. Raises Unreadable.
+    """
+    waiting: list[bytes] = [b""]
+    device = None
+    while waiting:
+        above = waiting.pop()
+        try:
+            with tree.opened(*filter(None, above.split(b"/"))) as directory:
+                device = device or os.fstat(directory).st_dev
+                names = sorted(map(os.fsencode, os.listdir(directory)))
+                statuses = [
+                    (name, os.stat(name, dir_fd=directory, follow_symlinks=False)) for name in names
+                ]
+        except OSError as error:
+            raise Unreadable(f"{tree.shown(above)}: {error.strerror}") from None
+        for name, status in statuses:
+            path = above + b"/" + name if above else name
+            if stat.S_ISREG(status.st_mode):
+                yield Found(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        waiting += [
+            above + b"/" + name if above else name
+            for name, status in reversed(statuses)
+            if stat.S_ISDIR(status.st_mode) and status.st_dev == device
+        ]
 
 
 class Pace(NamedTuple):
@@ -90,14 +124,13 @@ class Pace(NamedTuple):
             time.sleep(min(early, 60.0))
 
 
-def digest(top: str, name: bytes, pace: Pace) -> str:
+def digest(tree: Tree, name: bytes, pace: Pace) -> str:
     """The SHA-256 of a file, whose pages leave the cache before and after. Raises Unreadable."""
-    path = os.path.join(os.fsencode(top), name)
     summed = hashlib.sha256()
     began, count = time.monotonic(), 0
     *above, last = name.split(b"/")
     try:
-        with opened(top, above) as directory:
+        with tree.opened(*above) as directory:
             descriptor = os.open(last, _FILE, dir_fd=directory)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -110,5 +143,5 @@ def digest(top: str, name: bytes, pace: Pace) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unreadable(f"{os.fsdecode(path)}: {error.strerror}") from None
+        raise Unreadable(f"{tree.shown(name)}: {error.strerror}") from None
     return summed.hexdigest()

@@ -1,26 +1,59 @@
 """The list of sums beside a backup: ``zcat ../NAME.sha256.gz | sha256sum -c`` inside NAME. Pure.
 
-Names are bytes. As coreutils have it, a line whose name holds a backslash or a newline begins
-with a backslash, and both are escaped in it.
+Names are bytes. As coreutils have it, a line whose name holds a backslash, a newline or a carriage
+return begins with a backslash, and all three are escaped in it. The end of a line loses a carriage
+return where that is not escaped.
 """
 
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 
-def packed(sums: Mapping[bytes, str]) -> bytes:
-    """The content of a list, always the same for the same sums."""
-    text = b"".join(_line(name, sums[name]) for name in sorted(sums))
+class Seal(NamedTuple):
+    """By what a list is known again: the hash of its file, and that of the text in it.
+
+    The second says whether what lies there is what was read first, also without the file: the same
+    sums make the same text, and not everywhere the same file.
+    """
+
+    file: str
+    text: str
+
+    def __str__(self) -> str:
+        """As the journal has it."""
+        return f"{self.file} {self.text}"
+
+
+def seal(data: bytes, text: bytes) -> Seal:
+    """That of a file and the text in it."""
+    return Seal(hash_of(data), hash_of(text))
+
+
+def known_seal(written: str) -> Seal | None:
+    """A seal as the journal has it; None where there is none."""
+    file, _, text = written.partition(" ")
+    return Seal(file, text) if file else None
+
+
+def text(sums: Mapping[bytes, str]) -> bytes:
+    """The text of a list, always the same for the same sums."""
+    return b"".join(_line(name, sums[name]) for name in sorted(sums))
+
+
+def packed(text: bytes) -> bytes:
+    """The file of a list."""
     return gzip.compress(text, mtime=0)
 
 
 def _line(name: bytes, digest: str) -> bytes:
-    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     mark = b"\\" if escaped != name else b""
     return mark + digest.encode() + b"  " + escaped + b"\n"
 
@@ -29,7 +62,7 @@ def unpacked(data: bytes) -> dict[bytes, str]:
     """The sums of a list. Raises ValueError where it is none."""
     try:
         lines = gzip.decompress(data).split(b"\n")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"it cannot be unpacked: {error}") from None
     found: dict[bytes, str] = {}
     for line in filter(None, lines):
@@ -44,5 +77,5 @@ def unpacked(data: bytes) -> dict[bytes, str]:
 
 
 def hash_of(data: bytes) -> str:
-    """The hash by which a list is known again."""
+    """The hash of some bytes."""
     return hashlib.sha256(data).hexdigest()

@@ -3,28 +3,44 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from enum import StrEnum
 from typing import NamedTuple
 
 from b1000.errors import counted, message_of
-from b1000.files import read_file
+from b1000.files import read_file, sync_directory, write_atomically
 from b1000.logstyle import printable
 from b1000.rsync.restoring import CORRUPT
 from b1000.state.journal import Journal
 from b1000.storage import layout, reading, sums
 from b1000.storage.backup import Backup, Group, Root
-from b1000.storage.reading import Found, Pace, Unreadable
+from b1000.storage.reading import Found, Pace, Tree, Unreadable
+from b1000.storage.sums import Seal
 
 _LARGEST_LIST = 2**31
 _SHOWN = 5
 
 
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    BAD = "bad"
+    SHORT = "short"
+    UNREAD = "unread"
+    LIST = "list"
+    WORD = "word"
+
+
 class Finding(NamedTuple):
-    """What is told of a backup; ``bad``: it is wrong, and not merely worth a word."""
+    """What is told of a backup."""
 
     path: str
     text: str
-    bad: bool = False
+    kind: Kind = Kind.WORD
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is wrong, and not merely worth a word."""
+        return self.kind is not Kind.WORD
 
 
 class Look(NamedTuple):
@@ -35,9 +51,14 @@ class Look(NamedTuple):
     backup: Backup
 
     @property
+    def tree(self) -> Tree:
+        """Its files."""
+        return Tree(self.root.address, self.backup.place)
+
+    @property
     def path(self) -> str:
         """Its whole directory."""
-        return f"{self.root.address}/{self.backup.place}"
+        return self.tree.path
 
 
 class Verifier:
@@ -64,9 +85,9 @@ class Verifier:
     def count(self, look: Look) -> list[Finding]:
         """Hold the number of files against that of the mark; less is short, more is told."""
         try:
-            found = list(reading.files(look.path))
+            found = list(reading.files(look.tree))
         except Unreadable as error:
-            return [Finding(look.path, f"cannot be counted: {error}", bad=True)]
+            return [Finding(look.path, f"cannot be counted: {error}", Kind.UNREAD)]
         claimed = look.backup.counts
         short = ""
         findings: list[Finding] = []
@@ -74,7 +95,7 @@ class Verifier:
             least = claimed.files - (claimed.vanished or 0)
             if len(found) < least:
                 short = f"{counted(len(found), 'file')}, and its mark says {claimed.files}"
-                findings.append(Finding(look.path, f"is short: {short}", bad=True))
+                findings.append(Finding(look.path, f"is short: {short}", Kind.SHORT))
             elif len(found) > claimed.files:
                 text = f"has {len(found) - claimed.files} more files than its mark says"
                 findings.append(Finding(look.path, text))
@@ -89,17 +110,19 @@ class Verifier:
         Raises OutOfTime.
         """
         try:
-            now = {each: self._sum(look, each) for each in reading.files(look.path)}
+            now = {each: self._sum(look, each) for each in reading.files(look.tree)}
         except Unreadable as error:
-            yield Finding(look.path, f"cannot be read: {error}", bad=True)
+            yield Finding(look.path, f"cannot be read: {error}", Kind.UNREAD)
             return
         new = {each.name: digest for each, digest in now.items()}
-        listed, why = self._list(look)
-        if why:
-            yield Finding(look.path, why)
-        if listed is None:
-            hashed = self._write_list(look, new)
-            self._remember(look, read=self._clock(), read_share=1.0, sums=hashed)
+        seal = sums.known_seal(look.backup.memory.sums)
+        if not seal:
+            self._write_list(look, new)
+            return
+        try:
+            listed = self._list(look, seal)
+        except ValueError as error:
+            yield self._without_list(look, new, seal, str(error))
             return
         wrong = [name for name in listed if new.get(name) != listed[name]]
         yield from self._judge(look, listed, now, wrong)
@@ -113,34 +136,39 @@ class Verifier:
         known = self._known.get(found.key)
         if known and known[:2] == (found.size, found.changed):
             return known[2]
-        digest = reading.digest(look.path, found.name, self._pace)
+        digest = reading.digest(look.tree, found.name, self._pace)
         self._known[found.key] = (found.size, found.changed, digest)
         return digest
 
-    def _list(self, look: Look) -> tuple[dict[bytes, str] | None, str]:
-        """The list that an earlier reading wrote; None, and why, where there is none."""
-        known = look.backup.memory.sums
-        if not known:
-            return None, ""
+    def _list(self, look: Look, seal: Seal) -> dict[bytes, str]:
+        """The list that an earlier reading wrote. Raises ValueError where it is not there."""
         try:
-            data = read_file(look.path + layout.SUMS, _LARGEST_LIST, follow=False)
+            with look.tree.beside(layout.SUMS) as path:
+                data = read_file(path, _LARGEST_LIST, follow=False)
         except OSError as error:
-            return None, f"its list of sums is gone and was written anew: {message_of(error)}"
-        if sums.hash_of(data) != known:
-            return None, "its list of sums was changed by somebody, and was written anew"
-        return sums.unpacked(data), ""
+            raise ValueError(f"is gone ({error.strerror})") from None
+        if sums.hash_of(data) != seal.file:
+            raise ValueError("was changed by somebody")
+        return sums.unpacked(data)
 
-    def _write_list(self, look: Look, new: dict[bytes, str]) -> str:
-        data = sums.packed(new)
-        path = Path(look.path + layout.SUMS)
-        temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.rename(temporary, path)
-        return sums.hash_of(data)
+    def _without_list(self, look: Look, new: dict[bytes, str], seal: Seal, why: str) -> Finding:
+        """Hold the files against the hash of their list alone, and write it anew where they fit."""
+        if sums.hash_of(sums.text(new)) == seal.text:
+            self._write_list(look, new)
+            text = "the files are as they were when it was written, and it was written anew"
+            return Finding(look.path, f"its list of sums {why}; {text}", Kind.LIST)
+        text = f"its list of sums {why}, and the files are not those that were read first"
+        self._remember(look, read=self._clock(), read_share=1.0, bad=text)
+        return Finding(look.path, text, Kind.BAD)
+
+    def _write_list(self, look: Look, new: dict[bytes, str]) -> None:
+        text = sums.text(new)
+        data = sums.packed(text)
+        with look.tree.beside(layout.SUMS) as path:
+            write_atomically(path, data, 0o600)
+            sync_directory(path.parent)
+        seal = str(sums.seal(data, text))
+        self._remember(look, read=self._clock(), read_share=1.0, sums=seal)
 
     def _judge(
         self, look: Look, listed: dict[bytes, str], now: dict[Found, str], wrong: list[bytes]
@@ -162,7 +190,7 @@ class Verifier:
         shown = ", ".join(map(_shown, bad[:_SHOWN]))
         why = f"{counted(len(bad), 'file')} {'is' if len(bad) == 1 else 'are'} wrong: {shown}"
         self._remember(look, read=self._clock(), read_share=1.0, bad=why)
-        yield Finding(look.path, why, bad=True)
+        yield Finding(look.path, why, Kind.BAD)
         yield from self._others(look, {there[name].key for name in bad if name in there})
         for name in bad:
             if name in there:
@@ -171,7 +199,7 @@ class Verifier:
     def _again(self, look: Look, name: bytes) -> str:
         """The sum of a file by a second reading; "" where it cannot be read any more."""
         try:
-            return reading.digest(look.path, name, self._pace)
+            return reading.digest(look.tree, name, self._pace)
         except Unreadable:
             return ""
 
@@ -182,13 +210,13 @@ class Verifier:
                 continue
             beside = look._replace(backup=other)
             try:
-                shared = [each for each in reading.files(beside.path) if each.key in keys]
+                shared = [each for each in reading.files(beside.tree) if each.key in keys]
             except Unreadable:
                 continue
             if shared:
                 text = f"shares {counted(len(shared), 'file')} that {_are(shared)} wrong"
                 self._remember(beside, bad=f"{text}, with {look.backup.place}")
-                yield Finding(beside.path, text, bad=True)
+                yield Finding(beside.path, text, Kind.BAD)
                 for each in shared:
                     yield from self._set_aside(beside, each.name)
 
@@ -199,7 +227,7 @@ class Verifier:
             return
         try:
             *above, last = name.split(b"/")
-            with reading.opened(look.path, above) as directory:
+            with look.tree.opened(*above) as directory:
                 os.rename(last, last + CORRUPT.encode(), src_dir_fd=directory, dst_dir_fd=directory)
             yield Finding(look.path, f"{_shown(name)} was renamed {_shown(name)}{CORRUPT}")
         except OSError as error:

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from b1000.b1k.mark import Counts
+from b1000.storage.reading import Tree, Unreadable, files
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World
 
 TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
 DAY = timedelta(days=1)
-ODD = [b"plain", b"-dash", b"back\\slash", b"new\nline", b"\xff bytes", b"two  blanks "]
+ODD = [
+    *(b"plain", b"-dash", b"back\\slash", b"new\nline", b"\xff bytes", b"two  blanks ", b"n\\n"),
+    *(b"return\r", b"re\rturn", b"\r", b"\\r", b"\n\r", b" first", b"*star", b"a" * 255, b"\\"),
+]
 
 
 @pytest.fixture
@@ -118,14 +122,52 @@ def test_one_that_is_short_is_told_and_more_is_no_fault(world: World, root: Path
     assert not Path(f"{short}.sha256.gz").exists()
 
 
-def test_a_list_that_somebody_has_changed_is_found_out(world: World, root: Path) -> None:
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_a_list_that_is_gone_or_changed_is_found_out(world: World, root: Path, how: str) -> None:
     path = backup(root)
     assert world.b1000("verify").returncode == 0
-    Path(f"{path}.sha256.gz").write_bytes(gzip.compress(b""))
-    done = world.b1000("verify", "--all")
-    assert done.returncode == 0
-    assert "was changed by somebody" in done.stderr
-    assert Path(f"{path}.sha256.gz").read_bytes() != gzip.compress(b"")
+    listed = Path(f"{path}.sha256.gz")
+    right = listed.read_bytes()
+
+    def spoil() -> None:
+        listed.unlink()
+        if how == "changed":
+            listed.write_bytes(gzip.compress(b""))
+
+    spoil()
+    done = world.b1000("verify", "--all", "--json")
+    assert done.returncode == 1
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (finding["path"], finding["kind"], finding["bad"]) == (str(path), "list", True)
+    assert ("was changed by somebody" if how == "changed" else "is gone") in done.stderr
+    # All files have the sums of which the hash of the list was made.
+    assert listed.read_bytes() == right
+    assert world.b1000("verify", "--all").returncode == 0
+    damage(path, "flipped")
+    spoil()
+    for _ in range(2):
+        done = world.b1000("verify", "--all")
+        assert done.returncode == 1
+        assert "the files are not those that were read first" in done.stderr
+    (each,) = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
+    assert each["bad"]
+
+
+def test_a_list_is_written_through_no_link(world: World, root: Path) -> None:
+    path = backup(root)
+    outside = world.root / "outside"
+    outside.mkdir()
+    day = path.parent
+    moved = day.rename(day.with_name("moved"))
+    tree = Tree(str(root), path.relative_to(root).as_posix())
+    day.symlink_to(moved)
+    with pytest.raises(Unreadable):
+        list(files(tree))
+    with pytest.raises(NotADirectoryError), tree.beside(".sha256.gz"):
+        pass
+    day.unlink()
+    moved.rename(day)
+    assert len(list(files(tree))) == len(ODD) + 1
 
 
 def test_the_next_full_holds_the_right_bytes_again(world: World) -> None:
