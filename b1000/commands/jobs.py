@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from b1000.config.loader import Config, ConfigUnreadable
     from b1000.config.selectors import Selection, Selector
     from b1000.jobs import Job
-    from b1000.runs.run import Base, Unsettled
+    from b1000.runs.run import Bases, Unsettled
     from b1000.status.bars import Bars
 
 
@@ -79,6 +79,7 @@ def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> Non
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     from pathlib import Path
 
+    from b1000.runs.run import Bases
     from b1000.state.queries import Reader, may_exist
     from b1000.work.rehearsal import JournalLookups, rehearse
 
@@ -87,9 +88,9 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     def foretell(text: str, failed: bool) -> None:
         _foretell(text, failed, quiet)
 
-    def bases(job: "Job", instance: str) -> "Sequence[Base]":
+    def bases(job: "Job", instance: str) -> "Bases":
         if not may_exist(journal):
-            return ()
+            return Bases()
         with Reader(journal, untouched=True) as reader:
             return reader.bases(job, instance)
 

@@ -77,7 +77,10 @@ class Copy(NamedTuple):
 
 
 class Base(NamedTuple):
-    """A complete full at a destination, which a newer one of the same data may link to."""
+    """A complete full at a destination, which a newer one of the same data may link to.
+
+    ``started`` is the instant of its run.
+    """
 
     destination: str
     path: str
@@ -85,6 +88,23 @@ class Base(NamedTuple):
     instance: str
     master_host: str
     master_instance: str
+    started: float = 0.0
+
+    @property
+    def whose(self) -> tuple[str, str, str, str]:
+        """Host, instance, master host and master instance."""
+        return self.host, self.instance, self.master_host, self.master_instance
+
+
+class Bases(NamedTuple):
+    """What the journal knows of fulls to which new ones may link, and of what is never believed.
+
+    ``known`` are the last complete ones of each data at each destination, the newest first.
+    ``bad`` are directories of which a verify found that they are wrong, by their one_place.
+    """
+
+    known: tuple[Base, ...] = ()
+    bad: frozenset[str] = frozenset()
 
 
 class Unsettled(NamedTuple):

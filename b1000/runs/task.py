@@ -5,7 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from b1000.jobs import BrokenJob, Job
-from b1000.runs.run import Base, Client, Run, Unsettled, label
+from b1000.runs.run import Bases, Client, Run, Unsettled, label
 
 
 class TaskKind(Enum):
@@ -39,7 +39,7 @@ class JournalFacts(NamedTuple):
     of its sync that a mark calls complete, although their destination has marks no more.
     """
 
-    bases: Sequence[Base] = ()
+    bases: Bases = Bases()
     unsettled: Mapping[str, Unsettled] = {}
     taken: Sequence[Client] = ()
     reserved: bool = False

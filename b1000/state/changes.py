@@ -68,6 +68,7 @@ class Changes(Beginnings):
             number = self._append(after.run_id, after.reports, event.time, transition)
         if isinstance(event, CopyMoved) and number is not None:
             self._owe_mark(after, event, number)
+            self._forget_bad(after, event)
         if after != before:
             self._store_run(before, after, number)
 
@@ -76,6 +77,18 @@ class Changes(Beginnings):
         (copy,) = (each for each in run.copies if each.destination == moved.destination)
         if copy.marked and copy.complete:
             outbox.owe(self._db, outbox.of_marks(copy.destination), run.run_id, number, moved.time)
+
+    def _forget_bad(self, run: Run, moved: CopyMoved) -> None:
+        """The tree of a sync that was compared by content is as the source again."""
+        (copy,) = (each for each in run.copies if each.destination == moved.destination)
+        root, *place = copy.path.rsplit("/", 2)
+        if run.type == "sync" and copy.complete:
+            self._db.execute(
+                """UPDATE stored SET bad = '' WHERE root = ? AND path = ? AND bad <> ''
+                   AND '' <> (SELECT doubt FROM attempts WHERE run_id = ? AND destination = ?
+                              ORDER BY number DESC LIMIT 1)""",
+                (root, "/".join(place), run.run_id, copy.destination),
+            )
 
     def note(self, note: Note) -> None:
         """Write what was done on behalf of a run or a job."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from b1000.config.addresses import one_place
 from b1000.jobs import Job
-from b1000.runs.run import Base, Client, Unsettled
+from b1000.runs.run import Base, Bases, Client, Unsettled
 from b1000.runs.states import COMPLETE
 from b1000.state.conditions import quoted
 from b1000.state.run_rows import RunRows
@@ -19,6 +19,7 @@ PULLED = """(SELECT client FROM clients WHERE clients.run_id = runs.run_id
     ORDER BY clients.rowid DESC LIMIT 1) AS pulled"""
 _TAKEN_LOOKED_AT = 20  # pulls of a job: it may take several clients
 _BASES_LOOKED_AT = 200  # complete fulls of one job/instance at one destination
+_BASES_KEPT = 5  # of one host and master there: the last may be gone
 
 
 class DirectoryQueries(RunRows):
@@ -41,20 +42,21 @@ class DirectoryQueries(RunRows):
         rows = self._ask(sql, (job, whose, *instances))
         return rows[0]["instance"] if rows else None
 
-    def bases(self, job: Job, instance: str) -> list[Base]:
-        """To which fulls a new one may link: at each destination the last complete one of
+    def bases(self, job: Job, instance: str) -> Bases:
+        """To which fulls a new one may link: at each destination the last complete ones of
         each host and master.
 
         By the order of runs, not by local time. One without a file is none, nor is one that is
-        unsettled.
+        unsettled or known to be bad.
         """
-        found: dict[tuple[str, ...], Base] = {}
-        unsettled = self.unsettled()
+        found: dict[tuple[str, ...], list[Base]] = {}
+        bad = self.known_bad(job.name)
+        passed_over = self.unsettled().keys() | bad
         linking = [each.name for each in job.destinations.values() if each.link_dest]
         for destination in linking if job.type == "full" else []:
             for row in self._ask(
                 f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
-                           runs.master_host, runs.master_instance,
+                           runs.master_host, runs.master_instance, runs.started,
                            {PULLED}
                     FROM runs JOIN copies USING (run_id)
                     WHERE runs.job = ? AND runs.instance = ? AND runs.type = 'full'
@@ -63,16 +65,27 @@ class DirectoryQueries(RunRows):
                     ORDER BY runs.run_id DESC LIMIT {_BASES_LOOKED_AT}""",
                 (job.name, instance, destination),
             ):
-                if one_place(row["path"]) in unsettled:
+                if one_place(row["path"]) in passed_over:
                     continue
                 # What was pulled is its client's; whose, is not known where that cannot be read.
                 client = self._client(row["pulled"]) if row["pulled"] else None
                 if row["pulled"] and not client:
                     continue
                 base = _base(row, client)
-                whose = (base.host, base.instance, base.master_host, base.master_instance)
-                found.setdefault((destination, *whose), base)
-        return list(found.values())
+                alike = found.setdefault((destination, *base.whose), [])
+                if len(alike) < _BASES_KEPT:
+                    alike.append(base)
+        return Bases(tuple(base for alike in found.values() for base in alike), bad)
+
+    def known_bad(self, job: str) -> frozenset[str]:
+        """The directories of a job, at any storage, that a verify has found bad, by their
+        one_place.
+        """
+        rows = self._ask(
+            "SELECT root, path FROM stored WHERE bad <> '' AND path BETWEEN ? AND ?",
+            (f"{job}/", f"{job}0"),  # "0" follows "/"
+        )
+        return frozenset(one_place(f"{row['root']}/{row['path']}") for row in rows)
 
     def sealed(self, job: Job, instance: str) -> frozenset[str]:
         """The trees of a sync that bear the mark of their last complete copy, by path, at
@@ -122,4 +135,5 @@ def _base(row: sqlite3.Row, whose: Client | None) -> Base:
         whose.instance if whose else row["instance"],
         row["master_host"],
         row["master_instance"],
+        row["started"],
     )

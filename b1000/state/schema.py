@@ -244,4 +244,5 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.STORED,
     schema_of_storages.MARKS,
     schema_of_storages.RESTORES,
+    schema_of_storages.BAD,
 )

@@ -57,3 +57,8 @@ CREATE TABLE restores (
 ) STRICT;
 CREATE INDEX restores_into ON restores (device, inode);
 """
+
+BAD = """
+-- What is known to be bad is asked for at the beginning of each run, and is little.
+CREATE INDEX stored_bad ON stored (path) WHERE bad <> '';
+"""

@@ -78,6 +78,28 @@ def entries(root: Root) -> Iterator[Entry]:
         os.close(top)
 
 
+def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[Entry]:
+    """The fulls of a job whose names have ``whose`` before the date, of days from ``since`` on.
+
+    At most so many days are looked at, the last ones. Raises StorageAway.
+    """
+    try:
+        top = os.open(root.address, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageAway(message_of(error)) from None
+    try:
+        with _opened(top, job) as directory:
+            if directory is None:
+                return
+            days = [each for each in _subdirectories(directory) if layout.is_day(each)]
+            for day in sorted(each for each in days if each >= since)[-most:]:
+                yield from _of_day(directory, job, day, f"{whose}-{day[:4]}")
+    except OSError as error:
+        raise StorageAway(f"{root.path}: {error.strerror}") from None
+    finally:
+        os.close(top)
+
+
 def _of_job(top: int, job: str) -> Iterator[Entry]:
     with _opened(top, job) as directory:
         if directory is None:
@@ -98,7 +120,7 @@ def _of_job(top: int, job: str) -> Iterator[Entry]:
             yield from _of_day(directory, job, day)
 
 
-def _of_day(above: int, job: str, day: str) -> Iterator[Entry]:
+def _of_day(above: int, job: str, day: str, prefix: str = "") -> Iterator[Entry]:
     with _opened(above, day) as directory:
         if directory is None:
             return
@@ -106,6 +128,8 @@ def _of_day(above: int, job: str, day: str) -> Iterator[Entry]:
         beside: set[str] = set()
         with os.scandir(directory) as found:
             for entry in found:
+                if not entry.name.startswith(prefix):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     trees.add(entry.name)
                 else:

@@ -14,7 +14,7 @@ from b1000.locks import Locks, run_lock
 from b1000.rsync import paths
 from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
 from b1000.runs.lifecycle import changed
-from b1000.runs.run import Leftovers, ProcessIdentity, Run, RunIdentity
+from b1000.runs.run import Bases, Leftovers, ProcessIdentity, Run, RunIdentity
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.runs.task import JournalFacts, Task, TaskKind
 from b1000.state.journal import Journal
@@ -228,6 +228,7 @@ class Launch:
         run = resumed.after
         reserved = self._names.are_of_machine  # no other run has the name of a second of the past
         known = JournalFacts(
+            Bases(bad=self._reader.known_bad(task.job.name)),
             unsettled=self._reader.unsettled(),
             reserved=reserved,
             first_uid=run.first_uid,

@@ -55,7 +55,10 @@ def planned(
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    return copies, linking.settled(assignment.known.bases, whose, copies)
+    if job.type == "sync":
+        return copies, {}
+    bases, now = assignment.known.bases, assignment.clock()
+    return copies, linking.settled(bases, whose, copies, job.destinations, now)
 
 
 class Origin(Protocol):

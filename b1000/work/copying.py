@@ -12,6 +12,7 @@ from b1000.rsync.totals import Totals
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Copy, Frozen, Unsettled
 from b1000.runs.states import COMPLETE
+from b1000.work import linking
 from b1000.work.assignment import Assignment
 from b1000.work.linking import Linking
 from b1000.work.progress import ProgressWriter
@@ -109,13 +110,16 @@ def begin(
     # An attempt of which nobody knows the end had made the directory, as far as is known.
     claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)
     progress = assignment.locks.directory.with_name(DIRECTORY)
-    base = frozen.bases.get(copy.destination)
+    base, bad = frozen.bases.get(copy.destination), assignment.known.bases.bad
+    begun = shared or copy.attempts > 0
+    distrusted = linking.distrust(bad, copy.path, base) if begun else ""
+    doubt = known.doubt if known else ""
     return Copying(
         copy,
         Target(
             copy.path,
             destination,
-            Linking(assignment, destination, copy.path, base),
+            Linking(assignment, destination, copy.path, base, distrusted == linking.ROTTEN),
             ProgressWriter(path_of(progress, assignment.run_id, copy.destination)),
             shared,
         ),
@@ -124,7 +128,7 @@ def begin(
         Standing(
             # What a copy is resumed from was interrupted, in whatever way.
             leftovers=claimed and (copy.attempts > 0 or known is not None),
-            doubt=known.doubt if known else "",
+            doubt=doubt or distrusted,
             claimed=claimed,
             spoilt=known is not None and known.spoilt,
         ),

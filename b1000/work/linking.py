@@ -8,36 +8,61 @@ begins in an empty directory, at a daemon what is there stays as it is.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from b1000.config.addresses import one_place
 from b1000.jobs import Destination
 from b1000.rsync import outcome, paths
-from b1000.runs.run import Base, Copy
+from b1000.runs.run import Base, Bases, Copy
+from b1000.storage import basing
 from b1000.work.assignment import Assignment
 from b1000.work.sinks import Lines
 
+ROTTEN = "linked into an older backup that is known to be bad"
+"""Why what an attempt left is not believed."""
+BAD = "left what is known to be bad"
+"""The same of a sync, whose tree is that of the run before."""
+
 
 def settled(
-    bases: Sequence[Base], whose: tuple[str, str, str, str], copies: Sequence[Copy]
+    bases: Bases,
+    whose: tuple[str, str, str, str],
+    copies: Sequence[Copy],
+    destinations: Mapping[str, Destination],
+    now: float,
 ) -> Mapping[str, str]:
-    """Of the bases those of this data that stand where the copies go, by destination.
+    """Into which full of this data each copy links that is to link, by destination.
 
-    ``whose`` is host, instance, master host and master instance.
+    ``whose`` is host, instance, master host and master instance. What lies at a daemon, its
+    storage alone sees.
     """
-    fitting = {
-        base.destination: base.path
-        for base in bases
-        if (base.host, base.instance, base.master_host, base.master_instance) == whose
-    }
-    return {
-        copy.destination: fitting[copy.destination]
-        for copy in copies
-        if copy.destination in fitting and paths.between(copy.path, fitting[copy.destination])
-    }
+    found: dict[str, str] = {}
+    for copy in copies:
+        destination = destinations[copy.destination]
+        beside = tuple(base for base in bases.known if _stands_beside(base, copy, whose))
+        base: str | None = beside[0].path if beside else None
+        if destination.link_dest and not destination.remote:
+            base = basing.choose(bases._replace(known=beside), whose, copy.path, now)
+        if base:
+            found[copy.destination] = base
+    return found
+
+
+def _stands_beside(base: Base, copy: Copy, whose: tuple[str, str, str, str]) -> bool:
+    same = (base.destination, *base.whose) == (copy.destination, *whose)
+    return same and paths.between(copy.path, base.path) is not None
+
+
+def distrust(bad: frozenset[str], path: str, base: str | None) -> str:
+    """Why what lies in the directory of a copy that began before is not believed, or ""."""
+    if one_place(path) in bad:
+        return BAD
+    return ROTTEN if base and one_place(base) in bad else ""
 
 
 class Linking:
     """The base of one copy; ``base`` is None where it has none.
 
-    ``made`` is the directory of the copy.
+    ``made`` is the directory of the copy. Into a base that is known to be ``bad`` nothing more
+    is linked; what an attempt has linked is shared all the same.
     """
 
     def __init__(
@@ -46,14 +71,17 @@ class Linking:
         destination: Destination,
         made: str,
         base: str | None,
+        bad: bool = False,
     ) -> None:
         self._assignment = assignment
         self._destination = destination
         self._base = base
         way = paths.between(made, base) if base else None
-        self.directories = () if way is None else (way,)
+        self.directories = () if way is None or bad else (way,)
         """What rsync is to link to: the way up alone, since a storage may take no other."""
         self._logged = False
+        if base and bad:
+            self._log_once(f"the full {base} is known to be bad; nothing more is linked into it")
 
     def __bool__(self) -> bool:
         return self._base is not None

@@ -28,7 +28,7 @@ from b1000.logs import printable
 from b1000.rsync import command, paths
 from b1000.rsync.source import Source
 from b1000.runs.events import Message
-from b1000.runs.run import Base, Copy, Frozen, RunIdentity, Unsettled, label
+from b1000.runs.run import Bases, Copy, Frozen, RunIdentity, Unsettled, label
 from b1000.runs.task import JournalFacts
 from b1000.work import keeping, merging, mounts, push, sources
 from b1000.work.assignment import Assignment
@@ -40,7 +40,7 @@ from b1000.work.linking import Linking
 class JournalLookups(NamedTuple):
     """What is known of earlier runs."""
 
-    bases: Callable[[Job, str], Sequence[Base]]
+    bases: Callable[[Job, str], Bases]
     """Gives the earlier fulls of a job and instance to which a new one may link."""
     owner: Callable[[str, Sequence[str], str], str | None]
     """Which of a job's instances wrote last into the directory of that subject."""

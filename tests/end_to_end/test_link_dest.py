@@ -267,6 +267,163 @@ def test_a_base_that_is_gone_costs_a_full_copy_and_a_line(world: World, store: P
     assert (run["status"], run["copies"][0]["error"]) == ("OK", "")
 
 
+# --- what is known to be bad
+
+
+def rot(file: Path) -> bytes:
+    """One bit turns, and size and time stay; gives what was right."""
+    before, right = file.stat(), file.read_bytes()
+    wrong = bytes([right[0] ^ 1]) + right[1:]
+    with file.open("r+b") as opened:
+        opened.write(wrong)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return right
+
+
+def test_what_is_known_to_be_bad_is_no_base(world: World) -> None:
+    """The rotten file is in each full that shares it, and in none that follows."""
+    world.files(5)
+    store = world.root / "store"
+    configure(world, store, verify="1d", quarantine="no")
+    for number in range(3):
+        (world.source / f"file{number}").write_text(f"of run {number}")
+        backup(world)
+    assert world.b1000("verify").returncode == 0
+    first, second, third = fulls(store)
+    # The second and the third share it, the first has another.
+    right = rot(third / "file1")
+    assert world.b1000("verify", "--all").returncode == 1
+    before = [state(each) for each in (first, second, third)]
+    assert "would send 2 files" in world.b1000("-n").stdout
+
+    backup(world)
+    fourth = fulls(store)[3]
+    assert (fourth / "file1").read_bytes() == right
+    assert state(fourth) == state(world.source)
+    assert shared(first, fourth) == {"file0", "file3", "file4"}
+    assert not shared(third, fourth) - shared(first, fourth)
+    assert [state(each) for each in (first, second, third)] == before
+    assert shared(second, third) == {"file0", "file1", "file3", "file4"}
+
+    # Where all share it, all is copied.
+    rot(first / "file0")
+    assert world.b1000("verify", "--all").returncode == 1
+    assert "all is copied" in backup(world)
+    fifth = fulls(store)[4]
+    assert state(fifth) == state(world.source)
+    assert not any(shared(each, fifth) for each in (first, second, third, fourth))
+
+
+def call_bad(world: World, address: str, place: str) -> None:
+    """As a verify from this host does."""
+    with world.journal() as opened:
+        values = (address, place)
+        opened.execute("INSERT INTO stored (root, path, bad) VALUES (?, ?, 'x')", values)
+
+
+def place(directory: Path) -> str:
+    """Where the directory of a full lies below its root."""
+    return "/".join(directory.parts[-3:])
+
+
+def test_what_is_known_to_be_bad_is_no_base_at_a_daemon(world: World, daemon: Daemons) -> None:
+    world.files(5)
+    started = daemon()
+    store = started.module("b1000")
+    configure(world, started.url("b1000"))
+    backup(world)
+    (world.source / "file0").write_text("another, and longer")
+    backup(world)
+    first, second = fulls(store)
+    rot(second / "file0")
+    call_bad(world, started.url("b1000").replace("rsync://", "rsync://somebody@"), place(second))
+    backup(world)
+    third = fulls(store)[2]
+    assert state(third) == state(world.source)
+    assert shared(first, third) == {f"file{number}" for number in range(1, 5)}
+
+    # One that had begun before: what it has linked may be wrong, and is never called complete.
+    right = rot(third / "file1")
+    interrupter = Interrupter(world)
+    assert world.b1000(environment=interrupter.environment).returncode == 1
+    for each in (first, third):  # they share it
+        call_bad(world, started.url("b1000"), place(each))
+    done = world.b1000("--copy")
+    assert done.returncode == 1
+    assert "whose content is not the source's (file1)" in done.stdout + done.stderr
+    assert (fulls(store)[3] / "file4").exists()
+    assert not shared(third, fulls(store)[3]) & {"file4"}
+    backup(world, "forget", "etc")
+    backup(world)
+    fifth = fulls(store)[4]
+    assert (fifth / "file1").read_bytes() == right
+    assert state(fifth) == state(world.source)
+
+
+def test_a_resumed_full_is_not_linked_into_what_is_bad_by_now(world: World) -> None:
+    world.files(5)
+    store = world.root / "store"
+    configure(world, store)
+    backup(world)
+    (first,) = fulls(store)
+    rot(first / "file0")
+    before = state(first)
+    interrupter = Interrupter(world)
+    assert world.b1000(environment=interrupter.environment).returncode == 1
+    call_bad(world, str(store), place(first))
+    told = backup(world, "--copy")
+    assert "is known to be bad; nothing more is linked into it" in told
+    second = fulls(store)[1]
+    assert state(second) == state(world.source)
+    assert not shared(first, second)
+    assert state(first) == before
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_sync_that_is_known_to_be_bad_is_compared_by_content(
+    world: World, daemon: Daemons, remote: bool
+) -> None:
+    world.files(5)
+    started = daemon()
+    store = started.module("b1000") if remote else world.root / "store"
+    address = started.url("b1000") if remote else str(store)
+    configure(world, address, world.push(type="sync"))
+    backup(world)
+    (tree_,) = (path for path in (store / "etc").iterdir() if path.is_dir())
+    inodes = {path.name: path.stat().st_ino for path in tree_.iterdir()}
+    right = rot(tree_ / "file1")
+    backup(world)
+    assert (tree_ / "file1").read_bytes() != right
+    call_bad(world, address, f"etc/{tree_.name}")
+    assert "compares by content" in backup(world)
+    assert state(tree_) == state(world.source)
+    changed = {path.name for path in tree_.iterdir() if path.stat().st_ino != inodes[path.name]}
+    assert changed == {"file1"}
+    # It is as the source again, and so it is called.
+    assert "compares by content" not in backup(world)
+    with world.journal() as opened:
+        assert opened.execute("SELECT bad FROM stored").fetchall() == [("",)]
+
+
+# --- marks
+
+
+def test_a_mark_is_believed_where_the_journal_is_lost(world: World) -> None:
+    world.files(5)
+    store = world.root / "store"
+    configure(world, store)
+    backup(world)
+    backup(world)
+    for path in world.status_dir.glob("journal*"):
+        path.unlink()
+    first, second = fulls(store)
+    (second / "file0").unlink()
+    (second / "file0").write_text("content 0\n")
+    Path(f"{second}.b1k").unlink()
+    assert "all is copied" not in backup(world)
+    assert len(shared(first, fulls(store)[2])) == 5
+
+
 # --- attempts that were interrupted
 
 

@@ -87,7 +87,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "link_dest", DEST, YES_NO,
         "full only: files that have not changed become hard links into the last complete full "
-        "of the same job, host, instance and master there.",
+        "of the same job, host, instance and master there that is not known to be bad.",
         default="no", of=_ACTIVE,
     ),
     Option(
