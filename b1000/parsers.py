@@ -462,6 +462,12 @@ def for_monitor() -> argparse.ArgumentParser:
     parser.add_argument(
         "--html", metavar="FILE", default="", help="write a page that shows everything"
     )
+    parser.add_argument(
+        "--notify", metavar="COMMAND", default="", help="run it with JSON of what turned, if any"
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", default="", help="where --notify keeps what was told"
+    )
     return parser
 
 

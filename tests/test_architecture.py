@@ -60,6 +60,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         *("work/process.py", "check/connect.py", "check/daemons.py"),
         "storage/removal.py",
         "storage/sending.py",
+        "monitor/notifying.py",
     ),
 }
 
@@ -104,6 +105,7 @@ PURE = (
     "monitor/history.py",
     "monitor/page.py",
     "monitor/severity.py",
+    "monitor/turns.py",
     "monitor/usual.py",
     "monitor/verdicts.py",
     "storage/backup.py",

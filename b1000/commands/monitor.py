@@ -18,6 +18,8 @@ def monitor(argv: Sequence[str]) -> int:
         arguments = parser.parse_args(argv)
         if arguments.output and not arguments.prometheus:
             parser.error("--output needs --prometheus")
+        if bool(arguments.notify) != bool(arguments.state):
+            parser.error("--notify and --state need each other")
     except SystemExit as end:
         # Nagios takes 2 for CRITICAL.
         return _UNKNOWN if end.code else 0
@@ -32,7 +34,9 @@ def monitor(argv: Sequence[str]) -> int:
         (each for each in Form if getattr(arguments, each.value, False)),
         Form.NONE if arguments.html else Form.TABLE,
     )
-    wanted = OutputOptions(form, arguments.output, arguments.html, arguments.all)
+    wanted = OutputOptions(
+        form, arguments.output, arguments.html, arguments.all, arguments.notify, arguments.state
+    )
     question = MonitorQuestion(arguments.report, arguments.job, arguments.host, arguments.learn)
     question = question._replace(since=arguments.since)
     try:

@@ -6,6 +6,7 @@ answer wrote as they are.
 
 import os
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from b1000.files import write_atomically
 from b1000.logs import printable
 from b1000.monitor import forms, metrics, nagios
 from b1000.monitor.history import span
+from b1000.monitor.notifying import NotTold, tell, tell_unknown
 from b1000.monitor.survey import SHOWN_DAYS, MonitorQuestion, NoVerdict, Survey, database, survey
 from b1000.monitor.verdicts import Verdict
 from b1000.terminal.screen import Screen
@@ -32,12 +34,17 @@ class Form(StrEnum):
 
 
 class OutputOptions(NamedTuple):
-    """A form; ``output`` takes metrics and ``html`` a page, where they are not empty."""
+    """A form; ``output`` takes metrics and ``html`` a page, where they are not empty.
+
+    ``notify`` is a command that is told what turned since the ``state`` was written last.
+    """
 
     form: Form
     output: str = ""
     html: str = ""
     everything: bool = False
+    notify: str = ""
+    state: str = ""
 
 
 class MonitorAnswer(NamedTuple):
@@ -55,10 +62,31 @@ def answer(
     try:
         settings = database(loader.load(file), question.report)
         found = survey(settings, question._replace(days=SHOWN_DAYS if wanted.html else 0))
-        text = _written(found, wanted, screen)
     except B1000Error as error:
-        return unknown(str(error), wanted)
-    return MonitorAnswer(text, found.verdict.exit_code)
+        reason = str(error)
+        return _notified(
+            unknown(reason, wanted),
+            wanted,
+            lambda: tell_unknown(wanted.notify, wanted.state, reason, time.time()),
+        )
+    try:
+        given = MonitorAnswer(_written(found, wanted, screen), found.verdict.exit_code)
+    except B1000Error as error:
+        given = unknown(str(error), wanted)
+    return _notified(given, wanted, lambda: tell(wanted.notify, wanted.state, found, question))
+
+
+def _notified(
+    given: MonitorAnswer, wanted: OutputOptions, act: Callable[[], None]
+) -> MonitorAnswer:
+    """The answer once a command was told of it; UNKNOWN where that failed, for nobody knows it."""
+    try:
+        if wanted.notify:
+            act()
+    except NotTold as error:
+        complaint = "; ".join(filter(None, [given.complaint, printable(str(error))]))
+        return given._replace(exit_code=Verdict.UNKNOWN.exit_code, complaint=complaint)
+    return given
 
 
 def _written(found: Survey, wanted: OutputOptions, screen: Screen | None) -> str:

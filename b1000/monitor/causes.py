@@ -43,11 +43,14 @@ class Destination(NamedTuple):
     alone: int = 0
 
 
-def causes(judgements: Sequence[Judgement], now: float) -> list[Cause]:
+def causes(
+    judgements: Sequence[Judgement], now: float, destinations: Iterable[Destination] = ()
+) -> list[Cause]:
     """What explains the most comes first; each subject is explained once."""
+    lately = {each.name: each.last_good for each in destinations if each.last_good}
     found: list[Cause] = []
     left = [each for each in judgements if each.verdict not in (Verdict.OK, Verdict.UNKNOWN)]
-    candidates = [*_storages(judgements), *_hosts(judgements), *_jobs(judgements)]
+    candidates = [*_storages(judgements, lately), *_hosts(judgements), *_jobs(judgements)]
     while True:
         names = {each.subject for each in left}
         of_each = [
@@ -85,10 +88,10 @@ def moment(when: float, now: float) -> str:
     return f"{local:%a %H:%M}" if now - when < 6 * DAY else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _storages(judgements: Iterable[Judgement]) -> list[_Candidate]:
-    """Where every run since some moment has no copy."""
+def _storages(judgements: Iterable[Judgement], lately: Mapping[str, float]) -> list[_Candidate]:
+    """Where every run since some moment has no copy; ``lately``: of the last copies there."""
     failing: defaultdict[str, list[Judgement]] = defaultdict(list)
-    well: dict[str, float] = {}
+    well = dict(lately)
     for each in judgements:
         for place in each.places:
             well[place] = max(well.get(place, 0.0), each.last_good or 0.0)

@@ -15,6 +15,7 @@ class DriftNote(NamedTuple):
     kind: str
     text: str
     verdict: Verdict = Verdict.OK
+    subject: Subject = Subject("", "", "")
 
 
 _NEW_FOR = 7 * DAY

@@ -124,8 +124,10 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
     everything = [*seen.notes, *drift(seen.histories, moment, seen.since)]
-    notes = [note for subject, note in everything if question.wants(subject)]
-    known = causes(judgements, moment)
+    notes = [
+        note._replace(subject=subject) for subject, note in everything if question.wants(subject)
+    ]
+    known = causes(judgements, moment, places)
     return Survey(
         moment,
         settings.name,

@@ -60,7 +60,7 @@ class Judgement(NamedTuple):
     failing: tuple[str, ...] = ()
     made_on: str = ""
     changed: str = ""
-    answer: str = ""
+    acknowledged: str = ""
 
     @property
     def codes(self) -> frozenset[str]:

@@ -271,6 +271,14 @@ def test_what_turned_is_told(world: World, central: Rows) -> None:
     found = by_name(asked(world, "--since", "24h"))
     assert (found["web1 etc/"]["changed"], found["web2 etc/"]["changed"]) == ("OK", None)
     assert "changed: web1 etc: OK -> WARNING" in world.b1000("monitor", "--since", "1d").stdout
+    told = world.root / "told"
+    notify = ("--notify", f"cat >> {told}; exit 1", "--state", str(world.root / "state"))
+    failed = world.b1000("monitor", "--nagios", *notify)
+    assert (failed.returncode, "--notify ended with 1" in failed.stderr) == (UNKNOWN, True)
+    assert failed.stdout.startswith("B1000 WARNING")
+    assert [each["host"] for each in json.loads(told.read_text())["turned_bad"]] == ["web1"]
+    wrong = world.b1000("monitor", *notify[:2])
+    assert (wrong.returncode, "need each other" in wrong.stderr) == (UNKNOWN, True)
     wrong = world.b1000("monitor", "--since", "yesterday")
     assert (wrong.returncode, "must be a time such as" in wrong.stderr) == (UNKNOWN, True)
 
