@@ -1,5 +1,6 @@
 """Fixtures: a world of directories and a configuration, real rsync daemons and databases."""
 
+import compileall
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import b1000
 from tests.support.attacker import BEFORE, fill
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, make_template
@@ -33,6 +35,13 @@ def signals_arrive() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiles what changed, once: the tests start the program some thousand times, also where the
+    environment has it write no compiled files."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(os.path.dirname(b1000.__file__), quiet=1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

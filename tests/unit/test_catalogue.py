@@ -275,7 +275,6 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES, ENTRIES)
-@settings(max_examples=200)
 def test_marks_say_nothing_of_other_marked_backups(ours: list[Entry], theirs: list[Entry]) -> None:
     def said(groups: tuple[Group, ...]) -> dict[str, tuple[GroupKey, Backup]]:
         return {each.place: (group.key, each) for group in groups for each in group.backups}
