@@ -57,9 +57,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "threading": ("reports/source.py",),
     "subprocess": (
         "storage/session.py",
-        *("work/process.py", "check/connect.py", "check/daemons.py"),
+        *("work/process.py", "check/connect.py"),
         "storage/removal.py",
-        "storage/sending.py",
         "monitor/notifying.py",
     ),
 }

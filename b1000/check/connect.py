@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import daemons, on_this_host, storages
+from b1000.check import daemons, on_this_host, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import references, shellwords
 from b1000.config.loader import Config
 from b1000.jobs import Destination, Job, Limits, Report, ScriptTemplate
-from b1000.rsync import surveys
+from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
 from b1000.work import merging, mounts, sources
 from b1000.work.inventory import Tops
@@ -26,7 +26,11 @@ _SHORT_PULL = 300  # seconds
 
 def advice(config: Config) -> list[Finding]:
     """What can be known without trying anything but ``rsync --version``."""
-    found = [*on_this_host.findings(config), *storages.findings(config)]
+    found = [
+        *on_this_host.findings(config),
+        *storages.findings(config),
+        *transports.findings(config),
+    ]
     found += [
         Finding(
             f"dest:{destination.name}",
@@ -103,6 +107,7 @@ def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destinatio
                 capture_output=True,
                 check=False,
                 timeout=daemons.TIMEOUT,
+                env=transport.environment(os.environ),
             )
         except (OSError, subprocess.TimeoutExpired):
             return ()
@@ -137,7 +142,7 @@ def connect(config: Config) -> list[Finding]:
             )
             address, way = job.pull.source, job.pull.transport
             argv = surveys.address(f"{address}/", password_file, job.limits, way)
-            found += daemons.tried(f"job:{job.name}", "report_source", argv, address)
+            found += daemons.tried(f"job:{job.name}", "report_source", argv, address, job.limits)
     return found
 
 
@@ -146,7 +151,11 @@ def _version() -> "Finding | tuple[int, ...]":
     """The version of the rsync that is installed, or why it is not known."""
     try:
         output = subprocess.run(
-            ["rsync", "--version"], capture_output=True, text=True, check=False
+            ["rsync", "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=transport.environment(os.environ),
         ).stdout
     except OSError as error:
         return Finding("", "", f"rsync cannot be started: {error.strerror}; install it")

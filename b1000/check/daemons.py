@@ -1,7 +1,5 @@
 """What ``b1000 check --connect`` asks of rsync daemons, with rsyncs that change nothing there."""
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,16 +8,17 @@ from typing import NamedTuple
 
 from b1000.check.on_this_host import Finding
 from b1000.config.loader import Config
-from b1000.errors import B1000Error, BadValue
+from b1000.errors import B1000Error, BadValue, StorageAway
 from b1000.jobs import Destination, Job, Limits
+from b1000.logs import printable
 from b1000.rsync import command, outcome, paths, surveys
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import marking
+from b1000.storage import marking, session
+from b1000.storage.session import Session
 from b1000.work import claiming
 
 TIMEOUT = 60  # seconds for a daemon, whatever the configuration allows a copy
-_PASSWORD = "RSYNC_PASSWORD"
 _READ = frozenset({0, 23, 24})  # exit codes of an rsync that was let in to read, and found nothing
 
 REFUSED = (
@@ -57,7 +56,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
         return
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         argv = command.probe(empty, place.absent, destination, place.limits)
-        if trouble := tried(section, "path", argv, address):
+        if trouble := tried(section, "path", argv, address, place.limits):
             yield from trouble
             return
         for what, line in _allowed(place, empty):
@@ -73,7 +72,7 @@ def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
     target = _where_marks_go(destination)
     section, option = f"dest:{destination.name}", "mark_path"
     argv = command.rehearsed(command.marks(empty, target, destination, place.limits))
-    for each in tried(section, option, argv, target):
+    for each in tried(section, option, argv, target, place.limits):
         yield each._replace(text=f"{each.text}{_hint(destination)}", warning=True)
 
 
@@ -99,7 +98,7 @@ def _where_marks_go(destination: Destination) -> str:
     *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         for target in first:
-            answer = _asked(command.probe(empty, target, destination, Limits()))
+            answer = _asked(command.probe(empty, target, destination, Limits()), Limits())
             code = 1 if answer.code is None else answer.code
             if not outcome.is_without_module(outcome.judge(code, answer.errors, target)):
                 return target
@@ -132,23 +131,24 @@ def _last_complete(journal: Path, path: str) -> str:
 def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
     """What a client may do that it should not, and the line of rsyncd.conf that stops it."""
     destination, limits = place.destination, place.limits
-    if _asked(command.probe(empty, place.absent, destination, limits, "--delete")).code == 0:
+    deletes = command.probe(empty, place.absent, destination, limits, "--delete")
+    if _asked(deletes, limits).code == 0:
         yield "a client may delete what is in its backups", REFUSED
     if place.complete and _takes_more(place, empty):
         yield f"a client may change its complete backup {place.complete}", GATE
     password, transport = destination.password_file, destination.transport
     reads = surveys.address(f"{place.absent}/", password, limits, transport)
-    if _asked(reads).code in _READ:
+    if _asked(reads, limits).code in _READ:
         yield "a client may read what is there", WRITE_ONLY
     nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)
-    if _asked(nobody, password=False).code == 0:
+    if _asked(nobody, limits).code == 0:
         yield "anybody may write there, without a password", f"{USERS}{_user(destination.path)}"
 
 
 def _takes_more(place: Place, empty: str) -> bool:
     """Whether a session into the complete backup is let in, and it is there."""
     claim = command.claim(empty, place.complete, place.destination, place.limits)
-    answer = _asked(command.rehearsed(claim))
+    answer = _asked(command.rehearsed(claim), place.limits)
     return answer.code == 0 and not claiming.is_made(answer.out)
 
 
@@ -158,40 +158,36 @@ def _user(address: str) -> str:
 
 
 class _Answer(NamedTuple):
-    """How an rsync ended; ``code`` is None where it did not in time."""
+    """How an rsync ended; ``code`` is None where it did not in time, and ``trouble`` says that."""
 
     code: int | None = None
     out: Sequence[str] = ()
     errors: Sequence[str] = ()
+    trouble: str = ""
 
 
-def _asked(argv: Sequence[str], *, password: bool = True) -> _Answer:
-    """What a daemon answers; ``password``: whether rsync may take one from the environment."""
-    environment = {**os.environ, "LC_ALL": "C"}
-    if not password:
-        environment.pop(_PASSWORD, None)
+def _asked(argv: Sequence[str], limits: Limits) -> _Answer:
+    """What a daemon answers."""
+    out: list[str] = []
+
+    def take(line: bytes) -> None:
+        out.append(line.decode("utf-8", "backslashreplace"))
+
+    host = paths.host_or_path(argv[-1])
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # with no terminal rsync cannot ask for a password there
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=TIMEOUT,
-            check=False,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        return _Answer()
-    return _Answer(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
+        done = session.run(Session(argv, host, TIMEOUT, 0, limits.connect_timeout), take)
+    except StorageAway as error:
+        return _Answer(trouble=str(error))
+    return _Answer(done.code, out, done.errors)
 
 
-def tried(section: str, option: str, argv: Sequence[str], address: str) -> list[Finding]:
+def tried(
+    section: str, option: str, argv: Sequence[str], address: str, limits: Limits
+) -> list[Finding]:
     """What is wrong with an address, as an rsync that changes nothing finds."""
-    answer = _asked(argv)
+    answer = _asked(argv, limits)
     if answer.code is None:
-        reason = f"{address}: no answer within {TIMEOUT} s; is a firewall there?"
-        return [Finding(section, option, reason)]
-    verdict = outcome.judge(answer.code, answer.errors, paths.host_or_path(address))
+        return [Finding(section, option, f"{address}: {answer.trouble}")]
+    errors = [printable(line) for line in answer.errors]
+    verdict = outcome.judge(answer.code, errors, paths.host_or_path(address))
     return [Finding(section, option, f"{address}: {verdict.reason}")] if verdict.reason else []

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from b1000.errors import signal_name
+from b1000.rsync import helper_verdicts
 from b1000.rsync.verdicts import BASE, BUSY, KEPT, VERDICTS, Retry
 from b1000.runs.states import CopyStatus
 
@@ -24,10 +25,14 @@ class Outcome(NamedTuple):
     doubt: str = ""
 
 
-_NOISE = re.compile(r"rsync error: |rsync warning: |\(see the rsync manpage|\s*$")
+_NOISE = re.compile(
+    rf"rsync error: (?!{helper_verdicts.OF_A_DAEMON})|rsync warning: |\(see the rsync manpage|\s*$"
+    rf"|{helper_verdicts.CHATTER}"
+)
 _CONSEQUENCE = re.compile(
     r"rsync: \[\w+\] (?:read|write) error: (?:Connection reset by peer|Broken pipe) \(\d+\)$"
     r"|.*pre-xfer exec returned failure \(-?\d+\): *$"
+    rf"|{helper_verdicts.FOLLOWING}"
 )
 _DECORATION = re.compile(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
 _MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from b1000.jobs import Transport
 
 _RSH = "--rsh="
+_ROOT = "root"
 _OURS = "RSYNC_"
 
 # No terminal asks for anything, and a key that is not known is not believed. A peer that has gone
@@ -18,7 +19,7 @@ _SSH = ("-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oServerAliveInterval
 _ALONE = ("-oControlMaster=no", "-oControlPath=none", "-oClearAllForwardings=yes", "-T")
 # A port of the address is that of sshd; rsync tells its helper of it in the environment.
 _WITH_PORT = '[ "${RSYNC_PORT:-0}" = 0 ] || set -- -p "$RSYNC_PORT" "$@"; exec ssh "$@"'
-_USER = re.compile(r"-l|-[A-Za-z0-9]*o?\s*user\s*[=\s]", re.IGNORECASE)
+_USER = re.compile(r"-l(.*)|-[A-Za-z0-9]*o?\s*user\s*[=\s]\s*(.*)", re.IGNORECASE)
 _PORT = re.compile(r"-p|-o?\s*port\s*[=\s]", re.IGNORECASE)
 
 
@@ -46,6 +47,12 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in inherited.items() if not name.startswith(_OURS)}
 
 
+def ssh_user(options: Sequence[str]) -> str:
+    """Who logs in with these options of ssh."""
+    said = filter(None, map(_USER.match, _words(options)))
+    return next((user[1] or user[2] for user in said), _ROOT)
+
+
 def _end_of_options(argv: Sequence[str]) -> int:
     return argv.index("--") if "--" in argv else len(argv)
 
@@ -60,7 +67,7 @@ def _ssh(options: Sequence[str]) -> list[str]:
     # Of each option ssh takes the first value: what the user says comes before ours. Without -l
     # rsync would log in as the user of the module.
     said = _words(options)
-    user = [] if any(map(_USER.match, said)) else ["-l", "root"]
+    user = [] if any(map(_USER.match, said)) else ["-l", _ROOT]
     words = [*options, *user, *_SSH, *_ALONE]
     if any(map(_PORT.match, said)):
         return ["ssh", *words]
@@ -68,10 +75,10 @@ def _ssh(options: Sequence[str]) -> list[str]:
 
 
 def _words(options: Sequence[str]) -> list[str]:
-    """Options with -o and its value in one word."""
+    """Options with -o or -l and its value in one word."""
     found: list[str] = []
     for word in options:
-        if found and found[-1] == "-o":
+        if found and found[-1] in ("-o", "-l"):
             found[-1] += word
         else:
             found.append(word)

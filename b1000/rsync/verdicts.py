@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from b1000.rsync.helper_verdicts import COMPLAINTS
 from b1000.runs.states import CopyStatus
 
 
@@ -129,49 +130,15 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         "the pre-xfer script at {peer} failed",
     ),
     _door({5}, r"@ERROR: (.*)", Retry.NEVER, "{peer} says: {0}"),
-    # The helper of an encrypted transport: openssl or ssh. rsync saw no greeting then.
-    _door(
-        {5},
-        r"^verify error:num=\d+:(.*)",
-        Retry.NEVER,
-        "the certificate of {peer} is not believed: {0}; see tls_ca, and the host in the address",
-    ),
-    _door(
-        {5},
-        r"wrong version number",
-        Retry.NEVER,
-        "what answers at {peer} does not speak TLS: see the port in the address",
-    ),
-    _door(
-        {5},
-        r"^Host key for (\S+) has changed",
-        Retry.NEVER,
-        "the ssh host key of {peer} has changed: see known_hosts; somebody may be in between",
-    ),
-    _door(
-        {5},
-        r"host key is known for|^Host key verification failed",
-        Retry.NEVER,
-        "the ssh host key of {peer} is not known: put it into known_hosts",
-    ),
-    _door(
-        {5},
-        r"Permission denied \(",
-        Retry.NEVER,
-        "the sshd at {peer} accepts no key of this host: see authorized_keys there, and -i in "
-        "ssh_options",
-    ),
-    _door(
-        {5},
-        r"client_loop: send disconnect|^Protocol mismatch",
-        Retry.NEVER,
-        "ssh reaches no rsync daemon at {peer}: the forced command is missing in authorized_keys",
-    ),
-    _door(
-        {5},
-        r"Connection refused|connect:errno=111",
-        Retry.YES,
-        "connection refused by {peer}",
+    # The helper of an encrypted transport, before rsync has seen a greeting.
+    *(
+        _door(
+            {5} if each.greeting else {5, 12},
+            each.message,
+            Retry.YES if each.passes else Retry.NEVER,
+            each.explanation,
+        )
+        for each in COMPLAINTS
     ),
     # Something that is no rsync daemon answers; or one that is just ending, or a proxy without it.
     _door(

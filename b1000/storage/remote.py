@@ -103,7 +103,7 @@ def _list(there: Reach, argv: list[str]) -> list[tuple[str, bytes, int]]:
             path = listed.path.decode("utf-8", "surrogateescape")
             found.append((path, listed.kind, listed.size))
 
-    ended = session.run(Session(argv, host, there.seconds, 2 * form.LARGEST), take)
+    ended = session.run(_session(there, argv), take)
     if _is_missing(ended):
         return []
     if trouble := ended.trouble(host):
@@ -146,11 +146,15 @@ def _fetch(there: Reach, job: str, found: dict[str, _Listed], private: Path) -> 
         way=there.transport,
     )
     argv[1:1] = there.way
-    host = paths.host_or_path(there.address)
-    ended = session.run(Session(argv, host, there.seconds, 2 * form.LARGEST), lambda _: None)
+    ended = session.run(_session(there, argv), lambda _: None)
     # What has gone meanwhile, or is no file any more, is no trouble of the others.
     if ended.code not in (0, 23, 24):
-        raise StorageAway(ended.trouble(host))
+        raise StorageAway(ended.trouble(paths.host_or_path(there.address)))
+
+
+def _session(there: Reach, argv: list[str]) -> Session:
+    host = paths.host_or_path(there.address)
+    return Session(argv, host, there.seconds, 2 * form.LARGEST, there.limits.connect_timeout)
 
 
 def _is_mark(job: str, day: str, name: str, listed: _Listed) -> bool:

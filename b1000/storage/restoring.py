@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from b1000.errors import B1000Error, message_of
+from b1000.errors import B1000Error, StorageAway, message_of
 from b1000.rsync import names, outcome, paths
 from b1000.rsync import restoring as arguments
 from b1000.rsync.outcome import Outcome
@@ -119,7 +119,11 @@ class Restoring(NamedTuple):
 
     def _run(self, argv: Sequence[str], take: Callable[[bytes], None]) -> Outcome:
         host = paths.host_or_path(self.way.address)
-        ended = session.run(Session(argv, host, _NO_END, _UNLIMITED), take)
+        whole = Session(argv, host, _NO_END, _UNLIMITED, self.way.limits.connect_timeout)
+        try:
+            ended = session.run(whole, take)
+        except StorageAway as error:
+            return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
         return outcome.judge(ended.code, ended.errors, "the target", host)
 
 

@@ -1,21 +1,23 @@
 """Sends marks to a daemon, many in one session."""
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from b1000.b1k import form
+from b1000.errors import StorageAway
 from b1000.jobs import Destination, Limits
-from b1000.rsync import command, outcome, paths, transport
+from b1000.logs import printable
+from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
+from b1000.storage import session
 from b1000.storage.marking import Written
+from b1000.storage.session import Session
 
 _LONGEST = 600.0  # seconds that a session takes, whatever the configuration says
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @contextmanager
@@ -33,26 +35,13 @@ def staged(marks: Iterable[Written]) -> Iterator[str]:
 def send(
     marks: Iterable[Written], target: str, destination: Destination, limits: Limits
 ) -> Outcome:
-    """Send marks below ``target``, an address at a daemon. OSError where rsync cannot be run."""
-    environment = {
-        "PATH": _PATH,
-        **transport.environment(os.environ),
-        "LC_ALL": "C",
-        "HOME": "/nonexistent",
-    }
+    """Send marks below ``target``, an address at a daemon. OSError where they cannot be staged."""
+    host = paths.host_or_path(target)
     with staged(marks) as top:
+        argv = command.marks(top, target, destination, limits)
+        whole = Session(argv, host, _LONGEST, form.LARGEST, limits.connect_timeout)
         try:
-            done = subprocess.run(
-                command.marks(top, target, destination, limits),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="backslashreplace",
-                timeout=_LONGEST,
-                check=False,
-                env=environment,
-            )
-        except subprocess.TimeoutExpired:
-            return Outcome(CopyStatus.FAILED, Retry.YES, f"no answer within {_LONGEST:.0f} s")
-    lines = [line for line in done.stderr.split("\n") if line]
-    return outcome.judge(done.returncode, lines, paths.host_or_path(target))
+            ended = session.run(whole, lambda _: None)
+        except StorageAway as error:
+            return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
+    return outcome.judge(ended.code, [printable(line) for line in ended.errors], host)

@@ -1,4 +1,4 @@
-"""One rsync that only reads from a daemon which nobody trusts: its time and its output end."""
+"""One rsync with a daemon which nobody trusts: its time and its output end."""
 
 import os
 import resource
@@ -15,26 +15,30 @@ from b1000.errors import StorageAway, message_of
 from b1000.files import refuse_special
 from b1000.logs import printable
 from b1000.rsync import outcome, transport
+from b1000.storage import greeting
 
 _CHUNK = 65536
 _MOST_BYTES = 256 * 2**20  # of a listing
 _MEMORY = 2 * 2**30  # bytes of address space
 _LAST_LINES = 20  # of what it complains
 _LONGEST_LINE = 16384
+_GLANCE = 1.0  # seconds between looks at whether a daemon has greeted
 _PASSWORD_FILE = "--password-file="
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Take = Callable[[bytes], None]
 
 
 class Session(NamedTuple):
     """What is run: for at most ``seconds``, with files of at most ``largest`` bytes. ``host`` is
-    what errors call the other end.
+    what errors call the other end; it has ``connect_timeout`` seconds for its first word.
     """
 
     argv: Sequence[str]
     host: str
     seconds: float
     largest: int
+    connect_timeout: int = 0
 
 
 class Ended(NamedTuple):
@@ -52,6 +56,7 @@ class Ended(NamedTuple):
 def run(session: Session, take: Take) -> Ended:
     """Run it to its end; ``take`` gets each line that it prints. Raises StorageAway."""
     environment = {
+        "PATH": _PATH,
         **transport.environment(os.environ),
         "LC_ALL": "C",
         "HOME": "/nonexistent",
@@ -94,6 +99,7 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> t
         process.stderr: _Lines(complained.append),
     }
     left = _MOST_BYTES
+    first_word = greeting.watched(session.argv, session.connect_timeout)
     with selectors.DefaultSelector() as ready:
         for pipe in takers:
             ready.register(pipe, selectors.EVENT_READ)
@@ -102,7 +108,9 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> t
             if wait <= 0:
                 text = f"{session.host} did not end its answer within {session.seconds:g} s"
                 raise StorageAway(text)
-            for key, _ in ready.select(wait):
+            if first_word and first_word.late(process.pid):
+                raise StorageAway(greeting.LATE.format(session.host))
+            for key, _ in ready.select(min(wait, _GLANCE) if first_word else wait):
                 data = os.read(key.fd, _CHUNK)
                 left -= len(data)
                 if left < 0:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from b1000.files import refuse_special
 from b1000.logs import printable
-from b1000.rsync import outcome, transport
+from b1000.rsync import outcome
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
+from b1000.storage import greeting
 from b1000.work import process, tree, watch
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
@@ -79,7 +80,7 @@ async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
             reason = f"the copy to {rsync.place} stood still (io_timeout) and was ended"
             return _ended(reason, "stood still and was ended (io_timeout)", Retry.YES)
         if error.what == _UNGREETED:
-            reason = f"{rsync.peer or rsync.place} did not answer in time (connect_timeout)"
+            reason = greeting.LATE.format(rsync.peer or rsync.place)
             return Outcome(CopyStatus.FAILED, Retry.YES, reason)
         return _ended(error.what, "was ended (min_free)", Retry.NEVER)
     except OSError as error:
@@ -109,16 +110,15 @@ async def _run(
 
 def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | None:
     """What is asked every second whether the process has to be ended."""
-    timed = connect_timeout and transport.has_helper(rsync.argv)
-    if not rsync.io_timeout and not rsync.space and not timed:
+    first_word = greeting.watched(rsync.argv, connect_timeout)
+    if not rsync.io_timeout and not rsync.space and not first_word:
         return None
-    greeting = watch.GreetingWatch(connect_timeout) if timed else None
     progress = watch.StallWatch(rsync.io_timeout) if rsync.io_timeout else None
 
     def guard(pid: int) -> str | None:
         if progress and progress.stalled(pid):
             return _STALLED
-        if greeting and greeting.late(pid):
+        if first_word and first_word.late(pid):
             return _UNGREETED
         return rsync.space.short() if rsync.space else None
 

@@ -72,31 +72,6 @@ class StallWatch:
         return now - self._moved > self._limit
 
 
-class GreetingWatch:
-    """Watches whether a daemon that is reached through a helper greets in time.
-
-    rsync says its own greeting first, in one write, and nothing more before it has the other.
-    """
-
-    def __init__(self, connect_timeout: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._until = clock() + connect_timeout
-        self._clock = clock
-
-    def late(self, pid: int) -> bool:
-        """Whether connect_timeout is over, and rsync still waits for the first word."""
-        return self._clock() > self._until and any(map(_waits, _with_children(pid)))
-
-
-def _waits(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
-            if name.read().strip() != "rsync":
-                return False
-        with open(f"/proc/{pid}/io", encoding="ascii") as file:
-            return "syscw: 1\n" in file.read()
-    return False
-
-
 def _with_children(pid: int) -> Iterator[int]:
     yield pid
     with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:

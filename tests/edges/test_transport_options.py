@@ -1,10 +1,12 @@
 """What a configuration may say of the way to a daemon."""
 
+import socket
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from b1000.check.transports import findings
 from b1000.config.loader import Config, load
 from b1000.jobs import Job, Transport
 
@@ -86,3 +88,54 @@ def test_a_path_of_this_host_is_not_reached(tmp_path: Path) -> None:
     assert [problem.text for problem in config.problems] == [
         "it is for rsync:// paths; this one is of this host"
     ]
+
+
+def _said(config: Config) -> str:
+    return "\n".join(f"[{each.section}] {each.option}: {each.text}" for each in findings(config))
+
+
+def test_data_that_travels_in_plain_is_told_once(tmp_path: Path) -> None:
+    said = _said(_read(tmp_path, AT))
+    assert said == (
+        "[dest:store] path: data travels unencrypted to and from storage (as in [job:web]); "
+        "transport = tls or ssh encrypts it"
+    )
+    assert "from web;" in _said(_read(tmp_path, "path = rsync://127.0.0.1:873/b1000"))
+    for host in ("localhost", "127.0.0.2", "me@client", socket.gethostname()):
+        config = _read(tmp_path, f"path = rsync://{host}/b1000", "transport = ssh")
+        assert not _said(config)
+
+
+def test_what_tls_and_ssh_need_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    tls = f"{AT}transport = tls\ntls_ca = {tmp_path}/ca.pem\n"
+    said = _said(_read(tmp_path, tls, "transport = ssh"))
+    assert "[dest:store] transport: tls needs rsync-ssl, which is not in" in said
+    assert "install the package openssl" in said
+    assert "[job:web] transport: ssh needs ssh, which is not in" in said
+    assert f"[dest:store] tls_ca: {tmp_path}/ca.pem cannot be read: No such file" in said
+    for name in ("rsync-ssl", "openssl", "ssh"):
+        (programs / name).write_text("#!/bin/sh\nexec openssl s_client -connect $1\n")
+        (programs / name).chmod(0o755)
+    (tmp_path / "ca.pem").write_text("none\n")
+    said = _said(_read(tmp_path, tls, "transport = ssh"))
+    assert "rsync-ssl believes the certificate of any host (CVE-2020-14387)" in said
+    assert f"[dest:store] tls_ca: {tmp_path}/ca.pem holds no certificate" in said
+    (programs / "rsync-ssl").write_text("#!/bin/sh\nexec openssl s_client -verify_hostname $1\n")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    assert not _said(_read(tmp_path, tls, "transport = ssh"))
+    said = _said(_read(tmp_path, tls.replace("//storage", "//192.0.2.1"), "transport = ssh"))
+    assert said.endswith("issued for names of hosts, and 192.0.2.1 is an address")
+
+
+@pytest.mark.parametrize(
+    "options", ["-l backup", "-4 -lbackup", "-oUser=backup", "-o 'User backup'"]
+)
+def test_a_login_that_is_not_roots_is_told(tmp_path: Path, options: str) -> None:
+    config = _read(tmp_path, f"{AT}transport = ssh\nssh_options = {options}", "transport = ssh")
+    assert "ssh logs in as backup: a daemon that is not root's has no chroot" in _said(config)
+    options = options.replace("backup", "root")
+    config = _read(tmp_path, f"{AT}transport = ssh\nssh_options = {options}", "transport = ssh")
+    assert not _said(config)

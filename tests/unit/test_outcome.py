@@ -13,6 +13,8 @@ NEVER, ONCE, YES = Retry.NEVER, Retry.ONCE, Retry.YES
 RESET = "rsync: [sender] read error: Connection reset by peer (104)"
 BROKEN_PIPE = "rsync: [sender] write error: Broken pipe (32)"
 UNGREETED = "rsync: did not see server greeting"
+UNWRITTEN = "rsync: [Receiver] safe_write failed to write 41 bytes to fd 4: Broken pipe (32)"
+OPENSSL = "805B8364C97F0000:error:"
 CLOSED = "rsync: connection unexpectedly closed (65 bytes received so far) [generator]"
 
 
@@ -69,12 +71,19 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "what answers at backup-3 is no rsync daemon"),
     (5, [UNGREETED, noise(5)], YES,
      "backup-3 closed the connection at once"),
-    (5, ["verify error:num=62:hostname mismatch", UNGREETED, noise(5)], NEVER,
-     "the certificate of backup-3 is not believed: hostname mismatch; see tls_ca"),
-    (5, ["80AB:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl.c:354:",
+    (5, ["verify depth is 4", "depth=0 CN = elsewhere", "verify error:num=62:hostname mismatch",
+         f"{OPENSSL}0A000086:SSL routines::certificate verify failed:x.c:1:", UNGREETED, noise(5)],
+     NEVER, "the certificate of backup-3 is not believed: hostname mismatch; see tls_ca"),
+    (5, [f"{OPENSSL}0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl.c:354:",
          UNGREETED, noise(5)], NEVER, "what answers at backup-3 does not speak TLS"),
-    (5, ["Host key for [backup-3]:22 has changed and you have requested strict checking.",
-         "Host key verification failed.", UNGREETED, noise(5)], NEVER,
+    (5, [f"{OPENSSL}80000002:system library:BIO_new_file:No such file or directory:b.c:67:"
+         "calling fopen(/etc/ca.pem, r)", UNGREETED, noise(5)], NEVER,
+     "the certificates of tls_ca, /etc/ca.pem, cannot be read: No such file"),
+    (5, [f"{OPENSSL}05800088:x509 certificate routines:X509_load_cert_crl_file_ex:no certificate "
+         "or crl found:x.c:252:", UNGREETED, noise(5)], NEVER,
+     "the file of tls_ca holds no certificate"),
+    (5, ["@@@@@@@@@@@", "Host key for [backup-3]:22 has changed and you have requested strict "
+         "checking.", "Host key verification failed.", UNGREETED, noise(5)], NEVER,
      "the ssh host key of backup-3 has changed"),
     (5, ["No ED25519 host key is known for backup-3 and you have requested strict checking.",
          "Host key verification failed.", UNGREETED, noise(5)], NEVER,
@@ -83,8 +92,36 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "the sshd at backup-3 accepts no key of this host"),
     (5, ["client_loop: send disconnect: Broken pipe", UNGREETED, noise(5)], NEVER,
      "ssh reaches no rsync daemon at backup-3: the forced command is missing"),
-    (5, ["ssh: connect to host backup-3 port 22: Connection refused", UNGREETED, noise(5)], YES,
+    (5, ["rsync error: syntax or usage error (code 1) at clientserver.c(1435) [Receiver=3.5.0]",
+         UNGREETED, noise(5)], NEVER,
+     "the rsync that ssh starts at backup-3 is no daemon, or has no configuration"),
+    (5, ["bash: line 1: /nix/rsync: No such file or directory", UNGREETED, noise(5)], NEVER,
+     "ssh starts no rsync at backup-3"),
+    (5, ["sh: 1: rsync: not found", UNGREETED, noise(5)], NEVER, "ssh starts no rsync at backup-3"),
+    (5, ["command-line: line 0: Bad configuration option: nosuch", UNGREETED, noise(5)], NEVER,
+     "ssh does not take ssh_options"),
+    (5, ["Failed to find on your path: openssl", UNGREETED, noise(5)], NEVER,
+     "TLS needs openssl, which is not installed here"),
+    (12, ["env: 'rsync-ssl': No such file or directory", UNWRITTEN, noise(12)], NEVER,
+     "TLS needs rsync-ssl, which is not installed here"),
+    (12, ["ssh: 1: exec: ssh: not found", UNWRITTEN, noise(12)], NEVER,
+     "ssh is not installed here"),
+    (12, ["rsync: [Receiver] Failed to exec ssh: No such file or directory (2)", noise(14),
+          UNWRITTEN, noise(12)], NEVER, "ssh is not installed here"),
+    (12, ["ssh: connect to host backup-3 port 22: Connection refused", UNWRITTEN, noise(12)], YES,
      "connection refused by backup-3"),
+    (5, [f"{OPENSSL}8000006F:system library:BIO_connect:Connection refused:b.c:117:calling "
+         "connect()", "connect:errno=111", UNGREETED, noise(5)], YES,
+     "connection refused by backup-3"),
+    (5, ["ssh: Could not resolve hostname backup-3: Name or service not known", UNGREETED,
+         noise(5)], YES, "the host name backup-3 cannot be resolved"),
+    (5, [f"{OPENSSL}10080002:BIO routines:BIO_lookup_ex:system lib:b.c:746:Name or service not "
+         "known", "connect:errno=2", UNGREETED, noise(5)], YES,
+     "the host name backup-3 cannot be resolved"),
+    (5, ["ssh: connect to host backup-3 port 22: No route to host", UNGREETED, noise(5)], YES,
+     "backup-3 cannot be reached"),
+    (12, ["client_loop: send disconnect: Broken pipe", CLOSED, noise(12)], YES,
+     "the connection to backup-3 broke in mid-copy"),
     (5, [noise(5)], NEVER, "backup-3 refused to begin"),
     (6, [noise(6)], NEVER, "the daemon at backup-3 cannot write its log"),
     (10, ["rsync: [sender] failed to connect to backup-3 (10.0.0.3): Connection refused (111)",
@@ -210,6 +247,15 @@ def test_a_name_of_a_file_does_not_decide(name: str) -> None:
         judged = outcome.judge(23, [line, noise(23)], "x")
         assert judged.retry is ONCE
         assert judged.reason.startswith("not everything was copied: no permission to read /srv/")
+
+
+def test_of_a_helper_only_what_says_why_is_quoted() -> None:
+    """The line behind the code is of openssl or ssh, without what it says when all is well."""
+    seen = {errors[0]: outcome.judge(code, errors, "x").reason for code, errors, *_ in SEEN}
+    told = seen["verify depth is 4"]
+    assert told.endswith("(rsync exit 5: verify error:num=62:hostname mismatch)")
+    assert seen["@@@@@@@@@@@"].endswith("strict checking. | Host key verification failed.)")
+    assert outcome.is_repeated("verify depth is 4")
 
 
 def test_braces_in_a_message_are_only_text() -> None:
