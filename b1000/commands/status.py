@@ -28,7 +28,7 @@ def status(argv: Sequence[str]) -> int:
     if arguments.watch and sys.stdout:
         from b1000.status.watch import watch
 
-        return watch(lambda screen: asked.for_people(screen, with_bars=True), sys.stdout)
+        return watch(asked.for_people, sys.stdout)
     answer = asked.for_programs() if arguments.json else asked.for_people(terminal())
     say(answer.text)
     if answer.damaged or answer.notes:

@@ -4,7 +4,8 @@ import time
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.status import overview, tables, timeline
+from b1000.status import overview, sheet, tables, timeline
+from b1000.status.order import counted
 from b1000.status.programs import as_json, story_as_json
 from b1000.status.question import StatusQuestion
 from b1000.status.row import exit_code
@@ -15,7 +16,7 @@ class StatusAnswer(NamedTuple):
     """What is to be seen; ``states`` differ where more than a clock has moved on.
 
     ``damaged`` says what of the journal could not be read, ``notes`` what else there is to know
-    beside the rows of a pipe.
+    beside the rows of a pipe, ``counts`` how many of them fare how.
     """
 
     text: str
@@ -23,6 +24,7 @@ class StatusAnswer(NamedTuple):
     states: object = None
     damaged: str = ""
     notes: str = ""
+    counts: str = ""
 
 
 class Asked(NamedTuple):
@@ -42,8 +44,8 @@ class Asked(NamedTuple):
         text = as_json(found)
         return StatusAnswer(text, exit_code(found.rows), damaged=found.damaged)
 
-    def for_people(self, screen: Screen | None, with_bars: bool = False) -> StatusAnswer:
-        """For a terminal, or without a ``screen`` for a pipe."""
+    def for_people(self, screen: Screen | None, watched: bool = False) -> StatusAnswer:
+        """For a terminal, or without a ``screen`` for a pipe; ``watched`` by who can scroll."""
         now = time.time()
         if self.run_id is not None:
             row, story, damaged = overview.story_of(self.config, self.run_id)
@@ -56,9 +58,11 @@ class Asked(NamedTuple):
         found = overview.collect(self.config, self.question)
         if screen:
             fold = not self.question.everything and self.question.last == 1
-            text, notes = tables.shown(found, screen, now, with_bars, fold), ""
+            made = sheet.scrolling if watched else sheet.shown
+            text, notes = made(found, screen, now, fold), ""
         else:
             text, notes = tables.plain(found, now), tables.notes(found, now)
         runs = [(row.run, row.died) for row in found.rows]
         states = (runs, found.pending, found.skipped)
-        return StatusAnswer(text, exit_code(found.rows), states, found.damaged, notes)
+        counts = counted(found.rows)
+        return StatusAnswer(text, exit_code(found.rows), states, found.damaged, notes, counts)

@@ -18,7 +18,7 @@ class Rank(IntEnum):
     NEVER = 4
 
 
-_WORDS = {
+WORDS = {
     Rank.FAILED: "FAILED",
     Rank.WARNING: "WARNING",
     Rank.RUNNING: "running",
@@ -34,6 +34,11 @@ def rank(row: StatusRow) -> Rank:
     if row.status is None:
         return Rank.NEVER
     return {Status.FAILED: Rank.FAILED, Status.WARNING: Rank.WARNING}.get(row.status, Rank.OK)
+
+
+def is_wrong(row: StatusRow) -> bool:
+    """Whether somebody has to look at it."""
+    return rank(row) <= Rank.WARNING
 
 
 def natural(name: str) -> list[str | int]:
@@ -59,5 +64,13 @@ def worst_first(subjects: Iterable[Sequence[StatusRow]]) -> list[StatusRow]:
 def counted(rows: Iterable[StatusRow]) -> str:
     """How many job/instances fare how: ``60: 3 FAILED, 2 WARNING, 4 running, 51 OK``."""
     ranks = [rank(row) for row in rows if row.last]
-    parts = [f"{ranks.count(each)} {_WORDS[each]}" for each in Rank if each in ranks]
-    return f"{len(ranks)}: {', '.join(parts)}" if parts else "0"
+    return f"{len(ranks)}: {_each(ranks)}" if ranks else "0"
+
+
+def told(rows: Iterable[StatusRow]) -> str:
+    """The same without the sum: ``3 FAILED, 4 running``."""
+    return _each([rank(row) for row in rows])
+
+
+def _each(ranks: Sequence[Rank]) -> str:
+    return ", ".join(f"{ranks.count(each)} {WORDS[each]}" for each in Rank if each in ranks)

@@ -1,6 +1,7 @@
 """The answer of ``b1000 status`` for people: plain columns for a pipe, a table for a terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from b1000 import errors, figures
@@ -10,11 +11,10 @@ from b1000.runs.states import CopyStatus
 from b1000.state import outbox
 from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
-from b1000.status.bars import UnderWay, bars
-from b1000.status.order import Rank, counted, rank
+from b1000.status.order import counted, is_wrong
 from b1000.status.overview import Overview
 from b1000.status.row import StatusRow
-from b1000.terminal.screen import STYLES, Screen
+from b1000.terminal.screen import STYLES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,14 +55,14 @@ def _words(row: StatusRow, now: float) -> Iterator[str]:
     yield label
     yield number
     yield figures.iso(row.run.started) if row.run else "never"
-    for cell in (*others, _copies(row, ";")):
+    for cell in (*others, copies_of(row, ";")):
         yield cell.replace(" ", "")
-    yield " ".join(_why(row).split()) or "-"
+    yield " ".join(why(row).split()) or "-"
 
 
 def notes(overview: Overview, now: float) -> str:
     """What else there is to know, and how many fare how."""
-    return "\n".join([*_below(overview, now), counted(overview.rows)])
+    return "\n".join([*below(overview, now), counted(overview.rows)])
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
@@ -83,7 +83,8 @@ def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
     )
 
 
-def _copies(row: StatusRow, separator: str = " ") -> str:
+def copies_of(row: StatusRow, separator: str = " ") -> str:
+    """Its copies, each in one word."""
     copies = row.run.copies if row.run else ()
     return separator.join(_copy(row, copy) for copy in copies) or "-"
 
@@ -96,12 +97,14 @@ def _copy(row: StatusRow, copy: Copy) -> str:
     return f"{copy.destination}:{row.status_of(copy)}{attempts}{percent}"
 
 
-def _why(row: StatusRow) -> str:
+def why(row: StatusRow) -> str:
+    """All that is known of why it is not OK yet, in one line."""
     waits = [f"waits for {each}" for each in row.waits]
     return printable("; ".join([*([row.error] if row.error else []), *row.notes, *waits]))
 
 
-def _below(overview: Overview, now: float) -> Iterator[str]:
+def below(overview: Overview, now: float) -> Iterator[str]:
+    """What was skipped, and what reports and storages have not been told yet."""
     for each in overview.skipped:
         yield _skipped(each, now)
     for backlog in overview.pending:
@@ -126,53 +129,13 @@ def _pending(backlog: Backlog, now: float) -> str:
 # --- for a terminal
 
 
-def shown(
-    overview: Overview, screen: Screen, now: float, with_bars: bool = False, fold: bool = False
-) -> str:
-    """The same, as wide as the terminal is: what does not fit a column stands below its row.
-
-    ``with_bars``: above it a bar for each copy that is under way. ``fold``: what is OK is only
-    counted where all would not fit.
-    """
-    whole = screen.render(_all(overview, screen.width, now, with_bars))
-    # The prompt has a line of its own.
-    if not fold or len(overview.rows) < 2 or whole.count("\n") + 1 < screen.height:
-        return whole
-    wanted = [row for row in overview.rows if rank(row) is not Rank.OK]
-    if len(wanted) == len(overview.rows):
-        return whole
-    return screen.render(_all(overview, screen.width, now, with_bars, wanted))
-
-
-def _all(
-    overview: Overview,
-    width: int,
-    now: float,
-    with_bars: bool,
-    wanted: Sequence[StatusRow] | None = None,
+def table(
+    rows: Sequence[StatusRow], width: int, now: float, bare: bool = False
 ) -> "Iterator[RenderableType]":
-    from rich.text import Text
+    """The rows as a table, or where that is too narrow as a block for each.
 
-    copies = [
-        UnderWay(row.label, destination, current)
-        for row in overview.rows
-        for destination, current in row.progress.items()
-    ]
-    if with_bars and copies:
-        yield from bars(copies, width)
-        yield Text("")
-    rows = overview.rows if wanted is None else wanted
-    if rows:
-        yield from table(rows, width, now)
-        yield Text("")
-    for line in _below(overview, now):
-        yield from _indented(Text(line, "yellow"), 0)
-    hint = "" if wanted is None else " (--all shows them)"
-    yield Text(counted(overview.rows) + hint, "bold")
-
-
-def table(rows: Sequence[StatusRow], width: int, now: float) -> "Iterable[RenderableType]":
-    """The rows as a table, or where that is too narrow as a block for each."""
+    ``bare``: of what is not wrong only the first line.
+    """
     from rich.text import Text
 
     lines = [_cells(row, now) for row in rows]
@@ -180,16 +143,18 @@ def table(rows: Sequence[StatusRow], width: int, now: float) -> "Iterable[Render
     rest = sum(widths[1:]) + len(_GAP) * 6
     if width < _NARROW or rest + _LEAST_NAME > width:
         for row, cells in zip(rows, lines, strict=True):
-            yield from _block(row, cells)
+            yield from islice(_block(row, cells), 1 if bare and not is_wrong(row) else None)
         return
     # A name that is longer than there is room for has a line of its own.
     widths[0] = min(widths[0], max(_LEAST_NAME, width - rest))
-    copies = max((len(_copies(row)) for row in rows), default=0)
+    copies = max((len(copies_of(row)) for row in rows), default=0)
     beside = copies and widths[0] + rest + len(_GAP) + copies <= width
     header = [*_COLUMNS, *(("COPIES",) if beside else ())]
     yield Text(_laid_out(header, widths), "bold", no_wrap=True)
     for row, cells in zip(rows, lines, strict=True):
-        yield from _row(row, cells, widths, bool(beside))
+        its = _row(row, cells, widths, bool(beside))
+        first = 1 + (len(cells[0]) > widths[0])
+        yield from islice(its, first if bare and not is_wrong(row) else None)
 
 
 def _block(row: StatusRow, cells: tuple[str, ...]) -> "Iterator[RenderableType]":

@@ -14,10 +14,12 @@ from b1000.status.keys import Keyboard, keyboard, scrolled
 from b1000.terminal.screen import Screen, screen_of
 
 _EVERY = 1.0  # seconds
-# The alternate screen, without a cursor; and back.
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+_ROOMY = 60  # columns of a terminal that has room for a sentence
+# The alternate screen, without a cursor, its lines cut where it ends; and back.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
-Render = Callable[[Screen | None], StatusAnswer]
+Render = Callable[[Screen | None, bool], StatusAnswer]
+"""Gives the answer for a terminal or none; the flag says that it can be scrolled."""
 
 
 def watch(render: Render, out: TextIO) -> int:
@@ -27,21 +29,25 @@ def watch(render: Render, out: TextIO) -> int:
     again whenever its states have changed.
     """
     screen = _screen(out)
-    answer = render(screen)  # What is wrong with the question is told before the screen is taken.
+    answer = render(
+        screen, True
+    )  # What is wrong with the question is told before the screen is taken.
     if not screen or not screen.moves:
         return _below_each_other(render, screen, out)
     with contextlib.suppress(KeyboardInterrupt), keyboard() as typed, _alternate(out):
         top = 0
         while True:
             began = time.monotonic()
-            answer = render(screen)
+            answer = render(screen, True)
             # A large answer must not keep a processor busy.
             pause = max(_EVERY, 4 * (time.monotonic() - began))
-            top = _scroll(answer.text.split("\n"), top, screen, out, typed=typed, seconds=pause)
+            top = _scroll(answer, top, screen, out, typed=typed, seconds=pause)
             if top < 0:
                 break
             screen = _screen(out) or screen
-    # What was seen last stays in sight.
+    # What is wrong stays in sight, though nothing scrolls any more.
+    with contextlib.suppress(KeyboardInterrupt):
+        answer = render(_screen(out) or screen, False)
     print(answer.text, file=out, flush=True)
     return answer.exit_code
 
@@ -54,7 +60,7 @@ def _below_each_other(render: Render, screen: Screen | None, out: TextIO) -> int
     answer = StatusAnswer("", 0)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            newer = render(screen)
+            newer = render(screen, False)
             if newer.states != answer.states:
                 print(newer.text, end="\n\n", file=out, flush=True)
                 if newer.notes:
@@ -76,30 +82,46 @@ def _is_left_alone(out: TextIO) -> bool:
 
 
 def _scroll(
-    lines: list[str], top: int, screen: Screen, out: TextIO, *, typed: Keyboard, seconds: float
+    answer: StatusAnswer, top: int, screen: Screen, out: TextIO, *, typed: Keyboard, seconds: float
 ) -> int:
     """Show lines for some seconds, from ``top`` on; gives what is the top then, or -1 to end."""
     until = time.monotonic() + seconds
-    height = screen.height if len(lines) <= screen.height else screen.height - 1
+    lines = answer.text.split("\n")
+    length = len(lines)
+    # As long as it ever is, so that nothing moves but what scrolls.
+    foot = _foot(answer.counts, length, screen.height, length, screen.width)
+    height = max(1, screen.height - len(foot))
     top = scrolled(top, "", height, len(lines))
-    _draw(lines, top, height, out)
+
+    def draw() -> None:
+        seen = lines[top : top + height]
+        foot = _foot(answer.counts, top, len(seen), len(lines), screen.width)
+        # Each line is erased as it is written anew, so that nothing flickers; before it, since
+        # the cursor stays on the last character of one that is as long as the screen is wide.
+        written = "\n".join(f"\x1b[K{line}" for line in (*seen, *foot))
+        out.write(
+            f"\x1b[H{written}" + ("\n\x1b[J" if len(seen) + len(foot) < screen.height else "")
+        )
+        out.flush()
+
+    draw()
     while (left := until - time.monotonic()) > 0:
         for key in typed.wait(left):
             if key == "quit":
                 return -1
             top = scrolled(top, key, height, len(lines))
-            _draw(lines, top, height, out)
+            draw()
     return top
 
 
-def _draw(lines: list[str], top: int, height: int, out: TextIO) -> None:
-    seen = lines[top : top + height]
-    if len(lines) > height:
-        last = top + len(seen)
-        seen = [*seen, f"lines {top + 1} to {last} of {len(lines)}; arrows and page keys scroll"]
-    # Each line is erased as it is written anew, so that nothing flickers.
-    out.write("\x1b[H" + "\n".join(f"{line}\x1b[K" for line in seen) + "\x1b[J")
-    out.flush()
+def _foot(counts: str, top: int, seen: int, length: int, width: int) -> list[str]:
+    """What stands below lines that are not all of them: which these are, and how many fare how."""
+    if seen >= length:
+        return []
+    keys = "arrows and page keys scroll" if width >= _ROOMY else "arrows scroll"
+    where = f"lines {top + 1} to {top + seen} of {length}; {keys}"
+    both = f"{counts}; {where}" if counts else where
+    return [both] if len(both) <= width or not counts else [counts[:width], where[:width]]
 
 
 @contextlib.contextmanager

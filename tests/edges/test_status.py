@@ -20,7 +20,7 @@ from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
-from b1000.status import tables, timeline
+from b1000.status import sheet, tables, timeline
 from b1000.status.bars import UnderWay, bars
 from b1000.status.overview import Overview, collect, story_of
 from b1000.status.programs import as_json
@@ -184,13 +184,13 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
             journal.record_trouble("main", "access denied " * 10)
     found = overview(world)
     for width in (40, 60, 79, 80, 120, 300):
-        text = tables.shown(found, Screen(1, width), NOW)
+        text = sheet.shown(found, Screen(1, width), NOW)
         assert max(map(len, text.splitlines())) <= width
         assert long in text or width < len(long)
         assert ("JOB" in text) == (width >= 80)
         assert text.splitlines()[-1] == "3: 3 FAILED"
         assert "\x1b" not in text
-    assert "\x1b[" in tables.shown(found, Screen(1, 80, styled=True), NOW)
+    assert "\x1b[" in sheet.shown(found, Screen(1, 80, styled=True), NOW)
     row, story, _ = story_of(load(str(world.config)), 1)
     text = timeline.shown(row, story, Screen(1, 80), NOW)
     assert max(map(len, text.splitlines())) <= 80
@@ -234,7 +234,7 @@ def test_what_is_wrong_comes_first_then_what_runs(world: World, journal: Journal
     assert [row.job for row in found.rows] == ["bad2", "bad10", "warned", "live", *rest]
     count = "16: 2 FAILED, 1 WARNING, 1 running, 11 OK, 1 never ran"
     assert tables.notes(found, NOW) == count
-    assert tables.shown(found, Screen(1), NOW).splitlines()[-1] == count
+    assert sheet.shown(found, Screen(1), NOW).splitlines()[-1] == count
     journal.close()
 
 
@@ -245,12 +245,12 @@ def test_what_is_ok_is_folded_where_all_would_not_fit(world: World, journal: Jou
         return {line.split()[0] for line in text.splitlines() if line[:1].isalpha()} - {"JOB"}
 
     count = "35: 2 FAILED, 1 WARNING, 1 running, 30 OK, 1 never ran"
-    folded = tables.shown(found, Screen(1, 120, 24), NOW, fold=True)
+    folded = sheet.shown(found, Screen(1, 120, 24), NOW, fold=True)
     assert jobs(folded) == {"bad2", "bad10", "warned", "live", "never"}
     assert folded.splitlines()[-1] == f"{count} (--all shows them)"
     for text in (
-        tables.shown(found, Screen(1, 120, 24), NOW),
-        tables.shown(found, Screen(1, 120, 80), NOW, fold=True),
+        sheet.shown(found, Screen(1, 120, 24), NOW),
+        sheet.shown(found, Screen(1, 120, 80), NOW, fold=True),
     ):
         assert len(jobs(text)) == 35
         assert text.splitlines()[-1] == count
@@ -268,7 +268,7 @@ def test_control_characters_never_reach_a_terminal(world: World, journal: Journa
     row, story, _ = story_of(config, run.run_id)
     for text in (
         tables.plain(overview(world), NOW) + tables.notes(overview(world), NOW),
-        tables.shown(overview(world), Screen(1), NOW),
+        sheet.shown(overview(world), Screen(1), NOW),
         timeline.plain(row, story, NOW),
         timeline.shown(row, story, Screen(1), NOW),
     ):

@@ -4,10 +4,16 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from b1000.progress import Progress, directory_of, path_of, write
+from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
+from b1000.runs.states import CopyStatus, Status, Step
+from b1000.state.opening import open_journal
+from tests.support import build
 from tests.support.terminal import Terminal
 from tests.support.world import World
 
@@ -306,3 +312,98 @@ def test_keys_are_not_shown_and_the_terminal_is_as_before(terminal: Start) -> No
     watch.keys(b"\x03")
     assert watch.finish() == 0
     assert "xyz" not in watch.everything
+
+
+# --- more than a screen holds
+
+FAILED = [f"mysql/web{number}" for number in range(4, 60, 7)]
+WHY = "atm: connection refused by atm.example.org, port 873 (exit code 10)"
+
+
+@pytest.fixture
+def sixty(world: World) -> World:
+    """60 job/instances: 8 FAILED, 6 retry, 8 run, 38 are OK."""
+    names = [f"web{number}" for number in range(1, 61)]
+    instances = " ".join(names)
+    world.write({"dest:store": world.store(), "job:mysql": world.push(instances=instances)})
+    path = world.status_dir / "journal.sqlite3"
+    now = time.time()
+    journal = open_journal(path)
+    for number, name in enumerate(names, 1):
+        run = build.begin(journal, "mysql", name, reports=())
+        build.resolve(journal, run, "store")
+        build.move(journal, run, Step.COPYING)
+        build.copy(journal, run, "store", CopyStatus.COPYING)
+        if f"mysql/{name}" in FAILED:
+            build.copy(journal, run, "store", CopyStatus.FAILED)
+            with journal.transaction():
+                build.record(journal, run, RunMoved(now, Step.COPYING, Status.FAILED, WHY))
+        elif number % 7 == 0 and number < 45:
+            with journal.transaction():
+                build.record(journal, run, AttemptBegan(now - 60, "store", 1))
+                ended = AttemptEnded(now - 50, "store", 1, 10, "connection refused", now + 900)
+                build.record(journal, run, ended)
+        elif number % 7 == 1 and number < 53:
+            progress = path_of(directory_of(path), run.run_id, "store")
+            write(progress, Progress(number * 10**8, number, 3e7, 500))
+        else:
+            build.copy(journal, run, "store", CopyStatus.DONE)
+            build.move(journal, run, Step.POST)
+            build.move(journal, run, Step.DONE)
+    journal.close()
+    return world
+
+
+COUNTS = "60: 8 FAILED, 14 running, 38 OK"
+
+
+@pytest.mark.usefixtures("sixty")
+def test_what_failed_is_on_the_screen_when_the_command_ends(terminal: Start) -> None:
+    for columns, lines in ((40, 12), (80, 24), (200, 50)):
+        for words in ((), ("--watch",)):
+            status = terminal("status", *words, columns=columns, lines=lines)
+            if words:
+                status.read_until(lambda status=status: "scroll" in status.text)  # type: ignore[misc]
+                assert "mysql/web4" in status.text.split("\n")[int(columns >= 80)]
+                status.keys(b"q")
+            assert status.finish() == 1
+            # The terminal of the test has no second screen to come back from.
+            left = status.raw.rpartition(LEAVE)[2].decode()
+            seen = re.sub(r"\x1b\[[0-9;]*m", "", left).splitlines()
+            # The prompt has a line of its own.
+            assert len(seen) < lines
+            first = [line.split()[0].rstrip(":") for line in seen if line.startswith("mysql/")]
+            assert first[:8] == FAILED
+            assert not set(first) & {"mysql/web2", "mysql/web60"}  # they are OK
+            assert COUNTS in " ".join(seen)
+            assert "--all" in seen[-1]
+            if columns >= 80:
+                assert len(first) == 22
+            else:
+                assert "and 14 running" in seen
+    everything = terminal("status", "--all", columns=80, lines=24)
+    everything.finish()
+    assert everything.everything.count("mysql/web") == 60 + 8  # and how each is resumed
+    assert everything.text.splitlines()[-1] == COUNTS
+
+
+@pytest.mark.usefixtures("sixty")
+def test_what_failed_stands_above_bars_and_no_line_is_cut(terminal: Start) -> None:
+    watch = terminal("status", "--watch", columns=80, lines=60)
+    watch.read_until(lambda: "scroll" in watch.text or COUNTS in watch.text)
+    seen = watch.text.splitlines()
+    drawn = bars(watch.text)
+    assert len(drawn) == 8
+    assert all(line.endswith("left") and len(line) == 80 for line in drawn)
+    assert seen.index(drawn[0]) > max(seen.index(line) for line in seen if "  FAILED  " in line)
+    assert len(seen) == 60
+    assert seen[-2] == COUNTS
+    assert seen[-1].startswith("lines 1 to 58 of ")
+    watch.keys(b"q")
+    watch.finish()
+    # A line that the terminal breaks would push the first ones out of sight.
+    narrow = terminal("status", "--watch", columns=30, lines=10)
+    narrow.read_until(lambda: "lines 1 to " in narrow.text)
+    assert narrow.text.startswith("mysql/web4: FAILED")
+    narrow.keys(b"q")
+    narrow.finish()
