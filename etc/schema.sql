@@ -186,6 +186,42 @@ PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
 DEALLOCATE PREPARE upgrade;
 
+CREATE TABLE IF NOT EXISTS stored (
+    stored_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    storage VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+    path VARCHAR(704) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    host VARCHAR(128) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    name VARCHAR(128) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    instance VARCHAR(128) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    master_host VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    master_instance VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    start_time DATETIME NULL DEFAULT NULL,
+    destination VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    type VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    state VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    bytes BIGINT NULL DEFAULT NULL,
+    files BIGINT NULL DEFAULT NULL,
+    first_seen_utc DATETIME(3) NULL DEFAULT NULL,
+    counted_utc DATETIME(3) NULL DEFAULT NULL,
+    read_utc DATETIME(3) NULL DEFAULT NULL,
+    read_share DOUBLE NOT NULL DEFAULT 0,
+    bad TINYINT NOT NULL DEFAULT 0,
+    error TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
+    restored_utc DATETIME(3) NULL DEFAULT NULL,
+    removed_utc DATETIME(3) NULL DEFAULT NULL,
+    reason TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
+    transition BIGINT NOT NULL DEFAULT 0,
+    started_utc DATETIME(3) NULL DEFAULT NULL,
+    run VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+    drilled_utc DATETIME(3) NULL DEFAULT NULL,
+    recovery_time DOUBLE NULL DEFAULT NULL,
+    verify_every BIGINT NULL DEFAULT NULL,
+    drill_every BIGINT NULL DEFAULT NULL,
+    held TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
+    UNIQUE KEY stored_key (storage, path),
+    KEY stored_subject (host, name, instance)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+
 SET @alter = IF(
     EXISTS (
         SELECT 1 FROM information_schema.statistics
@@ -202,6 +238,16 @@ SET @alter = IF(
         WHERE table_schema = DATABASE() AND table_name = 'jobs'
         AND index_name = 'jobs_master'),
     'DO 0', 'ALTER TABLE jobs ADD KEY jobs_master (master_host, name, master_instance, start_time)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'stored'
+        AND index_name = 'stored_subject'),
+    'DO 0', 'ALTER TABLE stored ADD KEY stored_subject (host, name, instance)');
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
 DEALLOCATE PREPARE upgrade;

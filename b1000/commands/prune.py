@@ -10,8 +10,9 @@ from b1000.commands.output import say
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
+    from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
-    from b1000.storage.pruner import Outcome
+    from b1000.storage.pruner import Outcome, Pruner
     from b1000.storage.pruning import Plan
 
 _HELD_BACK, _OUT_OF_TIME = 1, 3
@@ -120,24 +121,58 @@ class _Prune:
 
     def _prune(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
         from b1000.state.opening import open_journal
-        from b1000.storage import prune_answer, pruner
+        from b1000.storage.pruner import Pruner
+        from b1000.supervise import telling
 
         journal = open_journal(Path(self._config.settings.journal))
-        working = pruner.Pruner(journal, self._wish, self._until)
-        for destination, catalogues in found:
-            working.note_new(catalogues)
-            for trouble in working.finish(catalogues):
-                self._trouble(trouble)
-            plan = pruner.plan(destination, catalogues, self._wish, time.time())
-            self._plans.append(plan)
-            self._warn(plan)
-            for outcome in working.carry_out(plan):
-                self._outcomes.append(outcome)
-                line = prune_answer.removed(outcome)
-                if outcome.trouble:
-                    self._trouble(line)
-                else:
-                    self._say(line)
+        try:
+            working = Pruner(journal, self._wish, self._until)
+            for each in found:
+                self._prune_one(journal, working, *each)
+        finally:
+            journal.close()
+            telling.tell(self._config)
+
+    def _prune_one(
+        self,
+        journal: "Journal",
+        working: "Pruner",
+        destination: "Destination",
+        catalogues: "list[Catalogue]",
+    ) -> None:
+        from b1000.storage import prune_answer, pruner
+
+        working.note_new(catalogues)
+        for trouble in working.finish(catalogues):
+            self._trouble(trouble)
+        plan = pruner.plan(destination, catalogues, self._wish, time.time())
+        self._plans.append(plan)
+        self._warn(plan)
+        self._describe(journal, destination, catalogues, plan)
+        for outcome in working.carry_out(plan):
+            self._outcomes.append(outcome)
+            line = prune_answer.removed(outcome)
+            if outcome.trouble:
+                self._trouble(line)
+            else:
+                self._say(line)
+
+    def _describe(
+        self,
+        journal: "Journal",
+        destination: "Destination",
+        catalogues: "list[Catalogue]",
+        plan: "Plan",
+    ) -> None:
+        """Databases are told of all that lies there, before any of it goes."""
+        from b1000.storage.telling import Telling, held
+
+        told = Telling(self._config.settings.host, destination)
+        why = held([(each.root, each.group, plan.why_held(each)) for each in plan.groups])
+        with journal.transaction():
+            for each in catalogues:
+                described = told.described(each, why)
+                journal.describe(each.root.path, described, held=not self._wish.words)
 
     def _warn(self, plan: "Plan") -> None:
         from b1000.logs import to_stderr

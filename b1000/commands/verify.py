@@ -45,6 +45,7 @@ class _Verify:
         from b1000.locks import Locks
         from b1000.state.opening import open_journal
         from b1000.storage.reading import OutOfTime
+        from b1000.supervise import telling
 
         path = Path(self._config.settings.journal)
         journal = open_journal(path)
@@ -53,11 +54,26 @@ class _Verify:
         found = self._look()
         try:
             for destination, catalogues in found:
+                self._describe(journal, destination, catalogues)
                 self._one(journal, destination, catalogues)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
+        finally:
+            journal.close()
+            telling.tell(self._config)
         return self._conclude()
+
+    def _describe(
+        self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
+    ) -> None:
+        """Databases are told of all that lies there; what is found of it then, follows."""
+        from b1000.storage.telling import Telling
+
+        told = Telling(self._config.settings.host, destination)
+        with journal.transaction():
+            for each in catalogues:
+                journal.describe(each.root.path, told.described(each))
 
     def _look(self) -> "list[tuple[Destination, list[Catalogue]]]":
         from b1000.errors import StorageAway

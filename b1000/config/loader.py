@@ -75,9 +75,10 @@ def load(file: str) -> Config:
         for kind in ("job", "dest", "report")
     }
     unnamed = _report_unnamed([*named["job"], *named["dest"], *named["report"]])
+    kinds = {section.name: section.variant for section in named["report"]}
     # Of sections with one heading the first counts: it is the one that was told to be wrong.
     destinations = {
-        section.name: places.destination(reader, section, [each.name for each in named["report"]])
+        section.name: places.destination(reader, section, kinds)
         for section in reversed(named["dest"])
     }
     reports = {

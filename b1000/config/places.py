@@ -1,6 +1,6 @@
 """Sections [dest:] and [report:] as checked values."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from b1000.config import allowed, transports
 from b1000.config.options.of_destinations import OF_LOCAL_STORAGES
@@ -11,9 +11,12 @@ from b1000.jobs import Destination, Report
 
 
 def destination(
-    reader: Values, section: Section, reports: Collection[str] = ()
+    reader: Values, section: Section, reports: Mapping[str, str | None]
 ) -> Destination | None:
-    """The destination; one whose only mistakes are about keeping and verifying takes copies."""
+    """The destination; one whose only mistakes are about keeping and verifying takes copies.
+
+    ``reports`` are those of the configuration with their types.
+    """
     values = reader.values(section)
     path = values.get("path", "")
     remote = path.startswith("rsync://")
@@ -46,7 +49,7 @@ def destination(
 
 
 def _check_storage(
-    section: Section, path: str, told: Sequence[str], reports: Collection[str]
+    section: Section, path: str, told: Sequence[str], reports: Mapping[str, str | None]
 ) -> None:
     """What is for local storages stands at one, and a store is one."""
     if section.variant == "store" and path:
@@ -66,6 +69,9 @@ def _check_storage(
             there = ", ".join(reports) or "none"
             hint = near(name, reports) or f"; there are: {there}"
             section.add_problem("report", f"there is no [report:{name}]{hint}")
+        elif reports[name] == "file":
+            text = f"{name} has type = file; storages tell databases, of type mysql or sqlite"
+            section.add_problem("report", text)
 
 
 def _check_link_dest(section: Section, options: Sequence[str]) -> None:

@@ -185,14 +185,14 @@ def _row(reported: _Reported, run: Run) -> RowsOfRun:
         "status": reported.status.value,
         "data_age": reported.data_age,
         "backup_type": run.type,
-        "started_utc": _utc(reported.started),
-        "ended_utc": _utc(reported.ended),
+        "started_utc": utc(reported.started),
+        "ended_utc": utc(reported.ended),
         "duration": reported.duration,
         # The size of the backup, not of all its copies together.
         "bytes": _most(copy.bytes for _, copy in reported.copies),
         "files": _most(copy.files for _, copy in reported.copies),
         "attempts": sum(copy.attempts for _, copy in reported.copies),
-        "error": _text(reported.error),
+        "error": storable(reported.error),
         "transition": reported.transition,
         "relayed_by": reported.relayed_by,
     }
@@ -203,18 +203,18 @@ def _copy(name: str, copy: Copy, run: Run) -> Values:
     return {
         "destination": name,
         "type": copy.type,
-        "path": _text(copy.path),
+        "path": storable(copy.path),
         "status": copy.status.value,
         "last_op_time": _local(copy.ended or copy.started or run.changed),
-        "copy_started_utc": _utc(copy.started),
-        "copy_ended_utc": _utc(_not_before(copy.started, copy.ended)),
+        "copy_started_utc": utc(copy.started),
+        "copy_ended_utc": utc(_not_before(copy.started, copy.ended)),
         "copy_duration": _between(copy.started, copy.ended),
         "copy_bytes": copy.bytes,
         "copy_files": copy.files,
         "sent": copy.sent,
         "copy_attempts": copy.attempts,
         "exit_code": copy.exit_code,
-        "copy_error": _text(copy.error),
+        "copy_error": storable(copy.error),
         "copy_transition": run.last_transition,
     }
 
@@ -238,13 +238,14 @@ def _local(when: float) -> str:
     return f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M:%S}"
 
 
-def _utc(when: float | None) -> str | None:
+def utc(when: float | None) -> str | None:
+    """A time as databases have it."""
     if when is None:
         return None
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _text(text: str) -> str:
+def storable(text: str) -> str:
     """The text as any database can keep it: what is no character is shown, too much is cut."""
     shown = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace")
     if len(shown) <= _LONGEST_ERROR:

@@ -7,7 +7,6 @@ Whatever goes wrong with a report stays here: nothing waits for it but itself.
 import logging
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import tenacity
@@ -19,9 +18,11 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.file import FileReport
 from b1000.reports.marks import MarkTarget, Outbox
-from b1000.reports.target import ReportTarget, RunsRefused
+from b1000.reports.target import ReportTarget, RunsRefused, StoredRefused, StoredTarget
+from b1000.reports.targets import target_of
 from b1000.reports.trouble import Trouble
 from b1000.runs.protocol import Delivered
+from b1000.runs.stored import Told
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
 from b1000.wire import Wire
@@ -61,6 +62,7 @@ class Reporter:
         self._lock: int | None = None
         self._known: dict[int, int] = {}  # run_id → transition that arrived, or was refused
         self._refused: set[int] = set()  # run_ids, to be spoken of once
+        self._told = 0  # the number of the last change of a backup that arrived, or was refused
         self._due = False
         self._delivered = False
         self._last = False
@@ -155,12 +157,12 @@ class Reporter:
             self._reader = reader
             while self._lock is None:
                 # The reporter that has the lock delivers what is pending of all.
-                if not self._due_states():
+                if not self._due_states() and not self._due_stored():
                     return
                 self._lock = self._locks.take(f"report@{self._name}")
                 if self._lock is None:
                     self._rest(_POLL)
-            while self._deliver():
+            while self._deliver() or self._deliver_stored():
                 pass
 
     def _due_states(self) -> list[Pending]:
@@ -198,12 +200,39 @@ class Reporter:
             raise trouble
         return len(due) == _BATCH
 
+    def _due_stored(self) -> list[Told]:
+        """The backups that are to be told next."""
+        if not isinstance(self._target, StoredTarget):
+            return []
+        return self._reader.pending_stored(self._name, self._told, _BATCH)
+
+    def _deliver_stored(self) -> bool:
+        """Deliver some of what storages have found; gives whether there may be more."""
+        due = self._due_stored()
+        if not due or not isinstance(self._target, StoredTarget):
+            return False
+        self._delivered = True
+        arrived, trouble = self._target.deliver_stored(due)
+        if arrived:
+            stored = tuple((each.root, each.place, each.transition) for each in arrived)
+            self._send(Delivered(self._name, (), stored=stored))
+        if trouble and not isinstance(trouble, StoredRefused):
+            raise trouble
+        self._told = due[-1].transition
+        if trouble:
+            self._refusal = message_of(trouble)
+            self._log.error("%s: %s; the next b1000 tries it again", self._label, trouble)
+        return len(due) == _BATCH
+
     def _say(
         self, states: tuple[tuple[int, int], ...], trouble: str = "", trying: bool = False
     ) -> None:
         """Report what has arrived; the supervisor then orders the next look, if there is need."""
+        self._send(Delivered(self._name, states, trouble, trying))
+
+    def _send(self, said: Delivered) -> None:
         try:
-            self._connection.send(Delivered(self._name, states, trouble, trying))
+            self._connection.send(said)
         except OSError:
             raise _ParentGone from None
 
@@ -249,24 +278,9 @@ class Reporter:
     def _target_of(self, settings: Report | Outbox) -> ReportTarget:
         if isinstance(settings, Outbox):
             return MarkTarget(settings, lambda: self._reader, self._locks)
-        return _target(settings, lambda stem: self._reader.unfinished_files(stem))
+        return target_of(settings, lambda stem: self._reader.unfinished_files(stem))
 
 
 def label_of(settings: Report | Outbox) -> str:
     """What it is called in the log."""
     return settings.label if isinstance(settings, Outbox) else f"report {settings.name}"
-
-
-def _target(settings: Report, unfinished: Callable[[str], set[str]]) -> ReportTarget:
-    """Where a report goes; what only one type needs is imported only for it."""
-    match settings.type:
-        case "mysql":
-            from b1000.reports.mysql.report import MysqlReport
-
-            return MysqlReport(settings)
-        case "sqlite":
-            from b1000.reports.sqlite import SqliteReport
-
-            return SqliteReport(settings)
-        case _:
-            return FileReport(settings, unfinished)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.jobs import Report
-from b1000.reports import report
+from b1000.reports import report, stored
 from b1000.reports.report import RowsOfRun, Values
-from b1000.reports.tables import COPIES, JOBS, LINES, TABLES, Index, Table
+from b1000.reports.tables import COPIES, JOBS, LINES, STORED, TABLES, Index, Table
 from b1000.reports.target import NotDelivered
 from b1000.runs.run import Run
+from b1000.runs.stored import Told
 from b1000.state import reading
 
 _BUSY = 5.0  # seconds that one statement waits for another program
@@ -159,18 +160,30 @@ class SqliteReport:
 
     def deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         """Deliver the state of each run in one transaction."""
+        with self._transaction():
+            self._write(row for run in runs for row in report.rows(run))
+        return {run.run_id for run in runs}, None
+
+    def deliver_stored(self, told: Sequence[Told]) -> tuple[list[Told], Exception | None]:
+        """Deliver the state of each backup in one transaction."""
+        with self._transaction():
+            for each in told:
+                self._upsert(STORED, stored.row(each))
+        return [*told], None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         if self._connection is None:
             self._connection = connect(self._path)
         try:
             with reading.legible():
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._write(row for run in runs for row in report.rows(run))
+                yield
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             # The file may have been replaced, or the disk be full: begin anew.
             self.close()
             raise NotDelivered(_error_text(error, self._path)) from None
-        return {run.run_id for run in runs}, None
 
     def close(self) -> None:
         """Close the file; what was not committed is rolled back."""

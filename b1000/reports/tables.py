@@ -4,95 +4,10 @@
 --connect`` looks for are made from :data:`TABLES`. Pure.
 """
 
-from typing import NamedTuple
-
+from b1000.reports.columns import Column as Column
+from b1000.reports.columns import Index as Index
+from b1000.reports.columns import Table as Table
 from b1000.runs.states import CopyStatus, Status, Step
-
-
-class Column(NamedTuple):
-    """One column.
-
-    ``mysql`` and ``sqlite`` are its definition in either dialect. An
-    ``original`` one stands in the tables of older installations too; the
-    others are added to those, so they must have a default. ``longest`` is how
-    many characters are ever written to it, where that is less than it holds.
-    ``former`` is the name that the first version gave to an added one. ``values``
-    are all that an ENUM may hold, in their order.
-    """
-
-    name: str
-    mysql: str
-    sqlite: str
-    original: bool = True
-    longest: int = 0
-    former: str = ""
-    values: tuple[str, ...] = ()
-
-    @property
-    def may_be_unknown(self) -> bool:
-        """Whether NULL is written to it; of the original columns only in this one."""
-        return self.name == "data_age" or not (self.original or "NOT NULL" in self.mysql)
-
-    @property
-    def length(self) -> int:
-        """How many characters it holds; 0 where it is not a VARCHAR."""
-        kind, _, rest = self.mysql.partition("(")
-        return int(rest.partition(")")[0]) if kind == "VARCHAR" else 0
-
-    @property
-    def needed(self) -> int:
-        """How many characters it has to hold."""
-        return self.longest or self.length
-
-
-class Index(NamedTuple):
-    """One index that names no row, made for those who read."""
-
-    name: str
-    columns: tuple[str, ...]
-
-    @property
-    def definition(self) -> str:
-        """Its name and columns, as both dialects write them."""
-        return f"{self.name} ({', '.join(self.columns)})"
-
-
-class Table(NamedTuple):
-    """One table: ``identity`` is its numbering column, if it has one, ``key`` what names a row.
-
-    ``sign`` is a condition on a column, as information_schema describes it, which holds in
-    the tables that the first version made and in no others; ``remade`` are the columns that it
-    defined otherwise.
-    """
-
-    name: str
-    identity: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    indexes: tuple[Index, ...] = ()
-    sign: str = ""
-    remade: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its columns, without the numbering one."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def counter(self) -> str:
-        """The column that grows with each state of a row."""
-        return next(name for name in self.names if name.endswith("transition"))
-
-    @property
-    def narrow_key(self) -> tuple[str, ...]:
-        """What named a row before columns were added; () where it is the same."""
-        narrow = tuple(name for name in self.key if self.column(name).original)
-        return () if narrow == self.key else narrow
-
-    def column(self, name: str) -> Column:
-        """The column of that name."""
-        return next(column for column in self.columns if column.name == name)
-
 
 # Names are told apart as they are written: upper and lower case, accents.
 _NAME = "COLLATE utf8mb4_bin NOT NULL"
@@ -255,7 +170,66 @@ PLAN = Table(
     remade=("max_data_age", "max_backup_age", "max_copy_time"),
 )
 
-TABLES = (JOBS, COPIES, PLAN)
+
+def _of_first(column: Column) -> Column:
+    """A column that the table has had since there is one, with the default of an added one."""
+    return column._replace(original=True)
+
+
+def _ascii(name: str, length: int) -> Column:
+    """ASCII takes the least room in a key."""
+    return Column(
+        name,
+        f"VARCHAR({length}) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
+        "TEXT NOT NULL DEFAULT ''",
+    )
+
+
+def _prose(name: str) -> Column:
+    return _of_first(_ERROR)._replace(name=name)
+
+
+STORED = Table(
+    "stored",
+    "stored_id",
+    ("storage", "path"),
+    (
+        _ascii("storage", 64),
+        # With the storage it fills a key of InnoDB.
+        _name("path", 704),
+        _name("host", 128),
+        _name("name", 128),
+        _name("instance", 128),
+        _name("master_host", 255),
+        _name("master_instance", 255),
+        Column("start_time", "DATETIME NULL DEFAULT NULL", "TEXT DEFAULT NULL"),
+        _name("destination", 255),
+        _word("type"),
+        _word("state")._replace(longest=0),
+        _of_first(_number("bytes")),
+        _of_first(_number("files")),
+        _of_first(_utc("first_seen_utc")),
+        _of_first(_utc("counted_utc")),
+        _of_first(_utc("read_utc")),
+        Column("read_share", "DOUBLE NOT NULL DEFAULT 0", "REAL NOT NULL DEFAULT 0"),
+        Column("bad", "TINYINT NOT NULL DEFAULT 0", "INTEGER NOT NULL DEFAULT 0"),
+        _prose("error"),
+        _of_first(_utc("restored_utc")),
+        _of_first(_utc("removed_utc")),
+        _prose("reason"),
+        _of_first(_count("transition", "BIGINT")),
+        _of_first(_utc("started_utc")),
+        _ascii("run", 64),
+        _of_first(_utc("drilled_utc")),
+        _of_first(_number("recovery_time", "DOUBLE")),
+        _of_first(_number("verify_every")),
+        _of_first(_number("drill_every")),
+        _prose("held"),
+    ),
+    (Index("stored_subject", ("host", "name", "instance")),),
+)
+
+TABLES = (JOBS, COPIES, PLAN, STORED)
 
 LINES = ",\n    "
 """Between the lines of a definition."""

@@ -1,10 +1,11 @@
 """What the reporter needs of a place where reports go."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from b1000.errors import B1000Error
 from b1000.runs.run import Run
+from b1000.runs.stored import Told
 
 
 class NotDelivered(B1000Error):
@@ -17,6 +18,10 @@ class RunsRefused(B1000Error):
     def __init__(self, run_ids: Collection[int], message: str) -> None:
         super().__init__(message)
         self.run_ids = frozenset(run_ids)
+
+
+class StoredRefused(B1000Error):
+    """A report takes all but some backups, and would refuse them again."""
 
 
 class ReportTarget(Protocol):
@@ -38,3 +43,14 @@ class ReportTarget(Protocol):
 
     def close(self) -> None:
         """Let go of what is open; the next delivery opens it again."""
+
+
+@runtime_checkable
+class StoredTarget(Protocol):
+    """A report that is told of backups at storages too."""
+
+    def deliver_stored(self, told: Sequence[Told]) -> tuple[list[Told], Exception | None]:
+        """Deliver the state of each backup; gives those that arrived, and what was in the way.
+
+        Raises NotDelivered where nothing could be delivered.
+        """

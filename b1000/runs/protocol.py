@@ -59,6 +59,8 @@ Order = Acknowledged | Refused | Stop
 class Delivered(NamedTuple):
     """What a reporter says has arrived: run_id and the transition that was told.
 
+    ``stored`` are backups of storages: root, place and transition.
+
     ``trouble`` says why nothing more arrives for now; without states and trouble,
     all has arrived. ``trying``: the reporter goes on by itself, so that this is
     no answer to an order.
@@ -68,6 +70,7 @@ class Delivered(NamedTuple):
     states: tuple[tuple[int, int], ...]
     trouble: str = ""
     trying: bool = False
+    stored: tuple[tuple[str, str, int], ...] = ()
 
 
 class Deliver(NamedTuple):

@@ -11,7 +11,9 @@ class Memory(NamedTuple):
     when each byte had been read, ``read_share`` how much of it has been since, 0 to 1. ``bad``
     says which file is wrong, "" where none is known to be. ``restored``: when a drill passed.
     ``sums``: the hashes of the list of sums beside it, of its file and of the text in it.
-    ``removed``: when it was decided to remove it, and ``reason`` why.
+    ``removed``: when it was decided to remove it, and ``reason`` why. ``drilled``: when a drill
+    ended last, ``drill_error`` why it failed, and ``recovery`` how many seconds the last that
+    passed took.
     """
 
     first_seen: float | None = None
@@ -26,6 +28,84 @@ class Memory(NamedTuple):
     sums: str = ""
     removed: float | None = None
     reason: str = ""
+    drilled: float | None = None
+    drill_error: str = ""
+    recovery: float | None = None
+
+    @property
+    def wrong(self) -> str:
+        """What speaks against it; "" for nothing that is known."""
+        return self.bad or self.short
+
+
+class Proven(NamedTuple):
+    """What a backup counts for: when its storage counted it, read it and restored it, if ever."""
+
+    counted: float | None = None
+    read: float | None = None
+    restored: float | None = None
+
+
+def proven(state: str, kind: str, ended: float | None, memory: Memory) -> Proven:
+    """What a look at a backup has proven of what lies there now.
+
+    Nothing of one that is wrong or not complete, and of a sync tree only what was seen since it
+    was written last, at ``ended``. ``kind`` is full or sync.
+    """
+    if state != "complete" or memory.wrong:
+        return Proven()
+    since = (ended or 0.0) if kind == "sync" else 0.0
+    times = (memory.counted, memory.read, memory.restored)
+    return Proven(*(when if when is not None and when >= since else None for when in times))
+
+
+REMOVED, MISSING = "removed", "missing"
+"""States of backups that are not there: prune has removed them, or nobody knows who has."""
+
+
+class Facts(NamedTuple):
+    """What a storage tells databases of one backup besides what its looks have found.
+
+    ``storage`` is the host that looks, ``reports`` the databases that are told. ``start_time`` is
+    local, as names have it, "" where it is not known; ``run`` the run's first uid. ``files`` and
+    ``bytes`` are what its mark claims. ``verify`` and ``drill`` say after how many seconds it is
+    to be read and drilled again, None for never; ``held`` why its group is not thinned.
+    """
+
+    storage: str
+    destination: str
+    job: str
+    host: str
+    type: str
+    state: str
+    reports: tuple[str, ...]
+    instance: str = ""
+    master_host: str = ""
+    master_instance: str = ""
+    start_time: str = ""
+    started: float | None = None
+    ended: float | None = None
+    run: str = ""
+    files: int | None = None
+    bytes: int | None = None
+    verify: int | None = None
+    drill: int | None = None
+    held: str = ""
+
+
+class Told(NamedTuple):
+    """A backup as databases are told of it, with the number of its last change."""
+
+    root: str
+    place: str
+    transition: int
+    facts: Facts
+    memory: Memory
+
+    @property
+    def path(self) -> str:
+        """Its whole directory."""
+        return f"{self.root.rstrip('/')}/{self.place}"
 
 
 class KnownCopy(NamedTuple):

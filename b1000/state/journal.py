@@ -1,9 +1,11 @@
 """The writer of the journal: every change of a run, durable before the act that follows it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from b1000.runs.states import COMPLETE
-from b1000.runs.stored import Memory, Restore
+from b1000.runs.stored import MISSING, REMOVED, Facts, Memory, Restore
+from b1000.state import values
 from b1000.state.changes import Changes
 from b1000.state.conditions import CAN_BE_RETRIED, quoted
 
@@ -43,7 +45,7 @@ class Journal(Changes):
     def remember(self, root: str, place: str, changes: Mapping[str, object]) -> None:
         """Note what a look at a backup found: some fields of its Memory, by their names.
 
-        When it was ``first_seen`` is noted once, and stays.
+        When it was ``first_seen`` is noted once, and stays. Databases are told.
         """
         assert changes.keys() <= {*Memory._fields}
         columns = ("root", "path", *changes)
@@ -58,6 +60,70 @@ class Journal(Changes):
                 VALUES ({", ".join("?" * len(columns))})
                 ON CONFLICT DO UPDATE SET {updates}""",
             (root, place, *changes.values()),
+        )
+        ((written,),) = self._db.execute(
+            "SELECT facts FROM stored WHERE root = ? AND path = ?", (root, place)
+        )
+        if written:
+            facts = values.facts(written)
+            if changes.get("removed") is not None:
+                self._write_facts(root, place, facts._replace(state=REMOVED))
+            self._owe_stored(root, place, facts.reports)
+
+    def describe(self, root: str, described: Mapping[str, Facts], held: bool = False) -> None:
+        """Note what databases are told of all backups of a root, by their places.
+
+        Those that were there once are gone. ``held``: it is known too why groups are held back.
+        """
+        known = {
+            place: (values.facts(facts), removed is not None)
+            for place, facts, removed in self._db.execute(
+                "SELECT path, facts, removed FROM stored WHERE root = ? AND facts <> ''", (root,)
+            )
+        }
+        for place, facts in described.items():
+            before = known.get(place, (None, False))[0]
+            if before and not held:
+                facts = facts._replace(held=before.held)
+            if facts != before:
+                self._write_facts(root, place, facts)
+                self._owe_stored(root, place, facts.reports)
+        for place in known.keys() - described.keys():
+            before, removed = known[place]
+            gone = before._replace(state=REMOVED if removed else MISSING, held="")
+            if gone != before:
+                self._write_facts(root, place, gone)
+                self._owe_stored(root, place, gone.reports)
+
+    def _write_facts(self, root: str, place: str, facts: Facts) -> None:
+        self._db.execute(
+            """INSERT INTO stored (root, path, facts) VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET facts = excluded.facts""",
+            (root, place, json.dumps(facts._asdict())),
+        )
+
+    def _owe_stored(self, root: str, place: str, reports: Iterable[str]) -> None:
+        """The state of a backup is pending for these reports."""
+        now = self._clock()
+        ((last,),) = self._db.execute("SELECT coalesce(max(transition), 0) FROM stored")
+        number = max(int(now * 1e6), last + 1)
+        self._db.execute(
+            "UPDATE stored SET transition = ? WHERE root = ? AND path = ?", (number, root, place)
+        )
+        for report in reports:
+            self._db.execute(
+                """INSERT INTO pending_stored (report, root, path, transition, since)
+                   VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET transition = excluded.transition""",
+                (report, root, place, number, now),
+            )
+
+    def record_told(self, report: str, root: str, place: str, transition: int) -> None:
+        """The report has got this state of a backup; later ones stay pending."""
+        self._db.execute(
+            """DELETE FROM pending_stored
+               WHERE report = ? AND root = ? AND path = ? AND transition <= ?""",
+            (report, root, place, transition),
         )
 
     def begin_restore(self, restore: Restore) -> int:
@@ -103,7 +169,12 @@ class Journal(Changes):
                             AND newer.status IN ({_COMPLETE})))""",
                 (before,),
             ).rowcount
-            self._db.execute("DELETE FROM stored WHERE removed < ?", (before,))
+            self._db.execute(
+                """DELETE FROM stored WHERE removed < ? AND NOT EXISTS (
+                       SELECT 1 FROM pending_stored AS pending
+                       WHERE pending.root = stored.root AND pending.path = stored.path)""",
+                (before,),
+            )
             self._db.execute(
                 "DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)",
                 (before,),

@@ -5,11 +5,15 @@ from typing import NamedTuple
 
 from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
+from b1000.runs.stored import Memory, Told
+from b1000.state import values
 from b1000.state.conditions import quoted
 from b1000.state.run_rows import RunRows
 
 _AT_ONCE = 500  # runs in one statement
 _NOTHING: Mapping[int, int] = {}
+_PENDING = """(SELECT report, since FROM pending UNION ALL
+    SELECT report, since FROM pending_stored) AS pending"""
 
 
 class Pending(NamedTuple):
@@ -20,7 +24,7 @@ class Pending(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """How far a report is behind: of how many runs it lacks the last state, since when, and why.
+    """How far a report is behind: of how much it lacks the last state, since when, and why.
 
     ``trouble`` is what its reporter said last; it may be "".
     """
@@ -55,6 +59,24 @@ class OutboxQueries(RunRows):
         )
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
+
+    def pending_stored(self, report: str, after: int = 0, limit: int = 500) -> list[Told]:
+        """The backups of which a report has not got the last state, oldest change first.
+
+        Of those changes that have a number ``after`` one.
+        """
+        columns = ", ".join(f"stored.{name}" for name in Memory._fields)
+        rows = self._ask(
+            f"""SELECT stored.root, stored.path, stored.transition, stored.facts, {columns}
+                FROM pending_stored AS pending JOIN stored USING (root, path)
+                WHERE pending.report = ? AND pending.transition > ? AND stored.facts <> ''
+                ORDER BY pending.transition LIMIT ?""",
+            (report, after, limit),
+        )
+        return [
+            Told(root, place, number, values.facts(facts), Memory(*memory))
+            for root, place, number, facts, *memory in map(tuple, rows)
+        ]
 
     def complete_runs(self) -> Iterator[Run]:
         """The runs of which a copy is complete, oldest first."""
@@ -91,20 +113,22 @@ class OutboxQueries(RunRows):
         return bool(self._ask("SELECT 1 FROM unsettled WHERE path = ?", (path,)))
 
     def pending_by_report(self) -> dict[str, int]:
-        """How many runs each report has not got the last state of."""
-        return {
-            row["report"]: row["number"]
-            for row in self._ask("SELECT report, count(*) AS number FROM pending GROUP BY report")
-        }
+        """How many runs and backups each report has not got the last state of."""
+        asked = f"SELECT report, count(*) AS number FROM {_PENDING} GROUP BY report"
+        return {row["report"]: row["number"] for row in self._ask(asked)}
+
+    def reports_of_stored(self) -> set[str]:
+        """The reports that have not got the last state of some backup."""
+        return {row["report"] for row in self._ask("SELECT DISTINCT report FROM pending_stored")}
 
     def backlogs(self) -> list[Backlog]:
         """The reports that have not got all states, by name."""
         return [
             Backlog(*row)
             for row in self._ask(
-                """SELECT report, count(*) AS states, min(since) AS since, coalesce(
+                f"""SELECT report, count(*) AS states, min(since) AS since, coalesce(
                        (SELECT trouble FROM report_troubles AS known
                         WHERE known.report = pending.report), '') AS trouble
-                   FROM pending GROUP BY report ORDER BY report"""
+                   FROM {_PENDING} GROUP BY report ORDER BY report"""
             )
         ]

@@ -20,6 +20,7 @@ _HISTORY = frozenset(
         "earlier_uids",
         "clients",
         "stored",
+        "pending_stored",
     }
 )
 """Tables that grow: of these only what is asked for is read."""

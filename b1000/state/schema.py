@@ -245,4 +245,5 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.MARKS,
     schema_of_storages.RESTORES,
     schema_of_storages.BAD,
+    schema_of_storages.TOLD,
 )

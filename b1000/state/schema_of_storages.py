@@ -62,3 +62,28 @@ BAD = """
 -- What is known to be bad is asked for at the beginning of each run, and is little.
 CREATE INDEX stored_bad ON stored (path) WHERE bad <> '';
 """
+
+TOLD = """
+-- What databases are told of a backup: facts is stored.Facts as JSON, "" where none is told.
+ALTER TABLE stored ADD COLUMN facts TEXT NOT NULL DEFAULT '';
+-- Grows with each change, in all rows together: microseconds, so that a journal that is begun anew
+-- goes on behind the numbers that databases have got.
+ALTER TABLE stored ADD COLUMN transition INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX stored_by_transition ON stored (transition);
+
+-- What drills found.
+ALTER TABLE stored ADD COLUMN drilled REAL;
+ALTER TABLE stored ADD COLUMN drill_error TEXT NOT NULL DEFAULT '';
+ALTER TABLE stored ADD COLUMN recovery REAL;
+
+-- Backups of which a database has not got the last state.
+CREATE TABLE pending_stored (
+    report     TEXT NOT NULL,
+    root       TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    transition INTEGER NOT NULL,
+    since      REAL NOT NULL,
+    PRIMARY KEY (report, root, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pending_stored_in_order ON pending_stored (report, transition);
+"""

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 from b1000.config import grammar, shellwords
 from b1000.jobs import Word
 from b1000.runs.run import Client, Frozen
+from b1000.runs.stored import Facts
 from b1000.state.outbox import destination_of
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
@@ -147,6 +148,16 @@ def client(value: Any) -> Client:
         moment(found.started)
     if "/" in found.file:
         raise ValueError
+    return found
+
+
+def facts(value: Any) -> Facts:
+    """What is told of a backup, as JSON."""
+    found: Facts = parsed(Facts, value)
+    for each in (found.started, found.ended):
+        if each is not None:
+            moment(each)
+    absent_or(start_time)(found.start_time)
     return found
 
 

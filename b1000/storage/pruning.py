@@ -84,6 +84,11 @@ class Plan(NamedTuple):
         """Whether something was kept that a rule would have let go."""
         return bool(self.refused) or any(each.verdict.held_back for each in self.groups)
 
+    def why_held(self, group: GroupPlan) -> str:
+        """Why nothing of a group is removed; "" where that is no trouble."""
+        refused = self.refused.get("") or self.refused.get(group.root.path, "")
+        return refused or group.verdict.held_back
+
 
 Changed = Callable[[Root, Backup], datetime]
 """The newest ctime in a backup, by the storage's clock."""

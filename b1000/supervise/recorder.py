@@ -85,7 +85,9 @@ class Recorder:
         is stopped for it.
         """
         self._unwritten += entries
-        self._delivered += (each for each in delivered if each.states or self._is_news(each))
+        self._delivered += (
+            each for each in delivered if each.states or each.stored or self._is_news(each)
+        )
         if not self._unwritten and not self._delivered:
             return False
         try:
@@ -95,7 +97,9 @@ class Recorder:
                 for each in self._delivered:
                     for run_id, transition in each.states:
                         self._journal.record_delivered(each.report, run_id, transition)
-                    if not each.states:
+                    for told in each.stored:
+                        self._journal.record_told(each.report, *told)
+                    if not each.states and not each.stored:
                         self._journal.record_trouble(each.report, each.trouble)
         except JournalFailed as error:
             self._not_written(error)
@@ -128,7 +132,7 @@ class Recorder:
     def _note_trouble(self, news: Delivered) -> None:
         if news.trouble:
             self._troubles[news.report] = news.trouble
-        elif not news.states:
+        elif not news.states and not news.stored:
             self._troubles.pop(news.report, None)
 
     def mend(self) -> None:

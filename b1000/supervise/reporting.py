@@ -117,20 +117,27 @@ class Reporting:
         locks: Locks,
         inherited: Callable[[], Iterable[Closable]],
     ) -> None:
-        """Fork a reporter for each report; those of passive jobs renew what they wrote.
+        """Fork all reporters; those of passive jobs renew what they wrote."""
+        reports: list[Report | Outbox] = [config.reports[name] for name in sorted(config.reports)]
+        told = [*reports, *outboxes(config)]
+        passive = (job for job in config.jobs.values() if job.direction == "passive")
+        renewed = {report for job in passive for report in job.reports}
+        self.start_some(told, journal, locks, inherited, renewed)
+
+    def start_some(
+        self,
+        told: Iterable[Report | Outbox],
+        journal: Path,
+        locks: Locks,
+        inherited: Callable[[], Iterable[Closable]],
+        renewed: Collection[str] = (),
+    ) -> None:
+        """Fork a reporter for each report; those that are ``renewed`` renew what they wrote.
 
         Before the journal is opened here: a child must not share what SQLite
         remembers of the locks of an open database.
         """
-        reports = config.reports
-        renewed = {
-            report
-            for job in config.jobs.values()
-            if job.direction == "passive"
-            for report in job.reports
-        }
-        told: list[Report | Outbox] = [reports[name] for name in sorted(reports)]
-        for each in [*told, *outboxes(config)]:
+        for each in told:
             try:
                 child = ReporterChild(each, each.name in renewed, journal, locks, inherited())
             except OSError as error:

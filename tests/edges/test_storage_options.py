@@ -10,6 +10,10 @@ from b1000.jobs import BrokenJob, Job
 from b1000.keep import Rule, Span, line_for
 
 HEAD = """
+[report:files]
+type = file
+path = /srv/reports
+
 [report:db]
 type = sqlite
 path = /var/lib/b1000/db.sqlite3
@@ -76,6 +80,7 @@ report = db
         ("path = /srv/b*", "path: one * may stand for the directories of the clients"),
         ("path = /srv/b\nlink_dest = yes", "link_dest: it is for type = active; this is store"),
         ("path = /srv/b\nreport = dbs", "report: there is no [report:dbs]; did you mean 'db'?"),
+        ("path = /srv/b\nreport = db, files", "report: files has type = file; storages tell"),
         ("path = /srv/b\nprune_most = 120%", "prune_most: '120%' is no percentage"),
         ("path = /srv/b\nkeep_unfinished = 14", "keep_unfinished: '14' is no span"),
         ("path = /srv/b\nkeep = dayly 5w", "keep: 'dayly' is no period; did you mean 'daily'?"),

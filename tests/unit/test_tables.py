@@ -4,11 +4,12 @@ import pytest
 
 from b1000.config import grammar
 from b1000.identity import myself
-from b1000.reports import report
+from b1000.reports import report, stored
 from b1000.reports.mysql.schema import schema
-from b1000.reports.tables import COPIES, JOBS, PLAN, TABLES, Column, Table
+from b1000.reports.tables import COPIES, JOBS, PLAN, STORED, TABLES, Column, Table
 from b1000.rsync import paths
 from b1000.runs.run import Copy, Run
+from b1000.runs.stored import Facts, Memory, Told
 from tests.support.world import ROOT
 
 # What the existing fleet's monitoring reads and writes.
@@ -19,6 +20,11 @@ ORIGINAL = {
     PLAN: "master_ip master_host job_name master_instance timestamp ignored max_data_age "
     "max_backup_age max_copy_time note",
 }
+OF_STORAGES = (
+    "storage path host name instance master_host master_instance start_time destination type state "
+    "bytes files first_seen_utc counted_utc read_utc read_share bad error restored_utc removed_utc "
+    "reason transition"
+)
 COLUMNS = [(table, column) for table in TABLES for column in table.columns]
 NAMES = [f"{table.name}.{column.name}" for table, column in COLUMNS]
 
@@ -28,12 +34,18 @@ def test_the_file_is_what_the_table_says() -> None:
     assert (ROOT / "etc" / "schema.sql").read_text() == schema()
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", ORIGINAL, ids=lambda table: table.name)
 def test_the_columns_of_the_fleet_stay(table: Table) -> None:
     """In their order, and before all others."""
     assert list(table.names[: len(ORIGINAL[table].split())]) == ORIGINAL[table].split()
     originals = [column.name for column in table.columns if column.original]
     assert originals == ORIGINAL[table].split()
+
+
+def test_storages_tell_what_is_agreed_before_all_else() -> None:
+    wanted = OF_STORAGES.split()
+    assert [*STORED.key] == wanted[:2]
+    assert [*STORED.names[: len(wanted)]] == wanted
 
 
 def test_no_added_column_makes_a_name_ambiguous_in_a_join() -> None:
@@ -94,3 +106,9 @@ def test_a_run_fills_every_column_that_is_not_for_others() -> None:
     ((job, copies),) = report.rows(run)
     assert job.keys() == {column.name for column in JOBS.columns} - {"ack"}
     assert copies[0].keys() == {column.name for column in COPIES.columns} - {"job_id"}
+
+
+def test_a_backup_fills_every_column() -> None:
+    facts = Facts("storage", "kept", "etc", "web1", "full", "complete", ("central",))
+    row = stored.row(Told("/b", "etc/x", 1, facts, Memory()))
+    assert [*row] == [*STORED.names]

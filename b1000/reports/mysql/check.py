@@ -12,7 +12,7 @@ from b1000.jobs import Report
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import code, error_text
 from b1000.reports.mysql.schema import add_column, widen_column
-from b1000.reports.tables import PLAN, TABLES, Column, Table
+from b1000.reports.tables import PLAN, STORED, TABLES, Column, Table
 from b1000.reports.target import NotDelivered
 
 
@@ -58,6 +58,7 @@ def _load(settings: Report) -> str:
 def _by_cause(flaws: Sequence[Flaw], load: str) -> list[Flaw]:
     """The same, and those that etc/schema.sql mends as one, where there are several."""
     older = [flaw.older for flaw in flaws if flaw.older]
+    warning = all(flaw.warning for flaw in flaws if flaw.older)
     if len(older) < 2:
         return list(flaws)
     names: dict[tuple[str, str], list[str]] = {}
@@ -65,24 +66,30 @@ def _by_cause(flaws: Sequence[Flaw], load: str) -> list[Flaw]:
         names.setdefault((what, more), []).append(name)
     told = "; ".join(f"{what} {', '.join(each)}{more}" for (what, more), each in names.items())
     text = f"the tables are not those of this B1000 ({told}): {load}"
-    return [Flaw(text), *(flaw for flaw in flaws if not flaw.older)]
+    return [Flaw(text, warning), *(flaw for flaw in flaws if not flaw.older)]
 
 
 def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
-    load = _load(settings)
     for table in TABLES:
-        there = _columns(cursor, table)
-        if not there:
-            older = Older("there is no table", table.name, ", or no right to see it")
-            yield Flaw(f"{older.what} {older.name}{older.more}: {load}", older=older)
-            continue
-        for column in table.columns:
-            yield from _column(table, column, there, load)
-        yield from _keys(table, _unique_keys(cursor, table), load)
-        if table is not PLAN:
-            yield from _strangers(table, there)
-            if ours := [name for name in (table.identity, *table.names) if name in there]:
-                yield from map(Flaw, _rights(cursor, table, ours, settings))
+        for flaw in _of_table(cursor, table, settings):
+            # Runs are reported all the same.
+            yield flaw._replace(warning=True) if table is STORED else flaw
+
+
+def _of_table(cursor: Cursor, table: Table, settings: Report) -> Iterator[Flaw]:
+    load = _load(settings)
+    there = _columns(cursor, table)
+    if not there:
+        older = Older("there is no table", table.name, ", or no right to see it")
+        yield Flaw(f"{older.what} {older.name}{older.more}: {load}", older=older)
+        return
+    for column in table.columns:
+        yield from _column(table, column, there, load)
+    yield from _keys(table, _unique_keys(cursor, table), load)
+    if table is not PLAN:
+        yield from _strangers(table, there)
+        if ours := [name for name in (table.identity, *table.names) if name in there]:
+            yield from map(Flaw, _rights(cursor, table, ours, settings))
 
 
 def _column(

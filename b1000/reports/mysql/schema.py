@@ -72,6 +72,8 @@ def _mysql_upgrade(table: Table) -> str:
     """One ALTER TABLE with what is missing; nothing where nothing is."""
     clauses = [_as_added(column) for column in table.columns if not column.original]
     clauses += [f"IF(@first, {_quoted(clause)}, NULL)" for clause in _remaking(table)]
+    if not clauses:
+        return ""  # older installations have not had it
     here = f"table_schema = DATABASE() AND table_name = '{table.name}'"
     names = "CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf8mb4))), ',')"
     text = f"""

@@ -1,0 +1,44 @@
+"""From what a storage knows of a backup to its row in a database. Pure."""
+
+from b1000.reports.report import Values, storable, utc
+from b1000.rsync.paths import moment
+from b1000.runs.stored import REMOVED, Told, proven
+
+
+def row(told: Told) -> Values:
+    """The row of one backup in ``stored``. Nothing in it is more than what is proven."""
+    facts, memory = told.facts, told.memory
+    known = proven(facts.state, facts.type, facts.ended, memory)
+    gone = facts.state == REMOVED
+    return {
+        "storage": facts.storage,
+        "path": storable(told.path),
+        "host": facts.host,
+        "name": facts.job,
+        "instance": facts.instance,
+        "master_host": facts.master_host,
+        "master_instance": facts.master_instance,
+        "start_time": f"{moment(facts.start_time):%Y-%m-%d %H:%M:%S}" if facts.start_time else None,
+        "destination": facts.destination,
+        "type": facts.type,
+        "state": facts.state,
+        "bytes": facts.bytes if memory.bytes is None else memory.bytes,
+        "files": facts.files if memory.files is None else memory.files,
+        "first_seen_utc": utc(memory.first_seen),
+        "counted_utc": utc(known.counted),
+        "read_utc": utc(known.read),
+        "read_share": memory.read_share,
+        "bad": int(bool(memory.wrong)),
+        "error": storable(memory.wrong or memory.drill_error) or None,
+        "restored_utc": utc(known.restored),
+        "removed_utc": utc(memory.removed) if gone else None,
+        "reason": storable(memory.reason) or None if gone else None,
+        "transition": told.transition,
+        "started_utc": utc(facts.started),
+        "run": facts.run,
+        "drilled_utc": utc(memory.drilled),
+        "recovery_time": memory.recovery,
+        "verify_every": facts.verify,
+        "drill_every": facts.drill,
+        "held": storable(facts.held) or None,
+    }

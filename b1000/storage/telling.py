@@ -1,0 +1,80 @@
+"""What databases are told of the backups at a storage. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from b1000.jobs import Destination
+from b1000.rsync.paths import START_TIME
+from b1000.runs.stored import Facts
+from b1000.storage.backup import Backup, Catalogue, Group, Root
+
+LONGEST_HOST = 128  # characters of a host's name in a database
+
+Held = Mapping[str, str]
+"""Why nothing of a group is removed, by the whole path of its newest backup."""
+
+
+class Telling:
+    """What is told of a destination: ``storage`` is this host, ``drills`` has seconds by job."""
+
+    def __init__(
+        self,
+        storage: str,
+        destination: Destination,
+        drills: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
+        self._storage = storage
+        self._destination = destination
+        self._drills = drills
+
+    def described(self, catalogue: Catalogue, held: Held | None = None) -> dict[str, Facts]:
+        """The facts of each backup at a root, by its place; none where no database is told."""
+        if not self._destination.report:
+            return {}
+        return dict(self._of_all(catalogue, held or {}))
+
+    def _of_all(self, catalogue: Catalogue, held: Held) -> Iterator[tuple[str, Facts]]:
+        for group in catalogue.groups:
+            for backup in group.backups:
+                yield (
+                    backup.place,
+                    self._facts(catalogue.root, group, backup)._replace(
+                        held=held.get(catalogue.root.whole(backup.place), "")
+                    ),
+                )
+
+    def _facts(self, root: Root, group: Group, backup: Backup) -> Facts:
+        key = group.key
+        return Facts(
+            storage=self._storage,
+            destination=root.destination,
+            job=key.job,
+            host=(key.host or key.unmarked)[:LONGEST_HOST],
+            type=backup.type,
+            state=str(backup.state),
+            reports=self._destination.report,
+            instance=key.instance,
+            master_host=backup.master_host,
+            master_instance=backup.master_instance,
+            start_time=backup.start_time or _local(backup.started),
+            started=backup.started,
+            ended=backup.ended,
+            run=backup.run,
+            files=backup.counts.files,
+            bytes=backup.counts.bytes,
+            verify=self._destination.verify,
+            drill=self._drills(key.job),
+        )
+
+
+def _local(started: float | None) -> str:
+    return "" if started is None else f"{datetime.fromtimestamp(started):{START_TIME}}"
+
+
+def held(groups: Sequence[tuple[Root, Group, str]]) -> dict[str, str]:
+    """Why groups are held back, by the whole path of the newest backup of each."""
+    return {
+        root.whole(group.backups[-1].place): why
+        for root, group, why in groups
+        if why and group.backups
+    }
