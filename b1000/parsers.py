@@ -201,12 +201,13 @@ def for_mark() -> argparse.ArgumentParser:
 _RESTORE_EPILOG = """\
 The newest complete backup of all storages is taken that is not known to be bad.
 Where a newer one is known at a storage that does not answer, nothing is
-restored without --any. What has come is compared with the storage by checksum.
-The same command goes on with a restore that was interrupted.
+restored without --any. What has come is compared with the list of sums of the
+storage where there is one, else with its files by checksum. The same command
+goes on with a restore that was interrupted.
 
 exit codes:
   0  restored and verified
-  1  failed, or something differs from the backup
+  1  failed, or something differs from the backup or is set aside there
   2  wrong usage, or refused: nothing was written
   3  restored, but older than the newest known, or not verified
 """

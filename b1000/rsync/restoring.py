@@ -10,8 +10,11 @@ from b1000.rsync.command import PLAIN_NUMBERS, reaching
 CORRUPT = ".b1000-corrupt"
 """Ends the name of a file in a backup that verify has found to be wrong."""
 
+TOLD = "--out-format=%i %n"
 _KEPT = {"hard_links": "-H", "acls": "-A", "xattrs": "-X", "sparse": "-S"}
 MANNERS = ("missing", "merge", "mirror")
+RECEIVING = f"{names.OURS}-restoring"
+"""A directory in which files arrive until they are whole; it goes when they are."""
 
 
 class Way(NamedTuple):
@@ -29,7 +32,8 @@ class Manner(NamedTuple):
     """How what is there is treated, and what of a backup is kept.
 
     ``existing`` is one of :data:`MANNERS`, "" for an empty directory. ``options`` are those of
-    the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup.
+    the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup; ``exactly``
+    these, without what lies below them.
     """
 
     existing: str = ""
@@ -37,6 +41,7 @@ class Manner(NamedTuple):
     chown: str = ""
     devices: bool = False
     names: str = ""
+    exactly: bool = False
 
 
 def plain(way: Way, source: str, target: str, manner: Manner) -> list[str]:
@@ -66,20 +71,45 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
     ]
 
 
+def telling(argv: list[str], *options: str) -> list[str]:
+    """The same with more options, and a line for each name that is changed."""
+    return [argv[0], *options, TOLD, *argv[1:]]
+
+
 def changes(way: Way, source: str, target: str, manner: Manner) -> list[str]:
     """Tell what that would do, one line a name, and do nothing."""
-    return _looking(restore(way, source, target, manner))
+    return telling(restore(way, source, target, manner), "--dry-run")
 
 
-def compared(way: Way, source: str, target: str, manner: Manner) -> list[str]:
-    """Tell what differs from the backup by content or attributes, and change nothing."""
+def compared(way: Way, source: str, target: str, manner: Manner, by_content: bool) -> list[str]:
+    """Tell what differs from the backup in content or attributes, and change nothing.
+
+    Without ``by_content`` what has the same size and time counts as the same.
+    """
     argv = restore(way, source, target, manner._replace(existing=""))
-    return _looking([argv[0], "--checksum", *argv[1:]])
+    return telling(argv, "--dry-run", *(["--checksum"] if by_content else []))
 
 
-def _looking(argv: list[str]) -> list[str]:
-    at = argv.index("--")
-    return [argv[0], "--dry-run", *argv[1:at], "--out-format=%i %n", *argv[at:]]
+def set_aside(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """List what verify has set aside as wrong."""
+    return [
+        "rsync",
+        "--list-only",
+        "--prune-empty-dirs",
+        "--recursive",
+        "--no-motd",
+        "--8-bit-output",
+        PLAIN_NUMBERS,
+        "--include=*/",
+        f"--include=*{CORRUPT}",
+        "--exclude=*",
+        *way.options,
+        *reaching(way.transport, way.password_file, way.limits),
+        *_named(manner),
+        "--",
+        source,
+        target,
+    ]
 
 
 def _kept(manner: Manner) -> list[str]:
@@ -101,7 +131,12 @@ def _which(manner: Manner) -> list[str]:
         options.append("--ignore-existing")
     elif manner.existing == "mirror":
         options.append("--delete")
-    if manner.names:
-        # Given after --archive: with a list of names rsync enters no directory by itself.
-        options += ["--recursive", "--from0", f"--files-from={manner.names}"]
-    return options
+    return [*options, *_named(manner)]
+
+
+def _named(manner: Manner) -> list[str]:
+    if not manner.names:
+        return []
+    # Given after --archive: with a list of names rsync enters no directory by itself.
+    deeper = [] if manner.exactly else ["--recursive"]
+    return [*deeper, "--from0", f"--files-from={manner.names}"]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from b1000.runs.run import ProcessIdentity
+
 
 class Memory(NamedTuple):
     """What the storage's own looks at one backup have found.
@@ -134,8 +136,8 @@ class Restore(NamedTuple):
     """One time that a backup was brought back into ``target``, known by ``device`` and ``inode``.
 
     ``words`` are the paths that were asked for, ended by newlines; ``path`` is the directory of
-    the backup, ``run`` the first uid of its run. ``ended`` is None while it is under way, or
-    where it was killed.
+    the backup, ``run`` the first uid of its run. ``pid``, ``boot`` and ``ticks`` say which
+    process it is. ``ended`` is None while it is under way, or where it was killed.
     """
 
     device: int
@@ -149,5 +151,13 @@ class Restore(NamedTuple):
     path: str
     run: str
     began: float
+    pid: int = 0
+    boot: str = ""
+    ticks: int = 0
     ended: float | None = None
     error: str = ""
+
+    @property
+    def process(self) -> ProcessIdentity:
+        """Which process it is."""
+        return ProcessIdentity(self.pid, self.boot, self.ticks)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
+from b1000.runs.run import ProcessIdentity
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import MISSING, REMOVED, Facts, Memory, Restore
 from b1000.state import values
@@ -143,6 +144,14 @@ class Journal(Changes):
             (self._clock(), error, restore_id),
         )
 
+    def end_restores_of(self, process: ProcessIdentity, error: str) -> None:
+        """Note that all is over that a process was bringing back."""
+        self._db.execute(
+            """UPDATE restores SET ended = ?, error = ?
+                WHERE pid = ? AND boot = ? AND ticks = ? AND ended IS NULL""",
+            (self._clock(), error, *process),
+        )
+
     # --- history
 
     def prune(self, keep_days: int) -> int:
@@ -175,6 +184,7 @@ class Journal(Changes):
                        WHERE pending.root = stored.root AND pending.path = stored.path)""",
                 (before,),
             )
+            self._db.execute("DELETE FROM restores WHERE began < ?", (before,))
             self._db.execute(
                 "DELETE FROM processes WHERE began < ? AND uid NOT IN (SELECT uid FROM runs)",
                 (before,),

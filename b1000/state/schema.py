@@ -246,4 +246,5 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.RESTORES,
     schema_of_storages.BAD,
     schema_of_storages.TOLD,
+    schema_of_storages.RESTORERS,
 )

@@ -87,3 +87,10 @@ CREATE TABLE pending_stored (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pending_stored_in_order ON pending_stored (report, transition);
 """
+
+RESTORERS = """
+-- Which process brings it back: it may have died.
+ALTER TABLE restores ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE restores ADD COLUMN boot TEXT NOT NULL DEFAULT '';
+ALTER TABLE restores ADD COLUMN ticks INTEGER NOT NULL DEFAULT 0;
+"""

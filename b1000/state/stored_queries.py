@@ -1,7 +1,7 @@
 """What is asked of backups at storages: which copies there are, and what was found of them."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from b1000.runs.run import Client
 from b1000.runs.states import COMPLETE
@@ -71,13 +71,24 @@ class StoredQueries(RunRows):
 
     def last_restore_into(self, device: int, inode: int) -> Restore | None:
         """The last restore into a directory; None where there was none."""
+        condition = "device = ? AND inode = ? ORDER BY restore_id DESC LIMIT 1"
+        return next(self._restores(condition, (device, inode)), None)
+
+    def restores_under_way(self, device: int, inode: int) -> list[Restore]:
+        """The restores into a directory that have not ended, or were killed."""
+        condition = "device = ? AND inode = ? AND ended IS NULL"
+        return list(self._restores(condition, (device, inode)))
+
+    def last_restores(self) -> list[Restore]:
+        """The last restore of each job, instance and target, in their order."""
+        condition = """restore_id IN (SELECT max(restore_id) FROM restores
+            GROUP BY job, instance, host, target) ORDER BY restore_id"""
+        return list(self._restores(condition))
+
+    def _restores(self, condition: str, values: Sequence[int] = ()) -> Iterator[Restore]:
         columns = ", ".join(Restore._fields)
-        rows = self._ask(
-            f"""SELECT {columns} FROM restores WHERE device = ? AND inode = ?
-                ORDER BY restore_id DESC LIMIT 1""",
-            (device, inode),
-        )
-        return next((Restore(*tuple(row)) for row in rows), None)
+        rows = self._ask(f"SELECT {columns} FROM restores WHERE {condition}", values)
+        return (Restore(*tuple(row)) for row in rows)
 
     def jobs_known(self) -> set[str]:
         """The jobs of which there were runs."""

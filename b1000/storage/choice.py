@@ -1,6 +1,6 @@
 """Which backup is restored: the newest good one of all storages, never silently an older. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, UsageError
@@ -36,11 +36,13 @@ class Choice(NamedTuple):
     """The backup that is restored, and where the same run lies too, in the order of use.
 
     ``notes`` are why others were passed over; ``older`` names the newer one that it stands for.
+    ``reasons`` say why it is this one.
     """
 
     rows: tuple[StoredRow, ...]
     notes: tuple[str, ...] = ()
     older: str = ""
+    reasons: tuple[str, ...] = ()
 
     @property
     def row(self) -> StoredRow:
@@ -88,7 +90,26 @@ def choose(
             )
     elif newest.backup.state is State.LEGACY:
         older = "it has no mark: nothing says that it is whole"
-    return Choice(tuple(same), tuple(notes), older)
+    return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+
+
+def _reasons(
+    fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int]
+) -> Iterator[str]:
+    kinds = "backup" if len(fit) == 1 else "backups"
+    yield f"the newest of {len(fit)} {kinds} that {'is' if len(fit) == 1 else 'are'} good"
+    if len(same) == 1:
+        return
+    first, second = (_preference(row, order) for row in same[:2])
+    why = ("it is local", "it was read", "it stands first in the file")
+    ahead = next(
+        (text for text, one, two in zip(why, first, second, strict=True) if one != two), ""
+    )
+    yield "; ".join(filter(None, [f"the same run is at {_names(same[1:])} too", ahead]))
+
+
+def _names(rows: Sequence[StoredRow]) -> str:
+    return ", ".join(row.root.destination for row in rows)
 
 
 def _of_one(rows: list[StoredRow], terms: Terms) -> list[StoredRow]:

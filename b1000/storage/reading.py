@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import B1000Error
+from b1000.files import read_file
+from b1000.storage import layout, sums
+from b1000.storage.sums import Seal
 
 _CHUNK = 1 << 20
+_LARGEST_LIST = 2**31
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -145,3 +149,15 @@ def digest(tree: Tree, name: bytes, pace: Pace) -> str:
     except OSError as error:
         raise Unreadable(f"{tree.shown(name)}: {error.strerror}") from None
     return summed.hexdigest()
+
+
+def listed(tree: Tree, seal: Seal) -> dict[bytes, str]:
+    """The list of sums that a reading wrote. Raises ValueError where it is not there."""
+    try:
+        with tree.beside(layout.SUMS) as path:
+            data = read_file(path, _LARGEST_LIST, follow=False)
+    except OSError as error:
+        raise ValueError(f"is gone ({error.strerror})") from None
+    if sums.hash_of(data) != seal.file:
+        raise ValueError("was changed by somebody")
+    return sums.unpacked(data)

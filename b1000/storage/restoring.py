@@ -1,11 +1,9 @@
-"""Brings a backup back, and looks whether what has come is what the storage holds."""
+"""Brings a backup back, and looks at how it differs from what the storage holds."""
 
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, StorageAway, message_of
@@ -13,39 +11,58 @@ from b1000.rsync import names, outcome, paths
 from b1000.rsync import restoring as arguments
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.restoring import Manner, Way
+from b1000.rsync.totals import Totals, forecast, totals
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
-from b1000.runs.stored import Restore
-from b1000.state.opening import open_journal
-from b1000.storage import session
+from b1000.storage import receiving, session
+from b1000.storage.part import Part
 from b1000.storage.question import StoredRow
-from b1000.storage.session import Session
+from b1000.storage.session import Cut, Session
 
 _UNLIMITED = -1  # RLIM_INFINITY
-_NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
+NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
+_MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
 _MOST_NAMES = 1000  # of differing files that are remembered
+_LAST_LINES = 40  # in which the totals are
+_ITEM = 11  # characters of an itemized change
 
 
-class Part(NamedTuple):
-    """One rsync of a restore: ``source`` below the backup, both as rsync takes them.
+Told = Callable[[Totals, int], None]
+"""Hears what an rsync has counted in a backup, and how many files it transferred."""
 
-    ``above`` is a directory whose times stay as they are, "" for none.
-    """
 
-    source: str
-    target: str
-    above: str = ""
+def _nobody(_: Totals, __: int) -> None:
+    """Nobody wants to hear it."""
 
 
 class Verified(NamedTuple):
-    """What a comparison with the storage found: names that differ, and attributes that do."""
+    """What a comparison found: names that differ, and how many have other attributes.
+
+    ``against`` says with what it was made, ``note`` why not with a list that is there.
+    """
 
     differing: tuple[str, ...] = ()
     attributes: int = 0
+    against: str = ""
+    note: str = ""
 
 
 class RestoreFailed(B1000Error):
     """A restore came to no good end."""
+
+
+class Keeping(NamedTuple):
+    """What the rsyncs of a restore have from it: ``descriptors`` they inherit, and ``marks`` in
+    their environment. Each is ended after ``seconds``. ``cut`` reads what they print.
+
+    ``added`` is a private directory for the names of what was missing.
+    """
+
+    descriptors: tuple[int, ...] = ()
+    marks: Mapping[str, str] = {}
+    seconds: float = NO_END
+    cut: Cut | None = None
+    added: str = ""
 
 
 class Restoring(NamedTuple):
@@ -55,10 +72,14 @@ class Restoring(NamedTuple):
     way: Way
     manner: Manner
     parts: tuple[Part, ...]
+    keeping: Keeping = Keeping()
 
     def source(self, part: Part) -> str:
         """What rsync reads: the backup, or a part of it."""
         return f"{self.way.address}/{self.row.backup.place}/{part.source}"
+
+    def _root(self, part: Part) -> str:
+        return f"{self.way.address}/{self.row.backup.place}/{part.root}"
 
     def commands(self) -> list[list[str]]:
         """The plain commands that do the same."""
@@ -67,16 +88,59 @@ class Restoring(NamedTuple):
             for part in self.parts
         ]
 
-    def bring(self) -> Outcome:
-        """Bring all parts back: the outcome of the first that fails, or of the last."""
+    # --- the act
+
+    def bring(self, told: Told = _nobody) -> Outcome:
+        """Bring all parts back: the outcome of the first that fails, or of the last.
+
+        ``told`` hears what each that succeeded has counted.
+        """
         result = Outcome(CopyStatus.DONE, exit_code=0)
         for part in self.parts:
-            with _kept_as_it_is(part.above):
-                argv = arguments.restore(self.way, self.source(part), part.target, self.manner)
-                result = self._run(argv, lambda _: None)
+            with receiving.kept_as_it_is(part.above):
+                result = self._bring(part, told)
             if result.exit_code != 0:
                 return result
         return result
+
+    def _bring(self, part: Part, told: Told) -> Outcome:
+        lines: list[bytes] = []
+        argv = arguments.restore(self.way, self.source(part), part.target, self.manner)
+        if self.keeping.cut:
+            argv.insert(1, "--info=progress2")
+        try:
+            with receiving.directory(part.receiving) as temporary:
+                argv.insert(1, f"--temp-dir={temporary}")
+                if self.manner.existing != "missing":
+                    result = self._run(argv, lines.append)
+                else:
+                    result = self._add(part, argv, lines.append)
+        except OSError as error:
+            return Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
+        if result.exit_code == 0:
+            last = [line.decode("utf-8", "replace") for line in lines[-_LAST_LINES:]]
+            done = forecast(last)
+            told(totals(last), done.files if done else 0)
+        return result
+
+    def _add(self, part: Part, argv: list[str], take: Callable[[bytes], None]) -> Outcome:
+        """Bring what is missing, and note what that was."""
+        with open(self.added(part), "ab") as file:
+
+            def note(line: bytes) -> None:
+                change, name = _item(line)
+                if change.startswith((b">f", b"c", b"h")):
+                    file.write(name.rstrip(b"/") + b"\0")
+                elif not change:
+                    take(line)
+
+            return self._run(arguments.telling(argv), note)
+
+    def added(self, part: Part) -> str:
+        """The file of the names that were missing."""
+        return os.path.join(self.keeping.added, f"added-{self.parts.index(part)}")
+
+    # --- looking
 
     def changes(self) -> Iterator[tuple[str, str]]:
         """What it would do: rsync's itemized change, and the name. Raises RestoreFailed."""
@@ -84,67 +148,115 @@ class Restoring(NamedTuple):
             argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
             yield from self._itemized(argv)
 
-    def compare(self) -> Verified:
-        """Compare what is here with what the storage holds. Raises RestoreFailed."""
-        differing: list[str] = []
-        attributes = 0
+    def compare(self, by_content: bool = True) -> Verified:
+        """Compare what is here with what the storage holds. Raises RestoreFailed.
+
+        Where only what was missing was brought, only that is compared. Without ``by_content``
+        size and time tell what differs.
+        """
+        found = Verified()
         for part in self.parts:
-            argv = arguments.compared(self.way, self.source(part), part.target, self.manner)
-            for change, name in self._itemized(argv):
-                if "+" in change or (change[1] != "d" and (change[0] in "<>c" or change[2] == "c")):
-                    differing.append(name)
-                elif change[0] == "." and change[1] != "d":
-                    attributes += 1
-        return Verified(tuple(differing[:_MOST_NAMES]), attributes)
+            manner, source = self.manner, self.source(part)
+            if manner.existing == "missing":
+                if not os.path.getsize(self.added(part)):
+                    continue
+                source = self._root(part)
+                manner = manner._replace(names=self.added(part), exactly=True)
+            found = self._compared(found, part, source, manner, by_content)
+        return found
+
+    def compare_these(self, part: Part, listing: str) -> Verified:
+        """Compare the names of a file, of one part, by content. Raises RestoreFailed."""
+        manner = self.manner._replace(names=listing, exactly=True)
+        return self._compared(Verified(), part, self._root(part), manner, True)
+
+    def _compared(
+        self, before: Verified, part: Part, source: str, manner: Manner, by_content: bool
+    ) -> Verified:
+        differing, attributes = list(before.differing), before.attributes
+        argv = arguments.compared(self.way, source, part.target, manner, by_content)
+        for change, name in self._itemized(argv):
+            if "+" in change or (change[1] != "d" and (change[0] in "<>c" or change[2] == "c")):
+                differing.append(os.path.join(part.root, name))
+            elif change[0] == "." and change[1] != "d":
+                attributes += 1
+        return before._replace(differing=tuple(differing[:_MOST_NAMES]), attributes=attributes)
+
+    def set_aside(self) -> list[str]:
+        """The files that verify has set aside as wrong, which stay there. Raises RestoreFailed."""
+        found: list[str] = []
+
+        def take(line: bytes) -> None:
+            listed = names.listed(line)
+            if listed and listed.kind != b"d":
+                found.append(listed.path.decode("utf-8", "surrogateescape"))
+
+        for part in self.parts:
+            source = self.source(part)
+            self._look(arguments.set_aside(self.way, source, part.target, self.manner), take)
+        return [name.removesuffix(arguments.CORRUPT) for name in found[:_MOST_NAMES]]
 
     def is_empty(self) -> bool:
-        """Whether the backup holds nothing at all. Raises RestoreFailed."""
+        """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
         with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-            argv = arguments.changes(self.way, self.source(self.parts[0]), f"{empty}/", Manner())
-            return not any(name.rstrip("/") != "." for _, name in self._itemized(argv))
+            for part in self.parts:
+                argv = arguments.changes(self.way, self.source(part), f"{empty}/", Manner())
+                if not any(name.rstrip("/") != "." for _, name in self._itemized(argv)):
+                    return True
+        return False
 
     def _itemized(self, argv: Sequence[str]) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
 
         def take(line: bytes) -> None:
-            change, blank, name = line.partition(b" ")
-            if blank and (len(change) == _ITEM or change == b"*deleting"):
-                plain = names.unescaped(name.lstrip(b" ") if change == b"*deleting" else name)
-                found.append((change.decode(), plain.decode("utf-8", "surrogateescape")))
+            change, name = _item(line)
+            if change:
+                found.append((change.decode(), name.decode("utf-8", "surrogateescape")))
 
-        result = self._run(argv, take)
-        if result.exit_code != 0:
-            raise RestoreFailed(result.reason)
+        self._look(argv, take)
         return found
 
-    def _run(self, argv: Sequence[str], take: Callable[[bytes], None]) -> Outcome:
+    def _look(self, argv: Sequence[str], take: Callable[[bytes], None]) -> None:
+        result = self._run(argv, take, looking=True)
+        if result.exit_code != 0:
+            raise RestoreFailed(result.reason)
+
+    def _run(
+        self, argv: Sequence[str], take: Callable[[bytes], None], looking: bool = False
+    ) -> Outcome:
         host = paths.host_or_path(self.way.address)
-        whole = Session(argv, host, _NO_END, _UNLIMITED, self.way.limits.connect_timeout)
+        keeping = self.keeping
+        whole = Session(
+            argv,
+            host,
+            keeping.seconds,
+            _UNLIMITED,
+            self.way.limits.connect_timeout,
+            _MEMORY,
+            keeping.descriptors,
+            keeping.marks,
+        )
         try:
-            ended = session.run(whole, take)
+            ended = session.run(whole, take, None if looking else keeping.cut)
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
         return outcome.judge(ended.code, ended.errors, "the target", host)
 
 
-_ITEM = 11  # characters of an itemized change
-
-
-@contextmanager
-def _kept_as_it_is(directory: str) -> Iterator[None]:
-    """A directory in which something is put keeps its own times."""
-    if not directory:
-        yield
-        return
-    before = os.stat(directory)
-    try:
-        yield
-    finally:
-        os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+def _item(line: bytes) -> tuple[bytes, bytes]:
+    """An itemized change and its name; two empty ones where a line is none."""
+    change, blank, name = line.partition(b" ")
+    if blank and (len(change) == _ITEM or change == b"*deleting"):
+        return change, names.unescaped(name.lstrip(b" ") if change == b"*deleting" else name)
+    return b"", b""
 
 
 def bring(
-    all_ways: Sequence[Restoring], retries: int, wait: float, told: Callable[[str], None]
+    all_ways: Sequence[Restoring],
+    retries: int,
+    wait: float,
+    told: Callable[[str], None],
+    totalled: Told = _nobody,
 ) -> tuple[Restoring, Outcome]:
     """Bring a backup back from the first storage that gives it; each is tried once before a retry.
 
@@ -155,7 +267,7 @@ def bring(
         if turn:
             time.sleep(wait)
         for each in tuple(left):
-            result = each.bring()
+            result = each.bring(totalled)
             if result.exit_code == 0:
                 return each, result
             told(f"{each.row.path}: {result.reason}")
@@ -166,41 +278,12 @@ def bring(
     return each, result
 
 
-def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str], None]:
-    """Note in the journal that a restore into ``target`` begins; gives what notes how it ended.
-
-    That is with an error, or with "".
-    """
-    journal = open_journal(path)
-    status = os.stat(target)
-    begun = Restore(
-        status.st_dev,
-        status.st_ino,
-        target,
-        words,
-        row.key.job,
-        row.key.instance,
-        row.host,
-        row.root.destination,
-        row.path,
-        row.backup.run,
-        time.time(),
-    )
-    with journal.transaction():
-        number = journal.begin_restore(begun)
-
-    def noted(error: str) -> None:
-        with journal.transaction():
-            journal.end_restore(number, error)
-
-    return noted
-
-
-def names_file(directory: str, wanted: Sequence[str]) -> str:
+def names_file(directory: str, wanted: Sequence[str], name: str = "names") -> str:
     """A file of names for rsync in a private directory. Raises RestoreFailed."""
-    path = Path(directory, "names")
+    path = os.path.join(directory, name)
     try:
-        path.write_bytes(b"".join(os.fsencode(each) + b"\0" for each in wanted))
+        with open(path, "wb") as file:
+            file.writelines(os.fsencode(each) + b"\0" for each in wanted)
     except OSError as error:
         raise RestoreFailed(f"there is no place here for names: {message_of(error)}") from None
-    return str(path)
+    return path

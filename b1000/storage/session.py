@@ -7,9 +7,9 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from b1000.errors import StorageAway, message_of
 from b1000.files import refuse_special
@@ -29,9 +29,21 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Take = Callable[[bytes], None]
 
 
+class Feed(Protocol):
+    """Cuts what is printed into lines."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+
+Cut = Callable[[Take], Feed]
+
+
 class Session(NamedTuple):
     """What is run: for at most ``seconds``, with files of at most ``largest`` bytes. ``host`` is
-    what errors call the other end; it has ``connect_timeout`` seconds for its first word.
+    what errors call the other end; it has ``connect_timeout`` seconds for its first word. It may
+    take ``memory`` bytes of address space, inherits ``descriptors`` and has ``marks`` in its
+    environment.
     """
 
     argv: Sequence[str]
@@ -39,6 +51,9 @@ class Session(NamedTuple):
     seconds: float
     largest: int
     connect_timeout: int = 0
+    memory: int = _MEMORY
+    descriptors: tuple[int, ...] = ()
+    marks: Mapping[str, str] = {}
 
 
 class Ended(NamedTuple):
@@ -53,13 +68,17 @@ class Ended(NamedTuple):
         return "" if self.code == 0 else printable(judged.reason)
 
 
-def run(session: Session, take: Take) -> Ended:
-    """Run it to its end; ``take`` gets each line that it prints. Raises StorageAway."""
+def run(session: Session, take: Take, cut: Cut | None = None) -> Ended:
+    """Run it to its end; ``take`` gets each line that it prints. Raises StorageAway.
+
+    ``cut`` makes what cuts its output into lines.
+    """
     environment = {
         "PATH": _PATH,
         **transport.environment(os.environ),
         "LC_ALL": "C",
         "HOME": "/nonexistent",
+        **session.marks,
     }
     try:
         _look_at_password_file(session.argv)
@@ -69,6 +88,7 @@ def run(session: Session, take: Take) -> Ended:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
+            pass_fds=session.descriptors,
             start_new_session=True,  # with no terminal rsync cannot ask for a password there
         )
     except OSError as error:
@@ -76,32 +96,32 @@ def run(session: Session, take: Take) -> Ended:
     with process:
         try:
             for what, most in (
-                (resource.RLIMIT_AS, _MEMORY),
+                (resource.RLIMIT_AS, session.memory),
                 (resource.RLIMIT_FSIZE, session.largest),
                 (resource.RLIMIT_CORE, 0),
             ):
                 with suppress(OSError):
                     resource.prlimit(process.pid, what, (most, most))
-            errors = _read(process, session, take)
+            errors = _read(process, session, (cut or Lines)(take))
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return Ended(process.returncode, errors)
 
 
-def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> tuple[str, ...]:
+def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> tuple[str, ...]:
     until = time.monotonic() + session.seconds
     complained: deque[bytes] = deque(maxlen=_LAST_LINES)
     assert process.stdout is not None
     assert process.stderr is not None
-    takers = {
-        process.stdout: _Lines(take),
-        process.stderr: _Lines(complained.append),
+    takers: dict[object, Feed] = {
+        process.stdout: lines,
+        process.stderr: Lines(complained.append),
     }
     left = _MOST_BYTES
     first_word = greeting.watched(session.argv, session.connect_timeout)
     with selectors.DefaultSelector() as ready:
-        for pipe in takers:
+        for pipe in (process.stdout, process.stderr):
             ready.register(pipe, selectors.EVENT_READ)
         while ready.get_map():
             wait = until - time.monotonic()
@@ -116,7 +136,7 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> t
                 if left < 0:
                     raise StorageAway(f"{session.host} lists more than {_MOST_BYTES} bytes")
                 if data:
-                    takers[key.fileobj].feed(data)  # type: ignore[index]
+                    takers[key.fileobj].feed(data)
                 else:
                     ready.unregister(key.fileobj)
     with suppress(subprocess.TimeoutExpired):
@@ -124,7 +144,7 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, take: Take) -> t
     return tuple(line.decode("utf-8", "backslashreplace") for line in complained)
 
 
-class _Lines:
+class Lines:
     """Cuts bytes into lines; of a longer one than rsync prints the rest is lost."""
 
     def __init__(self, take: Take) -> None:

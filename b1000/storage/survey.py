@@ -120,6 +120,10 @@ class Journalled:
         """The last restore into a directory; None where there was none."""
         return self._reader.last_restore_into(device, inode) if self._reader else None
 
+    def restores_under_way(self, device: int, inode: int) -> list[Restore]:
+        """The restores into a directory that have not ended, or were killed."""
+        return self._reader.restores_under_way(device, inode) if self._reader else []
+
     def jobs_at(self, destination: Destination, known: Known) -> list[str]:
         """The jobs that have backups there, or are to have some."""
         configured = {

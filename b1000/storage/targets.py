@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from b1000.errors import UsageError, message_of
 from b1000.logstyle import printable
 from b1000.storage.backup import Backup
-from b1000.storage.restoring import Part
+from b1000.storage.part import Part
 
 _SHOWN = 10  # names of what is in the way
 
@@ -42,7 +42,7 @@ def in_the_way(directory: str) -> list[str]:
     return [*map(printable, names[:_SHOWN]), *more]
 
 
-def in_place(backup: Backup) -> tuple[Part, ...]:
+def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
     """Each include to where it was. Raises UsageError where one has no place."""
     try:
         words = shlex.split(backup.include)
@@ -58,6 +58,8 @@ def in_place(backup: Backup) -> tuple[Part, ...]:
             " whose",
             "use --to DIR",
         )
+    if manner == "mirror" and any(part.target == "/" and part.whole for part in parts):
+        raise UsageError("/ is not mirrored in place: that would delete /proc and /dev", "--merge")
     return tuple(parts)
 
 

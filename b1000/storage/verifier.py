@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from b1000.errors import counted, message_of
-from b1000.files import read_file, sync_directory, write_atomically
+from b1000.files import sync_directory, write_atomically
 from b1000.logstyle import printable
 from b1000.rsync.restoring import CORRUPT
 from b1000.state.journal import Journal
@@ -16,7 +16,6 @@ from b1000.storage.backup import Backup, Group, Root
 from b1000.storage.reading import Found, Pace, Tree, Unreadable
 from b1000.storage.sums import Seal
 
-_LARGEST_LIST = 2**31
 _SHOWN = 5
 
 
@@ -120,7 +119,7 @@ class Verifier:
             self._write_list(look, new)
             return
         try:
-            listed = self._list(look, seal)
+            listed = reading.listed(look.tree, seal)
         except ValueError as error:
             yield self._without_list(look, new, seal, str(error))
             return
@@ -139,17 +138,6 @@ class Verifier:
         digest = reading.digest(look.tree, found.name, self._pace)
         self._known[found.key] = (found.size, found.changed, digest)
         return digest
-
-    def _list(self, look: Look, seal: Seal) -> dict[bytes, str]:
-        """The list that an earlier reading wrote. Raises ValueError where it is not there."""
-        try:
-            with look.tree.beside(layout.SUMS) as path:
-                data = read_file(path, _LARGEST_LIST, follow=False)
-        except OSError as error:
-            raise ValueError(f"is gone ({error.strerror})") from None
-        if sums.hash_of(data) != seal.file:
-            raise ValueError("was changed by somebody")
-        return sums.unpacked(data)
 
     def _without_list(self, look: Look, new: dict[bytes, str], seal: Seal, why: str) -> Finding:
         """Hold the files against the hash of their list alone, and write it anew where they fit."""

@@ -1,0 +1,185 @@
+"""The act of ``b1000 restore``: what it locks, notes, brings, compares and tells."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from b1000.errors import UsageError, counted
+from b1000.figures import clock, size
+from b1000.identity import is_alive
+from b1000.locks import Locks, run_lock
+from b1000.logs import printable
+from b1000.storage import comparing, noting, restoring
+from b1000.storage.choice import Choice
+from b1000.storage.restoring import Keeping, Restoring
+
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.storage.restore_answer import Answer
+    from b1000.storage.survey import Journalled
+
+_FAILED, _OLDER = 1, 3
+_SHOWN = 10  # names that differ
+
+
+class Surroundings(NamedTuple):
+    """What a restore is given: ``say`` tells on standard output, ``warn`` beside it."""
+
+    config: "Config"
+    arguments: Any
+    journal: "Journalled"
+    answer: "Answer"
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+class Bringing:
+    """One restore, of which everything is known."""
+
+    def __init__(
+        self, surroundings: Surroundings, choice: Choice, ways: Sequence[Restoring]
+    ) -> None:
+        self._with = surroundings
+        self._arguments = surroundings.arguments
+        self._keys = surroundings.answer.keys
+        self._choice = choice
+        self._ways = ways
+        self._journal_path = Path(surroundings.config.settings.journal)
+        self._locks = Locks(self._journal_path.parent / "locks")
+
+    def run(self, words: str, private: str) -> int:
+        """Carry it out; gives the exit code. Raises UsageError and RestoreFailed."""
+        row = self._choice.row
+        target = self._make_targets()
+        status = os.stat(target)
+        alone = self._alone(target)
+        held: tuple[int, ...] = ()
+        try:
+            self._end_orphans(status.st_dev, status.st_ino)
+            held = self._keep_runs_away()
+            noted = noting.note(self._journal_path, row, target, words)
+            try:
+                error, code = self._bring(held, words.splitlines(), private)
+            except BaseException as failure:
+                reason = str(failure) if isinstance(failure, Exception) else noting.INTERRUPTED
+                noted(reason)
+                raise
+            noted(error)
+            return code
+        finally:
+            for descriptor in (alone, *held):
+                os.close(descriptor)
+
+    # --- before it begins
+
+    def _make_targets(self) -> str:
+        """The directories into which is restored are there; gives the one that is noted."""
+        target = os.path.abspath(self._arguments.to or "/")
+        try:
+            os.makedirs(target, mode=0o700, exist_ok=True)
+            for part in self._ways[0].parts:
+                os.makedirs(part.target, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{error.filename} cannot be made: {error.strerror}") from None
+        return target
+
+    def _alone(self, target: str) -> int:
+        """No other restore goes to the same place meanwhile. Raises UsageError."""
+        key = self._choice.row.key
+        status = os.stat(target)
+        what = f"{key.job}@{key.instance}" if self._arguments.in_place else ""
+        lock = self._locks.take(f"restore@{status.st_dev}@{status.st_ino}@{what}")
+        if lock is None:
+            where = "in place" if self._arguments.in_place else f"into {target}"
+            raise UsageError(f"another b1000 restores {where}; nothing was restored")
+        return lock
+
+    def _end_orphans(self, device: int, inode: int) -> None:
+        """End the rsyncs of restores to the same place whose b1000 was killed."""
+        for begun in self._with.journal.restores_under_way(device, inode):
+            if is_alive(begun.process):
+                continue
+            from b1000.work.tree import TreeEnding
+
+            ending = TreeEnding(noting.marks(begun.process))
+            while (pause := ending.step()) is not None:
+                time.sleep(pause)
+            noting.was_interrupted(self._journal_path, begun.process)
+
+    def _keep_runs_away(self) -> tuple[int, ...]:
+        """What is restored in place is not backed up meanwhile. Raises UsageError."""
+        if not self._arguments.in_place:
+            return ()
+        key = self._choice.row.key
+        lock = self._locks.take(run_lock(key.job, key.instance))
+        if lock is None:
+            raise UsageError(
+                f"a run of {self._arguments.job} is at work; nothing was restored",
+                "`b1000 status` shows it; try again when it has ended",
+            )
+        return (lock,)
+
+    # --- the act
+
+    def _bring(self, held: tuple[int, ...], words: Sequence[str], private: str) -> tuple[str, int]:
+        """Bring and compare it; gives what is wrong, "" for nothing, and the exit code."""
+        config = self._with.config
+        row = self._choice.row
+        limits = self._with.journal.limits(config.destinations[row.root.destination])
+        keeping = Keeping(held, noting.marks(), limits.copy_timeout or restoring.NO_END)
+        ways = [
+            each._replace(keeping=keeping._replace(added=each.keeping.added)) for each in self._ways
+        ]
+        began = time.monotonic()
+        way, result = restoring.bring(
+            ways,
+            limits.copy_retries,
+            limits.copy_retry_min_sleep,
+            self._with.warn,
+            self._with.answer.brought,
+        )
+        self._keys["seconds"] = round(time.monotonic() - began, 3)
+        if result.exit_code != 0:
+            raise restoring.RestoreFailed(f"not restored: {result.reason}")
+        self._with.answer.read_from(way.row.root.destination, way.row.path)
+        aside = way.set_aside()
+        self._keys["set_aside"] = aside
+        for name in aside[:_SHOWN]:
+            self._with.warn(f"{printable(name)} is set aside as wrong there, and was not restored")
+        return self._conclude(way, aside, words, private)
+
+    def _conclude(
+        self, way: Restoring, aside: Sequence[str], words: Sequence[str], private: str
+    ) -> tuple[str, int]:
+        code = _OLDER if self._choice.older else 0
+        what = f"restored {self._counted()}"
+        lacking = f"{counted(len(aside), 'file')} of the backup could not be restored"
+        if self._arguments.no_verify:
+            self._with.say(f"{what}; not verified")
+            return (lacking, _FAILED) if aside else ("", _OLDER)
+        found = comparing.verified(way, private, words)
+        self._with.answer.compared(found, aside)
+        if found.note:
+            self._with.warn(found.note)
+        wrong = [name for name in found.differing if name not in aside]
+        for name in wrong[:_SHOWN]:
+            self._with.warn(f"differs from the backup: {printable(name)}")
+        if found.attributes:
+            self._with.warn(f"{counted(found.attributes, 'name')} could not get all attributes")
+        if wrong:
+            self._with.say(f"{what}, and compared with {found.against}: NOT equal")
+            verb = "differs" if len(wrong) == 1 else "differ"
+            return f"{counted(len(wrong), 'name')} {verb} from the backup", _FAILED
+        self._with.say(f"{what}, and compared with {found.against}: equal")
+        return (lacking, _FAILED) if aside else ("", code)
+
+    def _counted(self) -> str:
+        files, held = self._keys["files"], self._keys["bytes"]
+        took = clock(self._keys["seconds"])
+        if files is None:
+            return f"in {took}"
+        moved = self._keys["transferred"]
+        of_these = "" if moved == files else f" ({moved} transferred)"
+        return f"{counted(files, 'file')}{of_these}, {size(held or 0)}, in {took}"

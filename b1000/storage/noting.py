@@ -1,0 +1,60 @@
+"""What the journal is told of a restore: that it begins, and how it ended."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from b1000.identity import myself
+from b1000.runs.run import ProcessIdentity
+from b1000.runs.stored import Restore
+from b1000.state.opening import open_journal
+from b1000.storage.question import StoredRow
+
+
+def marks(process: ProcessIdentity | None = None) -> dict[str, str]:
+    """What the rsyncs of a restore have in their environment: of this process, or another."""
+    whose = process or myself()
+    return {"B1000_RUN": f"restore-{whose.pid}-{whose.ticks}", "B1000_COMMAND": "rsync-restore"}
+
+
+INTERRUPTED = "interrupted"
+"""The error of a restore that was ended by a signal, or killed."""
+
+
+def was_interrupted(path: Path, process: ProcessIdentity) -> None:
+    """Note that what a process restored is over."""
+    journal = open_journal(path)
+    with journal.transaction():
+        journal.end_restores_of(process, INTERRUPTED)
+
+
+def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str], None]:
+    """Note in the journal that a restore into ``target`` begins; gives what notes how it ended.
+
+    That is with an error, or with "".
+    """
+    journal = open_journal(path)
+    status = os.stat(target)
+    begun = Restore(
+        status.st_dev,
+        status.st_ino,
+        target,
+        words,
+        row.key.job,
+        row.key.instance,
+        row.host,
+        row.root.destination,
+        row.path,
+        row.backup.run,
+        time.time(),
+        *myself(),
+    )
+    with journal.transaction():
+        number = journal.begin_restore(begun)
+
+    def noted(error: str) -> None:
+        with journal.transaction():
+            journal.end_restore(number, error)
+
+    return noted

@@ -1,0 +1,39 @@
+"""One of the directories to which a restore brings a part of a backup."""
+
+import os
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """One rsync of a restore: ``source`` below the backup, both as rsync takes them.
+
+    ``above`` is a directory that stays as it is, "" for none.
+    """
+
+    source: str
+    target: str
+    above: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the content of ``source`` goes into ``target``, and no name of its own."""
+        return not self.source or self.source.endswith("/")
+
+    @property
+    def root(self) -> str:
+        """Below which directory of the backup the names are that rsync tells."""
+        return self.source if self.whole else self.source[: self.source.rfind("/") + 1]
+
+    def target_of(self, name: str) -> str:
+        """Where a name of the backup goes to; "" where it is none of this part."""
+        source = self.source.rstrip("/")
+        if source and name != source and not name.startswith(f"{source}/"):
+            return ""
+        return self.target + name[len(self.root) :]
+
+    @property
+    def receiving(self) -> str:
+        """In which directory files arrive: on the file system to which they go."""
+        own = self.target + os.path.basename(self.source)
+        is_tree = not self.whole and os.path.isdir(own) and not os.path.islink(own)
+        return own if is_tree else self.target

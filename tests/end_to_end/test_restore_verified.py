@@ -1,0 +1,130 @@
+"""What was restored is compared: with the list of sums of the storage, else with its files."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b1000.rsync.restoring import CORRUPT
+from tests.support.daemon import Daemon
+from tests.support.stored import NIGHT, a_mark, identify, put
+from tests.support.world import World, tree
+
+
+@pytest.fixture
+def store(world: World) -> tuple[World, Path]:
+    """A store with one backup, which was read: a list of sums lies beside it."""
+    root = world.root / "one"
+    identify(root, NIGHT)
+    backup = put(root, a_mark())
+    (backup / "below").mkdir()
+    for name in ("a", "below/b \\ \n c", "-x"):
+        (backup / name).write_text(f"content of {name}")
+    world.write({"dest:one": {"type": "store", "path": root}})
+    done = world.b1000("verify", "--all")
+    assert done.returncode == 0, done.stderr
+    assert Path(f"{backup}.sha256.gz").exists()
+    return world, backup
+
+
+def restored(world: World, *words: str, code: int = 0) -> dict[str, Any]:
+    done = world.b1000("restore", "etc", *words, "--json")
+    assert done.returncode == code, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["exit"] == code
+    return answer
+
+
+def flip(path: Path) -> None:
+    """Change a byte; size and time stay."""
+    status = path.stat()
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_by_the_list_of_sums(store: tuple[World, Path]) -> None:
+    world, backup = store
+    to = world.root / "to"
+    answer = restored(world, "--to", str(to))
+    assert tree(to) == tree(backup)
+    assert (answer["verified"], answer["files"]) == (True, 4)
+    assert answer["against"] == "the list of sums at one, 4 files"
+    part = restored(world, "--to", str(world.root / "part"), "below")
+    assert part["against"] == "the list of sums at one, 1 file"
+    # A file that came later is in no list: it is compared with the storage's own.
+    (backup / "late").write_text("late")
+    answer = restored(world, "--to", str(world.root / "late"))
+    assert (answer["verified"], answer["differing"]) == (True, [])
+
+
+def test_a_byte_that_was_flipped_at_the_storage_is_found(store: tuple[World, Path]) -> None:
+    world, backup = store
+    flip(backup / "below/b \\ \n c")
+    to = world.root / "to"
+    answer = restored(world, "--to", str(to), code=1)
+    assert answer["verified"] is False
+    assert answer["differing"] == ["below/b \\ \n c"]
+    done = world.b1000("restore", "etc", "--to", str(to))
+    assert done.returncode == 1, "the same command compares again"
+    assert "differs from the backup: below/b \\ \\n c" in done.stderr
+    assert "NOT equal" in done.stdout
+    # What is asked for is whole: the other file is not.
+    assert restored(world, "--to", str(world.root / "part"), "a")["verified"] is True
+
+
+def test_a_list_that_was_changed_is_not_relied_on(store: tuple[World, Path]) -> None:
+    world, backup = store
+    Path(f"{backup}.sha256.gz").write_bytes(b"other")
+    done = world.b1000("restore", "etc", "--to", str(world.root / "to"))
+    assert done.returncode == 0
+    assert "was changed by somebody" in done.stderr
+    assert "compared with the files at one, by checksum: equal" in done.stdout
+
+
+@pytest.mark.parametrize("with_list", [True, False])
+def test_only_what_was_missing_is_compared(store: tuple[World, Path], with_list: bool) -> None:
+    world, backup = store
+    if not with_list:
+        Path(f"{backup}.sha256.gz").unlink()
+    to = world.root / "to"
+    (to / "below").mkdir(parents=True)
+    (to / "a").write_text("mine")
+    (to / "below" / "mine").write_text("mine")
+    answer = restored(world, "--to", str(to), "--missing")
+    assert answer["verified"] is True
+    assert (to / "a").read_text() == "mine"
+    assert (to / "below" / "mine").exists()
+    assert (to / "-x").read_text() == "content of -x"
+    nothing = restored(world, "--to", str(to), "--missing")
+    assert nothing["verified"] is True
+    if with_list:
+        flip(backup / "-x")
+        (to / "-x").unlink()
+        wrong = restored(world, "--to", str(to), "--missing", code=1)
+        assert wrong["differing"] == ["-x"]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_what_is_set_aside_is_told_and_not_restored(
+    world: World, daemon: Callable[..., Daemon], remote: bool
+) -> None:
+    root = world.root / "one"
+    if remote:
+        there = daemon({"b": ""})
+        root = there.module("b")
+    backup = put(root, a_mark(host="client"))
+    (backup / "wrong").write_text("wrong")
+    (backup / "wrong").rename(backup / f"wrong{CORRUPT}")
+    store = world.store(path=there.url("b")) if remote else {"type": "store", "path": root}
+    jobs = {"job:etc": world.push()} if remote else {}
+    world.write({"dest:store": store, **jobs})
+    to = world.root / "to"
+    answer = restored(world, "--to", str(to), code=1)
+    assert answer["set_aside"] == ["wrong"]
+    assert sorted(os.listdir(to)) == ["file"]
+    done = world.b1000("restore", "etc", "--to", str(to), "--no-verify")
+    assert done.returncode == 1
+    assert "wrong is set aside as wrong there, and was not restored" in done.stderr
