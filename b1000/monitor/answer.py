@@ -104,7 +104,10 @@ def _written(found: Survey, wanted: OutputOptions, screen: Screen | None) -> str
             return nagios.as_nagios(found)
         case Form.TABLE:
             if screen:
-                return forms.as_table(found, screen, wanted.everything)
+                # Here: what is read by programs does without it.
+                from b1000.monitor.table import as_table
+
+                return as_table(found, screen, wanted.everything)
             return forms.as_text(found, wanted.everything)
         case Form.PROMETHEUS if wanted.output:
             _write(wanted.output, metrics.as_prometheus(found))

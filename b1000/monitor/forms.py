@@ -1,8 +1,7 @@
-"""A survey as text: JSON, plain columns, a table for a terminal, the line of Nagios."""
+"""A survey as text: JSON, and plain columns for a pipe."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from b1000 import figures
 from b1000.errors import counted
@@ -11,19 +10,13 @@ from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import span
 from b1000.monitor.survey import Survey, summary, worst_first
 from b1000.monitor.verdicts import Judgement, Verdict
-from b1000.terminal.screen import STYLES, Screen
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 FORMAT = 2
 """Of JSON: a change of what its keys mean changes it."""
 
-_COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE")
+COLUMNS = ("VERDICT", "HOST", "JOB", "INSTANCE", "AGE", "MAX", "COPIES", "SIZE")
 _NUMBERS = ("AGE", "MAX", "SIZE")
-_EXPENDABLE = ("MAX", "SIZE", "COPIES")
-_GAP = "  "
-_INDENT = 4
+GAP = "  "
 _CLAIMED = "*"  # behind copies: what is told of them rests on a client's word
 _MOST_UNLEARNED = 20
 
@@ -128,28 +121,28 @@ def unknown_as_json(reason: str, when: float) -> str:
 
 def as_text(found: Survey, everything: bool = False) -> str:
     """Plain columns: causes, then what is bad, the worst first, a line each; then the rest."""
-    shown = _shown(found, everything)
-    rows = [(_cells(each), printable(each.reason)) for each in shown]
-    widths = _widths([_COLUMNS, *(cells for cells, _ in rows)])
+    shown = shown_of(found, everything)
+    rows = [(cells_of(each), printable(each.reason)) for each in shown]
+    widths = widths_of([COLUMNS, *(cells for cells, _ in rows)])
     lines = [
-        f"{_laid_out(cells, widths)}  {reason}" for cells, reason in [(_COLUMNS, "REASON"), *rows]
+        f"{laid_out(cells, widths)}  {reason}" for cells, reason in [(COLUMNS, "REASON"), *rows]
     ]
     return "\n".join(
-        [*_above(found), *(lines if shown else []), *_rest(found, shown), "", *_below(found)]
+        [*above(found), *(lines if shown else []), *rest(found, shown), "", *below(found)]
     )
 
 
-def _shown(found: Survey, everything: bool) -> list[Judgement]:
+def shown_of(found: Survey, everything: bool) -> list[Judgement]:
     """What is bad, or all."""
     return [each for each in worst_first(found) if everything or each.verdict is not Verdict.OK]
 
 
-def _above(found: Survey) -> list[str]:
+def above(found: Survey) -> list[str]:
     """What explains many of the lines below."""
     return [f"{each.verdict}: {printable(each.text)}" for each in found.causes]
 
 
-def _rest(found: Survey, shown: Sequence[Judgement]) -> list[str]:
+def rest(found: Survey, shown: Sequence[Judgement]) -> list[str]:
     """How many are not shown, and what turned good."""
     lines = []
     if found.since:
@@ -164,61 +157,22 @@ def _rest(found: Survey, shown: Sequence[Judgement]) -> list[str]:
     return lines
 
 
-def as_table(found: Survey, screen: Screen, everything: bool = False) -> str:
-    """The same for a terminal, in colour; what is wrong stands below its line."""
-    return screen.render(_table(found, screen.width, everything))
-
-
-def _table(found: Survey, room: int, everything: bool) -> "Iterator[RenderableType]":
-    # Here: a pipe does without, and it takes longer to import than an answer to be made.
-    from rich.padding import Padding
-    from rich.text import Text
-
-    shown = _shown(found, everything)
-    rows = [(each, _cells(each)) for each in shown]
-    widths = _fitting(_widths([_COLUMNS, *(cells for _, cells in rows)]), room)
-    for cause, text in zip(found.causes, _above(found), strict=True):
-        yield Text(text, f"bold {STYLES[cause.verdict]}", overflow="fold")
-    if rows:
-        yield Text(_laid_out(_COLUMNS, widths), "bold", overflow="fold")
-    for each, cells in rows:
-        style = STYLES[each.verdict]
-        line = Text(_laid_out(cells, widths), overflow="fold")
-        line.stylize(style, 0, widths[0])
-        yield line
-        if each.verdict is not Verdict.OK:
-            yield Padding(Text(printable(each.reason), style), (0, 0, 0, _INDENT))
-    for text in _rest(found, shown):
-        yield Text(text)
-    yield Text("")
-    *below, last = _below(found)
-    for text in below:
-        yield Text(text)
-    yield Text(last, STYLES[found.verdict])
-
-
-def _widths(lines: Iterable[Sequence[str]]) -> list[int]:
+def widths_of(lines: Iterable[Sequence[str]]) -> list[int]:
+    """How wide each column is."""
     return [max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
-def _fitting(widths: Sequence[int], room: int) -> list[int]:
-    """The widths, 0 for columns for which there is no room."""
-    found = list(widths)
-    for column in _EXPENDABLE:
-        if sum(width + len(_GAP) for width in found if width) - len(_GAP) > room:
-            found[_COLUMNS.index(column)] = 0
-    return found
-
-
-def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return _GAP.join(
+def laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The cells as one line; of no width: left out."""
+    return GAP.join(
         cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
-        for cell, width, column in zip(cells, widths, _COLUMNS, strict=True)
+        for cell, width, column in zip(cells, widths, COLUMNS, strict=True)
         if width
     )
 
 
-def _cells(each: Judgement) -> tuple[str, ...]:
+def cells_of(each: Judgement) -> tuple[str, ...]:
+    """What stands in the columns."""
     return (
         each.verdict,
         printable(each.subject.host),
@@ -231,7 +185,8 @@ def _cells(each: Judgement) -> tuple[str, ...]:
     )
 
 
-def _below(found: Survey) -> list[str]:
+def below(found: Survey) -> list[str]:
+    """What came and went, what was learned, and how many fare how."""
     lines = [f"drift: {printable(note.text)}" for note in found.notes if note.verdict is Verdict.OK]
     lines += [
         f"{note.verdict}: {printable(note.text)}"

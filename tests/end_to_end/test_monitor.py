@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
+from tests.support.terminal import Terminal
 from tests.support.world import ROOT, World
 
 UNKNOWN = 3
@@ -221,6 +222,34 @@ def test_a_table_on_a_terminal(world: World, central: Rows) -> None:
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("CRITICAL  never ") for line in lines)
     assert any(line.startswith("    never backed up: ") for line in lines)
+
+
+def test_what_is_worst_is_on_the_screen_when_the_command_ends(world: World, central: Rows) -> None:
+    a_storage_is_down(central, 30)
+    central.run("never", "etc", "", HOUR, "near:FAILED")
+    central.daily("good", "etc", "", 5, copies="near:DONE")
+    for columns, lines in ((40, 12), (80, 24), (200, 50)):
+        shown = Terminal(_command(world), {}, columns=columns, lines=lines)
+        assert shown.finish() == 2
+        seen = shown.text.splitlines()
+        # The prompt has a line of its own.
+        assert len(seen) < lines
+        assert "\n".join(seen) == shown.everything.strip("\n")
+        assert [line for line in seen if line.startswith("WARNING: storage far: ")]
+        assert [line for line in seen if line.startswith("CRITICAL: host gone: ")]
+        assert [line for line in seen if "never etc" in line or " never  " in line]
+        assert "and 1 OK" in seen
+        said = " ".join(seen)
+        assert "CRITICAL: 4 critical, 30 warning, 1 ok of 35 subjects (--all shows all)" in said
+        explained = [line for line in seen if line.startswith("WARNING ") and " web" in line]
+        assert len(explained) == (30 if lines == 50 else 0)
+    everything = Terminal([*_command(world), "--all"], {}, columns=60, lines=24)
+    assert everything.finish() == 2
+    said = everything.everything
+    assert "WARNING web7 etc\n    " in said
+    assert said.count("WARNING web") == 30
+    assert max(map(len, said.splitlines())) <= 60
+    assert said.splitlines()[-1] == "CRITICAL: 4 critical, 30 warning, 1 ok of 35 subjects"
 
 
 def _command(world: World) -> list[str]:
