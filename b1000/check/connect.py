@@ -15,7 +15,8 @@ from b1000.config.loader import Config
 from b1000.jobs import Destination, Job, Limits, Report, ScriptTemplate
 from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
-from b1000.work import merging, mounts, sources
+from b1000.storage import mounts
+from b1000.work import merging, sources
 from b1000.work.inventory import Tops
 
 _LEAST_RSYNC = (3, 2, 3)  # the first with --mkpath

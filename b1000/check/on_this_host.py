@@ -14,7 +14,8 @@ from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job, ScriptTemplate, Template, Word
-from b1000.work import mounts, scripts, sources
+from b1000.storage import mounts
+from b1000.work import scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
 _CREDENTIALS = "/run/credentials/"  # where systemd shows them to a service, while that runs

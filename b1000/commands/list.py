@@ -97,8 +97,12 @@ def _exit_code(found: "Survey", answered: bool) -> int:
     for catalogue in found.catalogues:
         for note in catalogue.notes:
             to_stderr(printable(f"b1000: {catalogue.root.path}: {note}"))
+        for each in catalogue.unread:
+            text = f"{catalogue.root.path}/{each.path} could not be looked at: {each.why}"
+            to_stderr(printable(f"b1000: {text}"))
     for away in found.away:
         to_stderr(printable(f"b1000: {away.destination} could not be asked: {away.why}"))
     if not answered:
         to_stderr("b1000: nothing was found")
-    return _FOUND if answered and not found.away else _NOT_ALL
+    all_read = not found.away and not any(each.unread for each in found.catalogues)
+    return _FOUND if answered and all_read else _NOT_ALL

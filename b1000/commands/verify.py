@@ -90,11 +90,20 @@ class _Verify:
                     self._tell(f"b1000: {each.name} is no tree of this host: nothing was read")
                     continue
                 try:
-                    found.append((each, list(survey.catalogues(each, journal))))
+                    catalogues = list(survey.catalogues(each, journal))
+                    found.append((each, catalogues))
+                    for catalogue in catalogues:
+                        self._tell_of_unread(catalogue)
                 except StorageAway as error:
                     self._away.append(each.name)
                     self._tell(f"b1000: {each.name} could not be looked at: {error}")
         return found
+
+    def _tell_of_unread(self, catalogue: "Catalogue") -> None:
+        for each in catalogue.unread:
+            self._away.append(catalogue.root.destination)
+            path = f"{catalogue.root.path}/{each.path}"
+            self._tell(f"b1000: {path} could not be looked at: {each.why}")
 
     def _one(
         self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"

@@ -37,7 +37,12 @@ def choose(config: Config, journal: Journalled, asked: Asked, begun: Restore | N
     rows = question.rows(found.groups(), stored, configured, {})
     if begun:
         rows = [row for row in rows if _is_of(begun, row)]
-    away = [_unreached(config, journal, each, asked, begun) for each in found.away]
+    unseen = [
+        Away(each.root.destination, f"{each.root.path}/{unread.path}: {unread.why}")
+        for each in found.catalogues
+        for unread in each.unread_of(job)
+    ]
+    away = [_unreached(config, journal, each, asked, begun) for each in (*found.away, *unseen)]
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
     return chosen(rows, order, away, Terms(asked.host, own, asked.any))

@@ -63,6 +63,13 @@ class Entry(NamedTuple):
     is_there: bool = True
 
 
+class Unread(NamedTuple):
+    """A directory that may hold backups and could not be looked at: JOB or JOB/DAY."""
+
+    path: str
+    why: str
+
+
 class GroupKey(NamedTuple):
     """Whose backups are compared with each other.
 
@@ -141,10 +148,15 @@ class Group(NamedTuple):
 class Catalogue(NamedTuple):
     """All that lies at one root. ``notes`` are what an operator is told of it.
 
-    ``marks`` is how many marks lie there that can be used.
+    ``marks`` is how many marks lie there that can be used. Of what is ``unread`` nothing is known.
     """
 
     root: Root
     groups: tuple[Group, ...]
     marks: int = 0
     notes: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def unread_of(self, job: str) -> list[Unread]:
+        """What could not be looked at of one job."""
+        return [each for each in self.unread if each.path.partition("/")[0] == job]

@@ -12,7 +12,16 @@ from b1000.b1k.mark import Counts, Mark
 from b1000.rsync import paths
 from b1000.runs.stored import KnownCopy, Memory
 from b1000.storage import layout
-from b1000.storage.backup import Backup, Catalogue, Entry, Group, GroupKey, Root, State
+from b1000.storage.backup import (
+    Backup,
+    Catalogue,
+    Entry,
+    Group,
+    GroupKey,
+    Root,
+    State,
+    Unread,
+)
 from b1000.storage.layout import Place
 
 _MOST_NOTES = 20
@@ -33,11 +42,14 @@ class Known(NamedTuple):
 NOTHING_KNOWN = Known()
 
 
-def build(root: Root, entries: Iterable[Entry], known: Known = NOTHING_KNOWN) -> Catalogue:
+def build(root: Root, entries: Iterable[Entry | Unread], known: Known = NOTHING_KNOWN) -> Catalogue:
     """The catalogue of one root."""
     building = _Building(root, known)
     for entry in entries:
-        building.add(entry)
+        if isinstance(entry, Unread):
+            building.unread.append(entry)
+        else:
+            building.add(entry)
     return building.catalogue()
 
 
@@ -55,6 +67,7 @@ class _Building:
         self._seen: set[str] = set()
         self._marks = 0
         self._notes: list[str] = []
+        self.unread: list[Unread] = []
 
     def add(self, entry: Entry) -> None:
         path = entry.place.path
@@ -79,13 +92,20 @@ class _Building:
             if backup:
                 self._backups[key].append(backup)
         for place, copy in self._known.copies.items():
-            if copy.complete and place not in self._seen and self._memory(place).removed is None:
+            if copy.complete and place not in self._seen and self._can_be_missing(place):
                 self._backups[self._key(copy)].append(self._missing(place, copy))
         groups = (
             Group(key, tuple(sorted(backups, key=_order)))
             for key, backups in sorted(self._backups.items())
         )
-        return Catalogue(self._root, tuple(groups), self._marks, tuple(self._notes))
+        unread = tuple(self.unread)
+        return Catalogue(self._root, tuple(groups), self._marks, tuple(self._notes), unread)
+
+    def _can_be_missing(self, place: str) -> bool:
+        """Whether what was not seen is not there: nobody removed it, and all was looked at."""
+        above = (each.path for each in self.unread)
+        looked_at = not any(place.startswith(f"{path}/") for path in above)
+        return looked_at and self._memory(place).removed is None
 
     def _note(self, text: str) -> None:
         if len(self._notes) < _MOST_NOTES:

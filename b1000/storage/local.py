@@ -13,7 +13,7 @@ from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
 from b1000.files import read_file
 from b1000.storage import gathering, layout
-from b1000.storage.backup import Entry, Root
+from b1000.storage.backup import Entry, Root, Unread
 from b1000.storage.layout import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -59,10 +59,10 @@ def identity(path: str) -> RootId | None:
         return None
 
 
-def entries(root: Root) -> Iterator[Entry]:
+def entries(root: Root) -> Iterator[Entry | Unread]:
     """All backups and marks below a root, in no order. Raises StorageAway.
 
-    What vanishes meanwhile was not there; a directory that may not be read is one that is.
+    What vanishes meanwhile was not there; a directory that cannot be read costs only itself.
     """
     try:
         top = os.open(root.address, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -71,14 +71,14 @@ def entries(root: Root) -> Iterator[Entry]:
     try:
         for job in _subdirectories(top):
             if layout.is_job(job):
-                yield from _of_job(top, job)
+                yield from _but_unread(job, _of_job(top, job))
     except OSError as error:
         raise StorageAway(f"{root.path}: {error.strerror}") from None
     finally:
         os.close(top)
 
 
-def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[Entry]:
+def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[Entry | Unread]:
     """The fulls of a job whose names have ``whose`` before the date, of days from ``since`` on.
 
     At most so many days are looked at, the last ones. Raises StorageAway.
@@ -93,14 +93,23 @@ def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[E
                 return
             days = [each for each in _subdirectories(directory) if layout.is_day(each)]
             for day in sorted(each for each in days if each >= since)[-most:]:
-                yield from _of_day(directory, job, day, f"{whose}-{day[:4]}")
+                found = _of_day(directory, job, day, f"{whose}-{day[:4]}")
+                yield from _but_unread(f"{job}/{day}", found)
     except OSError as error:
         raise StorageAway(f"{root.path}: {error.strerror}") from None
     finally:
         os.close(top)
 
 
-def _of_job(top: int, job: str) -> Iterator[Entry]:
+def _but_unread(path: str, found: Iterator[Entry | Unread]) -> Iterator[Entry | Unread]:
+    """What is found in a directory, as long as it can be read."""
+    try:
+        yield from found
+    except OSError as error:
+        yield Unread(path, error.strerror or str(error))
+
+
+def _of_job(top: int, job: str) -> Iterator[Entry | Unread]:
     with _opened(top, job) as directory:
         if directory is None:
             return
@@ -117,7 +126,7 @@ def _of_job(top: int, job: str) -> Iterator[Entry]:
                     trees.add(entry.name)
         yield from gathering.entries(job, "", trees, beside, partial(_read, directory))
         for day in days:
-            yield from _of_day(directory, job, day)
+            yield from _but_unread(f"{job}/{day}", _of_day(directory, job, day))
 
 
 def _of_day(above: int, job: str, day: str, prefix: str = "") -> Iterator[Entry]:

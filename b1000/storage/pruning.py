@@ -112,7 +112,7 @@ def plan(
         if not group.key.unmarked and _wanted(group.key, wish)
     ]
     planner = _Planner(destination, now, wish, changed)
-    plans = tuple(planner.plan(*each) for each in groups)
+    plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
     refused = {
         catalogue.root.path: why for catalogue in catalogues if (why := _is_no_storage(catalogue))
     }
@@ -121,6 +121,16 @@ def plan(
         refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
     notes = [note for catalogue in catalogues for note in catalogue.notes]
     return Plan(destination.name, plans, refused, tuple(notes))
+
+
+def _where_all_was_read(plan: GroupPlan, catalogues: Sequence[Catalogue]) -> GroupPlan:
+    """Nothing of a group goes that may have backups which nobody could look at."""
+    here = (each for each in catalogues if each.root.path == plan.root.path)
+    found = [each for catalogue in here for each in catalogue.unread_of(plan.group.key.job)]
+    if not found:
+        return plan
+    why = f"{found[0].path} could not be looked at: {found[0].why}"
+    return plan._replace(verdict=plan.verdict._replace(held_back=why))
 
 
 def _wanted(key: GroupKey, wish: Wish) -> bool:

@@ -10,7 +10,7 @@ from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.runs.stored import Restore
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import catalogue, local, remote
+from b1000.storage import catalogue, local, mounts, remote
 from b1000.storage.backup import Catalogue, Group, Root
 from b1000.storage.catalogue import Known
 
@@ -85,6 +85,9 @@ def catalogues(
     """The catalogue of each root of one destination. Raises StorageAway."""
     address = destination.restore_path or destination.path
     if not address.startswith("rsync://"):
+        # What lies on the mount point is none of its disk.
+        if destination.must_be_mounted and (trouble := mounts.unmounted(address)):
+            raise StorageAway(trouble)
         for root in local.roots(destination.name, address):
             if destination.restore_path:
                 root = root._replace(path=destination.path, read_from=address)

@@ -22,7 +22,8 @@ from b1000.rsync.verdicts import Retry
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
 from b1000.runs.run import Client, Copy, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
-from b1000.work import linking, merging, mounts, sources, sweeping
+from b1000.storage import mounts
+from b1000.work import linking, merging, sources, sweeping
 from b1000.work.announcing import announce
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt

@@ -30,7 +30,8 @@ from b1000.rsync.source import Source
 from b1000.runs.events import Message
 from b1000.runs.run import Bases, Copy, Frozen, RunIdentity, Unsettled, label
 from b1000.runs.task import JournalFacts
-from b1000.work import keeping, merging, mounts, push, sources
+from b1000.storage import mounts
+from b1000.work import keeping, merging, push, sources
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 from b1000.work.forecast import forecast

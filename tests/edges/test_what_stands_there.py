@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from b1000.files import open_file, read_file, refuse_special
 from tests.support.forked import NOBODY, Commands, Ended, commands
+from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import World
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -303,6 +305,42 @@ def test_who_may_not_read_the_journal_is_told_so_in_one_line(
         (line,) = said.err.splitlines()
         assert f"the journal {place.paths['journal']} cannot be read" in line
         assert "docs/status.md says how others may read it" in line
+
+
+@ROOT_ONLY
+def test_a_directory_that_cannot_be_read_costs_only_itself(
+    open_to_all: Path, program: Commands
+) -> None:
+    """Of a storage: the rest is listed, counted, restored; nothing of that job is removed."""
+    place = Place(open_to_all)
+    root = open_to_all / "srv"
+    store = {"type": "store", "path": root, "keep": "last 3", "prune_most": "100 %"}
+    place.world.write({"dest:kept": store})
+    identify(root, NIGHT - timedelta(days=9))
+    nights = [put(root, a_mark(when=NIGHT + timedelta(days=day))) for day in range(5)]
+    put(root, a_mark("other"))
+    for each in (nights[4].parent, root / "other"):
+        each.chmod(0)
+    subprocess.run(["chown", "-R", str(NOBODY), open_to_all], check=True)
+    config = str(place.world.config)
+    closed = (f"etc/{nights[4].parent.name}", "other")
+
+    listed = program.run("-f", config, "list", "--all", user=NOBODY)
+    assert listed.code == 1
+    assert listed.out.count("  complete  ") == 4
+    for path in closed:
+        assert f"{root}/{path} could not be looked at: Permission denied" in listed.err
+    pruned = program.run("-f", config, "prune", user=NOBODY)
+    assert pruned.code == 1
+    assert f"etc/web1 is held back: {closed[0]} could not be looked at" in pruned.err
+    assert nights[0].is_dir()
+    verified = program.run("-f", config, "verify", user=NOBODY)
+    assert verified.code == 3
+    assert "4 backups counted" in verified.out
+    assert f"{root}/{closed[1]} could not be looked at" in verified.err
+    nights[4].parent.chmod(0o700)
+    assert program.run("-f", config, "prune", user=NOBODY).code == 0
+    assert not nights[0].exists()
 
 
 @pytest.mark.slow

@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import ROOT, World
 
 
@@ -70,6 +72,25 @@ def test_nothing_is_made_where_nothing_is_mounted(world: World, disk: Path, kind
         assert done.returncode in (1, 2)
         assert told in done.stdout + done.stderr
     assert list(disk.iterdir()) == []
+
+
+def test_what_lies_where_a_disk_is_not_mounted_is_none_of_its_backups(
+    world: World, disk: Path
+) -> None:
+    """It is neither listed, nor read, nor removed, nor restored."""
+    configure(world, disk, keep="last 3", verify="1d")
+    root = disk / "b1000"
+    identify(root, NIGHT - timedelta(days=1))
+    lying = [put(root, a_mark(host="client", when=NIGHT + timedelta(days=n))) for n in range(5)]
+    words = {"list": 1, "prune": 1, "verify": 3, "restore": 1}
+    for command, code in words.items():
+        more = ["etc", "--to", str(world.root / "back")] if command == "restore" else []
+        done = world.b1000(command, *more)
+        assert (done.returncode, done.stdout.count("complete")) == (code, 0), done.stderr
+        assert f"nothing is mounted at {root} or above it (must_be_mounted)" in done.stderr
+    assert all(each.is_dir() for each in lying)
+    there = mounted(world, f"mount --bind {disk} {disk}", "list")
+    assert (there.returncode, there.stdout.count("  complete  ")) == (0, 5)
 
 
 @pytest.mark.parametrize(

@@ -173,14 +173,19 @@ def _import_all() -> None:
         *("psutil", "rich.table", "rich.console", "_strptime", "traceback", "rich.progress"),
         *("multiprocessing.popen_fork", "multiprocessing.util", "asyncio.unix_events", "random"),
         *("multiprocessing.resource_sharer", "multiprocessing.reduction", "tempfile", "shutil"),
-        *("difflib", "urllib.parse"),  # the latter by pathlib, from Python 3.13 on
+        *(
+            "difflib",
+            "urllib.parse",
+            "sqlite3.dbapi2",
+            "gzip",
+        ),  # the latter by pathlib, from Python 3.13 on
     ):
         importlib.import_module(name)
     # A disk that is full stays so: that is waited for only a moment.
     from b1000.supervise import recorder
 
     recorder._GRACE = 1.0
-    for name in ("ascii", "idna", "latin-1", "utf-8-sig"):
+    for name in ("ascii", "idna", "latin-1", "unicode_escape", "utf-8-sig"):
         codecs.lookup(name)
 
 

@@ -79,9 +79,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "must_be_mounted", DEST, YES_NO,
-        "Local paths: copy only where the path or a directory above it, other than /, is a mount "
-        "point. For a disk that may be missing, whose directory would else fill the file system "
-        "of /.",
+        "Local paths: copy, list, prune and verify only where the path or a directory above it, "
+        "other than /, is a mount point. For a disk that may be missing, whose directory would "
+        "else fill the file system of /.",
         default="no", of=_ACTIVE,
     ),
     Option(
