@@ -45,7 +45,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("monitor/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/tree.py"),
     "tenacity": ("work/copies.py", "reports/reporter.py"),
-    "argparse": ("parsers.py",),
+    "argparse": ("parsers/",),
     "configparser": (),
     "fcntl": ("locks.py", "files.py", "supervise/naming.py"),
     "asyncio": ("work/", "exchange/"),
@@ -201,7 +201,7 @@ def test_every_module_says_what_it_is() -> None:
 
 FILE, FUNCTION, POSITIONAL = 300, 50, 5
 """A file is below so many lines; at most so many have a function, and positional parameters."""
-WIDER = {"b1000/supervise/supervisor.py": 400, "b1000/parsers.py": 500}
+WIDER = {"b1000/supervise/supervisor.py": 400}
 
 # What is over its budget still: file, or file and function. This list only shrinks.
 OVER: dict[str, frozenset[str]] = {

@@ -16,7 +16,7 @@ from b1000.config.loader import load
 from b1000.config.options import OPTIONS, TABLE
 from b1000.errors import BadValue
 from b1000.jobs import Job
-from b1000.parsers import PARSERS
+from b1000.parsers.every import PARSERS
 from tests.support.database import Database, Schema, program
 from tests.support.storage import CLIENTS, Storage
 from tests.support.world import ROOT, World, tree

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from b1000 import parsers
 from b1000.monitor import metrics
 from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import PastRun, Subject
 from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import Survey
 from b1000.monitor.verdicts import judge
+from b1000.parsers.every import PARSERS
 from tests.support.world import ROOT
 
 FILES = ROOT / "etc" / "monitoring"
@@ -45,7 +45,7 @@ def test_commands_are_understood() -> None:
     for file, (program, command, *words) in found:
         assert Path(program).name == "b1000", file
         assert command == "monitor", file
-        arguments = parsers.PARSERS["monitor"]().parse_args(words)
+        arguments = PARSERS["monitor"]().parse_args(words)
         assert arguments.nagios == (file != CRON.name)
 
 

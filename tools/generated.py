@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from b1000.parsers import PARSERS
+from b1000.parsers.every import PARSERS
 from tools.completion.bash import bash
 from tools.completion.fish import fish
 from tools.completion.program import program

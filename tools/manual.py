@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from b1000.config.options import TABLE
-from b1000.parsers import PARSERS
+from b1000.parsers.every import PARSERS
 from tools.completion.program import actions, help_text, value_name
 from tools.troff import literal, page, rich, tagged, title
 

@@ -7,7 +7,7 @@ from b1000 import __version__
 from tools.reference import reference
 
 _HEADER = (
-    r".\" Made from b1000/parsers.py and b1000/config/options/; a change by hand is lost."
+    r".\" Made from b1000/parsers/ and b1000/config/options/; a change by hand is lost."
     "\n"
     r".\" Anew: make generated"
 )

@@ -8,9 +8,9 @@ from b1000.errors import counted
 
 def check(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.check import for_check
 
-    arguments = parsers.for_check().parse_args(argv)
+    arguments = for_check().parse_args(argv)
 
     from b1000.check import connect
     from b1000.config import loader

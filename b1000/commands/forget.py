@@ -7,9 +7,9 @@ from b1000.commands.output import log_as
 
 def forget(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.forget import for_forget
 
-    arguments = parsers.for_forget().parse_intermixed_args(argv)
+    arguments = for_forget().parse_intermixed_args(argv)
 
     from b1000 import logs
     from b1000.config import loader

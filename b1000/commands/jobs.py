@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def run_jobs(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.jobs import for_jobs
 
-    arguments = parsers.for_jobs().parse_intermixed_args(argv)
+    arguments = for_jobs().parse_intermixed_args(argv)
 
     import logging
 

@@ -16,9 +16,9 @@ _FOUND, _NOT_ALL = 0, 1
 
 def list_backups(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.list import for_list
 
-    arguments = parsers.for_list().parse_intermixed_args(argv)
+    arguments = for_list().parse_intermixed_args(argv)
 
     from b1000.config import loader
     from b1000.config.selectors import selector

@@ -9,9 +9,9 @@ from b1000.commands.output import say
 
 def mark(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.mark import for_mark
 
-    arguments = parsers.for_mark().parse_intermixed_args(argv)
+    arguments = for_mark().parse_intermixed_args(argv)
 
     from b1000.config import loader
     from b1000.config.selectors import unknown_job

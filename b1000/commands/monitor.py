@@ -11,9 +11,9 @@ _UNKNOWN = 3  # as Nagios counts
 
 def monitor(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.monitor import for_monitor
 
-    parser = parsers.for_monitor()
+    parser = for_monitor()
     try:
         arguments = parser.parse_args(argv)
         if arguments.output and not arguments.prometheus:

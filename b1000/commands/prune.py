@@ -20,9 +20,9 @@ _HELD_BACK, _OUT_OF_TIME = 1, 3
 
 def prune(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.prune import for_prune
 
-    arguments = parsers.for_prune().parse_intermixed_args(argv)
+    arguments = for_prune().parse_intermixed_args(argv)
 
     from b1000.config import loader
 

@@ -24,9 +24,9 @@ _FAILED = 1
 
 def restore(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.restore import for_restore
 
-    parser = parsers.for_restore()
+    parser = for_restore()
     arguments = parser.parse_intermixed_args(argv)
     if bool(arguments.to) == arguments.in_place:
         parser.error("say where to: --to DIR, or --in-place with --missing, --merge or --mirror")

@@ -8,9 +8,9 @@ from b1000.commands.output import say, terminal
 
 def status(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.status import for_status
 
-    parser = parsers.for_status()
+    parser = for_status()
     arguments = parser.parse_intermixed_args(argv)
     if arguments.watch and arguments.json:
         parser.error("--watch cannot be combined with --json")

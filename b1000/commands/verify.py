@@ -19,9 +19,9 @@ _BAD, _OUT_OF_TIME = 1, 3
 
 def verify(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000 import parsers
+    from b1000.parsers.verify import for_verify
 
-    arguments = parsers.for_verify().parse_intermixed_args(argv)
+    arguments = for_verify().parse_intermixed_args(argv)
 
     from b1000.config import loader
 

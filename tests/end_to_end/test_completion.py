@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.parsers import PARSERS
+from b1000.parsers.every import PARSERS
 from tests.support.world import ROOT, wait_until
 from tools.completion.bash import bash
 from tools.completion.fish import fish

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from b1000 import parsers
 from b1000.config import COMMANDS
 from b1000.config.options import OPTIONS
+from b1000.parsers.every import PARSERS
 from tests.support.world import ROOT
 from tools import troff
 from tools.generated import files
@@ -72,7 +72,7 @@ def _loose(text: str) -> str:
 
 def test_every_command_flag_and_exit_code_is_told() -> None:
     page = shown(files()["etc/man/b1000.1"])
-    for name, make in parsers.PARSERS.items():
+    for name, make in PARSERS.items():
         parser = make()
         part = page.partition(f"   b1000 {name}\n" if name else "OPTIONS\n")[2]
         own = part.partition("\n   b1000 ")[0] if name else part.partition("\nCOMMANDS")[0]
@@ -97,7 +97,7 @@ def test_what_help_says_last_becomes_a_list() -> None:
 
 
 def test_a_command_without_a_parser_is_not_hidden() -> None:
-    assert set(parsers.PARSERS) == {"", *COMMANDS}
+    assert set(PARSERS) == {"", *COMMANDS}
 
 
 @pytest.mark.parametrize(

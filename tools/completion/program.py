@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-MADE = "# Made from b1000/parsers.py; a change by hand is lost. Anew: make generated"
+MADE = "# Made from b1000/parsers/; a change by hand is lost. Anew: make generated"
 JOB_NAME = r"s/^\[job:\([A-Za-z0-9][A-Za-z0-9._-]*\)\][[:space:]]*$/\1/p"
 """The script of sed that prints the jobs of a configuration."""
 

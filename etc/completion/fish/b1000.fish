@@ -1,5 +1,5 @@
 # Completion of b1000 for fish.
-# Made from b1000/parsers.py; a change by hand is lost. Anew: make generated
+# Made from b1000/parsers/; a change by hand is lost. Anew: make generated
 
 # The words of the command line that are whole: the configuration, then the command
 # ("-" where jobs are to be run, nothing before the first word that is no option).

@@ -1,0 +1,44 @@
+"""The words of ``b1000 verify``."""
+
+import argparse
+
+from b1000.parsers.words import command, duration
+
+_VERIFY_EPILOG = """\
+Each new backup is counted; where a destination has `verify`, so many are read
+that each byte is read within that time: what was never read comes first. The
+first reading writes NAME.sha256.gz beside the backup, which
+`zcat ../NAME.sha256.gz | sha256sum -c` checks inside it.
+
+exit codes:
+  0  nothing is wrong
+  1  something is bad
+  2  wrong usage or configuration
+  3  the time of --for was over, or a storage could not be looked at
+"""
+
+
+def for_verify() -> argparse.ArgumentParser:
+    """``b1000 verify``."""
+    parser = command("verify", "On a storage: count and read what lies there.", _VERIFY_EPILOG)
+    parser.add_argument("--count", action="store_true", help="count only, read nothing")
+    parser.add_argument("--all", action="store_true", help="read everything now")
+    parser.add_argument("--dest", metavar="N", default="", help="only this destination")
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=duration,
+        metavar="TIME",
+        help="end after that time, such as 4h or 30m",
+    )
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard output, only what is wrong on standard error",
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/host]", help="whose backups (default: all)"
+    )
+    return parser

@@ -1,0 +1,57 @@
+"""What the parsers of all commands have in common, and what their words may be."""
+
+import argparse
+import re
+
+from b1000.config import DEFAULT_FILE
+
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser of one command, "" for none, with what all of them take."""
+    parser = argparse.ArgumentParser(
+        prog=f"b1000 {name}".strip(),
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-f",
+        "--cfg",
+        metavar="FILE",
+        default=DEFAULT_FILE,
+        help="configuration file (default: %(default)s)",
+    )
+    return parser
+
+
+def positive(word: str) -> int:
+    """A number from 1 on."""
+    if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):
+        raise argparse.ArgumentTypeError(f"must be an integer >= 1, not {word!r}")
+    return int(word)
+
+
+def duration(word: str) -> int:
+    """How long something may take, in seconds."""
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", word, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"must be a time such as 2h or 30m, not {word!r}")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def span(word: str) -> float:
+    """A length of time in seconds."""
+    parts = re.fullmatch(r"(\d{1,9})(s|min|m|h|d|w)", word, re.ASCII)
+    if not parts or not int(parts[1]):
+        raise argparse.ArgumentTypeError(f"must be a time such as 90min, 24h or 7d, not {word!r}")
+    return float(int(parts[1]) * _SECONDS[parts[2]])
+
+
+def group(word: str) -> str:
+    """Whose backups: JOB/HOST or JOB/HOST/INSTANCE."""
+    if not re.fullmatch(r"[^/]+/[^/]+(/[^/]+)?", word):
+        raise argparse.ArgumentTypeError(f"must be JOB/HOST or JOB/HOST/INSTANCE, not {word!r}")
+    return word
