@@ -12,7 +12,9 @@ from b1000.errors import B1000Error, UsageError, counted
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.jobs import Destination
     from b1000.runs.stored import Restore
+    from b1000.storage.asking import Asked
     from b1000.storage.choice import Choice
     from b1000.storage.part import Part
     from b1000.storage.question import StoredRow
@@ -38,6 +40,7 @@ def restore(argv: Sequence[str]) -> int:
     from b1000.storage.survey import Journalled
 
     config = loader.load(arguments.cfg)
+    _mend_journal(config)
     answer = Answer()
     with Journalled(config) as journal:
         code = _guarded(_Restore(config, arguments, journal, answer), answer)
@@ -47,6 +50,20 @@ def restore(argv: Sequence[str]) -> int:
         answer.keys["exit"] = code
         say(inert(json.dumps(answer.keys, indent=2, ensure_ascii=False)))
     return code
+
+
+def _mend_journal(config: "Config") -> None:
+    """A journal that is damaged, or of an older program, keeps nobody from a restore."""
+    from contextlib import suppress
+    from pathlib import Path
+
+    from b1000.state import queries
+    from b1000.state.opening import open_journal
+
+    path = Path(config.settings.journal)
+    if queries.may_exist(path):
+        with suppress(B1000Error, OSError):
+            open_journal(path).close()
 
 
 def _guarded(work: "_Restore", answer: Any) -> int:
@@ -101,7 +118,30 @@ class _Restore:
         asked = asking.Asked(
             selector(arguments.job), until, arguments.source, arguments.host, arguments.any
         )
-        return asking.choose(self._config, self._journal, asked, self._begun)
+        return asking.choose(self._config, self._journal, asked, self._begun, self._elsewhere)
+
+    def _elsewhere(self, destination: "Destination", asked: "Asked") -> float | None:
+        """What the databases of the configuration know of a storage that does not answer."""
+        from b1000.jobs import Job
+        from b1000.reports import known
+        from b1000.reports.target import NotDelivered
+
+        name, instance = asked.wanted
+        job = self._config.jobs.get(name)
+        is_own = isinstance(job, Job) and job.direction == "push"
+        host = asked.host or (self._config.settings.host if is_own else "")
+        sought = known.Sought(f"{destination.path}/{name}", host, instance, asked.until)
+        found = []
+        for report in self._config.reports.values():
+            if report.type not in ("mysql", "sqlite"):
+                continue
+            try:
+                found.append(known.newest(report, sought))
+            except NotDelivered as error:
+                self._warn(
+                    f"report {report.name} is not asked what is at {destination.name}: {error}"
+                )
+        return max((each for each in found if each is not None), default=None)
 
     def _tell_choice(self, choice: "Choice") -> None:
         text = self._answer.chosen(choice)

@@ -17,6 +17,7 @@ from b1000.state import outbox
 from b1000.state.detail_queries import PastAttempt, PastTransition, Skipped, Started
 from b1000.state.outbox_queries import Backlog
 from b1000.state.queries import Reader, may_exist
+from b1000.status import restores
 from b1000.status.order import worst_first
 from b1000.status.question import StatusQuestion, shown
 from b1000.status.row import StatusRow, never
@@ -126,6 +127,8 @@ class _Collector:
                 for position, run in enumerate(known)
             ]
             histories.append(found or [never(self._config, *subject)])
+        brought_back = restores.rows(self._reader.last_restores(), question.asked, self._alive)
+        histories += [[row] for row in brought_back]
         rows = worst_first(histories)
         if question.failed:
             rows = [row for row in rows if row.status is Status.FAILED]

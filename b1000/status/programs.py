@@ -72,7 +72,7 @@ def _iso(when: float | None) -> str | None:
 def _object(row: StatusRow, now: float) -> dict[str, object]:
     run = row.run
     return {
-        "run_id": run.run_id if run else None,
+        "run_id": (run.run_id or None) if run else None,
         "job": row.job,
         "instance": row.instance,
         "host": row.host,

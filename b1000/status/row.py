@@ -9,6 +9,9 @@ from b1000.progress import Progress
 from b1000.runs.run import Copy, Run, label
 from b1000.runs.states import CopyStatus, Status, Step, can_be_retried
 
+RESTORE = "restore"
+"""The direction of what brings a backup back."""
+
 
 class StatusRow(NamedTuple):
     """One run of a job/instance; ``run`` is None where it never ran.
@@ -68,7 +71,7 @@ class StatusRow(NamedTuple):
     def resumable(self) -> bool:
         """Whether ``--copy`` would go on with it."""
         run = self.run
-        if not run or run.superseded:
+        if not run or run.superseded or self.direction == RESTORE:
             return False
         return can_be_retried(run.step, run.status, run.ending, self.died)
 

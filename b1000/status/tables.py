@@ -13,7 +13,7 @@ from b1000.state.detail_queries import Skipped
 from b1000.state.outbox_queries import Backlog
 from b1000.status.order import counted, is_wrong
 from b1000.status.overview import Overview
-from b1000.status.row import StatusRow
+from b1000.status.row import RESTORE, StatusRow
 from b1000.terminal.screen import STYLES
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
     duration = row.duration(now)
     return (
         row.label,
-        str(run.run_id),
+        str(run.run_id or "-"),
         figures.moment(run.started),
-        run.step,
+        RESTORE.upper() if row.direction == RESTORE else run.step,
         row.status or "-",
         "-" if duration is None else figures.clock(duration),
         figures.size(max(sizes)) if sizes else "-",

@@ -1,9 +1,11 @@
 """All storages are asked for a backup that can be restored, and one is chosen."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector
+from b1000.jobs import Destination
 from b1000.rsync.restoring import Way
 from b1000.runs.stored import Restore
 from b1000.storage import question, remote, survey
@@ -24,10 +26,20 @@ class Asked(NamedTuple):
     any: bool = False
 
 
-def choose(config: Config, journal: Journalled, asked: Asked, begun: Restore | None) -> Choice:
+Elsewhere = Callable[[Destination, Asked], float | None]
+"""When the newest complete backup began that others know at a destination; None for none."""
+
+
+def choose(
+    config: Config,
+    journal: Journalled,
+    asked: Asked,
+    begun: Restore | None,
+    elsewhere: Elsewhere = lambda *_: None,
+) -> Choice:
     """The backup that is meant; where a restore has ``begun``, one of the same run.
 
-    Raises UsageError and NothingFits.
+    ``elsewhere`` is asked of storages that do not answer. Raises UsageError and NothingFits.
     """
     job = asked.wanted.job
     among = survey.wanted(config, asked.destination)
@@ -43,6 +55,8 @@ def choose(config: Config, journal: Journalled, asked: Asked, begun: Restore | N
         for unread in each.unread_of(job)
     ]
     away = [_unreached(config, journal, each, asked, begun) for each in (*found.away, *unseen)]
+    if not begun:
+        away = [_known_elsewhere(config, each, asked, elsewhere) for each in away]
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
     return chosen(rows, order, away, Terms(asked.host, own, asked.any))
@@ -62,10 +76,19 @@ def _unreached(
         for each in journal.known(root).copies.values()
         if each.complete and each.job == asked.wanted.job
         if asked.wanted.instance in (None, each.instance)
+        if asked.host in ("", each.host, each.master_host)
         if asked.until is None or each.started <= asked.until
         if not begun or each.run == begun.run
     ]
     return Unreached(away.destination, away.why, max(started, default=None))
+
+
+def _known_elsewhere(
+    config: Config, away: Unreached, asked: Asked, elsewhere: Elsewhere
+) -> Unreached:
+    found = elsewhere(config.destinations[away.destination], asked)
+    started = [each for each in (away.started, found) if each is not None]
+    return away._replace(started=max(started, default=None))
 
 
 def way(config: Config, journal: Journalled, row: StoredRow) -> Way:
