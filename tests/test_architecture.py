@@ -58,6 +58,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "subprocess": (
         "storage/session.py",
         *("work/process.py", "check/connect.py"),
+        "storage/priority.py",
         "storage/removal.py",
         "monitor/notifying.py",
     ),
@@ -112,6 +113,7 @@ PURE = (
     "storage/backup.py",
     "storage/catalogue.py",
     "storage/layout.py",
+    "storage/matching.py",
     "storage/moments.py",
     "storage/question.py",
     "storage/telling.py",

@@ -11,8 +11,10 @@ from b1000.errors import counted
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
-    from b1000.storage.backup import Catalogue
-    from b1000.storage.verifier import Finding
+    from b1000.storage.backup import Catalogue, Group, Root
+    from b1000.storage.findings import Finding
+    from b1000.storage.judging import Terms
+    from b1000.storage.verifier import Verifier
 
 _BAD, _OUT_OF_TIME = 1, 3
 
@@ -35,7 +37,7 @@ class _Verify:
         self._until = time.monotonic() + arguments.seconds if arguments.seconds else None
         self._findings: list[Finding] = []
         self._away: list[str] = []
-        self._counted = self._read = 0
+        self._counted = self._read = self._bytes = 0
         self._out_of_time = False
 
     def run(self) -> int:
@@ -44,24 +46,38 @@ class _Verify:
         from b1000.errors import B1000Error
         from b1000.locks import Locks
         from b1000.state.opening import open_journal
+        from b1000.storage import priority
+        from b1000.storage.elsewhere import Elsewhere
+        from b1000.storage.noted import Notes
+        from b1000.storage.readers import Readers
         from b1000.storage.reading import OutOfTime
+        from b1000.storage.verifier import Verifier
         from b1000.supervise import telling
 
+        priority.be_idle()
+        # Before there is anything that its processes must not hold.
+        self._elsewhere = Elsewhere(self._config)
+        readers = None if self._arguments.count else Readers()
         path = Path(self._config.settings.journal)
         journal = open_journal(path)
         if Locks(path.parent / "locks").take("verify") is None:
             raise B1000Error("another b1000 verify is at work")
-        found = self._look()
+        notes = Notes(path.parent / "reading")
+        notes.remove_stale()
+        working = Verifier(journal, notes, readers)
         try:
-            for destination, catalogues in found:
+            for destination, catalogues in self._look():
                 self._describe(journal, destination, catalogues)
-                self._one(journal, destination, catalogues)
+                self._one(working, destination, catalogues)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
         finally:
             journal.close()
+            if readers:
+                readers.close()
             telling.tell(self._config)
+        self._bytes = working.bytes
         return self._conclude()
 
     def _describe(
@@ -106,27 +122,19 @@ class _Verify:
             self._tell(f"b1000: {path} could not be looked at: {each.why}")
 
     def _one(
-        self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
+        self, working: "Verifier", destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
-        from b1000.rsync.command import kib_of
-        from b1000.storage import reading_plan, verifier
-        from b1000.storage.reading import Pace
-        from b1000.storage.verifier import Look
+        from b1000.storage import reading_plan
+        from b1000.storage.findings import Look
 
-        rate = kib_of(destination.verify_rate) * 1024 if destination.verify_rate else 0.0
-        pace = Pace(rate, self._until)
-        working = verifier.Verifier(journal, pace, destination.quarantine)
-        groups = [
-            (each.root, group)
-            for each in catalogues
-            for group in each.groups
-            if self._wanted(group.key)
-        ]
+        everything = [(each.root, group) for each in catalogues for group in each.groups]
+        terms = self._terms(destination, everything)
+        groups = [each for each in everything if self._wanted(each[1].key)]
         for root, group in groups:
             for backup in group.backups:
-                if backup.complete and backup.memory.counted is None:
+                if reading_plan.is_to_be_counted(backup):
+                    self._found(working.count(Look(root, group, backup), terms))
                     self._counted += 1
-                    self._found(working.count(Look(root, group, backup)))
         if self._arguments.count or (destination.verify is None and not self._arguments.all):
             return
         due = reading_plan.order(groups)
@@ -134,8 +142,18 @@ class _Verify:
             assert destination.verify is not None
             due = reading_plan.tonight(due, destination.verify, time.time())
         for each in due:
-            self._found(working.read(Look(*each)))
+            self._found(working.read(Look(*each), terms))
             self._read += 1
+
+    def _terms(self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]") -> "Terms":
+        from b1000.rsync.command import kib_of
+        from b1000.storage.judging import Terms
+        from b1000.storage.reading import Pace
+
+        rate = kib_of(destination.verify_rate) * 1024 if destination.verify_rate else 0.0
+        period = destination.verify or 30 * 86400
+        pace = Pace(rate, self._until)
+        return Terms(pace, destination.quarantine, period, groups, self._elsewhere.commands)
 
     def _wanted(self, key: Any) -> bool:
         from b1000.storage.pruning import fits
@@ -163,6 +181,7 @@ class _Verify:
                 "format": 1,
                 "counted": self._counted,
                 "read": self._read,
+                "bytes": self._bytes,
                 "findings": [{**each._asdict(), "bad": each.bad} for each in self._findings],
                 "away": self._away,
                 "out_of_time": self._out_of_time,

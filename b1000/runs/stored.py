@@ -15,7 +15,7 @@ class Memory(NamedTuple):
     ``sums``: the hashes of the list of sums beside it, of its file and of the text in it.
     ``removed``: when it was decided to remove it, and ``reason`` why. ``drilled``: when a drill
     ended last, ``drill_error`` why it failed, and ``recovery`` how many seconds the last that
-    passed took.
+    passed took. ``unread``: what could not be read when that was tried last.
     """
 
     first_seen: float | None = None
@@ -33,6 +33,7 @@ class Memory(NamedTuple):
     drilled: float | None = None
     drill_error: str = ""
     recovery: float | None = None
+    unread: str = ""
 
     @property
     def wrong(self) -> str:

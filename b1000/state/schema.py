@@ -247,4 +247,5 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.BAD,
     schema_of_storages.TOLD,
     schema_of_storages.RESTORERS,
+    schema_of_storages.UNREAD,
 )

@@ -94,3 +94,8 @@ ALTER TABLE restores ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE restores ADD COLUMN boot TEXT NOT NULL DEFAULT '';
 ALTER TABLE restores ADD COLUMN ticks INTEGER NOT NULL DEFAULT 0;
 """
+
+UNREAD = """
+-- What of a backup could not be read when it was counted or read last.
+ALTER TABLE stored ADD COLUMN unread TEXT NOT NULL DEFAULT '';
+"""

@@ -6,10 +6,10 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from b1000.errors import counted
 from b1000.rsync.names import OURS
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import reading, sums
+from b1000.storage import listing, reading, sums
 from b1000.storage.part import Part
 from b1000.storage.question import StoredRow
-from b1000.storage.reading import Pace, Tree, Unreadable
+from b1000.storage.reading import Pace, Tree
 from b1000.storage.restoring import Restoring, Verified, names_file
 
 _WITHOUT_LIMIT = Pace()
@@ -53,7 +53,7 @@ def _listed(row: StoredRow) -> tuple[dict[str, str] | None, str]:
     if not seal or row.root.remote:
         return None, ""
     try:
-        found = reading.listed(_tree(row), seal)
+        found = listing.read(_tree(row), seal)
     except ValueError as error:
         return None, f"the list of sums of {row.path} {error}"
     return {os.fsdecode(name): each for name, each in found.items()}, ""
@@ -83,16 +83,13 @@ def _wrong(part: Part, listed: Mapping[str, str], brought: Container[str] | None
         if not path or not (brought is None or name in brought):
             continue
         below = os.fsencode(path[len(part.target) :])
-        try:
-            if reading.digest(top, below, _WITHOUT_LIMIT) != listed_sum:
-                yield name
-        except Unreadable:
+        if reading.again(top, below, _WITHOUT_LIMIT).digest != listed_sum:
             yield name
 
 
 def _unlisted(row: StoredRow) -> Iterator[str]:
     """The files of a backup, among them those that came after its list was written."""
-    for each in reading.files(_tree(row)):
+    for each in reading.files(_tree(row), _WITHOUT_LIMIT, []):
         name = os.fsdecode(each.name)
         parts = name.split("/")
         if not parts[-1].endswith(CORRUPT) and not any(p.startswith(OURS) for p in parts):

@@ -1,27 +1,20 @@
 """Counts and reads the files of a backup. No link is followed, no other file system entered."""
 
+import errno
 import hashlib
 import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import B1000Error
-from b1000.files import read_file
-from b1000.storage import layout, sums
-from b1000.storage.sums import Seal
 
-_CHUNK = 1 << 20
-_LARGEST_LIST = 2**31
+_BUFFER = memoryview(bytearray(1 << 18))
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-class Unreadable(B1000Error):
-    """A file or directory of a backup cannot be read."""
 
 
 class OutOfTime(B1000Error):
@@ -29,13 +22,17 @@ class OutOfTime(B1000Error):
 
 
 class Found(NamedTuple):
-    """A regular file: its name below the backup, and which inode it is."""
+    """A regular file: its name below the backup, which inode it is, and how many names that has.
+
+    ``changed`` is its mtime in nanoseconds.
+    """
 
     name: bytes
     device: int
     inode: int
     size: int
     changed: int
+    links: int = 1
 
     @property
     def key(self) -> tuple[int, int]:
@@ -84,80 +81,138 @@ def _opened(root: str, below: Sequence[bytes]) -> Iterator[int]:
         os.close(descriptor)
 
 
-def files(tree: Tree) -> Iterator[Found]:
+class Missed(NamedTuple):
+    """A file or directory that could not be read: its name below the backup, and why."""
+
+    name: bytes
+    error: int
+
+    @property
+    def why(self) -> str:
+        """In words; ``EXDEV`` is another file system."""
+        if self.error == errno.EXDEV:
+            return "another file system is mounted there"
+        return os.strerror(self.error)
+
+
+def files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[Found]:
     """All regular files of a backup, those of a directory in the order of their names.
 
-    Each directory is reached from the root, so that no swap leads elsewhere. Raises Unreadable.
+    What cannot be looked at is added to ``missed``. Each directory is reached from the root, so
+    that no swap leads elsewhere. Raises OutOfTime.
     """
     waiting: list[bytes] = [b""]
-    device = None
+    device = 0
     while waiting:
+        pace.check()
         above = waiting.pop()
         try:
             with tree.opened(*filter(None, above.split(b"/"))) as directory:
                 device = device or os.fstat(directory).st_dev
-                names = sorted(map(os.fsencode, os.listdir(directory)))
-                statuses = [
-                    (name, os.stat(name, dir_fd=directory, follow_symlinks=False)) for name in names
-                ]
+                statuses = _statuses(directory)
         except OSError as error:
-            raise Unreadable(f"{tree.shown(above)}: {error.strerror}") from None
+            missed.append(Missed(above, error.errno or errno.EIO))
+            continue
+        deeper = []
         for name, status in statuses:
             path = above + b"/" + name if above else name
             if stat.S_ISREG(status.st_mode):
-                yield Found(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        waiting += [
-            above + b"/" + name if above else name
-            for name, status in reversed(statuses)
-            if stat.S_ISDIR(status.st_mode) and status.st_dev == device
-        ]
+                yield Found(
+                    path,
+                    status.st_dev,
+                    status.st_ino,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    status.st_nlink,
+                )
+            elif stat.S_ISDIR(status.st_mode):
+                if status.st_dev == device:
+                    deeper.append(path)
+                else:
+                    missed.append(Missed(path, errno.EXDEV))
+        waiting += reversed(deeper)
+
+
+def _statuses(directory: int) -> list[tuple[bytes, os.stat_result]]:
+    """What is in a directory, but what goes meanwhile."""
+    found = []
+    for name in sorted(map(os.fsencode, os.listdir(directory))):
+        with suppress(FileNotFoundError):
+            found.append((name, os.stat(name, dir_fd=directory, follow_symlinks=False)))
+    return found
 
 
 class Pace(NamedTuple):
-    """How quickly is read, in bytes a second (0: no limit), and until when (monotonic clock)."""
+    """How quickly is read, in bytes a second (0: no limit), and until when (monotonic clock).
+
+    ``parent`` is the process for which that is done, 0 for none other: where that has gone, this
+    one ends.
+    """
 
     rate: float = 0.0
     until: float | None = None
+    parent: int = 0
+
+    def check(self) -> None:
+        """Raises OutOfTime once time is over."""
+        if self.until is not None and time.monotonic() >= self.until:
+            raise OutOfTime("time is over: the rest waits for the next verify")
+        if self.parent and os.getppid() != self.parent:
+            os._exit(1)
 
     def after(self, count: int, began: float) -> None:
         """Wait as long as so many bytes since ``began`` ask for. Raises OutOfTime."""
-        now = time.monotonic()
-        if self.until is not None and now >= self.until:
-            raise OutOfTime("time is over: the rest waits for the next verify")
-        if self.rate and (early := count / self.rate - (now - began)) > 0:
-            time.sleep(min(early, 60.0))
+        self.check()
+        while self.rate and (early := count / self.rate - (time.monotonic() - began)) > 0:
+            time.sleep(min(early, 1.0))
+            self.check()
 
 
-def digest(tree: Tree, name: bytes, pace: Pace) -> str:
-    """The SHA-256 of a file, whose pages leave the cache before and after. Raises Unreadable."""
-    summed = hashlib.sha256()
-    began, count = time.monotonic(), 0
-    *above, last = name.split(b"/")
+class Read(NamedTuple):
+    """What became of reading a file: its SHA-256, and its size and time when it had been read.
+
+    ``error`` is the number of the system's error, 0 for none; the sum is "" then.
+    """
+
+    digest: str
+    size: int = 0
+    changed: int = 0
+    error: int = 0
+
+
+def read(directory: int, name: bytes, pace: Pace) -> Read:
+    """Read a file whose pages leave the cache before and after. Raises OutOfTime."""
     try:
-        with tree.opened(*above) as directory:
-            descriptor = os.open(last, _FILE, dir_fd=directory)
+        descriptor = os.open(name, _FILE, dir_fd=directory)
         try:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-            while block := os.read(descriptor, _CHUNK):
-                summed.update(block)
-                count += len(block)
-                pace.after(count, began)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            return _read(descriptor, pace)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unreadable(f"{tree.shown(name)}: {error.strerror}") from None
-    return summed.hexdigest()
+        return Read("", error=error.errno or errno.EIO)
 
 
-def listed(tree: Tree, seal: Seal) -> dict[bytes, str]:
-    """The list of sums that a reading wrote. Raises ValueError where it is not there."""
+def _read(descriptor: int, pace: Pace) -> Read:
+    summed = hashlib.sha256()
+    began, count = time.monotonic(), 0
+    pace.check()
+    # Bytes of the cache say nothing of the disk, and ours are not to take the place of others'.
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    while length := os.readv(descriptor, [_BUFFER]):
+        summed.update(_BUFFER[:length])
+        count += length
+        pace.after(count, began)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    status = os.fstat(descriptor)
+    return Read(summed.hexdigest(), status.st_size, status.st_mtime_ns)
+
+
+def again(tree: Tree, name: bytes, pace: Pace) -> Read:
+    """Read one file of a backup by its name. Raises OutOfTime."""
+    *above, last = name.split(b"/")
     try:
-        with tree.beside(layout.SUMS) as path:
-            data = read_file(path, _LARGEST_LIST, follow=False)
+        with tree.opened(*above) as directory:
+            return read(directory, last, pace)
     except OSError as error:
-        raise ValueError(f"is gone ({error.strerror})") from None
-    if sums.hash_of(data) != seal.file:
-        raise ValueError("was changed by somebody")
-    return sums.unpacked(data)
+        return Read("", error=error.errno or errno.EIO)

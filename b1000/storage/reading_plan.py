@@ -16,17 +16,26 @@ class Due(NamedTuple):
     backup: Backup
 
 
+def is_to_be_counted(backup: Backup) -> bool:
+    """Whether its mark is newer than the last count of its files."""
+    counted = backup.memory.counted
+    ended = backup.ended if backup.type == "sync" else None
+    return backup.complete and (counted is None or counted < (ended or 0.0))
+
+
 def order(groups: Iterable[tuple[Root, Group]]) -> list[Due]:
-    """All complete fulls: those never read first, the newest of each group before the others,
-    then those read longest ago.
+    """All that are complete: what was begun to be read, then those never read, the newest of each
+    group before the others, then those read longest ago.
     """
     found: list[tuple[tuple[float, int, str], Due]] = []
     for root, group in groups:
-        complete = [each for each in group.backups if each.complete and each.type == "full"]
+        complete = [each for each in group.backups if each.complete]
         for age, backup in enumerate(reversed(complete)):
             read = backup.memory.read
             # Of the never-read ones the newest come first; the others by when they were read.
             key = (-1.0, age, backup.place) if read is None else (read, 0, backup.place)
+            if 0.0 < backup.memory.read_share < 1.0:
+                key = (-2.0, age, backup.place)
             found.append((key, Due(root, group, backup)))
     return [due for _, due in sorted(found, key=lambda each: each[0])]
 

@@ -80,6 +80,8 @@ def _witnesses(row: StoredRow, now: float) -> Iterator[str]:
         yield printable(f"bad: {memory.bad}")
     if memory.short:
         yield printable(f"short: {memory.short}")
+    if memory.unread:
+        yield printable(f"unread: {memory.unread}")
     if backup.flaw:
         yield printable(f"its mark cannot be used: {backup.flaw}")
     if backup.state is State.COMPLETE and backup.ended is not None:

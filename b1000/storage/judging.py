@@ -1,0 +1,192 @@
+"""What a reading of a backup says of it, and of those that share files with it."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from b1000.errors import counted, message_of
+from b1000.logstyle import printable
+from b1000.rsync.restoring import CORRUPT
+from b1000.storage import listing, reading, sharing, sums
+from b1000.storage.backup import Group, Root
+from b1000.storage.findings import Finding, Kind, Look, first_of, shown
+from b1000.storage.matching import Comparison, Wrong
+from b1000.storage.reading import Missed, Pace
+from b1000.storage.sweep import Key, Sweep
+
+
+class Terms(NamedTuple):
+    """How a storage is read. ``period`` is how old a reading may be that is gone on with, in
+    seconds; ``around`` are all groups there; ``elsewhere`` gives the commands that restore the
+    same run from other storages.
+    """
+
+    pace: Pace
+    quarantine: bool = True
+    period: float = 30 * 86400.0
+    around: Sequence[tuple[Root, Group]] = ()
+    elsewhere: Callable[[Look, Sequence[bytes]], Iterable[str]] = lambda *_: ()
+
+
+class Case(NamedTuple):
+    """A reading that came to its end; ``lost`` says what is wrong with the list of sums."""
+
+    look: Look
+    terms: Terms
+    sweep: Sweep
+    comparison: Comparison
+    lost: str = ""
+
+
+class Judge:
+    """Of one verify. ``remember`` notes what is known of a backup."""
+
+    def __init__(self, remember: Callable[..., None]) -> None:
+        self._remember = remember
+        self._wrong: set[Key] = set()
+        """Inodes that are known to be wrong, and whose other names were told."""
+
+    def judge(self, case: Case) -> Iterator[Finding]:
+        """What it says, and what follows of that. Raises OutOfTime."""
+        look, _, sweep, comparison, _ = case
+        if comparison.listed is None and not look.is_sync:
+            _ask_others(case)
+        wrong, unstable = self._read_again(case)
+        for name in unstable:
+            text = f"{shown(name)} was read differently twice: unstable reads (memory?)"
+            yield Finding(look.path, text, Kind.UNSTABLE)
+        gone = [] if look.is_sync else comparison.gone(each.name for each in sweep.missed)
+        names = [*(each.name for each in wrong), *gone]
+        is_are = "is" if len(names) == 1 else "are"
+        bad = ""
+        if names:
+            bad = f"{counted(len(names), 'file')} {is_are} wrong: {first_of([*map(shown, names)])}"
+            yield Finding(look.path, bad, Kind.BAD)
+        for each in _list_findings(case, wrong, self._remember):
+            bad = bad or (each.text if each.kind is Kind.BAD else "")
+            yield each
+        yield from self._note(case, wrong, bad)
+        if bad:
+            for command in case.terms.elsewhere(look, names):
+                yield Finding(look.path, f"lies elsewhere too: {printable(command)}")
+            yield from self._spread(case, wrong)
+
+    def _read_again(self, case: Case) -> tuple[list[Wrong], list[bytes]]:
+        """Which of the files that differ are wrong, and which were read wrongly once only."""
+        wrong, unstable = [], []
+        comparison = case.comparison
+        linked = case.sweep.linked_names(each.name for each in comparison.wrong)
+        for each in comparison.wrong:
+            found = linked.get(each.name)
+            if found and found.key in self._wrong:
+                wrong.append(each)
+                continue
+            digest = reading.again(case.look.tree, each.name, case.terms.pace).digest
+            if digest and each.right in ("", digest):
+                unstable.append(each.name)
+                if comparison.listed is None or each.name not in comparison.listed:
+                    comparison.new[each.name] = digest
+            else:
+                wrong.append(each)
+        return wrong, unstable
+
+    def _note(self, case: Case, wrong: Sequence[Wrong], bad: str) -> Iterator[Finding]:
+        """What is known of the backup from now on."""
+        look, _, sweep, _, _ = case
+        changes: dict[str, object] = {"unread": "", "read_share": 1.0, "read": sweep.began}
+        if sweep.missed:
+            why = unread(look, sweep.missed)
+            changes = {"unread": why, "read_share": sweep.share}
+            yield Finding(look.path, f"cannot be read: {why}", Kind.UNREAD)
+        if sweep.meanwhile:
+            text = f"{counted(sweep.meanwhile, 'file')} could not be judged: written meanwhile"
+            yield Finding(look.path, text)
+        before = look.backup.memory.bad
+        if bad:
+            changes["bad"] = bad
+        elif before and look.is_sync and not sweep.missed and not _is_without(look, sweep):
+            changes["bad"] = ""  # the wrong files were sent again
+        elif before:
+            yield Finding(look.path, f"is known to be bad: {before}", Kind.BAD)
+        self._remember(look, **changes)
+        sweep.end(each for each in wrong if each.right)
+
+    def _spread(self, case: Case, wrong: Sequence[Wrong]) -> Iterator[Finding]:
+        """Set wrong files aside, and tell of all backups that share them."""
+        look, terms, sweep, _, _ = case
+        linked = sweep.linked_names(each.name for each in wrong)
+        keys = {each.key: each for each in linked.values() if each.key not in self._wrong}
+        if keys:
+            for other, shared in sharing.sharers(look, keys, terms.around):
+                are = "is" if len(shared) == 1 else "are"
+                text = f"shares {counted(len(shared), 'file')} that {are} wrong"
+                self._remember(other, bad=f"{text}, with {look.backup.place}")
+                yield Finding(other.path, text, Kind.BAD)
+                yield from _quarantined(other, terms, [each.name for each in shared])
+        self._wrong |= keys.keys()
+        yield from _quarantined(look, terms, [each.name for each in wrong])
+
+
+def _ask_others(case: Case) -> None:
+    """Hold what is read first against the lists of backups that share its inodes."""
+    sweep, comparison = case.sweep, case.comparison
+    known = sharing.known_sums(case.look, sweep.shared(), case.terms.pace)
+    for key, right in known.items():
+        for each in sweep.linked[key]:
+            if digest := comparison.new.get(each.name):
+                comparison.take(each.name, digest, right)
+
+
+def _list_findings(
+    case: Case, wrong: Sequence[Wrong], remember: Callable[..., None]
+) -> Iterator[Finding]:
+    """Write the list of sums where that has to be, and tell of one that is gone or changed."""
+    look, _, sweep, comparison, lost = case
+    if look.is_sync or sweep.missed:
+        return  # what lies in a sync tree changes, and what was not read has no sum
+    found = comparison.all_sums(wrong)
+    if lost:
+        seal = sums.known_seal(look.backup.memory.sums)
+        if not seal or sums.hash_of(sums.text(found)) != seal.text:
+            text = f"its list of sums {lost}, and the files are not those that were read first"
+            yield Finding(look.path, text, Kind.BAD)
+            return
+        as_it_was = "the files have the sums that were in it, and it was written anew"
+        yield Finding(look.path, f"its list of sums {lost}; {as_it_was}", Kind.LIST)
+    elif comparison.listed is not None:
+        if not comparison.new:
+            return
+        more = counted(len(comparison.new), "file")
+        yield Finding(look.path, f"has {more} that it had not when it was read first")
+    try:
+        remember(look, sums=str(listing.write(look.tree, found)))
+    except OSError as error:
+        text = f"its list of sums could not be written: {message_of(error)}"
+        yield Finding(look.path, text, Kind.LIST)
+
+
+def _quarantined(look: Look, terms: Terms, names: Iterable[bytes]) -> Iterator[Finding]:
+    if not terms.quarantine or not sharing.is_set_aside(look):
+        return
+    for name in names:
+        trouble = sharing.set_aside(look, name)
+        done = f"was renamed {shown(name)}{CORRUPT}"
+        failed = f"could not be renamed: {trouble}"
+        yield Finding(look.path, f"{shown(name)} {failed if trouble else done}")
+
+
+def _is_without(look: Look, sweep: Sweep) -> bool:
+    """Whether a file that was set aside was not sent again yet."""
+    for name in sweep.set_aside:
+        *above, last = name.removesuffix(CORRUPT.encode()).split(b"/")
+        try:
+            with look.tree.opened(*above) as directory:
+                os.stat(last, dir_fd=directory, follow_symlinks=False)
+        except OSError:
+            return True
+    return False
+
+
+def unread(look: Look, missed: Sequence[Missed]) -> str:
+    """What could not be read, in words."""
+    return first_of([f"{look.tree.shown(each.name)}: {each.why}" for each in missed])

@@ -1,0 +1,32 @@
+"""The file of a list of sums, beside its backup."""
+
+from collections.abc import Mapping
+
+from b1000.files import read_file, sync_directory, write_atomically
+from b1000.storage import layout, sums
+from b1000.storage.reading import Tree
+from b1000.storage.sums import Seal
+
+_LARGEST = 2**31
+
+
+def read(tree: Tree, seal: Seal) -> dict[bytes, str]:
+    """The list that a reading wrote. Raises ValueError where it is not there any more."""
+    try:
+        with tree.beside(layout.SUMS) as path:
+            data = read_file(path, _LARGEST, follow=False)
+    except OSError as error:
+        raise ValueError(f"is gone ({error.strerror})") from None
+    if sums.hash_of(data) != seal.file:
+        raise ValueError("was changed by somebody")
+    return sums.unpacked(data)
+
+
+def write(tree: Tree, found: Mapping[bytes, str]) -> Seal:
+    """Write it, to stay also after a power cut; gives its seal. Raises OSError."""
+    text = sums.text(found)
+    data = sums.packed(text)
+    with tree.beside(layout.SUMS) as path:
+        write_atomically(path, data, 0o600)
+        sync_directory(path.parent)
+    return sums.seal(data, text)

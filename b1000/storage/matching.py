@@ -1,0 +1,59 @@
+"""What is read of one backup, held against what is known of it. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class Wrong(NamedTuple):
+    """A file that is not what it was: ``right`` is the sum that it had, "" where none is known."""
+
+    name: bytes
+    right: str
+
+
+class Comparison:
+    """Of one backup; ``listed`` is its list of sums, None where it has none yet.
+
+    ``new`` has the sums of files that are in no list, and ``wrong`` those that differ.
+    """
+
+    def __init__(self, listed: Mapping[bytes, str] | None) -> None:
+        self.listed = listed
+        self.new: dict[bytes, str] = {}
+        self.wrong: list[Wrong] = []
+        self._left = {*listed} if listed is not None else set()
+
+    def take(self, name: bytes, digest: str, known: str = "") -> None:
+        """A file was read; ``known`` is its sum as an earlier reading of the inode had it."""
+        right = (self.listed or {}).get(name) or known
+        self._left.discard(name)
+        if right and digest != right:
+            self.wrong.append(Wrong(name, right))
+        elif self.listed is None or name not in self.listed:
+            self.new[name] = digest
+
+    def broken(self, name: bytes) -> None:
+        """A file could not be read, because the disk has lost it."""
+        self._left.discard(name)
+        self.wrong.append(Wrong(name, (self.listed or {}).get(name, "")))
+
+    def gone(self, missed: Iterable[bytes]) -> list[bytes]:
+        """Names of the list that are not there any more, and not below what could not be read."""
+        above = {*missed}
+        if b"" in above:
+            return []
+        return sorted(name for name in self._left if not _is_below(name, above))
+
+    def all_sums(self, wrong: Iterable[Wrong]) -> dict[bytes, str]:
+        """The sums for the list: of files that are ``wrong`` the right ones, where they are known.
+
+        What is in the list stays in it.
+        """
+        right = {each.name: each.right for each in wrong}
+        found = {**self.new, **(self.listed or {}), **right}
+        return {name: digest for name, digest in found.items() if digest}
+
+
+def _is_below(name: bytes, above: set[bytes]) -> bool:
+    parts = name.split(b"/")
+    return any(b"/".join(parts[:count]) in above for count in range(1, len(parts) + 1))
