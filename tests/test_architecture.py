@@ -24,7 +24,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
-    | {"progress", "stopping", "wire"},
+    | {"progress_files", "stopping", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 

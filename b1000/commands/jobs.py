@@ -136,7 +136,7 @@ def _display(journal: str) -> "Bars | None":
     from pathlib import Path
 
     from b1000 import logs
-    from b1000.progress import directory_of
+    from b1000.progress_files import directory_of
     from b1000.status.bars import ERASE, Bars
 
     screen = terminal()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from b1000 import figures
 from b1000.logs import printable
-from b1000.progress import Progress, path_of, read
+from b1000.progress_files import Progress, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
 from b1000.terminal.screen import STYLES, Screen, screen_of

@@ -10,7 +10,7 @@ from b1000.config.addresses import one_place
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.identity import is_alive
-from b1000.progress import Progress, directory_of, path_of, read
+from b1000.progress_files import Progress, directory_of, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state import outbox

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from b1000 import figures
 from b1000.figures import iso
-from b1000.progress import Progress
+from b1000.progress_files import Progress
 from b1000.runs.run import Copy
 from b1000.state import outbox
 from b1000.status.overview import Overview, Story

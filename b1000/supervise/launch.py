@@ -20,7 +20,7 @@ from b1000.runs.task import JournalFacts, Task, TaskKind
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.supervise import narrative, recovery
-from b1000.supervise.naming import Names
+from b1000.supervise.naming import Reservations
 from b1000.supervise.prepared import Busy, LeftRunning, NameTaken, Prepared, Ready, Unlocked
 from b1000.supervise.recovery import Fate
 
@@ -51,7 +51,7 @@ class Launch:
         locks: Locks,
         clock: Callable[[], float],
         *,
-        names: Names,
+        names: Reservations,
     ) -> None:
         self._host = host
         self._names = names

@@ -21,7 +21,7 @@ _SLOT = struct.Struct("=q")
 _SET_BACK = 60  # seconds; a second that is noted further ahead is one of a clock that was set back
 
 
-class Names:
+class Reservations:
     """Takes seconds for the runs of one program; ``host`` is the name in its backups."""
 
     def __init__(self, host: str, place: str | None = None) -> None:

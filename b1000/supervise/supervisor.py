@@ -19,7 +19,7 @@ from b1000.errors import JournalUnusable, message_of, signal_name
 from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_all, that_nothing_was_done
-from b1000.progress import directory_of, remove_stale
+from b1000.progress_files import directory_of, remove_stale
 from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
@@ -39,7 +39,7 @@ from b1000.supervise.display import INTERVAL, Display
 from b1000.supervise.ends import Ends
 from b1000.supervise.heard import Heard
 from b1000.supervise.launch import Launch
-from b1000.supervise.naming import Names
+from b1000.supervise.naming import Reservations
 from b1000.supervise.past import EarlierRuns
 from b1000.supervise.plan import Plan
 from b1000.supervise.planning import Planning
@@ -168,7 +168,7 @@ class Supervisor:
         program, journal = self._program, Path(self._settings.journal)
         if few := allow_many_files(self._settings.workers, number_of(self._config)):
             self._log.warning("%s", few)
-        self._names = Names(self._settings.host)
+        self._names = Reservations(self._settings.host)
         gc.freeze()  # Pages that children share are not touched by their collections.
         program.pool = Pool(
             self._config.jobs, program.locks, self._settings.workers, self._watch, self._not_shared

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from b1000.config.addresses import one_place
 from b1000.jobs import Destination
-from b1000.progress import DIRECTORY, path_of
+from b1000.progress_files import DIRECTORY, path_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.totals import Totals
 from b1000.rsync.verdicts import Retry

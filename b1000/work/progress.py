@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from b1000.progress import Progress, remove, write
+from b1000.progress_files import Progress, remove, write
 from b1000.rsync import progress
 from b1000.work.sinks import Lines, Sink
 

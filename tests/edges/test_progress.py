@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000 import progress
-from b1000.progress import Progress
+from b1000 import progress_files
+from b1000.progress_files import Progress
 from b1000.work.progress import ProgressWriter
 
 # Recorded: a large file and small ones with --out-format=%n, one message to standard error.
@@ -62,7 +62,7 @@ def test_a_copy_tells_once_a_second_and_leaves_nothing(tmp_path: Path) -> None:
         for number in range(1, 25):
             sink.feed(b"\r %d  %d%%  1.00MB/s 0:00:01 " % (number * 1000, number))
             await asyncio.sleep(0.1)
-            seen.append(progress.read(path))
+            seen.append(progress_files.read(path))
         assert path.stat().st_mode & 0o777 == 0o600
         told.end()
 
@@ -88,7 +88,7 @@ def test_while_rsync_lists_the_whole_is_not_known(tmp_path: Path) -> None:
             b"\r 500  80%  1.00MB/s 0:00:01 (xfr#1, ir-chk=1000/1251)\r 600 90% 1.00MB/s 0:00:01"
         )
         await asyncio.sleep(1.1)
-        return progress.read(path)
+        return progress_files.read(path)
 
     told = asyncio.run(copy())
     assert told
@@ -99,17 +99,17 @@ def test_while_rsync_lists_the_whole_is_not_known(tmp_path: Path) -> None:
 def test_a_file_that_makes_no_sense_tells_nothing(tmp_path: Path, text: str) -> None:
     path = tmp_path / "1-store.json"
     path.write_text(text)
-    assert progress.read(path) is None
+    assert progress_files.read(path) is None
 
 
 def test_what_dead_runs_left_is_removed(tmp_path: Path) -> None:
     for run_id in (1, 2):
-        progress.write(progress.path_of(tmp_path, run_id, "a-b"), Progress(1, 2))
+        progress_files.write(progress_files.path_of(tmp_path, run_id, "a-b"), Progress(1, 2))
     (tmp_path / ".1-c.json").write_text("")
     (tmp_path / "notes").write_text("")
-    progress.remove_stale(tmp_path, {2})
+    progress_files.remove_stale(tmp_path, {2})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2-a-b.json", "notes"]
-    progress.remove_stale(tmp_path / "nowhere", {2})
+    progress_files.remove_stale(tmp_path / "nowhere", {2})
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "device", "directory"])
@@ -134,10 +134,10 @@ def test_what_stands_in_the_place_of_a_file_is_not_written(
             pytest.skip("only root makes a device")
         case _:
             os.mknod(there, 0o20600, os.makedev(1, 3))
-    assert progress.read(there) is None
-    progress.write(path, Progress(5))
-    assert (kind == "directory") or progress.read(path) == Progress(5)
-    progress.remove(path)
+    assert progress_files.read(there) is None
+    progress_files.write(path, Progress(5))
+    assert (kind == "directory") or progress_files.read(path) == Progress(5)
+    progress_files.remove(path)
     assert victim.read_text() == "as it was"
 
 
@@ -154,9 +154,9 @@ def test_a_directory_that_is_not_ours_is_left_alone(tmp_path: Path, kind: str) -
     else:
         victim.rename(place)
         os.chown(place, 12345, 12345)
-    progress.write(place / "1-store.json", Progress(5))
-    progress.remove(place / "1-store.json")
-    progress.remove_stale(place, ())
+    progress_files.write(place / "1-store.json", Progress(5))
+    progress_files.remove(place / "1-store.json")
+    progress_files.remove_stale(place, ())
     assert {path.name: path.read_text() for path in place.iterdir()} == {
         "1-store.json": "as it was"
     }

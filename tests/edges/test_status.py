@@ -13,7 +13,7 @@ import pytest
 
 from b1000.config.loader import load
 from b1000.identity import myself
-from b1000.progress import Progress, directory_of, path_of, write
+from b1000.progress_files import Progress, directory_of, path_of, write
 from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
 from b1000.runs.protocol import Delivered
 from b1000.runs.states import CopyStatus, Status, Step

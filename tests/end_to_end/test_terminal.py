@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from b1000.progress import Progress, directory_of, path_of, write
+from b1000.progress_files import Progress, directory_of, path_of, write
 from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.opening import open_journal
