@@ -8,6 +8,7 @@ from b1000.commands.output import USAGE_ERROR, log_as, say, terminal
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
     from b1000.config.loader import Config, ConfigUnreadable
+    from b1000.config.sections import Problem
     from b1000.config.selectors import Selection, Selector
     from b1000.jobs import Job
     from b1000.runs.run import Bases, Unsettled
@@ -19,8 +20,6 @@ def run_jobs(argv: Sequence[str]) -> int:
     from b1000.parsers.jobs import for_jobs
 
     arguments = for_jobs().parse_intermixed_args(argv)
-
-    import logging
 
     from b1000 import logs
     from b1000.config import loader
@@ -53,8 +52,7 @@ def run_jobs(argv: Sequence[str]) -> int:
         return _rehearse(config, selection, arguments.quiet)
     log_as(settings, arguments.quiet)
     for problem in config.problems:
-        level = logging.WARNING if problem.warning else logging.ERROR
-        logs.announce(level, problem.shown(config.file), arguments.quiet)
+        logs.announce(_level(problem), problem.shown(config.file), arguments.quiet)
     display = None if arguments.quiet else _display(settings.journal)
     everything = not (selectors or arguments.copy)
     supervisor = Supervisor(config, selection, display=display, everything=everything)
@@ -64,16 +62,20 @@ def run_jobs(argv: Sequence[str]) -> int:
 
 
 def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> None:
-    import logging
-
     from b1000 import logs
     from b1000.config import loader
 
     if error.log_file and logged:
         defaults = loader.log_defaults()
         logs.set_up(error.log_file, *defaults, quiet, style=error.log_style, host=error.host)
-    for line in error.lines:
-        logs.announce(logging.ERROR, line)
+    for problem, line in zip(error.problems, error.lines, strict=True):
+        logs.announce(_level(problem), line, quiet)
+
+
+def _level(problem: "Problem") -> int:
+    import logging
+
+    return logging.WARNING if problem.warning else logging.ERROR
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:

@@ -82,6 +82,11 @@ def unknown_job(job: str, known: Iterable[str], commands: bool = True) -> UsageE
     if not commands:
         hint = f"known jobs: {in_order(known)}"
         return UsageError(f"there is no job {job!r}{near(job, known)}", hint)
+    if job in COMMANDS:
+        return UsageError(
+            f"there is no job {job!r}, and a command stands before all jobs",
+            f"b1000 {job} --help tells of it; known jobs: {in_order(known)}",
+        )
     return UsageError(
         f"there is no job {job!r}, and no command{near(job, (*known, *COMMANDS))}",
         f"known jobs: {in_order(known)}; commands: {in_order(COMMANDS)}; see b1000 --help",

@@ -94,7 +94,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
     # The daemon's own words about who may enter. Only "max connections" passes by itself.
     _door(
         {5},
-        r"@ERROR: max connections \((\d+)\)",
+        r"@ERROR: max connections \((-?\d+)\)",
         Retry.YES,
         "{peer} has reached its limit of {0} connections",
     ),

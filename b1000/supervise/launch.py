@@ -198,6 +198,8 @@ class Launch:
             kind=job.type,
             reports=job.reports,
             supervisor=self._me,
+            # Until INIT is over, an age that is configured is not known.
+            data_age=None if isinstance(job, Job) and "data_age" in job.deferred else 0.0,
         )
 
     def _new(self, journal: Journal, task: Task, died: Sequence[Run]) -> Begun:

@@ -199,7 +199,6 @@ class Starts:
         if until:
             program.decide(NotYet(fail.number, until))
             return
-        for_run(task.label).error("FAILED at INIT: %s", task.refusal)
         message = RunMoved(program.clock(), Step.INIT, Status.FAILED, task.refusal)
         try:
             with program.records.recorder.transaction() as journal:
@@ -207,8 +206,10 @@ class Starts:
                 failed = changed(run, message)
                 journal.store(failed)
         except JournalFailed:
+            for_run(task.label).error("FAILED at INIT: %s", task.refusal)
             program.tally.failed += 1
         else:
+            for_run(task.label, run.run_id).error("FAILED at INIT: %s", task.refusal)
             program.note_failure(failed.after)
             program.reporting.wake()
         program.has_no_directory(task)

@@ -258,10 +258,14 @@ def test_what_repeats_a_log_file_on_standard_error_is_for_people(world: World) -
 def test_what_cannot_be_used_at_all_is_logged_in_its_style(world: World) -> None:
     log = world.root / "log"
     world.write({"global": {"log_style": "json", "log_file": log, "workers": "x"}})
+    with world.config.open("a") as config:
+        config.write("\n[dest:late]\ntype = active\npath = /a\npath = /b\n")
     assert world.b1000().returncode == 2
-    (line,) = objects(log.read_text())
+    line, warning = objects(log.read_text())
     assert "must be an integer" in str(line["message"])
-    assert line["host"] == "client"
+    assert (line["host"], line["level"]) == ("client", "ERROR")
+    assert "this one counts" in str(warning["message"])
+    assert warning["level"] == "WARNING"
 
 
 def rotate(log: Path) -> None:

@@ -61,6 +61,7 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
         (["help"], "no command; known jobs: etc, inst; commands: check, forget, list, mark, "),
         (["statsu"], "there is no job 'statsu', and no command; did you mean 'status'?"),
         (["--copy", "moniter"], "did you mean 'monitor'?"),
+        (["etc", "list"], "no job 'list', and a command stands before all jobs; b1000 list --help"),
         (["etcc"], "did you mean 'etc'?"),
         (["status", "etcc"], "there is no job 'etcc'; did you mean 'etc'?; known jobs: "),
         (["etc/one"], "has no instances"),
@@ -114,11 +115,16 @@ def test_a_broken_job_fails_alone(ready: World) -> None:
             "dest:wrong": {"type": "active", "path": "relative"},
             "job:typo": ready.push(tpye="full"),
             "job:needs": ready.push(dest="wrong"),
+            "job:aged": ready.push(data_age="!echo 7", master_host="!false"),
             "job:good": ready.push(),
         }
     )
     done = ready.b1000()
     assert done.returncode == 1
+    typo = ready.last("typo")["run_id"]
+    assert re.search(rf"ERROR +{typo} \[typo +\] FAILED at INIT: ", done.stderr)
+    # What is configured and was not learned is unknown: 0 is no age at all.
+    assert (ready.last("aged")["data_age"], ready.last("typo")["data_age"]) == (None, 0)
     assert done.stderr.count("did you mean 'type'") >= 1
     for name in ("typo", "needs"):
         run = ready.last(name)

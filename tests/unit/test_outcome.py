@@ -57,6 +57,8 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
     (4, [noise(4)], NEVER, "backup-3 refuses an option or does not know it"),
     (5, ["@ERROR: max connections (1) reached -- try again later", noise(5)], YES,
      "backup-3 has reached its limit of 1 connections"),
+    (5, ["@ERROR: max connections (-1) reached -- try again later", noise(5)], YES,
+     "backup-3 has reached its limit of -1 connections"),
     (5, ["@ERROR: Unknown module 'b1000'", noise(5)], NEVER, "backup-3 has no module 'b1000'"),
     (5, ["@ERROR: auth failed on module b1000", noise(5)], NEVER,
      "backup-3 refuses user or password for module 'b1000'"),
