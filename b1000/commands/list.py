@@ -1,15 +1,16 @@
 """``b1000 list``: which backups lie at the storages, and what is known of them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from b1000.commands.output import say, terminal
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.storage.contents import FoundFile, Search
     from b1000.storage.question import StoredRow
-    from b1000.storage.survey import Away, Survey
+    from b1000.storage.survey import Survey
 
 _FOUND, _NOT_ALL = 0, 1
 
@@ -29,20 +30,18 @@ def list_backups(argv: Sequence[str]) -> int:
     asked = question.StoredQuestion(selectors, arguments.host, until, arguments.all)
     config = loader.load(arguments.cfg)
     wanted = survey.wanted(config, arguments.dest)
-    found = survey.survey(config, wanted, arguments.all)
+    search = _search(arguments.files)
+    found = survey.survey(config, wanted, arguments.all, search)
     configured = question.Configured(config.settings.host, config.jobs, config.destinations)
     rows = question.rows(found.groups(), asked, configured, _kept_by(config, found))
-    answered = _files(arguments, rows) if arguments.files else _backups(arguments, rows)
-    if arguments.files:
-        found = found._replace(away=(*found.away, *_not_searched(rows)))
+    answered = _files(arguments, rows, search) if search else _backups(arguments, rows)
     return _exit_code(found, answered)
 
 
-def _not_searched(rows: "Sequence[StoredRow]") -> "list[Away]":
-    from b1000.storage.survey import Away
+def _search(pattern: str) -> "Search | None":
+    from b1000.storage import contents
 
-    names = sorted({row.root.destination for row in rows if row.root.remote})
-    return [Away(name, "files in backups at a daemon are not searched") for name in names]
+    return contents.Search(contents.Pattern(pattern)) if pattern else None
 
 
 def _kept_by(config: "Config", found: "Survey") -> dict[str, str]:
@@ -73,15 +72,16 @@ def _backups(arguments: object, rows: "Sequence[StoredRow]") -> bool:
     return bool(rows)
 
 
-def _files(arguments: object, rows: "Sequence[StoredRow]") -> bool:
+def _files(arguments: object, rows: "Sequence[StoredRow]", search: "Search") -> bool:
     from b1000.storage import contents, programs, table
 
-    pattern = contents.Pattern(arguments.files)  # type: ignore[attr-defined]
-    versions = contents.folded(
-        (row, contents.in_tree(f"{row.root.address}/{row.backup.place}", pattern))
-        for row in rows
-        if row.backup.is_there and not row.root.remote
-    )
+    def found(row: "StoredRow") -> "Iterable[FoundFile]":
+        directory = f"{row.root.address}/{row.backup.place}"
+        if row.root.remote:
+            return search.found(directory)
+        return contents.in_tree(directory, search.pattern)
+
+    versions = contents.folded((row, found(row)) for row in rows if row.backup.is_there)
     if arguments.json:  # type: ignore[attr-defined]
         say(programs.files_as_json(versions))
     elif versions:

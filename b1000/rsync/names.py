@@ -1,5 +1,6 @@
 """Names that are B1000's own or of rsync's making, and what rsync says of names. Pure."""
 
+import calendar
 import re
 from typing import NamedTuple
 
@@ -33,15 +34,29 @@ def wanted(temporary: str) -> tuple[str, ...]:
 
 
 class ListedFile(NamedTuple):
-    """One line of ``rsync --list-only``; ``kind`` as in the first letter of ls -l."""
+    """One line of ``rsync --list-only``; ``kind`` as in the first letter of ls -l.
+
+    ``written`` is its time as rsync prints it.
+    """
 
     kind: bytes
     size: int
     path: bytes
+    written: bytes = b""
+
+    @property
+    def time(self) -> float:
+        """Seconds since the epoch, where the rsync ran in UTC; 0 where there is no such time."""
+        try:
+            year, month, day, hour, minute, second = map(int, re.split(rb"[/ :]", self.written))
+            return float(calendar.timegm((year, month, day, hour, minute, second)))
+        except (ValueError, OverflowError):
+            return 0.0
 
 
 _LISTED = re.compile(
-    rb"(?P<kind>[-dlpscb])[A-Za-z?.+-]{9,10} +(?P<size>\d{1,18}) \S{10} \S{8} (?P<name>.+)",
+    rb"(?P<kind>[-dlpscb])[A-Za-z?.+-]{9,10} +(?P<size>\d{1,18}) (?P<written>\S{10} \S{8}) "
+    rb"(?P<name>.+)",
     re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
@@ -53,7 +68,7 @@ def listed(line: bytes) -> ListedFile | None:
     if not found:
         return None
     name = found["name"].partition(b" -> ")[0] if found["kind"] == b"l" else found["name"]
-    return ListedFile(found["kind"], int(found["size"]), unescaped(name))
+    return ListedFile(found["kind"], int(found["size"]), unescaped(name), found["written"])
 
 
 def unescaped(name: bytes) -> bytes:

@@ -66,7 +66,7 @@ class TreeSurvey:
         found = names.listed(line)
         if not found or found.kind not in b"-d" or found.path == b".":
             return
-        _, size, path = found
+        size, path = found.size, found.path
         if found.kind == b"d":
             self._know(path)
             return

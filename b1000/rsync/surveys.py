@@ -1,5 +1,6 @@
 """The arguments of an rsync that only lists. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from b1000.jobs import PLAIN, Destination, Limits, Transfer, Transport
@@ -65,8 +66,29 @@ def address(
     ]
 
 
-# Of a job's directory: all in it, and all in those of its days, but nothing of a backup itself.
-_TOPS = ("+ /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*day/*", "- /*/*", "- /*/*/*")
+_DAY = "/[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*day"
+_BACKUPS = (f"{_DAY}/*/", "/*/")
+# Of a job's directory: all in it, and all in those of its days, but of a backup itself only more.
+_TOPS = ("+ /*", f"+ {_DAY}/*")
+_BRACKETS = r"\[!?\]?[^\]]*\]"
+
+
+def inside(pattern: str, *, whole: bool, plain: bool) -> tuple[str, ...]:
+    """Rules that let in what a pattern of :mod:`fnmatch` fits in backups, and perhaps more.
+
+    ``whole``: it is of a path below the backup, else of a name at any depth. ``plain``: it is
+    one path, so that no directory is gone through but those above it.
+    """
+    # The characters that mean the same to rsync, whatever comes before or behind them.
+    loose = re.sub(rf"{_BRACKETS}|[^A-Za-z0-9._ /-]", "*", pattern)
+    loose = re.sub(r"\*+", "**" if whole and not plain else "*", loose)
+    if not whole:
+        return "+ */", f"+ {loose}"
+    if not plain:
+        return "+ */", *(f"+ {top}{loose}" for top in _BACKUPS)
+    parts = loose.split("/")
+    above = ["/".join(parts[:depth]) + "/" for depth in range(1, len(parts))]
+    return tuple(f"+ {top}{each}" for top in _BACKUPS for each in (*above, loose))
 
 
 def backups(
@@ -75,8 +97,13 @@ def backups(
     limits: Limits,
     way: Sequence[str] = (),
     transport: Transport = PLAIN,
+    *,
+    more: Sequence[str] = (),
 ) -> list[str]:
-    """List the directories of backups, and what lies beside them, in that of a job at a daemon."""
+    """List the directories of backups, and what lies beside them, in that of a job at a daemon.
+
+    ``more`` are rules for what is in the backups.
+    """
     return [
         "rsync",
         "--list-only",
@@ -84,7 +111,7 @@ def backups(
         "--no-motd",
         PLAIN_NUMBERS,
         *way,
-        *(f"--filter={rule}" for rule in _TOPS),
+        *(f"--filter={rule}" for rule in (*_TOPS, *more, "- *")),
         *reaching(transport, password_file, limits),
         "--",
         address,

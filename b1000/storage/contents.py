@@ -1,5 +1,5 @@
-"""Files in backups: where a path or pattern lies, with equal versions folded. Local ones only
-are walked; no link is followed."""
+"""Files in backups: where a path or pattern lies, with equal versions folded. Local ones are
+walked, and no link is followed; those at a daemon are listed by it."""
 
 import os
 import stat
@@ -8,9 +8,12 @@ from fnmatch import translate
 from re import compile as pattern_of
 from typing import NamedTuple
 
+from b1000.rsync import surveys
+from b1000.rsync.names import ListedFile
 from b1000.storage.question import StoredRow
 
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+_LISTED = {b"-": "file", b"d": "directory", b"l": "link"}
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GLOB = frozenset("*?[")
 
@@ -48,6 +51,11 @@ class Pattern:
         """Whether it is one path that need not be searched for."""
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        """Rules of rsync that let in what is meant, and perhaps more."""
+        return surveys.inside(self._text, whole=self._whole, plain=self.plain)
+
+    @property
     def path(self) -> str:
         """That path."""
         return self._text
@@ -55,6 +63,26 @@ class Pattern:
     def fits(self, path: str) -> bool:
         """Whether something is meant."""
         return bool(self._fits(path if self._whole else path.rpartition("/")[2]))
+
+
+class Search:
+    """What a pattern means in backups at daemons, found while these are listed."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.pattern = pattern
+        self._found: dict[str, list[FoundFile]] = {}
+
+    def take(self, backup: str, path: str, listed: ListedFile) -> None:
+        """Something is listed there, below the whole address of a backup."""
+        if self.pattern.fits(path):
+            kind = _LISTED.get(listed.kind, "other")
+            size = 0 if kind == "directory" else listed.size
+            found = FoundFile(path, kind, size, listed.time)
+            self._found.setdefault(backup, []).append(found)
+
+    def found(self, backup: str) -> Sequence[FoundFile]:
+        """What was found in one."""
+        return self._found.get(backup, ())
 
 
 def in_tree(directory: str, pattern: Pattern) -> Iterator[FoundFile]:

@@ -77,6 +77,7 @@ def run(session: Session, take: Take, cut: Cut | None = None) -> Ended:
         "PATH": _PATH,
         **transport.environment(os.environ),
         "LC_ALL": "C",
+        "TZ": "UTC0",  # of the times that it prints
         "HOME": "/nonexistent",
         **session.marks,
     }

@@ -13,6 +13,7 @@ from b1000.state.queries import Reader
 from b1000.storage import catalogue, local, mounts, remote
 from b1000.storage.backup import Catalogue, Group, Root
 from b1000.storage.catalogue import Known
+from b1000.storage.contents import Search
 
 
 class Away(NamedTuple):
@@ -63,24 +64,33 @@ def wanted(config: Config, name: str) -> Wanted:
     return lambda destination: destination.name == name
 
 
-def survey(config: Config, wanted: Wanted = lambda _: True, everything: bool = False) -> Survey:
+def survey(
+    config: Config,
+    wanted: Wanted = lambda _: True,
+    everything: bool = False,
+    search: Search | None = None,
+) -> Survey:
     """Look at all storages that are ``wanted``. Raises JournalUnusable and JournalFailed.
 
-    ``everything``: at daemons also jobs that neither configuration nor journal knows there.
+    ``everything``: at daemons also jobs that neither configuration nor journal knows there. The
+    ``search`` hears what is in backups at daemons.
     """
     found: list[Catalogue] = []
     away: list[Away] = []
     with Journalled(config) as journal:
         for destination in storages(config, wanted):
             try:
-                found += catalogues(destination, journal, everything)
+                found += catalogues(destination, journal, everything, search)
             except StorageAway as error:
                 away.append(Away(destination.name, str(error)))
     return Survey(tuple(found), tuple(away))
 
 
 def catalogues(
-    destination: Destination, journal: "Journalled", everything: bool = False
+    destination: Destination,
+    journal: "Journalled",
+    everything: bool = False,
+    search: Search | None = None,
 ) -> Iterable[Catalogue]:
     """The catalogue of each root of one destination. Raises StorageAway."""
     address = destination.restore_path or destination.path
@@ -97,7 +107,7 @@ def catalogues(
     known = journal.known(root)
     there = remote.reach(destination, journal.limits(destination))
     jobs = remote.jobs(there) if everything else journal.jobs_at(destination, known)
-    yield catalogue.build(root, remote.entries(there, jobs), known)
+    yield catalogue.build(root, remote.entries(there, jobs, search), known)
 
 
 class Journalled:

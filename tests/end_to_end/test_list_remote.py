@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import pytest
 from b1000.b1k import form, mark
 from b1000.errors import StorageAway
 from b1000.jobs import Limits
-from b1000.storage import remote
+from b1000.storage import contents, remote, session
+from b1000.storage.backup import Entry, Unread
 from b1000.storage.remote import Reach
 from tests.support.daemon import Daemon
+from tests.support.liar import Liar
 from tests.support.ports import free_port
 from tests.support.stored import NIGHT, a_mark, put
 from tests.support.world import World
@@ -48,9 +50,84 @@ def test_two_sessions_list_a_job(world: World, daemon: MakeDaemon) -> None:
     # One for each of the jobs, and one that fetches the marks of the one that has some.
     assert len(sessions) == 3, log
     assert [each["job"] for each in listed(world, "--all")] == [*["etc"] * 4, "old"]
-    done = world.b1000("list", "--files", "file")
-    assert done.returncode == 1
-    assert "files in backups at a daemon are not searched" in done.stderr
+    before = len(re.findall("rsync on .*", (there.directory / "log").read_text()))
+    done = world.b1000("list", "--json", "--files", "file")
+    assert done.returncode == 0, done.stderr
+    (file,) = json.loads(done.stdout)["files"]
+    assert (file["path"], len(file["backups"])) == ("file", 4)
+    # No more than without.
+    assert len(re.findall("rsync on .*", (there.directory / "log").read_text())) == before + 3
+
+
+NAMES = [
+    *(b"-x", b"new\nline", b"caf\xe9", b"hosts", b"a b", b" first", b"last ", b"a -> b"),
+    *(b"back\\slash", b"\\#101", b"*", b"[x]", b"]", b"abe", b"ace", b"a.c", "\u00fcber".encode()),
+]
+PATTERNS = [
+    *("-x", "new\nline", "new*", "caf\udce9", "caf?", "hosts", "HOSTS", "a b", " first", "last "),
+    *("back\\slash", "\\#101", "[*]", "[[]x]", "[]]", "[]a]*", "a[b-d]e", "a[!b]e", "*.c", "*"),
+    *(
+        "??e",
+        "\u00fcber",
+        "?ber",
+        "sub",
+        "link",
+        "su*/hosts",
+        "sub/*",
+        "sub/deep/hosts",
+        "/sub/hosts",
+    ),
+    *(
+        "sub/deep",
+        "/sub/nothing",
+        "*/hosts",
+        "s[u]b/ho*",
+        "sub/../sub/hosts",
+        "sub//hosts",
+        "/",
+        ".",
+    ),
+    *("sub/caf\udce9", "sub/new\nline", "sub/*hosts", "sub/-*", "link/hosts", "a -> b"),
+]
+
+
+def test_a_pattern_finds_the_same_at_a_daemon_as_in_a_tree(daemon: MakeDaemon) -> None:
+    there = daemon({"b": ""})
+    root = there.module("b")
+    backups = [put(root, a_mark()), put(root, a_mark(kind="sync"))]
+    for backup in backups:
+        for above in (backup, backup / "sub", backup / "sub" / "deep"):
+            above.mkdir(exist_ok=True)
+            for number, name in enumerate(NAMES):
+                path = os.path.join(os.fsencode(above), name)
+                Path(os.fsdecode(path)).write_text("x" * number)
+                os.utime(path, (10**9 + number, 10**9 + number))
+        (backup / "link").symlink_to("sub")
+    for text in PATTERNS:
+        search = contents.Search(contents.Pattern(text))
+        reach = Reach(there.url("b"), None, Limits())
+        assert len(list(remote.entries(reach, ["etc"], search))) == 2
+        for backup in backups:
+            place = backup.relative_to(root)
+            local = {each._replace(time=int(each.time)) for each in
+                     contents.in_tree(str(backup), search.pattern)}  # fmt: skip
+            assert {*search.found(f"{there.url('b')}/{place}")} == local, text
+
+
+def test_what_a_daemon_cannot_read_costs_only_its_job(daemon: MakeDaemon) -> None:
+    there = daemon({"b": "uid = nobody\ngid = nogroup\n"})
+    root = there.module("b")
+    put(root, a_mark())
+    put(root, a_mark("other"))
+    root.chmod(0o755)
+    closed = put(root, a_mark(when=NIGHT + timedelta(days=1))).parent
+    closed.chmod(0)
+    reach = Reach(there.url("b"), None, Limits())
+    unread, *found = remote.entries(reach, ["etc", "other"])
+    assert isinstance(unread, Unread)
+    assert unread.path == "etc"
+    assert "Permission denied" in unread.why
+    assert [each.place.job for each in found if isinstance(each, Entry)] == ["etc", "other"]
 
 
 def test_a_module_that_only_takes_names_the_option(world: World, daemon: MakeDaemon) -> None:
@@ -112,3 +189,107 @@ def test_a_daemon_that_does_not_end_its_answer_is_away() -> None:
         with pytest.raises(StorageAway, match="did not end its answer within 1 s"):
             list(remote.entries(there, ["etc"]))
         speaker.join()
+
+
+# --- a daemon that lies
+
+LINE = "-rw-r--r--              4 2026/11/22 01:00:00 "
+
+
+def speaking(tmp_path: Path, script: str) -> None:
+    """An ``rsync`` on PATH that says what a daemon can make it say."""
+    program = tmp_path / "rsync"
+    program.write_text(f"#!/bin/bash\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (f"yes -- '{LINE}2026-11-22-Sunday/x'", "lists more than 500 names"),
+        (f"yes -- '{LINE}2026-11-22-Sunday/a/b/c/d'", "lists more than 500 names"),
+        ("tr '\\0' x </dev/zero", "lists more than 100000 bytes"),
+        ("yes complaint >&2", "lists more than 100000 bytes"),
+        ("sleep 60 & sleep 60", "did not end its answer within 1 s"),
+        (f"while echo '{LINE}x'; do sleep 0.1; done", "did not end its answer within 1 s"),
+        ("exec >&- 2>&-; sleep 60", "rsync"),
+        (r"printf '@ERROR: \e[31mred\a\r\n' >&2; exit 5", r"x1b\[31mred"),
+    ],
+)
+def test_what_a_daemon_can_make_a_look_take_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    speaking(tmp_path, script)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(remote, "_MOST_NAMES", 500)
+    monkeypatch.setattr(session, "_MOST_BYTES", 100_000)
+    there = Reach("rsync://liar/b", None, Limits(), seconds=1.0)
+    with pytest.raises(StorageAway, match=said) as caught:
+        list(remote.entries(there, ["etc"], contents.Search(contents.Pattern("*"))))
+    assert "\x1b" not in str(caught.value)
+
+
+OUTSIDE = [
+    *("../../../etc/shadow.b1k", "/etc/passwd", "..", "../2026-11-22-Sunday", "."),
+    *("2026-11-22-Sunday/../../x", "2026-11-22-Sunday//x", "2026-11-22-Monday/x.b1k", "\\#012"),
+    *("2026-11-22-Sunday/web1-2026-11-22-Sun-01:00:00\x1b[31m", "\x1b]0;title\x07", "x" * 9000),
+    *("2026-11-22-Sunday/-web1-2026-11-22-Sun-01:00:00", ".b1000-removed/web1", "-rf"),
+]
+
+
+@pytest.mark.parametrize("kind", ["-", "d", "l", "p"])
+def test_names_outside_are_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    listing = tmp_path / "listing"
+    lines = [f"{kind}{LINE[1:]}{name}\n" for name in OUTSIDE]
+    listing.write_text("".join(lines) + "no line at all\n" + LINE)
+    speaking(tmp_path, f"cat {listing}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = Reach("rsync://liar/b", None, Limits(), seconds=10.0)
+    search = contents.Search(contents.Pattern("*"))
+    assert list(remote.entries(there, ["etc"], search)) == []
+    assert remote.jobs(there) == []
+
+
+def test_too_many_bytes_of_marks_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever size they were listed with."""
+    place = a_mark().directory.removeprefix("etc/")
+    lines = f"d{LINE[1:]}{place}\n{LINE}{place}.b1k\n"
+    speaking(tmp_path, f"case $* in *files-from*) yes 65536;; *) printf %s '{lines}';; esac")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = Reach("rsync://liar/b", None, Limits(), seconds=60.0)
+    with pytest.raises(StorageAway, match="sends more than 268435456 bytes of marks"):
+        list(remote.entries(there, ["etc"]))
+
+
+def test_a_daemon_that_lists_another_directory_or_is_slow(
+    daemon: MakeDaemon, tmp_path: Path
+) -> None:
+    for name, text in (("secrets", "u:secret\n"), ("password", "secret\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    there = daemon({"b": f"auth users = u\nsecrets file = {tmp_path}/secrets\n"})
+    password = str(tmp_path / "password")
+    address = there.url("b").replace("rsync://", "rsync://u@")
+    root = there.module("b")
+    put(root, a_mark())
+    other = put(root, a_mark("other", host="evil"))
+    Path(f"{other}.b1k").write_text(mark.render(a_mark("etc", host="evil")))
+
+    def edit(words: Sequence[str]) -> Sequence[str]:
+        return [word.replace("b/etc/", "b/other/") for word in words]
+
+    with Liar(there.port, edit) as liar:
+        reach = Reach(liar.through(address), password, Limits(), seconds=20.0)
+        assert list(remote.entries(reach, ["etc"]))
+        for each in remote.entries(reach, ["etc"]):
+            assert isinstance(each, Entry)
+            assert each.mark is None, "a mark of another directory"
+    with Liar(there.port) as liar:
+        liar.going_on.clear()
+        reach = Reach(liar.through(address), password, Limits(), seconds=1.0)
+        with pytest.raises(StorageAway, match="did not end its answer within 1 s"):
+            list(remote.entries(reach, ["etc"]))
