@@ -222,6 +222,19 @@ CREATE TABLE IF NOT EXISTS stored (
     KEY stored_subject (host, name, instance)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
+CREATE TABLE IF NOT EXISTS replies (
+    master_host VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    job_name VARCHAR(128) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    master_instance VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    reply VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    replied_by VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    replied_utc DATETIME(3) NULL DEFAULT NULL,
+    until_utc DATETIME(3) NULL DEFAULT NULL,
+    codes VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    note VARCHAR(1024) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+    PRIMARY KEY (master_host, job_name, master_instance, reply)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+
 SET @alter = IF(
     EXISTS (
         SELECT 1 FROM information_schema.statistics

@@ -106,6 +106,7 @@ PURE = (
     "monitor/freshness.py",
     "monitor/history.py",
     "monitor/page.py",
+    "monitor/replies.py",
     "monitor/severity.py",
     "monitor/turns.py",
     "monitor/usual.py",

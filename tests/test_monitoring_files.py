@@ -13,6 +13,7 @@ import pytest
 from b1000.monitor import metrics
 from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import PastRun, Subject
+from b1000.monitor.replies import Reply
 from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import Survey
 from b1000.monitor.verdicts import judge
@@ -60,7 +61,10 @@ def test_braces_are_closed_and_commands_are_defined() -> None:
 
 
 def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
-    judged = judge(Subject("a", "b", "c"), [PastRun(0.0, done=1, total=1, bytes=1)], None, 1.0)
+    runs = [PastRun(0.0, done=1, total=2, bytes=1)]
+    ack = Reply("ack", "me", 0.5, None, "", frozenset({"incomplete"}))
+    judged = judge(Subject("a", "b", "c"), runs, None, 1.0, ack)
+    assert judged.acknowledged
     cause = Cause("storage", "atm", Verdict.CRITICAL, 1.0, (judged.subject,), "")
     place = Destination("atm", last_good=1.0, success=1.0)
     text = metrics.as_prometheus(

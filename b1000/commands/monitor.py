@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Sequence
+from typing import Any
 
 from b1000.commands.output import say, terminal
 from b1000.errors import B1000Error
@@ -15,15 +16,53 @@ def monitor(argv: Sequence[str]) -> int:
 
     parser = for_monitor()
     try:
-        arguments = parser.parse_args(argv)
-        if arguments.output and not arguments.prometheus:
-            parser.error("--output needs --prometheus")
-        if bool(arguments.notify) != bool(arguments.state):
-            parser.error("--notify and --state need each other")
+        arguments = parser.parse_intermixed_args(argv)
+        _check(parser, arguments)
     except SystemExit as end:
         # Nagios takes 2 for CRITICAL.
         return _UNKNOWN if end.code else 0
+    return _reply(arguments) if arguments.reply else _ask(arguments)
 
+
+def _check(parser: Any, arguments: Any) -> None:
+    """What fits together."""
+    forms = ("json", "nagios", "prometheus", "html", "notify", "learn", "since", "all")
+    if arguments.output and not arguments.prometheus:
+        parser.error("--output needs --prometheus")
+    if bool(arguments.notify) != bool(arguments.state):
+        parser.error("--notify and --state need each other")
+    if arguments.reply and not arguments.subject:
+        parser.error(f"{arguments.reply} needs a SUBJECT, such as 'HOST JOB/INSTANCE'")
+    if arguments.reply and (given := [each for each in forms if getattr(arguments, each)]):
+        parser.error(f"--{given[0]} cannot be combined with {arguments.reply}")
+    if not arguments.reply and (arguments.until or arguments.note):
+        parser.error("--until and --note need ack, ignore or expect")
+
+
+def _reply(arguments: Any) -> int:
+    """An answer to a verdict, by people."""
+    import time
+
+    from b1000.config import loader
+    from b1000.logs import printable, to_stderr
+    from b1000.monitor.replying import ReplyRequest, reply
+    from b1000.monitor.survey import database
+
+    wanted = ReplyRequest(
+        arguments.reply, " ".join(arguments.subject), arguments.until, arguments.note
+    )
+    try:
+        settings = database(loader.load(arguments.cfg), arguments.report)
+        for line in reply(settings, wanted, time.time()):
+            say(printable(line))
+    except B1000Error as error:
+        to_stderr(error.full_message())
+        return _UNKNOWN
+    return 0
+
+
+def _ask(arguments: Any) -> int:
+    """A verdict, in the form that is wanted."""
     from b1000.logs import to_stderr
     from b1000.monitor.answer import Form, OutputOptions, answer, unknown
     from b1000.monitor.survey import MonitorQuestion

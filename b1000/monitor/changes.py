@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 
 from b1000.monitor.history import PastRun, PlanRow, Subject
+from b1000.monitor.replies import Reply
 from b1000.monitor.verdicts import Judgement, judge
 
 
 def then(
-    subject: Subject, runs: Sequence[PastRun], plan: PlanRow | None, when: float
+    subject: Subject,
+    runs: Sequence[PastRun],
+    plan: PlanRow | None,
+    when: float,
+    ack: Reply | None = None,
 ) -> Judgement | None:
     """By what was known at that time; None where the subject was not known either."""
     known = [_as_it_was(run, when) for run in runs if run.started <= when]
-    return judge(subject, known, plan, when) if known or plan else None
+    said = ack if ack and ack.when <= when else None
+    return judge(subject, known, plan, when, said) if known or plan else None
 
 
 def _as_it_was(run: PastRun, when: float) -> PastRun:

@@ -6,7 +6,9 @@ from statistics import median
 from typing import NamedTuple
 
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
+from b1000.monitor.replies import IGNORE, Replies
 from b1000.monitor.severity import Verdict
+from b1000.runs.states import Status
 
 
 class DriftNote(NamedTuple):
@@ -50,6 +52,25 @@ def drift(
             notes += [(subject, note) for note in _departure(subject, runs, others, new, now)]
     notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
     return sorted(notes)
+
+
+def ignored_that_failed(
+    histories: Mapping[Subject, Sequence[PastRun]],
+    replies: Mapping[Subject, Replies],
+    now: float,
+) -> list[tuple[Subject, DriftNote]]:
+    """Subjects that nobody wants to know of, and that ran and FAILED since that was said."""
+    notes = []
+    for subject, runs in sorted(histories.items()):
+        said = replies.get(subject, {}).get(IGNORE)
+        since = max(now - _NEW_FOR, said.when if said else 0.0)
+        last = runs[-1] if runs else None
+        if last and last.status == Status.FAILED and since < last.started <= now:
+            why = f": {last.error}" if last.error else ""
+            ago = span(now - last.started)
+            text = f"{subject.label} is ignored, and ran and FAILED {ago} ago{why}"
+            notes.append((subject, DriftNote("ignored", text)))
+    return notes
 
 
 def _own(subject: Subject, runs: Sequence[PastRun]) -> Sequence[PastRun]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from b1000.monitor.drift import DriftNote
 from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
+from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
 from b1000.monitor.tracks import Track
 from b1000.monitor.verdicts import Judgement
 from b1000.reports.source import DatabaseSource
@@ -23,6 +24,13 @@ class Fleet(NamedTuple):
     notes: Sequence[tuple[Subject, DriftNote]] = ()
     owners: Mapping[Track, Subject] = {}
     since: float = 0.0
+    ignored: Mapping[Subject, Sequence[PastRun]] = {}
+    """The histories of those that nobody wants to know of."""
+    replies: Mapping[Subject, Replies] = {}
+
+    def ack(self, subject: Subject) -> Reply | None:
+        """By which what is wrong with it was acknowledged."""
+        return ack_of(self.replies[subject]) if subject in self.replies else None
 
 
 def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> Fleet:
@@ -36,10 +44,12 @@ def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> F
         if host in ("", subject.host) and job in ("", subject.job)
     }
 
-    def shown(subject: Subject) -> bool:
-        return not (subject in plans and plans[subject].ignored)
+    replies = _replies(source)
 
-    reading = Histories(source, now, [each for each in plans if not plans[each].ignored], host, job)
+    def shown(subject: Subject) -> bool:
+        return not is_ignored(plans.get(subject), replies.get(subject, {}), now)
+
+    reading = Histories(source, now, filter(shown, plans), host, job)
     histories, notes = reading.all()
     for subject in plans:
         histories.setdefault(subject, [])
@@ -49,7 +59,25 @@ def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> F
         [(subject, note) for subject, note in notes if shown(subject)],
         reading.owners,
         reading.since,
+        {subject: runs for subject, runs in histories.items() if not shown(subject)},
+        replies,
     )
+
+
+def _replies(source: DatabaseSource) -> dict[Subject, dict[str, Reply]]:
+    """What was said of each subject; nothing where the database has no place for it."""
+    found: dict[Subject, dict[str, Reply]] = {}
+    if not source.has("replies"):
+        return found
+    seconds = source.dialect.seconds
+    for host, job, instance, kind, by, when, until, codes, note in source.rows(
+        "SELECT master_host, job_name, master_instance, reply, replied_by, "
+        f"{seconds('replied_utc')}, {seconds('until_utc')}, codes, note FROM replies"
+    ):
+        end = None if until is None else float(until)
+        given = Reply(kind, by, float(when or 0), end, note, frozenset(codes.split()))
+        found.setdefault(Subject(host, job, instance), {})[kind] = given
+    return found
 
 
 def _plans(source: DatabaseSource) -> Iterator[tuple[Subject, PlanRow]]:

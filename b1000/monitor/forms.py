@@ -8,6 +8,7 @@ from b1000.errors import counted
 from b1000.logs import printable
 from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import span
+from b1000.monitor.replies import Reply
 from b1000.monitor.survey import Survey, summary, worst_first
 from b1000.monitor.verdicts import Judgement, Verdict
 
@@ -73,7 +74,13 @@ def _object(each: Judgement) -> dict[str, object]:
         "missing": list(each.missing),
         "last_run": None if each.last_run is None else figures.iso(each.last_run),
         "changed": each.changed or None,
+        **({"acknowledged": _reply(each.acknowledged)} if each.acknowledged else {}),
     }
+
+
+def _reply(given: Reply) -> dict[str, object]:
+    until = None if given.until is None else figures.iso(given.until)
+    return {"by": given.by, "time": figures.iso(given.when), "until": until, "note": given.note}
 
 
 def _cause(each: Cause) -> dict[str, object]:
@@ -187,7 +194,14 @@ def cells_of(each: Judgement) -> tuple[str, ...]:
 
 def below(found: Survey) -> list[str]:
     """What came and went, what was learned, and how many fare how."""
-    lines = [f"drift: {printable(note.text)}" for note in found.notes if note.verdict is Verdict.OK]
+    lines = [
+        f"acknowledged: {printable(f'{each.subject.label}: {each.reason}')}"
+        for each in found.judgements
+        if each.acknowledged and each.verdict is Verdict.OK
+    ]
+    lines += [
+        f"drift: {printable(note.text)}" for note in found.notes if note.verdict is Verdict.OK
+    ]
     lines += [
         f"{note.verdict}: {printable(note.text)}"
         for note in found.notes

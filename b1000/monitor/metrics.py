@@ -74,6 +74,13 @@ def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
     words = "Subjects that are bad because a storage, host or job fails as a whole"
     gauge = Gauge("b1000_cause_subjects", words, ("kind", "cause", "verdict"), registry=registry)
     explained = Gauge("b1000_backup_explained", "A cause explains it", _LABELS, registry=registry)
+    words = "All that is wrong with it was acknowledged"
+    known = Gauge("b1000_backup_acknowledged", words, _LABELS, registry=registry)
+    for each in found.judgements:
+        if each.acknowledged:
+            known.labels(*map(printable, each.subject)).set(1)
+    ignored = Gauge("b1000_backups_ignored", "Subjects that are ignored", registry=registry)
+    ignored.set(found.ignored)
     for cause in found.causes:
         gauge.labels(cause.kind, printable(cause.name), cause.verdict).set(len(cause.subjects))
         for subject in cause.subjects:

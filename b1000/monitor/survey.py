@@ -13,7 +13,7 @@ from b1000.monitor.causes import Cause, Destination, causes, with_subjects
 from b1000.monitor.changes import then
 from b1000.monitor.days import Days, read_days
 from b1000.monitor.destinations import read_destinations
-from b1000.monitor.drift import DriftNote, drift
+from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 from b1000.reports.source import DatabaseSource
@@ -123,7 +123,11 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
-    everything = [*seen.notes, *drift(seen.histories, moment, seen.since)]
+    everything = [
+        *seen.notes,
+        *drift(seen.histories, moment, seen.since),
+        *ignored_that_failed(seen.ignored, seen.replies, moment),
+    ]
     notes = [
         note._replace(subject=subject) for subject, note in everything if question.wants(subject)
     ]
@@ -138,7 +142,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         unlearned,
         known,
         with_subjects(places, judgements, known),
-        sum(plan.ignored for plan in seen.plans.values()),
+        sum(question.wants(subject) for subject in seen.ignored),
         question.since,
     )
 
@@ -149,11 +153,11 @@ def _judged(seen: fleet.Fleet, question: MonitorQuestion, now: float) -> list[Ju
     for subject, runs in sorted(seen.histories.items()):
         if not question.wants(subject):
             continue
-        plan = seen.plans.get(subject)
-        judgement = judge(subject, runs, plan, now)
+        plan, ack = seen.plans.get(subject), seen.ack(subject)
+        judgement = judge(subject, runs, plan, now, ack)
         if question.since or judgement.verdict is not Verdict.OK:
             earlier = now - (question.since or DAY)
-            before = then(subject, runs, plan, earlier)
+            before = then(subject, runs, plan, earlier, ack)
             if before and before.verdict is not judgement.verdict:
                 judgement = judgement._replace(changed=before.verdict.value)
         found.append(judgement)
@@ -167,6 +171,7 @@ def worst_first(found: Survey) -> list[Judgement]:
         key=lambda each: (
             ORDER[each.verdict],
             -round(each.ratio, 1),
+            each.acknowledged is not None,
             not each.changed,
             each.subject,
         ),
@@ -182,4 +187,8 @@ def summary(found: Survey) -> str:
         for verdict in ORDER
         if found.counts[verdict] or verdict is Verdict.OK
     )
-    return f"{found.verdict}: {counts} of {counted(len(found.judgements), 'subject')}"
+    acknowledged = sum(each.acknowledged is not None for each in found.judgements)
+    more = [f"{acknowledged} acknowledged"] if acknowledged else []
+    more += [f"{found.ignored} ignored"] if found.ignored else []
+    beside = f" ({', '.join(more)})" if more else ""
+    return f"{found.verdict}: {counts} of {counted(len(found.judgements), 'subject')}{beside}"

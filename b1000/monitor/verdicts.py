@@ -14,6 +14,7 @@ from b1000.monitor.facts import Facts, facts_of
 from b1000.monitor.finding import RuleResult, ending
 from b1000.monitor.freshness import AGE_AFTER_ONE, TRIAL
 from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
+from b1000.monitor.replies import Reply, acknowledged, softened
 from b1000.monitor.severity import SEVERITY, Verdict, worst
 from b1000.monitor.usual import median
 from b1000.runs.states import Step
@@ -36,7 +37,7 @@ class Judgement(NamedTuple):
     told all this of itself. ``missing`` are destinations without a copy of the last good
     backup, ``places`` those with one, ``failing`` those without one of the last run.
     ``made_on`` is the host that made the last run, ``changed`` the verdict of then where it
-    was another.
+    was another. ``acknowledged``: by which all of the reasons are known.
     """
 
     subject: Subject
@@ -60,7 +61,7 @@ class Judgement(NamedTuple):
     failing: tuple[str, ...] = ()
     made_on: str = ""
     changed: str = ""
-    acknowledged: str = ""
+    acknowledged: Reply | None = None
 
     @property
     def codes(self) -> frozenset[str]:
@@ -76,9 +77,16 @@ class Judgement(NamedTuple):
 
 
 def judge(
-    subject: Subject, history: Iterable[PastRun], plan: PlanRow | None, now: float
+    subject: Subject,
+    history: Iterable[PastRun],
+    plan: PlanRow | None,
+    now: float,
+    ack: Reply | None = None,
 ) -> Judgement:
-    """The verdict on a subject; ``history`` in any order, with at least its last good run."""
+    """The verdict on a subject; ``history`` in any order, with at least its last good run.
+
+    ``ack``: by which what is wrong was acknowledged, if it was.
+    """
     facts = facts_of(history, plan, now)
     findings = [finding for rule in RULES for finding in rule(facts)]
     if len(findings) > 1:
@@ -87,10 +95,15 @@ def judge(
     newest = facts.runs[-1] if facts.runs else None
     shown = last or newest
     sizes = [run.bytes for run in facts.earlier[-15:] if run.bytes]
+    verdict = findings[0].verdict if findings else Verdict.OK
+    reason = "; ".join(finding.text for finding in findings) or _all_is_well(facts)
+    known = acknowledged(findings, ack, last.started if last else None, now)
+    if known:
+        verdict, reason = softened(verdict), f"acknowledged {known.text}; {reason}"
     return Judgement(
         subject,
-        findings[0].verdict if findings else Verdict.OK,
-        "; ".join(finding.text for finding in findings) or _all_is_well(facts),
+        verdict,
+        reason,
         last.started if last else None,
         facts.age,
         facts.max_age,
@@ -108,6 +121,7 @@ def judge(
         last.places if last else (),
         newest.lacking if newest else (),
         newest.made_on if newest else "",
+        acknowledged=known,
     )
 
 

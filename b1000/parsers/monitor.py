@@ -2,7 +2,7 @@
 
 import argparse
 
-from b1000.parsers.words import command, span
+from b1000.parsers.words import coming, command, span
 
 _MONITOR_EPILOG = """\
 exit codes, as Nagios counts them:
@@ -43,5 +43,22 @@ def for_monitor() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--state", metavar="FILE", default="", help="where --notify keeps what was told"
+    )
+    parser.add_argument(
+        "--until",
+        metavar="TIME",
+        type=coming,
+        default=0.0,
+        help="when the answer ends: 7d, or 2026-11-30",
+    )
+    parser.add_argument("--note", metavar="TEXT", default="", help="why it is answered so")
+    parser.add_argument(
+        "reply",
+        nargs="?",
+        choices=("ack", "ignore", "expect"),
+        help="answer: what is wrong is known, nobody wants to know, a backup is expected",
+    )
+    parser.add_argument(
+        "subject", nargs="*", metavar="SUBJECT", help="HOST, 'HOST JOB' or 'HOST JOB/INSTANCE'"
     )
     return parser

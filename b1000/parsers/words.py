@@ -50,6 +50,23 @@ def span(word: str) -> float:
     return float(int(parts[1]) * _SECONDS[parts[2]])
 
 
+def coming(word: str) -> float:
+    """A time to come, in seconds since the epoch: so long from now, or one that is named."""
+    import time
+
+    from b1000.errors import UsageError
+    from b1000.storage.moments import latest
+
+    try:
+        return time.time() + span(word)
+    except argparse.ArgumentTypeError:
+        pass
+    try:
+        return latest(word)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or a length such as 7d") from None
+
+
 def group(word: str) -> str:
     """Whose backups: JOB/HOST or JOB/HOST/INSTANCE."""
     if not re.fullmatch(r"[^/]+/[^/]+(/[^/]+)?", word):

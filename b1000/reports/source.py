@@ -238,6 +238,13 @@ class DatabaseSource:
         """The names of the columns that a table has here, of an older installation perhaps."""
         return self._rows.columns(table)
 
+    def has(self, table: str) -> bool:
+        """Whether there is such a table, and it may be read; older installations lack some."""
+        if self.dialect.mysql:
+            # It shows what one has a right to.
+            return any(self.rows("SHOW TABLES LIKE ?", (table,)))
+        return bool(self.columns(table))
+
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement gives, as they come; one statement at a time."""
         return self._rows.rows(statement, parameters)

@@ -229,7 +229,25 @@ STORED = Table(
     (Index("stored_subject", ("host", "name", "instance")),),
 )
 
-TABLES = (JOBS, COPIES, PLAN, STORED)
+# What people answer to verdicts, read and written by `b1000 monitor` alone.
+REPLIES = Table(
+    "replies",
+    "",
+    ("master_host", "job_name", "master_instance", "reply"),
+    (
+        _name("master_host", 255),
+        _name("job_name", 128),
+        _name("master_instance", 255),
+        _name("reply", 16),
+        _name("replied_by", 255),
+        _of_first(_utc("replied_utc")),
+        _of_first(_utc("until_utc")),
+        _name("codes", 255),
+        _name("note", 1024),
+    ),
+)
+
+TABLES = (JOBS, COPIES, PLAN, STORED, REPLIES)
 
 LINES = ",\n    "
 """Between the lines of a definition."""

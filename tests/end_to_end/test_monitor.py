@@ -312,6 +312,27 @@ def test_what_turned_is_told(world: World, central: Rows) -> None:
     assert (wrong.returncode, "must be a time such as" in wrong.stderr) == (UNKNOWN, True)
 
 
+def test_an_answer_to_a_verdict(world: World, central: Rows) -> None:
+    central.daily("web1", "etc", "", 5, 27 * HOUR)
+    central.run("web1", "etc", "", 3 * HOUR, "near:FAILED")
+    done = world.b1000("monitor", "ack", "--until", "7d", "web1", "etc", "--note", "a\033b | c")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"web1 etc: acknowledged \(\w+\) by .* until .*: a\\x1bb \| c$", done.stdout)
+    (found,) = asked(world)["subjects"]
+    assert (found["verdict"], found["acknowledged"]["note"]) == ("OK", "a\033b | c")
+    assert "(1 acknowledged) |" in world.b1000("monitor", "--nagios").stdout
+    assert "b1000_backup_acknowledged{" in world.b1000("monitor", "--prometheus").stdout
+    for words, text in (
+        (("ack",), "needs a SUBJECT"),
+        (("ack", "web1", "--json"), "--json cannot be combined with ack"),
+        (("--note", "x"), "--until and --note need ack, ignore or expect"),
+        (("ignore", "web1", "--until", "soon"), "argument --until: 'soon' is no time"),
+        (("ack", "web3"), "'web3' is no subject"),
+    ):
+        wrong = world.b1000("monitor", *words)
+        assert (wrong.returncode, wrong.stdout, text in wrong.stderr) == (UNKNOWN, "", True), words
+
+
 def test_lines_for_nagios(world: World, central: Rows) -> None:
     mixed(central)
     central.run("good", "etc", "", 60, "near:FAILED", error="a | b\nc")

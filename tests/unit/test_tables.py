@@ -6,7 +6,7 @@ from b1000.config import grammar
 from b1000.identity import myself
 from b1000.reports import report, stored
 from b1000.reports.mysql.schema import schema
-from b1000.reports.tables import COPIES, JOBS, PLAN, STORED, TABLES, Column, Table
+from b1000.reports.tables import COPIES, JOBS, PLAN, REPLIES, STORED, TABLES, Column, Table
 from b1000.rsync import paths
 from b1000.runs.run import Copy, Run
 from b1000.runs.stored import Facts, Memory, Told
@@ -19,6 +19,8 @@ ORIGINAL = {
     COPIES: "job_id destination type path status last_op_time",
     PLAN: "master_ip master_host job_name master_instance timestamp ignored max_data_age "
     "max_backup_age max_copy_time note",
+    REPLIES: "master_host job_name master_instance reply replied_by replied_utc until_utc "
+    "codes note",
 }
 OF_STORAGES = (
     "storage path host name instance master_host master_instance start_time destination type state "

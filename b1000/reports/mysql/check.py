@@ -12,7 +12,7 @@ from b1000.jobs import Report
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import code, error_text
 from b1000.reports.mysql.schema import add_column, widen_column
-from b1000.reports.tables import PLAN, STORED, TABLES, Column, Table
+from b1000.reports.tables import PLAN, REPLIES, STORED, TABLES, Column, Table
 from b1000.reports.target import NotDelivered
 
 
@@ -73,7 +73,7 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
     for table in TABLES:
         for flaw in _of_table(cursor, table, settings):
             # Runs are reported all the same.
-            yield flaw._replace(warning=True) if table is STORED else flaw
+            yield flaw._replace(warning=True) if table in (STORED, REPLIES) else flaw
 
 
 def _of_table(cursor: Cursor, table: Table, settings: Report) -> Iterator[Flaw]:
@@ -86,7 +86,7 @@ def _of_table(cursor: Cursor, table: Table, settings: Report) -> Iterator[Flaw]:
     for column in table.columns:
         yield from _column(table, column, there, load)
     yield from _keys(table, _unique_keys(cursor, table), load)
-    if table is not PLAN:
+    if table not in (PLAN, REPLIES):
         yield from _strangers(table, there)
         if ours := [name for name in (table.identity, *table.names) if name in there]:
             yield from map(Flaw, _rights(cursor, table, ours, settings))

@@ -71,6 +71,8 @@ def _mysql_table(table: Table) -> str:
 def _mysql_upgrade(table: Table) -> str:
     """One ALTER TABLE with what is missing; nothing where nothing is."""
     clauses = [_as_added(column) for column in table.columns if not column.original]
+    if not clauses and not table.sign:
+        return ""  # no installation has an older one
     clauses += [f"IF(@first, {_quoted(clause)}, NULL)" for clause in _remaking(table)]
     if not clauses:
         return ""  # older installations have not had it

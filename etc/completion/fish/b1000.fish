@@ -69,6 +69,10 @@ function __b1000_words
                     set expected anything
                 case 'monitor:--state'
                     set expected files
+                case 'monitor:--until'
+                    set expected anything
+                case 'monitor:--note'
+                    set expected anything
                 case 'prune:-f' 'prune:--cfg'
                     set expected files
                 case 'prune:--gone'
@@ -168,6 +172,8 @@ complete -c b1000 -n '__b1000_at monitor' -l output -r -F -d 'where to write the
 complete -c b1000 -n '__b1000_at monitor' -l html -r -F -d 'write a page that shows everything'
 complete -c b1000 -n '__b1000_at monitor' -l notify -x -d 'run it with JSON of what turned, if any'
 complete -c b1000 -n '__b1000_at monitor' -l state -r -F -d 'where --notify keeps what was told'
+complete -c b1000 -n '__b1000_at monitor' -l until -x -d 'when the answer ends: 7d, or 2026-11-30'
+complete -c b1000 -n '__b1000_at monitor' -l note -x -d 'why it is answered so'
 complete -c b1000 -n '__b1000_at prune' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at prune' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at prune' -s n -l dry-run -d 'show what would be kept and removed, why, and what it would free'
