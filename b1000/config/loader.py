@@ -98,8 +98,8 @@ def load(file: str) -> Config:
         file,
         Settings(**only(settings, Settings._fields)),
         {name: job_sections.claimed(name, job, jobs) for name, job in jobs.items()},
-        {name: each for name, each in destinations.items() if each},
-        {name: each for name, each in reports.items() if each},
+        {name: each for name, each in reversed(destinations.items()) if each},
+        {name: each for name, each in reversed(reports.items()) if each},
         tuple(problems),
         stray=any(section.name not in jobs for section in named["job"])
         or len(known) < len(sections),

@@ -7,11 +7,22 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from b1000.rsync.restoring import RECEIVING
 
+_NOTE = ".b1000-above"
 _TRIES = 20  # what a killed rsync was about to make may come a moment later
 _PAUSE = 0.05  # seconds
+
+
+class _Look(NamedTuple):
+    """What a directory keeps."""
+
+    uid: int
+    gid: int
+    mode: int
+    times: tuple[int, int]
 
 
 @contextmanager
@@ -21,18 +32,64 @@ def directory(above: str) -> Iterator[str]:
     Whatever a restore that was killed has left goes first. ``above`` keeps the time that it has
     got meanwhile. Raises OSError.
     """
-    path = os.path.join(os.path.realpath(above), RECEIVING)
-    before = os.stat(above)
+    path = _path(above)
+    before = _look(above)
     _remove(path)
     os.mkdir(path, 0o700)
     try:
-        os.utime(above, ns=(before.st_atime_ns, before.st_mtime_ns))
+        _note(path, before)
+        os.utime(above, ns=before.times)
         yield path
     finally:
         with suppress(OSError):
-            got = os.stat(above)
+            status = os.stat(above)
             _remove(path)
-            os.utime(above, ns=(got.st_atime_ns, got.st_mtime_ns))
+            os.utime(above, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextmanager
+def kept_as_it_is(directory: str) -> Iterator[None]:
+    """A directory in which something is put keeps its own owner, mode and times."""
+    if not directory:
+        yield
+        return
+    before = _look(directory)
+    try:
+        yield
+    finally:
+        _put_back(directory, before)
+
+
+def _path(above: str) -> str:
+    return os.path.join(os.path.realpath(above), RECEIVING)
+
+
+def _look(directory: str) -> _Look:
+    """What it is to keep: the times that it had before a restore that was killed."""
+    status = os.stat(directory)
+    times = status
+    with suppress(OSError):
+        noted = os.lstat(os.path.join(_path(directory), _NOTE))
+        if stat.S_ISREG(noted.st_mode) and noted.st_uid == os.geteuid():
+            times = noted
+    mode = stat.S_IMODE(status.st_mode)
+    return _Look(status.st_uid, status.st_gid, mode, (times.st_atime_ns, times.st_mtime_ns))
+
+
+def _note(path: str, before: _Look) -> None:
+    """A file keeps the times of the directory above, should this program be killed."""
+    note = os.path.join(path, _NOTE)
+    os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    os.utime(note, ns=before.times)
+
+
+def _put_back(directory: str, before: _Look) -> None:
+    now = os.stat(directory)
+    if (now.st_uid, now.st_gid) != (before.uid, before.gid):
+        os.chown(directory, before.uid, before.gid)
+    if stat.S_IMODE(now.st_mode) != before.mode:
+        os.chmod(directory, before.mode)
+    os.utime(directory, ns=before.times)
 
 
 def _remove(path: str) -> None:
@@ -53,25 +110,3 @@ def _remove(path: str) -> None:
             if not left:
                 raise
             time.sleep(_PAUSE)
-
-
-@contextmanager
-def kept_as_it_is(directory: str) -> Iterator[None]:
-    """A directory in which something is put keeps its own owner, mode and times."""
-    if not directory:
-        yield
-        return
-    before = os.stat(directory)
-    try:
-        yield
-    finally:
-        _put_back(directory, before)
-
-
-def _put_back(directory: str, before: os.stat_result) -> None:
-    now = os.stat(directory)
-    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-        os.chown(directory, before.st_uid, before.st_gid)
-    if now.st_mode != before.st_mode:
-        os.chmod(directory, stat.S_IMODE(before.st_mode))
-    os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))

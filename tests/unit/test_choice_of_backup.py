@@ -47,6 +47,7 @@ BAD, READ = Memory(bad="f"), Memory(read=1.0)
         ([row("near", 1), row("near", 2, memory=BAD)], ["near 01"]),
         ([row("near", 2, memory=BAD), row("far", 2)], ["far 02"]),
         ([row("near", 1), row("near", 2, State.LEGACY)], ["near 01"]),
+        ([row("near", 2, State.UNFINISHED), row("far", 2)], ["far 02"]),
     ],
 )
 def test_the_newest_good_one_of_all(rows: list[StoredRow], expected: list[str]) -> None:
