@@ -6,6 +6,7 @@ Durations are seconds; sizes are bytes. A name that is absent is ``""``.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from b1000.drill import Drill
 from b1000.keep import Line
 
 
@@ -70,7 +71,8 @@ class Destination(NamedTuple):
 
     From ``keep`` on: how a storage is kept. ``keep_unfinished`` and ``verify`` (None: files are
     only counted) are seconds, ``prune_most`` is a share of 1. ``report`` are the databases that
-    are told. ``flaws`` say what of all that is wrong: nothing is removed or verified then.
+    are told; ``drill`` is a command of a store, run every ``drill_every`` seconds. ``flaws`` say
+    what of all that is wrong: nothing is removed or verified then.
     """
 
     name: str
@@ -97,6 +99,8 @@ class Destination(NamedTuple):
     verify_rate: str | None = None
     quarantine: bool = True
     report: tuple[str, ...] = ()
+    drill: str | None = None
+    drill_every: int = 30 * 86400
     mark: bool = True
     mark_path: str | None = None
     restore_path: str | None = None
@@ -222,6 +226,7 @@ class Job(NamedTuple):
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
     pull: Pull | None = None
+    drill: Drill | None = None
     report_directories: tuple[str, ...] = ()
     """Where a passive job and those who pull from it meet: the paths of its file reports."""
 
@@ -287,4 +292,6 @@ class Settings(NamedTuple):
     workers: int
     report_wait_end: int
     mark_wait: int
+    drill_dir: str
+    script_timeout: int = 0
     backup_dir: str | None = None

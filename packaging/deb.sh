@@ -53,7 +53,7 @@ mkdir -p "$root/etc/b1000"
 doc=/usr/share/doc/b1000
 put 644 README.md CHANGELOG.md CONTRIBUTING.md docs/*.md $doc
 put 644 docs/decisions/*.md $doc/decisions
-put 644 etc/cron.d/b1000 etc/cron.d/b1000-monitor etc/cron.d/b1000-storage $doc/examples/cron.d
+put 644 etc/cron.d/* $doc/examples/cron.d
 put 644 etc/monitoring/* $doc/examples/monitoring
 put 644 etc/rsync.service.d/* $doc/examples/rsync.service.d
 for example in etc/*.cfg etc/*.conf etc/*.sql etc/examples/*.cfg; do

@@ -23,7 +23,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"b1k"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
-    frozenset({"errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
+    frozenset({"drill", "errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
     | {"progress_files", "stopping", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
@@ -119,9 +119,11 @@ PURE = (
     "storage/question.py",
     "storage/telling.py",
     "storage/marking.py",
+    "drill.py",
     "jobs.py",
     "keep.py",
     "storage/choice.py",
+    "storage/drill_plan.py",
     "storage/reading_plan.py",
     "storage/sums.py",
     "storage/pruning.py",

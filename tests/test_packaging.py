@@ -358,6 +358,8 @@ def test_both_services_have_the_same_settings() -> None:
         return [line for line in lines if re.match(r"(?!Description|ExecStart)[A-Z]", line)]
 
     assert settings("b1000.service") == settings("b1000-copy.service")
+    for name in ("b1000-verify.service", "b1000-drill.service"):
+        assert settings(name) == settings("b1000-prune.service")
     assert unit("b1000.service")["Service"]["ExecStart"] == "b1000 -q"
     assert unit("b1000-copy.service")["Service"]["ExecStart"] == "b1000 -q --copy"
 
@@ -371,6 +373,13 @@ def test_the_timers_are_those_of_cron() -> None:
     prune = unit("b1000-prune.service")["Service"]["ExecStart"]
     assert f"\n40 9 * * *  root  {prune}\n" in storage
     assert unit("b1000-prune.timer")["Timer"]["OnCalendar"] == "*-*-* 09:40"
+    read = unit("b1000-verify.service")["Service"]["ExecStart"]
+    assert f"\n20 4 * * *  root  {read}\n" in storage
+    assert unit("b1000-verify.timer")["Timer"]["OnCalendar"] == "*-*-* 04:20"
+    drill = unit("b1000-drill.service")["Service"]["ExecStart"]
+    drills = (ROOT / "etc" / "cron.d" / "b1000-drill").read_text()
+    assert f"\n50 10 * * *  root  {drill}\n" in drills
+    assert unit("b1000-drill.timer")["Timer"]["OnCalendar"] == "*-*-* 10:50"
     assert unit("b1000-copy.timer")["Timer"]["OnCalendar"] == "*:0/10"
 
 

@@ -141,6 +141,8 @@ def commands(job: Job) -> dict[str, Template]:
         for name, value in job.deferred.items()
         if isinstance(value, ScriptTemplate) or name in ("pre", "post", *ON_END)
     }
+    if job.drill:
+        found["drill"] = (job.drill.command,)
     if isinstance(job.instances, ScriptTemplate):
         found["instances"] = job.instances.template
     return found

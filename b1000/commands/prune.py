@@ -165,9 +165,14 @@ class _Prune:
         plan: "Plan",
     ) -> None:
         """Databases are told of all that lies there, before any of it goes."""
+        from b1000.storage.drill_plan import Rules
         from b1000.storage.telling import Telling, held
 
-        told = Telling(self._config.settings.host, destination)
+        if not destination.report:
+            return
+        settings = self._config.settings
+        rules = Rules(settings.host, self._config.jobs, settings.script_timeout)
+        told = Telling(settings.host, destination, rules.of_group)
         why = held([(each.root, each.group, plan.why_held(each)) for each in plan.groups])
         with journal.transaction():
             for each in catalogues:

@@ -27,7 +27,12 @@ def verify(argv: Sequence[str]) -> int:
 
     from b1000.config import loader
 
-    return _Verify(loader.load(arguments.cfg), arguments).run()
+    config = loader.load(arguments.cfg)
+    if arguments.drill:
+        from b1000.commands.drills import Drills
+
+        return Drills(config, arguments).run()
+    return _Verify(config, arguments).run()
 
 
 class _Verify:
@@ -84,9 +89,14 @@ class _Verify:
         self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
         """Databases are told of all that lies there; what is found of it then, follows."""
+        from b1000.storage.drill_plan import Rules
         from b1000.storage.telling import Telling
 
-        told = Telling(self._config.settings.host, destination)
+        if not destination.report:
+            return
+        settings = self._config.settings
+        rules = Rules(settings.host, self._config.jobs, settings.script_timeout)
+        told = Telling(settings.host, destination, rules.of_group)
         with journal.transaction():
             for each in catalogues:
                 journal.describe(each.root.path, told.described(each))

@@ -7,6 +7,7 @@ from b1000.config import addresses, job_checks, transports
 from b1000.config.options import TABLE
 from b1000.config.sections import Section
 from b1000.config.values import Values, only
+from b1000.drill import LONGEST_DRILL, Drill
 from b1000.errors import near
 from b1000.jobs import (
     BrokenJob,
@@ -105,6 +106,7 @@ def _whole(
         },
         transfer=Transfer(**only(values, Transfer._fields)),
         limits=_limits(known, values),
+        drill=_drill(known, values, known_reports),
         pull=_pull(section, values) if section.variant == "pull" else None,
         report_directories=tuple(
             report.path
@@ -114,6 +116,15 @@ def _whole(
             and report.type == "file"
         ),
     )
+
+
+def _drill(known: Sections, values: Mapping[str, Any], told: Iterable[str]) -> Drill | None:
+    if "drill" not in values:
+        return None
+    reports = (report for name in told if (report := known.reports[name]))
+    databases = tuple(each.name for each in reports if each.type != "file")
+    limit = _limits(known, values).script_timeout
+    return Drill(values["drill"], values["drill_every"], limit or LONGEST_DRILL, databases)
 
 
 def _pull(section: Section, values: Mapping[str, Any]) -> Pull:

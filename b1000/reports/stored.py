@@ -36,7 +36,7 @@ def row(told: Told) -> Values:
         "transition": told.transition,
         "started_utc": utc(facts.started),
         "run": facts.run,
-        "drilled_utc": utc(memory.drilled),
+        "drilled_utc": utc(memory.restored),
         "recovery_time": memory.recovery,
         "verify_every": facts.verify,
         "drill_every": facts.drill,

@@ -71,10 +71,13 @@ class Journal(Changes):
                 self._write_facts(root, place, facts._replace(state=REMOVED))
             self._owe_stored(root, place, facts.reports)
 
-    def describe(self, root: str, described: Mapping[str, Facts], held: bool = False) -> None:
-        """Note what databases are told of all backups of a root, by their places.
+    def describe(
+        self, root: str, described: Mapping[str, Facts], held: bool = False, whole: bool = True
+    ) -> None:
+        """Note what databases are told of the backups of a root, by their places.
 
-        Those that were there once are gone. ``held``: it is known too why groups are held back.
+        ``whole``: these are all, and those that were there once are gone. ``held``: it is known too
+        why groups are held back.
         """
         known = {
             place: (values.facts(facts), removed is not None)
@@ -89,7 +92,7 @@ class Journal(Changes):
             if facts != before:
                 self._write_facts(root, place, facts)
                 self._owe_stored(root, place, facts.reports)
-        for place in known.keys() - described.keys():
+        for place in known.keys() - described.keys() if whole else ():
             before, removed = known[place]
             gone = before._replace(state=REMOVED if removed else MISSING, held="")
             if gone != before:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from b1000.runs.run import Client
 from b1000.runs.states import COMPLETE
-from b1000.runs.stored import KnownCopy, Memory, Restore
-from b1000.state import outbox
+from b1000.runs.stored import KnownCopy, Memory, Restore, Told
+from b1000.state import outbox, values
 from b1000.state.conditions import quoted
 from b1000.state.directory_queries import PULLED
 from b1000.state.run_rows import RunRows
@@ -68,6 +68,18 @@ class StoredQueries(RunRows):
         columns = ", ".join(Memory._fields)
         rows = self._ask(f"SELECT path, {columns} FROM stored WHERE root = ?", (root,))
         return {row["path"]: Memory(*tuple(row)[1:]) for row in rows}
+
+    def drilled(self) -> list[Told]:
+        """The backups of which there were drills, those too that are gone since."""
+        columns = ", ".join(Memory._fields)
+        rows = self._ask(
+            f"""SELECT root, path, transition, facts, {columns} FROM stored
+                WHERE drilled IS NOT NULL AND facts <> ''"""
+        )
+        return [
+            Told(root, place, number, values.facts(facts), Memory(*memory))
+            for root, place, number, facts, *memory in map(tuple, rows)
+        ]
 
     def last_restore_into(self, device: int, inode: int) -> Restore | None:
         """The last restore into a directory; None where there was none."""

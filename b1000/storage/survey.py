@@ -7,7 +7,7 @@ from typing import NamedTuple
 from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
-from b1000.runs.stored import Restore
+from b1000.runs.stored import Restore, Told
 from b1000.state import queries
 from b1000.state.queries import Reader
 from b1000.storage import catalogue, local, mounts, remote
@@ -136,6 +136,10 @@ class Journalled:
     def restores_under_way(self, device: int, inode: int) -> list[Restore]:
         """The restores into a directory that have not ended, or were killed."""
         return self._reader.restores_under_way(device, inode) if self._reader else []
+
+    def drilled(self) -> list[Told]:
+        """The backups of which there were drills."""
+        return self._reader.drilled() if self._reader else []
 
     def jobs_at(self, destination: Destination, known: Known) -> list[str]:
         """The jobs that have backups there, or are to have some."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from b1000.drill import Drill
 from b1000.jobs import Destination
 from b1000.rsync.paths import START_TIME
 from b1000.runs.stored import Facts
-from b1000.storage.backup import Backup, Catalogue, Group, Root
+from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root
 
 LONGEST_HOST = 128  # characters of a host's name in a database
 
@@ -15,17 +16,20 @@ Held = Mapping[str, str]
 
 
 class Telling:
-    """What is told of a destination: ``storage`` is this host, ``drills`` has seconds by job."""
+    """What is told of a destination: ``storage`` is this host.
+
+    ``drill`` says how backups of a group are drilled there, None where they are not.
+    """
 
     def __init__(
         self,
         storage: str,
         destination: Destination,
-        drills: Callable[[str], int | None] = lambda _: None,
+        drill: Callable[[Destination, GroupKey], Drill | None],
     ) -> None:
         self._storage = storage
         self._destination = destination
-        self._drills = drills
+        self._drill = drill
 
     def described(self, catalogue: Catalogue, held: Held | None = None) -> dict[str, Facts]:
         """The facts of each backup at a root, by its place; none where no database is told."""
@@ -36,15 +40,15 @@ class Telling:
     def _of_all(self, catalogue: Catalogue, held: Held) -> Iterator[tuple[str, Facts]]:
         for group in catalogue.groups:
             for backup in group.backups:
+                why = held.get(catalogue.root.whole(backup.place), "")
                 yield (
                     backup.place,
-                    self._facts(catalogue.root, group, backup)._replace(
-                        held=held.get(catalogue.root.whole(backup.place), "")
-                    ),
+                    self.facts(catalogue.root, group.key, backup)._replace(held=why),
                 )
 
-    def _facts(self, root: Root, group: Group, backup: Backup) -> Facts:
-        key = group.key
+    def facts(self, root: Root, key: GroupKey, backup: Backup) -> Facts:
+        """The facts of one backup."""
+        drill = self._drill(self._destination, key)
         return Facts(
             storage=self._storage,
             destination=root.destination,
@@ -52,7 +56,7 @@ class Telling:
             host=(key.host or key.unmarked)[:LONGEST_HOST],
             type=backup.type,
             state=str(backup.state),
-            reports=self._destination.report,
+            reports=self._destination.report or (drill.reports if drill else ()),
             instance=key.instance,
             master_host=backup.master_host,
             master_instance=backup.master_instance,
@@ -63,7 +67,7 @@ class Telling:
             files=backup.counts.files,
             bytes=backup.counts.bytes,
             verify=self._destination.verify,
-            drill=self._drills(key.job),
+            drill=drill.every if drill else None,
         )
 
 

@@ -8,9 +8,11 @@ import stat
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.database import Database, Schema
+from tests.support.processes import living
 from tests.support.world import ROOT, wait_until
 
 SHIPPED = ROOT / "etc" / "scripts"
@@ -238,3 +240,71 @@ def test_no_script_can_lose_a_failure(script: Path) -> None:
     for line in lines:
         left, pipe, _ = line.replace("||", "").partition(" | ")
         assert not pipe or left.startswith("printf ") or line.endswith(") ;;"), line
+
+
+# --- drills
+
+
+class Drilling:
+    """A dump as it is restored, and the script that judges it."""
+
+    def __init__(self, scripts: Scripts, root: Path) -> None:
+        self.scripts = scripts
+        self.restored = root / "restored"
+        self.temporary = root / "tmp"
+        self.temporary.mkdir()
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {"B1000_DRILL_DIR": str(self.restored), "TMPDIR": str(self.temporary)}
+
+    def judge(self, *queries: str) -> tuple[int, str, str]:
+        found = self.scripts.run("mysql_drill.sh", *queries, **self.facts)
+        assert not self.servers()
+        assert list(self.temporary.iterdir()) == []
+        return found
+
+    def servers(self) -> list[psutil.Process]:
+        return living(lambda process: f"--tmpdir={self.temporary}" in " ".join(process.cmdline()))
+
+
+def test_a_drill_loads_and_counts_what_was_dumped(
+    scripts: Scripts, own_database: Schema, tmp_path: Path
+) -> None:
+    own_database.query("CREATE TABLE `a \\ 'odd` (name varchar(20))")
+    own_database.query("INSERT INTO `a \\ 'odd` VALUES ('Käthe'), ('Rex')")
+    own_database.query("CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO SELECT 1")
+    scripts.instance("3307", own_database.server)
+    drilling = Drilling(scripts, tmp_path)
+    drilling.restored.mkdir()
+    code, _, err = drilling.judge()
+    assert (code, err) == (1, "there is no dump (*.sql, *.sql.gz) in this backup\n")
+    scripts.told("mysql_dump_instance.sh", "3307", drilling.restored)
+    odd = f"SELECT COUNT(*) FROM {own_database.name}.`a \\ 'odd`"
+    code, out, err = drilling.judge(f"{odd} WHERE name = 'Rex'")
+    assert (code, err) == (0, "")
+    tables, _, rows, _ = out.split()
+    assert int(tables) >= 5
+    assert int(rows) == 2
+    code, _, err = drilling.judge(f"{odd} WHERE name = 'Tom'")
+    assert code == 1
+    assert "name = 'Tom': 0" in err
+
+    (dump,) = drilling.restored.iterdir()
+    whole = gzip.decompress(dump.read_bytes())
+    for damaged, why in (
+        (dump.read_bytes()[:-9], "all.sql.gz is damaged"),
+        (gzip.compress(whole[:-200]), "all.sql.gz is cut off"),
+        (gzip.compress(b"SELECT nonsense;\n-- Dump completed\n"), "all.sql.gz cannot be loaded"),
+        (gzip.compress(b"SELECT 1;\n-- Dump completed\n"), "there is no table in it"),
+    ):
+        dump.write_bytes(damaged)
+        code, _, err = drilling.judge()
+        assert (code, err.splitlines()[-1]) == (1, why)
+
+    dump.write_bytes(gzip.compress(b"SELECT SLEEP(1000);\n-- Dump completed\n"))
+    process = scripts.start("mysql_drill.sh", **drilling.facts)
+    wait_until(drilling.servers, 60)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    wait_until(lambda: not drilling.servers())

@@ -2,6 +2,7 @@
 
 from b1000.config import grammar
 from b1000.config.kinds import (
+    COMMAND,
     KEEP,
     NAMES,
     SPAN,
@@ -22,7 +23,7 @@ from b1000.config.kinds import (
 from b1000.config.options.row import DEST, Option
 
 _ACTIVE, _PASSIVE = ("active",), ("passive",)
-_KEPT = ("active", "store")
+_KEPT, _STORE = ("active", "store"), ("store",)
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -166,6 +167,18 @@ OPTIONS: tuple[Option, ...] = (
         "report", DEST, NAMES,
         "Local paths: databases that are told what is stored there.",
         of=_KEPT,
+    ),
+    Option(
+        "drill", DEST, COMMAND,
+        "Command for drills: its exit code says whether a backup is good that was restored into "
+        "the directory B1000_DRILL_DIR. It sees B1000_JOB, B1000_INSTANCE, B1000_HOST and "
+        "B1000_AGE, the age of the backup in seconds, too, for all jobs there.",
+        of=_STORE,
+    ),
+    Option(
+        "drill_every", DEST, SPAN,
+        "How often a backup of each is to be drilled.",
+        default="30d", of=_STORE,
     ),
     Option(
         "mark", DEST, YES_NO,

@@ -59,6 +59,12 @@ OPTIONS: tuple[Option, ...] = (
         default="400",
     ),
     Option(
+        "drill_dir", GLOBAL, PATH,
+        "Directory in which drills restore: it needs space for the largest backup, and what the "
+        "command makes of it. Each drill has one of its own there, which is removed.",
+        default="$status_dir/drills",
+    ),
+    Option(
         "workers", GLOBAL, integer("number", 1, 1000),
         "How many jobs/instances are at work at once.",
         default="4",
@@ -92,7 +98,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "script_timeout", BOTH, SECONDS,
-        "Time limit of pre and of post. 0: none.",
+        "Time limit of pre and of post. 0: none. Of drill too, where 0 is a day.",
         default="0",
     ),
     Option(

@@ -8,6 +8,7 @@ from b1000.config.kinds import (
     INSTANCES,
     NAMES,
     SECONDS,
+    SPAN,
     YES_NO,
     ValueKind,
     choice,
@@ -81,6 +82,18 @@ OPTIONS: tuple[Option, ...] = (
         "post", JOB, COMMAND,
         "Command to run after all copies are complete.",
         deferred=True, of=_PREPARES,
+    ),
+    Option(
+        "drill", JOB, COMMAND,
+        "Command for drills: its exit code says whether a backup is good that was restored into "
+        "the directory B1000_DRILL_DIR. It sees B1000_JOB, B1000_INSTANCE, B1000_HOST and "
+        "B1000_AGE, the age of the backup in seconds, too.",
+        of=_COPIES,
+    ),
+    Option(
+        "drill_every", JOB, SPAN,
+        "How often a backup of each is to be drilled.",
+        default="30d", of=_COPIES,
     ),
     Option(
         "include", JOB, ValueKind("paths, split as a shell would", include, quotes=True),

@@ -1,0 +1,122 @@
+#!/bin/sh
+# mysql_drill.sh [QUERY]...: a drill of dumps. For the option drill of a job or store.
+#
+# Loads each *.sql and *.sql.gz below B1000_DRILL_DIR into a MariaDB or MySQL of its own, which
+# nobody else can reach, starts it once more, counts the rows of all tables, and stops it. It
+# fails where a dump is cut off (its last line is not that of mysqldump, "-- Dump completed") or
+# cannot be loaded, where there is no table, and where a QUERY gives nothing or 0:
+#     drill = /usr/local/lib/b1000/scripts/mysql_drill.sh "SELECT COUNT(*) FROM shop.orders"
+#
+# All that it writes lies in TMPDIR, which b1000 removes: about the size of the data.
+set -eu
+umask 077
+PATH=$PATH:/usr/sbin:/usr/local/sbin
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+first_of() { # the first of these programs that is installed
+    for name; do
+        command -v "$name" && return
+    done
+    fail "none of these is installed: $*"
+}
+
+daemon=$(first_of mariadbd mysqld)
+client=$(first_of mariadb mysql)
+as=
+[ "$(id -u)" != 0 ] || as=--user=root
+
+start() { # start [OPTION]...
+    # A socket's path is short where it is relative, and both stand in its directory.
+    (cd "$data" && exec "$daemon" --no-defaults "--datadir=$data" --socket=s "--tmpdir=$place" \
+        "--pid-file=$place/pid" --skip-networking --skip-log-bin \
+        --innodb-flush-log-at-trx-commit=0 $as "$@") >>"$log" 2>&1 &
+    server=$!
+    tries=0
+    until ask 'SELECT 1' >/dev/null 2>&1; do
+        kill -0 "$server" 2>/dev/null || { server=; tail -n 5 "$log" >&2; fail 'the server ended'; }
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || fail 'the server does not answer'
+        sleep 0.2
+    done
+}
+stop() {
+    [ -n "$server" ] || return 0
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+    server=
+}
+load() { # SQL from standard input, ended by the first error
+    (cd "$data" && exec "$client" --no-defaults --socket=s --user=root --batch --skip-column-names)
+}
+ask() {
+    printf '%s\n' "$1" >"$place/asked"
+    load <"$place/asked"
+}
+feed() { # feed DUMP COMMAND...: through a FIFO, since a pipe hides that its left side has failed
+    case $1 in
+        *.gz) gzip -dc "$1" >"$place/fifo" & ;;
+        *) cat "$1" >"$place/fifo" & ;;
+    esac
+    feeder=$!
+    shift
+    "$@" <"$place/fifo" || { kill "$feeder" 2>/dev/null || true; return 1; }
+    wait "$feeder"
+}
+empty() { # empty COMMAND...: which makes an empty database
+    "$@" "--datadir=$data" $as >>"$log" 2>&1 && return
+    tail -n 5 "$log" >&2
+    fail 'no empty database could be made'
+}
+
+backup=${B1000_DRILL_DIR:?is the directory with the dumps; b1000 verify --drill sets it}
+place=$(mktemp -d) server=
+# A shell that a signal ends at once would leave the server running.
+trap 'stop; rm -rf "$place"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+data=$place/data log=$place/log
+
+find "$backup" -type f \( -name '*.sql' -o -name '*.sql.gz' \) >"$place/dumps"
+[ -s "$place/dumps" ] || fail "there is no dump (*.sql, *.sql.gz) in this backup"
+mkfifo "$place/fifo"
+while IFS= read -r dump; do
+    feed "$dump" tail -n 1 >"$place/last" || fail "${dump##*/} is damaged"
+    grep -q '^-- Dump completed' "$place/last" || fail "${dump##*/} is cut off"
+done <"$place/dumps"
+
+mkdir "$data"
+if installer=$(command -v mariadb-install-db); then
+    empty "$installer" --no-defaults --auth-root-authentication-method=normal --skip-test-db --force
+else
+    empty "$daemon" --no-defaults --initialize-insecure
+fi
+start
+while IFS= read -r dump; do
+    feed "$dump" load || fail "${dump##*/} cannot be loaded"
+done <"$place/dumps"
+stop
+
+# Whoever may log in by what was loaded: here all may. And what was loaded is on disk.
+start --skip-grant-tables
+ask "SELECT CONCAT('SELECT COUNT(*) FROM \`', REPLACE(table_schema, '\`', '\`\`'), '\`.\`',
+    REPLACE(table_name, '\`', '\`\`'), '\`;') FROM information_schema.tables
+    WHERE table_type = 'BASE TABLE' AND table_schema NOT IN
+    ('mysql', 'sys', 'information_schema', 'performance_schema')" >"$place/shown"
+# What is shown in a batch has two backslashes for one.
+sed 's/\\\\/\\/g' "$place/shown" >"$place/tables"
+[ -s "$place/tables" ] || fail 'there is no table in it'
+load <"$place/tables" >"$place/rows" || fail 'a table cannot be read'
+for query; do
+    ask "$query" >"$place/found" || fail "$query cannot be answered"
+    found=
+    read -r found <"$place/found" || true
+    case $found in
+        '' | 0 | NULL) fail "$query: ${found:-nothing}" ;;
+    esac
+done
+stop
+awk '{ rows += $1 } END { printf "%d tables, %d rows\n", NR, rows }' "$place/rows"
