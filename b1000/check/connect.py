@@ -126,6 +126,7 @@ def connect(config: Config) -> list[Finding]:
     found += _private("global", "journal", str(Path(settings.journal).parent))
     if settings.backup_dir:
         found += _writable("global", "backup_dir", settings.backup_dir)
+    found += _log(settings.log_file)
     for report in config.reports.values():
         found += _report(report)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]
@@ -228,6 +229,19 @@ def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
         yield Finding(section, option, f"{directory}: no permission to write in {existing}")
 
 
+def _log(file: str) -> Iterator[Finding]:
+    """A log file that cannot be written, for which standard error stands in."""
+    directory = os.path.dirname(file)
+    if os.path.exists(file):
+        trouble = "" if os.access(file, os.W_OK) else "no permission to write it"
+    elif not os.path.isdir(directory):
+        trouble = f"there is no directory {directory}; make it"
+    else:
+        trouble = next((found.text for found in _writable("", "", directory)), "")
+    if trouble:
+        yield Finding("global", "log_file", f"{file}: {trouble}", warning=True)
+
+
 def _scripts(job: Job) -> Iterator[Finding]:
     """The files that commands begin with, where they are given as absolute paths."""
     for option, template in on_this_host.commands(job).items():
@@ -249,6 +263,9 @@ def _destination(config: Config, destination: Destination) -> Iterable[Finding]:
             trouble = mounts.unmounted(destination.path)
             return [Finding(section, "path", trouble)] if trouble else []
         found = list(_writable(section, "path", destination.path))
+        marks = destination.mark_path
+        if marks and not marks.startswith("rsync://"):
+            found += _writable(section, "mark_path", marks)
         if not found and mounts.is_on_root(destination.path):
             text = (
                 f"{destination.path} lies on the file system of /; if a disk is to be mounted "

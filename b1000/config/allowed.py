@@ -58,8 +58,13 @@ ALLOWED = """\
 -0 --from0 --no-from0 -s --secluded-args --protect-args --no-old-args
 --iconv= --no-iconv --no-insecure-links --confine-root=
 -4 --ipv4 -6 --ipv6 --address= --port= --sockopts= --early-input= --protocol= --blocking-io
---no-blocking-io --outbuf= -M= --remote-option=
+--no-blocking-io --outbuf= -M= --remote-option= --exclude= --include=
 """
+
+PATTERNS = ("--exclude", "--include")
+CLEARS = "!"
+CLEARING = "it makes rsync forget all patterns before it, B1000's own too; '- !' is a file named !"
+"""Such a pattern, and why nobody may give it."""
 
 _LEAVES_OUT = "it leaves data out, and the copy would be called complete"
 _EXCLUDES = "what is left out stands in exclude, of the job or of the destination"
@@ -86,9 +91,7 @@ REFUSED: Mapping[str, str] = {
         "--no-l --safe-links -m --prune-empty-dirs --ignore-missing-args --stop-after= --stop-at= "
         "--time-limit="
     ),
-    _EXCLUDES: (
-        "--exclude= --exclude-from= --include= --include-from= --filter= -f= -F -C --cvs-exclude"
-    ),
+    _EXCLUDES: ("--exclude-from= --include-from= --filter= -f= -F -C --cvs-exclude"),
     _STALE: (
         "-u --update --size-only --existing --ignore-non-existing --ignore-existing "
         "-@= --modify-window="
@@ -217,13 +220,18 @@ def _refusal(given: Given) -> BadValue | None:
         return BadValue(f"{given.spelling} takes a value, and none follows", "write one behind it")
     if given.spelling in ("-M", "--remote-option"):
         return _refusal_for_the_peer(given)
+    if given.spelling in PATTERNS and given.value == CLEARS:
+        return BadValue(f"{given.word!r} cannot be used here", CLEARING)
     return None
 
 
 def _refusal_for_the_peer(given: Given) -> BadValue | None:
     """What the rsync at the other end is sent is one option, and held to the same rules."""
+    option = given.value or ""
     try:
-        check([given.value or ""])
+        check([option])
     except BadValue as error:
         return BadValue(f"{given.word!r}: {error.what}", error.hint)
+    if option.startswith(PATTERNS):
+        return BadValue(f"{given.word!r}: {option!r} cannot be used here", _EXCLUDES)
     return None

@@ -147,12 +147,17 @@ def patterns(text: str) -> tuple[str, ...]:
     found = tuple(word.text for word in shellwords.split(text))
     if not found:
         raise BadValue("it is empty", "name at least one pattern")
+    if allowed.CLEARS in found:
+        raise BadValue(f"{allowed.CLEARS!r} is no pattern", allowed.CLEARING)
     return found
 
 
 def rsync_options(text: str) -> tuple[str, ...]:
     """More options for rsync; those that would undo a promise of B1000 are refused."""
-    return allowed.check(patterns(text))
+    words = shellwords.texts(text)
+    if not words:
+        raise BadValue("it is empty", "name at least one option")
+    return allowed.check(words)
 
 
 def rate(text: str) -> str:

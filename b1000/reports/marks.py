@@ -1,6 +1,7 @@
 """Marks of one destination as a report: what is pending of it are backups that have none yet."""
 
 import errno
+import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -131,6 +132,8 @@ class MarkTarget:
                 raise NotDelivered(f"{root}/{gone.place} is not there; is its disk mounted?")
             placing.sync(root)
             placing.identify(root, new_uid(), started)
+        if target != root:
+            os.makedirs(target, exist_ok=True)
         refused: dict[int, str] = {}
         for number in wanted:
             try:

@@ -21,10 +21,19 @@ def read(path: Path, root: Path) -> mark.Mark:
 def test_a_full_has_its_mark_beside_it(world: World) -> None:
     (world.files() / "sub").mkdir()
     (world.source / "link").symlink_to("file0")
-    world.write({"dest:store": world.store(), "job:etc": world.push(hard_links="yes")})
+    other, elsewhere = world.root / "other", world.root / "not" / "yet"
+    world.write(
+        {
+            "dest:store": world.store(),
+            "dest:other": world.store(path=other, mark_path=elsewhere),
+            "job:etc": world.push(dest="store other", hard_links="yes"),
+        }
+    )
     assert world.b1000().returncode == 0
     root = world.root / "store"
     (found,) = root.glob("*/*/*.b1k")
+    # With a place of their own, made where it is missing, they lie there instead.
+    assert (marks(other), marks(elsewhere)) == ([], [str(found.relative_to(root))])
     told = read(found, root)
     assert told.complete
     assert (root / told.directory).is_dir()

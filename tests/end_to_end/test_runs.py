@@ -825,7 +825,8 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     (ready.root / "plain.sh").write_text(":")
     ready.write(
         {
-            "dest:store": ready.store(),
+            "global": {"log_file": "/no/such/log"},
+            "dest:store": ready.store(mark_path=ready.root / "plain.sh" / "marks"),
             "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
             "job:etc": ready.push(
                 pre=f"{ready.root}/there.sh", post=f"{ready.root}/plain.sh $instance"
@@ -837,6 +838,8 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     lines = ready.config.read_text().splitlines()
     path = f"{ready.config}:{lines.index('path = rsync://127.0.0.1:9/x') + 1}: [dest:down] path: "
     assert f"{path}rsync://127.0.0.1:9/x: connection refused" in done.stderr
+    assert "log_file: warning: /no/such/log: there is no directory /no/such; make" in done.stderr
+    assert f"[dest:store] mark_path: {ready.root}/plain.sh/marks cannot be: " in done.stderr
     post = next(number for number, line in enumerate(lines, 1) if line.startswith("post = "))
     place = f"{ready.config}:{post}: [job:etc] post: "
     assert f"{place}the script {ready.root}/plain.sh is not executable" in done.stderr

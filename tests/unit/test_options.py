@@ -285,7 +285,8 @@ REFUSED = [
     # What leaves data out, keeps what is old, or is B1000's own to say.
     "--compare-dest=/x", "--copy-dest=/x", "--max-size=1000", "--min-size=1", "--update", "-u",
     "-avu", "--size-only", "--existing", "--ignore-non-existing", "--ignore-existing",
-    "--exclude=x", "--exclude-from=/x", "--include=x", "--include-from=/x", "--filter=-_x",
+    "--exclude=!", "--exclude-from=/x", "--include=!", "--include-from=/x", "--filter=-_x",
+    "-M--exclude=x", "--remote-option=--include=x",
     "-f-_x", "-zf-_x", "-F", "-C", "--cvs-exclude", "--no-links", "--no-l", "--no-recursive",
     "--no-r", "--dirs", "-d", "--old-dirs", "--stop-after=1", "--stop-at=23:59", "--time-limit=1",
     "--password-file=/x", "--trust-sender", "--write-devices", "--backup", "-b",
@@ -309,7 +310,7 @@ def test_options_of_rsync_that_would_break_a_promise(option: str) -> None:
     ("text", "refused"),
     [
         ("-zne ssh --fuzzy", ["-n in '-zne'", "-e in '-zne'"]),
-        ("--exclude --fuzzy --inplace", ["'--exclude'", "'--inplace'"]),
+        ("--exclude ! --fuzzy --inplace", ["'--exclude'", "'--inplace'"]),
         ("--max-size 1g --block-size --delete -T /tmp", ["'--max-size'", "'-T'"]),
         ("-M --inplace --remote-option -u", ["'-M': '--inplace'", "'--remote-option': '-u'"]),
         ("--fuzy --recurs --fuzzy=3", ["'--fuzzy'?", "'--recurs' is no", "--fuzzy takes no value"]),
@@ -374,6 +375,7 @@ def test_quotes_hide_no_option(option: str) -> None:
     ("text", "options"),
     [
         ("--fuzzy", ("--fuzzy",)),
+        ("--exclude='my files' --include *.c", ("--exclude=my files", "--include=*.c")),
         ("--chmod=D755,F644 -y", ("--chmod=D755,F644", "-y")),
         ("--early-input='/srv/my key'", ("--early-input=/srv/my key",)),
         ("--delay-updates", ("--delay-updates",)),
@@ -426,7 +428,7 @@ def test_excludes_are_split_as_a_shell_would() -> None:
 
 
 @pytest.mark.parametrize("section", ["job", "dest"])
-@pytest.mark.parametrize("text", ["", " ", "'*.tmp"])
+@pytest.mark.parametrize("text", ["", " ", "'*.tmp", "*.tmp !"])
 def test_excludes_that_do_not_fit(section: str, text: str) -> None:
     refusal(section, "exclude", text)
 
