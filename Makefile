@@ -42,7 +42,7 @@ tools:
 
 # The programs of MariaDB without the package that runs them as a service of this machine, a
 # terminal, a browser for the page of b1000 monitor, shells for the completions, another reader of
-# man pages, a locale; without all but the first their tests are left out.
+# man pages, a locale, what TLS and ssh need; without all but the first their tests are left out.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
@@ -56,6 +56,16 @@ test-tools: tools
 	@command -v zsh >/dev/null && command -v fish >/dev/null && command -v mandoc >/dev/null \
 		|| sh etc/install-debian.sh zsh fish mandoc \
 		|| echo "no zsh, fish or mandoc: the tests of what is written for them are skipped"
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	command -v stunnel4 >/dev/null && command -v openssl >/dev/null && command -v ssh >/dev/null \
+		|| sh etc/install-debian.sh stunnel4 openssl openssh-client \
+		|| echo "no stunnel4, openssl or ssh: tests of transport = tls and ssh are skipped"
+# The tests start an sshd of their own: this machine is not to have one for that.
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	command -v sshd >/dev/null \
+		|| { sh etc/install-debian.sh openssh-server \
+			&& { systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true; }; } \
+		|| echo "no sshd: tests of transport = ssh are skipped"
 	@locale -a 2>/dev/null | grep -qv -e '^C' -e '^POSIX' -e '^en_' \
 		|| { sh etc/install-debian.sh locales && localedef -i de_DE -f UTF-8 de_DE.UTF-8; } \
 		|| echo "no locale but English ones: the test of names in others is skipped"

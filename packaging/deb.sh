@@ -56,7 +56,7 @@ put 644 docs/decisions/*.md $doc/decisions
 put 644 etc/cron.d/* $doc/examples/cron.d
 put 644 etc/monitoring/* $doc/examples/monitoring
 put 644 etc/rsync.service.d/* $doc/examples/rsync.service.d
-for example in etc/*.cfg etc/*.conf etc/*.sql etc/examples/*.cfg; do
+for example in etc/*.cfg etc/*.conf etc/*.example etc/*.sql etc/examples/*.cfg; do
     [ ! -e "$example" ] || put 644 "$example" $doc/examples
 done
 put 755 etc/scripts/* $doc/examples/scripts

@@ -33,6 +33,7 @@ LEFT_OUT = shutil.ignore_patterns(
     ".hypothesis",
     "bench-results.json",
 )
+EXAMPLES = {".cfg", ".conf", ".example", ".sql"}  # how those end that lie in etc itself
 UNITS = sorted((ROOT / "etc" / "systemd").iterdir())
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -88,6 +89,9 @@ def test_the_wheel_has_program_manual_and_completions(packed: Path) -> None:
     for page in ("man/man1/b1000.1", "man/man5/b1000.cfg.5", "zsh/site-functions/_b1000"):
         assert page in shared
     assert "bash-completion/completions/b1000" in shared
+    for path in (ROOT / "etc").iterdir():
+        if path.suffix in EXAMPLES:
+            assert f"doc/b1000/examples/{path.name}" in shared
     for unit in UNITS:
         assert f"doc/b1000/examples/systemd/{unit.name}" in shared
     (metadata,) = (name for name in names if name.endswith("/METADATA"))
@@ -168,6 +172,7 @@ def test_the_package_has_all_parts(deb: Path) -> None:
     generated = {Path(path).name for path in files() if path.startswith("etc/")}
     packed = {path.name.removesuffix(".gz") for path in (deb / "usr" / "share").rglob("*")}
     assert generated <= packed
+    assert {path.name for path in (ROOT / "etc").iterdir() if path.suffix in EXAMPLES} <= packed
     for kind in ("scripts", "cron.d", "monitoring", "rsync.service.d"):
         examples = deb / "usr" / "share" / "doc" / "b1000" / "examples" / kind
         assert {path.name for path in examples.iterdir()} == {

@@ -45,6 +45,9 @@ class Finder:
                     )
             except PollFailed as error:
                 reason = str(error)
+                if error.final:
+                    where = f"no report for {self._assignment.subject.host} at {self._pull.source}"
+                    raise RunFailed(f"{where}: {printable(reason)}") from None
             polls += 1
             if polls >= self._pull.poll_retries:
                 raise RunFailed(

@@ -10,7 +10,7 @@ from b1000.b1k import names
 from b1000.b1k.form import LARGEST
 from b1000.errors import B1000Error, message_of
 from b1000.jobs import Limits, Pull
-from b1000.rsync import command, paths
+from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client
@@ -36,12 +36,16 @@ _LONGEST_PAUSE = 10.0
 class PollFailed(B1000Error):
     """A look at the client failed: its daemon is down, refuses or is silent, or lists too much.
 
-    ``retry`` is whether it may be better in a moment.
+    ``retry`` is whether it may be better in a moment. One that is ``final`` is not looked
+    for again: who answers there is not the client, or does not let this host in.
     """
 
-    def __init__(self, what: str, hint: str = "", retry: Retry = Retry.YES) -> None:
+    def __init__(
+        self, what: str, hint: str = "", retry: Retry = Retry.YES, final: bool = False
+    ) -> None:
         super().__init__(what, hint)
         self.retry = retry
+        self.final = final
 
 
 class Peer:
@@ -62,7 +66,8 @@ class Peer:
         rsync = self._rsync("(look)", argv, late)._replace(noted=False)
         result = await run_rsync(self._assignment, rsync._replace(out=out) if out else rsync)
         if result.status is not CopyStatus.DONE:
-            raise PollFailed(result.reason, retry=_retry(result))
+            shut = outcome.is_shut(result)
+            raise PollFailed(result.reason, retry=_retry(result), final=shut)
 
     async def notify(self, client: Client, ending: str) -> str:
         """Send the notification that a client waits for; gives why it could not be sent, or ""."""

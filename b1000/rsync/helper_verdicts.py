@@ -65,6 +65,7 @@ COMPLAINTS = (
         OF_A_DAEMON,
         f"the rsync that ssh starts at {{peer}} is no daemon, or has no configuration: {_COMMAND}",
     ),
+    Complaint(r"^ssh: (?:line )?\d+: ssh: (?:command )?not found$", "ssh is not installed here"),
     Complaint(
         r"^\S*sh: (?:line )?(?:\d+: )?\S+: (?:(?:command )?not found|No such file or directory)$",
         f"ssh starts no rsync at {{peer}}, since there is none or not there: {_COMMAND}",
@@ -75,7 +76,6 @@ COMPLAINTS = (
     ),
     Complaint(r"^Failed to find on your path: (\S+)", "TLS needs {0}, which is not installed here"),
     Complaint(r"^env: .?rsync-ssl.?: No such", "TLS needs rsync-ssl, which is not installed here"),
-    Complaint(r"^ssh: \d+: exec: ssh: not found|Failed to exec ssh: ", "ssh is not installed here"),
     Complaint(
         r"^ssh: connect to host .*: Connection refused$|^connect:errno=111$",
         "connection refused by {peer}",

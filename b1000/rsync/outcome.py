@@ -127,6 +127,18 @@ def is_without_module(result: Outcome) -> bool:
     return result.exit_code == 5 and bool(re.search(r"[Uu]nknown module", result.reason))
 
 
+_SHUT = tuple(
+    ".*".join(map(re.escape, re.split(r"\{\w+\}", each.explanation)))
+    for each in helper_verdicts.COMPLAINTS
+    if not each.passes
+)
+
+
+def is_shut(result: Outcome) -> bool:
+    """Whether TLS or ssh lead to no daemon, and will not the next time."""
+    return any(re.match(pattern, result.reason) for pattern in _SHUT)
+
+
 def is_crowded(result: Outcome) -> bool:
     """Whether a daemon refused since it has its limit of connections."""
     return result.exit_code == 5 and "max connections" in result.reason

@@ -18,7 +18,9 @@ _OURS = "RSYNC_"
 _SSH = ("-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oServerAliveInterval=60")
 _ALONE = ("-oControlMaster=no", "-oControlPath=none", "-oClearAllForwardings=yes", "-T")
 # A port of the address is that of sshd; rsync tells its helper of it in the environment.
-_WITH_PORT = '[ "${RSYNC_PORT:-0}" = 0 ] || set -- -p "$RSYNC_PORT" "$@"; exec ssh "$@"'
+_WITH_PORT = '[ "${RSYNC_PORT:-0}" = 0 ] || set -- -p "$RSYNC_PORT" "$@"; '
+# No exec: ssh may close the connection before it says why, and rsync would not wait for that.
+_RUN = 'ssh "$@"; exit "$?"'
 _USER = re.compile(r"-l(.*)|-[A-Za-z0-9]*o?\s*user\s*[=\s]\s*(.*)", re.IGNORECASE)
 _PORT = re.compile(r"-p|-o?\s*port\s*[=\s]", re.IGNORECASE)
 
@@ -69,9 +71,8 @@ def _ssh(options: Sequence[str]) -> list[str]:
     said = _words(options)
     user = [] if any(map(_USER.match, said)) else ["-l", _ROOT]
     words = [*options, *user, *_SSH, *_ALONE]
-    if any(map(_PORT.match, said)):
-        return ["ssh", *words]
-    return ["sh", "-c", _WITH_PORT, "ssh", *words]
+    port = "" if any(map(_PORT.match, said)) else _WITH_PORT
+    return ["sh", "-c", port + _RUN, "ssh", *words]
 
 
 def _words(options: Sequence[str]) -> list[str]:

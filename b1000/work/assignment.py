@@ -109,8 +109,10 @@ class Assignment:
             exit_code = await process.run(
                 command._replace(environment=environment, mark=mark, began=began)
             )
-            if exit_code < 0 and command.pass_fds:
-                # The first process of an rsync was killed: its others hold the lock and write on.
+            # The first process of an rsync was killed: its others hold the lock and write on. Or
+            # one that leads it to a daemon does not hear that the rsync has given up.
+            killed = exit_code < 0 and command.pass_fds
+            if killed or (exit_code and kind == tree.RSYNC and transport.has_helper(command.argv)):
                 await process.shielded(tree.end_tree(mark))
             if exit_code in _SIGNALLED:
                 # The program as a whole is being stopped, perhaps: that is no failure of this one.

@@ -1,5 +1,6 @@
 """What a configuration may say of the way to a daemon."""
 
+import re
 import socket
 import textwrap
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from b1000.check.transports import findings
 from b1000.config.loader import Config, load
 from b1000.jobs import Job, Transport
+from tests.support.world import ROOT
 
 
 def _read(tmp_path: Path, destination: str, job: str = "") -> Config:
@@ -139,3 +141,12 @@ def test_a_login_that_is_not_roots_is_told(tmp_path: Path, options: str) -> None
     options = options.replace("backup", "root")
     config = _read(tmp_path, f"{AT}transport = ssh\nssh_options = {options}", "transport = ssh")
     assert not _said(config)
+
+
+def test_the_page_about_it_can_be_written_so(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "transport.md").read_text()
+    blocks = re.findall(r"^```ini\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    config = _read(tmp_path, AT + "".join(blocks).replace("dest:atm", "dest:ssh"))
+    assert config.problems == ()
+    assert config.destinations["tele"].transport == Transport("tls", "/etc/b1000/authority.pem")
+    assert config.destinations["ssh"].transport.ssh_options == ("-i", "/root/.ssh/b1000")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -17,6 +18,12 @@ from tests.support.world import ROOT
 STUNNEL = ROOT / "etc" / "stunnel-rsyncd.conf"
 AUTHORIZED = ROOT / "etc" / "authorized_keys.example"
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+
+
+def missing(*names: str) -> str:
+    """Why tests cannot be made that need these programs; "" where all are there."""
+    without = [name for name in names if not shutil.which(name, path=_PATH)]
+    return f"no {' and no '.join(without)}: make test-tools" if without else ""
 
 
 def program(name: str) -> str:
@@ -100,6 +107,12 @@ def _openssl(*words: str) -> None:
     subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60)
 
 
+def _has_user(name: str) -> bool:
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwnam(name))
+    return False
+
+
 class Stunnel(Server):
     """The shipped example before a daemon, with another port, certificate and user."""
 
@@ -111,11 +124,12 @@ class Stunnel(Server):
             "connect = 127.0.0.1:873": f"connect = 127.0.0.1:{behind}",
             "/etc/stunnel/rsyncd.pem": pair[0],
             "/etc/stunnel/rsyncd.key": pair[1],
-            "setuid = stunnel4\nsetgid = stunnel4\n": "",
             "syslog = yes": "syslog = no",
         }.items():
             assert shipped in text, shipped
             text = text.replace(shipped, str(here))
+        if os.getuid() or not _has_user("stunnel4"):
+            text = text.replace("setuid = stunnel4\nsetgid = stunnel4\n", "")
         self._file = directory / "stunnel.conf"
         self._file.write_text(text)
 
@@ -143,6 +157,7 @@ class Sshd(Server):
         }.items():
             assert shipped in line, shipped
             line = line.replace(shipped, here)
+        self.line = line
         self.authorize(line)
         self.know(self.host_key)
 
@@ -153,20 +168,24 @@ class Sshd(Server):
         subprocess.run(words, check=True, capture_output=True, timeout=60)
         return file
 
-    def authorize(self, line: str) -> None:
-        """Let in who has the key of a line, and nobody else."""
-        self.authorized.write_text(f"{line}\n")
+    def authorize(self, *lines: str) -> None:
+        """Let in who has the key of one of the lines, and nobody else."""
+        self.authorized.write_text("".join(f"{line}\n" for line in lines))
         self.authorized.chmod(0o600)
 
-    def know(self, key: Path) -> None:
-        """The client believes that the host has this key."""
+    def know(self, key: Path, *ports: int, file: str = "known_hosts") -> Path:
+        """The client believes that the host has this key, at other ports too."""
         kind, public, *_ = key.with_suffix(".pub").read_text().split()
-        self.known.write_text(f"[127.0.0.1]:{self.port} {kind} {public}\n")
+        known = self.directory / file
+        lines = (f"[127.0.0.1]:{port} {kind} {public}\n" for port in (self.port, *ports))
+        known.write_text("".join(lines))
+        return known
 
-    @property
-    def options(self) -> str:
+    def options(self, key: Path | None = None, known: Path | None = None) -> str:
         """What stands in ssh_options."""
-        return f"-F none -i {self.key} -o IdentitiesOnly=yes -o UserKnownHostsFile={self.known}"
+        options = {"IdentitiesOnly": "yes", "UserKnownHostsFile": known or self.known}
+        said = " ".join(f"-o {name}={value}" for name, value in options.items())
+        return f"-F none -i {key or self.key} {said}"
 
     def start(self) -> "Sshd":
         """Start it, and wait until it answers."""
@@ -191,13 +210,15 @@ def _line(text: str) -> str:
 class Wire:
     """Listens at ``port``, hands all on to another, and keeps what it saw in both directions.
 
-    A ``mute`` one takes what comes, and answers nothing.
+    A ``mute`` one takes what comes, and answers nothing; while it is frozen, nothing gets on.
     """
 
     def __init__(self, behind: int, *, mute: bool = False) -> None:
         self.seen = bytearray()
         self._behind, self._mute = behind, mute
         self._open: list[socket.socket] = []
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -218,12 +239,27 @@ class Wire:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self.seen += data
+                self._flowing.wait()
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
 
+    def freeze(self) -> None:
+        """Hold all back from now on, and hold all connections."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Go on, with new connections alone."""
+        self._cut(*self._open)
+        self._open.clear()
+        self._flowing.set()
+
     def close(self) -> None:
         """Listen no more, and cut what is open."""
-        for each in (self._listener, *self._open):
+        self._cut(self._listener, *self._open)
+        self._flowing.set()
+
+    def _cut(self, *those: socket.socket) -> None:
+        for each in those:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()

@@ -106,10 +106,8 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "TLS needs openssl, which is not installed here"),
     (12, ["env: 'rsync-ssl': No such file or directory", UNWRITTEN, noise(12)], NEVER,
      "TLS needs rsync-ssl, which is not installed here"),
-    (12, ["ssh: 1: exec: ssh: not found", UNWRITTEN, noise(12)], NEVER,
+    (12, ["ssh: 1: ssh: not found", UNWRITTEN, noise(12)], NEVER,
      "ssh is not installed here"),
-    (12, ["rsync: [Receiver] Failed to exec ssh: No such file or directory (2)", noise(14),
-          UNWRITTEN, noise(12)], NEVER, "ssh is not installed here"),
     (12, ["ssh: connect to host backup-3 port 22: Connection refused", UNWRITTEN, noise(12)], YES,
      "connection refused by backup-3"),
     (5, [f"{OPENSSL}8000006F:system library:BIO_connect:Connection refused:b.c:117:calling "
@@ -258,6 +256,22 @@ def test_of_a_helper_only_what_says_why_is_quoted() -> None:
     assert told.endswith("(rsync exit 5: verify error:num=62:hostname mismatch)")
     assert seen["@@@@@@@@@@@"].endswith("strict checking. | Host key verification failed.)")
     assert outcome.is_repeated("verify depth is 4")
+
+
+def test_what_tls_or_ssh_do_not_believe_stays_so() -> None:
+    shut = [
+        explanation
+        for code, errors, _, explanation in SEEN
+        if outcome.is_shut(outcome.judge(code, errors, "backup-3"))
+    ]
+    assert shut[0].startswith("the certificate of backup-3 is not believed")
+    assert "the ssh host key of backup-3 is not known" in shut
+    assert "ssh is not installed here" in shut
+    assert not {
+        "connection refused by backup-3",
+        "the connection to backup-3 broke in mid-copy",
+        "what answers at backup-3 is no rsync daemon",
+    } & {*shut}
 
 
 def test_braces_in_a_message_are_only_text() -> None:
