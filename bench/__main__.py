@@ -21,6 +21,7 @@ from bench.reports import reports
 from bench.site import Site, machine, site
 from bench.streams import rate, streams
 from bench.trees import first_full
+from bench.verify import verify
 
 QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "instances": instances,
@@ -40,6 +41,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "judgement": judgement,
     "catalogue": catalogue,
     "prune": prune,
+    "verify": verify,
 }
 
 

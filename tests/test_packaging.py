@@ -369,6 +369,12 @@ def test_both_services_have_the_same_settings() -> None:
     assert unit("b1000-copy.service")["Service"]["ExecStart"] == "b1000 -q --copy"
 
 
+def test_each_timer_is_ended_before_its_program_is_removed() -> None:
+    units = {path.name for path in (ROOT / "etc" / "systemd").iterdir()}
+    words = set((ROOT / "packaging" / "debian" / "prerm").read_text().split())
+    assert units <= words
+
+
 def test_the_timers_are_those_of_cron() -> None:
     cron = (ROOT / "etc" / "cron.d" / "b1000").read_text()
     assert "\n17 2 * * *  root  b1000 -q\n" in cron

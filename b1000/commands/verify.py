@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import say
-from b1000.errors import counted
+from b1000.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.errors import StorageAway
     from b1000.jobs import Destination
     from b1000.storage.backup import Catalogue, Group, Root
     from b1000.storage.findings import Finding
     from b1000.storage.judging import Terms
+    from b1000.storage.reading_plan import Due
+    from b1000.storage.remote import Reach
     from b1000.storage.verifier import Verifier
+    from b1000.storage.witness import Witness
 
 _BAD, _OUT_OF_TIME = 1, 3
 
@@ -57,6 +61,7 @@ class _Verify:
         from b1000.storage.readers import Readers
         from b1000.storage.reading import OutOfTime
         from b1000.storage.verifier import Verifier
+        from b1000.storage.witness import Witness
         from b1000.supervise import telling
 
         priority.be_idle()
@@ -71,9 +76,12 @@ class _Verify:
         notes.remove_stale()
         working = Verifier(journal, notes, readers)
         try:
-            for destination, catalogues in self._look():
+            for destination, catalogues, there in self._look():
                 self._describe(journal, destination, catalogues)
-                self._one(working, destination, catalogues)
+                if there:
+                    self._at_daemon(Witness(journal, notes, there), destination, catalogues)
+                else:
+                    self._one(working, destination, catalogues)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
@@ -82,7 +90,7 @@ class _Verify:
             if readers:
                 readers.close()
             telling.tell(self._config)
-        self._bytes = working.bytes
+        self._bytes += working.bytes
         return self._conclude()
 
     def _describe(
@@ -101,9 +109,10 @@ class _Verify:
             for each in catalogues:
                 journal.describe(each.root.path, told.described(each))
 
-    def _look(self) -> "list[tuple[Destination, list[Catalogue]]]":
+    def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
+        """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
-        from b1000.storage import survey
+        from b1000.storage import remote, survey
 
         wanted = survey.wanted(self._config, self._arguments.dest)
         found = []
@@ -111,19 +120,19 @@ class _Verify:
             for each in survey.storages(self._config, wanted):
                 if each.flaws or (each.remote and not self._arguments.dest):
                     continue
-                if each.remote:
-                    self._away.append(each.name)
-                    self._tell(f"b1000: {each.name} is no tree of this host: nothing was read")
-                    continue
+                there = remote.reach(each, journal.limits(each)) if each.remote else None
                 try:
                     catalogues = list(survey.catalogues(each, journal))
-                    found.append((each, catalogues))
+                    found.append((each, catalogues, there))
                     for catalogue in catalogues:
                         self._tell_of_unread(catalogue)
                 except StorageAway as error:
-                    self._away.append(each.name)
-                    self._tell(f"b1000: {each.name} could not be looked at: {error}")
+                    self._is_away(each, error)
         return found
+
+    def _is_away(self, destination: "Destination", error: "StorageAway") -> None:
+        self._away.append(destination.name)
+        self._tell(f"b1000: {destination.name} could not be looked at: {error}")
 
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
         for each in catalogue.unread:
@@ -147,13 +156,40 @@ class _Verify:
                     self._counted += 1
         if self._arguments.count or (destination.verify is None and not self._arguments.all):
             return
-        due = reading_plan.order(groups)
-        if not self._arguments.all:
-            assert destination.verify is not None
-            due = reading_plan.tonight(due, destination.verify, time.time())
-        for each in due:
+        for each in self._due(destination, groups):
             self._found(working.read(Look(*each), terms))
             self._read += 1
+
+    def _at_daemon(
+        self, witness: "Witness", destination: "Destination", catalogues: "Sequence[Catalogue]"
+    ) -> None:
+        """It was named, so that it is read also where nothing says how often."""
+        from b1000.errors import StorageAway
+        from b1000.storage.findings import Look
+
+        if self._arguments.count:
+            raise UsageError(f"{destination.name} is at a daemon: its files are counted when read")
+        everything = [(each.root, group) for each in catalogues for group in each.groups]
+        terms = self._terms(destination, everything)
+        groups = [each for each in everything if self._wanted(each[1].key)]
+        try:
+            for each in self._due(destination, groups):
+                self._found(witness.read(Look(*each), terms))
+                self._read += 1
+        except StorageAway as error:
+            self._is_away(destination, error)
+        finally:
+            self._bytes += witness.bytes
+
+    def _due(
+        self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]"
+    ) -> "list[Due]":
+        from b1000.storage import reading_plan
+
+        due = reading_plan.order(groups)
+        if self._arguments.all or destination.verify is None:
+            return due
+        return reading_plan.tonight(due, destination.verify, time.time())
 
     def _terms(self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]") -> "Terms":
         from b1000.rsync.command import kib_of

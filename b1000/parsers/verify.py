@@ -33,7 +33,9 @@ def for_verify() -> argparse.ArgumentParser:
         action="store_true",
         help="restore what was drilled longest ago, and let its command judge it",
     )
-    parser.add_argument("--dest", metavar="N", default="", help="only this destination")
+    parser.add_argument(
+        "--dest", metavar="N", default="", help="only this destination; at a daemon rsync sums"
+    )
     parser.add_argument(
         "--for",
         dest="seconds",

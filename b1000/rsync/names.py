@@ -59,6 +59,10 @@ _LISTED = re.compile(
     rb"(?P<name>.+)",
     re.DOTALL,
 )
+_SUMMED = re.compile(
+    rb">f\S{9} (?P<digest>[0-9a-f]{32}) (?P<size>\d{1,18}) (?P<time>[0-9/:-]{19}) (?P<name>.+)",
+    re.DOTALL,
+)
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
 
@@ -69,6 +73,32 @@ def listed(line: bytes) -> ListedFile | None:
         return None
     name = found["name"].partition(b" -> ")[0] if found["kind"] == b"l" else found["name"]
     return ListedFile(found["kind"], int(found["size"]), unescaped(name), found["written"])
+
+
+class SummedFile(NamedTuple):
+    """A regular file that rsync has summed; ``time`` is its mtime as digits, year first.
+
+    ``digest`` is "" of one that could not be read: rsync 3.5.0 says zeros then, and ends with 0.
+    """
+
+    name: bytes
+    digest: str
+    size: int
+    time: int
+
+
+SUMMED = "%i %C %l %M %n"
+"""The ``--out-format`` of which :func:`summed` reads the lines."""
+
+
+def summed(line: bytes) -> SummedFile | None:
+    """What such a line says; None where it is another line."""
+    found = _SUMMED.fullmatch(line)
+    if not found:
+        return None
+    time = int(re.sub(rb"\D", b"", found["time"]))
+    digest = found["digest"].decode() if found["digest"].strip(b"0") else ""
+    return SummedFile(unescaped(found["name"]), digest, int(found["size"]), time)
 
 
 def unescaped(name: bytes) -> bytes:

@@ -116,3 +116,34 @@ def backups(
         "--",
         address,
     ]
+
+
+def sums(
+    address: str,
+    empty: str,
+    *,
+    password_file: str | None,
+    limits: Limits,
+    transport: Transport,
+    names_file: str = "",
+) -> list[str]:
+    """Have a daemon sum all files below an address, or those that a file names (ended by NUL).
+
+    ``empty`` is an empty directory, which stays so. :func:`b1000.rsync.names.summed` reads it.
+    """
+    chosen = ["--from0", f"--files-from={names_file}"] if names_file else []
+    return [
+        "rsync",
+        "--dry-run",
+        "--recursive",
+        "--checksum",
+        "--checksum-choice=md5",
+        "--no-motd",
+        "--8-bit-output",
+        f"--out-format={names.SUMMED}",
+        *chosen,
+        *reaching(transport, password_file, limits),
+        "--",
+        address,
+        f"{empty}/",
+    ]

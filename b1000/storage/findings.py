@@ -1,8 +1,10 @@
 """What a verify looks at, and what it says of that, as values."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from b1000.errors import counted
 from b1000.logstyle import printable
 from b1000.storage.backup import Backup, Group, Root
 from b1000.storage.reading import Tree
@@ -66,3 +68,23 @@ def first_of(texts: list[str]) -> str:
     """The first of many, and how many more there are."""
     more = [f"and {len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else []
     return ", ".join([*texts[:_SHOWN], *more])
+
+
+def held_against_mark(look: Look, number: int) -> tuple[str, list[Finding]]:
+    """What is short, "" for nothing, and what is told. What lies in a sync tree is not judged."""
+    claimed = look.backup.counts
+    if look.is_sync or claimed.files is None:
+        return "", []
+    if number < claimed.files - (claimed.vanished or 0):
+        short = f"{counted(number, 'file')}, and its mark says {claimed.files}"
+        return short, [Finding(look.path, f"is short: {short}", Kind.SHORT)]
+    if number > claimed.files:
+        text = f"has {number - claimed.files} more files than its mark says"
+        return "", [Finding(look.path, text)]
+    return "", []
+
+
+def wrong_files(names: Sequence[bytes]) -> str:
+    """Which files are wrong, in words."""
+    is_are = "is" if len(names) == 1 else "are"
+    return f"{counted(len(names), 'file')} {is_are} wrong: {first_of([*map(shown, names)])}"

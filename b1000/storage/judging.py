@@ -9,7 +9,7 @@ from b1000.logstyle import printable
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage import listing, reading, sharing, sums
 from b1000.storage.backup import Group, Root
-from b1000.storage.findings import Finding, Kind, Look, first_of, shown
+from b1000.storage.findings import Finding, Kind, Look, first_of, shown, wrong_files
 from b1000.storage.matching import Comparison, Wrong
 from b1000.storage.reading import Missed, Pace
 from b1000.storage.sweep import Key, Sweep
@@ -26,6 +26,11 @@ class Terms(NamedTuple):
     period: float = 30 * 86400.0
     around: Sequence[tuple[Root, Group]] = ()
     elsewhere: Callable[[Look, Sequence[bytes]], Iterable[str]] = lambda *_: ()
+
+    def commands(self, look: Look, names: Sequence[bytes]) -> Iterator[Finding]:
+        """What restores files of a backup from other storages."""
+        for command in self.elsewhere(look, names):
+            yield Finding(look.path, f"lies elsewhere too: {printable(command)}")
 
 
 class Case(NamedTuple):
@@ -57,18 +62,15 @@ class Judge:
             yield Finding(look.path, text, Kind.UNSTABLE)
         gone = [] if look.is_sync else comparison.gone(each.name for each in sweep.missed)
         names = [*(each.name for each in wrong), *gone]
-        is_are = "is" if len(names) == 1 else "are"
-        bad = ""
-        if names:
-            bad = f"{counted(len(names), 'file')} {is_are} wrong: {first_of([*map(shown, names)])}"
+        bad = wrong_files(names) if names else ""
+        if bad:
             yield Finding(look.path, bad, Kind.BAD)
         for each in _list_findings(case, wrong, self._remember):
             bad = bad or (each.text if each.kind is Kind.BAD else "")
             yield each
         yield from self._note(case, wrong, bad)
         if bad:
-            for command in case.terms.elsewhere(look, names):
-                yield Finding(look.path, f"lies elsewhere too: {printable(command)}")
+            yield from case.terms.commands(look, names)
             yield from self._spread(case, wrong)
 
     def _read_again(self, case: Case) -> tuple[list[Wrong], list[bytes]]:

@@ -4,10 +4,9 @@ import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from b1000.errors import counted
 from b1000.state.journal import Journal
 from b1000.storage import listing, reading, sums
-from b1000.storage.findings import Finding, Kind, Look
+from b1000.storage.findings import Finding, Kind, Look, held_against_mark
 from b1000.storage.judging import Case, Judge, Terms, unread
 from b1000.storage.matching import Comparison
 from b1000.storage.noted import Notes
@@ -62,7 +61,7 @@ class Verifier:
             self._remember(look, first_seen=now, unread=why)
             yield Finding(look.path, f"cannot be counted: {why}", Kind.UNREAD)
             return
-        short, found = _held_against_mark(look, number)
+        short, found = held_against_mark(look, number)
         self._remember(look, first_seen=now, counted=now, files=number, bytes=size, short=short)
         yield from found
 
@@ -103,20 +102,6 @@ def _list_of(look: Look) -> tuple[dict[bytes, str] | None, str]:
         return listing.read(look.tree, seal), ""
     except ValueError as error:
         return None, str(error)
-
-
-def _held_against_mark(look: Look, number: int) -> tuple[str, list[Finding]]:
-    """What is short, "" for nothing, and what is told. What lies in a sync tree is not judged."""
-    claimed = look.backup.counts
-    if look.is_sync or claimed.files is None:
-        return "", []
-    if number < claimed.files - (claimed.vanished or 0):
-        short = f"{counted(number, 'file')}, and its mark says {claimed.files}"
-        return short, [Finding(look.path, f"is short: {short}", Kind.SHORT)]
-    if number > claimed.files:
-        text = f"has {number - claimed.files} more files than its mark says"
-        return "", [Finding(look.path, text)]
-    return "", []
 
 
 def _has_gone(missed: Sequence[Missed]) -> bool:

@@ -207,7 +207,7 @@ complete -c b1000 -n '__b1000_at verify' -s f -l cfg -r -F -d 'configuration fil
 complete -c b1000 -n '__b1000_at verify' -l count -d 'count only, read nothing'
 complete -c b1000 -n '__b1000_at verify' -l all -d 'read, or drill, everything now'
 complete -c b1000 -n '__b1000_at verify' -l drill -d 'restore what was drilled longest ago, and let its command judge it'
-complete -c b1000 -n '__b1000_at verify' -l dest -x -d 'only this destination'
+complete -c b1000 -n '__b1000_at verify' -l dest -x -d 'only this destination; at a daemon rsync sums'
 complete -c b1000 -n '__b1000_at verify' -l for -x -d 'end after that time, such as 4h or 30m'
 complete -c b1000 -n '__b1000_at verify' -l json -d 'as a JSON object'
 complete -c b1000 -n '__b1000_at verify' -s q -l quiet -d 'nothing on standard output, only what is wrong on standard error'
