@@ -5,9 +5,10 @@ import argparse
 from b1000.parsers.words import command
 
 _MARK_EPILOG = """\
-For backups at local destinations that were made before there were marks. A mark is
-written where the journal calls the copy DONE or WARNING, its directory is there
-and no mark is; what the root of the destination holds besides is called legacy.
+For backups at local destinations and stores that were made before there were
+marks. A mark is written where the journal, or a database of `report`, calls the
+copy DONE or WARNING, its directory is there and no mark is; what the root of the
+destination holds besides is called legacy. A root that holds marks gets its id.
 
 exit codes:
   0  all marks were written

@@ -1,10 +1,17 @@
-"""What a database knows of backups at a storage that cannot be asked itself."""
+"""What a database knows of backups: at a storage that cannot be asked itself, or without marks."""
 
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
+from b1000.config import grammar
+from b1000.errors import BadValue
 from b1000.jobs import Report
 from b1000.reports.source import DatabaseSource
-from b1000.runs.states import COMPLETE
+from b1000.rsync import paths
+from b1000.runs.states import COMPLETE, CopyStatus
+from b1000.storage.adopting import Told
+from b1000.storage.layout import Place
 
 
 class Sought(NamedTuple):
@@ -43,3 +50,87 @@ def newest(settings: Report, sought: Sought) -> float | None:
         )
         ((found,),) = rows
     return None if found is None else float(found)
+
+
+# --- for marks
+
+_AT_ONCE = 50  # start times in one statement
+_SYNCS = 5000  # rows of a job, the last ones: of a sync, one is enough
+_FIELDS = (
+    *("j.host", "j.instance", "j.master_host", "j.master_instance", "j.direction", "j.start_time"),
+    *("j.data_age", "c.destination", "c.path", "c.status"),
+)
+
+
+def copies(settings: Report, job: str, places: Sequence[Place]) -> Iterator[Told]:
+    """The copies of a job of which some places may be. Raises NotDelivered.
+
+    Whatever became of them; those of later runs first.
+    """
+    times = sorted({each.start_time for each in places if each.start_time})
+    with DatabaseSource(settings) as source:
+        for start in range(0, len(times), _AT_ONCE):
+            some = [_in_database(each) for each in times[start : start + _AT_ONCE]]
+            where = f"j.name = ? AND j.start_time IN ({_marks(some)})"
+            yield from _told(source, where, [job, *some])
+        if any(each.type == "sync" for each in places):
+            where = f"j.name = ? ORDER BY j.start_time DESC LIMIT {_SYNCS}"
+            yield from _told(source, where, [job])
+
+
+def _told(source: DatabaseSource, where: str, values: Sequence[object]) -> Iterator[Told]:
+    there = {"j": source.columns("jobs"), "c": source.columns("copies")}
+
+    def added(table: str, name: str) -> str:
+        """A column that databases of older installations have not."""
+        return f"{table}.{name}" if name in there[table] else "NULL"
+
+    fields = [
+        *_FIELDS,
+        source.dialect.seconds(added("j", "started_utc")),
+        source.dialect.seconds(added("c", "copy_ended_utc")),
+        added("c", "copy_bytes"),
+        added("c", "copy_files"),
+    ]
+    rows = source.rows(
+        f"""SELECT {", ".join(fields)} FROM jobs j JOIN copies c ON c.job_id = j.job_id
+            WHERE c.type <> 'passive' AND {where}""",
+        values,
+    )
+    for row in rows:
+        # Anybody may have written there.
+        with suppress(BadValue, ValueError, OverflowError):
+            yield _row(row)
+
+
+def _row(row: tuple[Any, ...]) -> Told:
+    host, instance, master_host, master_instance, direction, start, age, *rest = row
+    destination, path, status, started, ended, size, files = rest
+    for name in filter(None, (host, instance, master_host, master_instance)):
+        grammar.host(str(name), "a name")
+    start_time = str(start)[:19].replace(" ", "-").replace(":", "-")
+    moment = paths.moment(start_time)
+    return Told(
+        str(host),
+        str(instance),
+        str(master_host),
+        str(master_instance),
+        str(direction),
+        start_time,
+        moment.timestamp() if started is None else float(started),
+        None if age is None else float(age),
+        str(destination),
+        str(path),
+        CopyStatus(str(status)),
+        None if ended is None else float(ended),
+        size,
+        files,
+    )
+
+
+def _in_database(start_time: str) -> str:
+    return f"{start_time[:10]} {start_time[11:].replace('-', ':')}"
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,16 +1,25 @@
-"""Marks for backups at local destinations that were made before there were marks."""
+"""Marks for backups at local destinations and stores that were made before there were marks.
 
-from collections.abc import Collection, Iterator
+What is complete the journal says, and of what others pushed a database.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from b1000.config.loader import Config
-from b1000.errors import BadValue, message_of
+from b1000.errors import BadValue, StorageAway, message_of
 from b1000.identity import new_uid
-from b1000.runs.run import Copy, Run
+from b1000.jobs import Destination
+from b1000.rsync import paths
+from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.states import COMPLETE, CopyStatus, Status, Step
 from b1000.state.queries import Reader
-from b1000.storage import marking, placing
-from b1000.storage.marking import Written
+from b1000.storage import local, marking, mounts, placing
+from b1000.storage.backup import Entry, Root
+from b1000.storage.layout import Place
+from b1000.storage.marking import Whose, Written
 
 
 class Adopted(NamedTuple):
@@ -18,6 +27,32 @@ class Adopted(NamedTuple):
 
     path: str
     trouble: str = ""
+
+
+class Told(NamedTuple):
+    """A copy as a database has it; ``start_time`` as in names, times in seconds."""
+
+    host: str
+    instance: str
+    master_host: str
+    master_instance: str
+    direction: str
+    start_time: str
+    started: float
+    data_age: float | None
+    destination: str
+    path: str
+    status: CopyStatus
+    ended: float | None
+    bytes: int | None
+    files: int | None
+
+
+Ask = Callable[[str, Sequence[Place]], Iterable[Told]]
+"""Gives all copies of runs of a job of which some places may be, those of later runs first."""
+
+
+# --- by the journal
 
 
 def adopt(config: Config, reader: Reader, jobs: Collection[str], now: float) -> Iterator[Adopted]:
@@ -32,11 +67,16 @@ def adopt(config: Config, reader: Reader, jobs: Collection[str], now: float) -> 
                 yield _put(mark)
                 roots.add(mark.root)
     for root in sorted(roots):
-        try:
-            placing.identify(root, new_uid(), now)
-            placing.sync(root)
-        except OSError as error:
-            yield Adopted(root, message_of(error))
+        yield from identified(root, now)
+
+
+def identified(root: str, now: float) -> Iterator[Adopted]:
+    """A root below which a mark lies gets its id, where it has none; gives what is in the way."""
+    try:
+        placing.identify(root, new_uid(), now)
+        placing.sync(root)
+    except OSError as error:
+        yield Adopted(root, message_of(error))
 
 
 def _wanted(config: Config, reader: Reader, run: Run, copy: Copy) -> Written | None:
@@ -63,3 +103,81 @@ def _put(mark: Written) -> Adopted:
     except OSError as error:
         return Adopted(path, message_of(error))
     return Adopted(path)
+
+
+# --- by a database
+
+
+class Lying(NamedTuple):
+    """What lies at a root: the backups without a mark, by job, and whether one has a mark."""
+
+    root: Root
+    unmarked: dict[str, list[Place]]
+    marked: bool
+
+
+def lying(destination: Destination) -> Iterator[Lying]:
+    """That of each root of a local destination or a store. Raises StorageAway."""
+    if destination.must_be_mounted and (trouble := mounts.unmounted(destination.path)):
+        raise StorageAway(trouble)
+    for root in local.roots(destination.name, destination.path):
+        unmarked: dict[str, list[Place]] = {}
+        marked = False
+        for entry in local.entries(root):
+            if not isinstance(entry, Entry) or not entry.is_there:
+                continue
+            marked |= entry.mark is not None
+            if not entry.mark and not entry.flaw:
+                unmarked.setdefault(entry.place.job, []).append(entry.place)
+        yield Lying(root, unmarked, marked)
+
+
+def adopt_told(root: Root, job: str, places: Sequence[Place], ask: Ask) -> Iterator[Adopted]:
+    """Write the marks of those places of a job that a database calls complete."""
+    wanted = {place.path: place for place in places}
+    known: dict[str, list[Told]] = {}
+    for told in ask(job, places):
+        whose = (told.host, told.instance, told.master_host, told.master_instance)
+        for kind in ("full", "sync"):
+            name = _directory(job, kind, whose, told.start_time)
+            if name in wanted and told.path.endswith(f"/{name}"):
+                known.setdefault(name, []).append(told)
+    for name, copies in known.items():
+        if found := _which(root, name, copies):
+            yield _put(_mark(root, wanted[name], found))
+
+
+def _which(root: Root, name: str, copies: Sequence[Told]) -> Told | None:
+    """The copy that lies there, if it is complete.
+
+    Of a sync the last run alone says what is there. Which of several destinations the root is,
+    only its own host's names tell: where that is not known, all copies must be complete.
+    """
+    last = [each for each in copies if each.start_time == copies[0].start_time]
+    here = [each for each in last if each.path == root.whole(name)] or last
+    return here[0] if all(each.status in COMPLETE for each in here) else None
+
+
+def _directory(job: str, kind: str, whose: tuple[str, str, str, str], start_time: str) -> str:
+    try:
+        return paths.directory("", job, kind, paths.subject(*whose), start_time)[1:]
+    except BadValue:
+        return ""
+
+
+def _mark(root: Root, place: Place, told: Told) -> Written:
+    # The same wherever another copy of that run is adopted.
+    known = "/".join((told.host, place.job, told.instance, told.start_time))
+    run = f"adopted-{hashlib.sha256(known.encode()).hexdigest()[:32]}"
+    names = (run, place.job, told.host, told.instance, told.direction, place.type)
+    frozen = Frozen(told.master_host, told.master_instance, told.data_age)
+    copy = Copy(
+        told.destination,
+        root.whole(place.path),
+        status=told.status,
+        bytes=told.bytes,
+        files=told.files,
+        ended=told.ended,
+    )
+    who = Whose(*names, told.start_time, told.started)
+    return marking.written(who, frozen, copy, step=Step.DONE, status=Status.OK)

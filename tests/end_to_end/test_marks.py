@@ -7,7 +7,8 @@ from pathlib import Path
 
 from b1000.b1k import mark, root_id
 from tests.support.daemon import Daemon
-from tests.support.world import Sections, World
+from tests.support.stored import a_mark, put
+from tests.support.world import Sections, World, open_sqlite
 
 Daemons = Callable[..., Daemon]
 
@@ -252,3 +253,68 @@ def test_adopted_backups_have_marks(world: World) -> None:
     assert root_id.parse((root / root_id.FILE).read_bytes())
     assert "0 marks written" in world.b1000("mark", "--adopt").stdout
     assert world.b1000("mark", "--adopt", "nobody").returncode == 2
+
+
+def test_a_store_adopts_what_a_database_calls_complete(world: World) -> None:
+    """Of what clients pushed a storage's own journal knows nothing."""
+    world.files()
+    root = world.root / "srv" / "web1"
+    database = {"type": "sqlite", "path": world.root / "fleet.sqlite"}
+    job = world.push(report="fleet", dest="store", master_host="m1")
+    client: Sections = {
+        "report:fleet": database,
+        "dest:store": world.store(path=root, mark="no"),
+        "job:etc": job,
+        "job:tree": {**job, "type": "sync"},
+    }
+    world.write(client)
+    assert world.b1000().returncode == 0
+    assert world.b1000("etc").returncode == 0
+    fulls = sorted(path for path in (root / "etc").glob("*/*") if path.is_dir())
+    (sync,) = (root / "tree").iterdir()
+    half = put(root, a_mark("etc", "client", master=("m1", "")), marked=False)
+    with open_sqlite(world.root / "fleet.sqlite") as opened:
+        # As a client tells it; the last full has another copy, which did not end.
+        opened.execute(
+            "UPDATE copies SET path = replace(path, ?, 'rsync://web1@s/b')", (str(root),)
+        )
+        opened.execute(
+            """INSERT INTO copies (job_id, destination, type, path, status)
+               SELECT job_id, 'other', type, replace(path, '//web1@s/', '//t/'), 'FAILED'
+               FROM copies WHERE path LIKE ?""",
+            (f"%{fulls[1].name}",),
+        )
+    assert not (root / root_id.FILE).exists()
+
+    sections = {"dest:kept": {"type": "store", "path": root.parent / "*"}, "report:fleet": database}
+    world.write({"global": {"status_dir": world.root / "other"}, **sections})
+    assert world.b1000("mark", "--adopt", "nobody").returncode == 2
+    done = world.b1000("mark", "--adopt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{fulls[0]}\n{sync}\n2 marks written\n"
+    told = read(Path(f"{fulls[0]}.b1k"), root)
+    assert (told.complete, told.report.master_host, told.counts.files) == (True, "m1", 3)
+    assert read(Path(f"{sync}.b1k"), root).type == "sync"
+    assert (root / root_id.FILE).exists()
+    assert half.is_dir()
+
+    # The same run elsewhere has the same id; where the path is this one, no other copy matters.
+    with open_sqlite(world.root / "fleet.sqlite") as opened:
+        opened.execute(
+            "UPDATE copies SET path = replace(path, 'rsync://web1@s/b', ?)", (str(root),)
+        )
+    assert world.b1000("mark", "--adopt").stdout == f"{fulls[1]}\n1 mark written\n"
+    (world.root / "fleet.sqlite").unlink()
+    Path(f"{fulls[0]}.b1k").unlink()
+    done = world.b1000("mark", "--adopt")
+    assert done.returncode == 1
+    assert "report fleet: " in done.stderr
+
+
+def test_a_root_with_marks_gets_its_id(world: World) -> None:
+    root = world.root / "srv"
+    put(root, a_mark())
+    world.write({"dest:kept": {"type": "store", "path": root}})
+    done = world.b1000("mark", "--adopt")
+    assert (done.returncode, done.stdout) == (0, "0 marks written\n")
+    assert root_id.parse((root / root_id.FILE).read_bytes())
