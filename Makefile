@@ -42,7 +42,7 @@ tools:
 
 # The programs of MariaDB without the package that runs them as a service of this machine, a
 # terminal, a browser for the page of b1000 monitor, shells for the completions, another reader of
-# man pages, a locale, what TLS and ssh need; without all but the first their tests are left out.
+# man pages, a locale, what TLS and ssh need, chattr; without all but the first their tests are left out.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
@@ -66,6 +66,8 @@ test-tools: tools
 		|| { sh etc/install-debian.sh openssh-server \
 			&& { systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true; }; } \
 		|| echo "no sshd: tests of transport = ssh are skipped"
+	@command -v chattr >/dev/null || sh etc/install-debian.sh e2fsprogs \
+		|| echo "no chattr: the test of an immutable file is skipped"
 	@locale -a 2>/dev/null | grep -qv -e '^C' -e '^POSIX' -e '^en_' \
 		|| { sh etc/install-debian.sh locales && localedef -i de_DE -f UTF-8 de_DE.UTF-8; } \
 		|| echo "no locale but English ones: the test of names in others is skipped"

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from b1000.identity import myself
@@ -24,8 +25,7 @@ INTERRUPTED = "interrupted"
 
 def was_interrupted(path: Path, process: ProcessIdentity) -> None:
     """Note that what a process restored is over."""
-    journal = open_journal(path)
-    with journal.transaction():
+    with closing(open_journal(path)) as journal, journal.transaction():
         journal.end_restores_of(process, INTERRUPTED)
 
 
@@ -34,7 +34,6 @@ def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str],
 
     That is with an error, or with "".
     """
-    journal = open_journal(path)
     status = os.stat(target)
     begun = Restore(
         status.st_dev,
@@ -50,11 +49,11 @@ def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str],
         time.time(),
         *myself(),
     )
-    with journal.transaction():
+    with closing(open_journal(path)) as journal, journal.transaction():
         number = journal.begin_restore(begun)
 
     def noted(error: str) -> None:
-        with journal.transaction():
+        with closing(open_journal(path)) as journal, journal.transaction():
             journal.end_restore(number, error)
 
     return noted

@@ -12,21 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mounting import needs_mounts
 from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import ROOT, World
 
-
-def _can_mount() -> bool:
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return False
-    done = subprocess.run([unshare, "--mount", "true"], capture_output=True, check=False)
-    return done.returncode == 0
-
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not _can_mount(), reason="mounting needs root and unshare"
-)
+pytestmark = needs_mounts
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -100,8 +101,8 @@ def test_one_that_is_known_bad_is_passed_over_with_a_word(two: tuple[World, Path
     bad = put(other, a_mark(when=TODAY - DAY))
     world.b1000("prune")
     place = str(bad.relative_to(other))
-    journal = open_journal(world.status_dir / "journal.sqlite3")
-    with journal.transaction():
+    path = world.status_dir / "journal.sqlite3"
+    with closing(open_journal(path)) as journal, journal.transaction():
         journal.remember(str(other), place, {"bad": "file: wrong"})
     done = world.b1000("restore", "etc", "--to", str(world.root / "to"))
     assert done.returncode == 0
