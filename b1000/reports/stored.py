@@ -29,7 +29,7 @@ def row(told: Told) -> Values:
         "read_utc": utc(known.read),
         "read_share": memory.read_share,
         "bad": int(bool(memory.wrong)),
-        "error": storable(memory.wrong or memory.drill_error) or None,
+        "error": storable(memory.wrong or memory.unread or memory.drill_error) or None,
         "restored_utc": utc(known.restored),
         "removed_utc": utc(memory.removed) if gone else None,
         "reason": storable(memory.reason) or None if gone else None,

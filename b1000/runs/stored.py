@@ -52,10 +52,10 @@ class Proven(NamedTuple):
 def proven(state: str, kind: str, ended: float | None, memory: Memory) -> Proven:
     """What a look at a backup has proven of what lies there now.
 
-    Nothing of one that is wrong or not complete, and of a sync tree only what was seen since it
-    was written last, at ``ended``. ``kind`` is full or sync.
+    Nothing of one that is wrong, not complete, or of which something cannot be read now, and of a
+    sync tree only what was seen since it was written last, at ``ended``. ``kind`` is full or sync.
     """
-    if state != "complete" or memory.wrong:
+    if state != "complete" or memory.wrong or memory.unread:
         return Proven()
     since = (ended or 0.0) if kind == "sync" else 0.0
     times = (memory.counted, memory.read, memory.restored)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.root_id import RootId
-from b1000.runs.stored import Memory
+from b1000.runs.stored import Memory, Proven, proven
 from b1000.storage.layout import Place
 
 
@@ -125,6 +125,11 @@ class Backup(NamedTuple):
     def complete(self) -> bool:
         """Whether it is said to be whole; whether it is known to be bad, ``memory`` says."""
         return self.state is State.COMPLETE
+
+    @property
+    def proven(self) -> Proven:
+        """What its storage has proven of it."""
+        return proven(str(self.state), self.type, self.ended, self.memory)
 
     @property
     def is_there(self) -> bool:

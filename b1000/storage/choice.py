@@ -152,7 +152,7 @@ def _is_same(one: Backup, other: Backup) -> bool:
 
 
 def _preference(row: StoredRow, order: Mapping[str, int]) -> tuple[bool, bool, int]:
-    return row.root.remote, row.backup.memory.read is None, order.get(row.root.destination, 0)
+    return row.root.remote, row.backup.proven.read is None, order.get(row.root.destination, 0)
 
 
 def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[str]:

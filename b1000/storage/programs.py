@@ -25,7 +25,7 @@ def _json(found: Mapping[str, object]) -> str:
 
 
 def _object(row: StoredRow) -> dict[str, object]:
-    backup, memory = row.backup, row.backup.memory
+    backup, known = row.backup, row.backup.proven
     return {
         "destination": row.root.destination,
         "path": row.path,
@@ -39,10 +39,10 @@ def _object(row: StoredRow) -> dict[str, object]:
         "state": str(backup.state),
         "bytes": backup.counts.bytes,
         "files": backup.counts.files,
-        "counted": _iso(memory.counted),
-        "read": _iso(memory.read),
-        "restored": _iso(memory.restored),
-        "bad": bool(memory.bad),
+        "counted": _iso(known.counted),
+        "read": _iso(known.read),
+        "restored": _iso(known.restored),
+        "bad": bool(backup.memory.wrong),
         "kept_by": row.kept_by,
         "protected": backup.protected,
     }

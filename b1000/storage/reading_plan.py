@@ -43,13 +43,23 @@ def order(groups: Iterable[tuple[Root, Group]]) -> list[Due]:
 def tonight(due: Sequence[Due], period: float, now: float) -> list[Due]:
     """Those of them that are read now, so that within ``period`` seconds all are.
 
-    As many as a night's share, but all whose last reading would be too old before the next night.
+    As many bytes as a night's share, but all whose last reading would be too old before the next
+    night, and those first.
     """
-    nights = max(period / _NIGHT, 1.0)
-    share = -(-len(due) // int(nights)) if due else 0
+    nights = int(max(period / _NIGHT, 1.0))
     late = [each for each in due if _is_late(each.backup, period, now)]
-    others = [each for each in due if not _is_late(each.backup, period, now)]
-    return [*late, *others[: max(0, share - len(late))]]
+    left = sum(map(_weight, due)) / nights - sum(map(_weight, late))
+    chosen = [*late]
+    for each in due:
+        if left > 0 and not _is_late(each.backup, period, now):
+            chosen.append(each)
+            left -= _weight(each)
+    return chosen
+
+
+def _weight(due: Due) -> int:
+    """How many bytes it has, as its storage or else its client has counted them."""
+    return max(due.backup.memory.bytes or due.backup.counts.bytes or 0, 1)
 
 
 def _is_late(backup: Backup, period: float, now: float) -> bool:

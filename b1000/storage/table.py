@@ -60,7 +60,7 @@ def _cells(row: StoredRow) -> tuple[str, ...]:
         row.root.destination,
         "-" if counts.bytes is None else figures.size(counts.bytes),
         "-" if counts.files is None else str(counts.files),
-        str(backup.state) + (" BAD" if backup.memory.bad else ""),
+        str(backup.state) + (" BAD" if backup.memory.wrong else ""),
     )
 
 
@@ -75,7 +75,7 @@ def _more(row: StoredRow, now: float) -> tuple[str, str]:
 
 def _witnesses(row: StoredRow, now: float) -> Iterator[str]:
     """Who says that it is whole, and how long ago; what speaks against it comes first."""
-    backup, memory = row.backup, row.backup.memory
+    backup, memory, known = row.backup, row.backup.memory, row.backup.proven
     if memory.bad:
         yield printable(f"bad: {memory.bad}")
     if memory.short:
@@ -87,9 +87,9 @@ def _witnesses(row: StoredRow, now: float) -> Iterator[str]:
     if backup.state is State.COMPLETE and backup.ended is not None:
         yield f"written {_age(now - backup.ended)}"
     for word, when in (
-        ("counted", memory.counted),
-        ("read", memory.read),
-        ("restored", memory.restored),
+        ("counted", known.counted),
+        ("read", known.read),
+        ("restored", known.restored),
     ):
         if when is not None:
             yield f"{word} {_age(now - when)}"

@@ -55,6 +55,51 @@ def test_no_backup_stays_unread_for_longer(coming: list[int], going: list[int], 
 
 
 @given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 1000), max_size=4), st.integers(0, 4)),
+        min_size=30,
+        max_size=80,
+    ),
+    st.integers(1, 20),
+)
+@settings(max_examples=100, deadline=None)
+def test_nights_that_end_early_leave_no_byte_unread(
+    history: list[tuple[list[int], int]], days: int
+) -> None:
+    """Each night has time for its share, for what came on one night, and for one backup more."""
+    there: dict[int, Backup] = {}
+    left: dict[int, int] = {}
+    for night, (new, old) in enumerate(history):
+        now = night * NIGHT
+        for size in new:
+            place = len(left)
+            memory = Memory(first_seen=now, bytes=size)
+            there[place] = backup(str(place))._replace(memory=memory)
+            left[place] = size
+        for place in sorted(there)[: max(0, old - 2)]:
+            del there[place]
+        sizes = [each.memory.bytes or 0 for each in there.values()]
+        came = [sum(new) for new, _ in history[max(0, night - days) : night + 1]]
+        quota = sum(sizes) / days + max(came) + max(sizes, default=0)
+        due = reading_plan.order([group("a", [there[place] for place in sorted(there)])])
+        for each in reading_plan.tonight(due, days * NIGHT, now):
+            place = int(each.backup.place)
+            size = each.backup.memory.bytes or 0
+            taken = min(quota, left[place])
+            quota -= taken
+            left[place] -= int(taken)
+            share = 1.0 if left[place] <= 0 else max(0.01, 1 - left[place] / size)
+            memory = each.backup.memory._replace(read_share=share)
+            if share == 1.0:
+                memory, left[place] = memory._replace(read=now), size
+            there[place] = each.backup._replace(memory=memory)
+        for each_there in there.values():
+            memory = each_there.memory
+            last = memory.read if memory.read is not None else memory.first_seen
+            assert now - (last or 0.0) < days * NIGHT or last == now
+
+
+@given(
     st.dictionaries(
         st.binary(min_size=1).filter(lambda name: b"\0" not in name), st.just("0f" * 32)
     )
