@@ -71,6 +71,14 @@ _WITHOUT_FILES = frozenset(
 )
 
 
+def below(path: str) -> list[str]:
+    """Where file systems are mounted at or below a path. Raises OSError."""
+    real = os.path.realpath(path)
+    inside = os.path.join(real, "")
+    points = (mount.mount_point for mount in _mounted())
+    return [each for each in points if each == real or each.startswith(inside)]
+
+
 def _mount_points() -> set[str]:
     """Where a file system is mounted, bound directories included.
 

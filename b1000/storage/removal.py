@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
-from b1000.storage import layout
+from b1000.storage import layout, mounts
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IDLE = ("nice", "-n", "19", "ionice", "-c", "3")
-_MOUNTS = "/proc/self/mountinfo"
 
 
 class NotRemoved(B1000Error):
@@ -103,11 +102,11 @@ class Removals(NamedTuple):
         """
         top = os.path.join(self.root, layout.REMOVED)
         paths = {name: os.path.join(top, name) for name in names}
-        mounts = _mounted_below(top)
+        inside = mounts.below(top)
         troubles = {
             name: f"{path}: a file system is mounted at {mount}; unmount it"
             for name, path in paths.items()
-            for mount in mounts
+            for mount in inside
             if os.path.join(mount, "").startswith(os.path.join(os.path.realpath(path), ""))
         }
         free = [path for name, path in paths.items() if name not in troubles]
@@ -165,14 +164,6 @@ def _opened(root: str, *names: str) -> Iterator[int]:
 def _unlink(directory: int, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
-
-
-def _mounted_below(path: str) -> list[str]:
-    """Where file systems are mounted at or below a path (proc(5))."""
-    real = os.path.realpath(path)
-    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-        points = [line.split(" ")[4].encode().decode("unicode_escape") for line in file]
-    return [each for each in points if each == real or each.startswith(f"{real}/")]
 
 
 def newest_change(path: str) -> float:

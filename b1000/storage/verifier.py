@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from b1000.state.journal import Journal
 from b1000.storage import listing, reading, sums
@@ -53,7 +53,7 @@ class Verifier:
             size += each.size if each.key not in seen else 0
             if each.links > 1:
                 seen.add(each.key)
-        if _has_gone(missed):
+        if _has_gone(look):
             return
         now = self._clock()
         if missed:
@@ -89,7 +89,7 @@ class Verifier:
         finally:
             noted.write()
             self.bytes += sweep.bytes
-        if not _has_gone(sweep.missed):
+        if not _has_gone(look):
             yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))
 
 
@@ -104,6 +104,10 @@ def _list_of(look: Look) -> tuple[dict[bytes, str] | None, str]:
         return None, str(error)
 
 
-def _has_gone(missed: Sequence[Missed]) -> bool:
-    """Whether the whole backup was removed since it was looked for."""
-    return any(not each.name and each.error == errno.ENOENT for each in missed)
+def _has_gone(look: Look) -> bool:
+    """Whether the whole backup was removed since it was looked for: what is missed is no fault."""
+    try:
+        with look.tree.opened():
+            return False
+    except OSError as error:
+        return error.errno == errno.ENOENT

@@ -1,0 +1,139 @@
+"""What a prune removes while others use it, and what a client may still go on with."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from b1000 import keep
+from b1000.b1k.mark import Counts
+from b1000.jobs import Destination
+from b1000.state.journal import Journal
+from b1000.state.opening import open_journal
+from b1000.state.queries import Reader
+from b1000.storage import catalogue, local, pruner, reading
+from b1000.storage.backup import Catalogue, Root
+from b1000.storage.catalogue import Known
+from b1000.storage.findings import Look
+from b1000.storage.judging import Terms
+from b1000.storage.noted import Notes
+from b1000.storage.pruning import Wish
+from b1000.storage.readers import Readers
+from b1000.storage.removal import Removals
+from b1000.storage.verifier import Verifier
+from tests.support.stored import NIGHT, a_mark, identify, put
+
+DAYS = 86400.0
+
+
+class Place(NamedTuple):
+    """A store and the journal of its host."""
+
+    root: Path
+    journal: Journal
+
+    def look(self) -> Catalogue:
+        """What lies there, and what is known of it."""
+        root = Root("kept", str(self.root), identity=local.identity(str(self.root)))
+        with Reader(self.root.parent / "journal.sqlite3") as reader:
+            known = Known((), {}, reader.memories(root.path))
+        return catalogue.build(root, local.entries(root), known)
+
+    def prune(self, now: float) -> None:
+        """One prune at that time."""
+        rules = keep.parse("last 3")
+        store = Destination("kept", str(self.root), type="store", keep=rules, prune_most=1.0)
+        working = pruner.Pruner(self.journal, Wish(), clock=lambda: now)
+        working.note_new([self.look()])
+        assert not [*working.finish([self.look()])]
+        plan = pruner.plan(store, [self.look()], Wish(), now)
+        assert not [each.trouble for each in working.carry_out(plan) if each.trouble]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    root = tmp_path / "srv"
+    identify(root, NIGHT - timedelta(days=900))
+    journal = open_journal(tmp_path / "journal.sqlite3")
+    yield Place(root, journal)
+    journal.close()
+
+
+def test_an_upload_of_twenty_days_stays_until_its_client_has_been_silent_for_long(
+    place: Place,
+) -> None:
+    """keep_unfinished is 14 days. The clock is moved, not the times of files: no change of it can
+    make those older.
+    """
+    now = time.time()
+    began = time.localtime(now - 20 * DAYS)
+    when = NIGHT.replace(year=began.tm_year, month=began.tm_mon, day=began.tm_mday)
+    for ago in range(6, 0, -1):
+        put(place.root, a_mark(when=when - timedelta(days=ago)))
+    upload = put(place.root, a_mark(when=when), marked=False)
+    silent = put(place.root, a_mark(when=when, host="web2"), marked=False)
+    put(place.root, a_mark(when=when + timedelta(days=1), host="web2"))
+    for day in range(21):
+        if day == 10:
+            # Another run of the client was complete meanwhile.
+            put(place.root, a_mark(when=when + timedelta(days=9)))
+        (upload / f"of day {day}").write_text("what has come")
+        place.prune(now - (20 - day) * DAYS)
+        assert upload.is_dir(), day
+    for later in (1.0, 13.9):
+        place.prune(now + later * DAYS)
+        assert upload.is_dir(), later
+        assert silent.is_dir(), later
+    place.prune(now + 14.1 * DAYS)
+    assert not upload.exists()
+    assert not silent.exists()
+    assert len([*place.root.glob("etc/*/*.b1k")]) == 4
+
+
+class Removing(reading.Pace):
+    """A pace at which somebody removes the backup before its second directory."""
+
+    def check(self) -> None:
+        """Called before each."""
+        looked.append(self)
+        if len(looked) == 2:
+            removal()
+
+
+looked: list[object] = []
+
+
+def removal() -> None:
+    """What happens meanwhile."""
+
+
+@pytest.mark.parametrize("act", ["count", "read"])
+def test_what_is_removed_while_it_is_read_is_not_called_bad(
+    place: Place, act: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readers = Readers(1)
+    written = a_mark(counts=Counts(files=4))
+    directory = put(place.root, written)
+    for name in ("a", "b", "c"):
+        (directory / name).mkdir()
+        (directory / name / "file").write_text(name)
+    looked.clear()
+    area = Removals(str(place.root))
+    monkeypatch.setitem(globals(), "removal", lambda: area.delete([area.take(written.directory)]))
+    found = place.look()
+    look = Look(found.root, found.groups[0], found.groups[0].backups[0])
+    try:
+        working = Verifier(place.journal, Notes(tmp_path / "reading"), readers)
+        findings = [*getattr(working, act)(look, Terms(Removing()))]
+    finally:
+        readers.close()
+    assert not directory.exists()
+    assert findings == []
+    assert [*place.root.glob("etc/*/*")] == []
+    with Reader(tmp_path / "journal.sqlite3") as reader:
+        assert all(not each.bad for each in reader.memories(str(place.root)).values())
+    shutil.rmtree(tmp_path / "reading")
