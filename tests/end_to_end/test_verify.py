@@ -4,11 +4,13 @@ import gzip
 import json
 import os
 import subprocess
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from b1000.b1k import root_id
 from b1000.b1k.mark import Counts
 from b1000.storage.reading import Missed, Pace, Tree, files
 from tests.support.stored import a_mark, identify, put
@@ -53,6 +55,24 @@ def test_a_list_of_sums_is_one_of_coreutils(world: World, root: Path) -> None:
     assert checked.stdout.count(b": OK") == len(ODD) + 1
     again = world.b1000("verify", "--json")
     assert json.loads(again.stdout)["findings"] == []
+
+
+def test_a_root_with_marks_gets_its_id(world: World, root: Path) -> None:
+    world.write({"dest:kept": {"type": "store", "path": root, "verify": "1d", "keep": "last 1"}})
+    identity = root / root_id.FILE
+    identity.unlink()
+    put(root, a_mark(when=TODAY), marked=False)
+    assert world.b1000("verify", "--count").returncode == 0
+    assert not identity.exists()  # a mount point of a disk that is away looks no better
+    put(root, a_mark(when=TODAY))
+    assert world.b1000("prune").returncode == 1
+    assert not identity.exists()
+    assert world.b1000("verify", "--count").returncode == 0
+    told = root_id.parse(identity.read_bytes())
+    assert TODAY.timestamp() < told.created <= time.time()
+    assert world.b1000("verify", "--count").returncode == 0
+    assert root_id.parse(identity.read_bytes()) == told
+    assert world.b1000("prune").returncode == 0
 
 
 def damage(path: Path, how: str) -> None:
