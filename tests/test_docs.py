@@ -84,6 +84,19 @@ def test_every_flag_is_in_the_readme(command: str) -> None:
         assert f"`b1000 {command}`" in README
 
 
+def test_the_keys_of_each_json_form_are_in_the_man_page() -> None:
+    page = (ROOT / "etc" / "man" / "b1000.1").read_text()
+    _, _, told = page.partition("\n.SH JSON\n")
+    sections = dict(re.findall(r"^\.SS b1000 (\w+) .*\n((?:(?!\.S[SH]).*\n)*)", told, re.MULTILINE))
+    forms = {
+        name
+        for name, make in PARSERS.items()
+        if any("--json" in action.option_strings for action in make()._actions)
+    }
+    assert sections.keys() == forms
+    assert all(r"\fBformat\fR" in section for section in sections.values())
+
+
 def test_every_exit_code_is_in_the_readme() -> None:
     codes = re.findall(r"^  (\S+)  +\S", help_of().partition("exit codes:\n")[2], re.MULTILINE)
     assert codes == ["0", "1", "2", "3", "128+N"]

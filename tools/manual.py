@@ -65,15 +65,22 @@ def program_page() -> str:
     return page(lines)
 
 
-_PAGES = {"status": "docs/status.md", "list": "docs/list.md"}
-"""Command → the page that tells of its JSON under a heading of that name."""
+_PAGES = {
+    "status": ("docs/status.md", "JSON"),
+    "list": ("docs/list.md", "JSON"),
+    "monitor": ("docs/monitoring.md", "JSON"),
+    "restore": ("docs/restore.md", "JSON"),
+    "prune": ("docs/list.md", "JSON of prune"),
+    "verify": ("docs/list.md", "JSON of verify"),
+}
+"""Command → the page that tells of its JSON, and under which heading."""
 
 
 def _json() -> Iterator[str]:
     """The keys of all JSON forms, as the pages tell of them."""
     yield ".SH JSON"
-    for command, file in _PAGES.items():
-        _, _, section = (_ROOT / file).read_text().partition("\n## JSON\n")
+    for command, (file, heading) in _PAGES.items():
+        _, _, section = (_ROOT / file).read_text().partition(f"\n## {heading}\n")
         yield f".SS b1000 {command} \\-\\-json"
         for block in section.partition("\n## ")[0].strip().split("\n\n"):
             if not block.startswith("|"):
@@ -82,7 +89,7 @@ def _json() -> Iterator[str]:
             head, _, *rows = [
                 [cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()
             ]
-            yield f".PP\nKeys {literal(head[1])}:"
+            yield f".PP\n{literal(f'Keys {head[1]}'.strip())}:"
             yield from (tagged(rich(key), rich(words)) for key, words in rows)
 
 
