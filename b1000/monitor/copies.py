@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from b1000.monitor.statements import VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
-from b1000.reports.source import LIST_SEPARATOR, SEPARATOR, DatabaseSource
+from b1000.reports.source import LIST_SEPARATOR, SEPARATOR, DatabaseSource, Query
 from b1000.runs.states import CopyStatus
 
 _RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long
@@ -38,9 +38,12 @@ def copies_of(
     )
     fields = source.dialect.joined(["t.job_id", "t.total", "t.done", "t.places"])
     kept: dict[str, tuple[str, ...]] = {}
-    for some in batches(sorted(job_ids), _RUNS_AT_ONCE):
-        origin = f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t"
-        for text in source.texts(fields, origin):
+    asked = [
+        Query(fields, f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t")
+        for some in batches(sorted(job_ids), _RUNS_AT_ONCE)
+    ]
+    for texts in source.texts_of_each(asked):
+        for text in texts:
             number, count, good, names = text.split(SEPARATOR, 3)
             job_id, total, done = int(number), int(count), int(good)
             if job_id in found:

@@ -1,5 +1,6 @@
 """What copies at each destination came to in the last days."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from b1000.monitor.causes import Destination
@@ -13,8 +14,11 @@ _DAYS = 7
 
 def read_destinations(
     source: DatabaseSource, now: float, host: str = "", job: str = ""
-) -> list[Destination]:
-    """Of all, or of a host and a job; of the last week, or of as much as can soon be read."""
+) -> Callable[[], list[Destination]]:
+    """Of all, or of a host and a job; of the last week, or of as much as can soon be read.
+
+    Asks; what is given waits for the answer, and nothing else is asked until then.
+    """
     expressions = Expressions(source)
     days = _days(source, now) if not host else float(_DAYS)
     good = f"(c.status = '{CopyStatus.DONE}' OR {expressions.vanished})"
@@ -34,14 +38,15 @@ def read_destinations(
         f"MAX(CASE WHEN {good} THEN {started} END) "
         f"FROM jobs j JOIN copies c ON c.job_id = j.job_id WHERE {where} GROUP BY c.destination"
     )
-    return [
+    rows = source.meanwhile(statement, given)
+    return lambda: [
         Destination(
             name,
             last_good=float(last) if last is not None else None,
             success=float(well) / float(all_) if all_ else None,
             bytes_per_day=float(size or 0) / days,
         )
-        for name, well, all_, size, last in source.rows(statement, given)
+        for name, well, all_, size, last in rows()
     ]
 
 

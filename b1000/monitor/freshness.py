@@ -162,16 +162,37 @@ def _explains(past: Past, gap: float) -> bool:
     good = past.good
     first = bisect_left(good, good[-1] - 2 * WEEK)
     wrong = seen = 0
+    late, more = lateness(gap), slack(gap)
     for index in range(max(first, 1), len(good)):
         earlier, later = good[index - 1], good[index]
         if past.failed and _failed(past, earlier, later):
             continue
-        limit = _profile(good, index, gap, later)
-        if limit is None:
-            continue
+        if not _surely_holds(good, index, late, later, later - earlier - more):
+            limit = _profile(good, index, gap, later)
+            if limit is None:
+                continue
+            wrong += later - earlier > limit
         seen += 1
-        wrong += later - earlier > limit
     return bool(seen) and wrong <= min(seen // 10, 3)
+
+
+def _surely_holds(
+    good: Sequence[float], count: int, late: float, moment: float, least: float
+) -> bool:
+    """Whether the first weeks that a profile looks at are enough to know that its limit is met.
+
+    Two of them were as old as that: whichever it takes, the limit is no lower. Most often so, and
+    asked of each backup of two weeks of each subject.
+    """
+    old = 0
+    moment -= max(1, ceil((moment - good[count - 1]) / WEEK)) * WEEK
+    for _ in range(_LEAST_WEEKS):
+        index = bisect_right(good, moment - late, 0, count)
+        if not index:
+            return False
+        old += moment - good[index - 1] >= least
+        moment -= WEEK
+    return old > 1
 
 
 def _middle(values: Sequence[float]) -> float:

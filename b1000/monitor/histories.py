@@ -5,6 +5,7 @@ where those are older, and what the copies of some of them came to.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from b1000.monitor.copies import copies_of, together
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
@@ -60,7 +61,7 @@ class Histories:
         lacking = {
             (run.made_on, subject.job, run.listed_as)
             for subject, runs in self._histories.items()
-            if len(runs) >= LEAST_READ and sum(run.good for run in runs) * 2 < LEAST_READ
+            if len(runs) >= LEAST_READ and not _half_of_them_are_good(runs)
             for run in runs
         } - self._last.good_ones_read
         if lacking:
@@ -187,3 +188,9 @@ class Histories:
                 places=known.places,
             )
         return deceptive
+
+
+def _half_of_them_are_good(runs: Sequence[PastRun]) -> bool:
+    """Whether so many as half of those that are read at least are good, of the last ones first."""
+    good = (run for run in reversed(runs) if run.good)
+    return len([*islice(good, LEAST_READ // 2 + 1)]) * 2 >= LEAST_READ

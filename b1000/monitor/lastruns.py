@@ -4,15 +4,14 @@ The rows of the last weeks come with one range scan; instances of which that doe
 enough are asked for one by one, and so are all of them where one host alone is asked for.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
 from b1000.monitor.freshness import GAPS, PROFILE_WEEKS
-from b1000.monitor.history import DAY, PastRun
+from b1000.monitor.history import DAY
 from b1000.monitor.statements import Expressions, batches
-from b1000.monitor.tracks import Track, names, parsed
+from b1000.monitor.tracks import Track, Tracks, names
 from b1000.reports.source import DatabaseSource, Query
 from b1000.runs.states import Status
 
@@ -21,6 +20,7 @@ LEAST_READ = GAPS + 1
 _MOST_ROWS = 600_000  # of the last days
 _DAYS = PROFILE_WEEKS * 7 + 2
 _KEYS_AT_ONCE = 50  # in one statement
+_SCATTERED = 3  # so many rows are passed for one that is read
 _NEVER = "9999-12-31 23:59:59"
 _OF_TRACK = "j.host = ? AND j.name = ? AND j.instance = ?"
 _OF_MASTER = "j.master_host = ? AND j.name = ? AND j.master_instance = ?"
@@ -43,31 +43,33 @@ class LastRuns:
         self._source = source
         self._now = now
         self._host, self._job = host, job
-        self.tracks: defaultdict[Track, list[PastRun]] = defaultdict(list)
+        self._read = Tracks()
+        self.tracks = self._read.runs
         self.good_ones_read: set[Track] = set()
         self.since = 0.0
         self._expressions = expressions
         self._fields = source.dialect.joined(
             [
-                "j.host",
-                "j.name",
-                "j.instance",
+                # Times and numbers first, then what many runs have in common.
                 "j.job_id",
                 # What older writers told is local time only.
                 expressions.started("jobs"),
                 source.dialect.seconds("j.start_time"),
-                "j.step",
-                "j.status",
                 "j.data_age",
                 expressions.column("jobs", "bytes"),
+                expressions.column("jobs", "duration"),
+                expressions.column("jobs", "files"),
+                expressions.column("jobs", "attempts"),
+                "j.host",
+                "j.name",
+                "j.instance",
+                "j.step",
+                "j.status",
                 "j.ack",
                 "j.master_host",
                 "j.master_instance",
                 "j.direction",
                 expressions.column("jobs", "relayed_by"),
-                expressions.column("jobs", "duration"),
-                expressions.column("jobs", "files"),
-                expressions.column("jobs", "attempts"),
                 expressions.column("jobs", "backup_type"),
                 expressions.error("jobs", Status.OK),
             ]
@@ -93,10 +95,9 @@ class LastRuns:
                 self._silent_since(since, "master_host, name, master_instance", f"OR {odd}"),
             ]
         )
-        tracks = self.tracks
         for texts in islice(answers, len(slices)):
-            for track, run in parsed(texts):
-                tracks[track].append(run)
+            self._read.read(texts)
+        tracks = self.tracks
         few = [track for track, runs in tracks.items() if len(runs) < LEAST_READ]
         silent, masters = map(names, answers)
         self._last_of(_OF_TRACK, few + silent)
@@ -128,8 +129,7 @@ class LastRuns:
                 one = f"SELECT {self._fields} FROM jobs j WHERE {condition} AND j.start_time >= ?"
                 statement = self._source.dialect.union([one] * len(some))
                 given = [part for key in some for part in (*key, since)]
-                for track, run in parsed(t for (t,) in self._source.rows(statement, given)):
-                    self.tracks[track].append(run)
+                self._read.read(text for (text,) in self._source.rows(statement, given))
             self._last_of(condition, keys)
         # A failure of the job itself has no instance, and is that of all.
         others = {(track[0], track[1], "") for track in self.tracks} - self.tracks.keys()
@@ -145,11 +145,31 @@ class LastRuns:
         )
 
     def _slices(self, days: float) -> list[Query]:
-        """The runs of so many days, in pieces of one."""
-        moments = [self._ago(days), *(self._ago(each) for each in range(int(days), 0, -1)), _NEVER]
-        origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ?{self._of_job('j.')}"
+        """The runs of so many days, in pieces of about one."""
+        since = self._ago(days)
+        more = self._of_job("j.")
+        if not more and self._source.key("jobs") == ["job_id"]:
+            ((count, first, last),) = self._source.rows(
+                "SELECT COUNT(*), MIN(job_id), MAX(job_id) FROM jobs WHERE start_time >= ?",
+                (since,),
+            )
+            if count and last - first < _SCATTERED * count:
+                return self._as_they_lie(
+                    since, first, last, -(-(last + 1 - first) // int(days + 1))
+                )
+        moments = [since, *(self._ago(each) for each in range(int(days), 0, -1)), _NEVER]
+        origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ?{more}"
         return [
             Query(self._fields, origin, (*piece, *self._job_names)) for piece in pairwise(moments)
+        ]
+
+    def _as_they_lie(self, since: str, first: int, last: int, step: int) -> list[Query]:
+        """Those in a range of the table itself, so that no index leads to each."""
+        table = self._source.dialect.in_order("jobs j")
+        origin = f"{table} WHERE j.job_id >= ? AND j.job_id < ? AND j.start_time >= ?"
+        return [
+            Query(self._fields, origin, (number, number + step, since))
+            for number in range(first, last + 1, step)
         ]
 
     def _of_job(self, prefix: str = "") -> str:
@@ -183,16 +203,16 @@ class LastRuns:
             f"SELECT {self._fields} FROM jobs j WHERE {condition} "
             f"ORDER BY j.start_time DESC LIMIT {count}"
         )
-        touched: set[Track] = set()
+        found = Tracks()
         for some in batches(keys, _KEYS_AT_ONCE):
             statement = self._source.dialect.union([one] * len(some))
             rows = self._source.rows(statement, [part for key in some for part in key])
-            for track, run in parsed(text for (text,) in rows):
-                self.tracks[track].append(run)
-                touched.add(track)
-        for track in touched:
-            whole = {run.job_id: run for run in self.tracks[track]}
-            self.tracks[track] = list(whole.values())
+            found.read(text for (text,) in rows)
+        for track, runs in found.runs.items():
+            its = self.tracks[track]
+            whole = {run.job_id: run for run in (*its, *runs)}
+            # In place: it is also where others of these runs go.
+            its[:] = whole.values()
 
     def last_good_ones_of(self, tracks: Iterable[Track]) -> None:
         asked = sorted(tracks)

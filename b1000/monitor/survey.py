@@ -110,13 +110,15 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     try:
         with DatabaseSource(settings, read_only=not question.learn) as source:
             seen = fleet.read(source, moment, question.host, question.job)
+            # The server reads what the processor has no need of while that judges.
+            asked = read_destinations(source, moment, question.host, question.job)
             judgements = _judged(seen, question, moment)
+            places = asked()
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
                 unlearned = [
                     each for each in judgements if each.unlearned and each.subject not in seen.plans
                 ]
-            places = read_destinations(source, moment, question.host, question.job)
             if question.days:
                 days = read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:

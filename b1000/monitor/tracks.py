@@ -4,10 +4,11 @@ A track is what one host backs up of one instance.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from operator import attrgetter
+from typing import NamedTuple
 
 from b1000.logs import printable
 from b1000.monitor.history import PastRun, Subject
@@ -19,6 +20,7 @@ Track = tuple[str, str, str]
 
 DONE, OK = Step.DONE.value, Status.OK.value  # looked up once, and not for each of many rows
 
+_STEPS = frozenset(step.value for step in Step)
 _QUARTER = 900.0  # seconds
 _FARTHEST = 15 * 3600.0  # from UTC that a zone is
 
@@ -31,59 +33,88 @@ def names(texts: Iterable[str]) -> list[Track]:
     return [(names[0], names[1], names[2]) for names in found if len(names) == 3]
 
 
-def parsed(texts: Iterable[str]) -> Iterator[tuple[Track, PastRun]]:
-    """Each run, and whose it is by the names of the host that made it."""
-    # Many are read: a name is kept only once.
-    names: dict[str, str] = {}
-    for text in texts:
-        try:
-            yield _run(text, names.setdefault)
-        except ValueError:
-            continue  # a name or a time that no B1000 writes
+class _Alike(NamedTuple):
+    """What runs have in common of which only times and numbers differ, in the order of PastRun.
+
+    ``runs`` is where they go. Copies of a run that is DONE and OK are DONE; those that matter
+    are looked at.
+    """
+
+    track: Track
+    runs: list[PastRun]
+    ended: tuple[str, str, int, int, int]
+    told: tuple[object, ...]
+    relayed: tuple[str, tuple[int, ...]]
+    others: tuple[object, ...]
 
 
-def _run(text: str, kept: Callable[[str, str], str]) -> tuple[Track, PastRun]:
-    """The fields of ``LastRuns``, as one text."""
-    (
-        host, name, instance, job_id, began, local, step, status, data_age, size, ack,
-        master_host, master_instance, direction, relayed_by, duration, files, attempts,
-        kind, error,
-    ) = text.split(SEPARATOR, 19)  # fmt: skip
-    # Copies of a run that is DONE and OK are DONE; those that matter are looked at.
-    if step == DONE and status == OK:
-        step, status, copies = DONE, OK, 1
-    else:
-        copies = 0
-    clock = float(local)
-    started = float(began) if began else _in_our_zone(clock)
-    run = PastRun(
-        started,
-        step,
-        status,
-        copies,
-        copies,
-        0,
-        0.0 if data_age == "0" else _age(data_age),
-        int(size) if size else None,
-        ack != "0" and ack != "",
-        kept(host, host),
-        kept(instance, instance),
-        kept(master_host, master_host),
-        kept(master_instance, master_instance),
-        kept(direction, direction),
-        None,
-        short(error) if error else "",
-        (),
-        int(job_id),
-        relayed_by and kept(relayed_by, relayed_by),
-        (),
-        0.0 if clock == started else _offset(clock - started),
-        float(duration) if duration else None,
-        int(files) if files else None,
-        int(attempts) if attempts else 0,
-        kept(kind, kind),
-    )
-    return (host, name, instance), run
+class Tracks:
+    """Runs by track, made of texts.
+
+    Nearly all runs of an instance differ in times and numbers alone: the rest is understood once.
+    """
+
+    def __init__(self) -> None:
+        self.runs: defaultdict[Track, list[PastRun]] = defaultdict(list)
+        self._alike: dict[str, _Alike] = {}
+        # Many are read: a name is kept only once.
+        self._names: dict[str, str] = {}
+
+    def read(self, texts: Iterable[str]) -> None:
+        """Put each run to its track, by the names of the host that made it."""
+        known = self._alike
+        make = tuple.__new__  # as PastRun._make does it, without its question for their number
+        for text in texts:
+            try:
+                (number, began, local, data_age, size, duration, files, attempts, rest) = (
+                    text.split(SEPARATOR, 8)
+                )
+                alike = known.get(rest) or self._understood(rest)
+                if began == local:
+                    started, offset = float(began), 0.0
+                else:
+                    clock = float(local)
+                    started = float(began) if began else _in_our_zone(clock)
+                    offset = _offset(clock - started)
+                run = make(
+                    PastRun,
+                    (
+                        started,
+                        *alike.ended,
+                        0.0 if data_age == "0" else _age(data_age),
+                        int(size) if size else None,
+                        *alike.told,
+                        int(number),
+                        *alike.relayed,
+                        offset,
+                        float(duration) if duration else None,
+                        int(files) if files else None,
+                        int(attempts) if attempts else 0,
+                        *alike.others,
+                    ),
+                )
+            except ValueError:
+                continue  # a name or a time that no B1000 writes
+            alike.runs.append(run)
+
+    def _understood(self, rest: str) -> _Alike:
+        """ValueError for a name that no B1000 writes."""
+        (
+            host, name, instance, step, status, ack, master_host, master_instance, direction,
+            relayed_by, kind, error,
+        ) = (self._names.setdefault(each, each) for each in rest.split(SEPARATOR, 11))  # fmt: skip
+        if step not in _STEPS or (ack and not ack.isdigit()):
+            raise ValueError("a name holds the separator, and all behind it is shifted")
+        track = (host, name, instance)
+        copies = int(step == DONE and status == OK)
+        told = (
+            ack not in ("", "0"), host, instance, master_host, master_instance, direction,
+            None, short(error) if error else "", (),
+        )  # fmt: skip
+        ended = (step, status, copies, copies, 0)
+        alike = _Alike(track, self.runs[track], ended, told, (relayed_by, ()), (kind, (), ()))
+        self._alike[rest] = alike
+        return alike
 
 
 def of_all_writers(rows: list[PastRun]) -> list[PastRun]:

@@ -226,13 +226,16 @@ def gone(facts: Facts) -> tuple[str, ...]:
     last = facts.last_good
     if not last or not last.places or last in facts.live:
         return ()
-    now = {*last.places, *last.lacking}
-    known = {
-        place
+    # Nearly all had the same ones, and of most it is not known.
+    others = {
+        run.places
         for run in facts.earlier
-        if last.started - run.started <= 30 * DAY
-        for place in run.places
+        if run.places and run.places != last.places and last.started - run.started <= 30 * DAY
     }
+    if not others:
+        return ()
+    known = {place for places in others for place in places}
+    now = {*last.places, *last.lacking}
     return tuple(sorted(known - now))
 
 

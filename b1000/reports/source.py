@@ -76,6 +76,10 @@ class Dialect(NamedTuple):
             return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"
         return f"CAST(strftime('%s', {column}) AS INTEGER)"
 
+    def in_order(self, table: str) -> str:
+        """A table as FROM names it, of which rows are read as they lie, by their key alone."""
+        return f"{table} FORCE INDEX (PRIMARY)" if self.mysql else f"{table} NOT INDEXED"
+
     def union(self, statements: Sequence[str]) -> str:
         """One statement that gives the rows of all; each may have an order and a limit."""
         if self.mysql:
@@ -245,6 +249,14 @@ class DatabaseSource:
             return any(self.rows("SHOW TABLES LIKE ?", (table,)))
         return bool(self.columns(table))
 
+    def key(self, table: str) -> list[str]:
+        """The columns of its primary key, which tables of the first version did not have."""
+        if self.dialect.mysql:
+            return [
+                str(row[0]) for row in self.rows(f"SHOW COLUMNS FROM {table}") if row[3] == "PRI"
+            ]
+        return [str(row[1]) for row in self.rows(f"PRAGMA table_info({table})") if row[5]]
+
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement gives, as they come; one statement at a time."""
         return self._rows.rows(statement, parameters)
@@ -260,6 +272,17 @@ class DatabaseSource:
             return
         with ThreadPoolExecutor(1) as ahead:
             yield from ahead.map(lambda each: self.texts(*each), asked)
+
+    def meanwhile(
+        self, statement: str, parameters: Sequence[object] = ()
+    ) -> Callable[[], list[tuple[Any, ...]]]:
+        """Ask; a server works on it until the rows are called for. Nothing is asked in between."""
+        if not self.dialect.mysql:
+            return lambda: list(self.rows(statement, parameters))
+        ahead = ThreadPoolExecutor(1)
+        asked = ahead.submit(lambda: list(self.rows(statement, parameters)))
+        ahead.shutdown(wait=False)
+        return asked.result
 
     def do(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """Carry out a statement that gives no rows."""
