@@ -19,7 +19,7 @@ _LINE = re.compile(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")
 _LARGEST = 2**32
 _AT_ONCE = 64  # lines that are written together
 _BYTES_AT_ONCE = 1 << 24  # or as soon as so much has been read since
-_STALE = 100 * 86400  # seconds after which nothing needs it any more
+_STALE = 1000 * 86400  # seconds after which nothing needs it any more
 
 
 class File(NamedTuple):
