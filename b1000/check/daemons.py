@@ -12,6 +12,7 @@ from b1000.errors import B1000Error, BadValue, StorageAway
 from b1000.jobs import Destination, Job, Limits
 from b1000.logs import printable
 from b1000.rsync import command, outcome, paths, surveys
+from b1000.rsync.source import Source
 from b1000.state import queries
 from b1000.state.queries import Reader
 from b1000.storage import marking, session
@@ -59,11 +60,30 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
         if trouble := tried(section, "path", argv, address, place.limits):
             yield from trouble
             return
+        yield from _options_refused(config, place, empty)
         for what, line in _allowed(place, empty):
             text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
         if destination.mark:
             yield from _marks_refused(place, empty)
+
+
+def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
+    """Whether copies of its jobs are let in with their options: else each run would fail."""
+    destination = place.destination
+    section = f"dest:{destination.name}"
+    option = "rsync_options" if destination.rsync_options else "path"
+    # Whether something may be deleted depends on where.
+    transfers = (job.transfer._replace(delete=False) for job in _jobs_of(config, destination))
+    for transfer in dict.fromkeys(transfers):
+        source = Source((f"{empty}/",), (), transfer)
+        argv = command.rehearsed(command.copy(source, place.absent, destination, place.limits))
+        yield from tried(section, option, argv, destination.path, place.limits)
+
+
+def _jobs_of(config: Config, destination: Destination) -> Iterator[Job]:
+    jobs = (job for job in config.jobs.values() if isinstance(job, Job))
+    return (job for job in jobs if destination.name in job.destinations)
 
 
 def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
@@ -107,8 +127,7 @@ def _where_marks_go(destination: Destination) -> str:
 
 def _place(config: Config, destination: Destination) -> Place:
     """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
-    jobs = (job for job in config.jobs.values() if isinstance(job, Job))
-    job = next((job for job in jobs if destination.name in job.destinations), None)
+    job = next(_jobs_of(config, destination), None)
     now = datetime.now().strftime(paths.START_TIME)
     name, limits = (job.name, job.limits) if job else ("check", Limits())
     whose = paths.subject(config.settings.host, "b1000-check", "", "")

@@ -477,3 +477,24 @@ def test_a_gate_that_refuses_is_told(world: World, storage: Storage) -> None:
     done = world.b1000("check", "--connect")
     assert done.returncode == 2
     assert "refuses: the path must be JOB/DAY/NAME/" in done.stderr
+
+
+def test_options_that_the_gate_does_not_know_are_told(world: World, storage: Storage) -> None:
+    """Of what stands in rsync_options; the first one that is refused names it."""
+    world.files()
+    known = "--fsync --preallocate -S --checksum-choice=md5 --max-alloc=2g -y"
+    configure(world, storage, rsync_options=known)
+    assert not checked(world)
+    for option, named in {
+        "-s": "-s",
+        "--iconv=utf8,latin1": "--iconv",
+        "--no-implied-dirs": "--no-implied-dirs",
+        "--delay-updates": "--delay-updates",
+    }.items():
+        job = world.push(relative="yes")
+        configure(world, storage, job, rsync_options=f"--fsync {option}")
+        done = world.b1000("check", "--connect")
+        assert done.returncode == 2, option
+        assert re.search(rf"\[dest:store\] \w+: .*{named}", done.stderr), done.stderr
+        assert world.b1000().returncode == 1
+        assert named in world.last("etc")["copies"][0]["error"]
