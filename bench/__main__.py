@@ -18,6 +18,7 @@ from bench.memory import memory
 from bench.monitor import monitor
 from bench.prune import prune
 from bench.reports import reports
+from bench.restore import restore
 from bench.site import Site, machine, site
 from bench.streams import rate, streams
 from bench.trees import first_full
@@ -42,6 +43,7 @@ QUESTIONS: dict[str, Callable[[Site], list[Result]]] = {
     "catalogue": catalogue,
     "prune": prune,
     "verify": verify,
+    "restore": restore,
 }
 
 

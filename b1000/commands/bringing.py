@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from b1000.commands.output import terminal
+from b1000.commands.restore_bar import Bar
 from b1000.errors import UsageError, counted
 from b1000.figures import clock, size
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
-from b1000.storage import comparing, noting, restoring
+from b1000.runs.stored import Restore
+from b1000.storage import comparing, noting, receiving, restoring
 from b1000.storage.choice import Choice
 from b1000.storage.restoring import Keeping, Restoring
 
@@ -39,15 +42,21 @@ class Bringing:
     """One restore, of which everything is known."""
 
     def __init__(
-        self, surroundings: Surroundings, choice: Choice, ways: Sequence[Restoring]
+        self,
+        surroundings: Surroundings,
+        choice: Choice,
+        ways: Sequence[Restoring],
+        begun: Restore | None,
     ) -> None:
         self._with = surroundings
         self._arguments = surroundings.arguments
         self._keys = surroundings.answer.keys
         self._choice = choice
         self._ways = ways
+        self._begun = begun
         self._journal_path = Path(surroundings.config.settings.journal)
         self._locks = Locks(self._journal_path.parent / "locks")
+        self._bar = Bar(choice.row, None if self._arguments.json else terminal())
 
     def run(self, words: str, private: str) -> int:
         """Carry it out; gives the exit code. Raises UsageError and RestoreFailed."""
@@ -63,6 +72,7 @@ class Bringing:
             try:
                 error, code = self._bring(held, words.splitlines(), private)
             except BaseException as failure:
+                self._bar.clear()
                 reason = str(failure) if isinstance(failure, Exception) else noting.INTERRUPTED
                 noted(reason)
                 raise
@@ -128,18 +138,22 @@ class Bringing:
         config = self._with.config
         row = self._choice.row
         limits = self._with.journal.limits(config.destinations[row.root.destination])
-        keeping = Keeping(held, noting.marks(), limits.copy_timeout or restoring.NO_END)
+        keeping = Keeping(
+            held, noting.marks(), limits.copy_timeout or restoring.NO_END, self._bar.cut()
+        )
         ways = [
             each._replace(keeping=keeping._replace(added=each.keeping.added)) for each in self._ways
         ]
+        self._sweep(ways[0])
         began = time.monotonic()
         way, result = restoring.bring(
             ways,
             limits.copy_retries,
             limits.copy_retry_min_sleep,
-            self._with.warn,
+            self._warn,
             self._with.answer.brought,
         )
+        self._bar.clear()
         self._keys["seconds"] = round(time.monotonic() - began, 3)
         if result.exit_code != 0:
             raise restoring.RestoreFailed(f"not restored: {result.reason}")
@@ -149,6 +163,16 @@ class Bringing:
         for name in aside[:_SHOWN]:
             self._with.warn(f"{printable(name)} is set aside as wrong there, and was not restored")
         return self._conclude(way, aside, words, private)
+
+    def _sweep(self, way: Restoring) -> None:
+        """Remove what killed rsyncs of the same restore have left in its own directory."""
+        if self._begun:
+            began = self._begun.began
+            receiving.remove_leftovers(self._begun.target, way.leftovers(), began)
+
+    def _warn(self, text: str) -> None:
+        self._bar.clear()
+        self._with.warn(text)
 
     def _conclude(
         self, way: Restoring, aside: Sequence[str], words: Sequence[str], private: str

@@ -251,7 +251,7 @@ class _Restore:
         surroundings = Surroundings(
             self._config, self._arguments, self._journal, self._answer, self._say, self._warn
         )
-        return Bringing(surroundings, choice, ways).run(self._text_of_words(), private)
+        return Bringing(surroundings, choice, ways, self._begun).run(self._text_of_words(), private)
 
     def _ask_before_deleting(self, way: "Restoring") -> None:
         import sys

@@ -108,21 +108,27 @@ class Bars:
 
     def show(self, runs: Sequence[Run]) -> None:
         """Draw a bar for each copy that is under way in these runs, if it is time."""
+        self.draw(lambda: self._under_way(runs))
+
+    def draw(self, copies: Callable[[], Sequence[UnderWay]]) -> None:
+        """Draw a bar for each of these, if it is time."""
         if self._clock() - self._drawn_at < _EVERY:
             return
         self._drawn_at = self._clock()
         # What only decorates must not end a backup, whatever is wrong with it.
         with contextlib.suppress(Exception):
-            self._draw(runs)
+            self._draw(copies())
 
-    def _draw(self, runs: Sequence[Run]) -> None:
-        copies = [
+    def _under_way(self, runs: Sequence[Run]) -> list[UnderWay]:
+        return [
             UnderWay(run.label, copy.destination, current)
             for run in runs
             for copy in run.copies
             if copy.status is CopyStatus.COPYING
             and (current := read(path_of(self._directory, run.run_id, copy.destination)))
         ]
+
+    def _draw(self, copies: Sequence[UnderWay]) -> None:
         if not copies:
             self.clear()
             return

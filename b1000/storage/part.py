@@ -3,6 +3,8 @@
 import os
 from typing import NamedTuple
 
+from b1000.rsync.restoring import RECEIVING
+
 
 class Part(NamedTuple):
     """One rsync of a restore: ``source`` below the backup, both as rsync takes them.
@@ -37,3 +39,8 @@ class Part(NamedTuple):
         own = self.target + os.path.basename(self.source)
         is_tree = not self.whole and os.path.isdir(own) and not os.path.islink(own)
         return own if is_tree else self.target
+
+    @property
+    def temporary(self) -> str:
+        """The directory in it for files that are not whole yet, from the target."""
+        return os.path.join(os.path.relpath(self.receiving, self.target), RECEIVING)

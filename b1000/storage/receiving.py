@@ -5,15 +5,17 @@ they are.
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from b1000.rsync.restoring import RECEIVING
+from b1000.storage.reading import Tree
 
 _NOTE = ".b1000-above"
 _TRIES = 20  # what a killed rsync was about to make may come a moment later
 _PAUSE = 0.05  # seconds
+_SLACK = 1.0  # seconds by which the clock of a file system may be behind
 
 
 class _Look(NamedTuple):
@@ -26,7 +28,7 @@ class _Look(NamedTuple):
 
 
 @contextmanager
-def directory(above: str) -> Iterator[str]:
+def directory(above: str) -> Iterator[None]:
     """A directory for files that are not whole yet, which goes with all that was left in it.
 
     Whatever a restore that was killed has left goes first. ``above`` keeps the time that it has
@@ -39,7 +41,7 @@ def directory(above: str) -> Iterator[str]:
     try:
         _note(path, before)
         os.utime(above, ns=before.times)
-        yield path
+        yield
     finally:
         with suppress(OSError):
             status = os.stat(above)
@@ -110,3 +112,13 @@ def _remove(path: str) -> None:
             if not left:
                 raise
             time.sleep(_PAUSE)
+
+
+def remove_leftovers(target: str, leftovers: Iterable[str], since: float) -> None:
+    """Remove files of these names that were made since then; no link is followed."""
+    for name in leftovers:
+        *above, last = os.fsencode(name).split(b"/")
+        with suppress(OSError), Tree(target, ".").opened(*above) as directory:
+            status = os.stat(last, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and status.st_ctime >= since - _SLACK:
+                os.unlink(last, dir_fd=directory)

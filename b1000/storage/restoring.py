@@ -109,12 +109,12 @@ class Restoring(NamedTuple):
         if self.keeping.cut:
             argv.insert(1, "--info=progress2")
         try:
-            with receiving.directory(part.receiving) as temporary:
-                argv.insert(1, f"--temp-dir={temporary}")
-                if self.manner.existing != "missing":
-                    result = self._run(argv, lines.append)
-                else:
-                    result = self._add(part, argv, lines.append)
+            if not self.manner.existing:
+                result = self._run(argv, lines.append)
+            else:
+                with receiving.directory(part.receiving):
+                    argv.insert(1, f"--temp-dir={part.temporary}")
+                    result = self._put(part, argv, lines.append)
         except OSError as error:
             return Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
         if result.exit_code == 0:
@@ -123,8 +123,10 @@ class Restoring(NamedTuple):
             told(totals(last), done.files if done else 0)
         return result
 
-    def _add(self, part: Part, argv: list[str], take: Callable[[bytes], None]) -> Outcome:
-        """Bring what is missing, and note what that was."""
+    def _put(self, part: Part, argv: list[str], take: Callable[[bytes], None]) -> Outcome:
+        """Bring it to where something is already; of what was missing is noted what that was."""
+        if self.manner.existing != "missing":
+            return self._run(argv, take)
         with open(self.added(part), "ab") as file:
 
             def note(line: bytes) -> None:
@@ -181,6 +183,14 @@ class Restoring(NamedTuple):
             elif change[0] == "." and change[1] != "d":
                 attributes += 1
         return before._replace(differing=tuple(differing[:_MOST_NAMES]), attributes=attributes)
+
+    def leftovers(self) -> list[str]:
+        """Names that killed rsyncs have left in an own directory. Raises RestoreFailed."""
+        (part,) = self.parts
+        manner = self.manner._replace(existing="mirror", names="")
+        argv = arguments.changes(self.way, self.source(part), part.target, manner)
+        extra = [name for change, name in self._itemized(argv) if change == "*deleting"]
+        return [name for name in extra if names.is_temporary(name.rpartition("/")[2])]
 
     def set_aside(self) -> list[str]:
         """The files that verify has set aside as wrong, which stay there. Raises RestoreFailed."""

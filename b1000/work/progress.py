@@ -2,75 +2,30 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from b1000.progress_files import Progress, remove, write
-from b1000.rsync import progress
+from b1000.rsync.progress import Meter, Printed
 from b1000.work.sinks import Lines, Sink
 
 _EVERY = 1.0  # seconds between writes at least; a copy that is shorter is not told of
-_WINDOW = 10  # writes over which the rate is measured
-_LONGEST_REST = 16384  # bytes without any end of line
 
 
-class _Printed:
+class _Printed(Printed):
     """What one rsync prints: of its progress the last word, all other lines to a function."""
 
     # rsync tells of each file: waking up for each would cost more than copying small ones.
     pause = 0.02
 
     def __init__(self, take: Callable[[str], None]) -> None:
-        self.figures: progress.Figures | None = None
-        self.whole = True
-        self._rest = b""
         self._lines: Sink = Lines(take)
-
-    def feed(self, data: bytes) -> None:
-        """Take what rsync printed: of its progress the last word, of all else each line."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._take(line, b"\n")
-        at = self._rest.rfind(b"\r")
-        if at > 0:
-            self._take(self._rest[:at], b"")
-            self._rest = self._rest[at:]
-        if at < 0 and len(self._rest) > _LONGEST_REST:
-            self._take(self._rest, b"")
-            self._rest = b""
+        super().__init__(self._lines.feed)
 
     def close(self) -> None:
         """There is no more."""
-        self._take(self._rest, b"")
-        self._rest = b""
+        self.finish()
         self._lines.close()
-
-    def _take(self, text: bytes, end: bytes) -> None:
-        """One line up to its ``end``, or as much of it as cannot be progress any more."""
-        before, mark, last = text.rpartition(b"\r")
-        if not mark:
-            self._lines.feed(text + end)
-            return
-        figures, rest = progress.split(last)
-        if figures:
-            self._note(figures)
-            last = rest
-        # Of several pieces all but the last are older progress; nothing else stands before it.
-        plain = before if b"\r" not in before and not progress.split(before)[0] else b""
-        if plain or last.strip():
-            self._lines.feed(plain + last + end)
-
-    def _note(self, figures: progress.Figures) -> None:
-        self.figures = figures
-        if figures.whole is not None:
-            self.whole = figures.whole
-
-    def look(self) -> None:
-        """What rsync printed last may have no end yet."""
-        figures, _ = progress.split(self._rest.lstrip(b"\r"))
-        if figures:
-            self._note(figures)
 
 
 class ProgressWriter:
@@ -87,7 +42,7 @@ class ProgressWriter:
         self._printed: list[_Printed] = []
         self._before = 0
         self._expected: int | None = None
-        self._seen: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
+        self._meter = Meter()
 
     def waits(self, reason: str) -> None:
         """It waits for something before it begins."""
@@ -112,7 +67,7 @@ class ProgressWriter:
 
     def _begin(self, takes: Sequence[Callable[[str], None]]) -> Sequence[Sink]:
         self._printed = [_Printed(take) for take in takes]
-        self._seen.append((self._clock(), self._before))
+        self._meter.look(self._clock(), self._before)
         self._schedule()
         return self._printed
 
@@ -144,18 +99,14 @@ class ProgressWriter:
         all_figures = [each.figures for each in self._printed if each.figures]
         if not all_figures and not self._before:
             return Progress()
-        now, done = self._clock(), self._bytes()
-        self._seen.append((now, done))
-        since, before = self._seen[0]
-        rate = (done - before) / (now - since) if now > since else None
-        percent = all_figures[0].percent if all_figures else 0
+        done = self._bytes()
+        percent: int | None = all_figures[0].percent if all_figures else 0
         if self._expected is not None:
             # It is complete only when the last pass over it all has ended.
             percent = min(99, done * 100 // self._expected) if self._expected else 99
         elif not self._printed[0].whole:
-            return Progress(done, rate=rate)
-        left = done * (100 - percent) / percent / rate if rate and percent else None
-        return Progress(done, percent, rate, left)
+            percent = None
+        return self._meter.look(self._clock(), done, percent)
 
     def _write(self, current: Progress) -> None:
         write(self._path, current)

@@ -185,10 +185,14 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
     program.send_signal(signal.SIGTERM)
     program.communicate(timeout=15)
     assert program.returncode == 128 + signal.SIGTERM
-    assert not list(to.glob(".b1000*")), "nothing of ours is left"
-    assert all(name.startswith("file") for name in os.listdir(to))
     (row,) = (run for run in world.status() if run["direction"] == "restore")
     assert row["error"] == "interrupted"
+    (to / ".file00.AbCdEf").write_text("of a killed rsync, as it seems")
+    (to / ".mine.conf").write_text("of somebody")
+    flow.heal()
+    done = world.b1000("restore", "etc", "--to", str(to))
+    assert done.returncode == 0, done.stderr
+    assert tree(to) == {**tree(world.source), ".mine.conf": b"of somebody"}
 
 
 @pytest.mark.usefixtures("flow")
@@ -282,3 +286,20 @@ def test_names_of_a_backup_do_not_reach_the_terminal(world: World) -> None:
         for each in (b"\x1b]0;", b"\x07", b"\x1b[31m\\n", b"\xff"):
             assert each not in terminal.raw, terminal.raw
     assert "evil" in terminal.everything
+
+
+def test_a_bar_with_the_time_left_is_on_a_terminal_alone(world: World, flow: Flow) -> None:
+    assert world.b1000().returncode == 0
+    words = [sys.executable, "-m", "b1000", "-f", str(world.config), "restore", "etc", "--to"]
+    flow.pause = 0.05
+    terminal = Terminal([*words, str(world.root / "one")], {}, columns=100)
+    terminal.read_until(lambda: " left" in terminal.text and "%" in terminal.text)
+    assert "etc one" in terminal.text
+    flow.pause = 0.0
+    assert terminal.finish() == 0
+    assert " left" not in terminal.text
+    assert "equal" in terminal.text
+    done = world.b1000("restore", "etc", "--to", str(world.root / "two"))
+    assert done.returncode == 0
+    assert "%" not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 
 _MESSAGE = struct.pack("<I", (9 << 24) | 4096) + b"endless\n" * 512
@@ -16,6 +17,7 @@ class Flow:
     ``rewrite`` makes other bytes of those that the daemon sends, as many. Once it has sent
     ``most`` bytes in one connection, ``then`` happens: "cut" (and no later connection is passed
     on), "hold", of which ``held`` tells, or "endless" messages; with None nothing ever does.
+    It waits ``pause`` seconds before each 16 KiB.
     """
 
     def __init__(self, port: int) -> None:
@@ -23,6 +25,7 @@ class Flow:
         self.rewrite: Callable[[bytes], bytes] = lambda data: data
         self.most: int | None = None
         self.then = "cut"
+        self.pause = 0.0
         self.held = threading.Event()
         self._down = False
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -74,6 +77,7 @@ class Flow:
                 if self.most is not None and passed + len(data) > self.most:
                     self._trouble(client, daemon)
                     return
+                time.sleep(self.pause)
                 client.sendall(self.rewrite(data))
                 passed += len(data)
         with contextlib.suppress(OSError):
