@@ -65,6 +65,10 @@ def test_every_option_is_in_the_reference() -> None:
     assert sorted(rows) == sorted(option.name for option in OPTIONS for _section in option.sections)
 
 
+def test_the_reference_tells_defaults_of_pulls() -> None:
+    assert "| `0`, `86400` for pull |" in reference()
+
+
 def test_the_reference_marks_what_is_required_and_what_is_dynamic() -> None:
     for option in OPTIONS:
         rows = re.findall(rf"^\| `{option.name}` \| .*$", reference(), re.MULTILINE)

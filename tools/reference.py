@@ -108,7 +108,8 @@ def _row(option: Option) -> str:
 def _default(option: Option) -> str:
     if option.required:
         return "**required**" + (f", or `{option.unless}`" if option.unless else "")
-    return "" if option.default is None else f"`{option.default}`"
+    others = [f"`{text}` for {variant}" for variant, text in option.defaults.items()]
+    return ", ".join([*([] if option.default is None else [f"`{option.default}`"]), *others])
 
 
 def _escaped(cells: Iterable[str]) -> Iterable[str]:

@@ -75,7 +75,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "min_free", DEST, ValueKind("bytes, 20g or 5%", free_space),
-        "Local paths: end a copy that would leave less space free than this.",
+        "Local paths: end a copy that would leave less space free than this. Default: none; what "
+        "pull jobs copy leaves 5%.",
         of=_ACTIVE,
     ),
     Option(
