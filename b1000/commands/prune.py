@@ -97,17 +97,11 @@ class _Prune:
         return found
 
     def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:
-        from b1000.errors import UsageError
-        from b1000.storage.pruning import fits
+        from b1000.storage.pruning import refuse_strangers
 
         keys = [group.key for each in catalogues for group in each.groups]
-        for word in (*self._wish.words, *self._wish.gone):
-            if not any(fits(word, key) for key in keys):
-                known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
-                raise UsageError(
-                    f"no backups of {word} lie at a destination with keep",
-                    f"there are those of {', '.join(known[:20]) or 'nobody'}",
-                )
+        words = (*self._wish.words, *self._wish.gone)
+        refuse_strangers(words, keys, "at a destination with keep")
 
     def _forecast(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
         from b1000.storage import prune_answer, pruner

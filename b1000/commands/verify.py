@@ -113,6 +113,7 @@ class _Verify:
         """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
         from b1000.storage import remote, survey
+        from b1000.storage.pruning import refuse_strangers
 
         wanted = survey.wanted(self._config, self._arguments.dest)
         found = []
@@ -129,6 +130,9 @@ class _Verify:
                         self._tell_of_unread(catalogue)
                 except StorageAway as error:
                     self._is_away(each, error)
+        if not self._away:
+            keys = [group.key for _, looked, _ in found for each in looked for group in each.groups]
+            refuse_strangers(self._arguments.jobs, keys, "there")
         return found
 
     def _is_away(self, destination: "Destination", error: "StorageAway") -> None:

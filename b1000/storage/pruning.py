@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from b1000 import keep
+from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
 from b1000.rsync import paths
@@ -141,6 +142,17 @@ def fits(word: str, key: GroupKey) -> bool:
     """Whether JOB, JOB/HOST or JOB/HOST/INSTANCE names a group, without patterns."""
     parts = word.split("/")
     return parts == [key.job, key.host, key.instance][: len(parts)]
+
+
+def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str) -> None:
+    """UsageError for a word that names none of the groups that lie ``where``."""
+    for word in words:
+        if not any(fits(word, key) for key in keys):
+            known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
+            raise UsageError(
+                f"no backups of {word} lie {where}",
+                f"there are those of {', '.join(known[:20]) or 'nobody'}",
+            )
 
 
 def _is_no_storage(catalogue: Catalogue) -> str:

@@ -73,6 +73,9 @@ def test_a_root_with_marks_gets_its_id(world: World, root: Path) -> None:
     assert world.b1000("verify", "--count").returncode == 0
     assert root_id.parse(identity.read_bytes()) == told
     assert world.b1000("prune").returncode == 0
+    strange = world.b1000("verify", "etcc")
+    assert strange.returncode == 2
+    assert "no backups of etcc lie there; there are those of etc/" in strange.stderr
 
 
 def damage(path: Path, how: str) -> None:
