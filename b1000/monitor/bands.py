@@ -151,14 +151,17 @@ def _data_too_old(facts: Facts) -> Iterator[RuleResult]:
 
 
 def _data_limit(facts: Facts) -> _DataLimit | None:
-    """The plan's; by what is usual; where no earlier run tells, as old as a backup may get."""
+    """The plan's, or by what is usual; no older than a backup may get, if it ever was younger."""
     if facts.plan.max_data_age:
         return _DataLimit(facts.plan.max_data_age, "planned")
     ages: Sequence[float] = [run.data_age for run in facts.earlier if run.data_age is not None]
-    usual = median(ages)
-    if usual is not None:
-        return _DataLimit(max(_LEAST_DATA_AGE, usual * _OLDER), "usual here")
-    return _DataLimit(facts.max_age, "usual here") if facts.max_age else None
+    usual, longest = median(ages), facts.expected.longest or facts.max_age
+    if usual is None:
+        return _DataLimit(longest, "usual here") if longest else None
+    limit = max(_LEAST_DATA_AGE, usual * _OLDER)
+    if longest and usual <= longest < limit:
+        return _DataLimit(longest, "a backup here")
+    return _DataLimit(limit, "usual here")
 
 
 def _data_age_unknown(facts: Facts) -> Iterator[RuleResult]:

@@ -21,6 +21,7 @@ class DriftNote(NamedTuple):
 
 
 _NEW_FOR = 7 * DAY
+_SIZES, _ALIKE = 5, 1.35  # runs whose sizes are compared, and by how much they may differ
 LEAST_AGE = HOUR
 AGE_AFTER_ONE = 26 * HOUR
 
@@ -32,6 +33,7 @@ def drift(
 
     Histories are in the order of time; one that begins near ``since`` may have begun before.
     """
+    silent = [subject for subject, runs in histories.items() if not runs]
     histories = {subject: _own(subject, runs) for subject, runs in histories.items()}
     newest: dict[tuple[str, str], float] = {}
     for subject, runs in histories.items():
@@ -39,19 +41,93 @@ def drift(
             key = (runs[-1].made_on, subject.job)
             newest[key] = max(newest.get(key, 0.0), runs[-1].started)
     came = _arrivals(histories, now, since)
-    heirs: dict[tuple[str, str], dict[Subject, float]] = {}
-    for subject, began in came.items():
-        heirs.setdefault((subject.job, subject.instance), {})[subject] = began
-    notes = []
+    notes = [
+        (subject, DriftNote("never_ran", f"{subject.label} is planned, and never ran"))
+        for subject in silent
+    ]
+    moved: set[Subject] = set()
+    hosts: dict[str, list[Subject]] = {}
+    for subject in sorted(histories):
+        hosts.setdefault(subject.host, []).append(subject)
+    for host, its in hosts.items():
+        if heir := _heir(its, hosts, came, histories, now):
+            moved.update(its)
+            notes.append((its[0], _renaming(host, its, heir, hosts[heir], (histories, now))))
+        notes += _arrivals_at(host, its, came, (histories, now))
     for subject, runs in histories.items():
-        if not runs or now - runs[-1].started <= LEAST_AGE:
-            continue
-        others = newest[runs[-1].made_on, subject.job]
-        new = heirs.get((subject.job, subject.instance), {})
-        if others > runs[-1].started + LEAST_AGE or new:
-            notes += [(subject, note) for note in _departure(subject, runs, others, new, now)]
-    notes += [(each, _arrival(each, histories[each], start, now)) for each, start in came.items()]
+        if runs and now - runs[-1].started > LEAST_AGE and subject not in moved:
+            others = newest[runs[-1].made_on, subject.job]
+            notes += [(subject, note) for note in _departure(subject, runs, others, now)]
     return sorted(notes)
+
+
+_Known = tuple[Mapping[Subject, Sequence[PastRun]], float]
+"""All histories, and the time of now."""
+
+
+def _heir(
+    its: Sequence[Subject],
+    hosts: Mapping[str, Sequence[Subject]],
+    came: Mapping[Subject, float],
+    histories: Mapping[Subject, Sequence[PastRun]],
+    now: float,
+) -> str:
+    """The one host that began with all jobs of another when those stopped, if there is one."""
+    ran = [subject for subject in its if histories[subject]]
+    if not ran or any(
+        now - histories[subject][-1].started <= _interval(histories[subject]) for subject in ran
+    ):
+        return ""
+    found = [
+        other
+        for other in {each.host for each in came if each.host != its[0].host}
+        if all(
+            (heir := subject._replace(host=other)) in came
+            and came[heir] > histories[subject][-1].started
+            and _alike(histories[subject], histories[heir])
+            for subject in ran
+        )
+        and all(each in came for each in hosts[other])
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
+def _alike(before: Sequence[PastRun], after: Sequence[PastRun]) -> bool:
+    """Whether their sizes are about the same, as far as they are known."""
+    old, new = ([run.bytes for run in runs[-_SIZES:] if run.bytes] for runs in (before, after))
+    return not (old and new) or 1 / _ALIKE <= median(new) / median(old) <= _ALIKE
+
+
+def _renaming(
+    host: str, its: Sequence[Subject], heir: str, new: Sequence[Subject], known: _Known
+) -> DriftNote:
+    histories, now = known
+    last = max(histories[each][-1].started for each in its if histories[each])
+    began = min(histories[each][0].started for each in new)
+    text = (
+        f"{host} has not run for {span(now - last)}, and {heir} began {span(now - began)} ago with "
+        f"the same jobs and about the same sizes: renamed?"
+    )
+    return DriftNote("renamed", text)
+
+
+def _arrivals_at(
+    host: str, its: Sequence[Subject], came: Mapping[Subject, float], known: _Known
+) -> Iterator[tuple[Subject, DriftNote]]:
+    """A host that came as one note, or those of its instances that did."""
+    histories, now = known
+    if len(its) > 1 and all(each in came for each in its):
+        began = min(came[each] for each in its)
+        lacking = sum(not any(run.good for run in histories[each]) for each in its)
+        text = (
+            f"host {host} is new: its first run began {span(now - began)} ago, {len(its)} subjects"
+        )
+        never = f", {lacking} of them never backed up" if lacking else ""
+        yield its[0], DriftNote("new", text + never)
+        return
+    for each in its:
+        if each in came:
+            yield each, _arrival(each, histories[each], came[each], now)
 
 
 def ignored_that_failed(
@@ -84,26 +160,14 @@ def _departure(
     subject: Subject,
     runs: Sequence[PastRun],
     others: float,
-    new: Mapping[Subject, float],
     now: float,
 ) -> Iterator[DriftNote]:
-    """``others``: when the rest of its job ran last where it ran last; ``new``: what came."""
+    """``others``: when the rest of its job ran last where it ran last."""
     last = runs[-1]
-    interval = _interval(runs)
-    silent = now - last.started
-    heir = [
-        each for each, began in new.items() if each.host != subject.host and began > last.started
-    ]
-    if silent > interval and len(heir) == 1:
-        text = (
-            f"{subject.label} has not run for {span(silent)}, and {heir[0].label} "
-            f"began {span(now - new[heir[0]])} ago: renamed?"
-        )
-        yield DriftNote("renamed", text)
-    elif others - last.started > interval:
+    if others - last.started > _interval(runs):
         text = (
             f"{subject.label} has vanished from {last.made_on}: its last run is "
-            f"{span(silent)} old, that of the rest of the job {span(now - others)}"
+            f"{span(now - last.started)} old, that of the rest of the job {span(now - others)}"
         )
         yield DriftNote("vanished", text)
 

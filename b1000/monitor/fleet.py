@@ -102,13 +102,13 @@ def learn(
     learned = [
         each
         for each in judgements
-        if each.max_age is not None and not each.unlearned and each.subject not in plans
+        if each.longest is not None and not each.unlearned and each.subject not in plans
     ]
     for each in learned:
         source.do(
             f"{source.dialect.ignoring} INTO plan "
             "(master_host, job_name, master_instance, max_backup_age, note) VALUES (?, ?, ?, ?, ?)",
-            (*each.subject, round(each.max_age or 0), "learned by b1000 monitor"),
+            (*each.subject, round(each.longest or 0), "learned by b1000 monitor"),
         )
     source.commit()
     return len(learned)

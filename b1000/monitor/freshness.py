@@ -22,6 +22,7 @@ TRIAL = 3 * DAY
 AGE_AFTER_ONE = 8 * DAY
 AGE_IN_TRIAL = 26 * HOUR  # a daily backup, and some time for it
 _LEAST_WEEKS = 4
+_EVEN = 1.5  # times the usual interval that the longest is of what one age can say
 _RARE = 8 * DAY  # what runs as seldom has no profile within a week
 
 
@@ -29,7 +30,7 @@ class Expectation(NamedTuple):
     """``max_age``: beyond it is a WARNING, beyond ``critical_age`` CRITICAL; None: not known.
 
     ``by`` is "plan", "learned" or "default"; ``gap`` the usual interval, ``profile`` whether
-    the hour of the week says it.
+    the hour of the week says it, ``longest`` what the longest interval would allow at any hour.
     """
 
     max_age: float | None
@@ -37,6 +38,7 @@ class Expectation(NamedTuple):
     by: str
     gap: float = DAY
     profile: bool = False
+    longest: float | None = None
 
 
 class Past(NamedTuple):
@@ -55,15 +57,19 @@ def learned(past: Past, now: float) -> Expectation:
         return Expectation(AGE_AFTER_ONE, AGE_AFTER_ONE + DAY, "default")
     gaps = _own_gaps(past)
     gap = _middle(gaps)
+    longest = max(gaps) * 1.1 + slack(gap)
     if not unlearned(good):
         limit = _profile(good, len(good), gap, now) if gap <= _RARE else None
         if limit is not None and _explains(past, gap):
-            return Expectation(limit, limit + max(gap, HOUR), "learned", gap, profile=True)
-    limit = max(gaps) * 1.1 + slack(gap)
+            return Expectation(limit, limit + max(gap, HOUR), "learned", gap, True, longest)
+    limit = longest
     if unlearned(good):
         limit = max(limit, AGE_IN_TRIAL)
-        return Expectation(limit, limit + max(gap, HOUR), "default", gap)
-    return Expectation(limit, limit + max(gap, HOUR), "learned", gap)
+        return Expectation(limit, limit + max(gap, HOUR), "default", gap, False, longest)
+    if gap <= _RARE and 0 < len(ages := _ages(good, len(good), gap, now)) < _LEAST_WEEKS:
+        # Weekends and nights of the weeks that are known, until there are enough for a profile.
+        limit = max(limit, max(ages) + slack(gap))
+    return Expectation(limit, limit + max(gap, HOUR), "learned", gap, False, longest)
 
 
 def unlearned(good: Sequence[float]) -> str:
@@ -72,6 +78,19 @@ def unlearned(good: Sequence[float]) -> str:
         return ""
     known = f"of {span(good[-1] - good[0])}" if len(good) > 1 else "a single one"
     return f"its good backups are {known}, and {span(TRIAL)} of them say what is usual"
+
+
+def inexpressible(expected: Expectation, past: Past) -> str:
+    """Why one age cannot say what is expected at each hour; empty where it can."""
+    if not expected.profile:
+        return ""
+    gaps = _own_gaps(past)
+    if max(gaps) <= _EVEN * _middle(gaps):
+        return ""
+    return (
+        f"its intervals are {span(_middle(gaps))} to {span(max(gaps))} by the hour of the week, "
+        "and a plan has one age for all hours"
+    )
 
 
 def slack(gap: float) -> float:
@@ -139,22 +158,27 @@ def _profile(good: Sequence[float], count: int, gap: float, now: float) -> float
     How old was the last good backup at this hour in each week, had those that began just
     before been late? One week that was unlike all others is no rule.
     """
-    late = lateness(gap)
-    ages = []
-    first = max(1, ceil((now - good[count - 1]) / WEEK))
-    moment = now - first * WEEK
-    for _ in range(PROFILE_WEEKS):
-        index = bisect_right(good, moment - late, 0, count)
-        if not index:
-            break
-        ages.append(moment - good[index - 1])
-        moment -= WEEK
+    ages = _ages(good, count, gap, now)
     if len(ages) < _LEAST_WEEKS:
         return None
     ages.sort()
     if ages[-1] - ages[-2] > gap / 2:
         ages.pop()
     return ages[-1] + slack(gap)
+
+
+def _ages(good: Sequence[float], count: int, gap: float, now: float) -> list[float]:
+    """How old the last good backup was at this hour in each week that is known, as above."""
+    late = lateness(gap)
+    ages = []
+    moment = now - max(1, ceil((now - good[count - 1]) / WEEK)) * WEEK
+    for _ in range(PROFILE_WEEKS):
+        index = bisect_right(good, moment - late, 0, count)
+        if not index:
+            break
+        ages.append(moment - good[index - 1])
+        moment -= WEEK
+    return ages
 
 
 def _explains(past: Past, gap: float) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from b1000.monitor.copies import copies_of, together
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
-from b1000.monitor.history import PastRun, Subject, span
+from b1000.monitor.history import DAY, PastRun, Subject, span
 from b1000.monitor.lastruns import LEAST_READ, LastRuns
 from b1000.monitor.severity import Verdict
 from b1000.monitor.statements import Expressions
@@ -19,6 +19,8 @@ from b1000.runs.states import Status
 
 _SAMPLED = (0, 1, 4, 13, 27)
 """Of the good ones, the last first: where their copies are is looked at."""
+_SAMPLED_AGES = (3 * DAY, 9 * DAY, 18 * DAY, 26 * DAY)
+"""And of those that run more often than daily, at so much before the last."""
 
 
 class Histories:
@@ -152,14 +154,18 @@ class Histories:
         """Of each run that is not plainly good, of the last of the others and of some before it."""
         sought: list[tuple[list[PastRun], int]] = []
         for runs in self._histories.values():
-            good = 0
+            good, newest, ages = 0, 0.0, list(_SAMPLED_AGES)
             for index in range(len(runs) - 1, -1, -1):
                 if not runs[index].done:
                     sought.append((runs, index))
-                else:
-                    if good in _SAMPLED:
-                        sought.append((runs, index))
-                    good += 1
+                    continue
+                newest = newest or runs[index].started
+                age = newest - runs[index].started
+                if good in _SAMPLED or (good > _SAMPLED[-1] and ages and age >= ages[0]):
+                    sought.append((runs, index))
+                    while ages and age >= ages[0]:
+                        del ages[0]
+                good += 1
         deceptive = self._count_copies(sought)
         # A run that is DONE and OK without a copy: look at all others of its subject too.
         self._count_copies([(runs, index) for runs in deceptive for index in range(len(runs))])

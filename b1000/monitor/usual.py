@@ -52,7 +52,13 @@ def band(values: Sequence[float]) -> Band | None:
     middle = median(level) or 0.0
     spread = _SPREADS * (median([abs(each - middle) for each in level]) or 0.0)
     expected = middle + slope * len(logs)
-    return Band(exp(expected - max(_DOWN, spread)), exp(expected), exp(expected + max(_UP, spread)))
+    lowest, highest = expected, expected
+    if len(logs) < _TREND:
+        # So few say little of a trend: what is usual without one is usual too.
+        flat = median(logs) or 0.0
+        spread = max(spread, _SPREADS * (median([abs(each - flat) for each in logs]) or 0.0))
+        lowest, highest = min(expected, flat), max(expected, flat)
+    return Band(exp(lowest - max(_DOWN, spread)), exp(expected), exp(highest + max(_UP, spread)))
 
 
 def _slope(logs: Sequence[float]) -> float:

@@ -38,6 +38,7 @@ class Judgement(NamedTuple):
     backup, ``places`` those with one, ``failing`` those without one of the last run.
     ``made_on`` is the host that made the last run, ``changed`` the verdict of then where it
     was another. ``acknowledged``: by which all of the reasons are known.
+    ``longest``: what one age for all hours would be.
     """
 
     subject: Subject
@@ -62,6 +63,7 @@ class Judgement(NamedTuple):
     made_on: str = ""
     changed: str = ""
     acknowledged: Reply | None = None
+    longest: float | None = None
 
     @property
     def codes(self) -> frozenset[str]:
@@ -122,6 +124,7 @@ def judge(
         newest.lacking if newest else (),
         newest.made_on if newest else "",
         acknowledged=known,
+        longest=facts.expected.longest,
     )
 
 
@@ -229,8 +232,8 @@ def gone(facts: Facts) -> tuple[str, ...]:
     # Nearly all had the same ones, and of most it is not known.
     others = {
         run.places
-        for run in facts.earlier
-        if run.places and run.places != last.places and last.started - run.started <= 30 * DAY
+        for run in facts.runs
+        if run.places and run.places != last.places and 0 < last.started - run.started <= 30 * DAY
     }
     if not others:
         return ()

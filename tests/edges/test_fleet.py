@@ -393,7 +393,26 @@ def test_a_renamed_host_is_seen_to_be_one(rows: Rows) -> None:
     rows.daily("web2", "etc", "", 11)
     (renamed, new) = notes(rows)
     assert (renamed[0], new[0]) == ("renamed", "new")
-    assert "web1 etc has not run for 3 d, and web1.example.org etc began 2 d 3 h ago" in renamed[1]
+    assert renamed[1] == (
+        "web1 has not run for 3 d, and web1.example.org began 2 d 3 h ago with the same jobs and "
+        "about the same sizes: renamed?"
+    )
+
+
+def test_only_a_host_of_which_all_jobs_moved_with_their_sizes_seems_renamed(rows: Rows) -> None:
+    rows.daily("stays", "etc", "", 11)
+    for host, newest, count in (("web1", 3 * DAY, 8), ("web9", 3 * HOUR, 3)):
+        rows.daily(host, "etc", "", count, newest)
+        rows.daily(host, "mysql", "a", count, newest)
+    # Of this one a job goes on, and of that one the sizes are others.
+    rows.daily("db1", "etc", "", 8, 3 * DAY)
+    rows.daily("db1", "home", "", 11)
+    rows.daily("db2", "etc", "", 3, bytes=77)
+    rows.daily("db3", "home", "x", 8, 3 * DAY)
+    rows.daily("db4", "home", "x", 3, bytes=77)
+    found = notes(rows)
+    assert [text.split()[0] for kind, text in found if kind == "renamed"] == ["web1"]
+    assert ("new", "host web9 is new: its first run began 2 d 3 h ago, 2 subjects") in found
 
 
 def test_what_came_and_went_is_told_of_a_job_as_it_is_of_all(rows: Rows) -> None:
@@ -421,6 +440,20 @@ def test_plans_are_kept_and_what_is_ignored_is_not_shown(rows: Rows) -> None:
     assert (found["db1 mysql/3306"].max_age, found["db1 mysql/3306"].expected_by) == (3600, "plan")
     assert found["db1 mysql/3306"].verdict is Verdict.CRITICAL
     assert "planned, and no run of it is known" in found["db1 mysql/never"].reason
+    assert ("never_ran", "db1 mysql/never is planned, and never ran") in notes(rows)
+
+
+def test_a_plan_is_learned_only_where_it_can_say_it(rows: Rows) -> None:
+    """At any hour of the week the same, and never what holds at this hour alone."""
+    for number in range(60):
+        rows.run("daily", "etc", "", 2 * HOUR + number * DAY)
+        if number % 7 < 5:
+            rows.run("weekdays", "etc", "", 2 * HOUR + number * DAY)
+    found = ask(rows, learn=True)
+    assert found.learned == 1
+    assert rows.rows("SELECT master_host, max_backup_age FROM plan") == [("daily", 108000)]
+    (unlearned,) = found.unlearned
+    assert unlearned.unlearned.startswith("its intervals are 1 d to 3 d by the hour of the week")
 
 
 def test_what_is_usual_can_be_written_into_the_plan(rows: Rows) -> None:
@@ -511,3 +544,11 @@ def test_hourly_and_monthly_subjects_side_by_side(rows: Rows) -> None:
     assert found["db1 binlogs"].max_age == pytest.approx(1.6 * HOUR)
     assert found["db1 archive"].max_age == pytest.approx(33.5 * DAY)
     assert {each.verdict for each in found.values()} == {Verdict.OK}
+
+
+def test_a_destination_that_is_gone_is_missed_however_often_it_runs(rows: Rows) -> None:
+    for number in range(10 * 12):
+        copies = "near:DONE far:DONE" if number > 60 else "near:DONE"
+        rows.run("web1", "etc", "", (2 * number + 1) * HOUR, copies)
+    found = judged(rows)["web1 etc"]
+    assert (found.codes, found.missing) == (frozenset({"destination_gone"}), ("far",))

@@ -438,6 +438,7 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
         last_run=NOW - HOUR,
         reasons=judged.reasons,
         made_on="db1",
+        longest=24 * HOUR * 1.1 + 0.15 * 24 * HOUR,
     )
     assert [each.code for each in judged.reasons] == ["failed"]
     planned = judge(DB, WEEK, PlanRow(max_backup_age=DAY), NOW)
@@ -637,3 +638,29 @@ def test_a_fleet_is_as_good_as_its_worst_and_unknown_where_there_is_none() -> No
     assert worst([WARNING, CRITICAL, Verdict.UNKNOWN]) is CRITICAL
     assert worst([]) is Verdict.UNKNOWN
     assert [each.exit_code for each in Verdict] == [0, 1, 2, 3]
+
+
+def test_nights_and_weekends_of_the_weeks_that_are_known_count_at_once() -> None:
+    """Office hours, of two weeks: too little for a profile, enough for a weekend."""
+    monday = NOW - NOW % DAY - 30 * DAY
+    monday -= (datetime.fromtimestamp(monday, UTC).weekday()) * DAY
+    hours = [
+        monday + day * DAY + hour * HOUR
+        for day in range(14)
+        if day % 7 < 5
+        for hour in range(8, 19)
+    ]
+    runs = [PastRun(hour, done=1, total=1, bytes=1000) for hour in hours]
+    for later in (13.5 * DAY, 14 * DAY, 14 * DAY + 7 * HOUR):
+        assert judge(DB, runs, None, monday + later).verdict is OK
+    assert judge(DB, runs, None, monday + 14 * DAY + 11 * HOUR).verdict is not OK
+
+
+def test_data_is_no_older_than_a_backup_may_get() -> None:
+    """2.5 times of what is usual may be more than that."""
+    days = [run(HOUR + number * DAY, data_age=20 * HOUR) for number in range(1, 10)]
+    found = judge(DB, [*days, run(HOUR, data_age=40 * HOUR)], None, NOW)
+    assert found.codes == {"data_age"}
+    assert "at most 1 d 6 h is a backup here" in found.reason
+    lags = [each._replace(data_age=40 * HOUR) for each in days]
+    assert judge(DB, [*lags, run(HOUR, data_age=40 * HOUR)], None, NOW).verdict is OK
