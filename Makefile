@@ -42,7 +42,8 @@ tools:
 
 # The programs of MariaDB without the package that runs them as a service of this machine, a
 # terminal, a browser for the page of b1000 monitor, shells for the completions, another reader of
-# man pages, a locale, what TLS and ssh need, chattr; without all but the first their tests are left out.
+# man pages, a locale, what TLS and ssh need, chattr; without all but the first their tests are
+# left out.
 test-tools: tools
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null \
