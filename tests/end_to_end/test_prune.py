@@ -200,6 +200,7 @@ def test_an_immutable_file_is_told_and_tried_again(world: World, root: Path) -> 
 _STRUCK = """if True:
     import os, signal, sys
     from b1000 import cli
+    from b1000.state.journal import Journal
     from b1000.storage import removal
 
     def struck(module, name):
@@ -215,6 +216,8 @@ _STRUCK = """if True:
 
     for module, name in (
         (removal, "_unlink"), (removal.os, "rename"), (removal.subprocess, "run"),
+        (removal.os, "fsync"), (removal.os, "mkdir"), (removal.os, "rmdir"),
+        (Journal, "remember"),
     ):
         struck(module, name)
     cli._leave(cli._guarded(["-f", sys.argv[2], "prune"]))
@@ -222,7 +225,9 @@ _STRUCK = """if True:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["_unlink", "rename", "run"])
+@pytest.mark.parametrize(
+    "step", ["remember", "_unlink", "fsync", "mkdir", "rename", "rmdir", "run"]
+)
 def test_a_kill_at_any_step_is_finished_by_the_next(
     world: World, root: Path, step: str, when: str
 ) -> None:
@@ -312,6 +317,42 @@ def test_backups_and_prunes_at_the_same_time_end_well(world: World) -> None:
     assert {path.name for path in left.rglob("*") if path.is_file()} == {
         path.name for path in source.rglob("*") if path.is_file()
     }
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_restore_whose_backup_is_removed_meanwhile_says_so(
+    world: World, root: Path, call: int
+) -> None:
+    """Before its n-th rsync. What had come by then is never called restored, nor verified."""
+    backups = nights(root, range(5))
+    for path in backups.values():
+        (path / "below").mkdir()
+        (path / "below" / "other").write_text("more")
+    program = world.root / "bin" / "rsync"
+    program.parent.mkdir()
+    calls = world.root / "calls"
+    prune = f"PYTHONPATH={ROOT} {sys.executable} -m b1000 -f {world.config} prune"
+    program.write_text(
+        f'#!/bin/bash\necho "$*" >>{calls}\n'
+        f"[ $(wc -l <{calls}) -ne {call} ] || {prune} >&2\n"
+        f'exec {shutil.which("rsync")} "$@"\n'
+    )
+    program.chmod(0o755)
+    back = world.root / "back"
+    words = ["restore", "etc", "--at", f"{TODAY - timedelta(days=4)}", "--to", str(back)]
+    done = world.b1000(*words, environment={"PATH": f"{program.parent}:{os.environ['PATH']}"})
+    if len(calls.read_text().splitlines()) < call:
+        assert done.returncode == 0, done.stderr
+        return
+    assert there(backups) == [0, 1, 2]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert "verified" not in done.stdout.replace("not verified", "")
+    # The next one takes what is there, or says that there is none.
+    again = world.b1000(*words)
+    assert again.returncode in (1, 2)
+    assert "restored" not in again.stdout
 
 
 def test_what_a_client_may_go_on_with_stays(world: World, root: Path) -> None:
