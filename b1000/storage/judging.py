@@ -7,7 +7,7 @@ from typing import NamedTuple
 from b1000.errors import counted, message_of
 from b1000.logstyle import printable
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import listing, reading, sharing, sums
+from b1000.storage import condemning, listing, reading, sharing, sums
 from b1000.storage.backup import Group, Root
 from b1000.storage.findings import Finding, Kind, Look, first_of, shown, wrong_files
 from b1000.storage.matching import Comparison, Wrong
@@ -168,13 +168,27 @@ def _list_findings(
 
 
 def _quarantined(look: Look, terms: Terms, names: Iterable[bytes]) -> Iterator[Finding]:
+    names = [*names]
     if not terms.quarantine or not sharing.is_set_aside(look):
+        if names:
+            yield from _condemned(look)
         return
     for name in names:
         trouble = sharing.set_aside(look, name)
+        if trouble:
+            yield from _condemned(look)
         done = f"was renamed {shown(name)}{CORRUPT}"
         failed = f"could not be renamed: {trouble}"
         yield Finding(look.path, f"{shown(name)} {failed if trouble else done}")
+
+
+def _condemned(look: Look) -> Iterator[Finding]:
+    """A wrong file stays where it is: clients are not to link to it."""
+    try:
+        condemning.condemn(look.tree)
+    except OSError as error:
+        text = f"its gate cannot be told that it is bad: {message_of(error)}"
+        yield Finding(look.path, text)
 
 
 def _is_without(look: Look, sweep: Sweep) -> bool:

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
-from b1000.storage import layout, mounts
+from b1000.storage import condemning, layout, mounts
+from b1000.storage.reading import Tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IDLE = ("nice", "-n", "19", "ionice", "-c", "3")
@@ -47,6 +48,7 @@ class Removals(NamedTuple):
                 for suffix in layout.BESIDE:
                     if suffix != layout.KEEP:
                         _unlink(directory, name + suffix)
+                condemning.forget(Tree(self.root, place))
                 os.fsync(directory)  # no file goes while a power cut may bring the mark back
                 with self._removed(make=True) as removed:
                     # Unique in a directory that only removals write to, one at a time.

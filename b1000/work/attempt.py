@@ -15,6 +15,7 @@ from b1000.work.assignment import Assignment
 from b1000.work.copying import Standing, Target
 from b1000.work.guarded import Guarded
 from b1000.work.inventory import Names
+from b1000.work.linking import ROTTEN
 from b1000.work.output import Tail
 from b1000.work.sinks import Lines
 from b1000.work.streams import Streams
@@ -110,6 +111,12 @@ class Attempt:
         if hopeless:
             return hopeless, Tail(), sent
         result, out = await self._last_pass()
+        linking = self._target.linking
+        if linking.directories and outcome.is_refused_base(result):
+            linking.refuse()
+            if self._continued and not self.standing.doubt:
+                self.standing = self.standing._replace(doubt=ROTTEN)
+            result, out = await self._last_pass()
         while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
             await asyncio.sleep(_PAUSE)
             result, out = await self._last_pass()

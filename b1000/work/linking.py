@@ -86,6 +86,12 @@ class Linking:
     def __bool__(self) -> bool:
         return self._base is not None
 
+    def refuse(self) -> None:
+        """The storage lets nothing be linked into the base, and has said why."""
+        self.directories = ()
+        self._logged = False
+        self._log_once(f"the storage takes no link into {self._base}; all is copied")
+
     def log_absence(self) -> None:
         """Say once that there is nothing to link to."""
         if not self._base:

@@ -11,7 +11,9 @@ import pytest
 
 from b1000.b1k import mark
 from b1000.check import daemons
-from tests.end_to_end.test_link_dest import shared, state
+from b1000.storage.condemning import condemn
+from b1000.storage.reading import Tree
+from tests.end_to_end.test_link_dest import Interrupter, rot, shared, state
 from tests.support.daemon import Daemon
 from tests.support.storage import SHIPPED, Storage
 from tests.support.world import ROOT, World, tree, wait_until
@@ -104,6 +106,68 @@ def test_fulls_with_links_go_in_and_nothing_is_refused(world: World, storage: St
     another = first.parent.with_name("2020-01-01-Wednesday")
     assert not refusals(storage)
     assert another.name not in backup(world)
+
+
+# --- what the storage knows to be bad
+
+
+@pytest.mark.parametrize("quarantine", ["no", "yes"])
+def test_no_full_is_linked_into_one_that_the_storage_knows_to_be_bad(
+    world: World, storage: Storage, quarantine: str
+) -> None:
+    """Its client has a journal of its own, and cannot read there."""
+    world.files(5)
+    configure(world, storage, link_dest="yes")
+    backup(world)
+    backup(world)
+    first, second = fulls(storage)
+    wait_until(is_marked(second).exists)
+    (world.root / "kept").mkdir()
+    kept = World(world.root / "kept")
+    store = {"type": "store", "path": storage.tree(), "verify": "1d"}
+    kept.write({"dest:kept": {**store, "quarantine": quarantine, "keep": "last 3"}})
+    assert kept.b1000("mark", "--adopt").returncode == 0
+    assert kept.b1000("verify").returncode == 0
+    right = rot(second / "file0")
+    assert kept.b1000("verify", "--all").returncode == 1
+    noted = storage.tree() / ".b1000" / "bad"
+    bad = {path.name for path in noted.rglob("*") if path.is_file()}
+    # Of the newest a wrong file is set aside, so that the next full sends it again.
+    assert bad == ({first.name} if quarantine == "yes" else {first.name, second.name})
+    before = [state(first), state(second)]
+
+    assert ("takes no link into" in backup(world)) == (quarantine == "no")
+    third = fulls(storage)[2]
+    assert (third / "file0").read_bytes() == right
+    assert state(third) == state(world.source)
+    assert bool(shared(second, third)) == (quarantine == "yes")
+    assert [state(first), state(second)] == before
+    backup(world)
+    fourth = fulls(storage)[3]
+    assert len(shared(third, fourth)) == 5
+    wait_until(is_marked(fourth).exists)
+    if quarantine == "no":
+        assert kept.b1000("prune", "--gone", "etc/client").returncode == 0
+        assert not [path for path in noted.rglob("*") if path.is_file()]
+
+
+def test_a_full_that_had_begun_is_not_called_complete_with_what_is_bad(
+    world: World, storage: Storage
+) -> None:
+    world.files(5)
+    configure(world, storage, link_dest="yes")
+    backup(world)
+    (first,) = fulls(storage)
+    rot(first / "file0")
+    interrupter = Interrupter(world)
+    assert world.b1000(environment=interrupter.environment).returncode == 1
+    condemn(Tree(str(storage.tree()), str(first.relative_to(storage.tree()))))
+    done = world.b1000("--copy")
+    assert done.returncode == 1
+    assert "whose content is not the source's (file0)" in done.stdout + done.stderr
+    backup(world, "forget", "etc")
+    backup(world)
+    assert state(fulls(storage)[2]) == state(world.source)
 
 
 # --- attempts that were interrupted
