@@ -2,7 +2,7 @@
 
 import errno
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage import reading
@@ -59,9 +59,10 @@ class Sweep:
         unread = self._unread(pace, ready, others)
         for found, read in self._readers.sums(self._look.tree, unread, pace):
             self.bytes += read.size
-            if self._is_good(found, read):
+            names = [found, *others.pop(found.key, ())]
+            if self._is_good(names, read):
                 self._done += found.size
-                for each in (found, *others.pop(found.key, ())):
+                for each in names:
                     yield each, read
             while ready:
                 yield ready.popleft()
@@ -101,17 +102,19 @@ class Sweep:
         self._noted.add(_file(found), digest)
         return digest
 
-    def _is_good(self, found: Found, read: Read) -> bool:
-        """Whether something was read, or is known to be lost; it is noted then."""
+    def _is_good(self, names: Sequence[Found], read: Read) -> bool:
+        """Whether a file of these names was read, or is known to be lost; it is noted then."""
         if read.error in _LOST:
             return True
+        found, *others = names
         if read.error:
-            # What has gone, or is no file any more, is missed where a list has it.
-            if read.error not in _CHANGED:
-                self.missed.append(Missed(found.name, read.error))
+            # What has gone, or is no file any more, is missed where a list has it. That says
+            # nothing of its other names, which were not tried.
+            tried = [found] if read.error not in _CHANGED else []
+            self.missed += (Missed(each.name, read.error) for each in (*tried, *others))
             return False
         if self._look.is_sync and (read.size, read.changed) != (found.size, found.changed):
-            self.meanwhile += 1
+            self.meanwhile += len(names)
             return False
         self._noted.add(_file(found), read.digest)
         if found.links > 1:

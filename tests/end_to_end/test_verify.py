@@ -194,12 +194,16 @@ def test_a_list_is_written_through_no_link(world: World, root: Path) -> None:
     assert len(list(files(tree, Pace(), []))) == len(ODD) + 1
 
 
-def test_the_next_full_holds_the_right_bytes_again(world: World) -> None:
+@pytest.mark.parametrize("kind", ["full", "sync"])
+def test_the_next_run_holds_the_right_bytes_again(world: World, kind: str) -> None:
     world.files()
-    store = {**world.store(), "link_dest": "yes", "verify": "1d"}
-    world.write({"dest:store": store, "job:etc": world.push()})
+    link = {"link_dest": "yes"} if kind == "full" else {}
+    store = {**world.store(), **link, "verify": "1d"}
+    world.write({"dest:store": store, "job:etc": world.push(type=kind)})
+    fulls = "*/*/" if kind == "full" else "*/"
+    there = world.root / "store" / "etc"
     assert world.b1000().returncode == 0
-    (first,) = (world.root / "store" / "etc").glob("*/*/")
+    (first,) = there.glob(fulls)
     assert world.b1000("verify").returncode == 0
     file = first / "file1"
     before = file.stat()
@@ -207,9 +211,14 @@ def test_the_next_full_holds_the_right_bytes_again(world: World) -> None:
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert world.b1000("verify", "--all").returncode == 1
     assert world.b1000().returncode == 0
-    newest = max((world.root / "store" / "etc").glob("*/*/"), key=lambda path: path.name)
-    assert newest != first
+    newest = max(there.glob(fulls), key=lambda path: path.name)
+    assert (newest != first) == (kind == "full")
     assert (newest / "file1").read_text() == "content 1\n"
+    if kind == "sync":
+        assert world.b1000("verify", "--all").returncode == 0
+    listed = json.loads(world.b1000("list", "--json").stdout)["backups"]
+    assert [each["bad"] for each in listed] == ([True, False] if kind == "full" else [False])
+    assert (first / "file1.b1000-corrupt").read_text() == "CONTENT 1\n"
 
 
 def test_nothing_is_renamed_through_a_link(world: World, root: Path) -> None:

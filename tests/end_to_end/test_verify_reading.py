@@ -122,10 +122,11 @@ def test_a_first_reading_asks_the_lists_of_those_that_share_its_files(
 
 
 def test_what_cannot_be_read_is_never_verified(world: World, root: Path) -> None:
-    path = put(root, a_mark(when=TODAY, counts=Counts(files=3)))
+    path = put(root, a_mark(when=TODAY, counts=Counts(files=4)))
     (path / "sub").mkdir()
     (path / "sub" / "in").write_text("in")
     (path / "other").write_text("other")
+    os.link(path / "other", path / "other too")
     system = LyingSystem(world.root)
     for what in (path / "other", path / "sub"):
         code, answer = verify(world, **system.of(what, "refused"))
@@ -141,10 +142,14 @@ def test_what_cannot_be_read_is_never_verified(world: World, root: Path) -> None
     assert (code, answer["bytes"]) == (0, 0)
     assert listed(world)[path.name]["read"]
     assert "unread" not in world.b1000("list", "--all").stdout
+    # Its other name was not tried, and is not said to be gone.
+    code, answer = verify(world, "--all", **system.of(path / "other", "refused"))
+    assert (code, kinds(answer)) == (1, {(path.name, "unread")})
+    assert verify(world, "--all")[0] == 0
     # A file that the disk has lost is bad.
-    code, answer = verify(world, "--all", **system.of(path / "other", "broken"))
+    code, answer = verify(world, "--all", **system.of(path / "file", "broken"))
     assert (code, kinds(answer) - {(path.name, "word")}) == (1, {(path.name, "bad")})
-    assert (path / "other.b1000-corrupt").exists()
+    assert (path / "file.b1000-corrupt").exists()
 
 
 def test_a_reader_that_lies_once_is_no_rot(world: World, root: Path) -> None:
