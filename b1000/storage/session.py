@@ -22,7 +22,7 @@ _MOST_BYTES = 256 * 2**20  # of a listing
 _MEMORY = 2 * 2**30  # bytes of address space
 _LAST_LINES = 20  # of what it complains
 _LONGEST_LINE = 16384
-_GLANCE = 1.0  # seconds between looks at whether a daemon has greeted
+_GLANCE = 1.0  # seconds between looks at an rsync with a helper: has it been greeted, has it ended
 _PASSWORD_FILE = "--password-file="
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -120,6 +120,7 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> 
         process.stderr: Lines(complained.append),
     }
     left = _MOST_BYTES
+    helped = transport.has_helper(session.argv)
     first_word = greeting.watched(session.argv, session.connect_timeout)
     with selectors.DefaultSelector() as ready:
         for pipe in (process.stdout, process.stderr):
@@ -131,7 +132,10 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> 
                 raise StorageAway(text)
             if first_word and first_word.late(process.pid):
                 raise StorageAway(greeting.LATE.format(session.host))
-            for key, _ in ready.select(min(wait, _GLANCE) if first_word else wait):
+            found = ready.select(min(wait, _GLANCE) if helped else wait)
+            if not found and helped and process.poll() is not None:
+                break  # what led it to the daemon lives on, and says no more
+            for key, _ in found:
                 data = os.read(key.fd, _CHUNK)
                 left -= len(data)
                 if left < 0:

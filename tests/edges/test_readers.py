@@ -1,0 +1,47 @@
+"""The processes that read files: many answers at once, and one that dies."""
+
+import os
+import signal
+from collections import deque
+from pathlib import Path
+
+import psutil
+import pytest
+
+from b1000 import wire
+from b1000.errors import B1000Error
+from b1000.storage.readers import Readers, _Reader, _ready
+from b1000.storage.reading import Pace, Tree, files
+
+
+def test_answers_that_come_together_are_all_taken(tmp_path: Path) -> None:
+    ours, theirs = wire.pair()
+    with ours, theirs:
+        theirs.send((1,))
+        theirs.send((2,))
+        assert ours.recv() == (1,)
+        # The second one is here already, and not in the socket any more.
+        reader = _Reader(ours, deque([[]]))
+        assert _ready([reader]) == [reader]
+        assert ours.recv() == (2,)
+    for number in range(1000):
+        (tmp_path / f"{number}").write_text(f"{number}")
+    tree = Tree(str(tmp_path.parent), tmp_path.name)
+    readers = Readers()
+    children = psutil.Process().children()
+    found = list(readers.sums(tree, files(tree, Pace(), []), Pace()))
+    assert len({each.name for each, read in found if read.digest}) == 1000
+    readers.close()
+    assert not psutil.wait_procs(children, timeout=30)[1]
+
+
+def test_one_that_was_killed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    tree = Tree(str(tmp_path.parent), tmp_path.name)
+    readers = Readers(1)
+    (child,) = psutil.Process().children()
+    os.kill(child.pid, signal.SIGKILL)
+    os.waitpid(child.pid, 0)
+    with pytest.raises(B1000Error, match="was killed"):
+        list(readers.sums(tree, files(tree, Pace(), []), Pace()))
+    readers.close()
