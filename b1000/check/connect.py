@@ -263,9 +263,13 @@ def _destination(config: Config, destination: Destination) -> Iterable[Finding]:
             trouble = mounts.unmounted(destination.path)
             return [Finding(section, "path", trouble)] if trouble else []
         found = list(_writable(section, "path", destination.path))
-        marks = destination.mark_path
-        if marks and not marks.startswith("rsync://"):
-            found += _writable(section, "mark_path", marks)
+        if marks := destination.mark_path:
+            sent = marks.startswith("rsync://")
+            found += (
+                daemons.marks_of_tree(config, destination)
+                if sent
+                else _writable(section, "mark_path", marks)
+            )
         if not found and mounts.is_on_root(destination.path):
             text = (
                 f"{destination.path} lies on the file system of /; if a disk is to be mounted "

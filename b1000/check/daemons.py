@@ -68,6 +68,14 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
             yield from _marks_refused(place, empty)
 
 
+def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
+    """Whether a daemon takes the marks of a local destination."""
+    job = next(_jobs_of(config, destination), None)
+    place = Place(destination, job.limits if job else Limits(), "")
+    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        yield from _marks_refused(place, empty)
+
+
 def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
     """Whether copies of its jobs are let in with their options: else each run would fail."""
     destination = place.destination
@@ -108,9 +116,10 @@ def _hint(destination: Destination) -> str:
 
 
 def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
-    """The destinations at daemons that have marks, and where these go now."""
+    """The destinations whose marks go to daemons, and where these go now."""
     for destination in config.destinations.values():
-        if destination.type == "active" and destination.remote and destination.mark:
+        sent = destination.remote or (destination.mark_path or "").startswith("rsync://")
+        if destination.type == "active" and destination.mark and sent:
             yield destination.name, _where_marks_go(destination)
 
 

@@ -828,6 +828,7 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
             "global": {"log_file": "/no/such/log"},
             "dest:store": ready.store(mark_path=ready.root / "plain.sh" / "marks"),
             "dest:down": {"type": "active", "path": "rsync://127.0.0.1:9/x"},
+            "dest:mute": ready.store(path=ready.root / "x", mark_path="rsync://127.0.0.1:9/m"),
             "job:etc": ready.push(
                 pre=f"{ready.root}/there.sh", post=f"{ready.root}/plain.sh $instance"
             ),
@@ -840,6 +841,8 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     assert f"{path}rsync://127.0.0.1:9/x: connection refused" in done.stderr
     assert "log_file: warning: /no/such/log: there is no directory /no/such; make" in done.stderr
     assert f"[dest:store] mark_path: {ready.root}/plain.sh/marks cannot be: " in done.stderr
+    assert "[dest:mute] mark_path: warning: rsync://127.0.0.1:9/m: connection ref" in done.stderr
+    assert "[dest:mute] its marks go to rsync://127.0.0.1:9/m\n" in done.stdout
     post = next(number for number, line in enumerate(lines, 1) if line.startswith("post = "))
     place = f"{ready.config}:{post}: [job:etc] post: "
     assert f"{place}the script {ready.root}/plain.sh is not executable" in done.stderr
