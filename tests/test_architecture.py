@@ -99,6 +99,7 @@ PURE = (
     "status/order.py",
     "monitor/bands.py",
     "monitor/causes.py",
+    "monitor/days.py",
     "monitor/changes.py",
     "monitor/drift.py",
     "monitor/facts.py",

@@ -1,14 +1,14 @@
-"""What each of the last days held of each subject, for the page."""
+"""What each of the last days held of each subject, for the page. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date
 
-from b1000.monitor.history import Subject
-from b1000.monitor.statements import Expressions
-from b1000.monitor.tracks import Track
-from b1000.reports.source import SEPARATOR, DatabaseSource, Query
+from b1000.monitor.history import DAY, PastRun, Subject
 from b1000.runs.states import Status, Step
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_WEEK, _WEEKS = 7, 4  # days; how many of them say on which days there is a backup
 
 
 @dataclass(slots=True)
@@ -16,45 +16,58 @@ class Days:
     """What each of the last days held of one subject, the oldest first.
 
     ``runs``: None for no run, 0 for runs without a copy, 1 for a good one, 2 for
-    a complete one. ``bytes``: the largest backup.
+    a complete one. ``bytes``: the largest backup. ``durations``: the longest run, in seconds.
+    ``missed``: places of days without a backup whose weekday has had one.
     """
 
     runs: list[int | None]
     bytes: list[int | None] = field(default_factory=list)
+    durations: list[float | None] = field(default_factory=list)
+    missed: frozenset[int] = frozenset()
 
 
-def read_days(
-    source: DatabaseSource, now: float, count: int, owners: Mapping[Track, Subject]
+def days_of(
+    histories: Mapping[Subject, Sequence[PastRun]], today: date, count: int
 ) -> dict[Subject, Days]:
     """The last days of each subject, today included; the days are those of the hosts."""
-    expressions = Expressions(source)
-    names = ["j.host", "j.name", "j.instance", "j.master_host", "j.master_instance"]
-    level = (
-        f"CASE WHEN j.step = '{Step.DONE}' AND j.status = '{Status.OK}' THEN 2 "
-        f"WHEN {expressions.has_good_copy} THEN 1 ELSE 0 END"
-    )
-    fields = source.dialect.joined([*names, level, expressions.column("jobs", "bytes")])
-    today = datetime.fromtimestamp(now).date()
-    days = [today - timedelta(days=count - 1 - number) for number in range(count)]
-    origin = f"jobs j WHERE j.start_time >= ? AND j.start_time < ? AND {expressions.counts}"
-    asked = [
-        Query(fields, origin, (f"{day} 00:00:00", f"{day + timedelta(days=1)} 00:00:00"))
-        for day in days
-    ]
-    found: dict[Subject, Days] = {}
-    for number, texts in enumerate(source.texts_of_each(asked)):
-        for text in texts:
-            parts = text.split(SEPARATOR)
-            if len(parts) != 7:
-                continue
-            host, name, instance, master_host, master_instance, reached, size = parts
-            subject = Subject(master_host or host, name, master_instance or instance)
-            if not master_host and not master_instance:
-                # Perhaps it FAILED before its master was known.
-                subject = owners.get((host, name, instance), subject)
-            if (its := found.get(subject)) is None:
-                its = found[subject] = Days([None] * count, [None] * count)
-            its.runs[number] = max(its.runs[number] or 0, int(reached))
-            if size:
-                its.bytes[number] = max(its.bytes[number] or 0, int(size))
+    first = today.toordinal() - count + 1
+    return {subject: _days(runs, first, count) for subject, runs in histories.items()}
+
+
+def _days(runs: Sequence[PastRun], first: int, count: int) -> Days:
+    found = Days([None] * count, [None] * count, [None] * count)
+    good = set()
+    for run in runs:
+        day = int(run.local // DAY) + _EPOCH
+        reached = _reached(run)
+        if reached:
+            good.add(day)
+        place = day - first
+        if not 0 <= place < count:
+            continue
+        found.runs[place] = max(found.runs[place] or 0, reached)
+        if run.bytes is not None and reached:
+            found.bytes[place] = max(found.bytes[place] or 0, run.bytes)
+        if run.duration is not None:
+            found.durations[place] = max(found.durations[place] or 0.0, run.duration)
+    if len(good) > 1:
+        found.missed = frozenset(
+            place
+            # Today is not over: whether something is missing of it, the verdict says.
+            for place in range(count - 1)
+            if first + place not in good and _was_expected(good, first + place)
+        )
     return found
+
+
+def _reached(run: PastRun) -> int:
+    if run.step == Step.DONE and run.status == Status.OK and run.good:
+        return 2
+    return int(run.good)
+
+
+def _was_expected(good: set[int], day: int) -> bool:
+    """Whether the weekday has had a backup in the weeks before, but for one of four."""
+    known = [day - _WEEK * week for week in range(1, _WEEKS + 1) if day - _WEEK * week >= min(good)]
+    had = sum(each in good for each in known)
+    return len(known) > 1 and had >= max(2, min(len(known), _WEEKS - 1))

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 from b1000.config.loader import Config
@@ -11,7 +12,7 @@ from b1000.jobs import Report
 from b1000.monitor import fleet
 from b1000.monitor.causes import Cause, Destination, causes, with_subjects
 from b1000.monitor.changes import then
-from b1000.monitor.days import Days, read_days
+from b1000.monitor.days import Days, days_of
 from b1000.monitor.destinations import read_destinations
 from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
 from b1000.monitor.history import DAY, Subject
@@ -106,7 +107,6 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     moment = time.time() if now is None else now
     learned = None
     unlearned: list[Judgement] = []
-    days = None
     try:
         with DatabaseSource(settings, read_only=not question.learn) as source:
             seen = fleet.read(source, moment, question.host, question.job)
@@ -119,8 +119,6 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
                 unlearned = [
                     each for each in judgements if each.unlearned and each.subject not in seen.plans
                 ]
-            if question.days:
-                days = read_days(source, moment, question.days, seen.owners)
     except NotDelivered as error:
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
@@ -133,6 +131,11 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     notes = [
         note._replace(subject=subject) for subject, note in everything if question.wants(subject)
     ]
+    days = None
+    if question.days:
+        # As many as are known of where there are too many runs to read them all.
+        shown = max(1, min(question.days, int((moment - seen.since) // DAY)))
+        days = days_of(seen.histories, date.fromtimestamp(moment), shown)
     known = causes(judgements, moment, places)
     return Survey(
         moment,

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import b1000
-from b1000.monitor.days import Days
+from b1000.monitor.days import Days, days_of
 from b1000.monitor.drift import DriftNote
 from b1000.monitor.history import DAY, PastRun, Subject
 from b1000.monitor.page import levels, marks, page
@@ -29,6 +31,30 @@ def survey(host: str = "db1", job: str = "mysql", instance: str = "") -> Survey:
     return Survey(
         NOW, "central", [judged], [DriftNote("new", host, Verdict.WARNING)], {subject: days}
     )
+
+
+def test_a_backup_that_was_expected_and_is_missing_is_seen() -> None:
+    today = date.fromtimestamp(NOW)
+    subject = Subject("db1", "mysql", "")
+
+    def grid(starts: Iterable[int]) -> str:
+        runs = [
+            PastRun(NOW - ago * DAY, done=1, total=1, bytes=100 + ago, duration=60.0)
+            for ago in starts
+        ]
+        found = days_of({subject: runs}, today, SHOWN_DAYS)[subject]
+        assert len(found.runs) == len(found.bytes) == len(found.durations) == SHOWN_DAYS
+        return marks(found.runs, 3 * DAY, None, found.missed)
+
+    daily = grid(ago for ago in range(44) if ago != 5)
+    assert daily == "C" * 24 + "M" + "C" * 5
+    weekdays = grid(ago for ago in range(44) if (today - timedelta(ago)).weekday() < 5 and ago != 8)
+    assert weekdays.count("M") == int((today - timedelta(8)).weekday() < 5)
+    # Of a week that has only just begun nothing is expected yet.
+    assert "M" not in grid(ago for ago in range(6) if ago != 2)
+    assert grid([7, 14, 21, 28, 35])[SHOWN_DAYS - 8 :].replace("O", "N") == "C" + "N" * 7
+    failing = PastRun(NOW - DAY, "COPYING", "FAILED", bytes=None)
+    assert days_of({subject: [failing]}, today, 2)[subject].runs == [0, None]
 
 
 @pytest.mark.parametrize(
