@@ -74,6 +74,9 @@ def _batch(source: Iterator[Found]) -> list[Found]:
 
 
 def _ready(busy: Sequence[_Reader]) -> list[_Reader]:
+    # With one answer the next may have come: that one is not in the socket any more.
+    if here := [reader for reader in busy if reader.wire.poll()]:
+        return here
     waiting = select.poll()
     by_descriptor = {reader.wire.fileno(): reader for reader in busy}
     for descriptor in by_descriptor:
