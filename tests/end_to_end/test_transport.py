@@ -26,6 +26,18 @@ NEEDED = {
     "tls": ("stunnel4", "openssl", "rsync-ssl"),
     "ssh": ("sshd", "ssh", "ssh-keygen"),
 }
+# None of that is asked for by anybody who configures b1000; what runs it may have it by chance.
+ENVIRONMENT = {
+    "RSYNC_RSH": "false",
+    "RSYNC_PROXY": "127.0.0.1:1",
+    "RSYNC_CONNECT_PROG": "false",
+    "RSYNC_PORT": "1",
+    "RSYNC_PASSWORD": "wrong",
+    "RSYNC_SSL_TYPE": "gnutls",
+    "RSYNC_SSL_CA_CERT": "",
+    "RSYNC_SSL_SKIP_HOSTNAME_CHECK": "1",
+    "RSYNC_SSL_PORT": "1",
+}
 Popen = subprocess.Popen[str]
 WORDS = b"nobody on the way reads this\n" * 40
 pytestmark = pytest.mark.skipif(
@@ -164,6 +176,24 @@ def test_a_pull_its_reports_and_what_the_client_is_told(world: World, reach: Rea
     assert not world.processes()
 
 
+def test_what_the_environment_says_of_the_way_does_not_count(world: World) -> None:
+    """Of a plain one either: what check finds is what a run does."""
+    daemon = Daemon(world.root / "daemon", {"b1000": ""}).start()
+    world.files()
+    store = {"type": "active", "path": daemon.url("b1000")}
+    world.write({"dest:store": store, "job:etc": world.push()})
+    to = str(world.root / "to")
+    try:
+        for words in ([], ["check", "--connect"], ["list"], ["restore", "etc", "--to", to]):
+            done = world.b1000(*words, environment=ENVIRONMENT)
+            assert done.returncode == 0, done.stdout + done.stderr
+        (full,) = (path for path in daemon.module("b1000").glob("etc/*/*") if path.is_dir())
+        assert full.with_name(f"{full.name}.b1k").exists()
+        assert tree(Path(to)) == tree(full) == tree(world.source)
+    finally:
+        daemon.stop()
+
+
 # --- what is not believed
 
 
@@ -183,9 +213,11 @@ def failures(world: World, told: dict[str, tuple[dict[str, object], str]]) -> No
     jobs = {"job:etc": job, "job:web": pulled}
     world.write({"global": several, **destinations, "dest:near": world.store(), **jobs})
     world.files()
-    done = world.b1000()
+    done, checked, listed = (
+        world.b1000(*words, environment=ENVIRONMENT)
+        for words in ([], ["check", "--connect"], ["list"])
+    )
     assert done.returncode == 1, done.stderr
-    (checked, listed) = (world.b1000(*words) for words in (["check", "--connect"], ["list"]))
     assert checked.returncode == 2
     assert listed.returncode == 1
     assert refused in world.last("web")["error"]

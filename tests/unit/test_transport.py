@@ -8,6 +8,8 @@ import pytest
 from b1000.jobs import PLAIN, Destination, Limits, Pull, Transfer, Transport
 from b1000.rsync import command, surveys, transport
 from b1000.rsync.source import Source
+from b1000.storage import session
+from b1000.storage.session import Session
 
 TLS = Transport("tls", "/etc/ssl/own.pem")
 SSH = Transport("ssh", ssh_options=("-i", "/root/my key", "-o", "User=back'up"))
@@ -113,3 +115,20 @@ def test_a_port_of_the_address_is_that_of_sshd(tmp_path: Path) -> None:
     heard = _heard(chosen, tmp_path, "rsync://me@storage:2222/b1000")
     assert [heard[at + 1] for at, word in enumerate(heard) if word == "-p"] == ["99"]
     assert "-p" not in _heard(Transport("ssh"), tmp_path)
+
+
+def test_a_helper_that_lives_on_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rsync has ended; ssh holds its output as if more were to come."""
+    helper = tmp_path / "ssh"
+    helper.write_text(
+        "#!/bin/sh\ntrap '' USR1 TERM HUP PIPE\n"
+        "printf '@RSYNCD: 31.0 md5\\n@ERROR: closed for the night\\n'\n"
+        "exec </dev/null >/dev/null\nwhile sleep 1; do :; done\n"
+    )
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    argv = surveys.address(AT, None, Limits(), Transport("ssh"))
+    ended = session.run(Session(argv, "storage", 60, 0), lambda _: None)
+    assert "storage says: closed for the night" in ended.trouble("storage")
