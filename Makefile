@@ -67,6 +67,12 @@ test-tools: tools
 		|| { sh etc/install-debian.sh openssh-server \
 			&& { systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true; }; } \
 		|| echo "no sshd: tests of transport = ssh are skipped"
+# Without the package, which would run Prometheus as a service of this machine.
+	@command -v promtool >/dev/null || test -x $(BIN)/promtool \
+		|| { mkdir -p $(BIN) && t=$$(mktemp -d) && (cd "$$t" && apt-get download -qq prometheus \
+			&& dpkg-deb -x prometheus_*.deb .) >/dev/null 2>&1 \
+			&& cp "$$t/usr/bin/promtool" $(BIN)/ && rm -rf "$$t"; } \
+		|| echo "no promtool: tests of the alert rules are skipped"
 	@command -v chattr >/dev/null || sh etc/install-debian.sh e2fsprogs \
 		|| echo "no chattr: the test of an immutable file is skipped"
 	@locale -a 2>/dev/null | grep -qv -e '^C' -e '^POSIX' -e '^en_' \

@@ -5,12 +5,14 @@ how many of the situations in ``faults.py`` are seen, and how many healthy ones 
 """
 
 import random
+from collections.abc import Iterator
+from datetime import date, timedelta
 from statistics import median
 
 from b1000.monitor.history import DAY, HOUR, MINUTE, PlanRow, Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge
 from bench.faults import FAULTS, Fault
-from bench.fleets import BY_NAME, SCHEDULES, Schedule, Story, a_trait, moment_of, runs_of
+from bench.fleets import BY_NAME, FIRST, SCHEDULES, Schedule, Story, a_trait, moment_of, runs_of
 from bench.measure import Result
 from bench.site import Site
 
@@ -18,6 +20,17 @@ _SUBJECTS = 12  # of each schedule
 _MOMENTS = 250  # at which each is looked at
 _TRIALS = 12  # of each fault
 _FIRST_DAY = 90  # before it there is too little to know
+_LAST_DAY = 470  # of all that are looked at
+_FLEET_SIZE = 400
+_FLEET = {
+    "daily": 0.6, "daily, spread over an hour": 0.1, "weekdays": 0.12, "weekly": 0.05,
+    "monthly": 0.03, "hourly": 0.02, "office hours": 0.02, "every two days": 0.02,
+    "Tuesday and Friday": 0.03, "laptops": 0.01,
+}  # fmt: skip
+_CLOCKS = {
+    date(2025, 10, 5), date(2025, 10, 26), date(2025, 11, 2),
+    date(2026, 3, 8), date(2026, 3, 29), date(2026, 4, 5), date(2026, 10, 4),
+}  # fmt: skip
 _MUST_SEE = 0.75  # of the trials of a situation that counts as seen
 _SUBJECT = Subject("host", "job", "")
 FALSE = {
@@ -44,7 +57,7 @@ def false_alarms(schedule: Schedule, seed: int = 1) -> tuple[float, float]:
     critical = wrong = seen = 0
     for story in _stories(schedule, seed):
         for _ in range(_MOMENTS):
-            said = _said(story, moment_of(0, chance.uniform(_FIRST_DAY * 24, 470 * 24)))
+            said = _said(story, moment_of(0, chance.uniform(_FIRST_DAY * 24, _LAST_DAY * 24)))
             seen += 1
             critical += said.verdict is Verdict.CRITICAL
             wrong += said.verdict is not Verdict.OK
@@ -72,13 +85,45 @@ def delay(schedule: Schedule, seed: int = 1) -> float:
     return median(found)
 
 
+def fleet(seed: int = 1) -> list[Story]:
+    """Healthy subjects as a site has them: most run daily."""
+    chance = random.Random(f"fleet {seed}")
+    return [
+        Story(runs_of(chance, a_trait(chance, BY_NAME[name])))
+        for name, share in _FLEET.items()
+        for _ in range(round(share * _FLEET_SIZE))
+    ]
+
+
+def awkward_moments(seed: int = 1) -> Iterator[float]:
+    """Mondays, the days on which clocks change, firsts of a month, and any others, of a year."""
+    chance = random.Random(f"awkward {seed}")
+    for day in range(_LAST_DAY - 365, _LAST_DAY):
+        today = FIRST + timedelta(days=day)
+        if today in _CLOCKS:
+            yield from (moment_of(day, hour) for hour in range(0, 36, 4))
+        elif today.weekday() == 0 and day % 3 == 0:
+            yield from (moment_of(day, hour) for hour in (3, 11, 20))
+        elif today.day == 1 or chance.random() < 0.05:
+            yield moment_of(day, chance.uniform(0, 24))
+
+
+def worst_moment(seed: int = 1) -> float:
+    """The share of the healthy subjects of a fleet that are not OK, at the worst of those."""
+    stories = fleet(seed)
+    return max(
+        sum(_said(story, now).verdict is not Verdict.OK for story in stories) / len(stories)
+        for now in awkward_moments(seed)
+    )
+
+
 def seen(fault: Fault, seed: int = 1) -> float:
     """The share of trials in which a situation is told as bad as it is."""
     chance = random.Random(f"{fault.name} {seed}")
     told = 0
     for _ in range(_TRIALS):
         story = Story(runs_of(chance, a_trait(chance, BY_NAME[fault.schedule])))
-        now = moment_of(chance.randrange(_FIRST_DAY + 60, 470), chance.uniform(0, 24))
+        now = moment_of(chance.randrange(_FIRST_DAY + 60, _LAST_DAY), chance.uniform(0, 24))
         # A fault of the last run is looked at before the next: all have ended.
         known = [run for run in story.known(now) if run.ended]
         changed = fault.change(known, now)
@@ -110,6 +155,7 @@ def judgement(_: Site) -> list[Result]:
                 schedule.name not in ("laptops", "office hours", "public holidays"),
             )
         )
+    results.append(_result("healthy, not OK, at the worst moment", worst_moment() * 100, 0.5, "%"))
     right = 0
     for fault in FAULTS:
         share = seen(fault)

@@ -1,11 +1,13 @@
 """What etc/ has for monitoring: its commands are ours, and its metrics are those we write."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from b1000.monitor import metrics
 from b1000.monitor.causes import Cause, Destination
 from b1000.monitor.history import PastRun, Subject
 from b1000.monitor.replies import Reply
+from b1000.monitor.replying import ReplyRequest, reply
 from b1000.monitor.severity import Verdict
-from b1000.monitor.survey import Survey
+from b1000.monitor.survey import MonitorQuestion, Survey, survey
 from b1000.monitor.verdicts import judge
 from b1000.parsers.every import PARSERS
+from tests.support.rows import DAY, HOUR, Rows
 from tests.support.world import ROOT
 
 FILES = ROOT / "etc" / "monitoring"
@@ -82,40 +86,113 @@ def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
     assert documented == written
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{Path(sys.executable).parent}")
+needs_promtool = pytest.mark.skipif(
+    not PROMTOOL, reason="no promtool: make test-tools takes it from the package prometheus"
+)
+
+
+def promtool(*words: object) -> str:
+    """What it says; it has to be content."""
+    assert PROMTOOL
+    done = subprocess.run([PROMTOOL, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_promtool
 def test_promtool_accepts_the_alerts() -> None:
-    done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 rules found" in done.stdout
+    assert "4 rules found" in promtool("check", "rules", RULES)
 
 
-STORY = """
-rule_files: [{rules}]
-evaluation_interval: 5m
-tests:
-  - interval: 5m
-    input_series:
-      - {{series: 'b1000_monitor_timestamp_seconds', values: '0+300x40'}}
-      - series: 'b1000_backup_verdict{{backup_host="h",backup_job="j",backup_instance=""}}'
-        values: '2x40'
-      - series: 'b1000_backup_verdict{{backup_host="a",backup_job="j",backup_instance=""}}'
-        values: '1x40'
-      - series: 'b1000_backup_explained{{backup_host="a",backup_job="j",backup_instance=""}}'
-        values: '1x40'
-      - series: 'b1000_cause_subjects{{kind="storage",cause="atm",verdict="WARNING"}}'
-        values: '9x40'
-    promql_expr_test:
-      - expr: count by (alertname) (ALERTS{{alertstate="firing"}})
-        eval_time: 150m
-        exp_samples:
-          - {{labels: '{{alertname="BackupCause"}}', value: 1}}
-          - {{labels: '{{alertname="BackupCritical"}}', value: 1}}
-"""
+def a_healthy_fleet(rows: Rows) -> None:
+    for number in range(6):
+        rows.daily(f"web{number}", "etc", "", 30, copies="here:DONE there:DONE")
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
-def test_one_thing_that_is_wrong_is_one_alert(tmp_path: Path) -> None:
-    (tmp_path / "story.yml").write_text(STORY.format(rules=RULES))
-    told = ["promtool", "test", "rules", str(tmp_path / "story.yml")]
-    done = subprocess.run(told, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def one_is_stale(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "a", 30, 3 * DAY)
+
+
+def one_is_missed(rows: Rows) -> None:
+    rows.daily("db1", "mysql", "a", 30, 33 * HOUR)
+
+
+def one_is_known(rows: Rows) -> None:
+    one_is_stale(rows)
+    reply(rows.report, ReplyRequest("ack", "db1"), rows.now)
+
+
+def a_storage_is_down(rows: Rows) -> None:
+    """For some it was the only one."""
+    for number in range(6):
+        rows.daily(f"app{number}", "etc", "", 30, 2.2 * DAY)
+        rows.daily(f"db{number}", "mysql", "", 30, 2.2 * DAY, copies="far:DONE")
+        for ago in (1.2 * DAY, 0.2 * DAY):
+            rows.run(f"app{number}", "etc", "", ago, "near:DONE far:FAILED")
+            rows.run(f"db{number}", "mysql", "", ago, "far:FAILED")
+
+
+def a_host_is_down(rows: Rows) -> None:
+    for job in ("etc", "home", "mysql"):
+        rows.daily("gone", job, "", 30, 9 * DAY)
+
+
+STORIES: dict[Callable[[Rows], None], str] = {
+    a_healthy_fleet: "",
+    one_is_stale: "BackupCritical",
+    one_is_missed: "BackupWarning",
+    one_is_known: "",
+    a_storage_is_down: "BackupCause",
+    a_host_is_down: "BackupCause",
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_one_thing_that_is_wrong_is_one_alert(
+    tmp_path: Path, story: Callable[[Rows], None]
+) -> None:
+    rows = Rows(tmp_path / "central.sqlite3")
+    a_healthy_fleet(rows)
+    if story is not a_healthy_fleet:
+        story(rows)
+    found = survey(rows.report, MonitorQuestion(), rows.now)
+    lines = re.findall(r"^(b1000_\S+(?:{.*})?) (\S+)$", metrics.as_prometheus(found), re.MULTILINE)
+    assert len(lines) > 50
+    # What was written at noon is written again every five minutes, at its time.
+    values = {name: f"{value}x40" for name, value in lines} | {
+        "b1000_monitor_timestamp_seconds": "0+300x40"
+    }
+    alert = STORIES[story]
+    expected = [{"labels": f'{{alertname="{alert}"}}', "value": 1}] if alert else []
+    asked = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "150m",
+        "exp_samples": expected,
+    }
+    series = [{"series": name, "values": value} for name, value in values.items()]
+    tests = [{"interval": "5m", "input_series": series, "promql_expr_test": [asked]}]
+    file = tmp_path / "story.yml"
+    # JSON is YAML.
+    rules = {"rule_files": [str(RULES)], "evaluation_interval": "5m", "tests": tests}
+    file.write_text(json.dumps(rules))
+    promtool("test", "rules", file)
+
+
+@needs_promtool
+def test_silence_is_an_alert_that_silences_the_others(tmp_path: Path) -> None:
+    """What is not written any more is old; what it says is not repeated by Alertmanager."""
+    asked = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "150m",
+        "exp_samples": [{"labels": '{alertname="BackupsUnknown"}', "value": 1}],
+    }
+    series = [{"series": "b1000_monitor_timestamp_seconds", "values": "0x40"}]
+    tests = [{"interval": "5m", "input_series": series, "promql_expr_test": [asked]}]
+    rules = {"rule_files": [str(RULES)], "evaluation_interval": "5m", "tests": tests}
+    (tmp_path / "story.yml").write_text(json.dumps(rules))
+    promtool("test", "rules", tmp_path / "story.yml")
+    inhibited = (FILES / "alertmanager.yml").read_text()
+    known = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+    assert set(re.findall(r"Backup[A-Zs]\w+", inhibited)) == known

@@ -1,6 +1,6 @@
 """What many subjects have in common that are bad: a storage, a host, a job. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from b1000.monitor.verdicts import Judgement
 
 _LEAST = {"storage": 3, "host": 2, "job": 3}  # subjects that it has to explain
 _SHARE = 0.8  # of all that could be, before it is the whole that fails
+_OF_ALL = 0.1  # of all subjects of a storage that newly fail there, others fail or not
 _NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
 _NO_COPY = _NO_BACKUP | {"incomplete"}
 
@@ -91,8 +92,10 @@ def moment(when: float, now: float) -> str:
 def _storages(judgements: Iterable[Judgement], lately: Mapping[str, float]) -> list[_Candidate]:
     """Where every run since some moment has no copy; ``lately``: of the last copies there."""
     failing: defaultdict[str, list[Judgement]] = defaultdict(list)
+    used: Counter[str] = Counter()
     well = dict(lately)
     for each in judgements:
+        used.update({*each.places, *each.failing})
         for place in each.places:
             well[place] = max(well.get(place, 0.0), each.last_good or 0.0)
         if each.codes & _NO_COPY:
@@ -104,6 +107,9 @@ def _storages(judgements: Iterable[Judgement], lately: Mapping[str, float]) -> l
         after = [each for each in some if since is None or (each.last_run or 0.0) > since]
         if len(after) >= _SHARE * len(some):
             found.append(("storage", place, since, some))
+        elif len(after) >= _OF_ALL * used[place]:
+            # Those that have failed before it fail for reasons of their own.
+            found.append(("storage", place, since, after))
     return found
 
 

@@ -5,6 +5,7 @@ from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import ORDER, Survey, summary, worst_first
 
 _MOST_NAMED = 3  # subjects by name on the first line
+_LONGEST_PART = 160  # characters of each; below, all of it is told
 _MOST_BYTES = 7000  # of all lines: Nagios cuts off what is longer than 8 KiB
 
 
@@ -14,9 +15,9 @@ def as_nagios(found: Survey) -> str:
     bad = [each for each in worst_first(found) if each.verdict is not Verdict.OK]
     own = [each for each in bad if each.subject not in explained]
     notes = [note.text for note in found.notes if note.verdict is not Verdict.OK]
-    parts = [each.text for each in found.causes[:_MOST_NAMED]]
-    parts += [f"{each.subject.label}: {each.reason}" for each in own[:_MOST_NAMED]]
-    parts += notes[:_MOST_NAMED]
+    named = [each.text for each in found.causes[:_MOST_NAMED]]
+    named += [f"{each.subject.label}: {each.reason}" for each in own[:_MOST_NAMED]]
+    parts = [_cut(text) for text in [*named, *notes[:_MOST_NAMED]]]
     if len(own) > _MOST_NAMED:
         parts.append(f"and {len(own) - _MOST_NAMED} more")
     first = f"B1000 {nagios_line('; '.join([summary(found), *parts]))} | {_performance(found)}"
@@ -25,6 +26,11 @@ def as_nagios(found: Survey) -> str:
         f"{each.verdict}: {nagios_line(f'{each.subject.label}: {each.reason}')}" for each in bad
     ]
     return "\n".join([first, *_fitting(lines, _MOST_BYTES - len(first.encode()))])
+
+
+def _cut(text: str) -> str:
+    """As much of it as the first line has room for: pagers and pages show no more."""
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 3]}..."
 
 
 def _fitting(lines: list[str], room: int) -> list[str]:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -22,6 +21,7 @@ from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
 from tests.support.terminal import Terminal
 from tests.support.world import ROOT, World
+from tests.test_monitoring_files import PROMTOOL, needs_promtool
 
 UNKNOWN = 3
 
@@ -365,13 +365,13 @@ def test_metrics(world: World, central: Rows) -> None:
     assert world.b1000("monitor", "--prometheus").stdout.splitlines()[0] == text.splitlines()[0]
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+@needs_promtool
 def test_promtool_accepts_the_metrics(world: World, central: Rows) -> None:
     mixed(central)
     central.run('quote"back\\slash', "etc", "", HOUR)
     done = world.b1000("monitor", "--prometheus")
     checked = subprocess.run(
-        ["promtool", "check", "metrics"], input=done.stdout, capture_output=True, text=True
+        [str(PROMTOOL), "check", "metrics"], input=done.stdout, capture_output=True, text=True
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
