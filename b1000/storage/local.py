@@ -93,7 +93,7 @@ def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[E
                 return
             days = [each for each in _subdirectories(directory) if layout.is_day(each)]
             for day in sorted(each for each in days if each >= since)[-most:]:
-                found = _of_day(directory, job, day, f"{whose}-{day[:4]}")
+                found = _named(directory, job, day, f"{whose}-{day[:4]}")
                 yield from _but_unread(f"{job}/{day}", found)
     except OSError as error:
         raise StorageAway(f"{root.path}: {error.strerror}") from None
@@ -129,7 +129,7 @@ def _of_job(top: int, job: str) -> Iterator[Entry | Unread]:
             yield from _but_unread(f"{job}/{day}", _of_day(directory, job, day))
 
 
-def _of_day(above: int, job: str, day: str, prefix: str = "") -> Iterator[Entry]:
+def _of_day(above: int, job: str, day: str) -> Iterator[Entry]:
     with _opened(above, day) as directory:
         if directory is None:
             return
@@ -137,13 +137,28 @@ def _of_day(above: int, job: str, day: str, prefix: str = "") -> Iterator[Entry]
         beside: set[str] = set()
         with os.scandir(directory) as found:
             for entry in found:
-                if not entry.name.startswith(prefix):
-                    continue
                 if entry.is_dir(follow_symlinks=False):
                     trees.add(entry.name)
                 else:
                     beside.add(entry.name)
         yield from gathering.entries(job, day, trees, beside, partial(_read, directory))
+
+
+def _named(above: int, job: str, day: str, prefix: str) -> Iterator[Entry]:
+    """The fulls of a day whose names begin so: few of the thousand that may lie there."""
+    with _opened(above, day) as directory:
+        if directory is None:
+            return
+        names = {name for name in os.listdir(directory) if name.startswith(prefix)}
+        trees = {name for name in names if _is_directory(directory, name)}
+        yield from gathering.entries(job, day, trees, names - trees, partial(_read, directory))
+
+
+def _is_directory(above: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(name, dir_fd=above).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _read(directory: int, place: Place) -> Mark:

@@ -112,7 +112,7 @@ def begin(
     progress = assignment.locks.directory.with_name(DIRECTORY)
     base, bad = frozen.bases.get(copy.destination), assignment.known.bases.bad
     begun = shared or copy.attempts > 0
-    distrusted = linking.distrust(bad, copy.path, base) if begun else ""
+    distrusted = linking.distrust(bad, destination, copy.path, base) if begun else ""
     doubt = known.doubt if known else ""
     return Copying(
         copy,

@@ -51,10 +51,13 @@ def _stands_beside(base: Base, copy: Copy, whose: tuple[str, str, str, str]) -> 
     return same and paths.between(copy.path, base.path) is not None
 
 
-def distrust(bad: frozenset[str], path: str, base: str | None) -> str:
-    """Why what lies in the directory of a copy that began before is not believed, or ""."""
+def distrust(bad: frozenset[str], destination: Destination, path: str, base: str | None) -> str:
+    """Why what lies in the directory of a copy that began before is not believed, or "".
+
+    What a quarantine has set aside is sent again by itself; a daemon's tree it does not reach.
+    """
     if one_place(path) in bad:
-        return BAD
+        return BAD if destination.remote or not destination.quarantine else ""
     return ROTTEN if base and one_place(base) in bad else ""
 
 

@@ -387,7 +387,8 @@ def test_a_sync_that_is_known_to_be_bad_is_compared_by_content(
     started = daemon()
     store = started.module("b1000") if remote else world.root / "store"
     address = started.url("b1000") if remote else str(store)
-    configure(world, address, world.push(type="sync"))
+    quarantine = None if remote else "no"
+    configure(world, address, world.push(type="sync"), quarantine=quarantine)
     backup(world)
     (tree_,) = (path for path in (store / "etc").iterdir() if path.is_dir())
     inodes = {path.name: path.stat().st_ino for path in tree_.iterdir()}
@@ -401,6 +402,28 @@ def test_a_sync_that_is_known_to_be_bad_is_compared_by_content(
     assert changed == {"file1"}
     # It is as the source again, and so it is called.
     assert "compares by content" not in backup(world)
+    with world.journal() as opened:
+        assert opened.execute("SELECT bad FROM stored").fetchall() == [("",)]
+
+
+def test_what_is_set_aside_in_a_sync_is_sent_again(world: World) -> None:
+    world.files(5)
+    store = world.root / "store"
+    configure(world, store, world.push(type="sync"), verify="1d")
+    backup(world)
+    assert world.b1000("verify").returncode == 0
+    (copied,) = (path for path in (store / "etc").iterdir() if path.is_dir())
+    inodes = {path.name: path.stat().st_ino for path in copied.iterdir()}
+    right = rot(copied / "file1")
+    assert world.b1000("verify", "--all").returncode == 1
+    assert not (copied / "file1").exists()
+    assert "compares by content" not in backup(world)
+    assert (copied / "file1").read_bytes() == right
+    (copied / "file1.b1000-corrupt").unlink()
+    assert state(copied) == state(world.source)
+    kept = {path.name for path in copied.iterdir() if path.stat().st_ino == inodes[path.name]}
+    assert kept == {"file0", "file2", "file3", "file4"}
+    assert world.b1000("verify", "--all").returncode == 0
     with world.journal() as opened:
         assert opened.execute("SELECT bad FROM stored").fetchall() == [("",)]
 
