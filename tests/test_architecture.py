@@ -112,6 +112,7 @@ PURE = (
     "monitor/turns.py",
     "monitor/usual.py",
     "monitor/verdicts.py",
+    "monitor/witnesses.py",
     "storage/backup.py",
     "storage/catalogue.py",
     "storage/layout.py",

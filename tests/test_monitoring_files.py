@@ -20,6 +20,7 @@ from b1000.monitor.replying import ReplyRequest, reply
 from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import MonitorQuestion, Survey, survey
 from b1000.monitor.verdicts import judge
+from b1000.monitor.witnesses import AtStorage, Witnesses
 from b1000.parsers.every import PARSERS
 from tests.support.rows import DAY, HOUR, Rows
 from tests.support.world import ROOT
@@ -67,7 +68,8 @@ def test_braces_are_closed_and_commands_are_defined() -> None:
 def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
     runs = [PastRun(0.0, done=1, total=2, bytes=1)]
     ack = Reply("ack", "me", 0.5, None, "", frozenset({"incomplete"}))
-    judged = judge(Subject("a", "b", "c"), runs, None, 1.0, ack)
+    stored = Witnesses((AtStorage("s", "kept", 1, read=0.5, drilled=0.5, recovery=0.1),))
+    judged = judge(Subject("a", "b", "c"), runs, None, 1.0, ack, stored=stored)
     assert judged.acknowledged
     cause = Cause("storage", "atm", Verdict.CRITICAL, 1.0, (judged.subject,), "")
     place = Destination("atm", last_good=1.0, success=1.0)

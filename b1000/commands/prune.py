@@ -171,7 +171,8 @@ class _Prune:
         with journal.transaction():
             for each in catalogues:
                 described = told.described(each, why)
-                journal.describe(each.root.path, described, held=not self._wish.words)
+                known = not self._wish.words
+                journal.describe(each.root.path, described, held=known, whole=not each.unread)
 
     def _warn(self, plan: "Plan") -> None:
         from b1000.logs import to_stderr

@@ -107,7 +107,7 @@ class _Verify:
         told = Telling(settings.host, destination, rules.of_group)
         with journal.transaction():
             for each in catalogues:
-                journal.describe(each.root.path, told.described(each))
+                journal.describe(each.root.path, told.described(each), whole=not each.unread)
 
     def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
         """What lies where; of one at a daemon, which has to be named, the way there too."""

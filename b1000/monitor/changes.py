@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.replies import Reply
 from b1000.monitor.verdicts import Judgement, judge
+from b1000.monitor.witnesses import Witnesses
 
 
 def then(
@@ -13,11 +14,13 @@ def then(
     plan: PlanRow | None,
     when: float,
     ack: Reply | None = None,
+    *,
+    stored: Witnesses,
 ) -> Judgement | None:
     """By what was known at that time; None where the subject was not known either."""
     known = [_as_it_was(run, when) for run in runs if run.started <= when]
     said = ack if ack and ack.when <= when else None
-    return judge(subject, known, plan, when, said) if known or plan else None
+    return judge(subject, known, plan, when, said, stored=stored) if known or plan else None
 
 
 def _as_it_was(run: PastRun, when: float) -> PastRun:

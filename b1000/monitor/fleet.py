@@ -7,8 +7,10 @@ from b1000.monitor.drift import DriftNote
 from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
+from b1000.monitor.stored import read_stored
 from b1000.monitor.tracks import Track
 from b1000.monitor.verdicts import Judgement
+from b1000.monitor.witnesses import Witnesses
 from b1000.reports.source import DatabaseSource
 
 
@@ -27,6 +29,8 @@ class Fleet(NamedTuple):
     ignored: Mapping[Subject, Sequence[PastRun]] = {}
     """The histories of those that nobody wants to know of."""
     replies: Mapping[Subject, Replies] = {}
+    stored: Mapping[Subject, Witnesses] = {}
+    """What storages tell."""
 
     def ack(self, subject: Subject) -> Reply | None:
         """By which what is wrong with it was acknowledged."""
@@ -61,6 +65,7 @@ def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> F
         reading.since,
         {subject: runs for subject, runs in histories.items() if not shown(subject)},
         replies,
+        read_stored(source, host, job),
     )
 
 

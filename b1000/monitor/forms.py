@@ -11,6 +11,7 @@ from b1000.monitor.history import span
 from b1000.monitor.replies import Reply
 from b1000.monitor.survey import Survey, summary, worst_first
 from b1000.monitor.verdicts import Judgement, Verdict
+from b1000.monitor.witnesses import Witnesses
 
 FORMAT = 2
 """Of JSON: a change of what its keys mean changes it."""
@@ -74,6 +75,7 @@ def _object(each: Judgement) -> dict[str, object]:
         "missing": list(each.missing),
         "last_run": None if each.last_run is None else figures.iso(each.last_run),
         "changed": each.changed or None,
+        **(_stored(each.stored) if each.stored.places else {}),
         **({"acknowledged": _reply(each.acknowledged)} if each.acknowledged else {}),
     }
 
@@ -104,6 +106,19 @@ def _destination(each: Destination) -> dict[str, object]:
         "subjects": each.subjects,
         "alone": each.alone,
     }
+
+
+def _stored(found: Witnesses) -> dict[str, object]:
+    return {
+        "kept": found.kept,
+        "read": _when(found.read),
+        "restored": _when(found.restored),
+        "recovery_time": found.recovery,
+    }
+
+
+def _when(moment: float | None) -> str | None:
+    return None if moment is None else figures.iso(moment)
 
 
 def _whole(seconds: float | None) -> int | None:

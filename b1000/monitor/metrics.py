@@ -24,6 +24,22 @@ _GAUGES: tuple[tuple[str, str, Callable[[Judgement], float | None]], ...] = (
     ("size_bytes", "Size of the last good backup", lambda each: each.bytes),
     ("copies_done", "Copies of the last good backup that are DONE", lambda each: each.copies_done),
     ("copies_wanted", "Copies that it should have", lambda each: each.copies_total),
+    (
+        "kept",
+        "Complete backups at storages that are not known to be bad",
+        lambda each: each.stored.kept if each.stored.places else None,
+    ),
+    (
+        "read_timestamp_seconds",
+        "When a storage last read one of its backups, seconds since the epoch",
+        lambda each: each.stored.read,
+    ),
+    (
+        "restored_timestamp_seconds",
+        "When one was last restored by a drill, seconds since the epoch",
+        lambda each: each.stored.restored,
+    ),
+    ("recovery_seconds", "How long that drill took", lambda each: each.stored.recovery),
 )
 
 

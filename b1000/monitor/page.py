@@ -124,6 +124,10 @@ def _subject(each: Judgement, found: Survey, count: int, places: Mapping[str, in
         _whole(durations[-1]) if durations else None,
         each.changed,
         sorted({places[name] for name in (*each.places, *each.failing) if name in places}),
+        each.stored.kept if each.stored.places else None,
+        _whole(each.stored.read),
+        _whole(each.stored.restored),
+        _whole(each.stored.recovery),
     ]
 
 

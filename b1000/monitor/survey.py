@@ -17,6 +17,7 @@ from b1000.monitor.destinations import read_destinations
 from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
+from b1000.monitor.witnesses import Witnesses
 from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
 
@@ -159,10 +160,11 @@ def _judged(seen: fleet.Fleet, question: MonitorQuestion, now: float) -> list[Ju
         if not question.wants(subject):
             continue
         plan, ack = seen.plans.get(subject), seen.ack(subject)
-        judgement = judge(subject, runs, plan, now, ack)
+        stored = seen.stored.get(subject, Witnesses())
+        judgement = judge(subject, runs, plan, now, ack, stored=stored)
         if question.since or judgement.verdict is not Verdict.OK:
             earlier = now - (question.since or DAY)
-            before = then(subject, runs, plan, earlier, ack)
+            before = then(subject, runs, plan, earlier, ack, stored=stored)
             if before and before.verdict is not judgement.verdict:
                 judgement = judgement._replace(changed=before.verdict.value)
         found.append(judgement)

@@ -17,6 +17,7 @@ from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
 from b1000.monitor.replies import Reply, acknowledged, softened
 from b1000.monitor.severity import SEVERITY, Verdict, worst
 from b1000.monitor.usual import median
+from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses, wrong
 from b1000.runs.states import Step
 
 __all__ = ["Judgement", "Reason", "RuleResult", "Verdict", "judge", "worst"]
@@ -64,6 +65,7 @@ class Judgement(NamedTuple):
     changed: str = ""
     acknowledged: Reply | None = None
     longest: float | None = None
+    stored: Witnesses = Witnesses()
 
     @property
     def codes(self) -> frozenset[str]:
@@ -84,15 +86,15 @@ def judge(
     plan: PlanRow | None,
     now: float,
     ack: Reply | None = None,
+    *,
+    stored: Witnesses = NOTHING_TOLD,
 ) -> Judgement:
     """The verdict on a subject; ``history`` in any order, with at least its last good run.
 
-    ``ack``: by which what is wrong was acknowledged, if it was.
+    ``ack``: by which what is wrong was acknowledged, if it was. ``stored``: what storages tell.
     """
     facts = facts_of(history, plan, now)
-    findings = [finding for rule in RULES for finding in rule(facts)]
-    if len(findings) > 1:
-        findings.sort(key=lambda finding: -SEVERITY[finding.verdict])
+    findings = _findings(facts, stored)
     last = facts.last_good
     newest = facts.runs[-1] if facts.runs else None
     shown = last or newest
@@ -125,7 +127,15 @@ def judge(
         newest.made_on if newest else "",
         acknowledged=known,
         longest=facts.expected.longest,
+        stored=stored,
     )
+
+
+def _findings(facts: Facts, stored: Witnesses) -> list[RuleResult]:
+    """The worst first."""
+    found = [finding for rule in RULES for finding in rule(facts)]
+    found += wrong(stored, facts.last_good, facts.now)
+    return sorted(found, key=lambda finding: -SEVERITY[finding.verdict])
 
 
 # --- the rules: each tells what it finds wrong

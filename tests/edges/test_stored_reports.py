@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from b1000.jobs import Report
+from b1000.monitor.history import Subject
+from b1000.monitor.stored import read_stored
+from b1000.monitor.witnesses import AtStorage
 from b1000.reports.mysql.check import findings
 from b1000.reports.mysql.report import MysqlReport
+from b1000.reports.source import DatabaseSource
 from b1000.reports.sqlite import SqliteReport
 from b1000.reports.target import NotDelivered, StoredRefused
 from b1000.runs.stored import Facts, Memory, Told
@@ -135,6 +139,57 @@ def test_without_its_table_only_a_warning_is_due(database_server: Database) -> N
         pytest.raises(NotDelivered, match=r"load etc/schema\.sql"),
     ):
         report.deliver_stored([TOLD])
+
+
+# --- what the monitor makes of it
+
+
+@pytest.mark.parametrize("kind", ["mysql", "sqlite"])
+def test_the_monitor_reads_what_storages_tell(
+    kind: str, database_server: Database, tmp_path: Path
+) -> None:
+    settings = Report("central", "sqlite", path=str(tmp_path / "central.sqlite3"))
+    if kind == "mysql":
+        settings = of(Schema(database_server))
+    then = SEEN.counted or 0.0
+    good = SEEN._replace(read=then, restored=then, drilled=then, recovery=61.5)
+    other = FACTS._replace(storage="backup-2", drill=3600, held="it is short")
+    told = [
+        TOLD._replace(memory=good),
+        # Bad, of the same run; and the replica that made it once.
+        Told("/b", "mysqldb/bad", 8, other, SEEN._replace(bad="a is wrong")),
+        Told("/b", "mysqldb/old", 9, other._replace(host="web2", started=5e8), SEEN),
+        Told("/b", "mysqldb/gone", 10, other._replace(state="removed"), good),
+        Told(
+            "/b",
+            "etc/failed",
+            11,
+            FACTS._replace(job="etc"),
+            SEEN._replace(drilled=then, drill_error="exit code 3"),
+        ),
+    ]
+    writer = MysqlReport(settings) if kind == "mysql" else SqliteReport(settings)
+    with contextlib.closing(writer):
+        assert writer.deliver_stored(told) == (told, None)
+    with DatabaseSource(settings) as source:
+        found = read_stored(source)
+        assert read_stored(source, "db1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
+        assert read_stored(source, "web1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
+        assert read_stored(source, "web3") == {}
+    mysqldb = found[Subject("db1", "mysqldb", "3306")]
+    first, second = mysqldb.places
+    whole = float(int(then))
+    assert first == AtStorage(
+        "backup-1", "kept", 1, FACTS.started, whole, whole, whole, 61.5, 1_795_306_700.0, 86400.0
+    )
+    assert (second.storage, second.kept, second.newest) == ("backup-2", 1, FACTS.started)
+    assert (second.held, second.drill, second.drilled) == ("it is short", 3600.0, whole)
+    assert (mysqldb.kept, mysqldb.read, mysqldb.recovery) == (2, whole, 61.5)
+    (bad,) = mysqldb.flawed
+    assert (bad.path, bad.bad, bad.error) == ("/b/mysqldb/bad", True, "a is wrong")
+    assert (bad.good, bad.alike) == (1, 1)
+    (failed,) = found[Subject("db1", "etc", "3306")].flawed
+    assert (failed.bad, failed.drill, failed.tried) == (False, "exit code 3", whole)
 
 
 # --- the journal

@@ -1,0 +1,151 @@
+"""What the central database knows of backups at storages: rows of ``stored`` to witnesses."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from b1000.monitor.history import Subject
+from b1000.monitor.witnesses import AtStorage, Flawed, Witnesses
+from b1000.reports.source import DatabaseSource
+
+_MICROSECONDS = 1e6  # of which the number of a change is made
+_MOST_FLAWED = 5000
+_GOOD = "s.state = 'complete' AND s.bad = 0"
+_WHOSE = "s.host, s.name, s.instance, s.master_host, s.master_instance"
+_LONGEST_ERROR = 200  # characters of it that are told
+
+_Place = tuple[Subject, str, str]
+
+
+class _Scope(NamedTuple):
+    """Which rows are wanted, as a condition with its parameters."""
+
+    condition: str
+    parameters: tuple[str, ...]
+
+
+def read_stored(source: DatabaseSource, host: str = "", job: str = "") -> dict[Subject, Witnesses]:
+    """What storages tell of each subject; nothing where the database has no place for it."""
+    if not source.has("stored"):
+        return {}
+    scope = _scope(host, job)
+    drills = _drills(source, scope)
+    found: dict[_Place, AtStorage] = {}
+    for key, place in _places(source, scope):
+        place = place._replace(**drills.get(key, {}))
+        found[key] = _together(found[key], place) if key in found else place
+    flawed: dict[Subject, list[Flawed]] = defaultdict(list)
+    for subject, each in _flawed(source, scope):
+        flawed[subject].append(each)
+    places: dict[Subject, list[AtStorage]] = defaultdict(list)
+    for (subject, *_), place in sorted(found.items()):
+        places[subject].append(place)
+    return {
+        subject: Witnesses(tuple(places[subject]), tuple(flawed[subject]))
+        for subject in places.keys() | flawed.keys()
+    }
+
+
+def _scope(host: str, job: str) -> _Scope:
+    conditions, parameters = ["1 = 1"], []
+    if host:
+        conditions.append("(s.host = ? OR s.master_host = ?)")
+        parameters += [host, host]
+    if job:
+        conditions.append("s.name = ?")
+        parameters.append(job)
+    return _Scope(" AND ".join(conditions), tuple(parameters))
+
+
+def _subject(host: str, job: str, instance: str, master_host: str, master: str) -> Subject:
+    return Subject(master_host or host, job, master or instance)
+
+
+def _places(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtStorage]]:
+    seconds = source.dialect.seconds
+    complete, good = "CASE WHEN s.state = 'complete' THEN", f"CASE WHEN {_GOOD} THEN"
+    unread = f"{good} CASE WHEN s.type = 'full' THEN COALESCE(s.read_utc, s.first_seen_utc) END END"
+    rows = source.rows(
+        f"SELECT {_WHOSE}, s.storage, s.destination, SUM({good} 1 ELSE 0 END), "
+        f"{seconds(f'MAX({complete} s.started_utc END)')}, "
+        f"{seconds('MAX(s.read_utc)')}, {seconds(f'MIN({unread})')}, "
+        f"{seconds('MIN(s.first_seen_utc)')}, "
+        f"MAX({good} s.verify_every END), MAX({good} s.drill_every END), "
+        f"MAX({complete} COALESCE(s.held, '') END) "
+        f"FROM stored s WHERE s.state NOT IN ('removed', 'missing') AND {scope.condition} "
+        f"GROUP BY {_WHOSE}, s.storage, s.destination",
+        scope.parameters,
+    )
+    for *whose, storage, destination, kept, newest, read, since, seen, verify, drill, held in rows:
+        place = AtStorage(
+            storage, destination, int(kept), _number(newest), _number(read), _number(since),
+            seen=_number(seen), verify=_number(verify), drill=_number(drill), held=held or "",
+        )  # fmt: skip
+        yield (_subject(*whose), storage, destination), place
+
+
+def _together(one: AtStorage, other: AtStorage) -> AtStorage:
+    """A replica and its master, or two that did the same work, are one subject."""
+    return one._replace(
+        kept=one.kept + other.kept,
+        newest=_most(one.newest, other.newest),
+        read=_most(one.read, other.read),
+        unread_since=_least(one.unread_since, other.unread_since),
+        seen=_least(one.seen, other.seen),
+        verify=one.verify or other.verify,
+        drill=one.drill or other.drill,
+        held=one.held or other.held,
+    )
+
+
+def _drills(source: DatabaseSource, scope: _Scope) -> dict[_Place, dict[str, Any]]:
+    """When a drill last passed, of what is gone by now too, and how long it took."""
+    found: dict[_Place, dict[str, Any]] = {}
+    for *whose, storage, destination, drilled, took in source.rows(
+        f"SELECT {_WHOSE}, s.storage, s.destination, "
+        f"{source.dialect.seconds('s.drilled_utc')}, s.recovery_time "
+        f"FROM stored s WHERE s.drilled_utc IS NOT NULL AND s.bad = 0 AND {scope.condition} "
+        "ORDER BY s.drilled_utc",
+        scope.parameters,
+    ):
+        key = (_subject(*whose), storage, destination)
+        found[key] = {"drilled": _number(drilled), "recovery": _number(took)}
+    return found
+
+
+def _flawed(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[Subject, Flawed]]:
+    seconds = source.dialect.seconds
+    same = (
+        "o.host = s.host AND o.name = s.name AND o.instance = s.instance AND o.state = 'complete' "
+        "AND (o.run = s.run AND s.run <> '' OR o.started_utc = s.started_utc)"
+    )
+    rows = source.rows(
+        f"SELECT {_WHOSE}, s.storage, s.destination, s.path, s.bad, "
+        f"substr(s.error, 1, {_LONGEST_ERROR}), "
+        f"substr(COALESCE(s.drill_error, ''), 1, {_LONGEST_ERROR}), s.transition, "
+        f"{seconds('s.started_utc')}, {seconds('s.tried_utc')}, "
+        f"(SELECT COUNT(*) FROM stored o WHERE {same} AND o.bad = 0), "
+        f"(SELECT COUNT(*) FROM stored o WHERE {same} AND o.bad = 1) "
+        "FROM stored s WHERE s.error IS NOT NULL AND s.state = 'complete' "
+        f"AND {scope.condition} ORDER BY s.started_utc DESC LIMIT {_MOST_FLAWED}",
+        scope.parameters,
+    )
+    for row in rows:
+        storage, destination, path, bad, error, drill, number, began, tried, good, alike = row[5:]
+        flawed = Flawed(
+            storage, destination, path, bool(bad), error, number / _MICROSECONDS,
+            _number(began), _number(tried), drill, int(good), int(alike),
+        )  # fmt: skip
+        yield _subject(*row[:5]), flawed
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(value)  # type: ignore[arg-type]
+
+
+def _most(*values: float | None) -> float | None:
+    return max((each for each in values if each is not None), default=None)
+
+
+def _least(*values: float | None) -> float | None:
+    return min((each for each in values if each is not None), default=None)
