@@ -32,7 +32,7 @@ class RunMoved(NamedTuple):
 
 
 class CopyMoved(NamedTuple):
-    """The status of one copy changed."""
+    """The status of one copy changed; ``seconds`` is how long the attempt took that ended it."""
 
     time: float
     destination: str
@@ -46,6 +46,7 @@ class CopyMoved(NamedTuple):
     links: int | None = None
     others: int | None = None
     vanished: int | None = None
+    seconds: float | None = None
 
 
 class AttemptBegan(NamedTuple):

@@ -67,7 +67,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
             more = f"; {ways_out(after)}" if before.step in RESUMED_WHEN_DIED else ""
             return logging.ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
-            return logging.INFO, f"{event.destination}: DONE{_copied(event, before)}"
+            return logging.INFO, f"{event.destination}: DONE{_copied(event)}"
         case CopyMoved(status=CopyStatus.COPYING):
             return logging.INFO, f"{event.destination}: COPYING"
         case CopyMoved():
@@ -109,15 +109,14 @@ def _took(run: Run) -> str:
     return f" in {figures.span(max(0.0, ended - (run.began or run.started)))}"
 
 
-def _copied(message: CopyMoved, run: Run) -> str:
-    """The size of a copy, what was sent, in which time, and how much that is in a second."""
+def _copied(message: CopyMoved) -> str:
+    """The size of a copy, what its last attempt sent, in which time, and that in a second."""
     if message.files is None or message.bytes is None:
         return ""
     amount = f"{counted(message.files, 'file')}, {figures.size(message.bytes)}"
-    started = next((c.started for c in run.copies if c.destination == message.destination), None)
-    if started is None:
+    if message.seconds is None:
         return f" ({amount})"
-    seconds = max(0.0, message.time - started)
+    seconds = max(0.0, message.seconds)
     if message.sent is None:
         return f" ({amount} in {figures.span(seconds)})"
     rate = f", {figures.size(message.sent / seconds)}/s" if seconds else ""

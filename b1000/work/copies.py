@@ -164,6 +164,7 @@ class Copies:
                 copying.totals.links,
                 copying.totals.others,
                 copying.totals.vanished,
+                now - copying.began if copying.began else None,
             ),
         )
         return result
@@ -245,7 +246,7 @@ class Copies:
         """Make it durable that an attempt begins."""
         copying.number += 1
         copy, doubt = copying.copy, copying.standing.doubt
-        now = self._assignment.clock()
+        copying.began = now = self._assignment.clock()
         begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number, doubt)]
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))

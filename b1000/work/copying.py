@@ -63,6 +63,8 @@ class Copying:
     """When the first attempt began that did not end well there."""
     standing: Standing
     totals: Totals = field(default_factory=Totals)
+    began: float = 0.0
+    """When the attempt under way began, or the last one."""
     retried_once: bool = False
     announced: bool = False
     """Whether all is there that has to be before the first attempt."""
