@@ -51,7 +51,8 @@ def causes(
     lately = {each.name: each.last_good for each in destinations if each.last_good}
     found: list[Cause] = []
     left = [each for each in judgements if each.verdict not in (Verdict.OK, Verdict.UNKNOWN)]
-    candidates = [*_storages(judgements, lately), *_hosts(judgements), *_jobs(judgements)]
+    candidates = [*_storages(judgements, lately), *_relays(judgements)]
+    candidates += [*_hosts(judgements), *_jobs(judgements)]
     while True:
         names = {each.subject for each in left}
         of_each = [
@@ -121,15 +122,28 @@ def _hosts(judgements: Iterable[Judgement]) -> list[_Candidate]:
 
 
 def _jobs(judgements: Iterable[Judgement]) -> list[_Candidate]:
-    of_job: defaultdict[str, list[Judgement]] = defaultdict(list)
+    """Everywhere, or with all its instances on one of several hosts."""
+    of_job: defaultdict[str, defaultdict[str, list[Judgement]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for each in judgements:
-        of_job[each.subject.job].append(each)
-    return [
-        found
-        for name, some in of_job.items()
-        if len({each.subject.host for each in some}) > 1
-        for found in _whole("job", name, some)
-    ]
+        of_job[each.subject.job][each.made_on or each.subject.host].append(each)
+    found: list[_Candidate] = []
+    for name, of_host in of_job.items():
+        found += _whole("job", name, [each for some in of_host.values() for each in some])
+        if len(of_host) > 1:
+            for host, some in of_host.items():
+                found += _whole("job", f"{name} on {host}", some)
+    return found
+
+
+def _relays(judgements: Iterable[Judgement]) -> list[_Candidate]:
+    """What a storage pulls has no run at all while it is down."""
+    of_relay: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for each in judgements:
+        if each.relayed_by:
+            of_relay[each.relayed_by].append(each)
+    return [found for name, some in of_relay.items() for found in _whole("storage", name, some)]
 
 
 def _whole(kind: str, name: str, some: Sequence[Judgement]) -> list[_Candidate]:
@@ -137,7 +151,7 @@ def _whole(kind: str, name: str, some: Sequence[Judgement]) -> list[_Candidate]:
     bad = [each for each in some if each.codes & _NO_BACKUP]
     if len(bad) < max(2, _SHARE * len(some)):
         return []
-    since = max((each.last_good for each in some if each.last_good), default=None)
+    since = max((each.last_good for each in bad if each.last_good), default=None)
     return [(kind, name, since, bad)]
 
 

@@ -48,6 +48,10 @@ def as_prometheus(found: Survey) -> str:
     registry = _registry()
     from prometheus_client import Gauge
 
+    words = "Subjects that are bad because a storage, host or job fails as a whole"
+    causes = Gauge("b1000_cause_subjects", words, ("kind", "cause", "verdict"), registry=registry)
+    for cause in found.causes:
+        causes.labels(cause.kind, printable(cause.name), cause.verdict).set(len(cause.subjects))
     for name, words, value in _GAUGES:
         gauge = Gauge(f"b1000_backup_{name}", words, _LABELS, registry=registry)
         for each in found.judgements:
@@ -76,7 +80,7 @@ _PLACES: tuple[tuple[str, str, Callable[[Destination], float | None]], ...] = (
 
 
 def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
-    """What fails as a whole, what that explains, and the destinations."""
+    """What is explained by what fails as a whole, what is known, and the destinations."""
     from prometheus_client import Gauge
 
     for name, words, value in _PLACES:
@@ -87,8 +91,6 @@ def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
             number = value(place)
             if number is not None:
                 gauge.labels(printable(place.name)).set(number)
-    words = "Subjects that are bad because a storage, host or job fails as a whole"
-    gauge = Gauge("b1000_cause_subjects", words, ("kind", "cause", "verdict"), registry=registry)
     explained = Gauge("b1000_backup_explained", "A cause explains it", _LABELS, registry=registry)
     words = "All that is wrong with it was acknowledged"
     known = Gauge("b1000_backup_acknowledged", words, _LABELS, registry=registry)
@@ -98,7 +100,6 @@ def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
     ignored = Gauge("b1000_backups_ignored", "Subjects that are ignored", registry=registry)
     ignored.set(found.ignored)
     for cause in found.causes:
-        gauge.labels(cause.kind, printable(cause.name), cause.verdict).set(len(cause.subjects))
         for subject in cause.subjects:
             explained.labels(*map(printable, subject)).set(1)
 

@@ -42,6 +42,14 @@ def test_a_situation_is_seen(fault: Fault) -> None:
     assert seen(fault) >= 0.75
 
 
+def test_a_healthy_fleet_is_well_on_mondays_and_when_clocks_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judgement, "_FLEET_SIZE", 40)
+    assert 100 < len(list(judgement.awkward_moments())) < 200
+    assert judgement.worst_moment() <= 1 / 40
+
+
 def test_each_kind_of_fault_is_bad_only_by_the_fault() -> None:
     """Every made-up subject is OK at the end of its life, or its schedule leaves that open."""
     import random

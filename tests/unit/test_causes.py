@@ -1,0 +1,96 @@
+"""What many subjects have in common: a storage, a host, a job, as one line."""
+
+import random
+
+from b1000.monitor.causes import Cause, Destination, causes
+from b1000.monitor.history import DAY, HOUR, PastRun, Subject
+from b1000.monitor.verdicts import Judgement, judge
+
+NOW = 1_800_000_000.0
+
+
+def subject(host: str, job: str, instance: str = "", *bad: object, relay: str = "") -> Judgement:
+    """One that runs daily; ``bad``: the destinations of its last two runs, or that it is silent."""
+    runs = [
+        PastRun(
+            NOW - number * DAY - HOUR,
+            done=2,
+            total=2,
+            bytes=10,
+            made_on=host,
+            places=("near", "far"),
+            relayed_by=relay,
+        )
+        for number in range(3 if bad else 0, 30)
+    ]
+    for number in (1, 0) if bad and bad[0] else ():
+        lost = tuple(map(str, bad))
+        kept = tuple(place for place in ("near", "far") if place not in lost)
+        runs.append(
+            PastRun(
+                NOW - number * DAY - HOUR,
+                step="COPYING",
+                status="FAILED",
+                done=len(kept),
+                total=2,
+                bytes=10 if kept else None,
+                made_on=host,
+                places=kept,
+                lacking=lost,
+            )
+        )
+    return judge(Subject(host, job, instance), runs, None, NOW)
+
+
+def of(some: list[Judgement], *destinations: Destination) -> list[tuple[str, str, int]]:
+    """Kind, name and number of subjects of each cause, whatever the order of the subjects."""
+    random.Random(len(some)).shuffle(some)
+    found: list[Cause] = causes(some, NOW, destinations)
+    return [(each.kind, each.name, len(each.subjects)) for each in found]
+
+
+def well(count: int = 20) -> list[Judgement]:
+    return [subject(f"well{number}", "etc") for number in range(count)]
+
+
+def test_nothing_is_the_cause_of_single_failures() -> None:
+    assert of(well()) == []
+    assert of([*well(), subject("a", "etc", "", False), subject("b", "etc", "", "far")]) == []
+
+
+def test_a_storage_that_takes_nothing_any_more() -> None:
+    down = [subject(f"web{number}", "etc", "", "far") for number in range(20)]
+    lately = Destination("far", last_good=NOW - 2 * DAY)
+    assert of(down, lately) == [("storage", "far", 20)]
+    (found,) = causes(down, NOW, [lately])
+    assert found.text.startswith("storage far: no copy since ")
+    # Some have failed there for long, for reasons of their own.
+    later = Destination("far", last_good=NOW - 1.5 * DAY)
+    assert of(down, later) == [("storage", "far", 20)]
+
+
+def test_a_storage_that_takes_copies_of_others_is_not_down() -> None:
+    lately = Destination("far", last_good=NOW - HOUR / 2)
+    some = [subject(f"web{number}", "etc", "", "far") for number in range(4)]
+    assert ("storage", "far", 4) not in of([*well(), *some], lately)
+
+
+def test_a_host_that_is_down() -> None:
+    gone = [subject("gone", job, "", False) for job in ("etc", "home", "mysql")]
+    assert of([*well(), *gone]) == [("host", "gone", 3)]
+
+
+def test_a_job_that_fails_everywhere_or_with_all_its_instances() -> None:
+    everywhere = [subject(f"db{number}", "mysql", "", False) for number in range(5)]
+    hosts = [subject(f"db{number}", "etc") for number in range(5)]
+    assert of([*well(), *hosts, *everywhere]) == [("job", "mysql", 5)]
+    instances = [subject("db1", "pg", str(number), False) for number in range(5)]
+    others = [subject("db1", "home", str(number)) for number in range(5)]
+    assert of([*well(), *others, *instances]) == [("job", "pg", 5)]
+    elsewhere = [subject("db2", "pg", str(number)) for number in range(5)]
+    assert of([*well(), *others, *instances, *elsewhere]) == [("job", "pg on db1", 5)]
+
+
+def test_a_storage_that_pulls_no_more() -> None:
+    silent = [subject(f"client{number}", "etc", "", False, relay="store1") for number in range(6)]
+    assert of([*well(40), *silent]) == [("storage", "store1", 6)]
