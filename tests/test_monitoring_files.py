@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,8 +82,7 @@ def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
     assert set(re.findall(r"\b(b1000_\w+)", rules)) <= written
     labels = set(re.findall(r'(\w+)="', text)) - {"verdict", "backup_destination"}
     assert set(re.findall(r"\$labels\.(\w+)", rules)) == labels
-    dashboard = json.loads((FILES / "grafana-dashboard.json").read_text())
-    asked = " ".join(each["expr"] for panel in dashboard["panels"] for each in panel["targets"])
+    asked = " ".join(each["expr"] for panel in dashboard()["panels"] for each in panel["targets"])
     assert set(re.findall(r"\b(b1000_\w+)", asked)) <= written
     documented = set(re.findall(r"`(b1000_\w+)", (ROOT / "docs" / "monitoring.md").read_text()))
     assert documented == written
@@ -100,6 +100,64 @@ def promtool(*words: object) -> str:
     done = subprocess.run([PROMTOOL, *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def dashboard() -> dict[str, Any]:
+    """What Grafana is given."""
+    found: dict[str, Any] = json.loads((FILES / "grafana-dashboard.json").read_text())
+    return found
+
+
+def test_the_dashboard_is_one() -> None:
+    """By the rules of Grafana's own schema, of which no server is among the packages."""
+    found = dashboard()
+    assert {"title", "uid", "schemaVersion", "templating", "time", "panels"} <= found.keys()
+    assert "id" not in found  # which is a server's own
+    source, *others = found["templating"]["list"]
+    assert (source["type"], source["query"]) == ("datasource", "prometheus")
+    places: set[tuple[int, int]] = set()
+    for panel in found["panels"]:
+        assert panel["type"] in {"stat", "table", "timeseries", "state-timeline"}
+        assert panel["title"]
+        for each in (panel, *panel["targets"]):
+            assert each["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        assert {"defaults", "overrides"} == panel["fieldConfig"].keys()
+        x, y, wide, high = (panel["gridPos"][each] for each in "xywh")
+        assert x + wide <= 24
+        covered = {(x + right, y + down) for right in range(wide) for down in range(high)}
+        assert not covered & places, panel["title"]
+        places |= covered
+        letters = [each["refId"] for each in panel["targets"]]
+        assert len(set(letters)) == len(letters) > 0
+        for threshold in (
+            panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])[:1]
+        ):
+            assert threshold["value"] is None
+    numbers = [panel["id"] for panel in found["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    asked = json.dumps(found["panels"])
+    named = {each["name"] for each in (source, *others)}
+    assert set(re.findall(r"\$\{?(\w+)", asked)) <= named
+    assert all(f"${each['name']}" in asked for each in others)
+    verdicts = {"0": "OK", "1": "WARNING", "2": "CRITICAL", "3": "UNKNOWN"}
+    mapped = found["panels"][0]["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    assert {key: each["text"] for key, each in mapped.items()} == verdicts
+
+
+@needs_promtool
+def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
+    rules = [
+        {
+            "record": f"b1000:{panel['id']}:{each['refId']}",
+            "expr": re.sub(r"\$\w+", ".*", each["expr"]),
+        }
+        for panel in dashboard()["panels"]
+        for each in panel["targets"]
+    ]
+    # JSON is YAML too.
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(rules)} rules found" in promtool("check", "rules", file)
 
 
 @needs_promtool
