@@ -73,6 +73,11 @@ test-tools: tools
 			&& dpkg-deb -x prometheus_*.deb .) >/dev/null 2>&1 \
 			&& cp "$$t/usr/bin/promtool" $(BIN)/ && rm -rf "$$t"; } \
 		|| echo "no promtool: tests of the alert rules are skipped"
+	@test -f $(BIN)/axe.min.js \
+		|| { mkdir -p $(BIN) && t=$$(mktemp -d) && (cd "$$t" && npm pack axe-core@4.14.1 \
+			&& tar xzf axe-core-*.tgz) >/dev/null 2>&1 \
+			&& cp "$$t/package/axe.min.js" $(BIN)/ && rm -rf "$$t"; } \
+		|| echo "no npm: whether everybody can use the monitor's page is not tested"
 	@command -v chattr >/dev/null || sh etc/install-debian.sh e2fsprogs \
 		|| echo "no chattr: the test of an immutable file is skipped"
 	@locale -a 2>/dev/null | grep -qv -e '^C' -e '^POSIX' -e '^en_' \

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.support.world import World, wait_until
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 TEMPLATE = (Path(b1000.__file__).parent / "monitor" / "page.html").read_text()
+AXE = Path(sys.executable).parent / "axe.min.js"
 EVIL = '<script>document.title="evil"</script><img src=x onerror=\'document.title="evil"\'>"&amp;'
 ROWS = "return [...document.querySelectorAll('.subject')].map(each => each.textContent)"
 
@@ -163,15 +165,14 @@ def test_views_keys_and_the_address(file: Path, browser: Callable[..., Browser])
     assert shown.complaints() == []
 
 
-@pytest.mark.skipif("B1000_AXE" not in os.environ, reason="B1000_AXE names no axe.min.js")
+@pytest.mark.skipif(not AXE.exists(), reason="no axe: make test-tools takes it from npm")
 @pytest.mark.parametrize(("width", "dark"), [(0, False), (0, True), (390, False)])
 def test_axe_finds_nothing(
     file: Path, browser: Callable[..., Browser], width: int, dark: bool
 ) -> None:
-    """``npm pack axe-core`` has it."""
     shown = browser(width=width, dark=dark)
     shown.open(file)
-    shown.run(Path(os.environ["B1000_AXE"]).read_text() + "; window.axe = axe;")
+    shown.run(AXE.read_text() + "; window.axe = axe;")
     shown.run("axe.run().then(found => { window.found = found.violations; })")
     wait_until(lambda: shown.run("return Boolean(window.found)"))
     assert shown.run("return found.map(each => each.id + ': ' + each.nodes[0].html)") == []
