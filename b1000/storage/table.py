@@ -93,6 +93,8 @@ def _witnesses(row: StoredRow, now: float) -> Iterator[str]:
     ):
         if when is not None:
             yield f"{word} {_age(now - when)}"
+    if known.restored is not None and memory.recovery is not None:
+        yield f"recovery time {figures.span(memory.recovery)}"
 
 
 def _age(seconds: float) -> str:

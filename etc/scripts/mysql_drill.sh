@@ -115,7 +115,7 @@ for query; do
     found=
     read -r found <"$place/found" || true
     case $found in
-        '' | 0 | NULL) fail "$query: ${found:-nothing}" ;;
+        ''|0|NULL) fail "$query: ${found:-nothing}" ;;
     esac
 done
 stop

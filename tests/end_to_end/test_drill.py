@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from b1000.b1k.mark import Counts
+from tests.support.daemon import Daemon
 from tests.support.processes import living
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World, open_sqlite, wait_until
@@ -108,7 +110,7 @@ def test_what_was_drilled_longest_ago_is_restored_and_judged(world: World, root:
     listed = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
     restored = {each["path"] for each in listed if each["restored"]}
     assert restored == {path for path, row in rows.items() if row["restored_utc"]}
-    assert "restored 0min" in world.b1000("list", "--all").stdout
+    assert "restored 0min; recovery time 0." in world.b1000("list", "--all").stdout
 
 
 def test_one_that_fails_is_told_and_stays_due(world: World, root: Path) -> None:
@@ -240,6 +242,26 @@ def test_a_push_job_is_drilled_from_its_client(world: World) -> None:
     (world.source / "file1").write_text("wrong\n")
     assert world.b1000().returncode == 0
     assert world.b1000("verify", "--drill", "etc").returncode == 1
+
+
+def test_a_daemon_is_drilled_by_its_restore_path(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    world.files()
+    there = daemon()
+    far = {"type": "active", "path": there.url("b1000"), "restore_path": there.url("b1000")}
+    world.write({"dest:far": far, "job:etc": world.push(dest="far", drill=_LOOK)})
+    assert world.b1000().returncode == 0
+    done = world.b1000("verify", "--drill")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 drill, 0 failed" in done.stdout
+    there.stop()
+    done = world.b1000("verify", "--drill")
+    assert done.returncode == 3
+    assert "far could not be looked at" in done.stderr
+
+
+_LOOK = 'grep -q "content 1" $$B1000_DRILL_DIR/file1'
 
 
 def test_without_a_drill_that_is_said(world: World) -> None:
