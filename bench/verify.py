@@ -13,8 +13,9 @@ from bench.site import Site, tree_a, tree_b
 from tests.support.stored import a_mark, identify, put
 
 _SMALL, _LARGE, _MEBIBYTES = 20_000, 4, 128
-_FULLS, _SHARED = 30, 300
+_FULLS, _SHARED, _ROUNDS = 30, 1000, 3
 _DAY = timedelta(days=1)
+# Two processes, at the priority that verify gives itself.
 _SUMS = "find . -type f -print0 | xargs -0 -n 64 -P 2 sha256sum >/dev/null"
 
 
@@ -72,9 +73,11 @@ def _sums(site: Site) -> list[Result]:
 def _against_sums(site: Site, what: str, root: Path) -> Result:
     def theirs(_: int) -> Taken:
         _forget(root)
-        return measure.run(["sh", "-c", f"cd {root} && {_SUMS}"])
+        return measure.run(
+            ["nice", "-n", "19", "ionice", "-c", "3", "sh", "-c", f"cd {root} && {_SUMS}"]
+        )
 
-    ours, rival = measure.pairs(lambda _: _verified(site, root), theirs, 5)
+    ours, rival = measure.pairs(lambda _: _verified(site, root), theirs, _ROUNDS)
     # So much in a second: 0.9 of the rival's.
     most = round(1 / 0.9, 2)
     rival_name = "xargs -P 2 sha256sum"
@@ -90,7 +93,9 @@ def _shared(site: Site) -> Result:
         (fulls[0] / f"{number}").write_bytes(data)
         for other in fulls[1:]:
             os.link(fulls[0] / f"{number}", other / f"{number}")
-    ours, theirs = measure.pairs(lambda _: _verified(site, many), lambda _: _verified(site, one), 5)
+    ours, theirs = measure.pairs(
+        lambda _: _verified(site, many), lambda _: _verified(site, one), _ROUNDS
+    )
     name = f"{_FULLS} fulls that share {_SHARED} files of 1 MiB"
     return measure.compare(name, "one", measure.walls(ours), measure.walls(theirs), "s", 1.2)
 
@@ -118,6 +123,6 @@ def _beside(site: Site) -> Result:
             os.killpg(beside.pid, signal.SIGKILL)
             beside.wait()
 
-    beside, alone = measure.pairs(ours, lambda number: copied(number, "alone"), 5)
+    beside, alone = measure.pairs(ours, lambda number: copied(number, "alone"), _ROUNDS)
     name = "a foreground rsync beside it"
     return measure.compare(name, "alone", measure.walls(beside), measure.walls(alone), "s", 1.1)
