@@ -208,11 +208,13 @@ class _Restore:
     def _parts(self, row: "StoredRow") -> "tuple[Part, ...]":
         from b1000.storage import targets
 
+        manner = self._arguments.existing
         if not self._arguments.in_place:
-            return targets.whole(os.path.abspath(self._arguments.to))
+            to = os.path.abspath(self._arguments.to)
+            return targets.beside_others(to, row.backup) if manner else targets.whole(to)
         if self._words:
             raise UsageError("with --in-place all of a backup goes to its place", "use --to DIR")
-        return targets.in_place(row.backup, self._arguments.existing)
+        return targets.in_place(row.backup, manner)
 
     def _forecast(self, way: "Restoring") -> int:
         from b1000.figures import size

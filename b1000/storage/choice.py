@@ -67,7 +67,7 @@ def choose(
     """
     rows = _of_one(list(rows), terms)
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
-    fit = [row for row in rows if row.backup.state in usable and not row.backup.memory.bad]
+    fit = [row for row in rows if row.backup.state in usable and not row.backup.memory.wrong]
     notes = _passed_over(rows, fit)
     if not fit:
         raise NothingFits("no complete backup fits", _other_than(rows, away))
@@ -163,7 +163,9 @@ def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[st
         backup = row.backup
         if row in fit or _when(backup) < least:
             continue
-        why = f"known to be bad: {backup.memory.bad}" if backup.memory.bad else str(backup.state)
+        why = (
+            f"known to be bad: {backup.memory.wrong}" if backup.memory.wrong else str(backup.state)
+        )
         notes.append(f"{row.path} is passed over: {why}")
     return notes
 
@@ -172,7 +174,7 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
     silent = [f"{each.destination} does not answer ({each.why})" for each in away]
     if any(row.backup.state is State.LEGACY for row in rows):
         silent.append("there are some without a mark: --any")
-    bad = [row for row in rows if row.backup.memory.bad]
+    bad = [row for row in rows if row.backup.memory.wrong]
     if bad:
         silent.append(f"{bad[-1].path} is known to be bad")
     return "; ".join(silent) or "`b1000 list --all` shows what lies there"

@@ -15,7 +15,19 @@ _SHOWN = 10  # names of what is in the way
 
 def whole(directory: str) -> tuple[Part, ...]:
     """All of a backup, or the names that are asked for, into one directory."""
-    return (Part("", f"{directory}/"),)
+    return (Part("", f"{directory.rstrip('/')}/"),)
+
+
+def beside_others(directory: str, backup: Backup) -> tuple[Part, ...]:
+    """The same into a directory that has something in it, and is perhaps the root of a host.
+
+    Where the top of the backup is not that of one source, it has an owner and a mode that
+    nobody gave it: those of the directory stay.
+    """
+    (part,) = whole(directory)
+    words = backup.include.split()
+    is_source = len(words) == 1 and words[0].endswith("/") and not backup.relative
+    return (part if is_source else part._replace(above=part.target),)
 
 
 def wanted(words: Sequence[str]) -> list[str]:

@@ -1,14 +1,18 @@
 """What comes back is as it was: content, owners, modes, times, links, ACLs, xattrs, holes."""
 
 import os
+import shutil
 import socket
 import stat
 import struct
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.terminal import Terminal
 from tests.support.world import ROOT, World, tree
 
 ACL = struct.pack(
@@ -124,42 +128,33 @@ def test_owners_may_be_others_and_who_is_not_root_gets_what_he_may(backed_up: Wo
     assert owners == {(12, 34)}
     if not os.access(PYTHON, os.X_OK) or not all(each.stat().st_mode & 1 for each in ROOT.parents):
         return
-    for each in (world.root, *world.root.parents):
-        if each.stat().st_mode & 0o5 != 0o5 and each != Path("/"):
-            each.chmod(each.stat().st_mode | 0o5)
-    for each in (world.root / "store", *(world.root / "store").rglob("*")):
-        if not each.is_symlink():
-            each.chmod(each.stat().st_mode | (0o5 if each.is_dir() else 0o4))
-    home = world.root / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    world.write({"dest:store": {"type": "store", "path": world.root / "store"}})
-    text = world.config.read_text().replace(str(world.status_dir), str(home / "status"))
-    world.config.write_text(text)
-    done = subprocess.run(
-        [
-            PYTHON,
-            "-m",
-            "b1000",
-            "-f",
-            str(world.config),
-            "restore",
-            "etc",
-            "--to",
-            home / "to",
-        ],
-        env={"PYTHONPATH": str(ROOT)},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        user=65534,
-        group=65534,
-        extra_groups=(),
-    )
-    assert done.returncode == 0, done.stderr
-    assert {each.lstat().st_uid for each in (home / "to").rglob("*")} == {65534}
-    assert files(home / "to") == files(world.source)
+    # Below pytest's own directories nobody else gets in.
+    with tempfile.TemporaryDirectory() as open_to_all:
+        place = Path(open_to_all)
+        subprocess.run(["cp", "-a", world.root / "store", place / "store"], check=True)
+        for each in (place, place / "store", *(place / "store").rglob("*")):
+            if not each.is_symlink():
+                each.chmod(each.stat().st_mode | (0o5 if each.is_dir() else 0o4))
+        home = place / "home"
+        home.mkdir()
+        os.chown(home, 65534, 65534)
+        store = {"type": "store", "path": place / "store"}
+        world.write({"dest:store": store, "global": {"status_dir": home / "status"}})
+        config = shutil.copy(world.config, place / "b1000.cfg")
+        done = subprocess.run(
+            [PYTHON, "-m", "b1000", "-f", config, "restore", "etc", "--to", home / "to"],
+            env={"PYTHONPATH": str(ROOT)},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            user=65534,
+            group=65534,
+            extra_groups=(),
+        )
+        assert done.returncode == 0, done.stderr
+        assert {each.lstat().st_uid for each in (home / "to").rglob("*")} == {65534}
+        assert files(home / "to") == files(world.source)
 
 
 def test_each_manner_against_extra_older_newer_and_equal_files(world: World) -> None:
@@ -189,3 +184,46 @@ def test_each_manner_against_extra_older_newer_and_equal_files(world: World) -> 
         assert tree(to) == wanted, manner
         assert (to / "equal").stat().st_ino == inode, "what is equal is left alone"
         assert ("1 name will be deleted: extra" in done.stderr) == (manner == "--mirror")
+
+
+def test_a_directory_with_other_things_in_it_stays_as_it_is(world: World) -> None:
+    """As / would have to, where a backup of /etc and /srv comes back into it."""
+    (world.source / "conf").mkdir(mode=0o700)
+    (world.source / "conf" / "a").write_text("a")
+    world.write({"dest:store": world.store(), "job:etc": world.push(include=world.source / "conf")})
+    assert world.b1000().returncode == 0
+    to = world.root / "to"
+    to.mkdir()
+    (to / "extra").write_text("extra")
+    for manner in ("--missing", "--merge", "--mirror"):
+        shutil.rmtree(to / "conf", ignore_errors=True)
+        to.chmod(0o711)
+        if os.getuid() == 0:
+            os.chown(to, 12, 34)
+        os.utime(to, (1, 1))
+        before = to.stat()
+        done = world.b1000("restore", "etc", "--to", str(to), manner, "--yes")
+        assert done.returncode == 0, done.stderr
+        assert (to / "conf" / "a").read_text() == "a"
+        after = to.stat()
+        for what in ("st_mode", "st_uid", "st_gid", "st_mtime"):
+            assert getattr(after, what) == getattr(before, what), (manner, what)
+    assert not (to / "extra").exists()
+
+
+def test_whoever_is_asked_before_deleting_may_say_no(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    to = world.root / "to"
+    to.mkdir()
+    (to / "extra\x1b[31m").write_text("extra")
+    argv = [sys.executable, "-m", "b1000", "-f", str(world.config)]
+    for typed, code in ((b"no\n", 2), (b"yes\n", 0)):
+        terminal = Terminal([*argv, "restore", "etc", "--to", str(to), "--mirror"], {}, columns=200)
+        while "Delete them?" not in terminal.text:
+            assert terminal.read(30), terminal.text
+        assert "1 name would be deleted: extra\\x1b[31m" in terminal.text
+        terminal.keys(typed)
+        assert terminal.finish() == code
+        assert bool(list(to.glob("extra*"))) == bool(code)
