@@ -59,6 +59,7 @@ class Drills:
         from b1000.locks import Locks
         from b1000.state.opening import open_journal
         from b1000.storage.survey import Journalled
+        from b1000.storage.telling import gone_since
         from b1000.supervise import telling
         from b1000.work import drilling
 
@@ -72,6 +73,10 @@ class Drills:
                 self._tell(trouble)
             with Journalled(self._config) as known:
                 found = self._look(wanted, known)
+                catalogues = [each for _, some in found for each in some]
+                with journal.transaction():
+                    for root, gone in gone_since(known.drilled(), catalogues):
+                        journal.describe(root, gone, whole=False)
                 for each in self._due(found, known):
                     if self._is_over():
                         break

@@ -1,12 +1,12 @@
 """What databases are told of the backups at a storage. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from b1000.drill import Drill
 from b1000.jobs import Destination
 from b1000.rsync.paths import START_TIME
-from b1000.runs.stored import Facts
+from b1000.runs.stored import MISSING, REMOVED, Facts, Told
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root
 
 LONGEST_HOST = 128  # characters of a host's name in a database
@@ -82,3 +82,20 @@ def held(groups: Sequence[tuple[Root, Group, str]]) -> dict[str, str]:
         for root, group, why in groups
         if why and group.backups
     }
+
+
+def gone_since(
+    told: Iterable[Told], catalogues: Iterable[Catalogue]
+) -> Iterator[tuple[str, dict[str, Facts]]]:
+    """What is to be told of backups that lie there no more, each with its root."""
+    there = {
+        each.root.path: {
+            backup.place for group in each.groups for backup in group.backups if backup.is_there
+        }
+        for each in catalogues
+        if not each.unread
+    }
+    for one in told:
+        is_gone = one.place not in there.get(one.root, {one.place})
+        if is_gone and one.facts.state not in (MISSING, REMOVED):
+            yield one.root, {one.place: one.facts._replace(state=MISSING)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -250,11 +251,19 @@ def test_a_daemon_is_drilled_by_its_restore_path(
     world.files()
     there = daemon()
     far = {"type": "active", "path": there.url("b1000"), "restore_path": there.url("b1000")}
-    world.write({"dest:far": far, "job:etc": world.push(dest="far", drill=_LOOK)})
+    job = world.push(dest="far", drill=_LOOK, report="central")
+    central = {"type": "sqlite", "path": world.root / "central.sqlite3"}
+    world.write({"dest:far": far, "job:etc": job, "report:central": central})
     assert world.b1000().returncode == 0
     done = world.b1000("verify", "--drill")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 drill, 0 failed" in done.stdout
+    # Its row does not outlive the backup there.
+    (backup,) = (there.module("b1000") / "etc").glob("*/*/")
+    shutil.rmtree(backup)
+    Path(f"{backup}.b1k").unlink(missing_ok=True)
+    assert world.b1000("verify", "--drill").returncode == 0
+    assert [row["state"] for row in told(world)] == ["missing"]
     there.stop()
     done = world.b1000("verify", "--drill")
     assert done.returncode == 3

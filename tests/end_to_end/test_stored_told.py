@@ -27,6 +27,8 @@ def test_verify_and_prune_tell_what_they_find(world: World, database_server: Dat
     identify(root, TODAY - timedelta(days=400))
     fulls = [put(root, a_mark(when=TODAY - timedelta(days=ago))) for ago in range(9, -1, -1)]
     short = put(root, a_mark(host="web2", when=TODAY, counts=Counts(files=5, bytes=4)))
+    sick = [put(root, a_mark(host="web3", when=TODAY - timedelta(days=ago))) for ago in (9, 8, 7)]
+    sick.append(put(root, a_mark(host="web3", when=TODAY, counts=Counts(files=5, bytes=4))))
     sections: dict[str, dict[str, object]] = {
         "global": {"host": "backup-1", "report_wait_end": 5},
         "report:central": schema.report(),
@@ -45,11 +47,11 @@ def test_verify_and_prune_tell_what_they_find(world: World, database_server: Dat
     try:
         assert world.b1000("verify", "--all").returncode == 1
         status = world.b1000("status")
-        assert "report central: 11 updates pending since" in status.stdout + status.stderr
+        assert "report central: 15 updates pending since" in status.stdout + status.stderr
     finally:
         database_server.start()
     rows = sqlite_rows(file)
-    assert {*rows} == {*map(str, fulls), str(short)}
+    assert {*rows} == {*map(str, fulls), str(short), *map(str, sick)}
     newest = rows[str(fulls[-1])]
     assert (newest["storage"], newest["destination"]) == ("backup-1", "kept")
     assert (newest["host"], newest["name"], newest["state"]) == ("web1", "etc", "complete")
@@ -62,17 +64,19 @@ def test_verify_and_prune_tell_what_they_find(world: World, database_server: Dat
     shutil.rmtree(fulls[8])
     Path(f"{fulls[8]}.b1k").unlink()
     world.write({**sections, "global": {"host": "backup-1", "report_wait_end": 60}})
-    assert world.b1000("prune").returncode == 0
+    assert world.b1000("prune").returncode == 1
     rows = sqlite_rows(file)
     removed = rows[str(fulls[0])]
     assert (removed["state"], removed["removed_utc"] is None) == ("removed", False)
     assert removed["reason"]
+    assert rows[str(sick[-1])]["held"]
+    assert {row["held"] for path, row in rows.items() if path != str(sick[-1])} == {None}
     assert rows[str(fulls[8])]["state"] == "missing"
     assert rows[str(fulls[9])]["state"] == "complete"
     # What the server has missed has arrived by the same.
     there = {row["path"]: row for row in schema.query("SELECT * FROM stored")}
     for path, row in rows.items():
-        same = ("state", "bad", "error", "reason", "transition", "files", "run")
+        same = ("state", "bad", "error", "reason", "transition", "files", "run", "held")
         assert {name: there[path][name] for name in same} == {name: row[name] for name in same}
     assert "pending" not in world.b1000("status").stdout
 
