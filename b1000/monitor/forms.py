@@ -150,7 +150,13 @@ def as_text(found: Survey, everything: bool = False) -> str:
         f"{laid_out(cells, widths)}  {reason}" for cells, reason in [(COLUMNS, "REASON"), *rows]
     ]
     return "\n".join(
-        [*above(found), *(lines if shown else []), *rest(found, shown), "", *below(found)]
+        [
+            *above(found),
+            *(lines if shown else []),
+            *rest(found, shown),
+            "",
+            *below(found, everything),
+        ]
     )
 
 
@@ -207,9 +213,24 @@ def cells_of(each: Judgement) -> tuple[str, ...]:
     )
 
 
-def below(found: Survey) -> list[str]:
-    """What came and went, what was learned, and how many fare how."""
-    lines = [
+def storages(found: Survey) -> list[str]:
+    """How each destination fares, the worst first."""
+    lines = []
+    for each in found.destinations:
+        ago = "never" if each.last_good is None else f"{span(found.when - each.last_good)} ago"
+        share = "" if each.success is None else f", {each.success:.0%} of the copies well"
+        lines.append(
+            f"{each.verdict}: storage {printable(each.name)}: last copy {ago}{share}, "
+            f"{figures.size(each.bytes_per_day)} a day, {counted(each.subjects, 'subject')}, "
+            f"{each.alone} of them here alone"
+        )
+    return lines
+
+
+def below(found: Survey, everything: bool = False) -> list[str]:
+    """What came and went, what was learned, and how many fare how; storages, if all is told."""
+    lines = storages(found) if everything else []
+    lines += [
         f"acknowledged: {printable(f'{each.subject.label}: {each.reason}')}"
         for each in found.judgements
         if each.acknowledged and each.verdict is Verdict.OK

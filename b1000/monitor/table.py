@@ -38,6 +38,7 @@ class Sheet(NamedTuple):
     explained: int = 0
     brief: bool = False
     notes: int | None = None
+    everything: bool = False
 
     @property
     def reduced(self) -> bool:
@@ -51,7 +52,7 @@ def as_table(found: Survey, screen: Screen, everything: bool = False) -> str:
     Where not all that is bad fits the screen, causes stand for what they explain, and then the
     less is told of each of the others the more they are. ``everything``: all is told of all.
     """
-    whole = _drawn(found, screen, Sheet(shown_of(found, everything)))
+    whole = _drawn(found, screen, Sheet(shown_of(found, everything), everything=everything))
     if everything or _fits(whole, screen):
         return whole
     for sheet in _sheets(found):
@@ -112,7 +113,7 @@ def _lines(found: Survey, room: int, sheet: Sheet) -> "Iterator[RenderableType]"
         yield from _columns(sheet.subjects, room)
     for text in _uncounted(found, sheet):
         yield Text(text)
-    *notes, last = below(found)
+    *notes, last = below(found, sheet.everything)
     if notes[: sheet.notes] or not sheet.brief:
         yield Text("")
     for text in notes[: sheet.notes]:

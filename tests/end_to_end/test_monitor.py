@@ -279,6 +279,14 @@ def test_what_many_have_in_common_comes_first_in_every_form(world: World, centra
     table = world.b1000("monitor").stdout.splitlines()
     assert table[0].startswith("WARNING: storage far: no copy since ")
     assert table[1].startswith("CRITICAL: host gone: no good backup since ")
+    storages = re.findall(r"^\w+: storage .*", world.b1000("monitor", "--all").stdout, re.MULTILINE)
+    # All were copied to far a day before.
+    assert re.fullmatch(
+        r"WARNING: storage far: last copy 1 d 3 h ago, \d+% of the copies well, .* a day, "
+        r"9 subjects, 0 of them here alone",
+        storages[1],
+    )
+    assert storages[2].startswith("OK: storage near: last copy 3 h ago, 100% of the copies well")
     lines = world.b1000("monitor", "--nagios").stdout.splitlines()
     assert "; storage far: no copy since " in lines[0]
     assert "web1" not in lines[0]
