@@ -1,5 +1,6 @@
 """Compares what was restored with the list of sums of the storage, else with its files."""
 
+import errno
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 
@@ -9,8 +10,8 @@ from b1000.rsync.restoring import CORRUPT
 from b1000.storage import listing, reading, sums
 from b1000.storage.part import Part
 from b1000.storage.question import StoredRow
-from b1000.storage.reading import Pace, Tree
-from b1000.storage.restoring import Restoring, Verified, names_file
+from b1000.storage.reading import Missed, Pace, Tree
+from b1000.storage.restoring import RestoreFailed, Restoring, Verified, names_file
 
 _WITHOUT_LIMIT = Pace()
 
@@ -88,9 +89,17 @@ def _wrong(part: Part, listed: Mapping[str, str], brought: Container[str] | None
 
 
 def _unlisted(row: StoredRow) -> Iterator[str]:
-    """The files of a backup, among them those that came after its list was written."""
-    for each in reading.files(_tree(row), _WITHOUT_LIMIT, []):
+    """The files of a backup, among them those that came after its list was written.
+
+    Raises RestoreFailed where some of them cannot be looked for.
+    """
+    missed: list[Missed] = []
+    tree = _tree(row)
+    for each in reading.files(tree, _WITHOUT_LIMIT, missed):
         name = os.fsdecode(each.name)
         parts = name.split("/")
         if not parts[-1].endswith(CORRUPT) and not any(p.startswith(OURS) for p in parts):
             yield name
+    for hidden in missed:
+        if hidden.error != errno.EXDEV:
+            raise RestoreFailed(f"{tree.shown(hidden.name)}: {hidden.why}")

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from b1000.rsync.restoring import CORRUPT
+from b1000.storage import comparing
+from b1000.storage.backup import Backup, GroupKey, Root, State
+from b1000.storage.question import StoredRow
+from b1000.storage.restoring import RestoreFailed
 from tests.support.daemon import Daemon
 from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import World, tree
@@ -128,3 +132,11 @@ def test_what_is_set_aside_is_told_and_not_restored(
     done = world.b1000("restore", "etc", "--to", str(to), "--no-verify")
     assert done.returncode == 1
     assert "wrong is set aside as wrong there, and was not restored" in done.stderr
+
+
+def test_what_cannot_be_looked_for_is_not_called_compared(tmp_path: Path) -> None:
+    root = Root("one", str(tmp_path))
+    gone = Backup("etc/gone", "sync", State.COMPLETE)
+    row = StoredRow(root, GroupKey(str(tmp_path), "", "etc", "web1"), gone)
+    with pytest.raises(RestoreFailed, match="gone/: No such file or directory"):
+        list(comparing._unlisted(row))
