@@ -221,7 +221,9 @@ CREATE TABLE IF NOT EXISTS stored (
     drill_every BIGINT NULL DEFAULT NULL,
     held TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
     UNIQUE KEY stored_key (storage, path),
-    KEY stored_subject (host, name, instance)
+    KEY stored_subject (host, name, instance),
+    KEY stored_master (master_host, name, master_instance),
+    KEY stored_drilled (drilled_utc)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 CREATE TABLE IF NOT EXISTS replies (
@@ -263,6 +265,26 @@ SET @alter = IF(
         WHERE table_schema = DATABASE() AND table_name = 'stored'
         AND index_name = 'stored_subject'),
     'DO 0', 'ALTER TABLE stored ADD KEY stored_subject (host, name, instance)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'stored'
+        AND index_name = 'stored_master'),
+    'DO 0', 'ALTER TABLE stored ADD KEY stored_master (master_host, name, master_instance)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'stored'
+        AND index_name = 'stored_drilled'),
+    'DO 0', 'ALTER TABLE stored ADD KEY stored_drilled (drilled_utc)');
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
 DEALLOCATE PREPARE upgrade;

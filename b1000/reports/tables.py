@@ -228,7 +228,11 @@ STORED = Table(
         _of_first(_number("drill_every")),
         _prose("held"),
     ),
-    (Index("stored_subject", ("host", "name", "instance")),),
+    (
+        Index("stored_subject", ("host", "name", "instance")),
+        Index("stored_master", ("master_host", "name", "master_instance")),
+        Index("stored_drilled", ("drilled_utc",)),
+    ),
 )
 
 # What people answer to verdicts, read and written by `b1000 monitor` alone.
