@@ -20,6 +20,7 @@ _OLDER, _LEAST_DATA_AGE = 2.5, HOUR
 _FLAPPING, _OF_RUNS = 3, 10
 _SAME = 6  # runs with one size
 _ATTEMPTS, _TRIED_RUNS = 3, 3
+_LEAST_USUAL = 5  # runs that had it before something is usual
 _MONTH = 30  # runs
 
 
@@ -195,7 +196,10 @@ def _attempts(facts: Facts) -> Iterator[RuleResult]:
     # A run tells those of all its copies together, and each takes one.
     others = max(facts.last_good.total - 1, 0) if facts.last_good else 0
     least = min((run.attempts for run in recent), default=0) - others
-    if len(recent) == _TRIED_RUNS and least >= _ATTEMPTS:
+    before = [run.attempts for run in facts.runs[: -len(recent)][-_OF_RUNS:]]
+    # What every run needs is usual, as files that always vanish are.
+    usual = len(before) >= _LEAST_USUAL and min(before) - others >= _ATTEMPTS
+    if len(recent) == _TRIED_RUNS and least >= _ATTEMPTS and not usual:
         text = f"its last {_TRIED_RUNS} runs took {least} attempts and more, 1 is usual"
         yield _warning("attempts", text)
 

@@ -664,3 +664,10 @@ def test_data_is_no_older_than_a_backup_may_get() -> None:
     assert "at most 1 d 6 h is a backup here" in found.reason
     lags = [each._replace(data_age=40 * HOUR) for each in days]
     assert judge(DB, [*lags, run(HOUR, data_age=40 * HOUR)], None, NOW).verdict is OK
+
+
+def test_attempts_that_every_run_takes_are_usual() -> None:
+    days = [run(HOUR + number * DAY, attempts=2) for number in range(12)]
+    tried = [each._replace(attempts=7) for each in days]
+    assert judge(DB, tried[:3] + days[3:], None, NOW).codes == {"attempts"}
+    assert judge(DB, tried, None, NOW).verdict is OK
