@@ -126,7 +126,6 @@ class _Verify:
                     catalogues = list(survey.catalogues(each, journal))
                     found.append((each, catalogues, there))
                     for catalogue in catalogues:
-                        self._identify(catalogue)
                         self._tell_of_unread(catalogue)
                 except StorageAway as error:
                     self._is_away(each, error)
@@ -138,20 +137,6 @@ class _Verify:
     def _is_away(self, destination: "Destination", error: "StorageAway") -> None:
         self._away.append(destination.name)
         self._tell(f"b1000: {destination.name} could not be looked at: {error}")
-
-    def _identify(self, catalogue: "Catalogue") -> None:
-        """Write the id of a root that has marks and no id, as where clients push by a daemon."""
-        from b1000.errors import message_of
-        from b1000.identity import new_uid
-        from b1000.storage import placing
-
-        root = catalogue.root
-        if root.remote or root.identity or not catalogue.marks:
-            return
-        try:
-            placing.identify(root.path, new_uid(), time.time())
-        except OSError as error:
-            self._tell(f"b1000: {root.path} gets no id: {message_of(error)}")
 
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
         for each in catalogue.unread:
