@@ -158,11 +158,7 @@ class Bringing:
         if result.exit_code != 0:
             raise restoring.RestoreFailed(f"not restored: {result.reason}")
         self._with.answer.read_from(way.row.root.destination, way.row.path)
-        aside = way.set_aside()
-        self._keys["set_aside"] = aside
-        for name in aside[:_SHOWN]:
-            self._with.warn(f"{printable(name)} is set aside as wrong there, and was not restored")
-        return self._conclude(way, aside, words, private)
+        return self._conclude(way, words, private)
 
     def _sweep(self, way: Restoring) -> None:
         """Remove what killed rsyncs of the same restore have left in its own directory."""
@@ -174,16 +170,18 @@ class Bringing:
         self._bar.clear()
         self._with.warn(text)
 
-    def _conclude(
-        self, way: Restoring, aside: Sequence[str], words: Sequence[str], private: str
-    ) -> tuple[str, int]:
+    def _conclude(self, way: Restoring, words: Sequence[str], private: str) -> tuple[str, int]:
         code = _OLDER if self._choice.older else 0
         what = f"restored {self._counted()}"
-        lacking = f"{counted(len(aside), 'file')} of the backup could not be restored"
         if self._arguments.no_verify:
+            lacking = self._tell_aside(way.set_aside())
             self._with.say(f"{what}; not verified")
-            return (lacking, _FAILED) if aside else ("", _OLDER)
+            return (lacking, _FAILED) if lacking else ("", _OLDER)
         found = comparing.verified(way, private, words)
+        # Where all was compared, that has seen them.
+        partly = way.manner.existing == "missing"
+        aside = way.set_aside() if partly else list(found.set_aside)
+        lacking = self._tell_aside(aside)
         self._with.answer.compared(found, aside)
         if found.note:
             self._with.warn(found.note)
@@ -197,7 +195,14 @@ class Bringing:
             verb = "differs" if len(wrong) == 1 else "differ"
             return f"{counted(len(wrong), 'name')} {verb} from the backup", _FAILED
         self._with.say(f"{what}, and compared with {found.against}: equal")
-        return (lacking, _FAILED) if aside else ("", code)
+        return (lacking, _FAILED) if lacking else ("", code)
+
+    def _tell_aside(self, names: Sequence[str]) -> str:
+        """Tell what is set aside at the storage; gives that as an error, "" where nothing is."""
+        self._keys["set_aside"] = list(names)
+        for name in names[:_SHOWN]:
+            self._with.warn(f"{printable(name)} is set aside as wrong there, and was not restored")
+        return f"{counted(len(names), 'file')} of the backup could not be restored" if names else ""
 
     def _counted(self) -> str:
         files, held = self._keys["files"], self._keys["bytes"]

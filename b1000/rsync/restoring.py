@@ -10,6 +10,7 @@ from b1000.rsync.command import PLAIN_NUMBERS, reaching
 CORRUPT = ".b1000-corrupt"
 """Ends the name of a file in a backup that verify has found to be wrong."""
 
+_ITEM = 11  # characters of an itemized change
 TOLD = "--out-format=%i %n"
 _KEPT = {"hard_links": "-H", "acls": "-A", "xattrs": "-X", "sparse": "-S"}
 MANNERS = ("missing", "merge", "mirror")
@@ -33,7 +34,7 @@ class Manner(NamedTuple):
 
     ``existing`` is one of :data:`MANNERS`, "" for an empty directory. ``options`` are those of
     the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup; ``exactly``
-    these, without what lies below them.
+    these, without what lies below them. ``aside``: what verify has set aside is looked at too.
     """
 
     existing: str = ""
@@ -42,6 +43,7 @@ class Manner(NamedTuple):
     devices: bool = False
     names: str = ""
     exactly: bool = False
+    aside: bool = False
 
 
 def plain(way: Way, source: str, target: str, manner: Manner) -> list[str]:
@@ -126,7 +128,8 @@ def _password(way: Way) -> list[str]:
 
 def _which(manner: Manner) -> list[str]:
     # What verify has set aside is wrong, and names of ours are no data.
-    options = [f"--exclude=*{CORRUPT}", f"--exclude={names.PATTERN}"]
+    options = [] if manner.aside else [f"--exclude=*{CORRUPT}"]
+    options.append(f"--exclude={names.PATTERN}")
     if manner.existing == "missing":
         options.append("--ignore-existing")
     elif manner.existing == "mirror":
@@ -140,3 +143,11 @@ def _named(manner: Manner) -> list[str]:
     # Given after --archive: with a list of names rsync enters no directory by itself.
     deeper = [] if manner.exactly else ["--recursive"]
     return [*deeper, "--from0", f"--files-from={manner.names}"]
+
+
+def item(line: bytes) -> tuple[bytes, bytes]:
+    """An itemized change and its name; two empty ones where a line is none."""
+    change, blank, name = line.partition(b" ")
+    if blank and (len(change) == _ITEM or change == b"*deleting"):
+        return change, names.unescaped(name.lstrip(b" ") if change == b"*deleting" else name)
+    return b"", b""

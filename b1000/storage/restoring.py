@@ -24,7 +24,6 @@ NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
 _MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
 _MOST_NAMES = 1000  # of differing files that are remembered
 _LAST_LINES = 40  # in which the totals are
-_ITEM = 11  # characters of an itemized change
 
 
 Told = Callable[[Totals, int], None]
@@ -38,11 +37,13 @@ def _nobody(_: Totals, __: int) -> None:
 class Verified(NamedTuple):
     """What a comparison found: names that differ, and how many have other attributes.
 
+    ``set_aside`` are names that verify has set aside as wrong, where the whole was compared.
     ``against`` says with what it was made, ``note`` why not with a list that is there.
     """
 
     differing: tuple[str, ...] = ()
     attributes: int = 0
+    set_aside: tuple[str, ...] = ()
     against: str = ""
     note: str = ""
 
@@ -130,7 +131,7 @@ class Restoring(NamedTuple):
         with open(self.added(part), "ab") as file:
 
             def note(line: bytes) -> None:
-                change, name = _item(line)
+                change, name = arguments.item(line)
                 if change.startswith((b">f", b"c", b"h")):
                     file.write(name.rstrip(b"/") + b"\0")
                 elif not change:
@@ -158,7 +159,7 @@ class Restoring(NamedTuple):
         """
         found = Verified()
         for part in self.parts:
-            manner, source = self.manner, self.source(part)
+            manner, source = self.manner._replace(aside=True), self.source(part)
             if manner.existing == "missing":
                 if not os.path.getsize(self.added(part)):
                     continue
@@ -176,13 +177,16 @@ class Restoring(NamedTuple):
         self, before: Verified, part: Part, source: str, manner: Manner, by_content: bool
     ) -> Verified:
         differing, attributes = list(before.differing), before.attributes
+        aside = list(before.set_aside)
         argv = arguments.compared(self.way, source, part.target, manner, by_content)
         for change, name in self._itemized(argv):
-            if "+" in change or (change[1] != "d" and (change[0] in "<>c" or change[2] == "c")):
+            if name.endswith(arguments.CORRUPT):
+                aside.append(os.path.join(part.root, name.removesuffix(arguments.CORRUPT)))
+            elif "+" in change or (change[1] != "d" and (change[0] in "<>c" or change[2] == "c")):
                 differing.append(os.path.join(part.root, name))
             elif change[0] == "." and change[1] != "d":
                 attributes += 1
-        return before._replace(differing=tuple(differing[:_MOST_NAMES]), attributes=attributes)
+        return Verified(tuple(differing[:_MOST_NAMES]), attributes, tuple(aside[:_MOST_NAMES]))
 
     def leftovers(self) -> list[str]:
         """Names that killed rsyncs have left in an own directory. Raises RestoreFailed."""
@@ -199,12 +203,13 @@ class Restoring(NamedTuple):
         def take(line: bytes) -> None:
             listed = names.listed(line)
             if listed and listed.kind != b"d":
-                found.append(listed.path.decode("utf-8", "surrogateescape"))
+                name = listed.path.decode("utf-8", "surrogateescape")
+                found.append(os.path.join(part.root, name.removesuffix(arguments.CORRUPT)))
 
         for part in self.parts:
             source = self.source(part)
             self._look(arguments.set_aside(self.way, source, part.target, self.manner), take)
-        return [name.removesuffix(arguments.CORRUPT) for name in found[:_MOST_NAMES]]
+        return found[:_MOST_NAMES]
 
     def is_empty(self) -> bool:
         """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
@@ -219,7 +224,7 @@ class Restoring(NamedTuple):
         found: list[tuple[str, str]] = []
 
         def take(line: bytes) -> None:
-            change, name = _item(line)
+            change, name = arguments.item(line)
             if change:
                 found.append((change.decode(), name.decode("utf-8", "surrogateescape")))
 
@@ -251,14 +256,6 @@ class Restoring(NamedTuple):
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
         return outcome.judge(ended.code, ended.errors, "the target", host)
-
-
-def _item(line: bytes) -> tuple[bytes, bytes]:
-    """An itemized change and its name; two empty ones where a line is none."""
-    change, blank, name = line.partition(b" ")
-    if blank and (len(change) == _ITEM or change == b"*deleting"):
-        return change, names.unescaped(name.lstrip(b" ") if change == b"*deleting" else name)
-    return b"", b""
 
 
 def bring(
