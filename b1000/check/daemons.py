@@ -70,8 +70,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
 
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
-    job = next(_jobs_of(config, destination), None)
-    place = Place(destination, job.limits if job else Limits(), "")
+    place = Place(destination, _limits(config, destination), "")
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         yield from _marks_refused(place, empty)
 
@@ -97,7 +96,7 @@ def _jobs_of(config: Config, destination: Destination) -> Iterator[Job]:
 def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
     """Whether the storage takes marks: where it refuses them, no sync is begun there."""
     destination = place.destination
-    target = _where_marks_go(destination)
+    target = _where_marks_go(destination, place.limits)
     section, option = f"dest:{destination.name}", "mark_path"
     argv = command.rehearsed(command.marks(empty, target, destination, place.limits))
     for each in tried(section, option, argv, target, place.limits):
@@ -120,14 +119,19 @@ def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
     for destination in config.destinations.values():
         sent = destination.remote or (destination.mark_path or "").startswith("rsync://")
         if destination.type == "active" and destination.mark and sent:
-            yield destination.name, _where_marks_go(destination)
+            yield destination.name, _where_marks_go(destination, _limits(config, destination))
 
 
-def _where_marks_go(destination: Destination) -> str:
+def _limits(config: Config, destination: Destination) -> Limits:
+    """Those of the first of its jobs."""
+    return next((job.limits for job in _jobs_of(config, destination)), Limits())
+
+
+def _where_marks_go(destination: Destination, limits: Limits) -> str:
     *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         for target in first:
-            answer = _asked(command.probe(empty, target, destination, Limits()), Limits())
+            answer = _asked(command.probe(empty, target, destination, limits), limits)
             code = 1 if answer.code is None else answer.code
             if not outcome.is_without_module(outcome.judge(code, answer.errors, target)):
                 return target
@@ -138,7 +142,7 @@ def _place(config: Config, destination: Destination) -> Place:
     """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
     job = next(_jobs_of(config, destination), None)
     now = datetime.now().strftime(paths.START_TIME)
-    name, limits = (job.name, job.limits) if job else ("check", Limits())
+    name, limits = (job.name if job else "check"), _limits(config, destination)
     whose = paths.subject(config.settings.host, "b1000-check", "", "")
     absent = paths.directory(destination.path, name, "full", whose, now)
     journal = Path(config.settings.journal)
