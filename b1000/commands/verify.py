@@ -147,14 +147,12 @@ class _Verify:
     def _one(
         self, working: "Verifier", destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
-        from b1000.storage import reading_plan, verifier
+        from b1000.storage import reading_plan
         from b1000.storage.findings import Look
 
         everything = [(each.root, group) for each in catalogues for group in each.groups]
         terms = self._terms(destination, everything)
         groups = [each for each in everything if self._wanted(each[1].key)]
-        for catalogue in catalogues:
-            self._found(verifier.identify(catalogue, time.time()))
         for root, group in groups:
             for backup in group.backups:
                 if reading_plan.is_to_be_counted(backup):

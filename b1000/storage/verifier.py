@@ -4,11 +4,8 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 
-from b1000.errors import message_of
-from b1000.identity import new_uid
 from b1000.state.journal import Journal
-from b1000.storage import listing, placing, reading, sums
-from b1000.storage.backup import Catalogue
+from b1000.storage import listing, reading, sums
 from b1000.storage.findings import Finding, Kind, Look, held_against_mark
 from b1000.storage.judging import Case, Judge, Terms, unread
 from b1000.storage.matching import Comparison
@@ -94,22 +91,6 @@ class Verifier:
             self.bytes += sweep.bytes
         if not _has_gone(look):
             yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))
-
-
-def identify(catalogue: Catalogue, now: float) -> Iterator[Finding]:
-    """Give a root below which marks lie its id, where it has none: as old as the oldest of them.
-
-    What has no mark and is older, was made before there were any.
-    """
-    root = catalogue.root
-    if not catalogue.marks or root.identity or root.remote:
-        return
-    marked = (each for group in catalogue.groups for each in group.backups if each.mark)
-    first = min((each.started for each in marked if each.started is not None), default=now)
-    try:
-        placing.identify(root.address, new_uid(), min(first, now))
-    except OSError as error:
-        yield Finding(root.address, f"could not be given an id: {message_of(error)}", Kind.UNREAD)
 
 
 def _list_of(look: Look) -> tuple[dict[bytes, str] | None, str]:

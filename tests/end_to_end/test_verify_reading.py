@@ -262,20 +262,3 @@ def test_time_may_be_over_while_files_are_looked_for(root: Path) -> None:
     tree = Tree(str(root), path.relative_to(root).as_posix())
     with pytest.raises(OutOfTime):
         list(files(tree, Pace(until=0.0), []))
-
-
-def test_a_root_with_marks_gets_an_id(world: World) -> None:
-    clients = world.root / "srv"
-    world.write({"dest:kept": {"type": "store", "path": f"{clients}/*"}})
-    for ago, marked in ((9, False), (5, True), (2, False)):
-        put(clients / "a", a_mark(when=TODAY - ago * DAY), marked)
-    put(clients / "b", a_mark(when=TODAY, host="web2"), marked=False)
-    assert verify(world)[0] == 0
-    assert not (clients / "b" / ".b1000-id").exists()
-    written = (clients / "a" / ".b1000-id").read_text()
-    found = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
-    states = [each["state"] for each in found if each["path"].startswith(f"{clients}/a/")]
-    # Those from before the first mark, and those after it.
-    assert sorted(states) == ["complete", "legacy", "unfinished"]
-    assert verify(world)[0] == 0
-    assert (clients / "a" / ".b1000-id").read_text() == written
