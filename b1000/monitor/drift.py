@@ -164,7 +164,8 @@ def _departure(
 ) -> Iterator[DriftNote]:
     """``others``: when the rest of its job ran last where it ran last."""
     last = runs[-1]
-    if others - last.started > _interval(runs):
+    silent = others - last.started
+    if silent > LEAST_AGE and silent > _interval(runs):
         text = (
             f"{subject.label} has vanished from {last.made_on}: its last run is "
             f"{span(now - last.started)} old, that of the rest of the job {span(now - others)}"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
 from b1000.monitor.freshness import GAPS, PROFILE_WEEKS
-from b1000.monitor.history import DAY
+from b1000.monitor.history import DAY, PastRun
 from b1000.monitor.statements import Expressions, batches
 from b1000.monitor.tracks import Track, Tracks, names
 from b1000.reports.source import DatabaseSource, Query
@@ -116,7 +116,7 @@ class LastRuns:
         self.last_good_ones_of(
             track
             for track, runs in self.tracks.items()
-            if len(runs) >= LEAST_READ and sum(run.done for run in runs) < LEAST_READ
+            if len(runs) >= LEAST_READ and not _enough_are_done(runs)
         )
 
     def _last_runs_of_host(self) -> None:
@@ -219,3 +219,9 @@ class LastRuns:
         self.good_ones_read.update(asked)
         good = self._expressions.has_good_copy
         self._last_of(f"{_OF_TRACK} AND {good}", asked)
+
+
+def _enough_are_done(runs: Sequence[PastRun]) -> bool:
+    """Whether as many of them are as are read at least, seen from the end."""
+    done = (run for run in reversed(runs) if run.done)
+    return len([*islice(done, LEAST_READ)]) == LEAST_READ
