@@ -90,7 +90,7 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
         last_good=last_good,
         age=age,
         expected=expected,
-        unlearned=freshness.unlearned(past.good) or freshness.inexpressible(expected, past),
+        unlearned=freshness.unlearned(past.good) or freshness.inexpressible(expected),
         since=[run for run in since if not (run.good or run.acknowledged or run in live)],
         earlier=good[: good.index(last_good)][-LOOKED_BACK:] if last_good else [],
         due=None,

@@ -22,6 +22,7 @@ TRIAL = 3 * DAY
 AGE_AFTER_ONE = 8 * DAY
 AGE_IN_TRIAL = 26 * HOUR  # a daily backup, and some time for it
 _LEAST_WEEKS = 4
+_MORE = 1.1  # times the longest interval that a backup may be old
 _EVEN = 1.5  # times the usual interval that the longest is of what one age can say
 _RARE = 8 * DAY  # what runs as seldom has no profile within a week
 
@@ -57,7 +58,7 @@ def learned(past: Past, now: float) -> Expectation:
         return Expectation(AGE_AFTER_ONE, AGE_AFTER_ONE + DAY, "default")
     gaps = _own_gaps(past)
     gap = _middle(gaps)
-    longest = max(gaps) * 1.1 + slack(gap)
+    longest = max(gaps) * _MORE + slack(gap)
     if not unlearned(good):
         limit = _profile(good, len(good), gap, now) if gap <= _RARE else None
         if limit is not None and _explains(past, gap):
@@ -80,15 +81,15 @@ def unlearned(good: Sequence[float]) -> str:
     return f"its good backups are {known}, and {span(TRIAL)} of them say what is usual"
 
 
-def inexpressible(expected: Expectation, past: Past) -> str:
+def inexpressible(expected: Expectation) -> str:
     """Why one age cannot say what is expected at each hour; empty where it can."""
-    if not expected.profile:
+    if not expected.profile or expected.longest is None:
         return ""
-    gaps = _own_gaps(past)
-    if max(gaps) <= _EVEN * _middle(gaps):
+    longest = round((expected.longest - slack(expected.gap)) / _MORE)
+    if longest <= _EVEN * expected.gap:
         return ""
     return (
-        f"its intervals are {span(_middle(gaps))} to {span(max(gaps))} by the hour of the week, "
+        f"its intervals are {span(expected.gap)} to {span(longest)} by the hour of the week, "
         "and a plan has one age for all hours"
     )
 
