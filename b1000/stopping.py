@@ -28,11 +28,13 @@ def heard() -> list[int]:
     return [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
+_AGAIN = 0.01  # seconds after which it is raised once more
 _came: list[int] = []
 
 
 def end_plainly() -> None:
     """From here on each of them raises SystemExit with 128 and its number; SIGINT as ever."""
+    sys.unraisablehook = _unraised
     for number in heard():
         if number != signal.SIGINT:
             signal.signal(number, _end)
@@ -43,6 +45,20 @@ def _end(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
+def _unraised(lost: "sys.UnraisableHookArgs") -> None:
+    """A signal may come in the midst of what can raise nothing, such as the end of an object."""
+    ended = lost.exc_value
+    if not isinstance(ended, SystemExit | KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+
+    def raise_again(*_: object) -> None:
+        raise ended
+
+    signal.signal(signal.SIGALRM, raise_again)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+
+
 def ended_by() -> int:
     """The number of the first signal that ended the program plainly; 0: none has."""
     return _came[0] if _came else 0
@@ -51,6 +67,7 @@ def ended_by() -> int:
 def be_as_if_begun_anew() -> None:
     """In a child: each signal does what it does by default, whoever handled or ignored it here."""
     signal.set_wakeup_fd(-1)
+    sys.unraisablehook = sys.__unraisablehook__
     for number in {*STOPPING, *_HARMLESS} - {signal.SIGPIPE, signal.SIGXFSZ}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

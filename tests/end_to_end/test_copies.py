@@ -519,7 +519,7 @@ def test_more_options_for_rsync(world: World) -> None:
 @pytest.mark.parametrize(
     "option",
     ["--inplace", "--append-verify", "--delete-after", "-essh", "--rsh=sh", "--files-from=/x",
-     "--link-dest=../x", "--daemon", "-ne", "--del", "--max-size=100", "--exclude=x", "-aum",
+     "--link-dest=../x", "--daemon", "-ne", "--del", "--max-size=100", "--exclude-from=x", "-aum",
      "--no-links", "--existing", "--fuzzy --max-size 100", "--fuzy", "--log-file=/tmp/x",
      "--out-format=%n", "--copy-as=nobody"],
 )  # fmt: skip

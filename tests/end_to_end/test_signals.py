@@ -76,6 +76,26 @@ def test_a_signal_before_anything_was_begun_is_a_plain_exit_too(world: World, nu
     assert (program.returncode, out, err) == (128 + number, "", "")
 
 
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGALRM", 142), ("SIGINT", 130)])
+def test_a_signal_is_not_lost_where_nothing_can_be_raised(name: str, code: int) -> None:
+    """As while Python tidies up behind an import: what is raised there, it only prints."""
+    program = (
+        "import os, signal, sys, time; from b1000 import cli, stopping\n"
+        "class Ending:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), getattr(signal, sys.argv.pop())); time.sleep(0)\n"
+        "def carry_out(command, argv):\n"
+        "    Ending()\n"
+        "    time.sleep(60)\n"
+        "cli._carry_out = carry_out; cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, name],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_an_error_of_a_library_does_not_hide_the_signal() -> None:
     """Where a signal comes while argparse parses, its own cleaning up fails (Python 3.11)."""
     program = """if True:
