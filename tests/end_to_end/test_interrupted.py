@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import CHROOT, Daemon
 from tests.support.world import World, tree, wait_until
 
 Daemons = Callable[..., Daemon]
@@ -213,7 +213,7 @@ def interrupted_full(world: World, storage: Daemon) -> tuple[Path, Path]:
 
 
 def test_a_full_with_a_base_is_compared_and_right(world: World, daemon: Daemons) -> None:
-    storage = daemon()
+    storage = daemon({"b1000": CHROOT})
     old, new = interrupted_full(world, storage)
     before = tree(old)
     done = world.b1000("--copy")

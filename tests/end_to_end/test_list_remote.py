@@ -18,7 +18,7 @@ from b1000.jobs import Limits
 from b1000.storage import contents, remote, session
 from b1000.storage.backup import Entry, Unread
 from b1000.storage.remote import Reach
-from tests.support.daemon import Daemon
+from tests.support.daemon import CHROOT, Daemon
 from tests.support.liar import Liar
 from tests.support.ports import free_port
 from tests.support.stored import NIGHT, a_mark, put
@@ -115,7 +115,7 @@ def test_a_pattern_finds_the_same_at_a_daemon_as_in_a_tree(daemon: MakeDaemon) -
 
 
 def test_what_a_daemon_cannot_read_costs_only_its_job(daemon: MakeDaemon) -> None:
-    there = daemon({"b": "uid = nobody\ngid = nogroup\n"})
+    there = daemon({"b": f"uid = nobody\ngid = nogroup\n{CHROOT}"})
     root = there.module("b")
     put(root, a_mark())
     put(root, a_mark("other"))

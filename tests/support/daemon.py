@@ -11,6 +11,10 @@ from pathlib import Path
 
 from tests.support.ports import free_port
 
+CHROOT = "use chroot = yes\n" if os.getuid() == 0 else ""
+"""As a storage is set up. Without it Debian 12's rsync finds no base of ``--link-dest`` that is
+named by a way up, see docs/decisions/8."""
+
 
 class Daemon:
     """An rsync daemon on the loopback; each module is a directory of its name.
