@@ -130,7 +130,7 @@ def test_views_keys_and_the_address(file: Path, browser: Callable[..., Browser])
     assert shown.run(told) == "2 of 4 found of host db1"
     click("Storages")
     (far,) = (line for line in shown.run(lines) if "far" in line)
-    assert re.match("✓ OKfar.* ago90.9 %", far)
+    assert re.match(r"✓ OKfar.* ago9\d\.\d %", far)
     click("far", "#groups")
     assert shown.run(address) == "#storage=far"
     shown.run("location.hash = '#q=payments'")
