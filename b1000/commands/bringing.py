@@ -14,7 +14,7 @@ from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
 from b1000.runs.stored import Restore
-from b1000.storage import comparing, noting, receiving, restoring
+from b1000.storage import comparing, failover, noting, receiving, restoring
 from b1000.storage.choice import Choice
 from b1000.storage.restoring import Keeping, Restoring
 
@@ -146,7 +146,7 @@ class Bringing:
         ]
         self._sweep(ways[0])
         began = time.monotonic()
-        way, result = restoring.bring(
+        way, result = failover.bring(
             ways,
             limits.copy_retries,
             limits.copy_retry_min_sleep,

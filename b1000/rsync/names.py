@@ -20,6 +20,19 @@ _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}", re.DOTALL)
 _CUT = 240  # bytes of a name beyond which rsync may have cut it
 
 
+_MAGIC = re.compile(rb"[*?[]")
+
+
+def pattern(path: bytes) -> bytes:
+    """A path as a pattern of its own; only where one has magic does a backslash mean anything."""
+    return wild(path) if _MAGIC.search(path) else path
+
+
+def wild(path: bytes) -> bytes:
+    """A path as the beginning of a pattern that has magic."""
+    return re.sub(rb"[*?[\\]", rb"\\\g<0>", path)
+
+
 def is_temporary(name: str) -> bool:
     """Whether a receiver may have called a file so until it was complete."""
     return bool(_TEMPORARY.fullmatch(name))

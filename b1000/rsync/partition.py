@@ -9,7 +9,6 @@ belongs to exactly one part.
 """
 
 import heapq
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -170,9 +169,9 @@ class _Divided(NamedTuple):
         """What one part says of this directory; the first rule that fits counts."""
         for name, _ in self.files:
             sign = b"+" if (self.path, "file", name) in share else b"-"
-            yield sign + _plain(_join(b"/" + self.path, name))
+            yield sign + names.pattern(_join(b"/" + self.path, name))
         for name in self.heavy:
-            yield b"+" + _plain(_join(b"/" + self.path, name)) + b"/"
+            yield b"+" + names.pattern(_join(b"/" + self.path, name)) + b"/"
         own = [byte for byte in self.weights if (self.path, "byte", byte) in share]
         others = [byte for byte in self.weights if byte not in own]
         if (self.path, "rest", b"") in share:
@@ -181,11 +180,11 @@ class _Divided(NamedTuple):
         else:
             if own:
                 yield b"+" + self._with(own)
-            yield b"-" + _join(_wild(b"/" + self.path), b"*")
+            yield b"-" + _join(names.wild(b"/" + self.path), b"*")
 
     def _with(self, some: Iterable[int]) -> bytes:
         inside = b"".join(b"\\" + bytes([byte]) for byte in sorted(some))
-        return _join(_wild(b"/" + self.path), b"*[" + inside + b"]" + b"?" * self.from_end)
+        return _join(names.wild(b"/" + self.path), b"*[" + inside + b"]" + b"?" * self.from_end)
 
 
 def _rules(divided: Iterable[_Divided], share: Sequence[_Unit]) -> list[str]:
@@ -230,16 +229,3 @@ def _by_byte(entries: Sequence[tuple[bytes, int]], fine: int) -> tuple[int, dict
 
 def _join(above: bytes, name: bytes) -> bytes:
     return above + name if above in (b"", b"/") else above + b"/" + name
-
-
-_MAGIC = re.compile(rb"[*?[]")
-
-
-def _plain(path: bytes) -> bytes:
-    """A path as a pattern of its own; only where one has magic does a backslash mean anything."""
-    return _wild(path) if _MAGIC.search(path) else path
-
-
-def _wild(path: bytes) -> bytes:
-    """A path as the beginning of a pattern that has magic."""
-    return re.sub(rb"[*?[\\]", rb"\\\g<0>", path)

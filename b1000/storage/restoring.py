@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from b1000.rsync.restoring import Manner, Way
 from b1000.rsync.totals import Totals, forecast, totals
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
-from b1000.storage import receiving, session
+from b1000.storage import links, receiving, session
 from b1000.storage.part import Part
 from b1000.storage.question import StoredRow
 from b1000.storage.session import Cut, Session
@@ -30,7 +29,7 @@ Told = Callable[[Totals, int], None]
 """Hears what an rsync has counted in a backup, and how many files it transferred."""
 
 
-def _nobody(_: Totals, __: int) -> None:
+def nobody(_: Totals, __: int) -> None:
     """Nobody wants to hear it."""
 
 
@@ -91,7 +90,7 @@ class Restoring(NamedTuple):
 
     # --- the act
 
-    def bring(self, told: Told = _nobody) -> Outcome:
+    def bring(self, told: Told = nobody) -> Outcome:
         """Bring all parts back: the outcome of the first that fails, or of the last.
 
         ``told`` hears what each that succeeded has counted.
@@ -128,6 +127,9 @@ class Restoring(NamedTuple):
         """Bring it to where something is already; of what was missing is noted what that was."""
         if self.manner.existing != "missing":
             return self._run(argv, take)
+        if found := [*links.to_directories(part)]:
+            rules = names_file(self.keeping.added, links.patterns(found), "links")
+            argv[1:1] = ["--from0", f"--exclude-from={rules}"]
         with open(self.added(part), "ab") as file:
 
             def note(line: bytes) -> None:
@@ -137,7 +139,21 @@ class Restoring(NamedTuple):
                 elif not change:
                     take(line)
 
-            return self._run(arguments.telling(argv), note)
+            result = self._run(arguments.telling(argv), note)
+        return self._kept_out(part, found) if found and result.exit_code == 0 else result
+
+    def _kept_out(self, part: Part, found: Sequence[str]) -> Outcome:
+        """Whether links at the target stand where the backup has directories with something."""
+        argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
+        try:
+            below = tuple(f"{link}/" for link in found)
+            kept = [name for _, name in self._itemized(argv) if name.startswith(below)]
+            reason = kept and f"{part.target}{kept[0]} lies behind a symbolic link"
+        except RestoreFailed as error:
+            reason = str(error)
+        if not reason:
+            return Outcome(CopyStatus.DONE, exit_code=0)
+        return Outcome(CopyStatus.FAILED, Retry.NEVER, f"{reason}; all else was restored", 23)
 
     def added(self, part: Part) -> str:
         """The file of the names that were missing."""
@@ -256,33 +272,6 @@ class Restoring(NamedTuple):
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
         return outcome.judge(ended.code, ended.errors, "the target", host)
-
-
-def bring(
-    all_ways: Sequence[Restoring],
-    retries: int,
-    wait: float,
-    told: Callable[[str], None],
-    totalled: Told = _nobody,
-) -> tuple[Restoring, Outcome]:
-    """Bring a backup back from the first storage that gives it; each is tried once before a retry.
-
-    ``told`` hears of each failure. Gives the one that succeeded, or the last one and its outcome.
-    """
-    left = list(all_ways)
-    for turn in range(retries + 1):
-        if turn:
-            time.sleep(wait)
-        for each in tuple(left):
-            result = each.bring(totalled)
-            if result.exit_code == 0:
-                return each, result
-            told(f"{each.row.path}: {result.reason}")
-            if result.retry is Retry.NEVER or (result.retry is Retry.ONCE and turn):
-                left.remove(each)
-        if not left:
-            break
-    return each, result
 
 
 def names_file(directory: str, wanted: Sequence[str], name: str = "names") -> str:

@@ -251,16 +251,22 @@ def test_a_link_in_dir_leads_nowhere(world: World, manner: str) -> None:
     backup = put(world.root / "one", a_mark(when=TODAY))
     (backup / "below").mkdir()
     (backup / "below" / "evil").write_text("evil")
+    (backup / "o[d]d\\\n*").mkdir()
+    (backup / "o[d]d\\\n*" / "evil2").write_text("evil")
     (backup / ".b1000-restoring").mkdir()
     outside, to = world.root / "outside", world.root / "to"
     outside.mkdir()
     (outside / "mine").write_text("mine")
     to.mkdir()
     (to / "below").symlink_to(outside)
+    (to / "o[d]d\\\n*").symlink_to(outside)
     (to / ".b1000-restoring").symlink_to(outside)
     world.write({"dest:one": {"type": "store", "path": world.root / "one"}})
-    world.b1000("restore", "etc", "--to", str(to), manner, "--yes")
+    done = world.b1000("restore", "etc", "--to", str(to), manner, "--yes")
     assert tree(outside) == {"mine": b"mine"}
+    if manner == "--missing":
+        assert done.returncode == 1
+        assert "lies behind a symbolic link" in done.stderr or "below/evil" in done.stderr
     assert not (to / ".b1000-restoring").exists()
 
 

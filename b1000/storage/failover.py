@@ -1,0 +1,35 @@
+"""A backup is brought back from the first storage that gives it."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from b1000.rsync.outcome import Outcome
+from b1000.rsync.verdicts import Retry
+from b1000.storage.restoring import Restoring, Told, nobody
+
+
+def bring(
+    all_ways: Sequence[Restoring],
+    retries: int,
+    wait: float,
+    told: Callable[[str], None],
+    totalled: Told = nobody,
+) -> tuple[Restoring, Outcome]:
+    """Bring a backup back from the first storage that gives it; each is tried once before a retry.
+
+    ``told`` hears of each failure. Gives the one that succeeded, or the last one and its outcome.
+    """
+    left = list(all_ways)
+    for turn in range(retries + 1):
+        if turn:
+            time.sleep(wait)
+        for each in tuple(left):
+            result = each.bring(totalled)
+            if result.exit_code == 0:
+                return each, result
+            told(f"{each.row.path}: {result.reason}")
+            if result.retry is Retry.NEVER or (result.retry is Retry.ONCE and turn):
+                left.remove(each)
+        if not left:
+            break
+    return each, result
