@@ -63,8 +63,8 @@ from datetime import datetime, timedelta
 from b1000.jobs import Destination
 from b1000 import keep
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
-from b1000.storage.pruning import Wish, plan
-from b1000.storage import pruner
+from b1000.prune.pruning import Wish, plan
+from b1000.prune import pruner
 first = datetime(2020, 1, 1)
 groups = []
 for host in range({groups}):

@@ -11,11 +11,12 @@ from b1000.config.loader import Config
 from b1000.errors import B1000Error, BadValue, StorageAway
 from b1000.jobs import Destination, Job, Limits
 from b1000.logs import printable
+from b1000.marks import marking
 from b1000.rsync import command, outcome, paths, surveys
 from b1000.rsync.source import Source
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import marking, session
+from b1000.storage import session
 from b1000.storage.session import Session
 from b1000.work import claiming
 

@@ -13,14 +13,14 @@ from b1000.figures import clock, size
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
+from b1000.restore import comparing, failover, noting, receiving, restoring
+from b1000.restore.choice import Choice
+from b1000.restore.restoring import Keeping, Restoring
 from b1000.runs.stored import Restore
-from b1000.storage import comparing, failover, noting, receiving, restoring
-from b1000.storage.choice import Choice
-from b1000.storage.restoring import Keeping, Restoring
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
-    from b1000.storage.restore_answer import Answer
+    from b1000.restore.answer import Answer
     from b1000.storage.survey import Journalled
 
 _FAILED, _OLDER = 1, 3

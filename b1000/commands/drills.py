@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from b1000.jobs import Destination
     from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
-    from b1000.storage.drill_plan import Candidate
     from b1000.storage.survey import Journalled
     from b1000.storage.telling import Telling
+    from b1000.verify.drill_plan import Candidate
     from b1000.work.drilling import Place
 
 _BAD, _OUT_OF_TIME = 1, 3
@@ -43,7 +43,7 @@ class Drills:
     """All that is drilled by one program."""
 
     def __init__(self, config: "Config", arguments: Any) -> None:
-        from b1000.storage.drill_plan import Rules
+        from b1000.verify.drill_plan import Rules
 
         self._config = config
         self._arguments = arguments
@@ -118,8 +118,8 @@ class Drills:
     def _due(
         self, found: "list[tuple[Destination, list[Catalogue]]]", known: "Journalled"
     ) -> "Sequence[Candidate]":
-        from b1000.storage import drill_plan
-        from b1000.storage.pruning import fits
+        from b1000.prune.pruning import fits
+        from b1000.verify import drill_plan
 
         words = self._arguments.jobs
         times = drill_plan.times(known.drilled())
@@ -227,8 +227,8 @@ class Drills:
     def _restore(
         self, known: "Journalled", which: "Candidate", place: "Place", limit: float
     ) -> None:
+        from b1000.restore import asking, restoring, targets
         from b1000.rsync.restoring import Manner
-        from b1000.storage import asking, restoring, targets
         from b1000.storage.question import StoredRow
 
         row = StoredRow(which.root, which.group.key, which.backup)

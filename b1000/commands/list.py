@@ -48,7 +48,7 @@ def _kept_by(config: "Config", found: "Survey") -> dict[str, str]:
     """What keeps each backup, by its whole path."""
     from datetime import datetime
 
-    from b1000.storage import pruning
+    from b1000.prune import pruning
 
     now = datetime.now()
     kept: dict[str, str] = {}

@@ -10,8 +10,8 @@ from b1000.commands.output import say
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
+    from b1000.marks.adopting import Adopted, Lying, Told
     from b1000.state.queries import Reader
-    from b1000.storage.adopting import Adopted, Lying, Told
     from b1000.storage.layout import Place
 
 
@@ -46,8 +46,8 @@ class _Adoption:
 
     def carry_out(self) -> "Iterator[Adopted]":
         """By the journal first, which knows most; then by databases."""
+        from b1000.marks import adopting
         from b1000.state.queries import Reader, may_exist
-        from b1000.storage import adopting
 
         journal = Path(self._config.settings.journal)
         reader = Reader(journal) if may_exist(journal) else None
@@ -75,7 +75,8 @@ class _Adoption:
     def _lying(self) -> "tuple[list[tuple[Destination, Lying]], list[Adopted]]":
         """What lies at local destinations and stores, and which could not be looked at."""
         from b1000.errors import StorageAway
-        from b1000.storage import adopting, survey
+        from b1000.marks import adopting
+        from b1000.storage import survey
 
         found: list[tuple[Destination, Lying]] = []
         away: list[Adopted] = []
@@ -87,7 +88,7 @@ class _Adoption:
         return found, away
 
     def _by_databases(self) -> "Iterator[Adopted]":
-        from b1000.storage import adopting
+        from b1000.marks import adopting
 
         found, away = self._lying()
         yield from away
@@ -105,9 +106,9 @@ class _Adoption:
     def _of_job(
         self, destination: "Destination", lying: "Lying", job: str, places: "Sequence[Place]"
     ) -> "Iterator[Adopted]":
+        from b1000.marks import adopting
         from b1000.reports import known
         from b1000.reports.target import NotDelivered
-        from b1000.storage import adopting
 
         names = destination.report or tuple(self._config.reports)
         for report in filter(None, map(self._config.reports.get, names)):

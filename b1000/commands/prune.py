@@ -10,10 +10,10 @@ from b1000.commands.output import say
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
+    from b1000.prune.pruner import Outcome, Pruner
+    from b1000.prune.pruning import Plan
     from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
-    from b1000.storage.pruner import Outcome, Pruner
-    from b1000.storage.pruning import Plan
 
 _HELD_BACK, _OUT_OF_TIME = 1, 3
 
@@ -31,7 +31,7 @@ def prune(argv: Sequence[str]) -> int:
 
 class _Prune:
     def __init__(self, config: "Config", arguments: Any) -> None:
-        from b1000.storage.pruning import Wish
+        from b1000.prune.pruning import Wish
 
         self._config = config
         self._dry = arguments.dry_run
@@ -45,7 +45,7 @@ class _Prune:
         self._out_of_time = False
 
     def run(self) -> int:
-        from b1000.storage.removal import OutOfTime
+        from b1000.prune.removal import OutOfTime
 
         self._tell_of_errors()
         if not self._dry:
@@ -97,25 +97,25 @@ class _Prune:
         return found
 
     def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:
-        from b1000.storage.pruning import refuse_strangers
+        from b1000.prune.pruning import refuse_strangers
 
         keys = [group.key for each in catalogues for group in each.groups]
         words = (*self._wish.words, *self._wish.gone)
         refuse_strangers(words, keys, "at a destination with keep")
 
     def _forecast(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
-        from b1000.storage import prune_answer, pruner
+        from b1000.prune import answer, pruner
 
         for destination, catalogues in found:
             plan = pruner.plan(destination, catalogues, self._wish, time.time())
             self._plans.append(plan)
-            for line in prune_answer.forecast(plan):
+            for line in answer.forecast(plan):
                 self._say(line)
             self._warn(plan)
 
     def _prune(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
+        from b1000.prune.pruner import Pruner
         from b1000.state.opening import open_journal
-        from b1000.storage.pruner import Pruner
         from b1000.supervise import telling
 
         journal = open_journal(Path(self._config.settings.journal))
@@ -134,7 +134,7 @@ class _Prune:
         destination: "Destination",
         catalogues: "list[Catalogue]",
     ) -> None:
-        from b1000.storage import prune_answer, pruner
+        from b1000.prune import answer, pruner
 
         working.note_new(catalogues)
         for trouble in working.finish(catalogues):
@@ -145,7 +145,7 @@ class _Prune:
         self._describe(journal, destination, catalogues, plan)
         for outcome in working.carry_out(plan):
             self._outcomes.append(outcome)
-            line = prune_answer.removed(outcome)
+            line = answer.removed(outcome)
             if outcome.trouble:
                 self._trouble(line)
             else:
@@ -159,8 +159,8 @@ class _Prune:
         plan: "Plan",
     ) -> None:
         """Databases are told of all that lies there, before any of it goes."""
-        from b1000.storage.drill_plan import Rules
         from b1000.storage.telling import Telling, held
+        from b1000.verify.drill_plan import Rules
 
         if not destination.report:
             return
@@ -176,9 +176,9 @@ class _Prune:
 
     def _warn(self, plan: "Plan") -> None:
         from b1000.logs import to_stderr
-        from b1000.storage import prune_answer
+        from b1000.prune import answer
 
-        for line in prune_answer.warnings(plan):
+        for line in answer.warnings(plan):
             to_stderr(f"b1000: {line}")
 
     def _trouble(self, text: str) -> None:
@@ -192,9 +192,9 @@ class _Prune:
             say(line)
 
     def _conclude(self) -> None:
-        from b1000.storage import prune_answer
+        from b1000.prune import answer
 
         if self._json:
-            say(prune_answer.as_json(self._plans, self._outcomes, self._troubles, self._dry))
+            say(answer.as_json(self._plans, self._outcomes, self._troubles, self._dry))
         else:
-            self._say(prune_answer.total(self._plans, self._outcomes, self._dry))
+            self._say(answer.total(self._plans, self._outcomes, self._dry))

@@ -13,12 +13,12 @@ from b1000.errors import B1000Error, UsageError, counted
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
+    from b1000.restore.asking import Asked
+    from b1000.restore.choice import Choice
+    from b1000.restore.part import Part
+    from b1000.restore.restoring import Restoring
     from b1000.runs.stored import Restore
-    from b1000.storage.asking import Asked
-    from b1000.storage.choice import Choice
-    from b1000.storage.part import Part
     from b1000.storage.question import StoredRow
-    from b1000.storage.restoring import Restoring
     from b1000.storage.survey import Journalled
 
 _FAILED = 1
@@ -36,7 +36,7 @@ def restore(argv: Sequence[str]) -> int:
         parser.error("--in-place needs --missing, --merge or --mirror")
 
     from b1000.config import loader
-    from b1000.storage.restore_answer import Answer
+    from b1000.restore.answer import Answer
     from b1000.storage.survey import Journalled
 
     config = loader.load(arguments.cfg)
@@ -68,8 +68,8 @@ def _mend_journal(config: "Config") -> None:
 
 def _guarded(work: "_Restore", answer: Any) -> int:
     from b1000.logs import to_stderr
-    from b1000.storage.choice import NothingFits
-    from b1000.storage.restoring import RestoreFailed
+    from b1000.restore.choice import NothingFits
+    from b1000.restore.restoring import RestoreFailed
 
     try:
         return work.run()
@@ -83,7 +83,7 @@ class _Restore:
     def __init__(
         self, config: "Config", arguments: Any, journal: "Journalled", answer: Any
     ) -> None:
-        from b1000.storage import targets
+        from b1000.restore import targets
 
         self._config = config
         self._arguments = arguments
@@ -111,7 +111,8 @@ class _Restore:
 
     def _choose(self) -> "Choice":
         from b1000.config.selectors import selector
-        from b1000.storage import asking, moments
+        from b1000.restore import asking
+        from b1000.storage import moments
 
         arguments = self._arguments
         until = moments.latest(arguments.at) if arguments.at else None
@@ -153,7 +154,7 @@ class _Restore:
 
     def _look_at_target(self) -> None:
         """A directory that is absent or empty, or was begun by the same restore. UsageError."""
-        from b1000.storage import targets
+        from b1000.restore import targets
 
         directory = self._arguments.to
         names = targets.in_the_way(directory)
@@ -186,8 +187,8 @@ class _Restore:
     # --- how
 
     def _ways(self, choice: "Choice", private: str) -> "list[Restoring]":
+        from b1000.restore import asking, restoring
         from b1000.rsync.restoring import Manner
-        from b1000.storage import asking, restoring
 
         arguments = self._arguments
         names = restoring.names_file(private, self._words) if self._words else ""
@@ -206,7 +207,7 @@ class _Restore:
         return ways
 
     def _parts(self, row: "StoredRow") -> "tuple[Part, ...]":
-        from b1000.storage import targets
+        from b1000.restore import targets
 
         manner = self._arguments.existing
         if not self._arguments.in_place:

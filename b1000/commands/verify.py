@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from b1000.errors import StorageAway
     from b1000.jobs import Destination
     from b1000.storage.backup import Catalogue, Group, Root
-    from b1000.storage.findings import Finding
-    from b1000.storage.judging import Terms
-    from b1000.storage.reading_plan import Due
     from b1000.storage.remote import Reach
-    from b1000.storage.verifier import Verifier
-    from b1000.storage.witness import Witness
+    from b1000.verify.findings import Finding
+    from b1000.verify.judging import Terms
+    from b1000.verify.reading_plan import Due
+    from b1000.verify.verifier import Verifier
+    from b1000.verify.witness import Witness
 
 _BAD, _OUT_OF_TIME = 1, 3
 
@@ -54,15 +54,15 @@ class _Verify:
 
         from b1000.errors import B1000Error
         from b1000.locks import Locks
+        from b1000.restore.elsewhere import Elsewhere
         from b1000.state.opening import open_journal
-        from b1000.storage import priority
-        from b1000.storage.elsewhere import Elsewhere
-        from b1000.storage.noted import Notes
-        from b1000.storage.readers import Readers
-        from b1000.storage.reading import OutOfTime
-        from b1000.storage.verifier import Verifier
-        from b1000.storage.witness import Witness
         from b1000.supervise import telling
+        from b1000.verify import priority
+        from b1000.verify.noted import Notes
+        from b1000.verify.readers import Readers
+        from b1000.verify.reading import OutOfTime
+        from b1000.verify.verifier import Verifier
+        from b1000.verify.witness import Witness
 
         priority.be_idle()
         # Before there is anything that its processes must not hold.
@@ -97,8 +97,8 @@ class _Verify:
         self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
         """Databases are told of all that lies there; what is found of it then, follows."""
-        from b1000.storage.drill_plan import Rules
         from b1000.storage.telling import Telling
+        from b1000.verify.drill_plan import Rules
 
         if not destination.report:
             return
@@ -112,8 +112,8 @@ class _Verify:
     def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
         """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
+        from b1000.prune.pruning import refuse_strangers
         from b1000.storage import remote, survey
-        from b1000.storage.pruning import refuse_strangers
 
         wanted = survey.wanted(self._config, self._arguments.dest)
         found = []
@@ -147,8 +147,8 @@ class _Verify:
     def _one(
         self, working: "Verifier", destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
-        from b1000.storage import reading_plan
-        from b1000.storage.findings import Look
+        from b1000.verify import reading_plan
+        from b1000.verify.findings import Look
 
         everything = [(each.root, group) for each in catalogues for group in each.groups]
         terms = self._terms(destination, everything)
@@ -169,7 +169,7 @@ class _Verify:
     ) -> None:
         """It was named, so that it is read also where nothing says how often."""
         from b1000.errors import StorageAway
-        from b1000.storage.findings import Look
+        from b1000.verify.findings import Look
 
         if self._arguments.count:
             raise UsageError(f"{destination.name} is at a daemon: its files are counted when read")
@@ -188,7 +188,7 @@ class _Verify:
     def _due(
         self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]"
     ) -> "list[Due]":
-        from b1000.storage import reading_plan
+        from b1000.verify import reading_plan
 
         due = reading_plan.order(groups)
         if self._arguments.all or destination.verify is None:
@@ -197,8 +197,8 @@ class _Verify:
 
     def _terms(self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]") -> "Terms":
         from b1000.rsync.command import kib_of
-        from b1000.storage.judging import Terms
-        from b1000.storage.reading import Pace
+        from b1000.verify.judging import Terms
+        from b1000.verify.reading import Pace
 
         rate = kib_of(destination.verify_rate) * 1024 if destination.verify_rate else 0.0
         period = destination.verify or 30 * 86400
@@ -206,7 +206,7 @@ class _Verify:
         return Terms(pace, destination.quarantine, period, groups, self._elsewhere.commands)
 
     def _wanted(self, key: Any) -> bool:
-        from b1000.storage.pruning import fits
+        from b1000.prune.pruning import fits
 
         return not self._arguments.jobs or any(fits(word, key) for word in self._arguments.jobs)
 

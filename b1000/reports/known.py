@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.jobs import Report
+from b1000.marks.adopting import Told
 from b1000.reports.source import DatabaseSource
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE, CopyStatus
-from b1000.storage.adopting import Told
 from b1000.storage.layout import Place
 
 

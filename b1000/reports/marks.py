@@ -10,6 +10,8 @@ from b1000.errors import B1000Error, message_of
 from b1000.identity import new_uid
 from b1000.jobs import Destination, Limits
 from b1000.locks import Locks
+from b1000.marks import marking, placing, sending
+from b1000.marks.marking import Written
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.rsync import outcome
 from b1000.rsync.verdicts import Retry
@@ -17,8 +19,7 @@ from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
 from b1000.state import outbox
 from b1000.state.queries import Reader
-from b1000.storage import local, marking, placing, sending
-from b1000.storage.marking import Written
+from b1000.storage import local
 
 _AWAY = frozenset({errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT})
 """What a file system says that is not there just now."""

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator
 
 from b1000.errors import BadValue, message_of
 from b1000.identity import new_uid
+from b1000.marks import marking, placing, sending
+from b1000.marks.marking import Whose, Written
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus
-from b1000.storage import marking, placing, sending
-from b1000.storage.marking import Whose, Written
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Copying
 from b1000.work.output import Tail

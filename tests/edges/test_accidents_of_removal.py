@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from b1000.prune.removal import NotRemoved, Removals
 from b1000.storage import catalogue, layout, local
 from b1000.storage.backup import Root
-from b1000.storage.removal import NotRemoved, Removals
 from tests.support.stored import NIGHT, a_mark, identify, put
 
 DAY = timedelta(days=1)
@@ -111,7 +111,7 @@ mount --bind "$1" "$2"
 mount --bind "$1" "$3"
 exec "$4" -c "
 import sys
-from b1000.storage.removal import Removals
+from b1000.prune.removal import Removals
 area = Removals(sys.argv[1])
 print(area.delete([area.take(sys.argv[2])]))
 " "$5" "$6"

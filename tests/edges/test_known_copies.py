@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from b1000.jobs import Report
+from b1000.marks import adopting
 from b1000.reports import known
 from b1000.runs.states import CopyStatus
-from b1000.storage import adopting, layout
+from b1000.storage import layout
 from b1000.storage.backup import Root
 from tests.edges.test_database import ORIGINAL_TABLES
 from tests.support.database import Database, Schema

@@ -12,19 +12,21 @@ import pytest
 from b1000 import keep
 from b1000.b1k.mark import Counts
 from b1000.jobs import Destination
+from b1000.prune import pruner
+from b1000.prune.pruning import Wish
+from b1000.prune.removal import Removals
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
-from b1000.storage import catalogue, local, pruner, reading
+from b1000.storage import catalogue, local
 from b1000.storage.backup import Catalogue, Root
 from b1000.storage.catalogue import Known
-from b1000.storage.findings import Look
-from b1000.storage.judging import Terms
-from b1000.storage.noted import Notes
-from b1000.storage.pruning import Wish
-from b1000.storage.readers import Readers
-from b1000.storage.removal import Removals
-from b1000.storage.verifier import Verifier
+from b1000.verify import reading
+from b1000.verify.findings import Look
+from b1000.verify.judging import Terms
+from b1000.verify.noted import Notes
+from b1000.verify.readers import Readers
+from b1000.verify.verifier import Verifier
 from tests.support.stored import NIGHT, a_mark, identify, put
 
 DAYS = 86400.0

@@ -10,8 +10,8 @@ import pytest
 
 from b1000 import wire
 from b1000.errors import B1000Error
-from b1000.storage.readers import Readers, _Reader, _ready
-from b1000.storage.reading import Pace, Tree, files
+from b1000.verify.readers import Readers, _Reader, _ready
+from b1000.verify.reading import Pace, Tree, files
 
 
 def test_answers_that_come_together_are_all_taken(tmp_path: Path) -> None:

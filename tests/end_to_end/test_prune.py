@@ -201,7 +201,7 @@ _STRUCK = """if True:
     import os, signal, sys
     from b1000 import cli
     from b1000.state.journal import Journal
-    from b1000.storage import removal
+    from b1000.prune import removal
 
     def struck(module, name):
         real, calls = getattr(module, name), [0]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from b1000.restore import comparing
+from b1000.restore.restoring import RestoreFailed
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import comparing
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
-from b1000.storage.restoring import RestoreFailed
 from tests.support.daemon import Daemon
 from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import World, tree

@@ -11,7 +11,7 @@ import pytest
 
 from b1000.b1k import root_id
 from b1000.b1k.mark import Counts
-from b1000.storage.reading import Missed, Pace, Tree, files
+from b1000.verify.reading import Missed, Pace, Tree, files
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World
 

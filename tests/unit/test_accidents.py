@@ -14,10 +14,11 @@ from b1000 import keep
 from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue
 from b1000.jobs import Destination
-from b1000.storage import catalogue, layout, pruning, retention
+from b1000.prune import pruning, retention
+from b1000.prune.pruning import Plan, Wish
+from b1000.prune.retention import COMPLETE, UNFINISHED, WRITING, Held, Terms
+from b1000.storage import catalogue, layout
 from b1000.storage.backup import Catalogue, Entry, Root
-from b1000.storage.pruning import Plan, Wish
-from b1000.storage.retention import COMPLETE, UNFINISHED, WRITING, Held, Terms
 from tests.support.stored import a_mark
 
 NOW = datetime(2026, 11, 22, 12)

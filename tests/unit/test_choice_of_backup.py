@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.errors import UsageError
+from b1000.restore.choice import NothingFits, Terms, Unreached, choose
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, GroupKey, Root, State
-from b1000.storage.choice import NothingFits, Terms, Unreached, choose
 from b1000.storage.question import StoredRow
 
 ORDER = {"near": 0, "far": 1, "last": 2}

@@ -7,9 +7,9 @@ import pytest
 from b1000.drill import Drill
 from b1000.jobs import Destination, Job
 from b1000.runs.stored import Facts, Memory, Told
-from b1000.storage import drill_plan
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
-from b1000.storage.drill_plan import Candidate, Rules
+from b1000.verify import drill_plan
+from b1000.verify.drill_plan import Candidate, Rules
 
 DAY = 86400.0
 ROOT = Root("kept", "/kept")

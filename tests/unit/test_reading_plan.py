@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000.runs.stored import Memory
-from b1000.storage import reading_plan, sums
 from b1000.storage.backup import Backup, Group, GroupKey, Root, State
+from b1000.verify import reading_plan, sums
 
 ROOT = Root("kept", "/srv")
 NIGHT = 86400.0

@@ -1,6 +1,6 @@
 """The answer of b1000 restore for programs, and the page that tells of it."""
 
-from b1000.storage.restore_answer import Answer
+from b1000.restore.answer import Answer
 from tests.support.world import ROOT
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000 import keep
-from b1000.storage import retention
-from b1000.storage.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
+from b1000.prune import retention
+from b1000.prune.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
 
 NOW = datetime(2026, 11, 22, 12)
 DAY = timedelta(days=1)

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from b1000 import keep
-from b1000.storage import retention
-from b1000.storage.retention import COMPLETE, UNFINISHED, Held, Terms
+from b1000.prune import retention
+from b1000.prune.retention import COMPLETE, UNFINISHED, Held, Terms
 
 PAGE = Path(__file__).parents[2] / "docs" / "retention.md"
 KEEP = "all 7d, daily 5w, monthly 13m, yearly 5y"

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from b1000.errors import message_of
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import listing, reading, sums
 from b1000.storage.backup import Group, Root
-from b1000.storage.findings import Look
-from b1000.storage.reading import Found, Pace
-from b1000.storage.sweep import Key
+from b1000.verify import listing, reading, sums
+from b1000.verify.findings import Look
+from b1000.verify.reading import Found, Pace
+from b1000.verify.sweep import Key
 
 
 def known_sums(look: Look, wanted: set[Key], pace: Pace) -> dict[Key, str]:

@@ -7,8 +7,8 @@ directory of the backup, and writes through it. A newer one gives up there.
 import os
 from collections.abc import Iterable, Iterator
 
+from b1000.restore.part import Part
 from b1000.rsync import names
-from b1000.storage.part import Part
 
 
 def to_directories(part: Part) -> Iterator[str]:

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from b1000.state.journal import Journal
-from b1000.storage import listing, reading, sums
-from b1000.storage.findings import Finding, Kind, Look, held_against_mark
-from b1000.storage.judging import Case, Judge, Terms, unread
-from b1000.storage.matching import Comparison
-from b1000.storage.noted import Notes
-from b1000.storage.readers import Readers
-from b1000.storage.reading import Missed, OutOfTime
-from b1000.storage.sweep import Key, Known, Sweep
+from b1000.verify import listing, reading, sums
+from b1000.verify.findings import Finding, Kind, Look, held_against_mark
+from b1000.verify.judging import Case, Judge, Terms, unread
+from b1000.verify.matching import Comparison
+from b1000.verify.noted import Notes
+from b1000.verify.readers import Readers
+from b1000.verify.reading import Missed, OutOfTime
+from b1000.verify.sweep import Key, Known, Sweep
 
 
 class Verifier:

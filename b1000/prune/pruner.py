@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from b1000.errors import message_of
 from b1000.jobs import Destination
+from b1000.prune import pruning, removal
+from b1000.prune.pruning import Plan, Removal, Wish
+from b1000.prune.removal import NotRemoved, Removals
 from b1000.state.journal import Journal
-from b1000.storage import pruning, removal
 from b1000.storage.backup import Backup, Catalogue, Root
-from b1000.storage.pruning import Plan, Removal, Wish
-from b1000.storage.removal import NotRemoved, Removals
 
 _AT_ONCE = 25  # backups that one rm removes
 _FULL = 0.9  # of a file system, from which on it is told

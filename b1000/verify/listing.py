@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from b1000.files import read_file, sync_directory, write_atomically
-from b1000.storage import layout, sums
-from b1000.storage.reading import Tree
-from b1000.storage.sums import Seal
+from b1000.storage import layout
+from b1000.verify import sums
+from b1000.verify.reading import Tree
+from b1000.verify.sums import Seal
 
 _LARGEST = 2**31
 

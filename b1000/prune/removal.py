@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
-from b1000.storage import condemning, layout, mounts
-from b1000.storage.reading import Tree
+from b1000.storage import layout, mounts
+from b1000.verify import condemning
+from b1000.verify.reading import Tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IDLE = ("nice", "-n", "19", "ionice", "-c", "3")

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import reading
-from b1000.storage.findings import Look
-from b1000.storage.matching import Wrong
-from b1000.storage.noted import File, Noted
-from b1000.storage.readers import Readers
-from b1000.storage.reading import Found, Missed, Pace, Read
+from b1000.verify import reading
+from b1000.verify.findings import Look
+from b1000.verify.matching import Wrong
+from b1000.verify.noted import File, Noted
+from b1000.verify.readers import Readers
+from b1000.verify.reading import Found, Missed, Pace, Read
 
 Key = tuple[int, int]
 """Which inode: device and number."""

@@ -5,13 +5,13 @@ import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from b1000.errors import counted
+from b1000.restore.part import Part
+from b1000.restore.restoring import RestoreFailed, Restoring, Verified, names_file
 from b1000.rsync.names import OURS
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import listing, reading, sums
-from b1000.storage.part import Part
 from b1000.storage.question import StoredRow
-from b1000.storage.reading import Missed, Pace, Tree
-from b1000.storage.restoring import RestoreFailed, Restoring, Verified, names_file
+from b1000.verify import listing, reading, sums
+from b1000.verify.reading import Missed, Pace, Tree
 
 _WITHOUT_LIMIT = Pace()
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
-from b1000.storage.reading import Tree
+from b1000.verify.reading import Tree
 
 _BOX = ".b1000"
 _BAD = "bad"

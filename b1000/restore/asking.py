@@ -6,12 +6,12 @@ from typing import NamedTuple
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector
 from b1000.jobs import Destination
+from b1000.restore.choice import Choice, Terms, Unreached
+from b1000.restore.choice import choose as chosen
 from b1000.rsync.restoring import Way
 from b1000.runs.stored import Restore
 from b1000.storage import question, remote, survey
 from b1000.storage.backup import Root
-from b1000.storage.choice import Choice, Terms, Unreached
-from b1000.storage.choice import choose as chosen
 from b1000.storage.question import Configured, StoredQuestion, StoredRow
 from b1000.storage.survey import Away, Journalled
 

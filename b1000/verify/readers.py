@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from b1000 import wire
 from b1000.errors import B1000Error
-from b1000.storage import reading
-from b1000.storage.reading import Found, OutOfTime, Pace, Read, Tree
+from b1000.verify import reading
+from b1000.verify.reading import Found, OutOfTime, Pace, Read, Tree
 from b1000.wire import Wire
 
 _BATCH_FILES, _BATCH_BYTES = 64, 1 << 20

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from b1000.rsync.restoring import RECEIVING
-from b1000.storage.reading import Tree
+from b1000.verify.reading import Tree
 
 _NOTE = ".b1000-above"
 _TRIES = 20  # what a killed rsync was about to make may come a moment later

@@ -12,10 +12,10 @@ from b1000 import keep
 from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
+from b1000.prune import retention
+from b1000.prune.retention import Decision, Held, Terms, Verdict
 from b1000.rsync import paths
-from b1000.storage import retention
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
-from b1000.storage.retention import Decision, Held, Terms, Verdict
 
 _STATES = {
     State.COMPLETE: retention.COMPLETE,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from b1000.figures import iso, moment, size
+from b1000.restore.choice import Choice
+from b1000.restore.restoring import Verified
 from b1000.rsync.totals import Totals
-from b1000.storage.choice import Choice
-from b1000.storage.restoring import Verified
 
 
 class Answer:

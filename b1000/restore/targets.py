@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from b1000.errors import UsageError, message_of
 from b1000.logstyle import printable
+from b1000.restore.part import Part
 from b1000.storage.backup import Backup
-from b1000.storage.part import Part
 
 _SHOWN = 10  # names of what is in the way
 

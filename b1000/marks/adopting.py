@@ -12,14 +12,15 @@ from b1000.config.loader import Config
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.identity import new_uid
 from b1000.jobs import Destination
+from b1000.marks import marking, placing
+from b1000.marks.marking import Whose, Written
 from b1000.rsync import paths
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import COMPLETE, CopyStatus, Status, Step
 from b1000.state.queries import Reader
-from b1000.storage import local, marking, mounts, placing
+from b1000.storage import local, mounts
 from b1000.storage.backup import Entry, Root
 from b1000.storage.layout import Place
-from b1000.storage.marking import Whose, Written
 
 
 class Adopted(NamedTuple):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, StorageAway, message_of
+from b1000.restore import links, receiving
+from b1000.restore.part import Part
 from b1000.rsync import names, outcome, paths
 from b1000.rsync import restoring as arguments
 from b1000.rsync.outcome import Outcome
@@ -13,8 +15,7 @@ from b1000.rsync.restoring import Manner, Way
 from b1000.rsync.totals import Totals, forecast, totals
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
-from b1000.storage import links, receiving, session
-from b1000.storage.part import Part
+from b1000.storage import session
 from b1000.storage.question import StoredRow
 from b1000.storage.session import Cut, Session
 

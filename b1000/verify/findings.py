@@ -7,7 +7,7 @@ from typing import NamedTuple
 from b1000.errors import counted
 from b1000.logstyle import printable
 from b1000.storage.backup import Backup, Group, Root
-from b1000.storage.reading import Tree
+from b1000.verify.reading import Tree
 
 _SHOWN = 5
 

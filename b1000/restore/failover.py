@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 
+from b1000.restore.restoring import Restoring, Told, nobody
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
-from b1000.storage.restoring import Restoring, Told, nobody
 
 
 def bring(

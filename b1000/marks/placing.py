@@ -9,7 +9,7 @@ from pathlib import Path
 from b1000.b1k import root_id
 from b1000.b1k.root_id import RootId
 from b1000.files import remove_unwritten, write_atomically
-from b1000.storage.marking import Written
+from b1000.marks.marking import Written
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MODE = 0o644

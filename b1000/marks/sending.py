@@ -9,12 +9,12 @@ from b1000.b1k import form
 from b1000.errors import StorageAway
 from b1000.jobs import Destination, Limits
 from b1000.logs import printable
+from b1000.marks.marking import Written
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
 from b1000.storage import session
-from b1000.storage.marking import Written
 from b1000.storage.session import Session
 
 _LONGEST = 600.0  # seconds that a session takes, whatever the configuration says

@@ -8,10 +8,10 @@ from typing import Any
 from b1000.errors import counted
 from b1000.figures import iso, size
 from b1000.logstyle import inert, printable
-from b1000.storage import removal
+from b1000.prune import removal
+from b1000.prune.pruner import Outcome
+from b1000.prune.pruning import GroupPlan, Plan
 from b1000.storage.backup import Backup
-from b1000.storage.pruner import Outcome
-from b1000.storage.pruning import GroupPlan, Plan
 
 
 def subject(plan: GroupPlan) -> str:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from b1000.errors import counted, message_of
 from b1000.logstyle import printable
 from b1000.rsync.restoring import CORRUPT
-from b1000.storage import condemning, listing, reading, sharing, sums
 from b1000.storage.backup import Group, Root
-from b1000.storage.findings import Finding, Kind, Look, first_of, shown, wrong_files
-from b1000.storage.matching import Comparison, Wrong
-from b1000.storage.reading import Missed, Pace
-from b1000.storage.sweep import Key, Sweep
+from b1000.verify import condemning, listing, reading, sharing, sums
+from b1000.verify.findings import Finding, Kind, Look, first_of, shown, wrong_files
+from b1000.verify.matching import Comparison, Wrong
+from b1000.verify.reading import Missed, Pace
+from b1000.verify.sweep import Key, Sweep
 
 
 class Terms(NamedTuple):

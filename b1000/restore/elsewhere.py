@@ -9,7 +9,7 @@ from b1000 import figures
 from b1000.config.loader import Config
 from b1000.storage import survey
 from b1000.storage.backup import Backup, Group, Root
-from b1000.storage.findings import Look
+from b1000.verify.findings import Look
 
 _MOST_PATHS = 20
 

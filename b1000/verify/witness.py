@@ -16,7 +16,9 @@ from b1000.rsync import names, paths, surveys
 from b1000.rsync.restoring import CORRUPT
 from b1000.state.journal import Journal
 from b1000.storage import session
-from b1000.storage.findings import (
+from b1000.storage.remote import Reach
+from b1000.storage.session import Session
+from b1000.verify.findings import (
     Finding,
     Kind,
     Look,
@@ -25,10 +27,8 @@ from b1000.storage.findings import (
     shown,
     wrong_files,
 )
-from b1000.storage.judging import Terms
-from b1000.storage.noted import File, Noted, Notes
-from b1000.storage.remote import Reach
-from b1000.storage.session import Session
+from b1000.verify.judging import Terms
+from b1000.verify.noted import File, Noted, Notes
 
 _LARGEST = 2**20  # of a file that rsync may write here: it writes none
 _SECONDS = 7 * 86400.0

@@ -1,0 +1,1 @@
+"""What no rule keeps is removed, and nothing else."""

@@ -1,0 +1,1 @@
+"""Backups are counted, read, and held against what is known of them."""
