@@ -18,12 +18,14 @@ def subject(plan: GroupPlan) -> str:
     """A group as people name it: JOB/HOST or JOB/HOST/INSTANCE, and its client."""
     key = plan.group.key
     client = f" of {key.client}" if key.client else ""
-    return "/".join(filter(None, (key.job, key.host, key.instance))) + client
+    return "/".join(filter(None, (key.job, key.host or key.unmarked, key.instance))) + client
 
 
 def forecast(plan: Plan) -> Iterator[str]:
     """All backups of a destination with keep or remove, and why."""
     for group in plan.groups:
+        if not group.verdict.decisions:
+            continue
         yield f"{plan.destination}: {subject(group)}"
         for each in group.verdict.decisions:
             freed = "" if each.keep else f" ({size(frees(group, each.name))} by itself)"

@@ -24,6 +24,8 @@ _STATES = {
     State.LEGACY: retention.LEGACY,
 }
 
+_NOBODYS = "it has no mark that says whose it is, see `b1000 mark --adopt`"
+
 
 class Wish(NamedTuple):
     """What the command line asks for. Words are JOB, JOB/HOST or JOB/HOST/INSTANCE."""
@@ -110,7 +112,7 @@ def plan(
         (catalogue.root, group)
         for catalogue in catalogues
         for group in catalogue.groups
-        if not group.key.unmarked and _wanted(group.key, wish)
+        if _wanted(group.key, wish)
     ]
     planner = _Planner(destination, now, wish, changed)
     plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
@@ -182,6 +184,8 @@ class _Planner(NamedTuple):
 
     def plan(self, root: Root, group: Group) -> GroupPlan:
         key = group.key
+        if key.unmarked:
+            return GroupPlan(root, group, None, _untouched(group))
         here = [each for each in group.backups if each.state in _STATES]
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
         if any(fits(word, key) for word in self.wish.gone):
@@ -218,6 +222,12 @@ class _Planner(NamedTuple):
             for each, backup in zip(aged, here, strict=True)
         ]
         return retention.decide(looked, terms)
+
+
+def _untouched(group: Group) -> Verdict:
+    """Nothing goes that may be of anybody; what is not there is none to be told of."""
+    here = (each.place for each in group.backups if each.state is not State.MISSING)
+    return Verdict(tuple(Decision(place, True, (_NOBODYS,)) for place in here))
 
 
 def _gone(here: Iterable[Backup]) -> Verdict:

@@ -73,15 +73,18 @@ def test_what_no_rule_keeps_goes_with_its_mark_and_its_sums(world: World, root: 
 def test_a_dry_run_tells_all_reasons_and_changes_nothing(world: World, root: Path) -> None:
     backups = nights(root, range(5))
     os.link(backups[4] / "file", backups[3] / "link")
+    (root / "zoo" / "2020-01-01-Wednesday" / "web1-2020-01-01-Wed-01:00:00").mkdir(parents=True)
     done = world.b1000("prune", "-n")
     assert done.returncode == 0
     assert len(there(backups)) == 5
     lines = done.stdout.splitlines()
     assert lines[0] == "kept: etc/web1"
-    assert sum(line.startswith("  keep ") for line in lines) == 3
+    assert sum(line.startswith("  keep ") for line in lines) == 4
+    at = lines.index("kept: zoo/web1")
+    assert "it has no mark that says whose it is" in lines[at + 1]
     newest = next(line for line in lines if backups[0].name in line)
     assert newest.endswith("last 3; the newest complete one; one of the last 3")
-    assert lines[-1] == "2 backups of 5 would be removed"
+    assert lines[-1] == "2 backups of 6 would be removed"
     answer = json.loads(world.b1000("prune", "-n", "--json").stdout)
     assert answer["format"] == 1
     assert [each["decision"] for each in answer["backups"]].count("remove") == 2
