@@ -153,6 +153,8 @@ class _Verify:
         everything = [(each.root, group) for each in catalogues for group in each.groups]
         terms = self._terms(destination, everything)
         groups = [each for each in everything if self._wanted(each[1].key)]
+        for catalogue in catalogues:
+            self._identify(catalogue)
         for root, group in groups:
             for backup in group.backups:
                 if reading_plan.is_to_be_counted(backup):
@@ -163,6 +165,14 @@ class _Verify:
         for each in self._due(destination, groups):
             self._found(working.read(Look(*each), terms))
             self._read += 1
+
+    def _identify(self, catalogue: "Catalogue") -> None:
+        from b1000.marks import adopting
+        from b1000.verify.findings import Finding, Kind
+
+        for each in adopting.identified_by_marks(catalogue, time.time()):
+            text = f"could not be given an id: {each.trouble}"
+            self._found([Finding(each.path, text, Kind.UNREAD)])
 
     def _at_daemon(
         self, witness: "Witness", destination: "Destination", catalogues: "Sequence[Catalogue]"

@@ -19,7 +19,7 @@ from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import COMPLETE, CopyStatus, Status, Step
 from b1000.state.queries import Reader
 from b1000.storage import local, mounts
-from b1000.storage.backup import Entry, Root
+from b1000.storage.backup import Catalogue, Entry, Root
 from b1000.storage.layout import Place
 
 
@@ -69,6 +69,19 @@ def adopt(config: Config, reader: Reader, jobs: Collection[str], now: float) -> 
                 roots.add(mark.root)
     for root in sorted(roots):
         yield from identified(root, now)
+
+
+def identified_by_marks(catalogue: Catalogue, now: float) -> Iterator[Adopted]:
+    """The same for a root of which a catalogue was made: its id is as old as the oldest mark.
+
+    What has no mark and is older, was made before there were any.
+    """
+    root = catalogue.root
+    if not catalogue.marks or root.identity or root.remote:
+        return
+    marked = (each for group in catalogue.groups for each in group.backups if each.mark)
+    first = min((each.started for each in marked if each.started is not None), default=now)
+    yield from identified(root.address, min(first, now))
 
 
 def identified(root: str, now: float) -> Iterator[Adopted]:

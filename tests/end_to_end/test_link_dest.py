@@ -446,6 +446,7 @@ def test_a_mark_is_believed_where_the_journal_is_lost(world: World) -> None:
     backup(world)
     for path in world.status_dir.glob("journal*"):
         path.unlink()
+    time.sleep(1.1)  # what a journal keeps apart: names of one second
     first, second = fulls(store)
     (second / "file0").unlink()
     (second / "file0").write_text("content 0\n")

@@ -114,7 +114,7 @@ def send(storage: Storage, box: Path, *words: str) -> "subprocess.CompletedProce
     """Send a box of marks, and wait until the storage has looked at it."""
     done = storage.push("-rt", *words, f"{box}/", storage.at("", module="b1000-marks"))
     marks = storage.tree() / ".b1000" / "marks"
-    wait_until(lambda: not [each for each in marks.rglob("*") if not each.is_dir()])
+    wait_until(lambda: not any(files for _, _, files in os.walk(marks)))
     return done
 
 
