@@ -301,6 +301,7 @@ def test_what_is_known_to_be_bad_is_no_base(world: World) -> None:
     right = rot(third / "file1")
     assert world.b1000("verify", "--all").returncode == 1
     before = [state(each) for each in (first, second, third)]
+    time.sleep(1.1)  # a name of the third's second would be that of the third
     assert "would send 2 files" in world.b1000("-n").stdout
 
     backup(world)
