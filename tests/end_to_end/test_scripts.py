@@ -305,6 +305,6 @@ def test_a_drill_loads_and_counts_what_was_dumped(
     dump.write_bytes(gzip.compress(b"SELECT SLEEP(1000);\n-- Dump completed\n"))
     process = scripts.start("mysql_drill.sh", **drilling.facts)
     wait_until(drilling.servers, 60)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)  # the whole tree, as B1000 does
     process.communicate(timeout=60)
     wait_until(lambda: not drilling.servers())
