@@ -89,6 +89,8 @@ class Plan(NamedTuple):
 
     def why_held(self, group: GroupPlan) -> str:
         """Why nothing of a group is removed; "" where that is no trouble."""
+        if group.group.key.unmarked:
+            return ""  # nothing ever is
         refused = self.refused.get("") or self.refused.get(group.root.path, "")
         return refused or group.verdict.held_back
 
@@ -130,7 +132,7 @@ def _where_all_was_read(plan: GroupPlan, catalogues: Sequence[Catalogue]) -> Gro
     """Nothing of a group goes that may have backups which nobody could look at."""
     here = (each for each in catalogues if each.root.path == plan.root.path)
     found = [each for catalogue in here for each in catalogue.unread_of(plan.group.key.job)]
-    if not found:
+    if not found or plan.group.key.unmarked:
         return plan
     why = f"{found[0].path} could not be looked at: {found[0].why}"
     return plan._replace(verdict=plan.verdict._replace(held_back=why))
