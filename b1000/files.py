@@ -7,9 +7,11 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _WITHOUT_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _KINDS = {
     stat.S_IFDIR: "is a directory",
     stat.S_IFIFO: "is a FIFO",
@@ -62,6 +64,28 @@ def read_file(path: Path | str, longest: int, *, follow: bool) -> bytes:
     """The first ``longest`` bytes of a regular file; raises OSError as :func:`open_file` does."""
     with os.fdopen(open_file(path, os.O_RDONLY, follow=follow), "rb") as file:
         return file.read(longest)
+
+
+@contextlib.contextmanager
+def opened_below(root: str, parts: Iterable[str | bytes], make: int | None = None) -> Iterator[int]:
+    """A descriptor of a directory below a root, on whose way from there is no link. OSError.
+
+    ``make`` is the mode of those that are made where they are missing; None: none is made.
+    """
+    descriptor = os.open(root, _DIRECTORY)
+    try:
+        for part in parts:
+            if make is not None:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, make, dir_fd=descriptor)
+            above, descriptor = (
+                descriptor,
+                os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor),
+            )
+            os.close(above)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def make_directory(path: Path, mode: int = 0o777) -> None:
@@ -133,7 +157,7 @@ def _is_free(descriptor: int) -> bool:
 
 def sync_directory(directory: Path) -> None:
     """Make what was written, renamed and removed in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(directory, _DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -159,14 +159,12 @@ class _Prune:
         plan: "Plan",
     ) -> None:
         """Databases are told of all that lies there, before any of it goes."""
-        from b1000.storage.telling import Telling, held
-        from b1000.verify.drill_plan import Rules
+        from b1000.storage.telling import held
+        from b1000.supervise.telling import telling_of
 
         if not destination.report:
             return
-        settings = self._config.settings
-        rules = Rules(settings.host, self._config.jobs, settings.script_timeout)
-        told = Telling(settings.host, destination, rules.of_group)
+        told = telling_of(self._config, destination)
         why = held([(each.root, each.group, plan.why_held(each)) for each in plan.groups])
         with journal.transaction():
             for each in catalogues:

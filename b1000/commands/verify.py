@@ -97,14 +97,11 @@ class _Verify:
         self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
         """Databases are told of all that lies there; what is found of it then, follows."""
-        from b1000.storage.telling import Telling
-        from b1000.verify.drill_plan import Rules
+        from b1000.supervise.telling import telling_of
 
         if not destination.report:
             return
-        settings = self._config.settings
-        rules = Rules(settings.host, self._config.jobs, settings.script_timeout)
-        told = Telling(settings.host, destination, rules.of_group)
+        told = telling_of(self._config, destination)
         with journal.transaction():
             for each in catalogues:
                 journal.describe(each.root.path, told.described(each), whole=not each.unread)

@@ -2,22 +2,21 @@
 
 import ctypes
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from b1000.b1k import root_id
 from b1000.b1k.root_id import RootId
-from b1000.files import remove_unwritten, write_atomically
+from b1000.files import opened_below, remove_unwritten, write_atomically
 from b1000.marks.marking import Written
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MODE = 0o644
 
 
 def sync(root: str) -> None:
     """Make all that was written on the file system of a root survive a power cut. OSError."""
-    with _opened(root) as descriptor:
+    with opened_below(root, ()) as descriptor:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.syncfs(descriptor):
             number = ctypes.get_errno()
@@ -47,7 +46,7 @@ def put(mark: Written, root: str, *, durable: bool = False) -> None:
     The directories above it are made where they are missing: the root itself is not.
     """
     *above, name = mark.file.split("/")
-    with _below(root, above) as directory:
+    with opened_below(root, above, make=0o777) as directory:
         # The path of a descriptor leads to that directory, whatever its name leads to by now.
         write_atomically(Path(f"/proc/self/fd/{directory}/{name}"), mark.text, _MODE, durable)
         if durable:
@@ -60,40 +59,14 @@ def tidy(marks: Iterable[Written], root: str) -> None:
     One that is about to take its lock this moment loses its file, and tries again later.
     """
     for above in {mark.file.rpartition("/")[0] for mark in marks}:
-        with _below(root, above.split("/"), make=False) as directory:
+        with opened_below(root, above.split("/")) as directory:
             remove_unwritten(Path(f"/proc/self/fd/{directory}"))
 
 
 def is_there(mark: Written) -> bool:
     """Whether there is a directory beside which it is to lie."""
     try:
-        with _below(mark.root, mark.place.split("/"), make=False):
+        with opened_below(mark.root, mark.place.split("/")):
             return True
     except OSError:
         return False
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[int]:
-    descriptor = os.open(path, _DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _below(root: str, parts: Iterable[str], *, make: bool = True) -> Iterator[int]:
-    """A directory below a root, on whose way is no link."""
-    descriptor = os.open(root, _DIRECTORY)
-    try:
-        for part in parts:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=descriptor)
-            inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        yield descriptor
-    finally:
-        os.close(descriptor)

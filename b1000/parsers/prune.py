@@ -2,7 +2,7 @@
 
 import argparse
 
-from b1000.parsers.words import command, duration, group
+from b1000.parsers.words import command, group, of_storages
 
 _PRUNE_EPILOG = """\
 Nothing is removed without the option keep of a destination or store, nor where
@@ -42,21 +42,5 @@ def for_prune() -> argparse.ArgumentParser:
         type=group,
         help="remove all backups of a host or instance that will never come back",
     )
-    parser.add_argument(
-        "--for",
-        dest="seconds",
-        type=duration,
-        metavar="TIME",
-        help="end after that time, such as 2h or 30m",
-    )
-    parser.add_argument("--json", action="store_true", help="as a JSON object")
-    parser.add_argument(
-        "-q",
-        "--quiet",
-        action="store_true",
-        help="nothing on standard output, only what is wrong on standard error",
-    )
-    parser.add_argument(
-        "jobs", nargs="*", metavar="job[/host]", help="whose backups (default: all)"
-    )
+    of_storages(parser, "2h")
     return parser

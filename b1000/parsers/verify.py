@@ -2,7 +2,7 @@
 
 import argparse
 
-from b1000.parsers.words import command, duration
+from b1000.parsers.words import command, of_storages
 
 _VERIFY_EPILOG = """\
 Each new backup is counted; where a destination has `verify`, so many are read
@@ -36,21 +36,5 @@ def for_verify() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dest", metavar="N", default="", help="only this destination; at a daemon rsync sums"
     )
-    parser.add_argument(
-        "--for",
-        dest="seconds",
-        type=duration,
-        metavar="TIME",
-        help="end after that time, such as 4h or 30m",
-    )
-    parser.add_argument("--json", action="store_true", help="as a JSON object")
-    parser.add_argument(
-        "-q",
-        "--quiet",
-        action="store_true",
-        help="nothing on standard output, only what is wrong on standard error",
-    )
-    parser.add_argument(
-        "jobs", nargs="*", metavar="job[/host]", help="whose backups (default: all)"
-    )
+    of_storages(parser, "4h")
     return parser

@@ -27,6 +27,27 @@ def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentP
     return parser
 
 
+def of_storages(parser: argparse.ArgumentParser, example: str) -> None:
+    """What all that looks through storages for hours takes; ``example`` of how long."""
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=duration,
+        metavar="TIME",
+        help=f"end after that time, such as {example} or 30m",
+    )
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard output, only what is wrong on standard error",
+    )
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job[/host]", help="whose backups (default: all)"
+    )
+
+
 def positive(word: str) -> int:
     """A number from 1 on."""
     if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):

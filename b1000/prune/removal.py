@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
+from b1000.files import opened_below
 from b1000.storage import layout, mounts
 from b1000.verify import condemning
 from b1000.verify.reading import Tree
@@ -44,7 +45,7 @@ class Removals(NamedTuple):
         self.check_time()
         *above, name = place.split("/")
         try:
-            with _opened(self.root, *above) as directory:
+            with opened_below(self.root, above) as directory:
                 self._check(directory, name)
                 for suffix in layout.BESIDE:
                     if suffix != layout.KEEP:
@@ -71,12 +72,12 @@ class Removals(NamedTuple):
         """An empty directory of a day goes too; of today's, a push may be about to use it."""
         today = time.strftime("%Y-%m-%d")
         if len(above) == 2 and above[1][:10] < today:
-            with contextlib.suppress(OSError), _opened(self.root, above[0]) as job:
+            with contextlib.suppress(OSError), opened_below(self.root, above[:1]) as job:
                 os.rmdir(above[1], dir_fd=job)
 
     @contextlib.contextmanager
     def _removed(self, make: bool) -> Iterator[int]:
-        with _opened(self.root) as top:
+        with opened_below(self.root, ()) as top:
             if make:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(layout.REMOVED, 0o700, dir_fd=top)
@@ -149,19 +150,6 @@ class Removals(NamedTuple):
         """Raises OutOfTime once it is over."""
         if self.until is not None and time.monotonic() >= self.until:
             raise OutOfTime("the time for removals is over")
-
-
-@contextlib.contextmanager
-def _opened(root: str, *names: str) -> Iterator[int]:
-    """A directory below a root, none of whose parts below it is a link."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for name in names:
-            above, descriptor = descriptor, os.open(name, _DIRECTORY, dir_fd=descriptor)
-            os.close(above)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _unlink(directory: int, name: str) -> None:

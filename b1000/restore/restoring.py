@@ -23,6 +23,7 @@ _UNLIMITED = -1  # RLIM_INFINITY
 NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
 _MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
 _MOST_NAMES = 1000  # of differing files that are remembered
+_PARTIAL = 23  # exit code of an rsync that copied a part
 _LAST_LINES = 40  # in which the totals are
 
 
@@ -141,20 +142,20 @@ class Restoring(NamedTuple):
                     take(line)
 
             result = self._run(arguments.telling(argv), note)
-        return self._kept_out(part, found) if found and result.exit_code == 0 else result
+        if found and result.exit_code == 0 and (reason := self._kept_out(part, found)):
+            text = f"{reason}; all else was restored"
+            return result._replace(status=CopyStatus.FAILED, reason=text, exit_code=_PARTIAL)
+        return result
 
-    def _kept_out(self, part: Part, found: Sequence[str]) -> Outcome:
-        """Whether links at the target stand where the backup has directories with something."""
+    def _kept_out(self, part: Part, found: Sequence[str]) -> str:
+        """What was not brought, since links stand where the backup has directories; "": nothing."""
         argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
         try:
             below = tuple(f"{link}/" for link in found)
             kept = [name for _, name in self._itemized(argv) if name.startswith(below)]
-            reason = kept and f"{part.target}{kept[0]} lies behind a symbolic link"
         except RestoreFailed as error:
-            reason = str(error)
-        if not reason:
-            return Outcome(CopyStatus.DONE, exit_code=0)
-        return Outcome(CopyStatus.FAILED, Retry.NEVER, f"{reason}; all else was restored", 23)
+            return str(error)
+        return f"{part.target}{kept[0]} lies behind a symbolic link" if kept else ""
 
     def added(self, part: Part) -> str:
         """The file of the names that were missing."""

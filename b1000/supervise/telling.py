@@ -4,13 +4,23 @@ import time
 from pathlib import Path
 
 from b1000.config.loader import Config
+from b1000.jobs import Destination
 from b1000.locks import Locks
 from b1000.runs.protocol import Delivered
 from b1000.state import queries
 from b1000.state.queries import Reader
+from b1000.storage.telling import Telling
 from b1000.supervise.children import Watch
 from b1000.supervise.recorder import Recorder
 from b1000.supervise.reporting import Reporting
+from b1000.verify.drill_plan import Rules
+
+
+def telling_of(config: Config, destination: Destination) -> Telling:
+    """What databases are told of a destination of this host."""
+    settings = config.settings
+    rules = Rules(settings.host, config.jobs, settings.script_timeout)
+    return Telling(settings.host, destination, rules.of_group)
 
 
 def tell(config: Config) -> None:

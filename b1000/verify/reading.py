@@ -5,12 +5,13 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from b1000.errors import B1000Error
+from b1000.files import opened_below
 
 _BUFFER = memoryview(bytearray(1 << 18))
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -58,27 +59,15 @@ class Tree(NamedTuple):
     @contextmanager
     def opened(self, *below: bytes) -> Iterator[int]:
         """It, or a directory below it. Raises OSError."""
-        with _opened(self.root, (*os.fsencode(self.place).split(b"/"), *below)) as descriptor:
+        with opened_below(self.root, (*self.place.split("/"), *below)) as descriptor:
             yield descriptor
 
     @contextmanager
     def beside(self, ending: str) -> Iterator[Path]:
         """A file beside it, in a directory that stays the one it is. Raises OSError."""
         *above, name = self.place.split("/")
-        with _opened(self.root, [os.fsencode(each) for each in above]) as descriptor:
+        with opened_below(self.root, above) as descriptor:
             yield Path(f"/proc/self/fd/{descriptor}/{name}{ending}")
-
-
-@contextmanager
-def _opened(root: str, below: Sequence[bytes]) -> Iterator[int]:
-    descriptor = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
-    try:
-        for name in below:
-            outer, descriptor = descriptor, os.open(name, _DIRECTORY, dir_fd=descriptor)
-            os.close(outer)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 class Missed(NamedTuple):
