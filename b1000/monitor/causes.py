@@ -1,5 +1,6 @@
 """What many subjects have in common that are bad: a storage, a host, a job. Pure."""
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ from b1000.monitor.verdicts import Judgement
 _LEAST = {"storage": 3, "host": 2, "job": 3}  # subjects that it has to explain
 _SHARE = 0.8  # of all that could be, before it is the whole that fails
 _OF_ALL = 0.1  # of all subjects of a storage that newly fail there, others fail or not
+_FAILING_FOR_ONE = 4  # subjects that fail at a storage for each that it still takes
 _NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
 _NO_COPY = _NO_BACKUP | {"incomplete"}
 
@@ -44,6 +46,16 @@ class Destination(NamedTuple):
     alone: int = 0
 
 
+class _Candidate(NamedTuple):
+    """What may explain these. ``hardly``: a few that it might are well."""
+
+    kind: str
+    name: str
+    since: float | None
+    subjects: list[Judgement]
+    hardly: bool = False
+
+
 def causes(
     judgements: Sequence[Judgement], now: float, destinations: Iterable[Destination] = ()
 ) -> list[Cause]:
@@ -56,31 +68,31 @@ def causes(
     while True:
         names = {each.subject for each in left}
         of_each = [
-            (kind, name, since, [each for each in some if each.subject in names])
-            for kind, name, since, some in candidates
+            one._replace(subjects=[each for each in one.subjects if each.subject in names])
+            for one in candidates
         ]
-        large = [each for each in of_each if len(each[3]) >= _LEAST[each[0]]]
+        large = [each for each in of_each if len(each.subjects) >= _LEAST[each.kind]]
         if not large:
             return found
-        kind, name, since, some = max(large, key=lambda each: len(each[3]))
-        found.append(_cause(kind, name, since, some, now))
-        gone = {each.subject for each in some}
+        largest = max(large, key=lambda each: len(each.subjects))
+        found.append(_cause(largest, now))
+        gone = {each.subject for each in largest.subjects}
         left = [each for each in left if each.subject not in gone]
 
 
-_Candidate = tuple[str, str, float | None, list[Judgement]]
-
-
-def _cause(kind: str, name: str, since: float | None, some: list[Judgement], now: float) -> Cause:
-    what = "no copy" if kind == "storage" else "no good backup"
-    when = f" since {moment(since, now)}" if since else ""
+def _cause(found: _Candidate, now: float) -> Cause:
+    what = "no good backup"
+    if found.kind == "storage":
+        what = "hardly a copy" if found.hardly else "no copy"
+    when = f" since {moment(found.since, now)}" if found.since else ""
+    some = found.subjects
     return Cause(
-        kind,
-        name,
+        found.kind,
+        found.name,
         worst(each.verdict for each in some),
-        since,
+        found.since,
         tuple(each.subject for each in some),
-        f"{kind} {name}: {what}{when}, {counted(len(some), 'subject')}",
+        f"{found.kind} {found.name}: {what}{when}, {counted(len(some), 'subject')}",
     )
 
 
@@ -91,27 +103,44 @@ def moment(when: float, now: float) -> str:
 
 
 def _storages(judgements: Iterable[Judgement], lately: Mapping[str, float]) -> list[_Candidate]:
-    """Where every run since some moment has no copy; ``lately``: of the last copies there."""
+    """Where nearly no run since some moment has a copy; ``lately``: of the last copies there."""
     failing: defaultdict[str, list[Judgement]] = defaultdict(list)
+    copies: defaultdict[str, list[float]] = defaultdict(list)
     used: Counter[str] = Counter()
-    well = dict(lately)
     for each in judgements:
         used.update({*each.places, *each.failing})
         for place in each.places:
-            well[place] = max(well.get(place, 0.0), each.last_good or 0.0)
+            copies[place].append(each.last_good or 0.0)
         if each.codes & _NO_COPY:
             for place in dict.fromkeys(each.failing):
                 failing[place].append(each)
     found: list[_Candidate] = []
     for place, some in failing.items():
-        since = well.get(place)
+        well = sorted(copies[place], reverse=True)
+        if lately.get(place, 0.0) > max(well, default=0.0):
+            well.insert(0, lately[place])
+        since, working = _down_since(well, sorted(each.last_run or 0.0 for each in some))
         after = [each for each in some if since is None or (each.last_run or 0.0) > since]
         if len(after) >= _SHARE * len(some):
-            found.append(("storage", place, since, some))
+            found.append(_Candidate("storage", place, since, some, working > 0))
         elif len(after) >= _OF_ALL * used[place]:
             # Those that have failed before it fail for reasons of their own.
-            found.append(("storage", place, since, after))
+            found.append(_Candidate("storage", place, since, after, working > 0))
     return found
+
+
+def _down_since(well: Sequence[float], failed: Sequence[float]) -> tuple[float | None, int]:
+    """When the copies at a storage ended, and how many it has taken since; None: it took no other.
+
+    ``well`` are its copies, the last first, ``failed`` runs without one, the last last. One that
+    it still takes, such as its own, does not make it well where more fail for it.
+    """
+    best, since, working = -1, None, 0
+    for taken, moment in enumerate([*well[: len(failed) // _FAILING_FOR_ONE + 1], None]):
+        after = len(failed) - (0 if moment is None else bisect_right(failed, moment))
+        if after - taken * _FAILING_FOR_ONE > best:
+            best, since, working = after - taken * _FAILING_FOR_ONE, moment, taken
+    return since, working
 
 
 def _hosts(judgements: Iterable[Judgement]) -> list[_Candidate]:
@@ -152,7 +181,7 @@ def _whole(kind: str, name: str, some: Sequence[Judgement]) -> list[_Candidate]:
     if len(bad) < max(2, _SHARE * len(some)):
         return []
     since = max((each.last_good for each in bad if each.last_good), default=None)
-    return [(kind, name, since, bad)]
+    return [_Candidate(kind, name, since, bad)]
 
 
 def with_subjects(

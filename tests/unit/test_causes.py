@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from b1000.monitor.causes import Cause, Destination, causes
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject
 from b1000.monitor.verdicts import Judgement, judge
@@ -94,3 +96,79 @@ def test_a_job_that_fails_everywhere_or_with_all_its_instances() -> None:
 def test_a_storage_that_pulls_no_more() -> None:
     silent = [subject(f"client{number}", "etc", "", False, relay="store1") for number in range(6)]
     assert of([*well(40), *silent]) == [("storage", "store1", 6)]
+
+
+# --- a storage that still takes a few
+
+
+def at_far(last_run: float, taken: bool, number: int) -> Judgement:
+    """One whose last run was so long ago, and whether the storage far has a copy of it."""
+    lacking = () if taken else ("far",)
+    places = ("near", "far") if taken else ("near",)
+    runs = [
+        PastRun(
+            NOW - last_run - day * DAY,
+            done=2,
+            total=2,
+            bytes=10,
+            made_on=f"web{number}",
+            places=("near", "far"),
+        )
+        for day in range(1, 30)
+    ]
+    runs.append(
+        PastRun(
+            NOW - last_run,
+            status="OK" if taken else "FAILED",
+            step="DONE" if taken else "COPYING",
+            done=len(places),
+            total=2,
+            bytes=10,
+            made_on=f"web{number}",
+            places=places,
+            lacking=lacking,
+        )
+    )
+    return judge(Subject(f"web{number}", "etc", ""), runs, None, NOW)
+
+
+def night(taken: str) -> list[Judgement]:
+    """The last runs of a night, a minute apart; ``+``: the storage took it, ``-``: it did not."""
+    return [
+        at_far(6 * HOUR - number * 60, each == "+", number) for number, each in enumerate(taken)
+    ]
+
+
+NIGHTS = {
+    # taken: how many subjects the storage explains
+    "+" * 10 + "-" * 10: 10,
+    "-" * 10 + "+" + "-" * 10: 20,
+    "-" * 19 + "+": 19,
+    "+" + "-" * 19: 19,
+    "-" * 5 + "+": 5,
+    "-" * 4 + "+": 0,  # one of five is too many to call it down
+    "+" * 20 + "-" * 6 + "+" + "-" * 13: 19,
+    "+" * 20 + "-" * 4 + "+" * 5 + "-" * 10: 10,  # four failed before it, for reasons of their own
+    "-" * 40 + "++" + "-" * 40: 80,
+    "+-" * 10: 0,
+    "+" * 50 + "-" * 3 + "+" * 47: 0,
+    "-" * 3 + "+" * 30: 0,
+}
+
+
+@pytest.mark.parametrize("taken", NIGHTS)
+def test_a_few_copies_that_a_storage_still_takes_do_not_hide_that_it_is_down(taken: str) -> None:
+    explained = NIGHTS[taken]
+    some = night(taken)
+    assert of(some) == ([("storage", "far", explained)] if explained else [])
+    # What the rows of copies tell besides is the same.
+    latest = max((each.last_good or 0.0 for each in some if "far" in each.places), default=None)
+    if latest:
+        assert of(some, Destination("far", last_good=latest)) == of(some)
+
+
+def test_what_a_storage_still_takes_is_not_denied() -> None:
+    (found,) = causes(night("+" * 20 + "-" * 6 + "+" + "-" * 13), NOW)
+    assert found.text.startswith("storage far: hardly a copy since ")
+    (found,) = causes(night("+" * 20 + "-" * 20), NOW)
+    assert found.text.startswith("storage far: no copy since ")
