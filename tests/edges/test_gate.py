@@ -147,3 +147,39 @@ def test_a_module_without_users_is_closed(tmp_path: Path) -> None:
         ]
     finally:
         storage.stop()
+
+
+def test_what_a_backup_shares_with_another_goes_before_a_retry(tmp_path: Path) -> None:
+    """What has all its names in it stays, and so does what has but one."""
+    old, new = tmp_path / "job/old", tmp_path / "job/new"
+    deep = "/".join(["a"] * 1100)  # more than Python goes down by calling itself
+    for each in (old / "sub", new / "sub", tmp_path / "elsewhere"):
+        each.mkdir(parents=True)
+    subprocess.run(["mkdir", "-p", deep], cwd=new, check=True)
+    for name in ("shared", "sub/shared", "twins"):
+        (old / name).write_text(name)
+        os.link(old / name, new / name)
+    os.link(old / "twins", new / "sub" / "twins")
+    (old / "link").symlink_to("shared")
+    os.link(old / "link", new / "link", follow_symlinks=False)
+    (new / "own").write_text("own")
+    os.link(new / "own", new / "sub" / "own")
+    (new / "one").write_text("one")
+    os.link(tmp_path / "job/old/shared", tmp_path / "elsewhere" / "shared")
+    (new / "out").symlink_to(tmp_path / "elsewhere")
+    before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+    script = ROOT / "etc" / "scripts" / "b1000-links"
+
+    def made_private(backup: str) -> int:
+        return subprocess.run([script, "--private", tmp_path, backup], check=False).returncode
+
+    assert made_private("job/new") == 0
+    subprocess.run(["rm", "-r", new / "a"], check=True)
+    left = {str(path.relative_to(new)) for path in new.rglob("*")}
+    assert left == {"own", "sub", "sub/own", "one", "out"}
+    assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "elsewhere" / "shared").exists()
+    (tmp_path / "job/way").symlink_to("old")
+    assert made_private("job/way") == 1
+    assert made_private("way/../job/old") == 1
+    assert (old / "shared").exists()

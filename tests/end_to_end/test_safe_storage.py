@@ -89,6 +89,17 @@ def changes_owners_and_times_of_what_is_linked(he: Attacker) -> None:
     he.rsync("-ac", f"{he.backup()}/", he.at(f"{NEW}/"))
 
 
+def puts_directories_in_place_of_what_is_linked(he: Attacker) -> None:
+    """rsync sets the times of directories last, whatever bears the name."""
+    he.rsync("-a", BASE, f"{he.backup()}/", he.at(f"{NEW}/"))
+    source = he.files("f")
+    for name in ("passwd", "big", "link", "sub/file"):
+        (source / name).mkdir(parents=True)
+        os.utime(source / name, (1, 1))
+    he.rsync("-a", "--ignore-existing", BASE, f"{source}/", he.at(f"{NEW}/"))
+    assert not he.told
+
+
 def links_into_a_sync(he: Attacker) -> None:
     base = f"--link-dest=../2026-11-22-Sunday/{OLD_NAME}"
     he.rsync("-a", base, f"{he.backup()}/", he.at("etc/other/"))
@@ -242,6 +253,8 @@ ATTACKS: list[tuple[Callable[[Attacker], None], str]] = [
     (appends_to_what_is_linked, "--append"),
     (changes_modes_of_what_is_linked, "a retry needs --ignore-existing"),
     (changes_owners_and_times_of_what_is_linked, "a retry needs --ignore-existing"),
+    # Let in: what it meets is in this backup alone.
+    (puts_directories_in_place_of_what_is_linked, ""),
     (links_into_a_sync, "--link-dest must be"),
     (links_by_a_path_of_the_module, "--link-dest must be"),
     (moves_backups_into_it, "option -b "),
