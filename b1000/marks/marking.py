@@ -111,7 +111,7 @@ def lock(destination: str) -> str:
 
 def _base(copy: Copy, frozen: Frozen) -> str:
     base = frozen.bases.get(copy.destination)
-    if not base or not paths.between(copy.path, base):
+    if not base or copy.linked is False or not paths.between(copy.path, base):
         return ""
     return "/".join(["..", *base.rsplit("/", 2)[1:]])
 

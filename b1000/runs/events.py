@@ -47,6 +47,7 @@ class CopyMoved(NamedTuple):
     others: int | None = None
     vanished: int | None = None
     seconds: float | None = None
+    linked: bool | None = None
 
 
 class AttemptBegan(NamedTuple):

@@ -134,7 +134,10 @@ def _move_copy(copy: Copy, event: CopyMoved) -> Copy:
     )
 
 
-_COUNTED = ("bytes", "files", "sent", "exit_code", "directories", "links", "others", "vanished")
+_COUNTED = (
+    *("bytes", "files", "sent", "exit_code", "directories", "links", "others", "vanished"),
+    "linked",
+)
 
 
 def _attempt(copy: Copy, event: AttemptBegan) -> Copy:

@@ -69,6 +69,8 @@ class Copy(NamedTuple):
     links: int | None = None
     others: int | None = None
     vanished: int | None = None
+    linked: bool | None = None
+    """Whether files in it may be links into the base of the run; None where nobody has said."""
 
     @property
     def complete(self) -> bool:

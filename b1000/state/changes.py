@@ -137,7 +137,7 @@ class Changes(Beginnings):
         stored = self._db.execute(
             """UPDATE copies SET status = ?, error = ?, started = ?, ended = ?, attempts = ?,
                                  bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?,
-                                 directories = ?, links = ?, others = ?, vanished = ?
+                                 directories = ?, links = ?, others = ?, vanished = ?, linked = ?
                WHERE run_id = ? AND destination = ?""",
             (
                 copy.status,
@@ -154,6 +154,7 @@ class Changes(Beginnings):
                 copy.links,
                 copy.others,
                 copy.vanished,
+                copy.linked,
                 run_id,
                 copy.destination,
             ),

@@ -114,6 +114,7 @@ _RULES = {
     "others": ColumnRule(values.count, 0),
     "vanished": ColumnRule(values.count, 0),
     "marked": ColumnRule(values.flag, 0),
+    "linked": ColumnRule(values.flag, 1),
     "data_age": ColumnRule(values.amount, 0.0),
     "ending": ColumnRule(values.word(Ending), Ending.CLOSED),
     "reports": ColumnRule(values.names, "[]"),

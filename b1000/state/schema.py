@@ -248,4 +248,5 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.TOLD,
     schema_of_storages.RESTORERS,
     schema_of_storages.UNREAD,
+    schema_of_storages.LINKED,
 )

@@ -95,6 +95,11 @@ ALTER TABLE restores ADD COLUMN boot TEXT NOT NULL DEFAULT '';
 ALTER TABLE restores ADD COLUMN ticks INTEGER NOT NULL DEFAULT 0;
 """
 
+LINKED = """
+-- Whether files of a copy may be links into its base; 0 where none is.
+ALTER TABLE copies ADD COLUMN linked INTEGER;
+"""
+
 UNREAD = """
 -- What of a backup could not be read when it was counted or read last.
 ALTER TABLE stored ADD COLUMN unread TEXT NOT NULL DEFAULT '';

@@ -64,8 +64,7 @@ class Attempt:
         """Copy; gives how it ended."""
         result = await self._carry_out()
         if self._needs_no_claim and not self.standing.claimed:
-            made = result.status in COMPLETE or result.leftovers or result.exit_code == _PARTIAL
-            self.standing = self.standing._replace(claimed=made)
+            self.standing = self.standing._replace(claimed=_may_have_written(result))
         return result
 
     @property
@@ -161,7 +160,10 @@ class Attempt:
         """The rsync that copies all, or what streams have left; gives its output too."""
         out = self._rsyncs.out()
         sink = self._target.progress.sink(self._rsyncs.without_rules(out.take))
-        return await self._rsyncs.run(self._destination.name, self.argv(), sink), out
+        result = await self._rsyncs.run(self._destination.name, self.argv(), sink)
+        if self._target.linking and _may_have_written(result):
+            self._target.linking.wrote()
+        return result, out
 
     async def _claim(self) -> Outcome | None:
         """Make the directory; gives why this attempt ends there."""
@@ -247,6 +249,10 @@ class Attempt:
             return
         for each in sorted(found):
             self.ours.add(printable(each))
+
+
+def _may_have_written(result: Outcome) -> bool:
+    return result.status in COMPLETE or result.leftovers or result.exit_code == _PARTIAL
 
 
 def spoilt(which: str) -> str:

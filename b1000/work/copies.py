@@ -165,6 +165,7 @@ class Copies:
                 copying.totals.others,
                 copying.totals.vanished,
                 now - copying.began if copying.began else None,
+                copying.target.linking.linked,
             ),
         )
         return result

@@ -116,12 +116,15 @@ def begin(
     begun = shared or copy.attempts > 0
     distrusted = linking.distrust(bad, destination, copy.path, base) if begun else ""
     doubt = known.doubt if known else ""
+    linked = Linking(assignment, destination, copy.path, base, distrusted == linking.ROTTEN)
+    if base:
+        linked.linked = copy.attempts > 0 and copy.linked is not False
     return Copying(
         copy,
         Target(
             copy.path,
             destination,
-            Linking(assignment, destination, copy.path, base, distrusted == linking.ROTTEN),
+            linked,
             ProgressWriter(path_of(progress, assignment.run_id, copy.destination)),
             shared,
         ),

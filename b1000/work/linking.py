@@ -82,7 +82,9 @@ class Linking:
         way = paths.between(made, base) if base else None
         self.directories = () if way is None or bad else (way,)
         """What rsync is to link to: the way up alone, since a storage may take no other."""
-        self._logged = False
+        self.linked: bool | None = False if base else None
+        """Whether files may be links into the base."""
+        self._missing = self._logged = False
         if base and bad:
             self._log_once(f"the full {base} is known to be bad; nothing more is linked into it")
 
@@ -94,6 +96,10 @@ class Linking:
         self.directories = ()
         self._logged = False
         self._log_once(f"the storage takes no link into {self._base}; all is copied")
+
+    def wrote(self) -> None:
+        """An rsync that ended now may have written."""
+        self.linked = self.linked or (bool(self.directories) and not self._missing)
 
     def log_absence(self) -> None:
         """Say once that there is nothing to link to."""
@@ -112,6 +118,7 @@ class Linking:
                 return
             unseen -= 1
             if not unseen:
+                self._missing = True
                 self._log_once(f"the last full {self._base} is there no more; all is copied")
 
         return Lines(read_line)

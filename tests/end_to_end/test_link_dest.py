@@ -1,6 +1,7 @@
 """``link_dest``: what is shared with an earlier full, with which one, and that it never changes."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -62,6 +63,12 @@ def shared(one: Path, other: Path) -> set[str]:
         and os.path.lexists(other / path.relative_to(one))
         and path.lstat().st_ino == (other / path.relative_to(one)).lstat().st_ino
     }
+
+
+def base_of(full: Path) -> str:
+    """Into what it is linked, as its mark says."""
+    (base,) = re.findall(r"^base =(.*)$", (full.parent / f"{full.name}.b1k").read_text(), re.M)
+    return str(base.strip())
 
 
 State = dict[str, tuple[object, ...]]
@@ -272,6 +279,9 @@ def test_a_base_that_is_gone_costs_a_full_copy_and_a_line(world: World, store: P
     assert tree(second) == tree(world.source)
     run = world.last("etc")
     assert (run["status"], run["copies"][0]["error"]) == ("OK", "")
+    backup(world)
+    second, third = fulls(store)
+    assert [base_of(second), base_of(third)] == ["", f"../{second.parent.name}/{second.name}"]
 
 
 # --- what is known to be bad
