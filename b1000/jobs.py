@@ -8,33 +8,7 @@ from typing import NamedTuple
 
 from b1000.drill import Drill
 from b1000.keep import Line
-
-
-class Reference(NamedTuple):
-    """``$name`` in a value: what only a run knows."""
-
-    name: str
-
-
-Template = tuple[str | Reference, ...]
-"""A value in parts: text as it is, and references that are filled in for each run."""
-
-
-class ScriptTemplate(NamedTuple):
-    """A command for /bin/sh whose output is the value of a dynamic option."""
-
-    template: Template
-
-
-class Word(NamedTuple):
-    """One word of a line that is split as a shell splits it.
-
-    ``text`` is the word without its quotes; ``pattern`` the same as a glob in
-    which what was quoted stands for itself.
-    """
-
-    text: str
-    pattern: str
+from b1000.templates import ScriptTemplate, Template, WordTemplate
 
 
 class FreeSpace(NamedTuple):
@@ -210,8 +184,9 @@ class Job(NamedTuple):
     """One ``[job:NAME]``, checked.
 
     ``instances`` is None for a job without instances, a tuple for a fixed list
-    and a Command for one that is asked for at each start. ``late`` holds the
+    and a ScriptTemplate for one that is asked for at each start. ``deferred`` holds the
     values that only a run can settle: scripts, include, exclude, masters, data_age.
+    ``include`` and ``exclude`` are the words of these two, split when they were read.
     """
 
     name: str
@@ -223,6 +198,8 @@ class Job(NamedTuple):
     instances: tuple[str, ...] | ScriptTemplate | None = None
     allow_no_instances: bool = False
     deferred: Mapping[str, Template | ScriptTemplate] = {}
+    include: tuple[WordTemplate, ...] = ()
+    exclude: tuple[WordTemplate, ...] = ()
     transfer: Transfer = Transfer()
     limits: Limits = Limits()
     pull: Pull | None = None

@@ -26,7 +26,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"drill", "errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
-    | {"progress_files", "stopping", "wire"},
+    | {"progress_files", "stopping", "templates", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 
@@ -78,12 +78,9 @@ PURE = (
     "config/selectors.py",
     "config/shellwords.py",
     "config/sourcenames.py",
-    "exchange/checks.py",
     "exchange/choice.py",
     "exchange/claims.py",
-    "exchange/names.py",
     "exchange/offers.py",
-    "exchange/report_file.py",
     "reports/columns.py",
     "reports/report.py",
     "reports/stored.py",
@@ -126,6 +123,7 @@ PURE = (
     "drill.py",
     "jobs.py",
     "keep.py",
+    "templates.py",
     "restore/choice.py",
     "verify/drill_plan.py",
     "verify/reading_plan.py",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from b1000.check import daemons, on_this_host, storages, transports
 from b1000.check.on_this_host import Finding
-from b1000.config import references, shellwords
+from b1000.config import shellwords
 from b1000.config.loader import Config
-from b1000.jobs import Destination, Job, Limits, Report, ScriptTemplate
+from b1000.jobs import Destination, Job, Limits, Report
 from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
 from b1000.storage import mounts
@@ -75,25 +75,18 @@ def advice(config: Config) -> list[Finding]:
 
 def _merging(job: Job) -> list[Finding]:
     """Sources that are there now and bring the same names to a destination."""
-    include, exclude = (_literal(job, option) for option in ("include", "exclude"))
-    if job.direction != "push" or job.transfer.relative or include is None or exclude is None:
+    include, exclude = shellwords.known(job.include), shellwords.known(job.exclude)
+    all_known = (len(include), len(exclude)) == (len(job.include), len(job.exclude))
+    if job.direction != "push" or job.transfer.relative or not all_known:
         return []
-    found = sources.find(shellwords.split(include), relative=False, delete=False)
-    rules = [word.text for word in shellwords.split(exclude)]
+    found = sources.find(include, relative=False, delete=False)
+    rules = shellwords.texts(exclude)
     for destination in job.destinations.values() if found.meeting.clashes else ():
         for name in _twice(found.paths, rules, destination):
             if name in found.meeting.clashes:
                 text = merging.clash_text(*found.meeting.clashes[name], name)
                 return [Finding(f"job:{job.name}", "include", text, warning="pre" in job.deferred)]
     return []
-
-
-def _literal(job: Job, option: str) -> str | None:
-    """The value of an option that no run has to settle; "" where there is none."""
-    value = job.deferred.get(option, ())
-    if isinstance(value, ScriptTemplate) or references.names(value):
-        return None
-    return references.fill(value, {})
 
 
 def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destination) -> Sequence[str]:

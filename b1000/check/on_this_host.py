@@ -13,8 +13,9 @@ from typing import NamedTuple
 from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.files import read_file
-from b1000.jobs import ON_END, Destination, Job, ScriptTemplate, Template, Word
+from b1000.jobs import ON_END, Destination, Job
 from b1000.storage import mounts
+from b1000.templates import ScriptTemplate, Template
 from b1000.work import scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
@@ -23,7 +24,6 @@ _ENOUGH = 512  # bytes; as many as rsync reads of a password file
 _NO_HOST = re.compile(r"(?:.*\.)?example\.?", re.IGNORECASE)  # reserved by RFC 2606
 _NO_FILES = ("dev", "proc", "run", "sys")  # directories of / whose content the kernel makes up
 _ONE_FILE_SYSTEM = re.compile(r"--one-file-system|-[A-Za-z]*x")
-_UNKNOWN = "\0"  # stands in no path
 
 
 class Finding(NamedTuple):
@@ -171,22 +171,11 @@ def _interpreters(job: Job) -> Iterator[Finding]:
 # --- what is copied
 
 
-def _words(template: Template) -> Iterator[Word]:
-    """Those words of a list that are known before a run."""
-    text = references.fill(template, dict.fromkeys(references.names(template), _UNKNOWN))
-    return (word for word in shellwords.split(text) if _UNKNOWN not in word.text)
-
-
-def _list(job: Job, option: str) -> list[Word]:
-    value = job.deferred.get(option, ())
-    return [] if isinstance(value, ScriptTemplate) else list(_words(value))
-
-
 def _missing_sources(job: Job) -> Iterator[Finding]:
     """A pre may make what is to be copied; without one it has to be there."""
     if "pre" in job.deferred:
         return
-    missing = [word.text for word in _list(job, "include") if sources.is_missing(word)]
+    missing = [word.text for word in shellwords.known(job.include) if sources.is_missing(word)]
     for text in missing:
         yield Finding(
             f"job:{job.name}", "include", f"nothing matches {text}, and the job has no pre"
@@ -195,8 +184,8 @@ def _missing_sources(job: Job) -> Iterator[Finding]:
 
 def _whole_system(job: Job) -> Iterator[Finding]:
     """The kernel's directories: endless files, and none that could be restored."""
-    roots = {word.text.strip("/.") for word in _list(job, "include")} & {"", "*"}
-    patterns = [word.text for word in _list(job, "exclude")]
+    roots = {word.text.strip("/.") for word in shellwords.known(job.include)} & {"", "*"}
+    patterns = shellwords.texts(shellwords.known(job.exclude))
     copied: set[str] = set()
     for destination in job.destinations.values():
         # What a glob finds is a source of its own, on a file system of its own.
@@ -213,10 +202,10 @@ def _whole_system(job: Job) -> Iterator[Finding]:
 
 def _not_on_one_file_system(job: Job) -> Iterator[Finding]:
     """What is mounted below a source is left out by -x, without a word of the copy's."""
-    includes = [word.text for word in _list(job, "include")]
+    includes = shellwords.texts(shellwords.known(job.include))
     separate: set[str] = set()
     for destination in filter(_stays_on_one_file_system, job.destinations.values()):
-        patterns = [*(word.text for word in _list(job, "exclude")), *destination.exclude]
+        patterns = [*shellwords.texts(shellwords.known(job.exclude)), *destination.exclude]
         for include in includes:
             separate |= {
                 mount_point

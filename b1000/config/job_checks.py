@@ -4,7 +4,7 @@ import glob
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from b1000.config import references, shellwords, sourcenames
+from b1000.config import shellwords, sourcenames
 from b1000.config.sections import Section
 from b1000.config.values import SAMPLES
 from b1000.errors import BadValue
@@ -98,10 +98,10 @@ def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destinati
         )
 
 
-def _include(values: Mapping[str, Any]) -> list[str]:
+def _include(values: Mapping[str, Any]) -> tuple[str, ...]:
     if "include" not in values:
-        return []
-    return [word.text for word in shellwords.split(references.fill(values["include"], SAMPLES))]
+        return ()
+    return shellwords.texts(shellwords.fill(values["include"].words, SAMPLES))
 
 
 def inside(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
@@ -126,7 +126,7 @@ def transfer(section: Section, values: Mapping[str, Any]) -> None:
     if "include" in values:
         # What only a run knows stands for itself, and is equal to nothing else.
         own = {name: f"${name}" for name in SAMPLES}
-        words = shellwords.split(references.fill(values["include"], own))
+        words = shellwords.fill(values["include"].words, own)
         plain = [word.text for word in words if not glob.has_magic(word.pattern)]
         try:
             refuse = (

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from b1000.config import addresses, job_checks, transports
 from b1000.config.options import TABLE
 from b1000.config.sections import Section
-from b1000.config.values import Values, only
+from b1000.config.values import Values, WordList, only
 from b1000.drill import LONGEST_DRILL, Drill
 from b1000.errors import near
 from b1000.jobs import (
@@ -100,10 +100,11 @@ def _whole(
         instances=values.get("instances"),
         allow_no_instances=values.get("allow_no_instances", False),
         deferred={
-            name: values[name]
+            name: value.written if isinstance(value := values[name], WordList) else value
             for name, option in TABLE["job"].items()
             if option.deferred and name in values
         },
+        **{name: value.words for name, value in values.items() if isinstance(value, WordList)},
         transfer=Transfer(**only(values, Transfer._fields)),
         limits=_limits(known, values),
         drill=_drill(known, values, known_reports),

@@ -3,13 +3,14 @@
 import logging
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from b1000 import keep, logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
 from b1000.jobs import DestinationGroup, FreeSpace
+from b1000.templates import Word
 
 Value = Any  # what a kind makes of a text; the values of jobs.py give it its type
 
@@ -18,13 +19,15 @@ class ValueKind(NamedTuple):
     """What values an option takes: ``parse`` gives the value or raises BadValue.
 
     ``quotes``: a value is split into words as a shell would, and may be quoted. ``listed``:
-    it is a list of words, of which each may be wrong by itself.
+    it is a list of words, of which each may be wrong by itself. ``check_words`` raises BadValue
+    for words that are split when they are read, and filled in by each run.
     """
 
     description: str
     parse: Callable[[str], Value]
     quotes: bool = False
     listed: bool = False
+    check_words: Callable[[Sequence[Word]], None] | None = None
 
 
 def _text(text: str) -> str:
@@ -144,17 +147,22 @@ def server(text: str) -> str:
 
 
 def patterns(text: str) -> tuple[str, ...]:
-    found = tuple(word.text for word in shellwords.split(text))
-    if not found:
+    words = shellwords.split(text)
+    check_patterns(words)
+    return shellwords.texts(words)
+
+
+def check_patterns(words: Sequence[Word]) -> None:
+    """BadValue where rsync cannot take them as patterns."""
+    if not words:
         raise BadValue("it is empty", "name at least one pattern")
-    if allowed.CLEARS in found:
+    if allowed.CLEARS in shellwords.texts(words):
         raise BadValue(f"{allowed.CLEARS!r} is no pattern", allowed.CLEARING)
-    return found
 
 
 def rsync_options(text: str) -> tuple[str, ...]:
     """More options for rsync; those that would undo a promise of B1000 are refused."""
-    words = shellwords.texts(text)
+    words = shellwords.texts(shellwords.split(text))
     if not words:
         raise BadValue("it is empty", "name at least one option")
     return allowed.check(words)
@@ -221,11 +229,15 @@ def _command(text: str) -> str:
 
 def include(text: str) -> str:
     """Checked here and kept as text: globs are expanded when the copy begins."""
-    found = shellwords.split(text)
-    if not found:
-        raise BadValue("it is empty", "name at least one path")
-    refuse_all(filter(None, (_mistake(word.text) for word in found)))
+    check_paths(shellwords.split(text))
     return text
+
+
+def check_paths(words: Sequence[Word]) -> None:
+    """BadValue where they cannot be what is to be copied."""
+    if not words:
+        raise BadValue("it is empty", "name at least one path")
+    refuse_all(filter(None, (_mistake(word.text) for word in words)))
 
 
 def _mistake(path: str) -> BadValue | None:

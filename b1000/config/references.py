@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from b1000.errors import BadValue, refuse_all
-from b1000.jobs import Reference, Template
+from b1000.templates import Reference, Template
 
 RUN_TIME = ("instance", "host", "start_time")
 """Options that every run of a job sets by itself."""

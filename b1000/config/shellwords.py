@@ -2,9 +2,11 @@
 
 import glob
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from b1000.config import references
 from b1000.errors import BadValue
-from b1000.jobs import Word
+from b1000.templates import Reference, Template, Word, WordTemplate
 
 _COMMENT = re.compile(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
 _WORD = re.compile(r"\S+")
@@ -60,62 +62,105 @@ def with_commas(text: str) -> tuple[str, ...]:
     )
 
 
-def split(text: str, what: str = "the list") -> tuple[Word, ...]:
+def split_template(template: Template, what: str = "the list") -> tuple[WordTemplate, ...]:
     """Split as a POSIX shell does: quotes and backslashes keep blanks, newlines are blanks.
 
-    A backslash at the end of a line joins the next one to it.
+    A backslash at the end of a line joins the next one to it. A reference is a part of its word,
+    and stays one whatever a run puts in its place.
     """
-    found: list[Word] = []
-    plain, pattern, within = "", "", False
+    source: list[str | Reference] = []
+    for part in template:
+        source += part if isinstance(part, str) else (part,)
+    found: list[WordTemplate] = []
+    word = _Word()
     position = 0
-    while position < len(text):
-        character = text[position]
+    while position < len(source):
+        character = source[position]
         position += 1
-        if character == "\\" and text[position : position + 1] == "\n":
+        if character == "\\" and source[position : position + 1] == ["\n"]:
             position += 1
-            continue
-        if character in " \t\n":
-            if within:
-                found.append(Word(plain, pattern))
-            plain, pattern, within = "", "", False
-            continue
-        within = True
-        if character == "\\":
-            if position == len(text):
+        elif character in (" ", "\t", "\n"):
+            found += word.ended()
+            word = _Word()
+        elif character == "\\":
+            if position == len(source):
                 raise BadValue(f"{what} ends in a backslash", "write \\\\ for a backslash")
-            quoted = text[position]
+            word.add_quoted(source[position : position + 1])
             position += 1
-        elif character in "'\"":
-            quoted, position = _quoted(text, position, what)
+        elif character in ("'", '"'):
+            quoted, position = _quoted(source, position, what)
+            word.add_quoted(quoted)
         else:
-            plain += character
-            pattern += character
-            continue
-        plain += quoted
-        pattern += glob.escape(quoted)
-    if within:
-        found.append(Word(plain, pattern))
-    return tuple(found)
+            word.add(character)
+    return (*found, *word.ended())
 
 
-def texts(text: str) -> tuple[str, ...]:
+class _Word:
+    """A word that is being read."""
+
+    def __init__(self) -> None:
+        self._text: list[str | Reference] = []
+        self._pattern: list[str | Reference] = []
+        self._quoted = False
+
+    def add(self, part: str | Reference) -> None:
+        self._text.append(part)
+        self._pattern.append(part)
+
+    def add_quoted(self, parts: Sequence[str | Reference]) -> None:
+        """What stands for itself, also in a glob."""
+        self._quoted = True
+        self._text += parts
+        self._pattern += (glob.escape(part) if isinstance(part, str) else part for part in parts)
+
+    def ended(self) -> Iterator[WordTemplate]:
+        """The word, where there is one."""
+        if self._text or self._quoted:
+            text, pattern = references.join(self._text), references.join(self._pattern)
+            yield WordTemplate(text, pattern, self._quoted)
+
+
+def fill(words: Iterable[WordTemplate], values: Mapping[str, str]) -> tuple[Word, ...]:
+    """The words of one run. In a glob a value stands for itself."""
+    literal = {name: glob.escape(value) for name, value in values.items()}
+    found = (
+        (Word(references.fill(each.text, values), references.fill(each.pattern, literal)), each)
+        for each in words
+    )
+    return tuple(word for word, template in found if word.text or template.quoted)
+
+
+def known(words: Iterable[WordTemplate]) -> tuple[Word, ...]:
+    """Those words that are the same in every run."""
+    return fill((word for word in words if not references.names(word.text)), {})
+
+
+def split(text: str, what: str = "the list") -> tuple[Word, ...]:
+    """The words of a text in which nothing has to be filled in."""
+    return fill(split_template((text,), what), {})
+
+
+def texts(words: Iterable[Word]) -> tuple[str, ...]:
     """The same words, where quotes do no more than to keep blanks."""
-    return tuple(word.text for word in split(text))
+    return tuple(word.text for word in words)
 
 
-def _quoted(text: str, start: int, what: str) -> tuple[str, int]:
+def _quoted(
+    source: Sequence[str | Reference], start: int, what: str
+) -> tuple[list[str | Reference], int]:
     """What stands in quotes from ``start`` (behind the opening quote) on, and where they end."""
-    quote = text[start - 1]
-    taken = ""
+    quote = source[start - 1]
+    taken: list[str | Reference] = []
     position = start
-    while position < len(text):
-        character = text[position]
+    while position < len(source):
+        character = source[position]
         position += 1
         if character == quote:
             return taken, position
-        following = text[position : position + 1]
+        following = source[position] if position < len(source) else ""
         if character == "\\" and quote == '"' and following in ("\n", '"', "\\", "$", "`"):
-            character = "" if following == "\n" else following
+            taken += [] if following == "\n" else [following]
             position += 1
-        taken += character
+        else:
+            taken.append(character)
     raise BadValue(f"{what} has a {quote} at position {start} that is not closed", "close it")

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from b1000.config import references, shellwords
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.config.sections import Problem, Section
 from b1000.errors import BadValue, BadValues, near, nearest, refuse_all
-from b1000.jobs import Reference, ScriptTemplate, Template
+from b1000.templates import Reference, ScriptTemplate, Template, WordTemplate
 
 SAMPLES = {
     "instance": "instance",
@@ -19,6 +19,13 @@ SAMPLES = {
     "master_instance": "master",
 }
 """Stand-ins that show at load whether a value will be well formed once a run fills it in."""
+
+
+class WordList(NamedTuple):
+    """The value of an option that is split into words: as it is written, and split."""
+
+    written: Template
+    words: tuple[WordTemplate, ...]
 
 
 class Values:
@@ -115,7 +122,9 @@ class Values:
         return found
 
     def settle(self, section: Section, option: Option) -> Any:
-        """The value of an option, parsed; a Template or Command where only a run can settle it.
+        """The value of an option, parsed.
+
+        A Template, WordList or ScriptTemplate where only a run can settle it.
 
         A mistake is told to the section, and the value is then None.
         """
@@ -192,6 +201,10 @@ class Values:
             return command
         if option.dynamic:
             self._refuse_comments(references.fill(template, SAMPLES))
+        if option.kind.check_words and option.deferred:
+            words = shellwords.split_template(template)
+            option.kind.check_words(shellwords.fill(words, SAMPLES))
+            return WordList(template, words)
         if option.deferred:
             option.kind.parse(references.fill(template, SAMPLES))
             return template

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from b1000.exchange.directory import ReportDirectory
 from b1000.exchange.following import ClientGone, Follower
 from b1000.exchange.peer import PollFailed
-from b1000.jobs import Pull, Word
+from b1000.jobs import Pull
 from b1000.rsync import names
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client
+from b1000.templates import Word
 from b1000.work.sources import Sources
 
 _EMPTIED = "with delete = yes the destination would be emptied"

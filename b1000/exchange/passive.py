@@ -15,7 +15,8 @@ from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Resolved, S
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.push import RunValues, finish, prepare
+from b1000.work.push import finish, prepare
+from b1000.work.run_values import RunValues
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:

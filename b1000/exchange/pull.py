@@ -8,7 +8,6 @@ client's run that it sees it relays.
 from collections.abc import Sequence
 
 from b1000.b1k import names
-from b1000.config import shellwords
 from b1000.errors import B1000Error, RunFailed
 from b1000.exchange import offers
 from b1000.exchange.directory import ReportDirectory
@@ -22,9 +21,10 @@ from b1000.jobs import Job, Pull
 from b1000.runs.events import Closed, Resolved, RunMoved, SlotWanted, Waiting
 from b1000.runs.run import Client, Copy, Frozen, Run, label
 from b1000.runs.states import CopyStatus, Status, Step
+from b1000.work import run_values
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, planned
-from b1000.work.push import RunValues
+from b1000.work.run_values import RunValues
 
 
 async def carry_out(assignment: Assignment, job: Job, timeouts: Timeouts = TIMEOUTS) -> None:
@@ -140,8 +140,8 @@ class _Pulling:
             master_host=client.master_host,
             master_instance=client.master_instance,
             data_age=client.data_age,
-            include=shellwords.split(values.get("include", "")),
-            exclude=shellwords.texts(values.get("exclude", "")),
+            include=run_values.include(job, values),
+            exclude=run_values.exclude(job, values),
             transfer=job.transfer,
             destination_excludes=job.destination_excludes,
         )

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any, get_args, get_origin
 
 from b1000.config import grammar, shellwords
-from b1000.jobs import Word
 from b1000.runs.run import Client, Frozen
 from b1000.runs.stored import Facts
 from b1000.state.outbox import destination_of
+from b1000.templates import Word
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
 LARGEST = 2**53  # of a number or an id
@@ -167,7 +167,7 @@ def frozen(value: Any) -> Frozen:
     if isinstance(include := written.get("include"), str):
         written["include"] = [[*each] for each in shellwords.split(include)]
     if isinstance(exclude := written.get("exclude"), str):
-        written["exclude"] = [*shellwords.texts(exclude)]
+        written["exclude"] = [*shellwords.texts(shellwords.split(exclude))]
     # A tuple of values is a list of lists in JSON.
     written["include"] = [_as_fields(each) for each in written.get("include", [])]
     found: Frozen = _made(Frozen, written)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import TO_SEE, Selector, resolve
-from b1000.jobs import BrokenJob, ScriptTemplate
+from b1000.jobs import BrokenJob
 from b1000.runs.run import Run
+from b1000.templates import ScriptTemplate
 
 
 class StatusQuestion(NamedTuple):

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from b1000.config.selectors import Selection, check_instances
-from b1000.jobs import BrokenJob, Job, ScriptTemplate
+from b1000.jobs import BrokenJob, Job
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import label
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.collisions import equal, may_meet
 from b1000.supervise.gate import Gate
+from b1000.templates import ScriptTemplate
 
 
 class Plan:

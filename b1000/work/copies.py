@@ -14,7 +14,7 @@ from typing import Protocol
 import tenacity
 
 from b1000.errors import message_of
-from b1000.jobs import Destination, Job, Pull, Word
+from b1000.jobs import Destination, Job, Pull
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
@@ -23,6 +23,7 @@ from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
 from b1000.runs.run import Client, Copy, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.storage import mounts
+from b1000.templates import Word
 from b1000.work import linking, merging, sources, sweeping
 from b1000.work.announcing import announce
 from b1000.work.assignment import NO_DESTINATION, Assignment

@@ -1,16 +1,16 @@
 """What a push job does in each step."""
 
-from collections.abc import Mapping
-
-from b1000.config import grammar, references, shellwords
-from b1000.config.options import TABLE
+from b1000.config import grammar, references
 from b1000.errors import BadValue, RunFailed
-from b1000.jobs import ON_END, Job, Reference, ScriptTemplate, Template
+from b1000.jobs import Job
 from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
+from b1000.templates import ScriptTemplate
+from b1000.work import run_values
 from b1000.work.assignment import Assignment, output_of
 from b1000.work.copies import Copies, planned
+from b1000.work.run_values import RunValues
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
@@ -85,12 +85,10 @@ async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, .
 
 
 async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
-    """What only this run knows: the values of its late options, and its copies in their order."""
+    """What only this run knows: values of deferred options, and its copies in their order."""
     subject = assignment.subject
     settled = await RunValues(assignment, job).settle()
-    include = shellwords.split(settled.get("include", ""))
-    # An absent instance may have left less than the configuration promised.
-    TABLE["job"]["include"].kind.parse(settled.get("include", ""))
+    include = run_values.include(job, settled)
     for name in ("master_host", "master_instance"):
         if settled.get(name):
             grammar.host(settled[name], name)
@@ -100,7 +98,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         master_instance=settled.get("master_instance", ""),
         data_age=float(age) if age else None,
         include=include,
-        exclude=shellwords.texts(settled.get("exclude", "")),
+        exclude=run_values.exclude(job, settled),
         pre=settled.get("pre", ""),
         post=settled.get("post", ""),
         transfer=job.transfer,
@@ -110,58 +108,6 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
     masters = (frozen.master_host, frozen.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))
     return frozen._replace(bases=bases), copies
-
-
-class RunValues:
-    """The late options of a job, settled once for this run."""
-
-    def __init__(self, assignment: Assignment, job: Job) -> None:
-        self._assignment = assignment
-        self._job = job
-        self._settled = {
-            "instance": assignment.subject.instance,
-            "start_time": assignment.subject.start_time,
-        }
-
-    async def settle(self) -> Mapping[str, str]:
-        """All values by option; a script runs once, whoever refers to it."""
-        for name in self._job.deferred:
-            if name not in ON_END:
-                await self._value(name)
-        return self._settled
-
-    async def _value(self, name: str) -> str:
-        if name not in self._settled:
-            source = self._job.deferred[name]
-            if isinstance(source, ScriptTemplate):
-                self._settled[name] = await self._printed(name, source)
-            else:
-                self._settled[name] = await self._fill(source)
-        return self._settled[name]
-
-    async def _fill(self, template: Template) -> str:
-        for part in template:
-            if isinstance(part, Reference):
-                await self._value(part.name)
-        return references.fill(template, self._settled)
-
-    async def _printed(self, name: str, source: ScriptTemplate) -> str:
-        command = await self._fill(source.template)
-        try:
-            return await self._assignment.value(name, command, lambda text: _checked(name, text))
-        except BadValue as error:
-            if name != "data_age":
-                raise
-            # A backup of unknown freshness is better than none.
-            self._assignment.warn(f"the age of the data is unknown: {error}")
-            return ""
-
-
-def _checked(name: str, text: str) -> str:
-    """What a script printed, if it can be a value of the option."""
-    check = {"data_age": grammar.age}.get(name, grammar.host)
-    check(text, output_of(name))
-    return text
 
 
 # --- COPYING

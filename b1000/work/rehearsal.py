@@ -22,7 +22,7 @@ from typing import NamedTuple
 from b1000.config.addresses import one_place
 from b1000.config.selectors import JobSelection, check_instances
 from b1000.errors import B1000Error, BadValue
-from b1000.jobs import BrokenJob, Job, ScriptTemplate
+from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import printable
 from b1000.rsync import command, paths
@@ -31,11 +31,13 @@ from b1000.runs.events import Message
 from b1000.runs.run import Bases, Copy, Frozen, RunIdentity, Unsettled, label
 from b1000.runs.task import JournalFacts
 from b1000.storage import mounts
+from b1000.templates import ScriptTemplate
 from b1000.work import keeping, merging, push, sources
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 from b1000.work.forecast import forecast
 from b1000.work.linking import Linking
+from b1000.work.run_values import RunValues
 
 
 class JournalLookups(NamedTuple):
@@ -202,7 +204,7 @@ class Rehearsal:
             yield f"  age of the data: {frozen.data_age:g} s"
 
     async def _passive(self, assignment: Assignment, job: Job) -> list[str]:
-        values = await push.RunValues(assignment, job).settle()
+        values = await RunValues(assignment, job).settle()
         said = [f"  pre: {printable(values['pre'])}"] if "pre" in values else []
         said += [
             f"  wait for {destination.host}, {destination.timeout} s at most"

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from b1000.jobs import Word
 from b1000.logs import printable
 from b1000.rsync import names
+from b1000.templates import Word
 from b1000.work import merging
 from b1000.work.merging import Meeting
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from b1000.config import shellwords
 from b1000.exchange import pull
 from b1000.exchange.heartbeat import Timeouts
 from b1000.jobs import Destination, DestinationChoice, Job, Limits, Pull
@@ -44,7 +45,7 @@ class Storage:
             ((DestinationChoice("local"),),),
             (),
             {"local": Destination("local", str(root / "local"), bwlimit="500")},
-            deferred={"include": (client.daemon.url(include),)},
+            include=shellwords.split_template((client.daemon.url(include),)),
             limits=limits,
             pull=Pull(client.daemon.url("reports"), "ext", 1, 3, hosts=("ext",)),
         )

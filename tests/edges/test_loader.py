@@ -19,12 +19,10 @@ from b1000.jobs import (
     Job,
     Limits,
     Pull,
-    Reference,
     Report,
-    ScriptTemplate,
-    Template,
     Transfer,
 )
+from b1000.templates import Reference, ScriptTemplate, Template
 
 Read = Callable[[str], Config]
 Refuse = Callable[[str | bytes], list[str]]

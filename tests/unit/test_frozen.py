@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from b1000.jobs import Transfer, Word
+from b1000.jobs import Transfer
 from b1000.runs.run import Frozen
 from b1000.state import values
+from b1000.templates import Word
 
 SPLIT = Frozen(
     master_host="db1",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from b1000.config import references
 from b1000.errors import BadValue
-from b1000.jobs import Reference, Template
+from b1000.templates import Reference, Template
 
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 

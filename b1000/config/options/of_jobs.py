@@ -11,6 +11,8 @@ from b1000.config.kinds import (
     SPAN,
     YES_NO,
     ValueKind,
+    check_paths,
+    check_patterns,
     choice,
     exclude,
     include,
@@ -96,13 +98,19 @@ OPTIONS: tuple[Option, ...] = (
         default="30d", of=_COPIES,
     ),
     Option(
-        "include", JOB, ValueKind("paths, split as a shell would", include, quotes=True),
+        "include", JOB,
+        ValueKind(
+            "paths, split as a shell would", include, quotes=True, check_words=check_paths
+        ),
         "Files and directories to copy; globs are expanded when the copy begins. Two that bring "
         "the same name are an error, unless it is excluded or relative = yes.",
         required=True, deferred=True, of=_COPIES,
     ),
     Option(
-        "exclude", JOB, ValueKind("patterns, split as a shell would", exclude, quotes=True),
+        "exclude", JOB,
+        ValueKind(
+            "patterns, split as a shell would", exclude, quotes=True, check_words=check_patterns
+        ),
         "Patterns of rsync for what is not copied.",
         deferred=True, of=_COPIES,
     ),
