@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ _KINDS = {
 }
 
 _TEMPORARY = re.compile(r"\.b1000-[0-9a-f]{16}")
-_STALE = 3600  # seconds after which nobody is still writing a temporary file
 
 
 def refuse_special(path: Path | str, follow: bool) -> None:
@@ -106,13 +104,9 @@ def write_atomically(path: Path, text: str | bytes, mode: int, durable: bool = T
     Raises OSError; the old file then stays as it was. That a durable one is
     there after a power cut is certain once :func:`sync_directory` has returned.
     """
-    # Nobody else who may write in the directory can know the name before.
-    temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, mode)
+    descriptor, temporary = _temporary(path, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _is_free(descriptor)
             data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
             file.write(data)
             file.flush()
@@ -125,17 +119,22 @@ def write_atomically(path: Path, text: str | bytes, mode: int, durable: bool = T
         raise
 
 
-def remove_stale(directory: Path) -> None:
-    """Remove the temporary files that writers left when they were killed."""
-    before = time.time() - _STALE
-    for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
-        with contextlib.suppress(OSError):
-            if os.lstat(directory / name).st_mtime < before:
-                os.unlink(directory / name)
+def _temporary(path: Path, mode: int) -> tuple[int, Path]:
+    """A new file beside another one, open and locked, so that it is not removed meanwhile."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        # No other process that may write in the directory can know the name before.
+        temporary = path.with_name(f".b1000-{os.urandom(8).hex()}")
+        descriptor = os.open(temporary, flags, mode)
+        _is_free(descriptor)
+        # It may have been removed as unwritten before it had its lock.
+        if temporary.exists():
+            return descriptor, temporary
+        os.close(descriptor)
 
 
 def remove_unwritten(directory: Path) -> None:
-    """Remove the temporary files that nobody is writing any more, by their locks. OSError."""
+    """Remove the temporary files of writers that were killed: their locks are free. OSError."""
     for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
         with contextlib.suppress(OSError):
             descriptor = open_file(directory / name, os.O_RDONLY, follow=False)

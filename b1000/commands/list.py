@@ -8,11 +8,13 @@ from b1000.commands.output import say, terminal
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.config.selectors import Selector
     from b1000.storage.contents import FoundFile, Search
     from b1000.storage.question import StoredRow
     from b1000.storage.survey import Survey
 
 _FOUND, _NOT_ALL = 0, 1
+_MOST_NAMED = 20
 
 
 def list_backups(argv: Sequence[str]) -> int:
@@ -35,7 +37,18 @@ def list_backups(argv: Sequence[str]) -> int:
     configured = question.Configured(config.settings.host, config.jobs, config.destinations)
     rows = question.rows(found.groups(), asked, configured, _kept_by(config, found))
     answered = _files(arguments, rows, search) if search else _backups(arguments, rows)
+    if not answered:
+        _report_nothing(found, selectors)
     return _exit_code(found, answered)
+
+
+def _report_nothing(found: "Survey", selectors: "Sequence[Selector]") -> None:
+    """What is asked for may be a job of other hosts: only the storages know whose backups exist."""
+    from b1000.logs import printable, to_stderr
+
+    known = sorted({f"{group.key.job}/{group.key.host}" for _, group in found.groups()})
+    hint = f"; there are backups of {', '.join(known[:_MOST_NAMED])}" if selectors and known else ""
+    to_stderr(printable(f"b1000: nothing was found{hint}"))
 
 
 def _search(pattern: str) -> "Search | None":
@@ -91,7 +104,7 @@ def _files(arguments: object, rows: "Sequence[StoredRow]", search: "Search") -> 
 
 
 def _exit_code(found: "Survey", answered: bool) -> int:
-    """What could not be asked is named; so is that nothing was found."""
+    """What could not be asked is named."""
     from b1000.logs import printable, to_stderr
 
     for catalogue in found.catalogues:
@@ -102,7 +115,5 @@ def _exit_code(found: "Survey", answered: bool) -> int:
             to_stderr(printable(f"b1000: {text}"))
     for away in found.away:
         to_stderr(printable(f"b1000: {away.destination} could not be asked: {away.why}"))
-    if not answered:
-        to_stderr("b1000: nothing was found")
     all_read = not found.away and not any(each.unread for each in found.catalogues)
     return _FOUND if answered and all_read else _NOT_ALL

@@ -5,12 +5,37 @@ import re
 
 from b1000.config import DEFAULT_FILE
 
+TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says which other commands have an option that this one has not."""
+
+    def error(self, message: str) -> "NoReturn":
+        """End with exit code 2."""
+        _, unrecognized, words = message.partition("unrecognized arguments: ")
+        option = words.split(" ")[0].split("=")[0]
+        having = _commands_with(option) if unrecognized and option.startswith("-") else []
+        super().error(f"{message} ({option} is for {', '.join(having)})" if having else message)
+
+
+def _commands_with(option: str) -> list[str]:
+    from b1000.parsers.every import PARSERS
+
+    return [
+        f"b1000 {name}" if name else "running jobs"
+        for name, make in PARSERS.items()
+        if any(option in action.option_strings for action in make()._actions)
+    ]
 
 
 def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """A parser of one command, "" for none, with what all of them take."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"b1000 {name}".strip(),
         description=description,
         epilog=epilog,

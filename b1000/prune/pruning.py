@@ -155,7 +155,7 @@ def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str)
             known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
             raise UsageError(
                 f"no backups of {word} lie {where}",
-                f"there are those of {', '.join(known[:20]) or 'nobody'}",
+                f"there are those of {', '.join(known[:20])}" if known else "there are none at all",
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from b1000.b1k import names
 from b1000.b1k.report_file import render
-from b1000.files import remove_stale, sync_directory, write_atomically
+from b1000.files import remove_unwritten, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.jobs import Report
 from b1000.reports import report
@@ -51,7 +51,7 @@ class FileReport:
             self._directory.mkdir(parents=True)
             self._directory.chmod(0o755)
         if not self._begun:
-            remove_stale(self._directory)
+            remove_unwritten(self._directory)
             for file in os.listdir(self._directory):
                 if found := names.split(file):
                     self._there[found.stem].add(found.start_time)

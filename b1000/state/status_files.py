@@ -9,7 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 from b1000.config.selectors import selecting
-from b1000.files import make_directory, read_file, remove_stale, sync_directory, write_atomically
+from b1000.files import (
+    make_directory,
+    read_file,
+    remove_unwritten,
+    sync_directory,
+    write_atomically,
+)
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Status
@@ -105,7 +111,7 @@ class StatusFiles:
         Raises OSError where the directory cannot be written.
         """
         make_directory(self._directory, 0o700)
-        remove_stale(self._directory)
+        remove_unwritten(self._directory)
         self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
         self._settle(set(self._there), self._reader.retriable(self._is_alive), None)
 

@@ -67,6 +67,9 @@ def test_words_and_options_say_which(world: World) -> None:
     assert len(listed(world, "--at", "2026-11-23")) == 3
     assert len(listed(world, "--at", "2026-11-23 00:30", "etc")) == 1
     assert listed(world, "mysqldb/3307", code=1) == []
+    strange = world.b1000("list", "nosuch")
+    assert strange.returncode == 1
+    assert "nothing was found; there are backups of etc/" in strange.stderr
     assert listed(world, "--at", "2026-11-21", code=1) == []
     done = world.b1000("list", "--dest", "amt")
     assert done.returncode == 2
