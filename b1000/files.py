@@ -113,7 +113,8 @@ def write_atomically(path: Path, text: str | bytes, mode: int, durable: bool = T
             os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
-        os.rename(temporary, path)
+            # Its lock goes with the descriptor: until then it bears its own name.
+            os.rename(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

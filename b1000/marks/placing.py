@@ -54,10 +54,7 @@ def put(mark: Written, root: str, *, durable: bool = False) -> None:
 
 
 def tidy(marks: Iterable[Written], root: str) -> None:
-    """Remove what writers that were killed have left where these marks lie. OSError.
-
-    One that is about to take its lock this moment loses its file, and tries again later.
-    """
+    """Remove what writers that were killed have left where these marks lie. OSError."""
     for above in {mark.file.rpartition("/")[0] for mark in marks}:
         with opened_below(root, above.split("/")) as directory:
             remove_unwritten(Path(f"/proc/self/fd/{directory}"))
