@@ -13,8 +13,9 @@ from b1000.figures import clock, size
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
-from b1000.restore import comparing, failover, noting, receiving, restoring
+from b1000.restore import aside, comparing, failover, noting, receiving, restoring
 from b1000.restore.choice import Choice
+from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
 from b1000.runs.stored import Restore
 
@@ -156,7 +157,7 @@ class Bringing:
         self._bar.clear()
         self._keys["seconds"] = round(time.monotonic() - began, 3)
         if result.exit_code != 0:
-            raise restoring.RestoreFailed(f"not restored: {result.reason}")
+            raise RestoreFailed(f"not restored: {result.reason}")
         self._with.answer.read_from(way.row.root.destination, way.row.path)
         return self._conclude(way, words, private)
 
@@ -174,18 +175,19 @@ class Bringing:
         code = _OLDER if self._choice.older else 0
         what = f"restored {self._counted()}"
         if self._arguments.no_verify:
-            lacking = self._tell_aside(way.set_aside())
+            whole = not words and aside.nothing(way.row.backup, self._keys["files"])
+            lacking = self._tell_aside([] if whole else aside.found(way))
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
         found = comparing.verified(way, private, words)
         # Where all was compared, that has seen them.
         partly = way.manner.existing == "missing"
-        aside = way.set_aside() if partly else list(found.set_aside)
-        lacking = self._tell_aside(aside)
-        self._with.answer.compared(found, aside)
+        left = aside.found(way) if partly else aside.lacking(way, found.set_aside)
+        lacking = self._tell_aside(left)
+        self._with.answer.compared(found, left)
         if found.note:
             self._with.warn(found.note)
-        wrong = [name for name in found.differing if name not in aside]
+        wrong = [name for name in found.differing if name not in left]
         for name in wrong[:_SHOWN]:
             self._with.warn(f"differs from the backup: {printable(name)}")
         if found.attributes:

@@ -227,7 +227,7 @@ class Drills:
     def _restore(
         self, known: "Journalled", which: "Candidate", place: "Place", limit: float
     ) -> None:
-        from b1000.restore import asking, restoring, targets
+        from b1000.restore import asking, listed, restoring, targets
         from b1000.rsync.restoring import Manner
         from b1000.storage.question import StoredRow
 
@@ -241,7 +241,7 @@ class Drills:
         )
         result = restored.bring()
         if result.exit_code != 0:
-            raise restoring.RestoreFailed(result.reason)
+            raise listed.RestoreFailed(result.reason)
 
     def _facts(self, which: "Candidate") -> dict[str, str]:
         key, started = which.group.key, which.backup.started

@@ -69,7 +69,7 @@ def _mend_journal(config: "Config") -> None:
 def _guarded(work: "_Restore", answer: Any) -> int:
     from b1000.logs import to_stderr
     from b1000.restore.choice import NothingFits
-    from b1000.restore.restoring import RestoreFailed
+    from b1000.restore.listed import RestoreFailed
 
     try:
         return work.run()
@@ -187,11 +187,11 @@ class _Restore:
     # --- how
 
     def _ways(self, choice: "Choice", private: str) -> "list[Restoring]":
-        from b1000.restore import asking, restoring
-        from b1000.rsync.restoring import Manner
+        from b1000.restore import asking, listed, restoring
+        from b1000.rsync.restoring import Manner, is_small
 
         arguments = self._arguments
-        names = restoring.names_file(private, self._words) if self._words else ""
+        names = listed.write(private, self._words) if self._words else ""
         ways = []
         for row in choice.rows:
             manner = Manner(
@@ -200,6 +200,7 @@ class _Restore:
                 arguments.chown or "",
                 arguments.devices,
                 names,
+                resumed=not is_small(choice.row.backup.counts.bytes),
             )
             way = asking.way(self._config, self._journal, row)
             keeping = restoring.Keeping(added=private)

@@ -5,8 +5,10 @@ import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from b1000.errors import counted
+from b1000.restore import listed as lists
+from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
-from b1000.restore.restoring import RestoreFailed, Restoring, Verified, names_file
+from b1000.restore.restoring import Restoring, Verified
 from b1000.rsync.names import OURS
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.question import StoredRow
@@ -39,7 +41,7 @@ def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verifie
             if brought is None or name in brought
         ]
         if unlisted:
-            listing = names_file(private, unlisted, "unlisted")
+            listing = lists.write(private, unlisted, "unlisted")
             differing |= dict.fromkeys(way.compare_these(part, listing).differing)
     against = f"the list of sums at {where}, {counted(len(listed), 'file')}"
     return found._replace(differing=tuple(differing), against=against)

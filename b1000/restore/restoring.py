@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from b1000.errors import B1000Error, StorageAway, message_of
-from b1000.restore import links, receiving
+from b1000.errors import StorageAway, message_of
+from b1000.restore import links, listed, receiving
+from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
 from b1000.rsync import names, outcome, paths
 from b1000.rsync import restoring as arguments
@@ -22,7 +23,7 @@ from b1000.storage.session import Cut, Session
 _UNLIMITED = -1  # RLIM_INFINITY
 NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
 _MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
-_MOST_NAMES = 1000  # of differing files that are remembered
+MOST_NAMES = 1000  # of differing files that are remembered
 _PARTIAL = 23  # exit code of an rsync that copied a part
 _LAST_LINES = 40  # in which the totals are
 
@@ -47,10 +48,6 @@ class Verified(NamedTuple):
     set_aside: tuple[str, ...] = ()
     against: str = ""
     note: str = ""
-
-
-class RestoreFailed(B1000Error):
-    """A restore came to no good end."""
 
 
 class Keeping(NamedTuple):
@@ -85,8 +82,10 @@ class Restoring(NamedTuple):
 
     def commands(self) -> list[list[str]]:
         """The plain commands that do the same."""
+        words = listed.read(self.manner.names) if self.manner.names else []
+        words = listed.patterns(words) if self.way.transport else words
         return [
-            arguments.plain(self.way, self.source(part), part.target, self.manner)
+            arguments.plain(self.way, self.source(part), part.target, self.manner, words)
             for part in self.parts
         ]
 
@@ -95,19 +94,29 @@ class Restoring(NamedTuple):
     def bring(self, told: Told = nobody) -> Outcome:
         """Bring all parts back: the outcome of the first that fails, or of the last.
 
-        ``told`` hears what each that succeeded has counted.
+        ``told`` hears what each has counted, once all have come.
         """
         result = Outcome(CopyStatus.DONE, exit_code=0)
+        counted: list[tuple[Totals, int]] = []
         for part in self.parts:
             with receiving.kept_as_it_is(part.above):
-                result = self._bring(part, told)
+                result = self._bring(part, lambda *each: counted.append(each))
             if result.exit_code != 0:
                 return result
+        for each in counted:
+            told(*each)
         return result
 
     def _bring(self, part: Part, told: Told) -> Outcome:
         lines: list[bytes] = []
-        argv = arguments.restore(self.way, self.source(part), part.target, self.manner)
+        source, manner = self.source(part), self.manner
+        try:
+            if manner.names and self.row.root.remote:
+                source, names = listed.from_module(self.keeping.added, source, manner.names)
+                manner = manner._replace(names=names)
+        except RestoreFailed as error:
+            return Outcome(CopyStatus.FAILED, Retry.NEVER, str(error))
+        argv = arguments.restore(self.way, source, part.target, manner)
         if self.keeping.cut:
             argv.insert(1, "--info=progress2")
         try:
@@ -130,7 +139,7 @@ class Restoring(NamedTuple):
         if self.manner.existing != "missing":
             return self._run(argv, take)
         if found := [*links.to_directories(part)]:
-            rules = names_file(self.keeping.added, links.patterns(found), "links")
+            rules = listed.write(self.keeping.added, links.patterns(found), "links")
             argv[1:1] = ["--from0", f"--exclude-from={rules}"]
         with open(self.added(part), "ab") as file:
 
@@ -204,7 +213,7 @@ class Restoring(NamedTuple):
                 differing.append(os.path.join(part.root, name))
             elif change[0] == "." and change[1] != "d":
                 attributes += 1
-        return Verified(tuple(differing[:_MOST_NAMES]), attributes, tuple(aside[:_MOST_NAMES]))
+        return Verified(tuple(differing[:MOST_NAMES]), attributes, tuple(aside[:MOST_NAMES]))
 
     def leftovers(self) -> list[str]:
         """Names that killed rsyncs have left in an own directory. Raises RestoreFailed."""
@@ -213,21 +222,6 @@ class Restoring(NamedTuple):
         argv = arguments.changes(self.way, self.source(part), part.target, manner)
         extra = [name for change, name in self._itemized(argv) if change == "*deleting"]
         return [name for name in extra if names.is_temporary(name.rpartition("/")[2])]
-
-    def set_aside(self) -> list[str]:
-        """The files that verify has set aside as wrong, which stay there. Raises RestoreFailed."""
-        found: list[str] = []
-
-        def take(line: bytes) -> None:
-            listed = names.listed(line)
-            if listed and listed.kind != b"d":
-                name = listed.path.decode("utf-8", "surrogateescape")
-                found.append(os.path.join(part.root, name.removesuffix(arguments.CORRUPT)))
-
-        for part in self.parts:
-            source = self.source(part)
-            self._look(arguments.set_aside(self.way, source, part.target, self.manner), take)
-        return found[:_MOST_NAMES]
 
     def is_empty(self) -> bool:
         """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
@@ -246,10 +240,11 @@ class Restoring(NamedTuple):
             if change:
                 found.append((change.decode(), name.decode("utf-8", "surrogateescape")))
 
-        self._look(argv, take)
+        self.look(argv, take)
         return found
 
-    def _look(self, argv: Sequence[str], take: Callable[[bytes], None]) -> None:
+    def look(self, argv: Sequence[str], take: Callable[[bytes], None]) -> None:
+        """Give each line that an rsync prints, which changes nothing. Raises RestoreFailed."""
         result = self._run(argv, take, looking=True)
         if result.exit_code != 0:
             raise RestoreFailed(result.reason)
@@ -274,14 +269,3 @@ class Restoring(NamedTuple):
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
         return outcome.judge(ended.code, ended.errors, "the target", host)
-
-
-def names_file(directory: str, wanted: Sequence[str], name: str = "names") -> str:
-    """A file of names for rsync in a private directory. Raises RestoreFailed."""
-    path = os.path.join(directory, name)
-    try:
-        with open(path, "wb") as file:
-            file.writelines(os.fsencode(each) + b"\0" for each in wanted)
-    except OSError as error:
-        raise RestoreFailed(f"there is no place here for names: {message_of(error)}") from None
-    return path

@@ -35,6 +35,7 @@ class Manner(NamedTuple):
     ``existing`` is one of :data:`MANNERS`, "" for an empty directory. ``options`` are those of
     the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup; ``exactly``
     these, without what lies below them. ``aside``: what verify has set aside is looked at too.
+    ``resumed``: a file of which a part has come is gone on with, and not begun anew.
     """
 
     existing: str = ""
@@ -44,13 +45,34 @@ class Manner(NamedTuple):
     names: str = ""
     exactly: bool = False
     aside: bool = False
+    resumed: bool = True
 
 
-def plain(way: Way, source: str, target: str, manner: Manner) -> list[str]:
-    """The rsync as a person would type it: what --print shows."""
+_SMALL = 2**29  # bytes of a backup: none of its files takes long to be sent again
+
+
+def is_small(size: int | None) -> bool:
+    """Whether a backup of so many bytes, None for unknown, is better not ``resumed`` within files.
+
+    To look for the parts of files costs rsync a tenth of its time where files are small.
+    """
+    return size is not None and size <= _SMALL
+
+
+def plain(
+    way: Way, source: str, target: str, manner: Manner, words: Sequence[str] = ()
+) -> list[str]:
+    """The rsync as a person would type it: what --print shows.
+
+    ``words`` are what the file of names has, which nobody else can read; for a daemon as patterns.
+    """
     reached = transport.arguments(way.transport, 0) if way.transport else []
+    manner = manner._replace(names="")
     options = [*_kept(manner), *reached, *_password(way), *_which(manner)]
-    return ["rsync", *options, "--", source, target]
+    if not words:
+        return ["rsync", *options, "--", source, target]
+    found = [f"{source}./{each}" for each in words]
+    return ["rsync", *options, "--relative", "--", *found, target]
 
 
 def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
@@ -59,7 +81,7 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
         "rsync",
         *_kept(manner),
         "--modify-window=-1",
-        f"--partial-dir={names.PARTIAL_DIRECTORY}",
+        *([f"--partial-dir={names.PARTIAL_DIRECTORY}"] if manner.resumed else []),
         "--no-motd",
         "--8-bit-output",
         "--stats",
@@ -92,8 +114,8 @@ def compared(way: Way, source: str, target: str, manner: Manner, by_content: boo
     return telling(argv, "--dry-run", *(["--checksum"] if by_content else []))
 
 
-def set_aside(way: Way, source: str, target: str, manner: Manner) -> list[str]:
-    """List what verify has set aside as wrong."""
+def listing(way: Way, source: str, target: str, manner: Manner) -> list[str]:
+    """List what is there of it."""
     return [
         "rsync",
         "--list-only",
@@ -102,9 +124,6 @@ def set_aside(way: Way, source: str, target: str, manner: Manner) -> list[str]:
         "--no-motd",
         "--8-bit-output",
         PLAIN_NUMBERS,
-        "--include=*/",
-        f"--include=*{CORRUPT}",
-        "--exclude=*",
         *way.options,
         *reaching(way.transport, way.password_file, way.limits),
         *_named(manner),

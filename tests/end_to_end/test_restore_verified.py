@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from b1000.b1k.mark import Counts
 from b1000.restore import comparing
-from b1000.restore.restoring import RestoreFailed
+from b1000.restore.listed import RestoreFailed
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
@@ -119,7 +120,7 @@ def test_what_is_set_aside_is_told_and_not_restored(
     if remote:
         there = daemon({"b": ""})
         root = there.module("b")
-    backup = put(root, a_mark(host="client"))
+    backup = put(root, a_mark(host="client", counts=Counts(files=2, bytes=9)))
     (backup / "wrong").write_text("wrong")
     (backup / "wrong").rename(backup / f"wrong{CORRUPT}")
     store = world.store(path=there.url("b")) if remote else {"type": "store", "path": root}
@@ -140,3 +141,25 @@ def test_what_cannot_be_looked_for_is_not_called_compared(tmp_path: Path) -> Non
     row = StoredRow(root, GroupKey(str(tmp_path), "", "etc", "web1"), gone)
     with pytest.raises(RestoreFailed, match="gone/: No such file or directory"):
         list(comparing._unlisted(row))
+
+
+@pytest.mark.parametrize("manner", ["", "--merge", "--no-verify"])
+def test_what_was_sent_again_since_is_not_lacking(world: World, manner: str) -> None:
+    """verify sets a file of a sync tree aside so that the next run brings it again."""
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push(type="sync")})
+    assert world.b1000().returncode == 0
+    (backup,) = (world.root / "store" / "etc").glob("*/")
+    for name in ("file0", "file1"):
+        (backup / name).rename(backup / f"{name}{CORRUPT}")
+    assert world.b1000().returncode == 0
+    to = world.root / "to"
+    if manner == "--merge":
+        to.mkdir()
+        (to / "file0").write_text("older")
+    code = 3 if manner == "--no-verify" else 0
+    answer = restored(world, "--to", str(to), *filter(None, [manner]), code=code)
+    assert answer["set_aside"] == []
+    (backup / "file0").unlink()
+    again = dict.fromkeys(filter(None, ["--merge", manner]))
+    assert restored(world, "--to", str(to), *again, code=1)["set_aside"] == ["file0"]
