@@ -4,10 +4,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from b1000.expressions import expression
 
 _WITHOUT_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -20,7 +21,7 @@ _KINDS = {
     stat.S_IFLNK: "is a symbolic link",
 }
 
-_TEMPORARY = re.compile(r"\.b1000-[0-9a-f]{16}")
+_TEMPORARY = expression(r"\.b1000-[0-9a-f]{16}")
 
 
 def refuse_special(path: Path | str, follow: bool) -> None:

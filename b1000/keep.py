@@ -13,11 +13,12 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from b1000.errors import BadValue, near, refuse_all
+from b1000.expressions import expression
 
 PERIODS = ("all", "hourly", "daily", "weekly", "monthly", "yearly")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks", "m": "months", "y": "years"}
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([hdwmy])")
-_PART = re.compile(r"[A-Za-z0-9._:*?\[\]!-]+")
+_SPAN = expression(r"([1-9][0-9]{0,4})([hdwmy])")
+_PART = expression(r"[A-Za-z0-9._:*?\[\]!-]+")
 _RIGHT = "such as 'all 7d, daily 5w, monthly 13m'"
 
 

@@ -2,9 +2,10 @@
 
 import copy
 import logging
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+
+from b1000.expressions import expression
 
 LONGEST = 16384
 """Characters of a message as it is printed; of a longer one the rest is left out, which is told."""
@@ -16,7 +17,7 @@ STYLES = ("text", "json", "journal")
 
 _JOURNAL_FORMAT = "%(run)s [%(threadName)s] %(message)s"  # the journal has time and level itself
 _PART = LONGEST - 384  # of a text that is logged in parts; the rest is for what stands before it
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = expression(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

@@ -7,14 +7,14 @@ is left out. Only what the journal knows to be under way counts.
 import contextlib
 import json
 import os
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.expressions import expression
 from b1000.files import read_file
 
-_NAME = re.compile(r"(\d+)-(.+)\.json")
+_NAME = expression(r"(\d+)-(.+)\.json")
 DIRECTORY = "progress"
 _LONGEST = 4096  # bytes of a file that is read
 

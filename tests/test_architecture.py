@@ -2,12 +2,15 @@
 
 import ast
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "b1000"
+ROOT_OF_ALL = Path(__file__).parents[1]
+PACKAGE = ROOT_OF_ALL / "b1000"
 
 # Imports go down only; never sideways between the folders of one row.
 ROWS: tuple[frozenset[str], ...] = (
@@ -26,7 +29,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"drill", "errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
-    | {"progress_files", "stopping", "templates", "wire"},
+    | {"expressions", "progress_files", "stopping", "templates", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 
@@ -46,11 +49,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pymysql": ("reports/mysql/", "reports/source.py"),
     "prometheus_client": ("monitor/metrics.py",),
     "psutil": ("supervise/orphans.py", "work/tree.py"),
-    "tenacity": ("work/copies.py", "reports/reporter.py"),
+    "tenacity": ("work/retries.py", "reports/reporter.py"),
     "argparse": ("parsers/",),
     "configparser": (),
     "fcntl": ("locks.py", "files.py", "supervise/naming.py"),
-    "asyncio": ("work/", "exchange/"),
+    # Each takes a tenth of a small run; work/loop.py and plain classes are in their place.
+    "asyncio": (),
+    "dataclasses": (),
+    "inspect": (),
     "multiprocessing": (),
     "pickle": ("wire.py",),
     "socket": ("wire.py", "supervise/", "config/", "check/", "monitor/", "reports/"),
@@ -185,6 +191,31 @@ def test_imports_go_down(name: str, module: ast.Module) -> None:
 def test_each_library_has_a_home(name: str, module: ast.Module) -> None:
     for library in {each.split(".")[0] for each in imported(module)} & HOMES.keys():
         assert name.startswith(HOMES[library] or ("nowhere",)), f"{library} in {name}"
+
+
+# What takes longer to import than what a run without a failure does with it.
+_SLOW = frozenset(
+    ("asyncio", "ssl", "dataclasses", "inspect", "multiprocessing", "concurrent", "email", "http")
+) | {"hashlib", "random", "shutil", "tempfile", "tenacity", "psutil", "rich", "pymysql"}
+_OF_A_RUN = """
+import sys
+import b1000.cli
+before = set(sys.modules)
+from b1000.parsers.jobs import for_jobs
+for_jobs().parse_intermixed_args([])
+import b1000.commands.jobs, b1000.config.loader, b1000.supervise.supervisor, b1000.work.push
+import b1000.reports.reporter
+print(*before, "|", *sys.modules)
+"""
+
+
+def test_a_run_imports_nothing_that_it_does_not_need() -> None:
+    words = [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = [{str(ROOT_OF_ALL)!r}]"]
+    words[-1] += _OF_A_RUN
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    version, run = (set(each.split()) for each in said.split("|"))
+    assert not {name.split(".")[0] for name in run} & _SLOW
+    assert not version & {"argparse", "logging", "re", "typing", "sqlite3", "pathlib"}
 
 
 @pytest.mark.parametrize(("name", "module"), FILES, ids=[name for name, _ in FILES])

@@ -12,12 +12,13 @@ from typing import TypeVar
 
 from b1000.config import grammar
 from b1000.errors import BadValue
+from b1000.expressions import expression
 from b1000.runs.states import CopyStatus, Status, Step
 
 LONGEST_ERROR = 1000  # characters
 _UTC = "%Y-%m-%dT%H:%M:%SZ"
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_START_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_MOMENT = expression(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_START_TIME = expression(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DASHES = str.maketrans(" :", "--")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _LONGEST_MASTER = 255

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from b1000.config import grammar, ini
 from b1000.errors import BadValue
+from b1000.expressions import expression
 
 LARGEST = 65536
 """Bytes of a file beyond which nobody reads it."""
@@ -16,7 +17,7 @@ LARGEST = 65536
 RUN, DESTINATION, BACKUP = "jobstatus", "dest", "backup"
 _PLACES = f"[{RUN}:JOB], [{DESTINATION}:NAME] or [{BACKUP}]"
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = expression(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _MOST_LINES = 2000
 
 _Value = TypeVar("_Value")

@@ -6,12 +6,12 @@ here for its form, and the place for where it belongs, nothing for its truth.
 """
 
 import functools
-import re
 from typing import NamedTuple
 
 from b1000.b1k import checks, form, report_file
 from b1000.b1k.report_file import ReportFile
 from b1000.errors import BadValue
+from b1000.expressions import expression
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE as COMPLETE_COPIES
 
@@ -21,8 +21,8 @@ COMPLETE, WRITING = "complete", "writing"
 OPTIONS = ("hard_links", "acls", "xattrs", "sparse")
 """What a restore has to know of how a tree was copied."""
 
-_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
-_BASE = re.compile(r"\.\./[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Z][a-z]+day/[A-Za-z0-9._:-]{1,255}")
+_UID = expression(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_BASE = expression(r"\.\./[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Z][a-z]+day/[A-Za-z0-9._:-]{1,255}")
 
 
 class Counts(NamedTuple):
@@ -154,7 +154,7 @@ def _lines(*keys: str) -> str:
 
 
 _VARYING = ("files", "directories", "links", "others", "bytes", "vanished")
-_WRITTEN = re.compile(
+_WRITTEN = expression(
     rf"(\[{form.RUN}:[!-~]+\]\n"
     + _lines("host", "name", "instance", "master_host", "master_instance", "direction")
     + r")start_time = ([0-9: -]{19})\n("

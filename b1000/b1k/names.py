@@ -1,15 +1,15 @@
 """The names of the files through which both sides meet. Pure."""
 
-import re
 from typing import NamedTuple
 
 from b1000.b1k import checks
 from b1000.errors import BadValue
+from b1000.expressions import expression
 
 SUFFIX = ".b1k"
 DONE, ERROR = "done", "error"
 
-_FILE = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<time>[0-9]{4}(?:-[0-9]{2}){5})\.b1k")
+_FILE = expression(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<time>[0-9]{4}(?:-[0-9]{2}){5})\.b1k")
 _LONGEST = 255
 
 

@@ -4,17 +4,17 @@ It is written once and never changes: unmarked directories that are older than i
 made before there were marks.
 """
 
-import re
 from typing import NamedTuple
 
 from b1000.b1k import checks
 from b1000.errors import BadValue
+from b1000.expressions import expression
 
 FILE = ".b1000-id"
 LONGEST = 4096
 """Bytes of it that are read."""
 
-_TEXT = re.compile(rb"uid = (?P<uid>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})\ntime = (?P<time>\S{20})\n")
+_TEXT = expression(rb"uid = (?P<uid>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})\ntime = (?P<time>\S{20})\n")
 
 
 class RootId(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
+from b1000.expressions import expression
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job
 from b1000.storage import mounts
@@ -21,9 +22,9 @@ from b1000.work import scripts, sources
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
 _CREDENTIALS = "/run/credentials/"  # where systemd shows them to a service, while that runs
 _ENOUGH = 512  # bytes; as many as rsync reads of a password file
-_NO_HOST = re.compile(r"(?:.*\.)?example\.?", re.IGNORECASE)  # reserved by RFC 2606
+_NO_HOST = expression(r"(?:.*\.)?example\.?", re.IGNORECASE)  # reserved by RFC 2606
 _NO_FILES = ("dev", "proc", "run", "sys")  # directories of / whose content the kernel makes up
-_ONE_FILE_SYSTEM = re.compile(r"--one-file-system|-[A-Za-z]*x")
+_ONE_FILE_SYSTEM = expression(r"--one-file-system|-[A-Za-z]*x")
 
 
 class Finding(NamedTuple):

@@ -3,36 +3,37 @@
 import re
 
 from b1000.errors import BadValue
+from b1000.expressions import expression
 
 _RULE = "rsync://HOST[:PORT]/MODULE[/PATH]"
 _SSH = f"the same by ssh is {_RULE} with transport = ssh, where the host has an rsync daemon"
 
 # pattern, what it is, what would be right. No text is repeated: it may hold a password.
 _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"[\"'].*[\"']$"), "the quotes are part of it", "the same without quotes"),
-    (re.compile(r"~"), "~ is the shell's word for a home, and none here", "a path from / on"),
+    (expression(r"[\"'].*[\"']$"), "the quotes are part of it", "the same without quotes"),
+    (expression(r"~"), "~ is the shell's word for a home, and none here", "a path from / on"),
     (
-        re.compile(r"rsync://[^/]+/*$"),
+        expression(r"rsync://[^/]+/*$"),
         "the rsync address names no module",
         f"{_RULE}; `rsync rsync://HOST/` lists them",
     ),
     (
-        re.compile(r"(?:ssh|sftp|scp)://", re.IGNORECASE),
+        expression(r"(?:ssh|sftp|scp)://", re.IGNORECASE),
         "it is an address of ssh, which B1000 writes otherwise",
         _SSH,
     ),
     (
-        re.compile(r"(?!rsync:)[a-z0-9]+://", re.IGNORECASE),
+        expression(r"(?!rsync:)[a-z0-9]+://", re.IGNORECASE),
         "it is an address of a kind that rsync does not know",
         f"a path from / on, or {_RULE}",
     ),
     (
-        re.compile(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\])?::"),
+        expression(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\])?::"),
         "it is rsync's HOST::MODULE",
         f"written {_RULE} here",
     ),
     (
-        re.compile(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\]):"),
+        expression(r"(?!rsync:)(?:[^/]*@)?(?:[\w.-]+|\[[\da-fA-F:]+\]):"),
         "it is HOST:PATH, which is ssh's, and B1000 writes otherwise",
         _SSH,
     ),

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from b1000.errors import BadValue, refuse_all
+from b1000.expressions import expression
 from b1000.jobs import DestinationChoice, DestinationGroup
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
-_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+NAME = expression(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+HOST = expression(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_NUMBER = expression(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _SEPARATORS = " \n,"
 
 # Host, job, instance and start time together name files, which have at most 255 bytes.

@@ -7,8 +7,9 @@ comment has a line of its own. A line of the form `key: value` is read too, and 
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from b1000.expressions import expression
 
 
 class Line(NamedTuple):
@@ -18,17 +19,23 @@ class Line(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
 class RawOption:
     """An option; the first of ``lines`` is what stands behind its ``=``.
 
     ``comments`` are the lines of comment that are indented as its continuation would be.
     """
 
-    option: str
-    lines: list[Line]
-    colon: bool = False
-    comments: list[Line] = field(default_factory=list)
+    def __init__(self, option: str, lines: list[Line], colon: bool = False) -> None:
+        self.option = option
+        self.lines = lines
+        self.colon = colon
+        self.comments: list[Line] = []
+
+    def first_lines(self, count: int) -> "RawOption":
+        """The same with so many of its lines alone."""
+        first = RawOption(self.option, self.lines[:count], self.colon)
+        first.comments = self.comments
+        return first
 
     @property
     def line(self) -> int:
@@ -41,34 +48,34 @@ class RawOption:
         return "\n".join(line.text for line in self.lines).rstrip().lstrip("\n")
 
 
-@dataclass(slots=True)
 class RawSection:
     """A section as it stands; ``above`` is the option of which its heading follows at once."""
 
-    heading: str
-    line: int
-    above: str = ""
-    entries: list[RawOption] = field(default_factory=list)
+    def __init__(self, heading: str, line: int, above: str = "") -> None:
+        self.heading = heading
+        self.line = line
+        self.above = above
+        self.entries: list[RawOption] = []
 
 
-@dataclass(slots=True)
 class ParsedFile:
     """A file as it stands; ``stray`` lines are neither headings nor options.
 
     ``early`` is the first line that stands before any section.
     """
 
-    sections: list[RawSection] = field(default_factory=list)
-    stray: list[Line] = field(default_factory=list)
-    early: Line | None = None
+    def __init__(self) -> None:
+        self.sections: list[RawSection] = []
+        self.stray: list[Line] = []
+        self.early: Line | None = None
 
 
 # A heading begins a section however far it is indented: below a line that is less indented it
 # would else be that option's continuation, and a job would silently become part of a script.
-_KNOWN_HEADING = re.compile(r"\[(?:global|(?:job|dest|report):[^\]]*)\]")
+_KNOWN_HEADING = expression(r"\[(?:global|(?:job|dest|report):[^\]]*)\]")
 # All of the line, so that what follows the bracket is told as part of a bad name.
-_HEADING = re.compile(r"\[(.*?)\]?", re.DOTALL)
-_COLON = re.compile(r"([A-Za-z_][\w-]*)\s*:(\s|$)?\s*(.*)", re.ASCII | re.DOTALL)
+_HEADING = expression(r"\[(.*?)\]?", re.DOTALL)
+_COLON = expression(r"([A-Za-z_][\w-]*)\s*:(\s|$)?\s*(.*)", re.ASCII | re.DOTALL)
 
 
 def read(text: str, known: Collection[str]) -> ParsedFile:
@@ -147,7 +154,7 @@ class Indented(NamedTuple):
     value: str
 
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\s*)=(\s*)(.*)", re.ASCII | re.DOTALL)
+_ASSIGNMENT = expression(r"([A-Za-z_]\w*)(\s*)=(\s*)(.*)", re.ASCII | re.DOTALL)
 
 
 def indented(entry: RawOption, known: Collection[str], shell: bool) -> Iterator[Indented]:

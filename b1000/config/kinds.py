@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from b1000 import keep, logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
+from b1000.expressions import expression
 from b1000.jobs import DestinationGroup, FreeSpace
 from b1000.templates import Word
 
@@ -76,7 +77,7 @@ def _directory(text: str) -> str:
     return "/" + posixpath.normpath(text).lstrip("/")
 
 
-_ADDRESS = re.compile(
+_ADDRESS = expression(
     r"(?:[A-Za-z0-9._-]+@)?"
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
     r"(?::(?P<port>[0-9]{1,5}))?"

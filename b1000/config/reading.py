@@ -1,13 +1,13 @@
 """The files of a configuration: the one that was named, and those of ``conf.d`` beside it."""
 
 import os
-import re
 from collections.abc import Iterator
 from itertools import islice
 
 from b1000.config import example, grammar
 from b1000.config.sections import ConfigUnreadable, Problem, Section, parse
 from b1000.errors import message_of
+from b1000.expressions import expression
 from b1000.files import read_file
 
 _DIRECTORY = "conf.d"
@@ -58,7 +58,7 @@ def _found(file: str) -> tuple[list[str], list[Problem]]:
     return [os.path.join(directory, name) for name in wanted], []
 
 
-_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = expression(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
 _MOST_NO_TEXT = 10  # lines; one that is no text at all has thousands
 

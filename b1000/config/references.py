@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from b1000.errors import BadValue, refuse_all
+from b1000.expressions import expression
 from b1000.templates import Reference, Template
 
 RUN_TIME = ("instance", "host", "start_time")
 """Options that every run of a job sets by itself."""
 
-_DOLLAR = re.compile(r"\$(?:(?P<literal>\$)|(?P<name>[A-Za-z_]\w*)|(?P<brace>\{))", re.ASCII)
-_BRACED = re.compile(r"([A-Za-z_]\w*)\}", re.ASCII)
+_DOLLAR = expression(r"\$(?:(?P<literal>\$)|(?P<name>[A-Za-z_]\w*)|(?P<brace>\{))", re.ASCII)
+_BRACED = expression(r"([A-Za-z_]\w*)\}", re.ASCII)
 
 SHELL_HINT = "write $$ for a $ that the shell is to see"
 

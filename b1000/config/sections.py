@@ -6,7 +6,6 @@ works: a comment behind a value, ``key: value``, an option that is indented.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from b1000.config import ini, shellwords
@@ -84,20 +83,26 @@ class WrittenValue(NamedTuple):
     line: int
 
 
-@dataclass(slots=True)
 class Section:
     """A section of the file; ``kind`` is "" where the heading is not known.
 
     ``heading`` is "" where it must not be shown. ``file`` is as in :class:`Problem`.
     """
 
-    heading: str
-    kind: str
-    name: str
-    line: int
-    file: str = ""
-    values: dict[str, WrittenValue] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, heading: str, kind: str, name: str, line: int, file: str = "") -> None:
+        self.heading = heading
+        self.kind = kind
+        self.name = name
+        self.line = line
+        self.file = file
+        self.values: dict[str, WrittenValue] = {}
+        self.problems: list[Problem] = []
+
+    def as_kind(self, kind: str) -> "Section":
+        """The same section as one of another kind; it has the same values and problems."""
+        other = Section(self.heading, kind, self.name, self.line, self.file)
+        other.values, other.problems = self.values, self.problems
+        return other
 
     def add_problem(
         self,
@@ -200,7 +205,7 @@ def _apart(section: Section, entry: ini.RawOption) -> Iterator[ini.RawOption]:
     shell = option is not None and _is_command(option, entry.text)
     within = list(ini.indented(entry, _NAMES, shell))
     begins = [entry.lines.index(each.line) for each in within]
-    yield entry if not within else replace(entry, lines=entry.lines[: begins[0]])
+    yield entry if not within else entry.first_lines(begins[0])
     for each, begin, end in zip(within, begins, [*begins[1:], None], strict=False):
         section.add_problem(
             entry.option,

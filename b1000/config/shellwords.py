@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from b1000.config import references
 from b1000.errors import BadValue
+from b1000.expressions import expression
 from b1000.templates import Reference, Template, Word, WordTemplate
 
-_COMMENT = re.compile(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
-_WORD = re.compile(r"\S+")
-_COMMA = re.compile(r",(?=$|[*/.])")
+_COMMENT = expression(r"(?:(?<=\s)|^)[#;]", re.MULTILINE)
+_WORD = expression(r"\S+")
+_COMMA = expression(r",(?=$|[*/.])")
 
 
 def bare(text: str) -> str:

@@ -1,12 +1,12 @@
 """The names that sources have at the destination, and which of them would meet. Pure."""
 
 import posixpath
-import re
 from collections.abc import Sequence
 
 from b1000.errors import BadValue, refuse_all
+from b1000.expressions import expression
 
-_MODULE = re.compile(r"rsync://[^/]*/[^/]*")
+_MODULE = expression(r"rsync://[^/]*/[^/]*")
 
 
 def refuse_merging(paths: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from b1000.config import references, shellwords
@@ -240,7 +239,7 @@ class Values:
         """All options of a section that have a value, by name."""
         self.check_names(section)
         # What [global] says for all jobs sees what a job sees: instance, start_time.
-        as_job = replace(section, kind="job")
+        as_job = section.as_kind("job")
         found = {
             option.name: self.settle(as_job if option.deferred else section, option)
             for option in TABLE[section.kind].values()

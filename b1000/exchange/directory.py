@@ -4,7 +4,6 @@ Nothing in it is trusted. All that it can make a look take is bounded: time,
 memory, names, files and bytes.
 """
 
-import asyncio
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from b1000.logs import printable
 from b1000.rsync import command, paths, surveys
 from b1000.runs.run import Client
 from b1000.work.assignment import Assignment
+from b1000.work.waiting import Lock
 
 _MOST_FETCHED = 200  # reports in one look, the newest first
 _OF_ONE_SUBJECT = 10  # of them of one job/instance: --copy goes on with some older ones too
@@ -65,7 +65,7 @@ class ReportDirectory:
         self._peer = peer
         self._known: dict[ListedEntry, Seen | str] = {}
         self._warned: set[str] = set()
-        self._turn = asyncio.Lock()
+        self._turn = Lock()
 
     async def poll(self, stem: str | None = None) -> Poll:
         """What is there now; of one job/instance only, if its ``stem`` is given. Raises Unseen."""

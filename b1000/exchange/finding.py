@@ -1,6 +1,5 @@
 """Which run of a client a pull takes, and that it alone takes it."""
 
-import asyncio
 import hashlib
 import os
 
@@ -13,6 +12,7 @@ from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.runs.run import Client, label
 from b1000.work.assignment import Assignment
+from b1000.work.waiting import sleep
 
 _MOST_NAMED = 3  # unusable files in an error text
 
@@ -55,7 +55,7 @@ class Finder:
                     f"polled {polls} times (report_poll_retries); the last poll: "
                     f"{printable(reason)}"
                 )
-            await asyncio.sleep(self._pull.poll_wait)
+            await sleep(self._pull.poll_wait)
 
     def take(self, client: Client) -> bool:
         """Take a run for this pull alone; False where another one is at work on it."""

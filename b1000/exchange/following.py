@@ -1,6 +1,5 @@
 """A client's run as a pull follows it: awaited, looked at again, and seen to its end."""
 
-import asyncio
 import time
 
 from b1000.b1k import names
@@ -14,6 +13,7 @@ from b1000.runs.events import Relayed
 from b1000.runs.run import Client, label
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
+from b1000.work.waiting import sleep
 
 _VERIFY_PAUSE = 1.0  # seconds between looks for a sign of life
 _LEAST_PAUSE = 1.0
@@ -107,7 +107,7 @@ class Follower:
             if time.monotonic() >= self._until:
                 text = f"it is still at {client.step} after {self._pull.wait} s (report_wait)"
                 raise ClientGone(text, client)
-            await asyncio.sleep(self._pull.poll_wait)
+            await sleep(self._pull.poll_wait)
             try:
                 client = await self.again(client)
             except PollFailed as error:
@@ -128,7 +128,7 @@ class Follower:
         """
         until = time.monotonic() + self._timeouts.anew
         while offers.is_finished(client) and (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(self._pull.poll_wait, left))
+            await sleep(min(self._pull.poll_wait, left))
             try:
                 client = await self.again(client)
             except PollFailed:
@@ -152,7 +152,7 @@ class Follower:
             goes_on = now.step is Step.COPYING and not offers.is_finished(now)
             if not goes_on or time.monotonic() >= until:
                 raise ClientGone(offers.describe_end(now), now)
-            await asyncio.sleep(_VERIFY_PAUSE)
+            await sleep(_VERIFY_PAUSE)
 
     async def verify(self, client: Client) -> None:
         """Make sure that the client lives and still offers the same data. Raises Lost and Unseen.
@@ -178,7 +178,7 @@ class Follower:
                 trouble = ClientGone(why, _judged(now, why), silent=True)
             if time.monotonic() >= until:
                 raise trouble
-            await asyncio.sleep(_VERIFY_PAUSE)
+            await sleep(_VERIFY_PAUSE)
 
     async def poll_again(self, client: Client) -> Client:
         """The run as it is now, with patience for a daemon that is down. Raises Lost."""
@@ -190,7 +190,7 @@ class Follower:
                 polls += 1
                 if polls >= self._pull.poll_retries:
                     raise RunFailed(f"{client.file} cannot be looked at again: {error}") from None
-            await asyncio.sleep(self._pull.poll_wait)
+            await sleep(self._pull.poll_wait)
 
     async def to_the_end(
         self, client: Client, seconds: float, copied: bool, unnotified: str = ""
@@ -230,7 +230,7 @@ class Follower:
                 return _with_unnotified(f"{whose} {offers.describe_end(client)}", unnotified)
             if offers.is_finished(client):
                 return ""
-            await asyncio.sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
+            await sleep(max(_LEAST_PAUSE, self._pull.poll_wait))
         left = f"{whose} could not be followed to its end: {trouble}" if trouble else ""
         return _with_unnotified(left, unnotified)
 

@@ -1,13 +1,13 @@
 """What a daemon lists, and no more of it than may be."""
 
-import re
 from typing import NamedTuple
 
+from b1000.expressions import expression
 from b1000.work.sinks import Lines
 
 MOST_ENTRIES = 10_000
 _MOST_BYTES = 4 * 2**20
-_ENTRY = re.compile(
+_ENTRY = expression(
     r"(?P<kind>[-dlpscb])\S{9,10} +(?P<size>[0-9]{1,18}) (?P<stamp>\S{10} \S{8}) (?P<name>.+)"
 )
 

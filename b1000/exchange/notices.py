@@ -1,12 +1,10 @@
 """The report files of one passive run, and what the hosts that pull say beside them."""
 
-import asyncio
 import contextlib
 import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from b1000.b1k import form, names, report_file
@@ -15,19 +13,22 @@ from b1000.files import read_file, write_atomically
 from b1000.jobs import Destination, Job
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work.assignment import Assignment
+from b1000.work.waiting import sleep
 
 _POLL = 0.5  # seconds between looks for a notification
 _WRITTEN = 20.0  # seconds that the reporter has to write a report
 _NEXT_LOOK = 0.05  # seconds between looks for the report
 
 
-@dataclass
 class Notices:
     """The report files of one run, and the notifications beside them."""
 
-    assignment: Assignment
-    job: Job
-    clock: Callable[[], float] = time.monotonic
+    def __init__(
+        self, assignment: Assignment, job: Job, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.assignment = assignment
+        self.job = job
+        self.clock = clock
 
     @property
     def _report(self) -> str:
@@ -77,7 +78,7 @@ class Notices:
                         f"the report {path} was not written within {_WRITTEN:.0f} s, and nobody "
                         f"pulls what he cannot see: {_in_the_way(path)}"
                     )
-                await asyncio.sleep(_NEXT_LOOK)
+                await sleep(_NEXT_LOOK)
 
     async def notified(self, destination: Destination) -> str:
         """Wait for what a host says of its pull; gives why it FAILED, or ""."""
@@ -90,7 +91,7 @@ class Notices:
                 return ""
             if self.clock() > until:
                 return f"{host} did not pull it within {destination.timeout} s (timeout)"
-            await asyncio.sleep(_POLL)
+            await sleep(_POLL)
 
     def _is_there(self, host: str, ending: str) -> bool:
         file = names.notification(self._report, host, ending)

@@ -5,7 +5,6 @@ report there, from the journal; here it is only looked for. Of what others write
 there nothing but the name of a notification counts: no file of theirs is opened.
 """
 
-import asyncio
 import random
 
 from b1000.errors import RunFailed
@@ -17,6 +16,7 @@ from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.push import finish, prepare
 from b1000.work.run_values import RunValues
+from b1000.work.waiting import Group, first
 
 
 async def carry_out(assignment: Assignment, job: Job) -> None:
@@ -67,13 +67,13 @@ async def _offer(
     assignment.channel.send(assignment.moved(Step.COPYING))
     await assignment.commit(Waiting(assignment.clock(), f"{hosts} to pull"))
     ended: list[tuple[Copy, str]] = []
-    async with asyncio.TaskGroup() as group:
+    async with Group() as group:
         tasks = []
         for copy in copies:
-            task = group.create_task(_await_pull(assignment, job, notices, copy))
+            task = group.begin(_await_pull(assignment, job, notices, copy))
             tasks.append((copy, task))
             if not copy.background:
-                await asyncio.wait([task])
+                await first((task,))
     ended = [(copy, task.result()) for copy, task in tasks]
     failed = [f"{copy.destination}: {reason}" for copy, reason in ended if reason]
     outcome = status_of_copies(

@@ -1,6 +1,5 @@
 """The rsyncs that reach a client's daemon: all that it can make them take is bounded."""
 
-import asyncio
 import resource
 import tempfile
 import time
@@ -19,6 +18,7 @@ from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
 from b1000.work.run_rsync import Limit, Rsync, run_rsync
 from b1000.work.sinks import Sink
+from b1000.work.waiting import sleep
 
 _SILENCE = 60  # seconds without a word after which a look is given up
 _TO_CONNECT = 20
@@ -85,7 +85,7 @@ class Peer:
             if not trouble or retry is Retry.NEVER or time.monotonic() + pause > until:
                 return trouble
             self._assignment.log.warning("the client could not be told: %s", trouble)
-            await asyncio.sleep(pause)
+            await sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _send(self, name: str) -> tuple[str, Retry]:

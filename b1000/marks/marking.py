@@ -1,6 +1,5 @@
 """From a run and its copy to the mark beside that, and where this goes. Pure."""
 
-import re
 import shlex
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from b1000.b1k import mark
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
+from b1000.expressions import expression
 from b1000.rsync import paths
 from b1000.runs.run import Client, Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step
@@ -135,4 +135,4 @@ def _quoted(word: str) -> str:
     return shlex.quote(word) if not word or _NEEDS_QUOTES.search(word) else word
 
 
-_NEEDS_QUOTES = re.compile(r"[\s\\'\"]")
+_NEEDS_QUOTES = expression(r"[\s\\'\"]")

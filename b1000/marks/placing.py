@@ -1,6 +1,5 @@
 """Writes marks, and the id of a root, into a local tree. No link is followed below the root."""
 
-import ctypes
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,6 +15,8 @@ _MODE = 0o644
 
 def sync(root: str) -> None:
     """Make all that was written on the file system of a root survive a power cut. OSError."""
+    import ctypes
+
     with opened_below(root, ()) as descriptor:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.syncfs(descriptor):

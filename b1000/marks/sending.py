@@ -1,6 +1,5 @@
 """Sends marks to a daemon, many in one session."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,8 @@ _LONGEST = 600.0  # seconds that a session takes, whatever the configuration say
 @contextmanager
 def staged(marks: Iterable[Written]) -> Iterator[str]:
     """A directory with marks, each where it is to lie below its root. OSError."""
+    import tempfile  # with hashes and archives; a mark on a disk needs none of it
+
     with tempfile.TemporaryDirectory(prefix="b1000-marks-") as top:
         for mark in marks:
             path = Path(top, mark.file)

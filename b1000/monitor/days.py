@@ -1,8 +1,8 @@
 """What each of the last days held of each subject, for the page. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from b1000.monitor.history import DAY, PastRun, Subject
 from b1000.runs.states import Status, Step
@@ -11,8 +11,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _WEEK, _WEEKS = 7, 4  # days; how many of them say on which days there is a backup
 
 
-@dataclass(slots=True)
-class Days:
+class Days(NamedTuple):
     """What each of the last days held of one subject, the oldest first.
 
     ``runs``: None for no run, 0 for runs without a copy, 1 for a good one, 2 for
@@ -20,9 +19,9 @@ class Days:
     ``missed``: places of days without a backup whose weekday has had one.
     """
 
-    runs: list[int | None]
-    bytes: list[int | None] = field(default_factory=list)
-    durations: list[float | None] = field(default_factory=list)
+    runs: Sequence[int | None]
+    bytes: Sequence[int | None] = ()
+    durations: Sequence[float | None] = ()
     missed: frozenset[int] = frozenset()
 
 
@@ -35,29 +34,31 @@ def days_of(
 
 
 def _days(runs: Sequence[PastRun], first: int, count: int) -> Days:
-    found = Days([None] * count, [None] * count, [None] * count)
-    good = set()
+    reached: list[int | None] = [None] * count
+    sizes: list[int | None] = [None] * count
+    durations: list[float | None] = [None] * count
+    good, missed = set(), frozenset[int]()
     for run in runs:
         day = int(run.local // DAY) + _EPOCH
-        reached = _reached(run)
-        if reached:
+        how_far = _reached(run)
+        if how_far:
             good.add(day)
         place = day - first
         if not 0 <= place < count:
             continue
-        found.runs[place] = max(found.runs[place] or 0, reached)
-        if run.bytes is not None and reached:
-            found.bytes[place] = max(found.bytes[place] or 0, run.bytes)
+        reached[place] = max(reached[place] or 0, how_far)
+        if run.bytes is not None and how_far:
+            sizes[place] = max(sizes[place] or 0, run.bytes)
         if run.duration is not None:
-            found.durations[place] = max(found.durations[place] or 0.0, run.duration)
+            durations[place] = max(durations[place] or 0.0, run.duration)
     if len(good) > 1:
-        found.missed = frozenset(
+        missed = frozenset(
             place
             # Today is not over: whether something is missing of it, the verdict says.
             for place in range(count - 1)
             if first + place not in good and _was_expected(good, first + place)
         )
-    return found
+    return Days(reached, sizes, durations, missed)
 
 
 def _reached(run: PastRun) -> int:

@@ -1,7 +1,10 @@
 """What the parsers of all commands have in common, and what their words may be."""
 
 import argparse
+import os
 import re
+import sys
+from contextlib import suppress
 
 from b1000.config import DEFAULT_FILE
 
@@ -10,6 +13,24 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse makes one for each option, and loads shutil to ask."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The width of the terminal; 80 where there is none."""
+    columns = 0
+    with suppress(KeyError, ValueError):
+        columns = int(os.environ["COLUMNS"])
+    if columns <= 0:
+        with suppress(AttributeError, OSError, ValueError):
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    return columns if columns > 0 else 80
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +60,7 @@ def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentP
         prog=f"b1000 {name}".strip(),
         description=description,
         epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -4,43 +4,23 @@ import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
 from b1000.identity import new_uid
-from b1000.jobs import Destination, Limits
 from b1000.locks import Locks
 from b1000.marks import marking, placing, sending
 from b1000.marks.marking import Written
+from b1000.reports.addressee import Outbox
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.rsync import outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
-from b1000.state import outbox
 from b1000.state.queries import Reader
 from b1000.storage import local
 
 _AWAY = frozenset({errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT})
 """What a file system says that is not there just now."""
-
-
-class Outbox(NamedTuple):
-    """The marks of a destination, as a reporter is told of them; ``wait`` is mark_wait."""
-
-    destination: Destination
-    limits: Limits
-    wait: float
-
-    @property
-    def name(self) -> str:
-        """What it is called among reports."""
-        return outbox.of_marks(self.destination.name)
-
-    @property
-    def label(self) -> str:
-        """What it is called in the log."""
-        return f"marks at {self.destination.name}"
 
 
 class _Refused(B1000Error):

@@ -8,16 +8,16 @@ import logging
 import os
 import time
 from pathlib import Path
-
-import tenacity
+from typing import TYPE_CHECKING
 
 from b1000.errors import B1000Error, message_of
 from b1000.identity import identify
 from b1000.jobs import Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER
+from b1000.reports.addressee import Outbox, label_of
 from b1000.reports.file import FileReport
-from b1000.reports.marks import MarkTarget, Outbox
+from b1000.reports.marks import MarkTarget
 from b1000.reports.target import ReportTarget, RunsRefused, StoredRefused, StoredTarget
 from b1000.reports.targets import target_of
 from b1000.reports.trouble import Trouble
@@ -26,6 +26,9 @@ from b1000.runs.stored import Told
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
 from b1000.wire import Wire
+
+if TYPE_CHECKING:
+    import tenacity
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
@@ -69,19 +72,13 @@ class Reporter:
         self._refusal = ""
         self._trouble = Trouble()
         self._log = logging.getLogger(LOGGER)
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
-            wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-            sleep=self._pause,
-            before_sleep=self._complain,
-        )
 
     def run(self) -> None:
         """Deliver; returns when all is delivered after the last order, or the parent is gone."""
         try:
             while True:
                 self._await_order()
-                self._retrying(self._deliver_all)
+                self._deliver_in_the_end()
                 self._recover()
                 self._say((), self._refusal)
                 if self._last:
@@ -147,6 +144,27 @@ class Reporter:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _deliver_in_the_end(self) -> None:
+        """Deliver what is pending, as often as it takes."""
+        try:
+            return self._deliver_all()
+        except (OSError, B1000Error) as error:
+            failed = [error]
+
+        import tenacity  # which takes longer than to deliver to a file
+
+        def known_or_next() -> None:
+            if failed:
+                raise failed.pop()
+            self._deliver_all()
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((OSError, B1000Error)),
+            wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+            sleep=self._pause,
+            before_sleep=self._complain,
+        )(known_or_next)
 
     def _deliver_all(self) -> None:
         """Deliver what is pending now; one reporter of this report at a time.
@@ -262,7 +280,7 @@ class Reporter:
             raise _ParentGone from None
         return True
 
-    def _complain(self, state: tenacity.RetryCallState) -> None:
+    def _complain(self, state: "tenacity.RetryCallState") -> None:
         # Another program may know a newer password.
         self._let_go()
         error = state.outcome.exception() if state.outcome else None
@@ -279,8 +297,3 @@ class Reporter:
         if isinstance(settings, Outbox):
             return MarkTarget(settings, lambda: self._reader, self._locks)
         return target_of(settings, lambda stem: self._reader.unfinished_files(stem))
-
-
-def label_of(settings: Report | Outbox) -> str:
-    """What it is called in the log."""
-    return settings.label if isinstance(settings, Outbox) else f"report {settings.name}"

@@ -1,9 +1,9 @@
 """The arguments of one rsync. Pure."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from b1000.expressions import expression
 from b1000.jobs import Destination, Limits, Pull, Transport
 from b1000.rsync import names, paths, transport
 from b1000.rsync.source import Source
@@ -143,7 +143,7 @@ def _by_content(destination: Destination, anew: bool) -> list[str]:
     return ["--checksum-choice=auto", compare] if chosen else [compare]
 
 
-_CHECKSUMS = re.compile(r"--(?:checksum-choice|cc)=(?:[^,]+,)?none$")
+_CHECKSUMS = expression(r"--(?:checksum-choice|cc)=(?:[^,]+,)?none$")
 
 
 def excluding(source: Source, destination: Destination) -> list[str]:
@@ -225,7 +225,7 @@ def chosen_way(destination: Destination) -> list[str]:
     return [option for option in destination.rsync_options if _REACHES.match(option)]
 
 
-_REACHES = re.compile(
+_REACHES = expression(
     r"-[46s]+$|--(?:(?:ipv[46]|secluded-args|protect-args|no-iconv)$"
     r"|(?:port|address|sockopts|early-input|protocol|iconv)=)"
 )

@@ -4,6 +4,8 @@ import calendar
 import re
 from typing import NamedTuple
 
+from b1000.expressions import expression
+
 OURS = ".b1000"
 """How names begin that are B1000's own: none is ever copied from a source."""
 
@@ -16,11 +18,11 @@ PARTIAL_DIRECTORY = f"{OURS}-partial"
 TEMPORARY = ".*.[a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9][a-zA-Z0-9]"
 """How a receiver calls a file until it is complete, as a pattern of rsync."""
 
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}", re.DOTALL)
+_TEMPORARY = expression(r"\.(?P<name>.+)\.[a-zA-Z0-9]{6}", re.DOTALL)
 _CUT = 240  # bytes of a name beyond which rsync may have cut it
 
 
-_MAGIC = re.compile(rb"[*?[]")
+_MAGIC = expression(rb"[*?[]")
 
 
 def pattern(path: bytes) -> bytes:
@@ -67,16 +69,16 @@ class ListedFile(NamedTuple):
             return 0.0
 
 
-_LISTED = re.compile(
+_LISTED = expression(
     rb"(?P<kind>[-dlpscb])[A-Za-z?.+-]{9,10} +(?P<size>\d{1,18}) (?P<written>\S{10} \S{8}) "
     rb"(?P<name>.+)",
     re.DOTALL,
 )
-_SUMMED = re.compile(
+_SUMMED = expression(
     rb">f\S{9} (?P<digest>[0-9a-f]{32}) (?P<size>\d{1,18}) (?P<time>[0-9/:-]{19}) (?P<name>.+)",
     re.DOTALL,
 )
-_ESCAPED = re.compile(rb"\\#([0-7]{3})")
+_ESCAPED = expression(rb"\\#([0-7]{3})")
 
 
 def listed(line: bytes) -> ListedFile | None:
@@ -119,7 +121,7 @@ def unescaped(name: bytes) -> bytes:
     return _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), name)
 
 
-_DUPLICATE = re.compile(r"removing duplicate name (?P<name>.+) from file list \(\d+\)", re.DOTALL)
+_DUPLICATE = expression(r"removing duplicate name (?P<name>.+) from file list \(\d+\)", re.DOTALL)
 
 
 def duplicate(line: str) -> str | None:
@@ -128,7 +130,7 @@ def duplicate(line: str) -> str | None:
     return found["name"] if found and found["name"] != "." else None
 
 
-_RULED = re.compile(r"\[\w+\] \w+ (?:file|directory) (?P<name>.+) because of pattern ", re.DOTALL)
+_RULED = expression(r"\[\w+\] \w+ (?:file|directory) (?P<name>.+) because of pattern ", re.DOTALL)
 
 
 def is_about_rules(line: str) -> bool:
@@ -145,7 +147,7 @@ def hidden(line: str) -> str | None:
 
 _OURS_RULED = f" because of pattern {PATTERN}"
 
-_DIFFERS = re.compile(r"(?:[<>]f(?!\+)\S{9}|[<>ch.][LDS]c\S{8}) (?P<name>.+)", re.DOTALL)
+_DIFFERS = expression(r"(?:[<>]f(?!\+)\S{9}|[<>ch.][LDS]c\S{8}) (?P<name>.+)", re.DOTALL)
 
 
 def differing(line: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from b1000.errors import signal_name
+from b1000.expressions import expression
 from b1000.rsync import helper_verdicts
 from b1000.rsync.verdicts import BASE, BUSY, KEPT, VERDICTS, Retry
 from b1000.runs.states import CopyStatus
@@ -25,17 +26,17 @@ class Outcome(NamedTuple):
     doubt: str = ""
 
 
-_NOISE = re.compile(
+_NOISE = expression(
     rf"rsync error: (?!{helper_verdicts.OF_A_DAEMON})|rsync warning: |\(see the rsync manpage|\s*$"
     rf"|{helper_verdicts.CHATTER}"
 )
-_CONSEQUENCE = re.compile(
+_CONSEQUENCE = expression(
     r"rsync: \[\w+\] (?:read|write) error: (?:Connection reset by peer|Broken pipe) \(\d+\)$"
     r"|.*pre-xfer exec returned failure \(-?\d+\): *$"
     rf"|{helper_verdicts.FOLLOWING}"
 )
-_DECORATION = re.compile(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
-_MKDIR_LOST = re.compile(r"mkdir .* failed: File exists")
+_DECORATION = expression(r"^(?:Password: )?(?:rsync: )?(?:\[\w+\] )?(?:@?ERROR: )?| \(\d+\)$")
+_MKDIR_LOST = expression(r"mkdir .* failed: File exists")
 _SHOWN_LINES = 3
 _SHOWN_LENGTH = 400
 
@@ -157,7 +158,7 @@ def is_refused_base(result: Outcome) -> bool:
     return f" refuses: {BASE}" in result.reason
 
 
-_NO_BASE = re.compile(r"(?:rsync: )?--link-dest arg (?:does not exist|is not a dir): (.*)")
+_NO_BASE = expression(r"(?:rsync: )?--link-dest arg (?:does not exist|is not a dir): (.*)")
 
 
 def missing_base(line: str) -> str | None:

@@ -11,7 +11,6 @@ belongs to exactly one part.
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from b1000.rsync import names
@@ -28,17 +27,19 @@ _PLACES = 16  # from the end of a name at which its bytes are looked at
 _LONGEST_PATH = 2048  # bytes in a rule
 
 
-@dataclass(slots=True)
 class _Directory:
     """What is below a directory; ``weight`` is that of all, once it has been summed up."""
 
-    children: "dict[bytes, _Directory]" = field(default_factory=dict)
-    count: int = 0
-    files: int = 0
-    """The weight of its own files, and of directories in it that nobody knows by themselves."""
-    sample: list[bytes] = field(default_factory=list)
-    stride: int = 1
-    weight: int = 0
+    __slots__ = ("children", "count", "files", "sample", "stride", "weight")
+
+    def __init__(self) -> None:
+        self.children: dict[bytes, _Directory] = {}
+        self.count = 0
+        # The weight of its own files, and of directories in it that nobody knows by themselves.
+        self.files = 0
+        self.sample: list[bytes] = []
+        self.stride = 1
+        self.weight = 0
 
     def add(self, name: bytes, weight: int) -> None:
         if self.count % self.stride == 0:

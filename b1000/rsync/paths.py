@@ -1,17 +1,17 @@
 """The directory of a backup at its destination. Pure."""
 
 import functools
-import re
 from datetime import datetime
 
 from b1000.errors import BadValue
+from b1000.expressions import expression
 
 START_TIME = "%Y-%m-%d-%H-%M-%S"
 """How the start of a run is written in names, in local time."""
 
 _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
 LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
-_PLAIN = re.compile(r"[A-Za-z0-9/._:@,+-]+")
+_PLAIN = expression(r"[A-Za-z0-9/._:@,+-]+")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 

@@ -4,18 +4,18 @@ It begins with a carriage return and stands on standard output between all else:
 after each file, and every second within a large one.
 """
 
-import re
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from b1000.expressions import expression
 from b1000.progress_files import Progress
 
 _WINDOW = 10  # looks over which the rate is measured
 _LONGEST_REST = 16384  # bytes without any end of line
 
 # As rsync 3.2.7 and 3.5.0 print it with --no-human-readable.
-_PIECE = re.compile(
+_PIECE = expression(
     rb" *(\d+) +(\d+)% +[\d.]+[kMGTP]?B/s +[\d:?]+ *(?:\(xfr#\d+, (ir|to)-chk=\d+/\d+\))?"
 )
 

@@ -7,6 +7,7 @@ reaches a daemon (:func:`b1000.rsync.command.reaching`) says with them how it ge
 import re
 from collections.abc import Mapping, Sequence
 
+from b1000.expressions import expression
 from b1000.jobs import Transport
 
 _RSH = "--rsh="
@@ -21,8 +22,8 @@ _ALONE = ("-oControlMaster=no", "-oControlPath=none", "-oClearAllForwardings=yes
 _WITH_PORT = '[ "${RSYNC_PORT:-0}" = 0 ] || set -- -p "$RSYNC_PORT" "$@"; '
 # No exec: ssh may close the connection before it says why, and rsync would not wait for that.
 _RUN = 'ssh "$@"; exit "$?"'
-_USER = re.compile(r"-l(.*)|-[A-Za-z0-9]*o?\s*user\s*[=\s]\s*(.*)", re.IGNORECASE)
-_PORT = re.compile(r"-p|-o?\s*port\s*[=\s]", re.IGNORECASE)
+_USER = expression(r"-l(.*)|-[A-Za-z0-9]*o?\s*user\s*[=\s]\s*(.*)", re.IGNORECASE)
+_PORT = expression(r"-p|-o?\s*port\s*[=\s]", re.IGNORECASE)
 
 
 def arguments(transport: Transport, connect_timeout: int) -> list[str]:

@@ -250,3 +250,6 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.UNREAD,
     schema_of_storages.LINKED,
 )
+
+FINGERPRINT = 2905844122
+"""Of all tables as these make them (``columns.fingerprint``); a test says what it has to be."""

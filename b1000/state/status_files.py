@@ -2,13 +2,13 @@
 
 import json
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from b1000.config.selectors import selecting
+from b1000.expressions import expression
 from b1000.files import (
     make_directory,
     read_file,
@@ -22,7 +22,7 @@ from b1000.runs.states import CopyStatus, Status
 from b1000.state.queries import Reader
 
 _LONGEST = 2**20  # bytes of a file that is compared
-_NAME = re.compile(r".+-\d{4}(-\d\d){5}\.json")
+_NAME = expression(r".+-\d{4}(-\d\d){5}\.json")
 
 
 def name(run: Run) -> str:

@@ -1,7 +1,6 @@
 """What a stored value may be: each reader gives its meaning, or raises one of :data:`NOT_READ`."""
 
 import json
-import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -9,6 +8,7 @@ from enum import StrEnum
 from typing import Any, get_args, get_origin
 
 from b1000.config import grammar, shellwords
+from b1000.expressions import expression
 from b1000.runs.run import Client, Frozen
 from b1000.runs.stored import Facts
 from b1000.state.outbox import destination_of
@@ -16,7 +16,7 @@ from b1000.templates import Word
 
 _LATEST = 32_503_680_000.0  # the year 3000: later times are damage, and no calendar has all of them
 LARGEST = 2**53  # of a number or an id
-_START_TIME = re.compile(r"\d{4}(-\d\d){5}")
+_START_TIME = expression(r"\d{4}(-\d\d){5}")
 NOT_READ = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 Read = Callable[[Any], Any]

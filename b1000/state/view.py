@@ -96,7 +96,7 @@ class View:
 
     @functools.cached_property
     def _tables(self) -> Tables:
-        return columns.declared().tables
+        return columns.made(self._db)
 
     @functools.cached_property
     def _names(self) -> Names:

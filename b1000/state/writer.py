@@ -10,6 +10,7 @@ from pathlib import Path
 
 from b1000.config import addresses
 from b1000.errors import JournalFailed
+from b1000.expressions import expression
 from b1000.files import open_file
 from b1000.runs.lifecycle import Transition
 from b1000.runs.states import CopyStatus, Ending, Status
@@ -25,7 +26,7 @@ _BUSY_TIMEOUT = 1.0  # seconds that one statement waits for another writer
 _MOMENT = 200  # milliseconds that it waits when the program is to end soon
 _CHECKED_WHOLE = 64 * 2**20  # bytes up to which a journal is looked through when it is opened
 _CHECKED_FULLY = 8 * 2**20  # bytes up to which the order of its rows and indexes is looked at too
-_OF_A_ROW = re.compile(
+_OF_A_ROW = expression(
     r"(NULL|non-\w+|\w+) value in \w+\.\w+|CHECK constraint failed in \w+"
     r"|row \d+ missing from index \w+|wrong # of entries in index \w+"
     r"|row not in PRIMARY KEY order for \w+"

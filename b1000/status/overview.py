@@ -1,6 +1,5 @@
 """What ``b1000 status`` knows: runs, what they wait for, what is owed and was left out."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from b1000.config.addresses import one_place
 from b1000.config.loader import Config
 from b1000.errors import UsageError
+from b1000.expressions import expression
 from b1000.identity import is_alive
 from b1000.progress_files import Progress, directory_of, path_of, read
 from b1000.runs.run import Run
@@ -22,7 +22,7 @@ from b1000.status.order import worst_first
 from b1000.status.question import StatusQuestion, shown
 from b1000.status.row import StatusRow, never
 
-_BEHIND = re.compile(r"run ([0-9]{1,18}) of ")  # as the supervisor's narrative tells of it
+_BEHIND = expression(r"run ([0-9]{1,18}) of ")  # as the supervisor's narrative tells of it
 _SOON = 10.0  # seconds within which a report may lack a state without being behind
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from b1000.b1k import mark
 from b1000.config import grammar
+from b1000.expressions import expression
 
 KEEP = ".keep"
 """Ends the name of a file beside a backup that nobody may remove."""
@@ -21,10 +22,10 @@ REMOVED = ".b1000-removed"
 """The directory of a root into which backups are moved to be removed."""
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})-([A-Z][a-z]+)", re.ASCII)
-_OURS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
+_DAY = expression(r"([0-9]{4})-([0-9]{2})-([0-9]{2})-([A-Z][a-z]+)", re.ASCII)
+_OURS = expression(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
 _NO_TREE = (mark.SUFFIX, KEEP, ".gz")
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])", re.ASCII)
+_CLOCK = expression(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])", re.ASCII)
 _CLOCK_LENGTH, _DATE_LENGTH, _SHORT = 8, 10, 3
 
 

@@ -4,9 +4,10 @@ import re
 from datetime import datetime, time
 
 from b1000.errors import UsageError
+from b1000.expressions import expression
 from b1000.rsync import paths
 
-_NAMED = re.compile(r"[0-9]{4}(-[0-9]{2}){5}", re.ASCII)
+_NAMED = expression(r"[0-9]{4}(-[0-9]{2}){5}", re.ASCII)
 _RIGHT = "such as 2026-11-22, '2026-11-22 10:11' or 2026-11-22T10:11:12+01:00"
 
 

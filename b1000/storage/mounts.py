@@ -2,14 +2,14 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from b1000.errors import message_of
+from b1000.expressions import expression
 
 _MOUNTS = "/proc/self/mountinfo"
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+_ESCAPED = expression(r"\\([0-7]{3})")
 
 
 def unmounted(path: str) -> str:

@@ -3,7 +3,6 @@
 Nothing that the daemon says is trusted; what it can make a look take is bounded.
 """
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -105,6 +104,8 @@ def _of_job(there: Reach, job: str, search: Search | None) -> Iterator[Entry | U
     whole = _list(there, surveys.backups(f"{there.address}/{job}/", *there[1:5], more=more), take)
     if whole:
         yield Unread(job, whole)
+    import tempfile  # with hashes and archives; a local storage needs none of it
+
     with tempfile.TemporaryDirectory(prefix="b1000-list-") as private:
         _fetch(there, job, found, Path(private))
         for day, listed in found.items():

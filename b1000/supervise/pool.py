@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
@@ -20,7 +19,6 @@ _FORKS = 3  # how often a worker is forked for one task, if each ends at once
 _MOMENT = 5.0  # seconds that a process takes at most from closing its wire to its end
 
 
-@dataclass(eq=False)
 class Worker:
     """A task in the hands of a child; ``run`` is how its run stands now.
 
@@ -30,16 +28,19 @@ class Worker:
     themselves: what these left is a service. ``fault`` is why it was killed.
     """
 
-    number: int
-    task: Task
-    child: Child
-    run: Run | None
-    lock: int | None
-    verdict: bool = False
-    heard: bool = False
-    parked: int = 0
-    ended: set[str] = field(default_factory=set)
-    fault: str = ""
+    def __init__(
+        self, number: int, task: Task, child: Child, run: Run | None, lock: int | None
+    ) -> None:
+        self.number = number
+        self.task = task
+        self.child = child
+        self.run = run
+        self.lock = lock
+        self.verdict = False
+        self.heard = False
+        self.parked = 0
+        self.ended: set[str] = set()
+        self.fault = ""
 
     @property
     def kind(self) -> TaskKind:

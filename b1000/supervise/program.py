@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from b1000.config.loader import Config
@@ -14,7 +13,7 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
 from b1000.runs.events import InstancesListed
 from b1000.runs.protocol import Delivered
-from b1000.runs.run import ProcessIdentity, Run, end_option
+from b1000.runs.run import Run, end_option
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.cleanup import Cleanup
 from b1000.supervise.decisions import Action, DirectoryResolved, Event, TasksAdded
@@ -28,26 +27,32 @@ from b1000.supervise.schedule import Schedule
 from b1000.supervise.tally import Tally
 
 
-@dataclass
 class Program:
     """One run of the program; ``signal`` is what stops it, once something does."""
 
-    config: Config
-    locks: Locks
-    plan: Plan
-    reporting: Reporting
-    clock: Callable[[], float] = time.time
-    me: ProcessIdentity = field(default_factory=myself)
-    tally: Tally = field(default_factory=Tally)
-    actions: list[Action] = field(default_factory=list)
-    cleanups: list[Cleanup] = field(default_factory=list)
-    signal: int | None = None
-    pool: Pool = field(init=False)
-    records: Records = field(init=False)
-    launch: Launch = field(init=False)
+    pool: Pool
+    records: Records
+    launch: Launch
 
-    def __post_init__(self) -> None:
-        self.schedule = Schedule(self.config.settings.workers, self._owner)
+    def __init__(
+        self,
+        config: Config,
+        locks: Locks,
+        plan: Plan,
+        reporting: Reporting,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.locks = locks
+        self.plan = plan
+        self.reporting = reporting
+        self.clock = clock
+        self.me = myself()
+        self.tally = Tally()
+        self.actions: list[Action] = []
+        self.cleanups: list[Cleanup] = []
+        self.signal: int | None = None
+        self.schedule = Schedule(config.settings.workers, self._owner)
 
     def _owner(self, job: str, instances: Iterable[str], directory: str) -> str | None:
         return self.launch.owner_of_directory(job, tuple(instances), directory)

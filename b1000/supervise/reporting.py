@@ -4,19 +4,22 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.jobs import BrokenJob, Job, Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_all
-from b1000.reports.marks import Outbox
-from b1000.reports.reporter import Reporter, label_of
+from b1000.reports.addressee import Outbox, label_of
 from b1000.runs.protocol import Deliver, Delivered
 from b1000.state import outbox
 from b1000.supervise.children import Watch, fork
 from b1000.wire import Wire
 from b1000.work.worker import BROKEN, Closable
+
+if TYPE_CHECKING:
+    from b1000.reports.reporter import Reporter
 
 _LAST_SECONDS = 2.0  # for a reporter that hangs in a call that cannot be interrupted
 
@@ -37,6 +40,9 @@ class ReporterChild:
         inherited: Iterable[Closable],
     ) -> None:
         def main(wire: Wire) -> int:
+            # Beside the parent, which has no need of it.
+            from b1000.reports.reporter import Reporter
+
             return _main(Reporter(report, journal, locks, wire, renews), self.label)
 
         self.name = report.name
@@ -71,7 +77,7 @@ class ReporterChild:
         self.child.send(order)
 
 
-def _main(reporter: Reporter, name: str) -> int:
+def _main(reporter: "Reporter", name: str) -> int:
     try:
         reporter.run()
     except Exception:

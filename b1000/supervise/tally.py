@@ -1,22 +1,17 @@
 """What becomes of all that a program does: its last line and its exit code. Pure."""
 
-from dataclasses import dataclass
-
 from b1000 import figures
 from b1000.runs.states import Status
 
 _SUCCESS, _FAILED, _SKIPPED = 0, 1, 3
 
 
-@dataclass
 class Tally:
     """How many runs ended in which way; ``unwritten``: states that the journal never got."""
 
-    failed: int = 0
-    warning: int = 0
-    skipped: int = 0
-    well: int = 0
-    unwritten: int = 0
+    def __init__(self) -> None:
+        self.failed = self.warning = self.skipped = self.well = 0
+        self.unwritten = 0
 
     def count(self, status: Status) -> None:
         """A run has ended; those that FAILED are counted where that is noted."""

@@ -6,16 +6,16 @@ host keeps, it stays until the next reading, which compares with it.
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from b1000.expressions import expression
 from b1000.files import make_directory, open_file
 
-_HEADER = re.compile(rb"b1000 reading 1 ([0-9]{1,12})\n")
-_LINE = re.compile(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")
+_HEADER = expression(rb"b1000 reading 1 ([0-9]{1,12})\n")
+_LINE = expression(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")
 _LARGEST = 2**32
 _AT_ONCE = 64  # lines that are written together
 _BYTES_AT_ONCE = 1 << 24  # or as soon as so much has been read since

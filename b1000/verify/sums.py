@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_LINE = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+from b1000.expressions import expression
+
+_LINE = expression(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 

@@ -4,7 +4,6 @@ A tree half brought up to date must not bear the mark of yesterday: a sync begin
 says ``writing``. And a local root gets its id, older than all that has marks there.
 """
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -23,6 +22,7 @@ from b1000.work.assignment import Assignment
 from b1000.work.copying import Copying
 from b1000.work.output import Tail
 from b1000.work.run_rsync import Rsync, run_rsync
+from b1000.work.waiting import sleep
 
 _POLL = 0.1  # seconds between looks at a lock
 _NEVER = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
@@ -79,7 +79,7 @@ def _mark(
 async def _alone(assignment: Assignment, destination: str) -> AsyncIterator[None]:
     """While no reporter brings an older mark, which must not come behind this one."""
     while (lock := assignment.locks.take(marking.lock(destination))) is None:
-        await asyncio.sleep(_POLL)
+        await sleep(_POLL)
     try:
         yield
     finally:

@@ -1,11 +1,9 @@
 """What a worker was given to do, and how it starts processes and tells of them."""
 
-import asyncio
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from b1000.config import grammar
@@ -25,6 +23,7 @@ from b1000.work.channel import Channel
 from b1000.work.output import Output, Tail
 from b1000.work.process import Command
 from b1000.work.sinks import Captured
+from b1000.work.waiting import shielded, sleep
 
 Value = TypeVar("Value")
 
@@ -32,12 +31,12 @@ NO_DESTINATION = "the job no longer has this destination; configure it again"
 """Why a copy that is resumed cannot be made."""
 
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
+_NOTHING_KNOWN = JournalFacts()
 _STOP_MAY_COME = 0.5  # seconds
 _SIGNALLED = frozenset({*(-number for number in STOPPING), 128 + signal.SIGTERM, 20})
 """Exit codes of what somebody told to end; 20 is rsync's."""
 
 
-@dataclass
 class Assignment:
     """One worker's task: the subject, the ways out, and where the run stands.
 
@@ -45,19 +44,29 @@ class Assignment:
     inherit it, scripts do not. ``known`` is what the journal knew when it began.
     """
 
-    subject: RunIdentity
-    limits: Limits
-    channel: Channel
-    locks: Locks
-    lock: int | None = None
-    clock: Callable[[], float] = time.time
-    run_id: int = 0
-    known: JournalFacts = field(default_factory=JournalFacts)
-    step: Step = Step.INIT
-    reasons: list[str] = field(default_factory=list)
+    clock = staticmethod(time.time)
 
-    def __post_init__(self) -> None:
-        self.log = for_run(label(self.subject.job, self.subject.instance), self.run_id or None)
+    def __init__(
+        self,
+        subject: RunIdentity,
+        limits: Limits,
+        channel: Channel,
+        locks: Locks,
+        lock: int | None = None,
+        *,
+        run_id: int = 0,
+        known: JournalFacts = _NOTHING_KNOWN,
+    ) -> None:
+        self.subject = subject
+        self.limits = limits
+        self.channel = channel
+        self.locks = locks
+        self.lock = lock
+        self.run_id = run_id
+        self.known = known
+        self.step = Step.INIT
+        self.reasons: list[str] = []
+        self.log = for_run(label(subject.job, subject.instance), run_id or None)
 
     # --- telling
 
@@ -113,10 +122,10 @@ class Assignment:
             # one that leads it to a daemon does not hear that the rsync has given up.
             killed = exit_code < 0 and command.pass_fds
             if killed or (exit_code and kind == tree.RSYNC and transport.has_helper(command.argv)):
-                await process.shielded(tree.end_tree(mark))
+                await shielded(tree.end_tree(mark))
             if exit_code in _SIGNALLED:
                 # The program as a whole is being stopped, perhaps: that is no failure of this one.
-                await asyncio.sleep(_STOP_MAY_COME)
+                await sleep(_STOP_MAY_COME)
             return exit_code
         finally:
             if noted:

@@ -1,6 +1,5 @@
 """One attempt of a copy: its claim, its streams, the rsync over all, and the verdict."""
 
-import asyncio
 import time
 
 from b1000.errors import B1000Error
@@ -19,6 +18,7 @@ from b1000.work.linking import ROTTEN
 from b1000.work.output import Tail
 from b1000.work.sinks import Lines
 from b1000.work.streams import Streams
+from b1000.work.waiting import sleep
 
 _ANEW = "so each file is transferred once more, whatever its size and time"
 _STAYS = "what is there stays as it is, and the rest is added"
@@ -117,7 +117,7 @@ class Attempt:
                 self.standing = self.standing._replace(doubt=ROTTEN)
             result, out = await self._last_pass()
         while outcome.is_crowded(result) and time.monotonic() < self._lingers_until:
-            await asyncio.sleep(_PAUSE)
+            await sleep(_PAUSE)
             result, out = await self._last_pass()
         if self.standing.doubt and outcome.is_without_checksums(result):
             self._anew = True

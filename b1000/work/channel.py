@@ -1,12 +1,13 @@
 """The worker's end of the wire to its supervisor, for one task."""
 
-import asyncio
 from collections.abc import Callable
 
 from b1000.errors import RunFailed
 from b1000.runs.events import Message
 from b1000.runs.protocol import Acknowledged, Batch, Refused
 from b1000.wire import Wire
+from b1000.work import loop
+from b1000.work.loop import Future
 
 _SOON = 0.05  # seconds that messages may wait for others, so that fewer commits are needed
 
@@ -23,14 +24,14 @@ class Channel:
         self._stop = stop
         self._number = 0
         self._unsent: list[Message] = []
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, Future[None]] = {}
+        self._loop = loop.running()
         self._loop.add_reader(wire.fileno(), self._receive)
 
     def send(self, *messages: Message) -> None:
         """Send messages soon, or together with the next that must be durable."""
         if not self._unsent:
-            self._loop.call_later(_SOON, self.flush)
+            self._loop.later(_SOON, self.flush)
         self._unsent += messages
 
     def end(self, *messages: Message) -> None:
@@ -44,7 +45,7 @@ class Channel:
         """
         self._unsent += messages
         self.flush()
-        acknowledged = self._loop.create_future()
+        acknowledged: Future[None] = Future()
         self._waiting[self._number] = acknowledged
         await acknowledged
 
@@ -79,7 +80,7 @@ class Channel:
         self._stop()
 
     @staticmethod
-    def _settle(acknowledged: "asyncio.Future[None]", error: Exception | None) -> None:
+    def _settle(acknowledged: Future[None], error: Exception | None) -> None:
         if acknowledged.done():
             return
         if error:

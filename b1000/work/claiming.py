@@ -5,9 +5,9 @@ Which of both made the directory is known at the destination alone.
 """
 
 import os
-import re
 from collections.abc import Iterable
 
+from b1000.expressions import expression
 from b1000.rsync import command
 from b1000.rsync.outcome import Outcome
 from b1000.runs.states import COMPLETE
@@ -16,7 +16,7 @@ from b1000.work.output import Tail
 from b1000.work.run_rsync import empty_directory
 
 # "created directory X" of older ones; rsync says so after it has made the last directory.
-_MADE = re.compile(r"created (?:directory|\d+ director(?:y|ies) for) ")
+_MADE = expression(r"created (?:directory|\d+ director(?:y|ies) for) ")
 
 
 def make(directory: str) -> bool:

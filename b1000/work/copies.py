@@ -5,16 +5,12 @@ All destinations are tried once before the first is tried again, so that one
 that is down delays no other.
 """
 
-import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-import tenacity
-
 from b1000.errors import message_of
-from b1000.jobs import Destination, Job, Pull
+from b1000.jobs import Destination, DestinationChoice, Job, Pull
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
@@ -24,13 +20,14 @@ from b1000.runs.run import Client, Copy, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.storage import mounts
 from b1000.templates import Word
-from b1000.work import linking, merging, sources, sweeping
+from b1000.work import linking, merging, retries, sources, sweeping
 from b1000.work.announcing import announce
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.attempt import Attempt
 from b1000.work.copying import Copying, begin
 from b1000.work.permits import held
 from b1000.work.sources import Sources
+from b1000.work.waiting import Event, Group, Lock, sleep
 
 
 def planned(
@@ -55,12 +52,21 @@ def planned(
             marked=job.destinations[choice.name].mark,
         )
         for group in job.dest
-        for choice in random.sample(group, len(group))
+        for choice in _shuffled(group)
     )
     if job.type == "sync":
         return copies, {}
     bases, now = assignment.known.bases, assignment.clock()
     return copies, linking.settled(bases, whose, copies, job.destinations, now)
+
+
+def _shuffled(group: Sequence[DestinationChoice]) -> Sequence[DestinationChoice]:
+    if len(group) < 2:
+        return group
+
+    import random  # with hashes and mathematics, for a few jobs
+
+    return random.sample(group, len(group))
 
 
 class Origin(Protocol):
@@ -101,8 +107,8 @@ class Copies:
         self._sync = sync
         self._limits = assignment.limits
         # Foreground copies and their retries, one at a time, in the order in which they ask.
-        self._lane = asyncio.Lock()
-        self._all_begun = asyncio.Event()
+        self._lane = Lock()
+        self._all_begun = Event()
 
     async def carry_out(
         self, copies: Sequence[Copy], destinations: Mapping[str, Destination]
@@ -123,14 +129,14 @@ class Copies:
     async def _to_their_ends(
         self, copies: Sequence[Copy], destinations: Mapping[str, Destination]
     ) -> list[tuple[Copy, Outcome]]:
-        async with asyncio.TaskGroup() as group:
+        async with Group() as group:
             tasks = []
             for copy in copies:
                 copying = begin(
                     self._assignment, self._frozen, copy, destinations, shared=self._sync
                 )
-                tried = asyncio.Event()
-                tasks.append(group.create_task(self._copy(copying, tried)))
+                tried = Event()
+                tasks.append(group.begin(self._copy(copying, tried)))
                 if not copy.background:
                     await tried.wait()
             self._all_begun.set()
@@ -143,7 +149,7 @@ class Copies:
         await self._assignment.commit(CopyMoved(now, copy.destination, CopyStatus.FAILED, reason))
         return Outcome(CopyStatus.FAILED, reason=reason)
 
-    async def _copy(self, copying: Copying, tried: asyncio.Event) -> Outcome:
+    async def _copy(self, copying: Copying, tried: Event) -> Outcome:
         """One copy to its end; ``tried`` is set after its first attempt."""
         result = await self._all_attempts(copying, tried)
         if result.status in COMPLETE and (doubt := await self._origin.verify()):
@@ -171,7 +177,7 @@ class Copies:
         )
         return result
 
-    async def _all_attempts(self, copying: Copying, tried: asyncio.Event) -> Outcome:
+    async def _all_attempts(self, copying: Copying, tried: Event) -> Outcome:
         """The outcome of the last one."""
 
         async def attempt() -> Outcome:
@@ -183,27 +189,15 @@ class Copies:
                 tried.set()
 
         async def rest(seconds: float) -> None:
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
             await self._all_begun.wait()
 
-        least = self._limits.copy_retry_min_sleep
-        retrying = tenacity.AsyncRetrying(
-            sleep=rest,
-            stop=tenacity.stop_after_attempt(1 + self._limits.copy_retries),
-            wait=tenacity.wait_exponential(multiplier=least, max=9 * least)
-            + tenacity.wait_random(0, least),
-            retry=tenacity.retry_if_result(copying.again),
-            before_sleep=lambda state: self._report_retry(copying, state),
-            retry_error_callback=_last_outcome,
-        )
-        last: Outcome = await retrying(attempt)
-        return last
+        def report(result: Outcome, seconds: float) -> None:
+            now = self._assignment.clock()
+            ended = _attempt_ended(copying, result, now, now + seconds)
+            self._assignment.channel.send(ended)
 
-    def _report_retry(self, copying: Copying, state: tenacity.RetryCallState) -> None:
-        now = self._assignment.clock()
-        wait = state.next_action.sleep if state.next_action else 0.0
-        ended = _attempt_ended(copying, _last_outcome(state), now, now + wait)
-        self._assignment.channel.send(ended)
+        return await retries.last_of(attempt, copying.again, self._limits, rest, report)
 
     @contextlib.asynccontextmanager
     async def _turn(self, copy: Copy) -> AsyncIterator[None]:
@@ -289,9 +283,3 @@ def _attempt_ended(
         copying.unsettled(result),
         copying.standing.claimed,
     )
-
-
-def _last_outcome(state: tenacity.RetryCallState) -> Outcome:
-    assert state.outcome is not None
-    result: Outcome = state.outcome.result()
-    return result

@@ -1,7 +1,6 @@
 """One copy on its way: where it goes, and what is known of the directory there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from b1000.config.addresses import one_place
@@ -52,22 +51,23 @@ class Standing(NamedTuple):
         )
 
 
-@dataclass
 class Copying:
-    """One copy on its way; ``number`` is that of its attempt."""
+    """One copy on its way; ``number`` is that of its attempt.
 
-    copy: Copy
-    target: Target
-    number: int
-    since: float
-    """When the first attempt began that did not end well there."""
-    standing: Standing
-    totals: Totals = field(default_factory=Totals)
-    began: float = 0.0
-    """When the attempt under way began, or the last one."""
-    retried_once: bool = False
-    announced: bool = False
-    """Whether all is there that has to be before the first attempt."""
+    ``since`` is when the first attempt began that did not end well there, ``began`` when the one
+    under way did, or the last one. ``announced``: all is there that has to be before the first.
+    """
+
+    def __init__(self, copy: Copy, target: Target, since: float, standing: Standing) -> None:
+        self.copy = copy
+        self.target = target
+        self.number = copy.attempts
+        self.since = since
+        self.standing = standing
+        self.totals = Totals()
+        self.began = 0.0
+        self.retried_once = False
+        self.announced = False
 
     @property
     def destination(self) -> Destination:
@@ -128,7 +128,6 @@ def begin(
             ProgressWriter(path_of(progress, assignment.run_id, copy.destination)),
             shared,
         ),
-        copy.attempts,
         known.since if known else began,
         Standing(
             # What a copy is resumed from was interrupted, in whatever way.

@@ -1,6 +1,5 @@
 """One drill: the directory of its own, its command, and that nothing is left of either."""
 
-import asyncio
 import contextlib
 import ctypes
 import os
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
 from b1000.logs import printable
-from b1000.work import process, scripts
+from b1000.work import loop, process, scripts
 from b1000.work.process import Command, TimedOut
 from b1000.work.sinks import Lines
 from b1000.work.tree import TreeEnding
@@ -83,7 +82,7 @@ def run(place: Place, command: str, facts: Mapping[str, str], limit: float) -> J
     shell = ["/bin/sh", "-c", command]
     wanted = Command(shell, environment, {_MARK: place.uid}, Lines(take), Lines(take), limit=limit)
     try:
-        code = asyncio.run(process.run(wanted))
+        code = loop.run(process.run(wanted))
     except TimedOut as error:
         return Judgement(str(error), tuple(printed))
     except OSError as error:
@@ -146,7 +145,7 @@ def remove(place: Place) -> str:
         sink = Lines(said.append)
         environment = {**process.base_environment(), "LC_ALL": "C"}
         command = Command(argv, environment, {}, Lines(lambda _: None), sink, limit=_REMOVAL)
-        asyncio.run(process.run(command))
+        loop.run(process.run(command))
 
     try:
         if os.geteuid():

@@ -4,7 +4,6 @@ All is opened from a directory's descriptor, component by component; no link is 
 whoever may write there, and whatever is exchanged meanwhile. rsync removes and moves nothing.
 """
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -13,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from b1000.logs import printable
 from b1000.rsync import names
+from b1000.work.waiting import sleep
 
 _BREATH = 500  # entries after which others have a turn
 _SLACK = 0.02  # seconds by which the clock of a file system is behind that of the system
@@ -131,7 +131,7 @@ async def _all(steps: Iterator[None], enough: Callable[[], bool] = lambda: False
     for _ in steps:
         if enough():
             return
-        await asyncio.sleep(0)
+        await sleep(0)
 
 
 def _ours(directory: str) -> frozenset[int]:

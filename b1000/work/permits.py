@@ -1,8 +1,6 @@
 """What a copy holds while it writes: the permit of its destination, the lock of its directory."""
 
-import asyncio
 import contextlib
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 from b1000.locks import take_directory
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Target
+from b1000.work.waiting import sleep
 
 _POLL = 0.2  # seconds between looks at a lock that another process holds
 
@@ -34,6 +33,8 @@ async def held(
             why = f"{destination.name} has its limit of {most} copies (max_copies)"
             await hold(lambda: locks.acquire_slot(permit, most), why)
         if shared:
+            import hashlib  # with all of OpenSSL, which no full needs
+
             path = target.directory
             digest = hashlib.sha256(path.encode()).hexdigest()[:32]
             why = f"another copy writes into {path}"
@@ -57,5 +58,5 @@ async def _wait_for(
             assignment.log.info("%s waits: %s", target.destination.name, why)
             target.progress.waits(why)
             reported = True
-        await asyncio.sleep(_POLL)
+        await sleep(_POLL)
     return descriptor

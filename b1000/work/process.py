@@ -1,16 +1,20 @@
 """One script or rsync: its own session, its output, its time limit."""
 
-import asyncio
 import contextlib
+import math
 import os
 import resource
 import subprocess
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple
 
 from b1000.errors import B1000Error
+from b1000.work import loop
+from b1000.work.loop import Future
 from b1000.work.sinks import Sink
 from b1000.work.tree import end_tree
+from b1000.work.waiting import first, shielded
 
 _GUARD = 1.0  # seconds between questions to a guard
 _CHUNK = 65536
@@ -84,7 +88,7 @@ async def run(command: Command) -> int:
         raise
     finally:
         for pipe, sink in pipes.items():
-            asyncio.get_running_loop().remove_reader(pipe)
+            loop.running().remove_reader(pipe.fileno())
             _read_rest(pipe, sink)
             sink.close()
             pipe.close()
@@ -98,63 +102,45 @@ def _bound(pid: int, bounds: Mapping[int, int]) -> None:
             resource.prlimit(pid, which, (least, least))
 
 
-async def shielded(ending: Coroutine[None, None, None]) -> None:
-    """Wait for something that must not be left half done; a cancellation counts afterwards."""
-    task = asyncio.ensure_future(ending)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled:
-        raise cancelled
-
-
 async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
-    loop = asyncio.get_running_loop()
-    exited: asyncio.Future[None] = loop.create_future()
+    running = loop.running()
+    exited: Future[None] = Future()
     descriptor = os.pidfd_open(process.pid)
-
-    def note() -> None:
-        loop.remove_reader(descriptor)
-        exited.set_result(None)
-
-    loop.add_reader(descriptor, note)
+    running.add_reader(descriptor, lambda: exited.set_result(None))
+    until = time.monotonic() + command.limit if command.limit else math.inf
+    pause = _GUARD if command.guard else math.inf
     try:
-        async with asyncio.timeout(command.limit or None):
-            while not exited.done():
-                # Not wait_for: it would swallow a cancellation that comes as the process ends.
-                await asyncio.wait([exited], timeout=_GUARD if command.guard else None)
-                if command.guard and not exited.done() and (reason := command.guard(process.pid)):
-                    raise Ended(reason)
-    except TimeoutError:
-        raise TimedOut(f"it was ended after {command.limit:g} s, its time limit") from None
+        while not exited.done():
+            wait = min(pause, until - time.monotonic())
+            if wait <= 0:
+                raise TimedOut(f"it was ended after {command.limit:g} s, its time limit")
+            await first((exited,), wait if wait < math.inf else None)
+            if command.guard and not exited.done() and (reason := command.guard(process.pid)):
+                raise Ended(reason)
     finally:
-        loop.remove_reader(descriptor)
+        running.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()
 
 
 def _read_along(pipe: IO[bytes], sink: Sink) -> None:
     os.set_blocking(pipe.fileno(), False)
-    loop = asyncio.get_running_loop()
+    running = loop.running()
 
     def read() -> None:
         data = os.read(pipe.fileno(), _CHUNK)
         if not data or sink.pause:
-            loop.remove_reader(pipe)
+            running.remove_reader(pipe.fileno())
         if data:
             sink.feed(data)
             if sink.pause:
-                loop.call_later(sink.pause, listen)
+                running.later(sink.pause, listen)
 
     def listen() -> None:
         if not pipe.closed:
-            loop.add_reader(pipe, read)
+            running.add_reader(pipe.fileno(), read)
 
-    loop.add_reader(pipe, read)
+    running.add_reader(pipe.fileno(), read)
 
 
 def _read_rest(pipe: IO[bytes], sink: Sink) -> None:

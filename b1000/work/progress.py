@@ -1,12 +1,13 @@
 """How far a copy is, from what its rsync prints, for whoever looks."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from b1000.progress_files import Progress, remove, write
 from b1000.rsync.progress import Meter, Printed
+from b1000.work import loop
+from b1000.work.loop import Timer
 from b1000.work.sinks import Lines, Sink
 
 _EVERY = 1.0  # seconds between writes at least; a copy that is shorter is not told of
@@ -34,7 +35,7 @@ class ProgressWriter:
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._written = False
         self._reset()
 
@@ -83,7 +84,7 @@ class ProgressWriter:
 
     def _schedule(self) -> None:
         if not self._timer:
-            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._write_now)
+            self._timer = loop.running().later(_EVERY, self._write_now)
 
     def _write_now(self) -> None:
         self._timer = None

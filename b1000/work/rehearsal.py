@@ -4,7 +4,6 @@ Dynamic scripts run, since nothing could be told without their values; pre, post
 and on_failure do not.
 """
 
-import asyncio
 import shlex
 import time
 from collections.abc import (
@@ -32,7 +31,7 @@ from b1000.runs.run import Bases, Copy, Frozen, RunIdentity, Unsettled, label
 from b1000.runs.task import JournalFacts
 from b1000.storage import mounts
 from b1000.templates import ScriptTemplate
-from b1000.work import keeping, merging, push, sources
+from b1000.work import keeping, loop, merging, push, sources
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 from b1000.work.forecast import forecast
@@ -81,7 +80,7 @@ def rehearse(
     knows what earlier runs have left. UsageError for an
     instance that its job does not have now.
     """
-    return asyncio.run(_rehearse(jobs, selection, Rehearsal(host, past), say))
+    return loop.run(_rehearse(jobs, selection, Rehearsal(host, past), say))
 
 
 async def _rehearse(

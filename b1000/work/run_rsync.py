@@ -1,7 +1,6 @@
 """One rsync, run to its end, and what that means."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -128,6 +127,8 @@ def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | 
 @contextlib.contextmanager
 def empty_directory() -> Iterator[str]:
     """A directory with nothing in it, for an rsync that needs one. Raises OSError."""
+    import tempfile  # with hashes and archives; most copies need none of it
+
     with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
         yield empty
 

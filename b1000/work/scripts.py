@@ -1,18 +1,17 @@
 """Why a shell could not run a script: what exit codes 126 and 127 leave unsaid."""
 
 import os
-import re
 import shlex
-import shutil
 import stat
 from collections.abc import Iterable
 
+from b1000.expressions import expression
 from b1000.files import read_file
 
 _COULD_NOT = frozenset({126, 127})  # not run, not found: sh(1)
 _FIRST_LINE = 256  # bytes, as many as Linux reads
 # The shell names the file: dash "sh: 1: /x: not found", bash "/x: cannot execute: ...".
-_NAMED = re.compile(
+_NAMED = expression(
     r"(/[^\s:]+): (?:not found|Permission denied|Exec format error|cannot execute|"
     r"[Nn]o such file|bad interpreter|Is a directory)"
 )
@@ -69,6 +68,8 @@ def _flaw_of_first_line(path: str, first: bytes, search: str) -> str:
     interpreter, *words = os.fsdecode(first[2:]).split() or [""]
     if interpreter and not os.path.exists(interpreter):
         return f"the interpreter of {path}, {interpreter}, is not there"
+    import shutil
+
     name = next((word for word in words if not word.startswith("-") and "=" not in word), "")
     if os.path.basename(interpreter) == "env" and name and not shutil.which(name, path=search):
         return f"the interpreter of {path}, {name}, is not in PATH ({search})"

@@ -1,6 +1,5 @@
 """Several rsyncs side by side, each of which copies a part of the tree."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 
 from b1000.rsync import command, surveys
@@ -8,10 +7,12 @@ from b1000.rsync.outcome import Outcome
 from b1000.rsync.partition import TreeSurvey
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
-from b1000.work import process
+from b1000.work import loop
 from b1000.work.guarded import Guarded
+from b1000.work.loop import Task
 from b1000.work.run_rsync import empty_directory
 from b1000.work.sinks import RawLines
+from b1000.work.waiting import all_ended, first
 
 
 class Streams:
@@ -43,7 +44,7 @@ class Streams:
         outs = [self._rsyncs.out() for _ in parts]
         sinks = self._target.progress.streams(survey.bytes, [out.take for out in outs])
         streams = [
-            asyncio.ensure_future(
+            loop.begin(
                 self._rsyncs.run(
                     f"{self._target.destination.name} (stream {number})",
                     self._argv(command.Part(rules, len(parts))),
@@ -72,12 +73,14 @@ class Streams:
         most = max(1, int(limit)) if limit else destination.streams
         return min(destination.streams, most)
 
-    async def _first_hopeless(self, streams: "Iterable[asyncio.Task[Outcome]]") -> Outcome | None:
+    async def _first_hopeless(self, streams: Iterable[Task[Outcome]]) -> Outcome | None:
         """Wait for all, or until one fails so that going on is pointless; then none is left."""
         waiting = set(streams)
         try:
             while waiting:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                await first(waiting)
+                done = {each for each in waiting if each.done()}
+                waiting -= done
                 results = [each.result() for each in done]
                 for result in results:
                     self._note(result)
@@ -92,8 +95,4 @@ class Streams:
             if waiting:
                 doubt = "was ended when another stream had failed"
                 self._note(Outcome(CopyStatus.FAILED, leftovers=True, doubt=doubt))
-                await process.shielded(_all_ended(waiting))
-
-
-async def _all_ended(tasks: "Iterable[asyncio.Task[Outcome]]") -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
+                await all_ended(waiting)

@@ -1,6 +1,5 @@
 """The whole tree of a process, found by session, by mark and by parent, and ended."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from b1000.identity import is_alive
 from b1000.runs.run import ProcessIdentity
+from b1000.work.waiting import sleep
 
 if TYPE_CHECKING:
     import psutil
@@ -45,7 +45,7 @@ async def end_tree(
     """
     ending = TreeEnding(mark, roots, spared, child)
     while (pause := ending.step()) is not None:
-        await asyncio.sleep(pause)
+        await sleep(pause)
 
 
 class TreeEnding:

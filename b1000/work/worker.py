@@ -1,6 +1,5 @@
 """The main of a forked worker: its own session, default signals, one task after the other."""
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -15,9 +14,10 @@ from b1000.runs.protocol import Assigned, Stop
 from b1000.runs.run import label
 from b1000.stopping import be_as_if_begun_anew
 from b1000.wire import Wire
-from b1000.work import tasks
+from b1000.work import loop, tasks
 from b1000.work.channel import Channel
 from b1000.work.condition import condition, is_as, size
+from b1000.work.loop import Cancelled
 
 _MOST_TASKS = 100  # of one worker
 
@@ -57,8 +57,7 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
         if assigned is None:
             return STOPPED
         (*_, lock) = (None, *wire.take_descriptors())
-        code, good, channel = asyncio.run(_until_acknowledged(assigned, jobs, locks, lock, wire))
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        code, good, channel = loop.run(_until_acknowledged(assigned, jobs, locks, lock, wire))
         if lock is not None:
             with contextlib.suppress(OSError):
                 os.close(lock)
@@ -94,23 +93,20 @@ async def _until_acknowledged(
 
     The code is 0 when the task is done, STOPPED when it was ended.
     """
-    loop = asyncio.get_running_loop()
     stopped = False
-    doing: asyncio.Task[bool] | None = None
 
     def stop() -> None:
         nonlocal stopped
-        if not stopped and doing:
+        if not stopped:
             stopped = True
             doing.cancel()
 
-    # Not loop.add_signal_handler, which makes an enum of each signal there is, twice for each task.
-    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop))
     channel = Channel(wire, stop)
-    doing = asyncio.ensure_future(tasks.carry_out(assigned, jobs, locks, lock, channel))
+    doing = loop.begin(tasks.carry_out(assigned, jobs, locks, lock, channel))
     try:
-        return 0, await doing and not stopped, channel
-    except asyncio.CancelledError:
+        with loop.running().calling_on(signal.SIGTERM, stop):
+            return 0, await doing and not stopped, channel
+    except Cancelled:
         return STOPPED, False, channel
     except Exception:
         name = label(assigned.subject.job, assigned.subject.instance)

@@ -31,7 +31,7 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import IllegalMove
 from b1000.runs.run import ProcessIdentity, Run, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
-from b1000.state import migrations, schema
+from b1000.state import columns, migrations, schema
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
@@ -77,6 +77,17 @@ def only(runs: list[Run]) -> Run:
 def test_it_is_for_its_owner_alone(journal: Journal) -> None:
     build.begin(journal)
     assert {oct(path.stat().st_mode & 0o777) for path in journal.path.parent.iterdir()} == {"0o600"}
+
+
+def test_its_tables_are_known_at_a_glance_and_are_those_of_the_migrations() -> None:
+    """Whoever adds a migration writes the new number into the schema."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        migrations.migrate(made)
+        assert columns.fingerprint(made) == schema.FINGERPRINT
+        assert columns.made(made) == columns.declared().tables
+        made.execute("ALTER TABLE runs ADD COLUMN more TEXT")
+        assert columns.fingerprint(made) != schema.FINGERPRINT
+        assert columns.made(made) == columns.declared().tables
 
 
 def test_a_transition_is_durable_and_in_wal_mode(journal: Journal) -> None:

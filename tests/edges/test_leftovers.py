@@ -1,6 +1,5 @@
 """The walk below a local destination: what it removes and refuses, and that it follows nothing."""
 
-import asyncio
 import os
 import socket
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from b1000.work import leftovers
+from b1000.work import leftovers, loop
 from tests.support.world import tree
 
 KEPT = (".x.toolong", ".x.ab-def", "kept", "deep/kept.abcdef", "own/.kept", ".kept/file")
@@ -50,9 +49,9 @@ def test_files_of_killed_receivers_are_found_and_removed(made: Path, victim: Pat
     os.mkfifo(made / ".pipe.abcdef")
     os.link(victim / "passwd", made / ".twin.abcdef")
     (made / ".dir.abcdef").mkdir()
-    found = asyncio.run(leftovers.temporary(str(made), began, shared=False))
+    found = loop.run(leftovers.temporary(str(made), began, shared=False))
     assert sorted(found) == sorted(LEFT)
-    asyncio.run(leftovers.remove(str(made), found[1:]))
+    loop.run(leftovers.remove(str(made), found[1:]))
     (made / ".pipe.abcdef").unlink()
     left = {name for name, content in tree(made).items() if content is not None}
     assert left == {found[0], *KEPT, ".old.abcdef", ".link.abcdef", "aside", ".twin.abcdef"}
@@ -62,14 +61,14 @@ def test_files_of_killed_receivers_are_found_and_removed(made: Path, victim: Pat
 def test_beside_files_of_the_user_only_what_was_to_be_one_of_ours(made: Path) -> None:
     long = "n" * 243
     plant(made, ".one.abcdef", "one", ".two.abcdef", ".two", ".user.abcdef", f".{long}.abcdef")
-    found = asyncio.run(leftovers.temporary(str(made), 0, shared=True))
+    found = loop.run(leftovers.temporary(str(made), 0, shared=True))
     assert sorted(found) == [f".{long}.abcdef", ".one.abcdef", ".two.abcdef"]
 
 
 def test_a_path_that_has_become_a_link_is_not_followed(made: Path, victim: Path) -> None:
     (made / "deep").symlink_to(victim)
     with pytest.raises(NotADirectoryError):
-        asyncio.run(leftovers.remove(str(made), ["deep/.passwd.abcdef"]))
+        loop.run(leftovers.remove(str(made), ["deep/.passwd.abcdef"]))
     assert (victim / ".passwd.abcdef").exists()
 
 
@@ -84,7 +83,7 @@ def test_all_is_removed_and_no_link_followed(made: Path, victim: Path) -> None:
     for _ in range(300):
         deep = deep / "d"
         deep.mkdir()
-    asyncio.run(leftovers.clear(str(made)))
+    loop.run(leftovers.clear(str(made)))
     assert list(made.iterdir()) == []
     assert tree(victim) == before
 
@@ -94,16 +93,16 @@ def test_nothing_is_removed_through_a_link_in_its_place(made: Path, victim: Path
     made.rmdir()
     made.symlink_to(victim)
     with pytest.raises(OSError, match="symbolic link"):
-        asyncio.run(leftovers.clear(str(made)))
+        loop.run(leftovers.clear(str(made)))
     assert tree(victim) == before
 
 
 def test_what_is_not_there_has_no_leftovers(made: Path) -> None:
     nowhere = str(made / "nowhere")
-    assert asyncio.run(leftovers.temporary(nowhere, 0, shared=True)) == []
-    assert asyncio.run(leftovers.stranger(nowhere)) == ""
-    asyncio.run(leftovers.remove(nowhere, ["x"]))
-    asyncio.run(leftovers.clear(nowhere))
+    assert loop.run(leftovers.temporary(nowhere, 0, shared=True)) == []
+    assert loop.run(leftovers.stranger(nowhere)) == ""
+    loop.run(leftovers.remove(nowhere, ["x"]))
+    loop.run(leftovers.clear(nowhere))
 
 
 def bound(path: Path) -> None:
@@ -147,7 +146,7 @@ def test_what_bears_our_name_and_is_not_ours(made: Path, kind: str, name: str) -
         (made / name).rmdir()
     for directory in made.rglob(".b1000-partial"):
         directory.chmod(0o700)
-    assert asyncio.run(leftovers.stranger(str(made))) == ""
+    assert loop.run(leftovers.stranger(str(made))) == ""
     STRANGERS[kind](made / name)
-    told = asyncio.run(leftovers.stranger(str(made)))
+    told = loop.run(leftovers.stranger(str(made)))
     assert told == f"{made / name} is {kind}, not a directory that B1000 made; remove it"

@@ -1,6 +1,5 @@
 """What a process prints goes to the log within bounds, and what was left out is told."""
 
-import asyncio
 import os
 import re
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import pytest
 
 from b1000.logstyle import LONGEST
-from b1000.work import process
+from b1000.work import loop, process
 from b1000.work.output import Output, Tail
 from b1000.work.process import Command
 from tests.support.world import ROOT
@@ -22,7 +21,7 @@ def printed(script: str) -> tuple[list[str], Output]:
     logged: list[str] = []
     output = Output(logged.append)
     mark = {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"}
-    asyncio.run(
+    loop.run(
         process.run(
             Command(
                 ["/bin/sh", "-c", script],

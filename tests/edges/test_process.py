@@ -1,6 +1,5 @@
 """One command: its lines, its output that nobody closes, its limit, the end of its tree."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from b1000.identity import identify, identify_child, is_alive
 from b1000.runs.run import ProcessIdentity
-from b1000.work import process, tree
+from b1000.work import loop, process, tree, waiting
 from b1000.work.process import Command, Ended, TimedOut
 from b1000.work.sinks import Captured, Lines, Sink
 from tests.support.processes import living
@@ -35,7 +34,7 @@ def marked() -> list[psutil.Process]:
 
 def test_lines_are_given_whole_and_decoded() -> None:
     lines: list[str] = []
-    code = asyncio.run(
+    code = loop.run(
         process.run(
             command(r"printf 'one\r\ntw'; sleep 0.1; printf 'o\n\377\nlast'", Lines(lines.append))
         )
@@ -46,34 +45,34 @@ def test_lines_are_given_whole_and_decoded() -> None:
 
 def test_an_endless_line_is_cut() -> None:
     lines: list[str] = []
-    asyncio.run(process.run(command("head -c 100000 /dev/zero | tr '\\0' x", Lines(lines.append))))
+    loop.run(process.run(command("head -c 100000 /dev/zero | tr '\\0' x", Lines(lines.append))))
     assert max(map(len, lines)) <= 16384
     assert "".join(lines) == "x" * 100000
 
 
 def test_all_output_of_a_process_that_ended_is_read() -> None:
     captured = Captured(2**22)
-    asyncio.run(process.run(command("head -c 3000000 /dev/zero", captured)))
+    loop.run(process.run(command("head -c 3000000 /dev/zero", captured)))
     assert len(captured.data) == 3000000
 
 
 def test_output_beyond_the_limit_is_not_kept() -> None:
     captured = Captured(1000)
-    asyncio.run(process.run(command("head -c 100000000 /dev/zero", captured)))
+    loop.run(process.run(command("head -c 100000000 /dev/zero", captured)))
     assert captured.too_much
     assert len(captured.data) <= 1000
 
 
 def test_exit_codes_and_signals() -> None:
     sink = Captured(10)
-    assert asyncio.run(process.run(command("exit 7", sink))) == 7
-    assert asyncio.run(process.run(command("kill -9 $$", sink))) == -9
+    assert loop.run(process.run(command("exit 7", sink))) == 7
+    assert loop.run(process.run(command("kill -9 $$", sink))) == -9
 
 
 def test_a_service_that_holds_the_pipe_is_not_waited_for(tmp_path: Path) -> None:
     began = time.monotonic()
     pid = tmp_path / "pid"
-    asyncio.run(process.run(command(f"sleep 30 & echo $! > {pid}", Captured(10))))
+    loop.run(process.run(command(f"sleep 30 & echo $! > {pid}", Captured(10))))
     assert time.monotonic() - began < 5
     psutil.Process(int(pid.read_text())).kill()
 
@@ -86,7 +85,7 @@ def test_a_script_that_has_ended_already_is_noted_all_the_same() -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         noted.extend([identify_child(pid), identify(pid)])
 
-    assert asyncio.run(process.run(command("exit 3", Captured(9), began=began))) == 3
+    assert loop.run(process.run(command("exit 3", Captured(9), began=began))) == 3
     child, running = noted
     assert child
     assert running is None
@@ -95,7 +94,7 @@ def test_a_script_that_has_ended_already_is_noted_all_the_same() -> None:
 
 def test_the_time_limit_ends_the_whole_tree() -> None:
     with pytest.raises(TimedOut, match=r"after 0\.5 s"):
-        asyncio.run(
+        loop.run(
             process.run(command("setsid sleep 30 & sleep 30 & sleep 30", Captured(9), limit=0.5))
         )
     assert marked() == []
@@ -103,14 +102,14 @@ def test_the_time_limit_ends_the_whole_tree() -> None:
 
 def test_a_guard_ends_it_with_its_reason() -> None:
     with pytest.raises(Ended, match="enough"):
-        asyncio.run(process.run(command("sleep 30", Captured(9), guard=lambda _: "enough")))
+        loop.run(process.run(command("sleep 30", Captured(9), guard=lambda _: "enough")))
     assert marked() == []
 
 
 def test_what_survives_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "GRACE", 0.5)
     with pytest.raises(TimedOut):
-        asyncio.run(
+        loop.run(
             process.run(command("trap '' TERM; while :; do sleep 1; done", Captured(9), limit=0.5))
         )
     assert marked() == []
@@ -122,7 +121,7 @@ def test_a_stranger_is_left_alone() -> None:
     stranger = psutil.Popen(["sleep", "30"], env=environment, start_new_session=True)
     try:
         with pytest.raises(TimedOut):
-            asyncio.run(process.run(command("sleep 30", Captured(9), limit=0.3)))
+            loop.run(process.run(command("sleep 30", Captured(9), limit=0.3)))
         assert stranger.is_running()
         assert stranger.status() != psutil.STATUS_ZOMBIE
     finally:
@@ -156,7 +155,7 @@ def test_a_member_under_the_id_of_a_process_that_was_seen_before_is_ended() -> N
     mark = {"B1000_RUN": f"test-{os.getpid()}", "B1000_COMMAND": "1"}
     member = under_the_id_of_another({**os.environ, **mark})
     try:
-        asyncio.run(tree.end_tree(mark))
+        loop.run(tree.end_tree(mark))
         assert member.wait(5) == -signal.SIGTERM
     finally:
         member.kill()
@@ -166,7 +165,7 @@ def test_a_member_under_the_id_of_a_process_that_was_seen_before_is_ended() -> N
 def test_a_program_that_is_not_there() -> None:
     missing = Command(["/nowhere/at/all"], {}, {}, Captured(1), Captured(1))
     with pytest.raises(FileNotFoundError):
-        asyncio.run(process.run(missing))
+        loop.run(process.run(missing))
 
 
 LISTENING = (
@@ -185,17 +184,17 @@ def test_an_rsync_of_ours_gets_sigkill_and_no_other_signal(
     script = LISTENING.format(tmp_path)
 
     async def ended() -> None:
-        running = asyncio.ensure_future(process.run(command(script, Captured(100), mark=marks)))
+        running = loop.begin(process.run(command(script, Captured(100), mark=marks)))
         while not (tmp_path / "ready").exists():
-            await asyncio.sleep(0.01)
+            await waiting.sleep(0.01)
         if how == "orphan":
             await tree.end_tree({"B1000_RUN": marks["B1000_RUN"]})
             await running
         else:
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(loop.Cancelled):
                 await running
 
-    asyncio.run(ended())
+    loop.run(ended())
     assert marked() == []
     assert (tmp_path / "told").exists() is not bool(mark)

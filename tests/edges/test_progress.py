@@ -1,6 +1,5 @@
 """What is told of a copy that is under way, and the file in which it is told."""
 
-import asyncio
 import itertools
 import os
 import time
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from b1000 import progress_files
 from b1000.progress_files import Progress
+from b1000.work import loop, waiting
 from b1000.work.progress import ProgressWriter
 
 # Recorded: a large file and small ones with --out-format=%n, one message to standard error.
@@ -43,7 +43,7 @@ def taken(pieces: list[bytes]) -> list[str]:
         told.end()
         return lines
 
-    return asyncio.run(feed())
+    return loop.run(feed())
 
 
 @given(st.lists(st.integers(0, len(PRINTED)), max_size=8).map(sorted))
@@ -64,14 +64,14 @@ def test_a_copy_tells_once_a_second_and_leaves_nothing(tmp_path: Path) -> None:
         sink = told.sink(lambda _line: None)
         for number in range(1, 25):
             sink.feed(b"\r %d  %d%%  1.00MB/s 0:00:01 " % (number * 1000, number))
-            await asyncio.sleep(0.1)
+            await waiting.sleep(0.1)
             seen.append(progress_files.read(path))
             early.extend(seen[-1:] if time.monotonic() < began + 1 else [])
         assert path.stat().st_mode & 0o777 == 0o600
         told.end()
         return time.monotonic() - began
 
-    took = asyncio.run(copy())
+    took = loop.run(copy())
     assert not any(early), "a copy of less than a second is not told of"
     written = [each for each in dict.fromkeys(seen) if each]
     assert 2 <= len(written) <= took
@@ -93,10 +93,10 @@ def test_while_rsync_lists_the_whole_is_not_known(tmp_path: Path) -> None:
         sink.feed(
             b"\r 500  80%  1.00MB/s 0:00:01 (xfr#1, ir-chk=1000/1251)\r 600 90% 1.00MB/s 0:00:01"
         )
-        await asyncio.sleep(1.1)
+        await waiting.sleep(1.1)
         return progress_files.read(path)
 
-    told = asyncio.run(copy())
+    told = loop.run(copy())
     assert told
     assert (told.bytes, told.percent, told.left) == (600, None, None)
 

@@ -170,7 +170,17 @@ def _import_all() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in (
-        *("psutil", "rich.table", "rich.console", "_strptime", "traceback", "rich.progress"),
+        *(
+            "psutil",
+            "tenacity",
+            "hashlib",
+            "ctypes",
+            "rich.table",
+            "rich.console",
+            "_strptime",
+            "traceback",
+            "rich.progress",
+        ),
         *("multiprocessing.popen_fork", "multiprocessing.util", "asyncio.unix_events", "random"),
         *("multiprocessing.resource_sharer", "multiprocessing.reduction", "tempfile", "shutil"),
         *(

@@ -1,6 +1,5 @@
 """A pull run at work in this process: a real wire, whose other end acknowledges everything."""
 
-import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from b1000.runs.events import Message
 from b1000.runs.protocol import Acknowledged, Batch
 from b1000.runs.run import RunIdentity
 from b1000.wire import Wire, pair
+from b1000.work import loop
 from b1000.work.assignment import Assignment
 from b1000.work.channel import Channel
 
@@ -40,7 +40,7 @@ class Supervised:
         thread = threading.Thread(target=acknowledge)
         thread.start()
         try:
-            asyncio.run(self._work(task, theirs))
+            loop.run(self._work(task, theirs))
         except RunFailed as error:
             return str(error)
         finally:
