@@ -1,7 +1,8 @@
 """What openssl or ssh says that keeps an rsync from its daemon. Pure.
 
-Messages were seen with OpenSSH 9.2 and OpenSSL 3.0. Where the helper ends at once, rsync may
-meet that while it writes its own greeting (exit 12) instead of while it waits for the other (5).
+Messages were seen with OpenSSH 9.2 and 10.0, and with OpenSSL 3.0 and 3.5. Where the helper ends
+at once, rsync may meet that while it writes its own greeting (exit 12) instead of while it waits
+for the other (5).
 """
 
 from typing import NamedTuple
@@ -89,8 +90,8 @@ COMPLAINTS = (
     Complaint(r"^ssh: connect to host |^connect:errno=", "{peer} cannot be reached", passes=True),
 )
 
-CHATTER = r"verify depth is \d+$"
-"""Lines of a helper that is well."""
+CHATTER = r"verify depth is \d+$|Connecting to \S+$"
+"""Lines of a helper that is well; the second since OpenSSL 3.5."""
 
 FOLLOWING = (
     r"rsync: did not see server greeting|rsync: \[\w+\] safe_write failed|depth=\d+ |notAfter="

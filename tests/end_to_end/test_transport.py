@@ -240,7 +240,7 @@ def test_a_certificate_that_is_not_believed(world: World, tmp_path: Path) -> Non
     servers = {
         "name": Stunnel(tmp_path / "name", daemon.port, ours.certificate("elsewhere")),
         "expired": Stunnel(
-            tmp_path / "expired", daemon.port, ours.certificate("localhost", days=-1)
+            tmp_path / "expired", daemon.port, ours.certificate("localhost", days=0)
         ),
         "unknown": Stunnel(tmp_path / "unknown", daemon.port, other.certificate("localhost")),
     }

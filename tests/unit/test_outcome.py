@@ -256,6 +256,8 @@ def test_of_a_helper_only_what_says_why_is_quoted() -> None:
     assert told.endswith("(rsync exit 5: verify error:num=62:hostname mismatch)")
     assert seen["@@@@@@@@@@@"].endswith("strict checking. | Host key verification failed.)")
     assert outcome.is_repeated("verify depth is 4")
+    assert outcome.is_repeated("Connecting to 2001:db8::7")
+    assert not outcome.is_repeated("Connecting to a host that is down")
 
 
 def test_what_tls_or_ssh_do_not_believe_stays_so() -> None:
