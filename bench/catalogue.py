@@ -14,6 +14,7 @@ from bench.site import ROOT, Site
 from tests.support.stored import a_mark
 
 _HOSTS, _DAYS = 500, 200
+BACKUPS = _HOSTS * _DAYS
 _FIRST = datetime(2026, 1, 1, 1, 0, 0)
 _ROUNDS = 5
 
@@ -29,8 +30,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def catalogue(site: Site) -> list[Result]:
     """The catalogue of 100,000 backups, against `find` with `cat` of each mark."""
-    root = _tree(site.fresh("stored"))
-    argv = [sys.executable, "-c", _PROGRAM, str(root), str(_HOSTS * _DAYS)]
+    root = tree(site.fresh("stored"))
+    argv = [sys.executable, "-c", _PROGRAM, str(root), str(BACKUPS)]
     environment = {"PYTHONPATH": str(ROOT)}
 
     def ours(_: int) -> Taken:
@@ -40,7 +41,7 @@ def catalogue(site: Site) -> list[Result]:
         return measure.run(["find", str(root), "-name", "*.b1k", "-exec", "cat", "{}", "+"])
 
     taken, bare = measure.pairs(ours, theirs, _ROUNDS)
-    name = f"catalogue of {_HOSTS * _DAYS:,} backups"
+    name = f"catalogue of {BACKUPS:,} backups"
     kibibytes = float(subprocess.check_output(argv, env={**os.environ, **environment}))
     return [
         measure.compare(name, "find, cat", measure.walls(taken), measure.walls(bare), "s", 2),
@@ -48,7 +49,7 @@ def catalogue(site: Site) -> list[Result]:
     ]
 
 
-def _tree(root: Path) -> Path:
+def tree(root: Path) -> Path:
     """Fulls of many hosts, night after night, each with what a client says of it."""
     for host in range(_HOSTS):
         for day in range(_DAYS):

@@ -11,10 +11,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one command took: seconds of wall clock, and of the processor with all children."""
+    """What one command took: seconds of wall clock, and of the processor with all children.
+
+    ``mebibytes`` is the memory that the largest of its processes had at once.
+    """
 
     wall: float
     cpu: float
+    mebibytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def run(
     process.stderr.close()
     if process.returncode not in accepted:
         raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {told[-2000:].decode()}")
-    return Taken(wall, usage.ru_utime + usage.ru_stime)
+    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 Side = Callable[[int], Taken]

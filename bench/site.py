@@ -6,7 +6,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,9 +94,10 @@ class Site:
         sections: Mapping[str, Mapping[str, object]],
         words: tuple[str, ...] = ("-q",),
         home: Path | None = None,
+        accepted: Sequence[int] = (0,),
     ) -> Taken:
         """Run B1000 with a configuration; a new journal unless a ``home`` is given."""
-        return measure.run(*self.command(sections, words, home))
+        return measure.run(*self.command(sections, words, home), accepted)
 
     def command(
         self,

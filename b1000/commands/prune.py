@@ -109,7 +109,7 @@ class _Prune:
         for destination, catalogues in found:
             plan = pruner.plan(destination, catalogues, self._wish, time.time())
             self._plans.append(plan)
-            for line in answer.forecast(plan):
+            for line in () if self._quiet else answer.forecast(plan):
                 self._say(line)
             self._warn(plan)
 

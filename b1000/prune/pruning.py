@@ -217,6 +217,8 @@ class _Planner(NamedTuple):
         ]
         first = retention.decide(aged, terms)
         gone = {each.name for each in first.decisions if not each.keep}
+        if not any(each.name in gone for each in seen if each.state == State.UNFINISHED):
+            return first
         looked = [
             each._replace(newest_change=self.changed(root, backup))
             if each.name in gone and each.state == State.UNFINISHED

@@ -5,6 +5,7 @@ the newest complete backup: nights on which nothing came age nothing out. All ti
 and without a zone; those of the storage are in its own.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
@@ -62,6 +63,14 @@ class Terms(NamedTuple):
     more: bool = False
 
 
+class _Reach(NamedTuple):
+    """A rule and the oldest time that it means, counted back from the newest backup."""
+
+    rule: Rule
+    text: str
+    since: datetime
+
+
 class Decision(NamedTuple):
     """What becomes of one backup, and why."""
 
@@ -104,11 +113,12 @@ class _Group:
         self._good = [each for each in self._complete if not each.bad]
         self._legacy = [each for each in counted if each.state == LEGACY and not each.bad]
         self._enough = len(self._good) >= terms.least
-        self._reasons = _by_rules(self._good, self._newest(self._complete), terms)
+        anchor = self._newest(self._complete or self._legacy)
+        self._reaches = [] if anchor is None else [_reach(rule, anchor) for rule in terms.rules]
+        self._reasons = _by_rules(self._good, self._reaches)
         _add(self._reasons, self._complete[-1:], "the newest complete one")
         _add(self._reasons, self._good[-terms.least :], f"one of the last {terms.least}")
-        anchor = self._newest(self._complete or self._legacy)
-        self._reasons |= _by_rules(self._legacy, anchor, terms)
+        self._reasons |= _by_rules(self._legacy, self._reaches)
         if not self._enough:
             text = f"there are fewer than {terms.least} good complete ones"
             _add(self._reasons, [each for each in self._complete if each.bad], text)
@@ -188,23 +198,23 @@ class _Group:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
         if each.bad:
             return ["known bad: it satisfies no rule"]
-        anchor = self._newest(self._complete or self._legacy)
-        assert anchor is not None
-        return [self._passed_over(rule, each, anchor) for rule in self._terms.rules]
+        # Of a hundred thousand backups most go for a few reasons.
+        return [sys.intern(self._passed_over(reach, each)) for reach in self._reaches]
 
-    def _passed_over(self, rule: Rule, each: Held, anchor: datetime) -> str:
+    def _passed_over(self, reach: _Reach, each: Held) -> str:
         """Why a rule does not keep one."""
+        rule = reach.rule
         if rule.period == "last":
-            return f"{rule}: there are {rule.number} newer ones"
-        if not _within(rule, each, anchor):
-            return f"{rule}: it is older"
+            return f"{reach.text}: there are {rule.number} newer ones"
+        if each.at < reach.since:
+            return f"{reach.text}: it is older"
         period = _PERIOD[rule.period]
         key = rule.period, each.state
         if key not in self._newest_of:
             peers = self._good if each.state == COMPLETE else self._legacy
             self._newest_of[key] = {period(peer.at): peer.at for peer in peers}
         newer = self._newest_of[key][period(each.at)]
-        return f"{rule}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
+        return f"{reach.text}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
 
     def _held_back(self, gone: Sequence[Held]) -> str:
         sick = self._sick()
@@ -251,34 +261,31 @@ def _add(reasons: dict[str, list[str]], held: Iterable[Held], reason: str) -> No
         reasons.setdefault(each.name, []).append(reason)
 
 
-def _by_rules(held: Sequence[Held], anchor: datetime | None, terms: Terms) -> dict[str, list[str]]:
+def _reach(rule: Rule, anchor: datetime) -> _Reach:
+    since = rule.span.before(anchor) if rule.span else datetime.min
+    return _Reach(rule, str(rule), since)
+
+
+def _by_rules(held: Sequence[Held], reaches: Sequence[_Reach]) -> dict[str, list[str]]:
     """The reasons to keep of those that count, by their names."""
     reasons: dict[str, list[str]] = {}
-    if anchor is None:
-        return reasons
-    for rule in terms.rules:
-        _add(reasons, _chosen(rule, held, anchor), str(rule))
+    for reach in reaches:
+        _add(reasons, _chosen(reach, held), reach.text)
     # The oldest stands for those that would have been there, had backups begun earlier.
-    spans = [rule for rule in terms.rules if rule.period != "last"]
-    unfilled = [rule for rule in spans if held and _within(rule, held[0], anchor)]
+    spans = [reach for reach in reaches if reach.rule.period != "last"]
+    unfilled = [reach for reach in spans if held and held[0].at >= reach.since]
     if unfilled:
-        _add(reasons, held[:1], f"the oldest, while {_longest(unfilled, anchor)} is not filled")
+        longest = min(unfilled, key=lambda reach: reach.since)
+        _add(reasons, held[:1], f"the oldest, while {longest.text} is not filled")
     return reasons
 
 
-def _longest(rules: Sequence[Rule], anchor: datetime) -> Rule:
-    return min(rules, key=lambda rule: rule.span.before(anchor) if rule.span else datetime.min)
-
-
-def _within(rule: Rule, each: Held, anchor: datetime) -> bool:
-    return rule.span is None or each.at >= rule.span.before(anchor)
-
-
-def _chosen(rule: Rule, held: Sequence[Held], anchor: datetime) -> list[Held]:
+def _chosen(reach: _Reach, held: Sequence[Held]) -> list[Held]:
     """Those that one rule keeps: of each period the newest."""
+    rule = reach.rule
     if rule.period == "last":
         return list(held[-rule.number :])
-    within = [each for each in held if _within(rule, each, anchor)]
+    within = [each for each in held if each.at >= reach.since]
     if rule.period == "all":
         return within
     period = _PERIOD[rule.period]

@@ -67,7 +67,11 @@ class StoredQueries(RunRows):
         """What looks at the backups of a root found, by their places."""
         columns = ", ".join(Memory._fields)
         rows = self._ask(f"SELECT path, {columns} FROM stored WHERE root = ?", (root,))
-        return {row["path"]: Memory(*tuple(row)[1:]) for row in rows}
+        found = {}
+        while rows:  # each goes once it is read: there may be a hundred thousand
+            path, *memory = tuple(rows.pop())
+            found[path] = Memory(*memory)
+        return found
 
     def drilled(self) -> list[Told]:
         """The backups of which there were drills, those too that are gone since."""
