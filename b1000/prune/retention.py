@@ -5,7 +5,6 @@ the newest complete backup: nights on which nothing came age nothing out. All ti
 and without a zone; those of the storage are in its own.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
@@ -107,6 +106,7 @@ class _Group:
     def __init__(self, held: Sequence[Held], terms: Terms) -> None:
         self._held = held
         self._terms = terms
+        self._texts: dict[str, str] = {}
         self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
         self._complete = [each for each in counted if each.state == COMPLETE]
@@ -199,7 +199,8 @@ class _Group:
         if each.bad:
             return ["known bad: it satisfies no rule"]
         # Of a hundred thousand backups most go for a few reasons.
-        return [sys.intern(self._passed_over(reach, each)) for reach in self._reaches]
+        texts = (self._passed_over(reach, each) for reach in self._reaches)
+        return [self._texts.setdefault(text, text) for text in texts]
 
     def _passed_over(self, reach: _Reach, each: Held) -> str:
         """Why a rule does not keep one."""
