@@ -22,6 +22,8 @@ from typing import Any, Generic, TypeVar
 Value = TypeVar("Value")
 Callback = Callable[[], object]
 
+_LONGEST_WAIT = 86400.0  # seconds; the kernel counts them in milliseconds, in 31 bits
+
 
 class Cancelled(BaseException):
     """The task is to end."""
@@ -231,7 +233,7 @@ class Loop:
         if self._ready:
             wait = 0.0
         elif timers:
-            wait = max(0.0, timers[0][0] - time.monotonic()) * 1000
+            wait = min(max(0.0, timers[0][0] - time.monotonic()), _LONGEST_WAIT) * 1000
         elif not readers:
             raise RuntimeError("all wait for each other")
         for descriptor, _ in self._looking.poll(wait) if readers or wait != 0 else ():

@@ -37,6 +37,24 @@ def test_timers_and_turns_come_in_order() -> None:
     assert said == ["soon", "early", "late"]
 
 
+def test_a_timer_may_be_months_away() -> None:
+    async def main() -> str:
+        soon: Future[str] = Future()
+        running = loop.running()
+        running.later(1e7, lambda: soon.set_result("months"))
+        ours, theirs = os.pipe()
+        running.add_reader(ours, lambda: soon.set_result("now"))
+        os.write(theirs, b"x")
+        try:
+            return await soon
+        finally:
+            running.remove_reader(ours)
+            os.close(ours)
+            os.close(theirs)
+
+    assert loop.run(main()) == "now"
+
+
 def test_a_descriptor_is_read_until_it_is_removed() -> None:
     ours, theirs = os.pipe()
     said: list[bytes] = []
