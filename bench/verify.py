@@ -1,9 +1,10 @@
 """Reading a storage: how quickly, how often each inode, and at whose cost."""
 
 import os
-import shlex
-import signal
+import shutil
 import subprocess
+import tempfile
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from bench.site import Site, tree_a, tree_b
 from tests.support.stored import a_mark, identify, put
 
 _SMALL, _LARGE, _MEBIBYTES = 20_000, 4, 128
-_FULLS, _SHARED, _ROUNDS = 30, 1000, 3
+_FULLS, _SHARED, _ROUNDS, _MANY_ROUNDS = 30, 1000, 3, 9
+_UNTIL_IT_READS = 1.0  # seconds
 _DAY = timedelta(days=1)
 # Two processes, at the priority that verify gives itself.
 _SUMS = "find . -type f -print0 | xargs -0 -n 64 -P 2 sha256sum >/dev/null"
@@ -23,7 +25,7 @@ def verify(site: Site) -> list[Result]:
     """All files of a full, against sha256sum; thirty that share all, against one; and a foreground
     rsync, beside it and alone.
     """
-    return [*_sums(site), _shared(site), _beside(site)]
+    return [*_sums(site), _shared(site), *_beside(site)]
 
 
 def _root(site: Site, name: str, fulls: int = 1) -> tuple[Path, list[Path]]:
@@ -100,29 +102,51 @@ def _shared(site: Site) -> Result:
     return measure.compare(name, "one", measure.walls(ours), measure.walls(theirs), "s", 1.2)
 
 
-def _beside(site: Site) -> Result:
-    """A foreground rsync of small files, with and without a verify beside it."""
+def _beside(site: Site) -> list[Result]:
+    """A foreground rsync of small files, with and without a verify beside it: of files that come
+    from the disk, and of some that are in memory, where the processor decides.
+    """
     root, (full,) = _root(site, "idle")
     tree_b(full / "tree", 4, 512)
-    source = tree_a(site.fresh("foreground") / "tree", 10_000)
+    argv, environment = _command(site, root)
+    measure.run(argv, environment)  # the list of sums
+    from_disk = _foreground(site, root, tree_a(site.fresh("foreground") / "tree", 10_000))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        in_memory = _foreground(site, root, tree_a(Path(memory) / "tree", 10_000))
+    return [
+        measure.compare(
+            f"a foreground rsync, {where}", "alone", beside, alone, "s", 1.1, note="10,000 files"
+        )
+        for where, (beside, alone) in (("from disk", from_disk), ("in memory", in_memory))
+    ]
 
-    def copied(number: int, name: str) -> Taken:
-        into = site.fresh(f"{name}{number}")
-        _forget(source)
-        return measure.run(["rsync", "-a", f"{source}/", f"{into}/"])
 
-    def ours(number: int) -> Taken:
-        argv, environment = _command(site, root)
-        loop = f"while :; do {shlex.join(argv)}; done"
-        beside = subprocess.Popen(
-            ["sh", "-c", loop], env={**os.environ, **environment}, start_new_session=True
+def _foreground(site: Site, root: Path, source: Path) -> tuple[list[float], list[float]]:
+    """Seconds of each round with a verify beside it, and alone."""
+    argv, environment = _command(site, root)
+
+    def alone(number: int) -> Taken:
+        into = source.with_name(f"copy{number}")
+        if not str(source).startswith("/dev/shm"):
+            _forget(source)
+        try:
+            return measure.run(["rsync", "-a", f"{source}/", f"{into}/"])
+        finally:
+            shutil.rmtree(into)
+
+    def beside(number: int) -> Taken:
+        process = subprocess.Popen(
+            argv, env={**os.environ, **environment}, stderr=subprocess.DEVNULL
         )
         try:
-            return copied(number, "beside")
+            time.sleep(_UNTIL_IT_READS)
+            taken = alone(number)
+            if process.poll() is not None:
+                raise RuntimeError("it had read all before rsync ended")
+            return taken
         finally:
-            os.killpg(beside.pid, signal.SIGKILL)
-            beside.wait()
+            process.kill()
+            process.wait()
 
-    beside, alone = measure.pairs(ours, lambda number: copied(number, "alone"), _ROUNDS)
-    name = "a foreground rsync beside it"
-    return measure.compare(name, "alone", measure.walls(beside), measure.walls(alone), "s", 1.1)
+    found = measure.pairs(beside, alone, _MANY_ROUNDS)
+    return measure.walls(found[0]), measure.walls(found[1])

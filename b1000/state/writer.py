@@ -160,12 +160,14 @@ class Writer:
         self._db.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, lasting: bool = True) -> Iterator[None]:
         """Group what is recorded within into one commit, or none of it.
 
-        Raises JournalFailed where the journal cannot be written.
+        One that is not ``lasting`` waits for no disk: a power cut may undo it, if with it all that
+        came after. Raises JournalFailed where the journal cannot be written.
         """
         with failing():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -19,6 +19,7 @@ _LINE = expression(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")
 _LARGEST = 2**32
 _AT_ONCE = 64  # lines that are written together
 _BYTES_AT_ONCE = 1 << 24  # or as soon as so much has been read since
+_REPEATED_AT_ONCE = 4096  # lines of what this verify has read elsewhere: they cost no reading
 _STALE = 1000 * 86400  # seconds after which nothing needs it any more
 
 
@@ -61,19 +62,22 @@ class Noted:
         self._last = path
         self._path = path.with_name(f"{path.name}.begun")
         self._lines: list[bytes] = []
+        self._repeated: list[tuple[str, int, int, int]] = []
         self._bytes = 0
+        self._is_new = False
         self.began = time.time()
         self.known: dict[File, str] = {}
 
     def resume(self, oldest: float) -> None:
-        """Go on with a reading that began after ``oldest``; with none a new one begins."""
+        """Go on with a reading that began after ``oldest``; with none a new one begins.
+
+        That has a file once something is written: many backups have nothing that must be noted.
+        """
         began, known = _content(self._path)
         if began is not None and oldest <= began <= self.began:
             self.began, self.known = began, known
         else:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            with os.fdopen(open_file(self._path, flags, follow=False), "wb") as file:
-                file.write(b"b1000 reading 1 %d\n" % int(self.began))
+            self._is_new = True
 
     def last(self) -> dict[File, str]:
         """The sums of the last reading that came to its end."""
@@ -86,22 +90,38 @@ class Noted:
         if len(self._lines) >= _AT_ONCE or self._bytes >= _BYTES_AT_ONCE:
             self.write()
 
+    def repeat(self, size: int, changed: int, inode: int, digest: str) -> None:
+        """Note the sum of an inode that was read in another backup, with the next that are read."""
+        self._repeated.append((digest, size, changed, inode))
+        if len(self._repeated) >= _REPEATED_AT_ONCE:
+            self.write()
+
     def write(self) -> None:
         """Write what is not written yet."""
-        if self._lines:
-            flags = os.O_WRONLY | os.O_APPEND
-            with os.fdopen(open_file(self._path, flags, follow=False), "ab") as file:
-                file.write(b"".join(self._lines))
-        self._lines, self._bytes = [], 0
+        if self._lines or self._repeated:
+            repeated = "".join("{} {} {} {}\n".format(*each) for each in self._repeated)
+            self._append(b"".join(self._lines) + repeated.encode())
+        self._lines, self._repeated, self._bytes = [], [], 0
+
+    def _append(self, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_APPEND
+        if self._is_new:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            data = b"b1000 reading 1 %d\n" % int(self.began) + data
+        with os.fdopen(open_file(self._path, flags, follow=False), "ab") as file:
+            file.write(data)
+        self._is_new = False
 
     def keep(self) -> None:
         """The reading has come to its end, and the next one compares with it."""
         self.write()
+        if self._is_new:
+            self._append(b"")
         os.rename(self._path, self._last)
 
     def forget(self) -> None:
         """The reading has come to its end, and nothing needs its notes any more."""
-        self._lines = []
+        self._lines, self._repeated = [], []
         self._path.unlink(missing_ok=True)
 
 

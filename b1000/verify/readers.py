@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from b1000 import wire
 from b1000.errors import B1000Error
-from b1000.verify import reading
+from b1000.verify import priority, reading
 from b1000.verify.reading import Found, OutOfTime, Pace, Read, Tree
 from b1000.wire import Wire
 
@@ -115,6 +115,7 @@ def _forked() -> Wire:
     code = 1
     try:
         _close_all_but(theirs.fileno())
+        priority.yield_to_all()
         _serve(theirs, parent)
         code = 0
     finally:

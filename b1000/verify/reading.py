@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,8 +126,10 @@ def _statuses(directory: int) -> list[tuple[bytes, os.stat_result]]:
     """What is in a directory, but what goes meanwhile."""
     found = []
     for name in sorted(map(os.fsencode, os.listdir(directory))):
-        with suppress(FileNotFoundError):
+        try:
             found.append((name, os.stat(name, dir_fd=directory, follow_symlinks=False)))
+        except FileNotFoundError:
+            continue
     return found
 
 

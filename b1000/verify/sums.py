@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from b1000.expressions import expression
 
-_LINE = expression(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+_LINE = expression(rb"^(\\?)([0-9a-f]{64})  (.+)\n", re.MULTILINE)
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 
@@ -63,18 +63,17 @@ def _line(name: bytes, digest: str) -> bytes:
 def unpacked(data: bytes) -> dict[bytes, str]:
     """The sums of a list. Raises ValueError where it is none."""
     try:
-        lines = gzip.decompress(data).split(b"\n")
+        text = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"it cannot be unpacked: {error}") from None
-    found: dict[bytes, str] = {}
-    for line in filter(None, lines):
-        parts = _LINE.fullmatch(line)
-        if not parts:
-            raise ValueError("a line of it is none of sha256sum")
-        name = parts[3]
-        if parts[1]:
+    lines = _LINE.findall(text)
+    if len(lines) != text.count(b"\n") or text.rpartition(b"\n")[2]:
+        raise ValueError("a line of it is none of sha256sum")
+    found = {name: digest.decode() for mark, digest, name in lines if not mark}
+    for mark, digest, name in lines:
+        if mark:
             name = re.sub(rb"\\(.)", lambda sign: _ESCAPES.get(sign[1], sign[0]), name)
-        found[name] = parts[2].decode()
+            found[name] = digest.decode()
     return found
 
 

@@ -1,13 +1,13 @@
 """One reading of all files of a backup: each inode once, and none that was read before."""
 
 import errno
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from b1000.rsync.restoring import CORRUPT
 from b1000.verify import reading
 from b1000.verify.findings import Look
-from b1000.verify.matching import Wrong
+from b1000.verify.matching import Comparison, Wrong
 from b1000.verify.noted import File, Noted
 from b1000.verify.readers import Readers
 from b1000.verify.reading import Found, Missed, Pace, Read
@@ -20,13 +20,14 @@ Known = dict[Key, tuple[int, int, str]]
 _LOST = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _CHANGED = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 _SET_ASIDE = CORRUPT.encode()
+_UNKNOWN = (0, 0, "")
 
 
 class Sweep:
     """Of one backup. ``bytes`` is what was read from the disk, and ``missed`` what could not be.
 
-    ``linked`` are the names of inodes that have several, and ``set_aside`` what an earlier verify
-    has renamed; ``meanwhile`` counts files of a sync tree that were written when they were read.
+    ``set_aside`` is what an earlier verify has renamed; ``meanwhile`` counts files of a sync tree
+    that were written when they were read.
     """
 
     def __init__(self, look: Look, readers: Readers, noted: Noted, known: Known) -> None:
@@ -36,71 +37,87 @@ class Sweep:
         self._known = known
         self._last = noted.last() if look.is_sync else {}
         self._done = self.bytes = self.meanwhile = 0
+        self._counted: set[Key] = set()
+        self._several: list[Found] = []
         self.missed: list[Missed] = []
-        self.linked: dict[Key, list[Found]] = {}
         self.set_aside: list[bytes] = []
         self._differing: dict[bytes, File] = {}
 
-    def files(self, pace: Pace) -> Iterator[tuple[bytes, str, str]]:
-        """All files: name, sum, and the sum by the last reading of a sync tree, "" for none. Of a
-        file that the disk has lost the first is "".
-
-        Raises OutOfTime.
+    def read(self, pace: Pace, comparison: Comparison) -> None:
+        """Read all files, and have each compared: by the sum of the last reading where it is a sync
+        tree. Raises OutOfTime; what was read until then is noted.
         """
-        for found, read in self._read(pace):
-            known = self._last.get(_file(found), "")
-            if known and known != read.digest:
-                self._differing[found.name] = _file(found)
-            yield found.name, read.digest, known
-
-    def _read(self, pace: Pace) -> Iterator[tuple[Found, Read]]:
-        ready: deque[tuple[Found, Read]] = deque()
         others: dict[Key, list[Found]] = {}
-        unread = self._unread(pace, ready, others)
-        for found, read in self._readers.sums(self._look.tree, unread, pace):
-            self.bytes += read.size
-            names = [found, *others.pop(found.key, ())]
-            if self._is_good(names, read):
-                self._done += found.size
-                for each in names:
-                    yield each, read
-            while ready:
-                yield ready.popleft()
-        yield from ready
+        unread = self._unread(pace, others, comparison)
+        try:
+            for found, read in self._readers.sums(self._look.tree, unread, pace):
+                self.bytes += read.size
+                names = [found, *others.pop(found.key, ())]
+                if self._is_good(names, read):
+                    self._count(found)
+                    for each in names:
+                        self._compare(each, read.digest, comparison)
+        finally:
+            self._noted.write()
+
+    def _compare(self, found: Found, digest: str, comparison: Comparison) -> None:
+        if not digest:
+            comparison.broken(found.name)
+            return
+        last = self._last.get(_file(found), "") if self._last else ""
+        if last and last != digest:
+            self._differing[found.name] = _file(found)
+        comparison.take(found.name, digest, last)
 
     def _unread(
-        self, pace: Pace, ready: deque[tuple[Found, Read]], others: dict[Key, list[Found]]
+        self, pace: Pace, others: dict[Key, list[Found]], comparison: Comparison
     ) -> Iterator[Found]:
-        """The files that have to be read; those with a known sum are ``ready``."""
+        """The files that have to be read; those with a known sum are compared at once."""
         for found in reading.files(self._look.tree, pace, self.missed):
             if found.name.endswith(_SET_ASIDE):
                 self.set_aside.append(found.name)
                 continue
             if found.links > 1:
-                self.linked.setdefault(found.key, []).append(found)
+                self._several.append(found)
             if digest := self._sum_of(found):
-                self._done += found.size if found.links == 1 or not self._is_second(found) else 0
-                ready.append((found, Read(digest, found.size, found.changed)))
-            elif found.key in others:
-                others[found.key].append(found)
+                self._count(found)
+                self._compare(found, digest, comparison)
+            elif found.links == 1:
+                yield found
+            elif (key := found.key) in others:
+                others[key].append(found)
             else:
-                if found.links > 1:
-                    others[found.key] = []
+                others[key] = []
                 yield found
 
-    def _is_second(self, found: Found) -> bool:
-        return len(self.linked[found.key]) > 1
+    def _count(self, found: Found) -> None:
+        """It is read; of an inode with several names that says each, and it is counted once."""
+        if found.links > 1:
+            key = found.key
+            if key in self._counted:
+                return
+            self._counted.add(key)
+        self._done += found.size
 
     def _sum_of(self, found: Found) -> str:
         """The sum where the inode was read by this verify, or by one that was interrupted here."""
-        noted = self._noted.known.get(_file(found), "")
-        if noted:
+        if self._noted.known and (noted := self._noted.known.get(_file(found))):
             return noted
-        size, changed, digest = self._known.get(found.key, (0, 0, ""))
-        if not digest or (size, changed) != (found.size, found.changed):
+        if found.links == 1:
             return ""
-        self._noted.add(_file(found), digest)
+        size, changed, digest = self._known.get(found.key, _UNKNOWN)
+        if not digest or size != found.size or changed != found.changed:
+            return ""
+        self._noted.repeat(size, changed, found.inode, digest)
         return digest
+
+    @cached_property
+    def linked(self) -> dict[Key, list[Found]]:
+        """The names of inodes that have several, when all were read."""
+        found: dict[Key, list[Found]] = {}
+        for each in self._several:
+            found.setdefault(each.key, []).append(each)
+        return found
 
     def _is_good(self, names: Sequence[Found], read: Read) -> bool:
         """Whether a file of these names was read, or is known to be lost; it is noted then."""

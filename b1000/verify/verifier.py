@@ -14,6 +14,8 @@ from b1000.verify.readers import Readers
 from b1000.verify.reading import Missed, OutOfTime
 from b1000.verify.sweep import Key, Known, Sweep
 
+_TO_LAST = ("bad", "short", "unread", "sums")
+
 
 class Verifier:
     """One verify. What it finds is in the journal before the next backup is looked at.
@@ -37,7 +39,9 @@ class Verifier:
         self.bytes = 0
 
     def _remember(self, look: Look, **changes: object) -> None:
-        with self._journal.transaction():
+        # What was found right can be found once more after a power cut: it waits for no disk.
+        lasting = any(changes.get(key) for key in _TO_LAST)
+        with self._journal.transaction(lasting):
             self._journal.remember(look.root.path, look.backup.place, changes)
 
     def count(self, look: Look, terms: Terms) -> Iterator[Finding]:
@@ -78,16 +82,11 @@ class Verifier:
         listed, lost = _list_of(look)
         comparison = Comparison(listed)
         try:
-            for name, digest, known in sweep.files(terms.pace):
-                if digest:
-                    comparison.take(name, digest, known)
-                else:
-                    comparison.broken(name)
+            sweep.read(terms.pace, comparison)
         except OutOfTime:
             self._remember(look, read_share=sweep.share)
             raise
         finally:
-            noted.write()
             self.bytes += sweep.bytes
         if not _has_gone(look):
             yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))

@@ -12,7 +12,7 @@ import pytest
 from b1000.b1k import root_id
 from b1000.b1k.mark import Counts
 from b1000.verify.reading import Missed, Pace, Tree, files
-from tests.support.stored import a_mark, identify, put
+from tests.support.stored import a_mark, put
 from tests.support.world import World
 
 TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
@@ -21,15 +21,6 @@ ODD = [
     *(b"plain", b"-dash", b"back\\slash", b"new\nline", b"\xff bytes", b"two  blanks ", b"n\\n"),
     *(b"return\r", b"re\rturn", b"\r", b"\\r", b"\n\r", b" first", b"*star", b"a" * 255, b"\\"),
 ]
-
-
-@pytest.fixture
-def root(world: World) -> Path:
-    """A store of which everything is read each night."""
-    root = world.root / "srv"
-    world.write({"dest:kept": {"type": "store", "path": root, "verify": "1d"}})
-    identify(root, TODAY - 100 * DAY)
-    return root
 
 
 def backup(root: Path, ago: int = 0) -> Path:

@@ -22,15 +22,6 @@ TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def root(world: World) -> Path:
-    """A store of which everything is read each night."""
-    root = world.root / "srv"
-    world.write({"dest:kept": {"type": "store", "path": root, "verify": "1d"}})
-    identify(root, TODAY - 100 * DAY)
-    return root
-
-
 def verify(world: World, *words: str, **lie: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the answer."""
     done = world.b1000("verify", "--json", *words, environment=lie)
@@ -182,6 +173,11 @@ def test_it_goes_on_where_it_was_killed(world: World, root: Path) -> None:
         readers = leader.children()
         for each in (leader, *readers):
             assert (each.nice(), each.ionice().ioclass) == (19, psutil.IOPRIO_CLASS_IDLE)
+        for each in readers:
+            assert os.sched_getscheduler(each.pid) == os.SCHED_IDLE
+            assert os.getsid(each.pid) == each.pid != os.getsid(process.pid)
+            group = Path(f"/proc/{each.pid}/autogroup")
+            assert not group.exists() or group.read_text().endswith(" nice 19\n")
         process.kill()
         process.communicate()
         assert len(readers) == 2
