@@ -220,11 +220,25 @@ CREATE TABLE IF NOT EXISTS stored (
     verify_every BIGINT NULL DEFAULT NULL,
     drill_every BIGINT NULL DEFAULT NULL,
     held TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
+    whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
     UNIQUE KEY stored_key (storage, path),
     KEY stored_subject (host, name, instance),
     KEY stored_master (master_host, name, master_instance),
-    KEY stored_drilled (drilled_utc)
+    KEY stored_drilled (drilled_utc),
+    KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+
+SET @there = (SELECT CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf8mb4))), ',') FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND table_name = 'stored');
+SET @seen = (SELECT CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf8mb4))), ',') FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND table_name = 'stored' AND extra NOT LIKE '%INVISIBLE%');
+SET @alter = CONCAT_WS(', ',
+    IF(LOCATE(',whose,', @there), IF(@hides AND LOCATE(',whose,', @seen), 'MODIFY COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
+        'ADD COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'));
+SET @alter = IF(@alter = '', 'DO 0', CONCAT('ALTER TABLE stored ', @alter));
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
 
 CREATE TABLE IF NOT EXISTS replies (
     master_host VARCHAR(255) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
@@ -285,6 +299,16 @@ SET @alter = IF(
         WHERE table_schema = DATABASE() AND table_name = 'stored'
         AND index_name = 'stored_drilled'),
     'DO 0', 'ALTER TABLE stored ADD KEY stored_drilled (drilled_utc)');
+PREPARE upgrade FROM @alter;
+EXECUTE upgrade;
+DEALLOCATE PREPARE upgrade;
+
+SET @alter = IF(
+    EXISTS (
+        SELECT 1 FROM information_schema.statistics
+        WHERE table_schema = DATABASE() AND table_name = 'stored'
+        AND index_name = 'stored_whose'),
+    'DO 0', 'ALTER TABLE stored ADD KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc)');
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
 DEALLOCATE PREPARE upgrade;

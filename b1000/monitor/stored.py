@@ -12,6 +12,8 @@ _MICROSECONDS = 1e6  # of which the number of a change is made
 _MOST_FLAWED = 5000
 _GOOD = "s.state = 'complete' AND s.bad = 0"
 _WHOSE = "s.host, s.name, s.instance, s.master_host, s.master_instance"
+_PLACE = f"{_WHOSE}, s.storage, s.destination"
+_THERE = "s.state NOT IN ('removed', 'missing')"
 _LONGEST_ERROR = 200  # characters of it that are told
 
 _Place = tuple[Subject, str, str]
@@ -29,10 +31,10 @@ def read_stored(source: DatabaseSource, host: str = "", job: str = "") -> dict[S
     if not source.has("stored"):
         return {}
     scope = _scope(host, job)
-    drills = _drills(source, scope)
+    drills, held = _drills(source, scope), _held(source, scope)
     found: dict[_Place, AtStorage] = {}
     for key, place in _places(source, scope):
-        place = place._replace(**drills.get(key, {}))
+        place = place._replace(**drills.get(key, {}), held=held.get(key, ""))
         found[key] = _together(found[key], place) if key in found else place
     flawed: dict[Subject, list[Flawed]] = defaultdict(list)
     for subject, each in _flawed(source, scope):
@@ -62,26 +64,73 @@ def _subject(host: str, job: str, instance: str, master_host: str, master: str) 
 
 
 def _places(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtStorage]]:
-    seconds = source.dialect.seconds
+    if scope.parameters or "whose" not in source.columns("stored"):
+        yield from _grouped(source, scope)
+        return
+    yield from _numbered(source)
+    # Rows of an older B1000, until they are told anew.
+    yield from _grouped(source, _Scope("s.whose IS NULL", ()))
+
+
+def _facts(source: DatabaseSource) -> str:
+    """What is asked of the rows of one place."""
     complete, good = "CASE WHEN s.state = 'complete' THEN", f"CASE WHEN {_GOOD} THEN"
     unread = f"{good} CASE WHEN s.type = 'full' THEN COALESCE(s.read_utc, s.first_seen_utc) END END"
+    columns = (
+        f"SUM({good} 1 ELSE 0 END)",
+        *map(
+            source.dialect.seconds,
+            (
+                f"MAX({complete} s.started_utc END)",
+                *("MAX(s.read_utc)", f"MIN({unread})", "MIN(s.first_seen_utc)"),
+            ),
+        ),
+        *(f"MAX({good} s.verify_every END)", f"MAX({good} s.drill_every END)"),
+    )
+    return ", ".join(f"{each} AS f{number}" for number, each in enumerate(columns))
+
+
+def _grouped(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtStorage]]:
+    """By what names them."""
     rows = source.rows(
-        f"SELECT {_WHOSE}, s.storage, s.destination, SUM({good} 1 ELSE 0 END), "
-        f"{seconds(f'MAX({complete} s.started_utc END)')}, "
-        f"{seconds('MAX(s.read_utc)')}, {seconds(f'MIN({unread})')}, "
-        f"{seconds('MIN(s.first_seen_utc)')}, "
-        f"MAX({good} s.verify_every END), MAX({good} s.drill_every END), "
-        f"MAX({complete} COALESCE(s.held, '') END) "
-        f"FROM stored s WHERE s.state NOT IN ('removed', 'missing') AND {scope.condition} "
-        f"GROUP BY {_WHOSE}, s.storage, s.destination",
+        f"SELECT {_PLACE}, {_facts(source)} FROM stored s "
+        f"WHERE {_THERE} AND {scope.condition} GROUP BY {_PLACE}",
         scope.parameters,
     )
-    for *whose, storage, destination, kept, newest, read, since, seen, verify, drill, held in rows:
-        place = AtStorage(
-            storage, destination, int(kept), _number(newest), _number(read), _number(since),
-            seen=_number(seen), verify=_number(verify), drill=_number(drill), held=held or "",
-        )  # fmt: skip
-        yield (_subject(*whose), storage, destination), place
+    return map(_place, rows)
+
+
+def _numbered(source: DatabaseSource) -> Iterator[tuple[_Place, AtStorage]]:
+    """By the numbers of places: an index has all that is asked, in that order."""
+    rows = source.rows(
+        f"SELECT {_PLACE}, {', '.join(f'g.f{number}' for number in range(7))} FROM ("
+        f"SELECT MIN(s.stored_id) AS one, {_facts(source)} FROM stored s "
+        f"WHERE s.whose IS NOT NULL AND {_THERE} GROUP BY s.whose"
+        ") g JOIN stored s ON s.stored_id = g.one"
+    )
+    return map(_place, rows)
+
+
+def _place(row: tuple[Any, ...]) -> tuple[_Place, AtStorage]:
+    *whose, storage, destination, kept, newest, read, since, seen, verify, drill = row
+    place = AtStorage(
+        storage, destination, int(kept), _number(newest), _number(read), _number(since),
+        seen=_number(seen), verify=_number(verify), drill=_number(drill),
+    )  # fmt: skip
+    return (_subject(*whose), storage, destination), place
+
+
+def _held(source: DatabaseSource, scope: _Scope) -> dict[_Place, str]:
+    """Why nothing is removed; few have a reason."""
+    rows = source.rows(
+        f"SELECT {_PLACE}, s.held FROM stored s "
+        f"WHERE s.held <> '' AND s.state = 'complete' AND {scope.condition} ORDER BY s.held",
+        scope.parameters,
+    )
+    return {
+        (_subject(*whose), storage, destination): held
+        for *whose, storage, destination, held in rows
+    }
 
 
 def _together(one: AtStorage, other: AtStorage) -> AtStorage:
@@ -94,7 +143,6 @@ def _together(one: AtStorage, other: AtStorage) -> AtStorage:
         seen=_least(one.seen, other.seen),
         verify=one.verify or other.verify,
         drill=one.drill or other.drill,
-        held=one.held or other.held,
     )
 
 
@@ -102,7 +150,7 @@ def _drills(source: DatabaseSource, scope: _Scope) -> dict[_Place, dict[str, Any
     """When a drill last passed, of what is gone by now too, and how long it took."""
     found: dict[_Place, dict[str, Any]] = {}
     for *whose, storage, destination, drilled, took in source.rows(
-        f"SELECT {_WHOSE}, s.storage, s.destination, "
+        f"SELECT {_PLACE}, "
         f"{source.dialect.seconds('s.drilled_utc')}, s.recovery_time "
         f"FROM stored s WHERE s.drilled_utc IS NOT NULL AND s.bad = 0 AND {scope.condition} "
         "ORDER BY s.drilled_utc",
@@ -120,7 +168,7 @@ def _flawed(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[Subject, Fl
         "AND (o.run = s.run AND s.run <> '' OR o.started_utc = s.started_utc)"
     )
     rows = source.rows(
-        f"SELECT {_WHOSE}, s.storage, s.destination, s.path, s.bad, "
+        f"SELECT {_PLACE}, s.path, s.bad, "
         f"substr(s.error, 1, {_LONGEST_ERROR}), "
         f"substr(COALESCE(s.drill_error, ''), 1, {_LONGEST_ERROR}), s.transition, "
         f"{seconds('s.started_utc')}, {seconds('s.tried_utc')}, "

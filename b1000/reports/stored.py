@@ -1,8 +1,10 @@
 """From what a storage knows of a backup to its row in a database. Pure."""
 
+import hashlib
+
 from b1000.reports.report import Values, storable, utc
 from b1000.rsync.paths import moment
-from b1000.runs.stored import REMOVED, Told, proven
+from b1000.runs.stored import REMOVED, Facts, Told, proven
 
 
 def row(told: Told) -> Values:
@@ -43,4 +45,15 @@ def row(told: Told) -> Values:
         "verify_every": facts.verify,
         "drill_every": facts.drill,
         "held": storable(facts.held) or None,
+        "whose": whose(facts),
     }
+
+
+def whose(facts: Facts) -> int:
+    """A number of the subject and of the place where it lies, by which databases group rows."""
+    names = (
+        *(facts.host, facts.job, facts.instance, facts.master_host, facts.master_instance),
+        *(facts.storage, facts.destination),
+    )
+    data = "\0".join(names).encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1  # SQLite's have a sign

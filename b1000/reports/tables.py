@@ -227,11 +227,21 @@ STORED = Table(
         _of_first(_number("verify_every")),
         _of_first(_number("drill_every")),
         _prose("held"),
+        # A number of what names the place of a subject, which is too long for a key together.
+        _number("whose"),
     ),
     (
         Index("stored_subject", ("host", "name", "instance")),
         Index("stored_master", ("master_host", "name", "master_instance")),
         Index("stored_drilled", ("drilled_utc",)),
+        # All that the monitor asks of a whole fleet: the rows themselves are not looked at.
+        Index(
+            "stored_whose",
+            (
+                *("whose", "state", "bad", "type", "verify_every", "drill_every"),
+                *("started_utc", "read_utc", "first_seen_utc"),
+            ),
+        ),
     ),
 )
 

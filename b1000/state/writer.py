@@ -40,6 +40,7 @@ class Writer:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
+        self._lasting = True
         # SQLite would make the file as the umask says; nobody else may read what it holds.
         os.close(open_file(path, os.O_RDWR | os.O_CREAT, follow=True))
         check_files(path)
@@ -167,7 +168,9 @@ class Writer:
         came after. Raises JournalFailed where the journal cannot be written.
         """
         with failing():
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            if lasting != self._lasting:
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+                self._lasting = lasting
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

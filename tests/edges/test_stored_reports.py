@@ -148,9 +148,10 @@ def test_without_its_table_only_a_warning_is_due(database_server: Database) -> N
 def test_the_monitor_reads_what_storages_tell(
     kind: str, database_server: Database, tmp_path: Path
 ) -> None:
-    settings = Report("central", "sqlite", path=str(tmp_path / "central.sqlite3"))
-    if kind == "mysql":
-        settings = of(Schema(database_server))
+    file = tmp_path / "central.sqlite3"
+    settings = Report("central", "sqlite", path=str(file))
+    schema = Schema(database_server) if kind == "mysql" else None
+    settings = of(schema) if schema else settings
     then = SEEN.counted or 0.0
     good = SEEN._replace(read=then, restored=then, drilled=then, recovery=61.5)
     other = FACTS._replace(storage="backup-2", drill=3600, held="it is short")
@@ -176,6 +177,16 @@ def test_the_monitor_reads_what_storages_tell(
         assert read_stored(source, "db1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
         assert read_stored(source, "web1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
         assert read_stored(source, "web3") == {}
+    # Rows of a B1000 that numbered none, all or some, are read the same.
+    for condition in ("path LIKE '%old'", "1 = 1"):
+        statement = f"UPDATE stored SET whose = NULL WHERE {condition}"
+        if schema:
+            schema.query(statement)
+        else:
+            with open_sqlite(file) as connection:
+                connection.execute(statement)
+        with DatabaseSource(settings) as source:
+            assert read_stored(source) == found
     mysqldb = found[Subject("db1", "mysqldb", "3306")]
     first, second = mysqldb.places
     whole = float(int(then))

@@ -83,7 +83,9 @@ SET @there = (SELECT {names} FROM information_schema.columns
     WHERE {here});
 SET @seen = (SELECT {names} FROM information_schema.columns
     WHERE {here} AND extra NOT LIKE '%INVISIBLE%');
-SET @first = (SELECT COUNT(*) FROM information_schema.columns
+"""
+    if table.sign:
+        text += f"""SET @first = (SELECT COUNT(*) FROM information_schema.columns
     WHERE {here} AND {table.sign});
 """
     if table.narrow_key:
