@@ -12,8 +12,6 @@ from b1000.errors import B1000Error, UsageError, counted
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
-    from b1000.jobs import Destination
-    from b1000.restore.asking import Asked
     from b1000.restore.choice import Choice
     from b1000.restore.part import Part
     from b1000.restore.restoring import Restoring
@@ -110,6 +108,7 @@ class _Restore:
             return self._carry_out(choice, ways, private)
 
     def _choose(self) -> "Choice":
+        from b1000.commands.databases import Databases
         from b1000.config.selectors import selector
         from b1000.restore import asking
         from b1000.storage import moments
@@ -119,30 +118,8 @@ class _Restore:
         asked = asking.Asked(
             selector(arguments.job), until, arguments.source, arguments.host, arguments.any
         )
-        return asking.choose(self._config, self._journal, asked, self._begun, self._elsewhere)
-
-    def _elsewhere(self, destination: "Destination", asked: "Asked") -> float | None:
-        """What the databases of the configuration know of a storage that does not answer."""
-        from b1000.jobs import Job
-        from b1000.reports import known
-        from b1000.reports.target import NotDelivered
-
-        name, instance = asked.wanted
-        job = self._config.jobs.get(name)
-        is_own = isinstance(job, Job) and job.direction == "push"
-        host = asked.host or (self._config.settings.host if is_own else "")
-        sought = known.Sought(f"{destination.path}/{name}", host, instance, asked.until)
-        found = []
-        for report in self._config.reports.values():
-            if report.type not in ("mysql", "sqlite"):
-                continue
-            try:
-                found.append(known.newest(report, sought))
-            except NotDelivered as error:
-                self._warn(
-                    f"report {report.name} is not asked what is at {destination.name}: {error}"
-                )
-        return max((each for each in found if each is not None), default=None)
+        databases = Databases(self._config, self._warn)
+        return asking.choose(self._config, self._journal, asked, self._begun, databases)
 
     def _tell_choice(self, choice: "Choice") -> None:
         text = self._answer.chosen(choice)

@@ -7,7 +7,8 @@ from b1000.parsers.words import command
 _RESTORE_EPILOG = """\
 The newest complete backup of all storages is taken that is not known to be bad.
 Where a newer one is known at a storage that does not answer, nothing is
-restored without --any. What has come is compared with the list of sums of the
+restored without --any; with it also a bad one, where there is no other or --at is
+its start to the second. What has come is compared with the list of sums of the
 storage where there is one, else with its files by checksum. The same command
 goes on with a restore that was interrupted.
 
@@ -15,7 +16,7 @@ exit codes:
   0  restored and verified
   1  failed, or something differs from the backup or is set aside there
   2  wrong usage, or refused: nothing was written
-  3  restored, but older than the newest known, or not verified
+  3  restored, but older than the newest known, known to be bad, or not verified
 """
 
 
@@ -43,7 +44,7 @@ def for_restore() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", metavar="H", default="", help="of this host or master")
     parser.add_argument(
-        "--any", action="store_true", help="also one that is older than the newest, or unmarked"
+        "--any", action="store_true", help="also an older, an unmarked or a bad one"
     )
     parser.add_argument("--chown", metavar="U:G", default="", help="make all files theirs")
     parser.add_argument("--devices", action="store_true", help="make devices and FIFOs too")

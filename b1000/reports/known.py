@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.jobs import Report
+from b1000.logstyle import printable
 from b1000.marks.adopting import Told
 from b1000.reports.source import DatabaseSource
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE, CopyStatus
+from b1000.runs.stored import MISSING, REMOVED
 from b1000.storage.layout import Place
 
 
@@ -50,6 +52,40 @@ def newest(settings: Report, sought: Sought) -> float | None:
         )
         ((found,),) = rows
     return None if found is None else float(found)
+
+
+Stored = tuple[str, str, str, float | None, str, float | None]
+"""Storage, path, run, when it began, what is wrong with it, and when it was read."""
+
+_LONGEST_ERROR = 200  # characters of it that are told
+
+
+def stored(settings: Report, job: str, hosts: Collection[str]) -> list[Stored]:
+    """What storages have told of the backups of a job and some hosts. Raises NotDelivered."""
+    with DatabaseSource(settings) as source:
+        if not source.has("stored"):
+            return []
+        seconds = source.dialect.seconds
+        rows = source.rows(
+            f"""SELECT storage, path, run, {seconds("started_utc")}, bad, error,
+                    {seconds("read_utc")} FROM stored
+                WHERE host IN ({_marks(hosts)}) AND name = ?
+                    AND state NOT IN ('{REMOVED}', '{MISSING}')""",
+            [*hosts, job],
+        )
+        return [
+            (str(storage), str(path), str(run), _seconds(began), _wrong(bad, error), _seconds(read))
+            for storage, path, run, began, bad, error, read in rows
+        ]
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _wrong(bad: Any, error: Any) -> str:
+    """What is told of it is somebody else's text."""
+    return printable(str(error or "it is bad"))[:_LONGEST_ERROR] if bad else ""
 
 
 # --- for marks

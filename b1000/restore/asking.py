@@ -1,13 +1,13 @@
 """All storages are asked for a backup that can be restored, and one is chosen."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector
-from b1000.jobs import Destination
+from b1000.restore import told
 from b1000.restore.choice import Choice, Terms, Unreached
 from b1000.restore.choice import choose as chosen
+from b1000.restore.told import Databases, Whose
 from b1000.rsync.restoring import Way
 from b1000.runs.stored import Restore
 from b1000.storage import question, remote, survey
@@ -26,20 +26,17 @@ class Asked(NamedTuple):
     any: bool = False
 
 
-Elsewhere = Callable[[Destination, Asked], float | None]
-"""When the newest complete backup began that others know at a destination; None for none."""
-
-
 def choose(
     config: Config,
     journal: Journalled,
     asked: Asked,
     begun: Restore | None,
-    elsewhere: Elsewhere = lambda *_: None,
+    databases: Databases,
 ) -> Choice:
     """The backup that is meant; where a restore has ``begun``, one of the same run.
 
-    ``elsewhere`` is asked of storages that do not answer. Raises UsageError and NothingFits.
+    ``databases`` know of storages that do not answer, and what others have found. Raises
+    UsageError and NothingFits.
     """
     job = asked.wanted.job
     among = survey.wanted(config, asked.destination)
@@ -47,6 +44,7 @@ def choose(
     configured = Configured(config.settings.host, config.jobs, config.destinations)
     stored = StoredQuestion((asked.wanted,), "", asked.until, True)
     rows = question.rows(found.groups(), stored, configured, {})
+    rows = told.believed(rows, databases, job)
     if begun:
         rows = [row for row in rows if _is_of(begun, row)]
     unseen = [
@@ -56,10 +54,10 @@ def choose(
     ]
     away = [_unreached(config, journal, each, asked, begun) for each in (*found.away, *unseen)]
     if not begun:
-        away = [_known_elsewhere(config, each, asked, elsewhere) for each in away]
+        away = [_known_elsewhere(config, each, asked, databases) for each in away]
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
-    return chosen(rows, order, away, Terms(asked.host, own, asked.any))
+    return chosen(rows, order, away, Terms(asked.host, own, asked.any, asked.until))
 
 
 def _is_of(begun: Restore, row: StoredRow) -> bool:
@@ -84,9 +82,10 @@ def _unreached(
 
 
 def _known_elsewhere(
-    config: Config, away: Unreached, asked: Asked, elsewhere: Elsewhere
+    config: Config, away: Unreached, asked: Asked, databases: Databases
 ) -> Unreached:
-    found = elsewhere(config.destinations[away.destination], asked)
+    whose = Whose(*asked.wanted, asked.host, asked.until)
+    found = databases.newest(config.destinations[away.destination], whose)
     started = [each for each in (away.started, found) if each is not None]
     return away._replace(started=max(started, default=None))
 

@@ -21,15 +21,16 @@ class Unreached(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What is asked of the choice: ``any`` may be older than the newest known, or unmarked.
+    """What is asked of the choice: ``any`` may be older than the newest known, unmarked, or bad.
 
     ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
-    several have some, "" where none is.
+    several have some, "" where none is. ``until`` is the latest start, None for any.
     """
 
     host: str = ""
     own: str = ""
     any: bool = False
+    until: float | None = None
 
 
 class Choice(NamedTuple):
@@ -67,7 +68,8 @@ def choose(
     """
     rows = _of_one(list(rows), terms)
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
-    fit = [row for row in rows if row.backup.state in usable and not row.backup.memory.wrong]
+    there = [row for row in rows if row.backup.state in usable]
+    fit = _fitting(there, terms)
     notes = _passed_over(rows, fit)
     if not fit:
         raise NothingFits("no complete backup fits", _other_than(rows, away))
@@ -90,14 +92,31 @@ def choose(
             )
     elif newest.backup.state is State.LEGACY:
         older = "it has no mark: nothing says that it is whole"
+    if wrong := newest.backup.memory.wrong:
+        bad = f"{same[0].path}, which is restored, is known to be bad: {wrong}"
+        older = "; ".join(filter(None, [older, bad]))
     return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+
+
+def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
+    """Those that are not known to be bad; on purpose the bad ones, where there is no other, or
+    the one that is named by its start.
+    """
+    good = [row for row in there if not row.backup.memory.wrong]
+    if not terms.any:
+        return good
+    named = [
+        row for row in there if terms.until is not None and 0 <= terms.until - _when(row.backup) < 1
+    ]
+    return [row for row in named if row in good] or named or good or there
 
 
 def _reasons(
     fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int]
 ) -> Iterator[str]:
     kinds = "backup" if len(fit) == 1 else "backups"
-    yield f"the newest of {len(fit)} {kinds} that {'is' if len(fit) == 1 else 'are'} good"
+    which = "good" if not same[0].backup.memory.wrong else "known to be bad"
+    yield f"the newest of {len(fit)} {kinds} that {'is' if len(fit) == 1 else 'are'} {which}"
     if len(same) == 1:
         return
     first, second = (_preference(row, order) for row in same[:2])
@@ -176,5 +195,7 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
         silent.append("there are some without a mark: --any")
     bad = [row for row in rows if row.backup.memory.wrong]
     if bad:
-        silent.append(f"{bad[-1].path} is known to be bad")
+        silent.append(
+            f"{bad[-1].path} is known to be bad ({bad[-1].backup.memory.wrong}): --any restores it"
+        )
     return "; ".join(silent) or "`b1000 list --all` shows what lies there"

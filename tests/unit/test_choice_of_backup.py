@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from b1000.errors import UsageError
 from b1000.restore.choice import NothingFits, Terms, Unreached, choose
+from b1000.restore.told import ToldOf, believed
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
@@ -52,6 +53,75 @@ BAD, READ = Memory(bad="f"), Memory(read=1.0)
 )
 def test_the_newest_good_one_of_all(rows: list[StoredRow], expected: list[str]) -> None:
     assert where(rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "until", "expected"),
+    [
+        ([row("near", 2, memory=BAD)], None, "near 02"),
+        ([row("near", 1, memory=BAD), row("near", 2, memory=BAD)], None, "near 02"),
+        ([row("near", 1), row("near", 2, memory=BAD)], None, "near 01"),
+        ([row("near", 1), row("near", 2, memory=BAD)], 2 * 3600.0, "near 02"),
+        ([row("near", 1), row("near", 2, memory=BAD)], 2 * 3600.0 + 1, "near 01"),
+        ([row("near", 2, memory=BAD), row("far", 2)], 2 * 3600.0, "far 02"),
+        ([row("near", 1, State.LEGACY), row("near", 2, memory=BAD)], None, "near 01"),
+    ],
+)
+def test_a_bad_one_is_taken_on_purpose_alone(
+    rows: list[StoredRow], until: float | None, expected: str
+) -> None:
+    assert where(rows, any=True, until=until) == [expected]
+    chosen = choose(rows, ORDER, (), Terms(any=True, until=until))
+    is_bad = bool(chosen.row.backup.memory.wrong)
+    assert ("is known to be bad: f" in chosen.older) == is_bad
+
+
+def test_all_bad_is_said_with_the_way_out() -> None:
+    with pytest.raises(NothingFits) as raised:
+        choose([row("near", 2, memory=BAD)], ORDER, (), Terms())
+    assert "/srv/near/etc/day/02 is known to be bad (f): --any restores it" in str(
+        raised.value.full_message()
+    )
+
+
+def told_of(storage: str, bad: str = "", run: str = "run2", place: str = "etc/day/02") -> ToldOf:
+    return ToldOf(storage, f"/srv/backup/web1/{place}", run, 7200.0, bad, None if bad else 9.0)
+
+
+class Told:
+    """A database that knows of backups."""
+
+    def __init__(self, rows: list[ToldOf]) -> None:
+        self.rows = rows
+
+    def newest(self, *_: object) -> None:
+        return None
+
+    def stored(self, *_: object) -> list[ToldOf]:
+        return self.rows
+
+
+@pytest.mark.parametrize(
+    ("told", "bad"),
+    [
+        ([], False),
+        ([told_of("far")], False),
+        ([told_of("far", "f")], True),
+        ([told_of("far.example", "f")], True),
+        ([told_of("far", "f", run="")], True),
+        ([told_of("far", "f", run="other")], False),
+        ([told_of("far", "f", place="etc/day/03")], False),
+        # The same run elsewhere is another matter, but where nobody can say which it is.
+        ([told_of("else", "f"), told_of("far")], False),
+        ([told_of("else", "f")], True),
+        ([told_of("else", "f"), told_of("third")], False),
+    ],
+)
+def test_what_a_database_tells_of_it(told: list[ToldOf], bad: bool) -> None:
+    near, far = believed([row("near", 2), row("far", 2)], Told(told), "etc")
+    assert not near.backup.memory.wrong, "of its own disk the host itself knows"
+    assert bool(far.backup.memory.wrong) == bad
+    assert (far.backup.proven.read == 9.0) == (told_of("far") in told)
 
 
 def test_what_is_passed_over_is_told() -> None:
@@ -133,7 +203,11 @@ def test_what_must_hold(rows: list[StoredRow], away: list[Unreached], any_will_d
     except (NothingFits, UsageError):
         return
     good = {State.COMPLETE, State.LEGACY} if any_will_do else {State.COMPLETE}
-    usable = [each for each in rows if each.backup.state in good and not each.backup.memory.bad]
+    there = [each for each in rows if each.backup.state in good]
+    usable = [each for each in there if not each.backup.memory.bad]
+    if any_will_do and not usable:
+        assert "is known to be bad" in found.older
+        usable = there
     newest = max(each.backup.started or 0 for each in usable)
     for each in found.rows:
         assert each in usable

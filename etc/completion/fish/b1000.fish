@@ -193,7 +193,7 @@ complete -c b1000 -n '__b1000_at restore' -l mirror -d 'replace what differs, de
 complete -c b1000 -n '__b1000_at restore' -l at -x -d 'the last one begun by then'
 complete -c b1000 -n '__b1000_at restore' -l from -x -d 'from this destination only'
 complete -c b1000 -n '__b1000_at restore' -l host -x -d 'of this host or master'
-complete -c b1000 -n '__b1000_at restore' -l any -d 'also one that is older than the newest, or unmarked'
+complete -c b1000 -n '__b1000_at restore' -l any -d 'also an older, an unmarked or a bad one'
 complete -c b1000 -n '__b1000_at restore' -l chown -x -d 'make all files theirs'
 complete -c b1000 -n '__b1000_at restore' -l devices -d 'make devices and FIFOs too'
 complete -c b1000 -n '__b1000_at restore' -l no-verify -d 'do not compare afterwards'

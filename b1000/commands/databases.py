@@ -1,0 +1,50 @@
+"""What the databases of a configuration know of backups, for ``b1000 restore``."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
+
+from b1000.config.loader import Config
+from b1000.jobs import Destination, Job, Report
+from b1000.reports import known
+from b1000.reports.target import NotDelivered
+from b1000.restore.told import ToldOf, Whose
+
+T = TypeVar("T")
+_KINDS = ("mysql", "sqlite")
+
+
+class Databases:
+    """All of them; ``warn`` tells of one that does not answer, which is not asked again."""
+
+    def __init__(self, config: Config, warn: Callable[[str], None]) -> None:
+        self._config = config
+        self._warn = warn
+        self._silent: set[str] = set()
+
+    def newest(self, destination: Destination, whose: Whose) -> float | None:
+        """When the newest complete backup at a destination began; None where none is known."""
+        job = self._config.jobs.get(whose.job)
+        is_own = isinstance(job, Job) and job.direction == "push"
+        host = whose.host or (self._config.settings.host if is_own else "")
+        path = f"{destination.path}/{whose.job}"
+        sought = known.Sought(path, host, whose.instance, whose.until)
+        what = f"what is at {destination.name}"
+        found = self._each(lambda report: [known.newest(report, sought)], what)
+        return max((each for each in found if each is not None), default=None)
+
+    def stored(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
+        """What storages have told of the backups of a job and some hosts."""
+        what = "which backups are known to be bad"
+        return [
+            ToldOf(*row) for row in self._each(lambda each: known.stored(each, job, hosts), what)
+        ]
+
+    def _each(self, ask: Callable[[Report], Sequence[T]], what: str) -> Iterator[T]:
+        for report in self._config.reports.values():
+            if report.type not in _KINDS or report.name in self._silent:
+                continue
+            try:
+                yield from ask(report)
+            except NotDelivered as error:
+                self._silent.add(report.name)
+                self._warn(f"report {report.name} is not asked {what}: {error}")

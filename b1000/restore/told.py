@@ -1,0 +1,88 @@
+"""What databases tell of backups at storages, which know more of them than a client. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from b1000.jobs import Destination
+from b1000.rsync import paths
+from b1000.runs.stored import Memory
+from b1000.storage.question import StoredRow
+
+_SAME_TIME = 1.0  # second
+
+
+class ToldOf(NamedTuple):
+    """One backup as its storage has told a database of it; ``path`` is its directory there.
+
+    ``bad`` says what is wrong with it, "" for nothing that is known; ``read`` when it was read.
+    """
+
+    storage: str
+    path: str
+    run: str = ""
+    started: float | None = None
+    bad: str = ""
+    read: float | None = None
+
+
+class Whose(NamedTuple):
+    """Whose backups are meant: ``host`` "" and ``instance`` None for all."""
+
+    job: str
+    instance: str | None = None
+    host: str = ""
+    until: float | None = None
+
+
+class Databases(Protocol):
+    """Those of the configuration; one that does not answer tells nothing."""
+
+    def newest(self, destination: Destination, whose: Whose) -> float | None:
+        """When the newest complete backup at a destination began; None where none is known."""
+
+    def stored(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
+        """What storages have told of the backups of a job and some hosts."""
+
+
+def believed(rows: Iterable[StoredRow], databases: Databases, job: str) -> list[StoredRow]:
+    """The same rows, with what databases tell of those that lie at other hosts."""
+    rows = list(rows)
+    hosts = {row.host for row in rows if row.root.remote}
+    told = databases.stored(job, hosts) if hosts else ()
+    return [_with(row, told) if told and row.root.remote else row for row in rows]
+
+
+def _with(row: StoredRow, told: Sequence[ToldOf]) -> StoredRow:
+    same = [each for each in told if _is_same(row, each)]
+    host = paths.host_or_path(row.root.address)
+    there = [each for each in same if _is_host(each.storage, host)]
+    memory = row.backup.memory
+    if there:
+        wrong = next((each for each in there if each.bad), None)
+    else:
+        # Called otherwise there than here: it is one of these, whichever.
+        wrong = same[0] if same and all(each.bad for each in same) else None
+    read = [each.read for each in there if each.read is not None]
+    if wrong:
+        memory = memory._replace(bad=f"{wrong.bad} (as {wrong.storage} told a database)")
+    elif read and memory == Memory():
+        memory = memory._replace(read=max(read))
+    return row._replace(backup=row.backup._replace(memory=memory))
+
+
+def _is_same(row: StoredRow, told: ToldOf) -> bool:
+    """Whether a row is of this backup, or one of the same run at another storage."""
+    backup = row.backup
+    if not told.path.endswith(f"/{backup.place}"):
+        return False
+    if backup.run and told.run:
+        return backup.run == told.run
+    if backup.started is None or told.started is None:
+        return backup.type == "full"  # its name has the time
+    return abs(backup.started - told.started) <= _SAME_TIME
+
+
+def _is_host(one: str, other: str) -> bool:
+    """Whether two names may be of one host: in full, or short where one has no dot."""
+    short = "." not in one or "." not in other
+    return one == other or (short and one.partition(".")[0] == other.partition(".")[0])
