@@ -1,12 +1,13 @@
-"""The crash matrix: SIGKILL at every commit, then one ``--copy`` and one normal run.
+"""The crash matrix: SIGKILL at a commit, then one ``--copy`` and one normal run.
 
 The invariants are checked after that, at each point. A point beyond the last
-commit ends the matrix, so that it is as long as the program makes it.
+commit ends the matrix, so that it is as long as the program makes it. ``make test`` strikes
+each victim at every third commit, at others than the victim before; ``make
+test-exhaustive`` at all.
 """
 
 import configparser
 import contextlib
-import itertools
 import os
 import random
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -32,7 +34,15 @@ from tests.support.world import ROOT, World, tree, wait_until
 
 BEYOND = 100
 AT_ONCE = 4  # points that are tried side by side; each mostly waits
+SOME = 3
+EVERY = [pytest.param(SOME, id="some"), pytest.param(1, id="all", marks=pytest.mark.exhaustive)]
 INSTANCES = ("a", "b")
+VICTIMS = [
+    (kind, when)
+    for kind in ("supervisor", "worker", "rsync", "idle")
+    for when in ("before", "after")
+]
+TRIALS = int(os.environ.get("B1000_TRIALS", "15"))
 
 
 HARMLESS = {"idle", "hand-over"}
@@ -184,7 +194,7 @@ def check_reports(world: World, runs: list[Run]) -> None:
     }
 
 
-def survive(root: Path, storage: Daemon, kind: str, number: int, when: str) -> bool:
+def survive(root: Path, storage: Daemon, kind: str, when: str, number: int) -> bool:
     """One point of the matrix; False where it lies beyond the program's last commit."""
     world = prepare(root / f"point{number}", storage)
     ended = run_struck(world, kind, number, when)
@@ -211,24 +221,39 @@ def go_on(world: World, storage: Daemon, point: str) -> None:
         raise AssertionError(f"{point}: {error}") from error
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("kind", ["supervisor", "worker", "rsync", "idle", "hand-over"])
-def test_every_point_is_survived(
-    tmp_path: Path, daemon: Callable[..., Daemon], kind: str, when: str
-) -> None:
-    storage = daemon()
+def points(survive: Callable[[int], bool], first: int, every: int) -> int:
+    """How many points there are from the first one on, all of which were survived."""
     survived = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for first in itertools.count(1, AT_ONCE):
-            numbers = range(first, first + AT_ONCE)
-            points = list(
-                pool.map(lambda number: survive(tmp_path, storage, kind, number, when), numbers)
-            )
-            survived += sum(points)
-            if not all(points):
-                break
+        while True:
+            tried = range(first, first + AT_ONCE * every, every)
+            found = list(pool.map(survive, tried))
+            survived += sum(found)
+            if not all(found):
+                return survived
+            first = tried.stop
+
+
+@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize(("kind", "when"), VICTIMS)
+def test_every_point_is_survived(
+    tmp_path: Path, daemon: Callable[..., Daemon], kind: str, when: str, every: int
+) -> None:
+    storage = daemon()
+    first = 1 + VICTIMS.index((kind, when)) % every
+    survived = points(partial(survive, tmp_path, storage, kind, when), first, every)
     print(f"{kind}, {when} each commit: {survived} points tried, all survived")
-    assert survived >= (len(INSTANCES) if kind == "hand-over" else 10)
+    assert survived >= 10 // every
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_every_hand_over_is_survived(
+    tmp_path: Path, daemon: Callable[..., Daemon], when: str
+) -> None:
+    storage = daemon()
+    survived = points(partial(survive, tmp_path, storage, "hand-over", when), 1, 1)
+    print(f"hand-over, {when} each task: {survived} points tried, all survived")
+    assert survived >= len(INSTANCES)
 
 
 def strike_at(root: Path, storage: Daemon, number: int) -> None:
@@ -250,8 +275,7 @@ def strike_at(root: Path, storage: Daemon, number: int) -> None:
 def test_random_moments_are_survived(tmp_path: Path, daemon: Callable[..., Daemon]) -> None:
     """Between commits too. ``B1000_TRIALS=300`` tries more of them."""
     storage = daemon()
-    trials = int(os.environ.get("B1000_TRIALS", "40"))
     first = random.randrange(10**6)
-    print(f"trials {first} to {first + trials - 1}")
+    print(f"trials {first} to {first + TRIALS - 1}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda n: strike_at(tmp_path, storage, n), range(first, first + trials)))
+        list(pool.map(lambda n: strike_at(tmp_path, storage, n), range(first, first + TRIALS)))

@@ -27,7 +27,7 @@ Popen = subprocess.Popen[str]
 # A minute is long in a test.
 IMPATIENT = (
     "import sys; from b1000 import cli; from b1000.supervise import recorder; "
-    "recorder._PATIENCE = 3; sys.exit(cli.main())"
+    "recorder._GRACE = 3; sys.exit(cli.main())"
 )
 
 
@@ -55,9 +55,10 @@ def strike_worker_of(running: Popen, script: str) -> psutil.Process:
 
 
 def redirect(world: World, directory: str) -> None:
-    """Let all copies lead to where there is something."""
+    """Let all copies lead to where there is something, and a place for their marks."""
     with world.journal() as opened:
-        opened.execute("UPDATE copies SET path = ?", (f"{world.root}/{directory}/x",))
+        there = (DOWN["path"], f"{world.root}/{directory}")
+        opened.execute("UPDATE copies SET path = replace(path, ?, ?)", there)
 
 
 def overwrite(world: World) -> None:
@@ -74,9 +75,8 @@ def overwrite(world: World) -> None:
 def three_of_which_one_runs(world: World, replaceable: bool = True) -> "subprocess.Popen[str]":
     """One place for three instances; the journal becomes garbage while the first is at work."""
     job = world.push(instances="a b c", pre=f"touch {world.root}/in-$instance; sleep 1")
-    world.write(
-        {"global": {"workers": 1, "report_wait_end": 0}, "dest:store": world.store(), "job:db": job}
-    )
+    limits = {"workers": 1, "report_wait_end": 0, "mark_wait": 0}
+    world.write({"global": limits, "dest:store": world.store(), "job:db": job})
     running = subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, "-f", str(world.config)],
         stdout=subprocess.PIPE,
@@ -126,7 +126,7 @@ def test_damage_in_a_journal_too_large_to_be_looked_through_is_met_once(
         program = (
             "import sys; from b1000 import cli; from b1000.state import writer; "
             "from b1000.supervise import recorder; "
-            "writer._CHECKED_WHOLE = recorder._PATIENCE = 0; sys.exit(cli.main())"
+            "writer._CHECKED_WHOLE = recorder._GRACE = 0; sys.exit(cli.main())"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, "-f", str(ready.config)],
