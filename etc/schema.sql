@@ -221,11 +221,12 @@ CREATE TABLE IF NOT EXISTS stored (
     drill_every BIGINT NULL DEFAULT NULL,
     held TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
     whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
+    last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
     UNIQUE KEY stored_key (storage, path),
     KEY stored_subject (host, name, instance),
     KEY stored_master (master_host, name, master_instance),
     KEY stored_drilled (drilled_utc),
-    KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc)
+    KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc, last_read_utc)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 SET @there = (SELECT CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf8mb4))), ',') FROM information_schema.columns
@@ -234,7 +235,9 @@ SET @seen = (SELECT CONCAT(',', GROUP_CONCAT(LOWER(CONVERT(column_name USING utf
     WHERE table_schema = DATABASE() AND table_name = 'stored' AND extra NOT LIKE '%INVISIBLE%');
 SET @alter = CONCAT_WS(', ',
     IF(LOCATE(',whose,', @there), IF(@hides AND LOCATE(',whose,', @seen), 'MODIFY COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
-        'ADD COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'));
+        'ADD COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'),
+    IF(LOCATE(',last_read_utc,', @there), IF(@hides AND LOCATE(',last_read_utc,', @seen), 'MODIFY COLUMN last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
+        'ADD COLUMN last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'));
 SET @alter = IF(@alter = '', 'DO 0', CONCAT('ALTER TABLE stored ', @alter));
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
@@ -308,7 +311,7 @@ SET @alter = IF(
         SELECT 1 FROM information_schema.statistics
         WHERE table_schema = DATABASE() AND table_name = 'stored'
         AND index_name = 'stored_whose'),
-    'DO 0', 'ALTER TABLE stored ADD KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc)');
+    'DO 0', 'ALTER TABLE stored ADD KEY stored_whose (whose, state, bad, type, verify_every, drill_every, started_utc, read_utc, first_seen_utc, last_read_utc)');
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;
 DEALLOCATE PREPARE upgrade;

@@ -64,18 +64,28 @@ def _subject(host: str, job: str, instance: str, master_host: str, master: str) 
 
 
 def _places(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtStorage]]:
-    if scope.parameters or "whose" not in source.columns("stored"):
-        yield from _grouped(source, scope)
+    if not {"whose", "last_read_utc"} <= source.columns("stored"):
+        yield from _grouped(source, scope, _UNREAD_FULL)
         return
-    yield from _numbered(source)
+    unread = f"{_UNREAD_FULL} {_UNREAD_SYNC}"
+    if scope.parameters:
+        yield from _grouped(source, scope, unread)
+        return
+    yield from _numbered(source, unread)
     # Rows of an older B1000, until they are told anew.
-    yield from _grouped(source, _Scope("s.whose IS NULL", ()))
+    yield from _grouped(source, _Scope("s.whose IS NULL", ()), unread)
 
 
-def _facts(source: DatabaseSource) -> str:
+_UNREAD_FULL = "WHEN s.type = 'full' THEN COALESCE(s.read_utc, s.first_seen_utc)"
+"""Since when a backup was not read. A sync tree that was written since is none that was, and only
+newer B1000s say when it was read before: they are those that tell a number."""
+_UNREAD_SYNC = "WHEN s.whose IS NOT NULL THEN COALESCE(s.last_read_utc, s.first_seen_utc)"
+
+
+def _facts(source: DatabaseSource, unread: str) -> str:
     """What is asked of the rows of one place."""
     complete, good = "CASE WHEN s.state = 'complete' THEN", f"CASE WHEN {_GOOD} THEN"
-    unread = f"{good} CASE WHEN s.type = 'full' THEN COALESCE(s.read_utc, s.first_seen_utc) END END"
+    unread = f"{good} CASE {unread} END END"
     columns = (
         f"SUM({good} 1 ELSE 0 END)",
         *map(
@@ -90,21 +100,23 @@ def _facts(source: DatabaseSource) -> str:
     return ", ".join(f"{each} AS f{number}" for number, each in enumerate(columns))
 
 
-def _grouped(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtStorage]]:
+def _grouped(
+    source: DatabaseSource, scope: _Scope, unread: str
+) -> Iterator[tuple[_Place, AtStorage]]:
     """By what names them."""
     rows = source.rows(
-        f"SELECT {_PLACE}, {_facts(source)} FROM stored s "
+        f"SELECT {_PLACE}, {_facts(source, unread)} FROM stored s "
         f"WHERE {_THERE} AND {scope.condition} GROUP BY {_PLACE}",
         scope.parameters,
     )
     return map(_place, rows)
 
 
-def _numbered(source: DatabaseSource) -> Iterator[tuple[_Place, AtStorage]]:
+def _numbered(source: DatabaseSource, unread: str) -> Iterator[tuple[_Place, AtStorage]]:
     """By the numbers of places: an index has all that is asked, in that order."""
     rows = source.rows(
         f"SELECT {_PLACE}, {', '.join(f'g.f{number}' for number in range(7))} FROM ("
-        f"SELECT MIN(s.stored_id) AS one, {_facts(source)} FROM stored s "
+        f"SELECT MIN(s.stored_id) AS one, {_facts(source, unread)} FROM stored s "
         f"WHERE s.whose IS NOT NULL AND {_THERE} GROUP BY s.whose"
         ") g JOIN stored s ON s.stored_id = g.one"
     )

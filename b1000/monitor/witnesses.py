@@ -20,9 +20,10 @@ class AtStorage(NamedTuple):
 
     ``kept`` are complete and not known to be bad, ``newest`` is the start of the newest complete
     one, bad or not. ``read`` is when one was last read, ``unread_since`` since when the one that
-    waits longest was not. ``drilled`` is when a drill last passed, which took ``recovery``
-    seconds; ``seen`` is when the first of them was. ``verify`` and ``drill`` are the seconds within
-    which that is to be done again, None for never; ``held`` says why nothing of them is removed.
+    waits longest was not; a sync tree waits since its last reading, though it was written since.
+    ``drilled`` is when a drill last passed, which took ``recovery`` seconds; ``seen`` is when the
+    first of them was. ``verify`` and ``drill`` are the seconds within which that is to be done
+    again, None for never; ``held`` says why nothing of them is removed.
     """
 
     storage: str

@@ -46,6 +46,7 @@ def row(told: Told) -> Values:
         "drill_every": facts.drill,
         "held": storable(facts.held) or None,
         "whose": whose(facts),
+        "last_read_utc": utc(memory.read),
     }
 
 

@@ -229,6 +229,8 @@ STORED = Table(
         _prose("held"),
         # A number of what names the place of a subject, which is too long for a key together.
         _number("whose"),
+        # Of a sync tree that was written since read_utc says nothing, and this does.
+        _utc("last_read_utc"),
     ),
     (
         Index("stored_subject", ("host", "name", "instance")),
@@ -239,7 +241,7 @@ STORED = Table(
             "stored_whose",
             (
                 *("whose", "state", "bad", "type", "verify_every", "drill_every"),
-                *("started_utc", "read_utc", "first_seen_utc"),
+                *("started_utc", "read_utc", "first_seen_utc", "last_read_utc"),
             ),
         ),
     ),

@@ -203,6 +203,33 @@ def test_the_monitor_reads_what_storages_tell(
     assert (failed.bad, failed.drill, failed.tried) == (False, "exit code 3", whole)
 
 
+@pytest.mark.parametrize("kind", ["mysql", "sqlite"])
+def test_a_sync_tree_waits_since_its_last_reading(
+    kind: str, database_server: Database, tmp_path: Path
+) -> None:
+    """Each run writes it again, and none is a reason to read it less often."""
+    settings = Report("central", "sqlite", path=str(tmp_path / "central.sqlite3"))
+    if kind == "mysql":
+        settings = of(Schema(database_server))
+    then = 1_795_306_700.0
+    seen = Memory(first_seen=then - 90 * 86400.0, counted=then)
+    tree = FACTS._replace(type="sync", ended=then)
+    told = [
+        Told("/b", "read", 1, tree._replace(job="read"), seen._replace(read=then - 5 * 86400.0)),
+        Told("/b", "never", 2, tree._replace(job="never"), seen),
+        Told("/b", "writing", 3, tree._replace(job="writing", state="writing"), seen),
+    ]
+    writer = MysqlReport(settings) if kind == "mysql" else SqliteReport(settings)
+    with contextlib.closing(writer):
+        assert writer.deliver_stored(told) == (told, None)
+    with DatabaseSource(settings) as source:
+        found = read_stored(source) | read_stored(source, job="never")
+    since = {key.job: each.places[0].unread_since for key, each in found.items()}
+    assert since == {"read": then - 5 * 86400.0, "never": then - 90 * 86400.0, "writing": None}
+    # What was read before the last run says nothing of what lies there now.
+    assert {each.read for each in found.values()} == {None}
+
+
 # --- the journal
 
 
