@@ -44,6 +44,11 @@ def path_of(directory: Path, run_id: int, destination: str) -> Path:
     return directory / f"{run_id}-{destination}.json"
 
 
+def path_of_restore(directory: Path, restore_id: int) -> Path:
+    """The file of one restore."""
+    return directory / f"restore-{restore_id}.json"
+
+
 @contextlib.contextmanager
 def _closed(directory: Path) -> Iterator[int]:
     """A descriptor of the directory; OSError where it is not one of this user's own."""

@@ -39,6 +39,15 @@ class Surroundings(NamedTuple):
     warn: Callable[[str], None]
 
 
+def end_orphans(begun: Restore) -> None:
+    """End the rsyncs of a restore whose b1000 was killed."""
+    from b1000.work.tree import TreeEnding
+
+    ending = TreeEnding(noting.marks(begun.process))
+    while (pause := ending.step()) is not None:
+        time.sleep(pause)
+
+
 class Bringing:
     """One restore, of which everything is known."""
 
@@ -69,7 +78,8 @@ class Bringing:
         try:
             self._end_orphans(status.st_dev, status.st_ino)
             held = self._keep_runs_away()
-            noted = noting.note(self._journal_path, row, target, words)
+            progress, noted = noting.note(self._journal_path, row, target, words)
+            self._bar.tell(progress, self._choice.row.backup.counts.bytes)
             try:
                 error, code = self._bring(held, words.splitlines(), private)
             except BaseException as failure:
@@ -110,14 +120,9 @@ class Bringing:
     def _end_orphans(self, device: int, inode: int) -> None:
         """End the rsyncs of restores to the same place whose b1000 was killed."""
         for begun in self._with.journal.restores_under_way(device, inode):
-            if is_alive(begun.process):
-                continue
-            from b1000.work.tree import TreeEnding
-
-            ending = TreeEnding(noting.marks(begun.process))
-            while (pause := ending.step()) is not None:
-                time.sleep(pause)
-            noting.was_interrupted(self._journal_path, begun.process)
+            if not is_alive(begun.process):
+                end_orphans(begun)
+                noting.was_interrupted(self._journal_path, begun)
 
     def _keep_runs_away(self) -> tuple[int, ...]:
         """What is restored in place is not backed up meanwhile. Raises UsageError."""

@@ -1,8 +1,15 @@
-"""``b1000 forget``: gives up runs that failed."""
+"""``b1000 forget``: gives up runs and restores that failed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from b1000.commands.output import log_as
+
+if TYPE_CHECKING:
+    from b1000.config.loader import Config
+    from b1000.config.selectors import Selector
+
+_UNDER_WAY = 3
 
 
 def forget(argv: Sequence[str]) -> int:
@@ -14,6 +21,7 @@ def forget(argv: Sequence[str]) -> int:
     from b1000 import logs
     from b1000.config import loader
     from b1000.config.selectors import selector
+    from b1000.errors import UsageError
     from b1000.runs.task import TaskKind
     from b1000.supervise.supervisor import Supervisor
 
@@ -21,6 +29,54 @@ def forget(argv: Sequence[str]) -> int:
     log_as(config.settings)
     selectors = [selector(word) for word in arguments.jobs]
     kind = TaskKind.FORGET_WITH_POST if arguments.post else TaskKind.FORGET
-    code = Supervisor(config, {}).recover(selectors, kind)
+    restored, left = _restores(config, selectors)
+    unknown = [each for each in selectors if each not in restored]
+    try:
+        code = Supervisor(config, {}).recover(selectors, kind)
+    except UsageError:
+        # Of a job that was only restored here no run is known.
+        if unknown == selectors:
+            raise
+        code = Supervisor(config, {}).recover(unknown, kind) if unknown else 0
     logs.log_where()
-    return code
+    return code or left
+
+
+def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[Selector], int]":
+    """Give up the restores that are open; the selectors that mean some, and the exit code."""
+    import logging
+    from pathlib import Path
+
+    from b1000.identity import is_alive
+    from b1000.logs import LOGGER
+    from b1000.runs.run import label
+    from b1000.state import queries
+    from b1000.state.opening import open_journal
+    from b1000.status.restores import is_asked
+
+    path = Path(config.settings.journal)
+    if not queries.may_exist(path):
+        return [], 0
+    open_journal(path).close()  # one of an older program is brought up to date
+    with queries.Reader(path) as reader:
+        found = [each for each in reader.last_restores() if each.is_open]
+    meant: list[Selector] = []
+    code = 0
+    for each in found:
+        asking = [one for one in selectors if is_asked(each, [one])]
+        if not asking:
+            continue
+        meant += asking
+        what = f"the restore of {label(each.job, each.instance)} to {each.target}"
+        if each.ended is None and is_alive(each.process):
+            code = _UNDER_WAY
+            logging.getLogger(LOGGER).warning("%s is at work; it is not given up", what)
+            continue
+        from b1000.commands.bringing import end_orphans
+        from b1000.restore import noting
+
+        if each.ended is None:
+            end_orphans(each)
+        noting.is_given_up(path, each)
+        logging.getLogger(LOGGER).info("%s is given up; what has come stays there", what)
+    return meant, code

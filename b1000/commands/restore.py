@@ -155,7 +155,7 @@ class _Restore:
             begun.words == self._text_of_words()
             and begun.job == job
             and instance in (None, begun.instance)
-            and (begun.ended is None or bool(begun.error))
+            and begun.is_open
         )
 
     def _text_of_words(self) -> str:

@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from b1000.progress_files import Progress, write
 from b1000.rsync.progress import Meter, Printed
+from b1000.rsync.restoring import is_small
 from b1000.runs.run import label
 from b1000.storage.question import StoredRow
 from b1000.storage.session import Cut, Lines, Take
@@ -12,6 +14,9 @@ from b1000.storage.session import Cut, Lines, Take
 if TYPE_CHECKING:
     from b1000.status.bars import UnderWay
     from b1000.terminal.screen import Screen
+
+
+_EVERY = 1.0  # seconds between writings
 
 
 class Bar:
@@ -22,14 +27,20 @@ class Bar:
         self._destination = row.root.destination
         self._meter = Meter()
         self._bars = None
+        self._file: Path | None = None
+        self._written = 0.0
         if screen and screen.moves:
             from b1000.status.bars import Bars
 
             self._bars = Bars(screen, Path())
 
+    def tell(self, file: Path, size: int | None) -> None:
+        """Tell others in a file how far it is, unless a small backup is there before they look."""
+        self._file = None if is_small(size) else file
+
     def cut(self) -> Cut | None:
         """What reads an rsync that tells of its progress; None where nobody looks."""
-        return self._reading if self._bars else None
+        return self._reading if self._bars or self._file else None
 
     def _reading(self, take: Take) -> "_Reading":
         self._meter = Meter()
@@ -37,21 +48,27 @@ class Bar:
         return _Reading(self, take)
 
     def draw(self, printed: Printed) -> None:
-        """Draw what an rsync has told last, if it is time."""
+        """Draw what an rsync has told last, and write it, if it is time."""
         if self._bars:
             self._bars.draw(lambda: [self._under_way(printed)])
+        now = time.monotonic()
+        if self._file and now - self._written >= _EVERY:
+            self._written = now
+            write(self._file, self._progress(printed))
 
     def _under_way(self, printed: Printed) -> "UnderWay":
-        from b1000.progress_files import Progress
         from b1000.status.bars import UnderWay
 
+        return UnderWay(self._label, self._destination, self._progress(printed))
+
+    def _progress(self, printed: Printed) -> Progress:
         printed.look()
         found = printed.figures
         progress = Progress()
         if found:
             percent = found.percent if printed.whole else None
             progress = self._meter.look(time.monotonic(), found.bytes, percent)
-        return UnderWay(self._label, self._destination, progress)
+        return progress
 
     def clear(self) -> None:
         """Leave the terminal as if nothing had been shown."""

@@ -10,13 +10,17 @@ Refused (exit code 3) while a run of the same job/instance is at work.
 With --post, a post is run where copies failed or the post itself did. It is not
 run where pre did not succeed, since nothing was copied, nor where a later run
 has begun, whose data it might remove; the answer says so.
+
+Restores that failed or were interrupted are given up, too. What has come stays.
 """
 
 
 def for_forget() -> argparse.ArgumentParser:
     """``b1000 forget``."""
     parser = command(
-        "forget", "Give up runs that failed: they are no longer retried.", _FORGET_EPILOG
+        "forget",
+        "Give up what failed: runs, which are no longer retried, and restores.",
+        _FORGET_EPILOG,
     )
     parser.add_argument(
         "--post", action="store_true", help="run the post script of each before it is given up"

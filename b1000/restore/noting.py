@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from b1000.identity import myself
+from b1000.progress_files import directory_of, path_of_restore, remove
 from b1000.runs.run import ProcessIdentity
 from b1000.runs.stored import Restore
 from b1000.state.opening import open_journal
@@ -23,16 +24,24 @@ INTERRUPTED = "interrupted"
 """The error of a restore that was ended by a signal, or killed."""
 
 
-def was_interrupted(path: Path, process: ProcessIdentity) -> None:
-    """Note that what a process restored is over."""
+def was_interrupted(path: Path, begun: Restore) -> None:
+    """Note that what its process restored is over."""
+    remove(path_of_restore(directory_of(path), begun.restore_id))
     with closing(open_journal(path)) as journal, journal.transaction():
-        journal.end_restores_of(process, INTERRUPTED)
+        journal.end_restores_of(begun.process, INTERRUPTED)
 
 
-def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str], None]:
-    """Note in the journal that a restore into ``target`` begins; gives what notes how it ended.
+def is_given_up(path: Path, begun: Restore) -> None:
+    """Note that nobody goes on with it."""
+    remove(path_of_restore(directory_of(path), begun.restore_id))
+    with closing(open_journal(path)) as journal, journal.transaction():
+        journal.forget_restore(begun.restore_id, INTERRUPTED)
 
-    That is with an error, or with "".
+
+def note(path: Path, row: StoredRow, target: str, words: str) -> tuple[Path, Callable[[str], None]]:
+    """Note in the journal that a restore into ``target`` begins.
+
+    Gives the file that tells how far it is, and what notes how it ended: with an error, or "".
     """
     status = os.stat(target)
     begun = Restore(
@@ -52,8 +61,11 @@ def note(path: Path, row: StoredRow, target: str, words: str) -> Callable[[str],
     with closing(open_journal(path)) as journal, journal.transaction():
         number = journal.begin_restore(begun)
 
+    progress = path_of_restore(directory_of(path), number)
+
     def noted(error: str) -> None:
+        remove(progress)
         with closing(open_journal(path)) as journal, journal.transaction():
             journal.end_restore(number, error)
 
-    return noted
+    return progress, noted

@@ -138,7 +138,8 @@ class Restore(NamedTuple):
 
     ``words`` are the paths that were asked for, ended by newlines; ``path`` is the directory of
     the backup, ``run`` the first uid of its run. ``pid``, ``boot`` and ``ticks`` say which
-    process it is. ``ended`` is None while it is under way, or where it was killed.
+    process it is. ``ended`` is None while it is under way, or where it was killed. ``forgotten``:
+    it was given up.
     """
 
     device: int
@@ -157,8 +158,15 @@ class Restore(NamedTuple):
     ticks: int = 0
     ended: float | None = None
     error: str = ""
+    forgotten: int = 0
+    restore_id: int = 0
 
     @property
     def process(self) -> ProcessIdentity:
         """Which process it is."""
         return ProcessIdentity(self.pid, self.boot, self.ticks)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is under way, or came to no good end with which somebody may go on."""
+        return not self.forgotten and (self.ended is None or bool(self.error))

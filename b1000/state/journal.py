@@ -132,7 +132,7 @@ class Journal(Changes):
 
     def begin_restore(self, restore: Restore) -> int:
         """Note that something is about to be brought back; gives its id."""
-        columns = [name for name in Restore._fields if name not in ("ended", "error")]
+        columns = Restore._fields[: Restore._fields.index("ended")]
         row = self._db.execute(
             f"""INSERT INTO restores ({", ".join(columns)})
                 VALUES ({", ".join("?" * len(columns))}) RETURNING restore_id""",
@@ -144,6 +144,14 @@ class Journal(Changes):
         """Note that it is over, and with what error, "" for none."""
         self._db.execute(
             "UPDATE restores SET ended = ?, error = ? WHERE restore_id = ?",
+            (self._clock(), error, restore_id),
+        )
+
+    def forget_restore(self, restore_id: int, error: str) -> None:
+        """Note that it is given up; ``error`` is why it is over, where that was not noted."""
+        self._db.execute(
+            """UPDATE restores SET forgotten = 1, ended = coalesce(ended, ?),
+                error = CASE error WHEN '' THEN ? ELSE error END WHERE restore_id = ?""",
             (self._clock(), error, restore_id),
         )
 

@@ -249,7 +249,8 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.RESTORERS,
     schema_of_storages.UNREAD,
     schema_of_storages.LINKED,
+    schema_of_storages.FORGOTTEN,
 )
 
-FINGERPRINT = 2905844122
+FINGERPRINT = 2738100078
 """Of all tables as these make them (``columns.fingerprint``); a test says what it has to be."""

@@ -104,3 +104,8 @@ UNREAD = """
 -- What of a backup could not be read when it was counted or read last.
 ALTER TABLE stored ADD COLUMN unread TEXT NOT NULL DEFAULT '';
 """
+
+FORGOTTEN = """
+-- Whether a restore that came to no good end was given up.
+ALTER TABLE restores ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+"""

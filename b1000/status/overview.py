@@ -10,7 +10,7 @@ from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.expressions import expression
 from b1000.identity import is_alive
-from b1000.progress_files import Progress, directory_of, path_of, read
+from b1000.progress_files import Progress, directory_of, path_of, path_of_restore, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state import outbox
@@ -127,7 +127,12 @@ class _Collector:
                 for position, run in enumerate(known)
             ]
             histories.append(found or [never(self._config, *subject)])
-        brought_back = restores.rows(self._reader.last_restores(), question.asked, self._alive)
+        brought_back = restores.rows(
+            self._reader.last_restores(),
+            question.asked,
+            self._alive,
+            lambda number: read(path_of_restore(self._progress, number)),
+        )
         histories += [[row] for row in brought_back]
         rows = worst_first(histories)
         if question.failed:

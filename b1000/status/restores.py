@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from b1000.config.selectors import Selector
+from b1000.progress_files import Progress
 from b1000.runs.run import Copy, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.runs.stored import Restore
@@ -13,27 +14,35 @@ _IN_PLACE = "/"
 
 
 def rows(
-    restores: Iterable[Restore], asked: Sequence[Selector], alive: Callable[..., bool]
+    restores: Iterable[Restore],
+    asked: Sequence[Selector],
+    alive: Callable[..., bool],
+    progress: Callable[[int], Progress | None],
 ) -> list[StatusRow]:
     """The rows of those that are to be seen; ``restores`` are the last ones, in their order.
+
+    ``progress`` says how far one is, by its id.
 
     One that came to no good end is to be seen until a later one of the same backup did, or the
     directory into which it went is gone.
     """
     seen: dict[tuple[str, str, str], list[StatusRow]] = {}
     for each in restores:
-        if not _is_asked(each, asked):
+        if not is_asked(each, asked):
             continue
         whose = each.job, each.instance, each.host
         if each.ended is not None and not each.error:
             seen[whose] = [row for row in seen.get(whose, []) if row.live]
-        else:
+        elif each.is_open:
             row = _row(each, alive)
+            current = progress(each.restore_id) if row.live else None
+            row = row._replace(progress={each.destination: current} if current else {})
             seen.setdefault(whose, []).extend([row] if row.live or _is_there(each) else [])
     return [row for found in seen.values() for row in found]
 
 
-def _is_asked(restore: Restore, asked: Sequence[Selector]) -> bool:
+def is_asked(restore: Restore, asked: Sequence[Selector]) -> bool:
+    """Whether it is of a job/instance that is meant; all are without any."""
     return not asked or any(
         job == restore.job and instance in (None, restore.instance) for job, instance in asked
     )

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from b1000.commands.restore_bar import Bar
 from b1000.config.loader import load
 from b1000.config.selectors import Selector
 from b1000.identity import myself
+from b1000.progress_files import directory_of, path_of_restore
 from b1000.runs.stored import Restore
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
+from b1000.state.queries import Reader
 from b1000.status import tables
 from b1000.status.overview import Overview, collect
 from b1000.status.programs import as_json
 from b1000.status.question import StatusQuestion
 from b1000.status.row import exit_code
+from b1000.storage.backup import Backup, GroupKey, Root, State
+from b1000.storage.question import StoredRow
 from b1000.terminal.screen import Screen
 from tests.support.world import World
 
@@ -81,6 +86,49 @@ def test_each_is_seen_until_a_later_one_is_well(world: World, journal: Journal) 
     ended(journal, begun(journal, world.root / "third"))
     assert not seen(world).rows
     assert exit_code(seen(world).rows) == 0
+
+
+def test_one_that_is_given_up_is_seen_no_more(world: World, journal: Journal) -> None:
+    world.write({"dest:one": world.store("one"), "job:etc": world.push(dest="one")})
+    begun(journal, world.root / "to")
+    ended(journal, begun(journal, world.root / "other"), "not restored: no space")
+    begun(journal, world.root / "elsewhere", job="of-another-host")
+    live = begun(journal, world.root / "live", myself())
+    assert world.b1000("forget", "of-another-host").returncode == 0
+    assert {row.job for row in seen(world).rows if row.run} == {"etc"}
+    done = world.b1000("forget", "etc")
+    assert done.returncode == 3, done.stderr
+    said = done.stdout + done.stderr
+    assert f"the restore of etc to {world.root / 'to'} is given up" in said
+    assert f"the restore of etc to {world.root / 'live'} is at work; it is not given up" in said
+    assert [row.live for row in seen(world).rows if row.run] == [True]
+    ended(journal, live)
+    assert world.b1000("forget", "etc").returncode == 0
+    assert not [row for row in seen(world).rows if row.run]
+    assert world.b1000("forget", "never-heard-of").returncode == 2
+    status = (world.root / "to").stat()
+    with Reader(world.status_dir / "journal.sqlite3") as reader:
+        last = reader.last_restore_into(status.st_dev, status.st_ino)
+    assert last
+    assert (last.is_open, last.error, last.forgotten) == (False, "interrupted", 1)
+
+
+def test_how_far_it_is(world: World, journal: Journal) -> None:
+    number = begun(journal, world.root / "to", myself())
+    file = path_of_restore(directory_of(journal.path), number)
+    backup = Backup("etc/there", "full", State.COMPLETE)
+    bar = Bar(StoredRow(Root("one", "/srv/one"), GroupKey("/srv/one", "", "etc"), backup), None)
+    assert bar.cut() is None, "nobody looks"
+    bar.tell(file, 1000)
+    assert bar.cut() is None, "it is there before anybody looks"
+    bar.tell(file, None)
+    cut = bar.cut()
+    assert cut
+    cut(lambda _: None).feed(b"\r        500  50%  100.00kB/s    0:00:01 (xfr#1, to-chk=1/3)\r")
+    (row,) = seen(world).rows
+    assert (row.progress["one"].bytes, row.progress["one"].percent) == (500, 50)
+    (run,) = json.loads(as_json(seen(world), NOW))["runs"]
+    assert (run["copies"][0]["bytes"], run["copies"][0]["percent"]) == (500, 50)
 
 
 def test_in_each_form(world: World, journal: Journal) -> None:

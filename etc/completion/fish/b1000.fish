@@ -214,7 +214,7 @@ complete -c b1000 -n '__b1000_at verify' -s q -l quiet -d 'nothing on standard o
 complete -c b1000 -n '__b1000_at verify' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at ""' -a status -d 'Show the last run of each job/instance, and what it waits for'
 complete -c b1000 -n '__b1000_at ""' -a check -d 'Report what is wrong with the configuration and with files that it names; run nothing'
-complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up runs that failed: they are no longer retried'
+complete -c b1000 -n '__b1000_at ""' -a forget -d 'Give up what failed: runs, which are no longer retried, and restores'
 complete -c b1000 -n '__b1000_at ""' -a list -d 'Show which backups lie at the storages, and what is known of them'
 complete -c b1000 -n '__b1000_at ""' -a mark -d 'Give complete backups their marks'
 complete -c b1000 -n '__b1000_at ""' -a monitor -d 'Ask the central database: is there a good, fresh, complete backup of everything?'
