@@ -263,6 +263,7 @@ class Restoring(NamedTuple):
             _MEMORY,
             keeping.descriptors,
             keeping.marks,
+            self.way.limits.io_timeout,
         )
         try:
             ended = session.run(whole, take, None if looking else keeping.cut)

@@ -15,7 +15,7 @@ from b1000.errors import StorageAway, message_of
 from b1000.files import refuse_special
 from b1000.logs import printable
 from b1000.rsync import outcome, transport
-from b1000.storage import greeting
+from b1000.storage import greeting, stalling
 
 _CHUNK = 65536
 _MOST_BYTES = 256 * 2**20  # of a listing
@@ -43,7 +43,7 @@ class Session(NamedTuple):
     """What is run: for at most ``seconds``, with files of at most ``largest`` bytes. ``host`` is
     what errors call the other end; it has ``connect_timeout`` seconds for its first word. It may
     take ``memory`` bytes of address space, inherits ``descriptors`` and has ``marks`` in its
-    environment.
+    environment. It is ended where it does nothing for ``io_timeout`` seconds; 0: its time ends it.
     """
 
     argv: Sequence[str]
@@ -54,6 +54,7 @@ class Session(NamedTuple):
     memory: int = _MEMORY
     descriptors: tuple[int, ...] = ()
     marks: Mapping[str, str] = {}
+    io_timeout: int = 0
 
 
 class Ended(NamedTuple):
@@ -122,6 +123,7 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> 
     left = _MOST_BYTES
     helped = transport.has_helper(session.argv)
     first_word = greeting.watched(session.argv, session.connect_timeout)
+    progress = stalling.watched(session.argv, session.io_timeout)
     with selectors.DefaultSelector() as ready:
         for pipe in (process.stdout, process.stderr):
             ready.register(pipe, selectors.EVENT_READ)
@@ -132,7 +134,9 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> 
                 raise StorageAway(text)
             if first_word and first_word.late(process.pid):
                 raise StorageAway(greeting.LATE.format(session.host))
-            found = ready.select(min(wait, _GLANCE) if helped else wait)
+            if progress and progress.stalled(process.pid):
+                raise StorageAway(f"{session.host} does nothing any more (io_timeout)")
+            found = ready.select(min(wait, _GLANCE) if helped or progress else wait)
             if not found and helped and process.poll() is not None:
                 break  # what led it to the daemon lives on, and says no more
             for key, _ in found:

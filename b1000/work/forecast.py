@@ -50,6 +50,7 @@ async def forecast(
         paths.host_or_path(destination.path),
         paths.host_or_path(source.pull.source) if source.pull else None,
         Limit(assignment.limits.copy_timeout),
+        io_timeout=assignment.limits.io_timeout,
         heard=linking.heard,
     )
     verdict, unlinked = await run_rsync(assignment, rsync), ""

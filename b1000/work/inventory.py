@@ -121,6 +121,7 @@ def _asked(
         paths.host_or_path(destination.path),
         paths.host_or_path(source.pull.source) if source.pull else None,
         Limit(assignment.limits.copy_timeout),
+        io_timeout=assignment.limits.io_timeout,
         bounds=BOUNDS if source.pull else {},
     )
 

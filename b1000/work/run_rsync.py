@@ -10,7 +10,7 @@ from b1000.rsync import outcome
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
-from b1000.storage import greeting
+from b1000.storage import greeting, stalling
 from b1000.work import process, tree, watch
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
@@ -110,9 +110,9 @@ async def _run(
 def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | None:
     """What is asked every second whether the process has to be ended."""
     first_word = greeting.watched(rsync.argv, connect_timeout)
-    if not rsync.io_timeout and not rsync.space and not first_word:
+    progress = stalling.watched(rsync.argv, rsync.io_timeout)
+    if not progress and not rsync.space and not first_word:
         return None
-    progress = watch.StallWatch(rsync.io_timeout) if rsync.io_timeout else None
 
     def guard(pid: int) -> str | None:
         if progress and progress.stalled(pid):

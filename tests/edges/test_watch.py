@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import psutil
 import pytest
 
 from b1000.jobs import Destination, FreeSpace
-from b1000.work.watch import Space, StallWatch
+from b1000.storage.stalling import StallWatch, watched
+from b1000.work.watch import Space
 
 
 class Clock:
@@ -22,10 +24,12 @@ class Clock:
         return self.now
 
 
-def watch(process: "subprocess.Popen[bytes]", seconds: int, io_timeout: int) -> bool:
+def watch(
+    process: "subprocess.Popen[bytes]", seconds: int, io_timeout: int, *, remote: bool = False
+) -> bool:
     """Whether the process counts as stalled at some time within so many seconds."""
     clock = Clock()
-    progress = StallWatch(io_timeout, clock)
+    progress = StallWatch(io_timeout, clock, remote=remote)
     for clock.now in range(seconds):
         time.sleep(0.01)
         if progress.stalled(process.pid):
@@ -51,6 +55,50 @@ def test_a_process_whose_child_works_is_not() -> None:
         for child in psutil.Process(parent.pid).children():
             child.kill()
         parent.wait()
+
+
+_CHAT = """
+import os, time
+here, there = os.pipe()
+while True:
+    os.write(there, b"word")
+    READ
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    ("reads", "remote", "stalled"),
+    [
+        ("pass", True, True),  # Its own signs of life are none of its peer's.
+        ("os.read(here, 1)", True, False),
+        ("os.read(here, 1)", False, True),  # Processes of this host have words, too.
+    ],
+)
+def test_a_few_words_are_no_work(reads: str, remote: bool, stalled: bool) -> None:
+    argv = [sys.executable, "-IS", "-c", _CHAT.replace("READ", reads)]
+    with subprocess.Popen(argv) as chatting:
+        try:
+            assert watch(chatting, 60, io_timeout=10, remote=remote) == stalled
+        finally:
+            chatting.kill()
+
+
+def test_a_peer_may_compare_a_large_file_for_longer() -> None:
+    for words, patient in ([], False), (["--checksum"], True), (["-vc"], True):
+        sleeper = subprocess.Popen(["sleep", "60"])
+        clock = Clock()
+        progress = watched(["rsync", *words, "--", "/x", "rsync://host/module/"], 10)
+        assert progress
+        progress._clock, progress._looked, progress._moved = clock, 0.0, 0.0
+        late = []
+        for clock.now in range(6, 200, 6):
+            if progress.stalled(sleeper.pid):
+                late.append(clock.now)
+        sleeper.kill()
+        sleeper.wait()
+        assert (min(late) > 120) == patient
+    assert watched(["rsync", "--", "/x", "/y/"], 0) is None
 
 
 def test_free_space_is_seen_before_the_directory_is_made(tmp_path: Path) -> None:

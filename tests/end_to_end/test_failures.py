@@ -431,6 +431,22 @@ def test_a_daemon_that_falls_silent(world: World, daemon: Daemons) -> None:
     assert tree(directory) == tree(world.source)
 
 
+def test_a_daemon_that_freezes_when_everything_was_sent(world: World, daemon: Daemons) -> None:
+    """Its system still takes the signs of life of our rsync, which waits for ever."""
+    # The system's buffers take the rest of it.
+    (world.source / "big").write_bytes(os.urandom(1_200_000))
+    storage = daemon()
+    job(world, {"path": storage.url("b1000"), "bwlimit": 1000}, retries=0, io_timeout=1)
+    with running(world) as program:
+        wait_until(temporary_file(storage))
+        storage.kill(signal.SIGSTOP)
+        program.wait(60)
+        storage.kill(signal.SIGCONT)
+    assert program.returncode == 1
+    (copy,) = world.last("j")["copies"]
+    assert copy["error"] == "the copy to 127.0.0.1 stood still (io_timeout) and was ended"
+
+
 def test_a_listener_that_accepts_and_is_silent(world: World) -> None:
     world.files()
     with socket.socket() as listener:

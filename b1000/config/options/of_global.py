@@ -108,7 +108,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "io_timeout", BOTH, SECONDS,
-        "Seconds without any data after which rsync gives up. 0: none.",
+        "Seconds without any data after which a copy is given up. 0: none.",
         default="300",
     ),
     Option(
