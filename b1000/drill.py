@@ -1,6 +1,6 @@
 """How backups are drilled: restored, and judged by a command. Pure."""
 
-from typing import NamedTuple
+from b1000.named import NamedTuple
 
 LONGEST_DRILL = 86400
 """Seconds that a drill may take where script_timeout sets no limit."""

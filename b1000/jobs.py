@@ -4,10 +4,10 @@ Durations are seconds; sizes are bytes. A name that is absent is ``""``.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.drill import Drill
 from b1000.keep import Line
+from b1000.named import NamedTuple
 from b1000.templates import ScriptTemplate, Template, WordTemplate
 
 

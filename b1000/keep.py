@@ -10,10 +10,10 @@ from calendar import monthrange
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from b1000.errors import BadValue, near, refuse_all
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 PERIODS = ("all", "hourly", "daily", "weekly", "monthly", "yearly")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks", "m": "months", "y": "years"}

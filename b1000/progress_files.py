@@ -9,10 +9,10 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.expressions import expression
 from b1000.files import read_file
+from b1000.named import NamedTuple
 
 _NAME = expression(r"(\d+)-(.+)\.json")
 DIRECTORY = "progress"

@@ -1,6 +1,6 @@
 """Values with references in them that only a run can fill in."""
 
-from typing import NamedTuple
+from b1000.named import NamedTuple
 
 
 class Reference(NamedTuple):

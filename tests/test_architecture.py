@@ -29,7 +29,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
     frozenset({"drill", "errors", "figures", "files", "jobs", "keep", "locks", "logs", "logstyle"})
-    | {"expressions", "progress_files", "stopping", "templates", "wire"},
+    | {"expressions", "named", "progress_files", "stopping", "templates", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
 

@@ -6,12 +6,12 @@ here for its form, and the place for where it belongs, nothing for its truth.
 """
 
 import functools
-from typing import NamedTuple
 
 from b1000.b1k import checks, form, report_file
 from b1000.b1k.report_file import ReportFile
 from b1000.errors import BadValue
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE as COMPLETE_COPIES
 

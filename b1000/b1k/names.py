@@ -1,10 +1,9 @@
 """The names of the files through which both sides meet. Pure."""
 
-from typing import NamedTuple
-
 from b1000.b1k import checks
 from b1000.errors import BadValue
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 SUFFIX = ".b1k"
 DONE, ERROR = "done", "error"

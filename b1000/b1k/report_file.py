@@ -5,11 +5,10 @@ older programs only the keys of the run and of each destination are known; all o
 absent.
 """
 
-from typing import NamedTuple
-
 from b1000.b1k import checks, form, names
 from b1000.config import grammar
 from b1000.errors import BadValue
+from b1000.named import NamedTuple
 from b1000.rsync.paths import moment
 from b1000.runs.states import CopyStatus, Status, Step
 

@@ -4,11 +4,10 @@ It is written once and never changes: unmarked directories that are older than i
 made before there were marks.
 """
 
-from typing import NamedTuple
-
 from b1000.b1k import checks
 from b1000.errors import BadValue
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 FILE = ".b1000-id"
 LONGEST = 4096

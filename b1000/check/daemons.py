@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.check.on_this_host import Finding
 from b1000.config.loader import Config
@@ -12,6 +11,7 @@ from b1000.errors import B1000Error, BadValue, StorageAway
 from b1000.jobs import Destination, Job, Limits
 from b1000.logs import printable
 from b1000.marks import marking
+from b1000.named import NamedTuple
 from b1000.rsync import command, outcome, paths, surveys
 from b1000.rsync.source import Source
 from b1000.state import queries

@@ -8,13 +8,13 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.expressions import expression
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job
+from b1000.named import NamedTuple
 from b1000.storage import mounts
 from b1000.templates import ScriptTemplate, Template
 from b1000.work import scripts, sources

@@ -4,13 +4,13 @@ import ipaddress
 import shutil
 import socket
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from b1000.check.on_this_host import Finding
 from b1000.config import addresses
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import Job, Transport
+from b1000.named import NamedTuple
 from b1000.rsync import transport
 from b1000.work import process
 

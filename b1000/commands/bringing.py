@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import terminal
 from b1000.commands.restore_bar import Bar
@@ -13,6 +13,7 @@ from b1000.figures import clock, size
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.restore import aside, comparing, failover, noting, receiving, restoring
 from b1000.restore.choice import Choice
 from b1000.restore.listed import RestoreFailed

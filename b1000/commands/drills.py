@@ -5,10 +5,11 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import say
 from b1000.errors import UsageError, counted
+from b1000.named import NamedTuple
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config

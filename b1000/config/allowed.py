@@ -6,9 +6,9 @@ abbreviations: a spelling that does not stand here is no option of these version
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.errors import BadValue, near, refuse_all
+from b1000.named import NamedTuple
 
 
 class OptionRule(NamedTuple):

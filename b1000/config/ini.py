@@ -7,9 +7,9 @@ comment has a line of its own. A line of the form `key: value` is read too, and 
 
 import re
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 
 class Line(NamedTuple):

@@ -1,7 +1,7 @@
 """Sections [job:] as checked values."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.config import addresses, job_checks, transports
 from b1000.config.options import TABLE
@@ -19,6 +19,7 @@ from b1000.jobs import (
     Report,
     Transfer,
 )
+from b1000.named import NamedTuple
 
 
 class Sections(NamedTuple):

@@ -4,13 +4,14 @@ import logging
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000 import keep, logstyle
 from b1000.config import allowed, foreign, grammar, shellwords
 from b1000.errors import BadValue, refuse_all
 from b1000.expressions import expression
 from b1000.jobs import DestinationGroup, FreeSpace
+from b1000.named import NamedTuple
 from b1000.templates import Word
 
 Value = Any  # what a kind makes of a text; the values of jobs.py give it its type

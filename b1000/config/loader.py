@@ -8,7 +8,6 @@ error takes only the jobs with it that need what is wrong: they become
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from b1000.config import grammar, job_sections, places
 from b1000.config.options import TABLE
@@ -19,6 +18,7 @@ from b1000.config.sections import Section
 from b1000.config.values import Values, only
 from b1000.errors import BadValue, near, nearest
 from b1000.jobs import BrokenJob, Destination, Job, Report, Settings
+from b1000.named import NamedTuple
 
 
 def log_defaults() -> tuple[str, str]:

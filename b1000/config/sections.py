@@ -6,12 +6,12 @@ works: a comment behind a value, ``key: value``, an option that is indented.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from b1000.config import ini, shellwords
 from b1000.config.kinds import COMMAND
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.errors import B1000Error, near
+from b1000.named import NamedTuple
 
 
 class Problem(NamedTuple):

@@ -1,11 +1,11 @@
 """The words of a command line that ask for jobs and instances. Pure."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from b1000.config import COMMANDS, grammar
 from b1000.errors import UsageError, in_order, near
 from b1000.jobs import BrokenJob, Job
+from b1000.named import NamedTuple
 from b1000.runs.run import label
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.config import references, shellwords
 from b1000.config.options import TABLE, VARIANT, Option
 from b1000.config.sections import Problem, Section
 from b1000.errors import BadValue, BadValues, near, nearest, refuse_all
+from b1000.named import NamedTuple
 from b1000.templates import Reference, ScriptTemplate, Template, WordTemplate
 
 SAMPLES = {

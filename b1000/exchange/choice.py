@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from b1000.errors import BadValue
 from b1000.exchange import offers
+from b1000.named import NamedTuple
 from b1000.runs.run import Client, label
 from b1000.runs.states import COMPLETE, Status, Step
 

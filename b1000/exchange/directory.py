@@ -8,7 +8,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.b1k import names
 from b1000.b1k.form import LARGEST
@@ -20,6 +19,7 @@ from b1000.exchange.peer import Peer, PollFailed
 from b1000.files import read_file
 from b1000.jobs import Pull
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import command, paths, surveys
 from b1000.runs.run import Client
 from b1000.work.assignment import Assignment

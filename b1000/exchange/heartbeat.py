@@ -1,10 +1,10 @@
 """Signs of life of a client, and for how long one may give none."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from b1000.b1k import checks
 from b1000.exchange.directory import Poll, Seen
+from b1000.named import NamedTuple
 
 
 class Timeouts(NamedTuple):

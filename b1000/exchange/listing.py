@@ -1,8 +1,7 @@
 """What a daemon lists, and no more of it than may be."""
 
-from typing import NamedTuple
-
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 from b1000.work.sinks import Lines
 
 MOST_ENTRIES = 10_000

@@ -6,7 +6,6 @@ What is complete the journal says, and of what others pushed a database.
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import BadValue, StorageAway, message_of
@@ -14,6 +13,7 @@ from b1000.identity import new_uid
 from b1000.jobs import Destination
 from b1000.marks import marking, placing
 from b1000.marks.marking import Whose, Written
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import COMPLETE, CopyStatus, Status, Step

@@ -1,13 +1,13 @@
 """From a run and its copy to the mark beside that, and where this goes. Pure."""
 
 import shlex
-from typing import NamedTuple
 
 from b1000.b1k import mark
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.run import Client, Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step

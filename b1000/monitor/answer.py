@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config import loader
 from b1000.errors import B1000Error
@@ -20,6 +19,7 @@ from b1000.monitor.history import span
 from b1000.monitor.notifying import NotTold, tell, tell_unknown
 from b1000.monitor.survey import SHOWN_DAYS, MonitorQuestion, NoVerdict, Survey, database, survey
 from b1000.monitor.verdicts import Verdict
+from b1000.named import NamedTuple
 from b1000.terminal.screen import Screen
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from b1000 import figures
 from b1000.monitor.facts import Facts
@@ -10,6 +9,7 @@ from b1000.monitor.finding import RuleResult
 from b1000.monitor.history import HOUR, MINUTE, PastRun, span
 from b1000.monitor.severity import Verdict
 from b1000.monitor.usual import LOOKED_BACK, band, median
+from b1000.named import NamedTuple
 from b1000.runs.states import Status
 
 _SHRUNK = 0.5  # of the usual size, or of that of a month ago

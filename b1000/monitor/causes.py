@@ -4,12 +4,12 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from b1000.errors import counted
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.severity import Verdict, worst
 from b1000.monitor.verdicts import Judgement
+from b1000.named import NamedTuple
 
 _LEAST = {"storage": 3, "host": 2, "job": 3}  # subjects that it has to explain
 _SHARE = 0.8  # of all that could be, before it is the whole that fails

@@ -1,10 +1,10 @@
 """What the copies of runs came to."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.monitor.statements import VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
+from b1000.named import NamedTuple
 from b1000.reports.source import LIST_SEPARATOR, SEPARATOR, DatabaseSource, Query
 from b1000.runs.states import CopyStatus
 

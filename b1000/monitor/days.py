@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
 
 from b1000.monitor.history import DAY, PastRun, Subject
+from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
 _EPOCH = date(1970, 1, 1).toordinal()

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
 from b1000.monitor.replies import IGNORE, Replies
 from b1000.monitor.severity import Verdict
+from b1000.named import NamedTuple
 from b1000.runs.states import Status
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from b1000.monitor import freshness
 from b1000.monitor.freshness import Expectation, Past
 from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, PastRun, PlanRow
 from b1000.monitor.usual import LOOKED_BACK
+from b1000.named import NamedTuple
 
 SKEW = 10 * MINUTE
 """By which clocks may differ before it is told."""

@@ -1,9 +1,8 @@
 """What a rule of the monitor finds, and words that several rules use. Pure."""
 
-from typing import NamedTuple
-
 from b1000.monitor.history import PastRun
 from b1000.monitor.severity import Verdict
+from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
 

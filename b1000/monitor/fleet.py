@@ -1,7 +1,6 @@
 """What the central database knows of all subjects, and what it learns of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.monitor.drift import DriftNote
 from b1000.monitor.histories import Histories
@@ -11,6 +10,7 @@ from b1000.monitor.stored import read_stored
 from b1000.monitor.tracks import Track
 from b1000.monitor.verdicts import Judgement
 from b1000.monitor.witnesses import Witnesses
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 
 

@@ -8,9 +8,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
-from typing import NamedTuple
 
 from b1000.monitor.history import DAY, HOUR, MINUTE, span
+from b1000.named import NamedTuple
 
 WEEK = 7 * DAY
 PROFILE_WEEKS = 6

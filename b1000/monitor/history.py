@@ -5,8 +5,7 @@ master where there is one, wherever the backup was made. All times are seconds
 since the epoch, all ages seconds.
 """
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

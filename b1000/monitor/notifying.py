@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.errors import B1000Error
 from b1000.files import read_file, write_atomically
@@ -21,6 +21,7 @@ from b1000.monitor.history import Subject
 from b1000.monitor.severity import Verdict
 from b1000.monitor.survey import MonitorQuestion, Survey
 from b1000.monitor.turns import ITSELF, Told, Turn, message, of_itself, then_told, turns
+from b1000.named import NamedTuple
 
 _FORMAT = 1  # of the file
 _LONGEST = 2**28  # bytes of it

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from b1000.monitor.finding import RuleResult
 from b1000.monitor.history import PlanRow, Subject
 from b1000.monitor.severity import Verdict
+from b1000.named import NamedTuple
 
 ACK, IGNORE, EXPECT = "ack", "ignore", "expect"
 _ALIKE = frozenset({"failed", "missed"})  # one failure is the other, some hours later

@@ -5,7 +5,6 @@ import pwd
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from b1000.errors import in_order, near
 from b1000.jobs import Report
@@ -14,6 +13,7 @@ from b1000.monitor.history import Subject
 from b1000.monitor.replies import ACK, EXPECT, IGNORE, Reply, named, parsed
 from b1000.monitor.survey import NoVerdict
 from b1000.monitor.verdicts import Judgement, judge
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.reports.tables import REPLIES
 from b1000.reports.target import NotDelivered

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.monitor.history import Subject
 from b1000.monitor.witnesses import AtStorage, Flawed, Witnesses
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 
 _MICROSECONDS = 1e6  # of which the number of a change is made

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
@@ -18,6 +17,7 @@ from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
 from b1000.monitor.witnesses import Witnesses
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
 

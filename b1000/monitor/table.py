@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b1000.logs import printable
 from b1000.monitor.forms import (
@@ -18,6 +18,7 @@ from b1000.monitor.forms import (
 )
 from b1000.monitor.survey import ORDER, Survey
 from b1000.monitor.verdicts import Judgement, Verdict
+from b1000.named import NamedTuple
 from b1000.terminal.screen import STYLES, Screen
 
 if TYPE_CHECKING:

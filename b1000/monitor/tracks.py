@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from operator import attrgetter
-from typing import NamedTuple
 
 from b1000.logs import printable
 from b1000.monitor.history import PastRun, Subject
+from b1000.named import NamedTuple
 from b1000.reports.source import SEPARATOR
 from b1000.runs.states import Status, Step
 

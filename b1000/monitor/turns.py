@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000 import figures
 from b1000.errors import counted
@@ -11,6 +10,7 @@ from b1000.monitor.drift import DriftNote
 from b1000.monitor.history import Subject
 from b1000.monitor.severity import SEVERITY, Verdict
 from b1000.monitor.verdicts import Judgement
+from b1000.named import NamedTuple
 
 FORMAT = 1
 """Of what a command is told: a change of what its keys mean changes it."""

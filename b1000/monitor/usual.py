@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import combinations
 from math import exp, log
-from typing import NamedTuple
+
+from b1000.named import NamedTuple
 
 LOOKED_BACK = 60
 """So many runs of the past say what is usual."""

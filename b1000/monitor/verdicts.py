@@ -7,7 +7,6 @@ since the epoch, all ages seconds.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from b1000.monitor.bands import UNUSUAL
 from b1000.monitor.facts import Facts, facts_of
@@ -18,6 +17,7 @@ from b1000.monitor.replies import Reply, acknowledged, softened
 from b1000.monitor.severity import SEVERITY, Verdict, worst
 from b1000.monitor.usual import median
 from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses, wrong
+from b1000.named import NamedTuple
 from b1000.runs.states import Step
 
 __all__ = ["Judgement", "Reason", "RuleResult", "Verdict", "judge", "worst"]

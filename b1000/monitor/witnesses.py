@@ -4,11 +4,11 @@ All times are seconds since the epoch. A rule tells of what is known at ``now``.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from b1000.monitor.finding import RuleResult
 from b1000.monitor.history import PastRun, span
 from b1000.monitor.severity import Verdict
+from b1000.named import NamedTuple
 
 _WARNING, _CRITICAL = Verdict.WARNING, Verdict.CRITICAL
 _PATIENCE = 1.5  # of the time within which a backup is to be read, or drilled

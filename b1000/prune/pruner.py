@@ -5,10 +5,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from b1000.errors import message_of
 from b1000.jobs import Destination
+from b1000.named import NamedTuple
 from b1000.prune import pruning, removal
 from b1000.prune.pruning import Plan, Removal, Wish
 from b1000.prune.removal import NotRemoved, Removals

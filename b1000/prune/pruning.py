@@ -6,12 +6,12 @@ a mark in the root (a disk that is not mounted), and while a pattern of ``keep``
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from b1000 import keep
 from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
+from b1000.named import NamedTuple
 from b1000.prune import retention
 from b1000.prune.retention import Decision, Held, Terms, Verdict
 from b1000.rsync import paths

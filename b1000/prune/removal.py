@@ -11,10 +11,10 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
 from b1000.files import opened_below
+from b1000.named import NamedTuple
 from b1000.storage import layout, mounts
 from b1000.verify import condemning
 from b1000.verify.reading import Tree

@@ -8,9 +8,9 @@ and without a zone; those of the storage are in its own.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
-from typing import NamedTuple
 
 from b1000.keep import Rule
+from b1000.named import NamedTuple
 
 COMPLETE, WRITING, UNFINISHED, LEGACY = "complete", "writing", "unfinished", "legacy"
 _AHEAD = timedelta(days=1)

@@ -1,8 +1,7 @@
 """Who is told of runs: a report, or whoever looks for marks at a destination."""
 
-from typing import NamedTuple
-
 from b1000.jobs import Destination, Limits, Report
+from b1000.named import NamedTuple
 from b1000.state import outbox
 
 

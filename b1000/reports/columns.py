@@ -1,6 +1,6 @@
 """What tables of the central database are made of. Pure."""
 
-from typing import NamedTuple
+from b1000.named import NamedTuple
 
 
 class Column(NamedTuple):

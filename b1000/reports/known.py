@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.config import grammar
 from b1000.errors import BadValue
 from b1000.jobs import Report
 from b1000.logstyle import printable
 from b1000.marks.adopting import Told
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE, CopyStatus

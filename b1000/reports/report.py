@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from b1000.b1k import names
 from b1000.b1k.checks import instant_text
 from b1000.b1k.report_file import DestinationSection, ReportFile
+from b1000.named import NamedTuple
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import CopyStatus, Status, Step

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from b1000.jobs import Report
+from b1000.named import NamedTuple
 from b1000.reports import sqlite
 from b1000.reports.target import NotDelivered
 from b1000.state.reading import legible

@@ -1,9 +1,8 @@
 """All storages are asked for a backup that can be restored, and one is chosen."""
 
-from typing import NamedTuple
-
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector
+from b1000.named import NamedTuple
 from b1000.restore import told
 from b1000.restore.choice import Choice, Terms, Unreached
 from b1000.restore.choice import choose as chosen

@@ -1,10 +1,10 @@
 """Which backup is restored: the newest good one of all storages, never silently an older. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.errors import B1000Error, UsageError
 from b1000.figures import moment
+from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, State
 from b1000.storage.question import StoredRow
 

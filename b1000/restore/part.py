@@ -1,8 +1,8 @@
 """One of the directories to which a restore brings a part of a backup."""
 
 import os
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.rsync.restoring import RECEIVING
 
 

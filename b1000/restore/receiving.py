@@ -7,8 +7,8 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.rsync.restoring import RECEIVING
 from b1000.verify.reading import Tree
 

@@ -3,9 +3,9 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.errors import StorageAway, message_of
+from b1000.named import NamedTuple
 from b1000.restore import links, listed, receiving
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part

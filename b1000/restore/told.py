@@ -1,9 +1,10 @@
 """What databases tell of backups at storages, which know more of them than a client. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from b1000.jobs import Destination
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.stored import Memory
 from b1000.storage.question import StoredRow

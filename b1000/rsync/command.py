@@ -1,10 +1,10 @@
 """The arguments of one rsync. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.expressions import expression
 from b1000.jobs import Destination, Limits, Pull, Transport
+from b1000.named import NamedTuple
 from b1000.rsync import names, paths, transport
 from b1000.rsync.source import Source
 

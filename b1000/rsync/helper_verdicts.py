@@ -5,7 +5,7 @@ at once, rsync may meet that while it writes its own greeting (exit 12) instead 
 for the other (5).
 """
 
-from typing import NamedTuple
+from b1000.named import NamedTuple
 
 
 class Complaint(NamedTuple):

@@ -2,9 +2,9 @@
 
 import calendar
 import re
-from typing import NamedTuple
 
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 OURS = ".b1000"
 """How names begin that are B1000's own: none is ever copied from a source."""

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from b1000.errors import signal_name
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 from b1000.rsync import helper_verdicts
 from b1000.rsync.verdicts import BASE, BUSY, KEPT, VERDICTS, Retry
 from b1000.runs.states import CopyStatus

@@ -11,8 +11,8 @@ belongs to exactly one part.
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.rsync import names
 
 _FOR_EACH = 32 * 1024  # bytes that would take as long as all that a file costs beside its bytes

@@ -6,9 +6,9 @@ after each file, and every second within a large one.
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 from b1000.progress_files import Progress
 
 _WINDOW = 10  # looks over which the rate is measured

@@ -1,9 +1,9 @@
 """The arguments of the rsyncs that bring a backup back. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.jobs import Limits, Transport
+from b1000.named import NamedTuple
 from b1000.rsync import names, transport
 from b1000.rsync.command import PLAIN_NUMBERS, reaching
 

@@ -1,9 +1,9 @@
 """What one copy copies. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.jobs import Pull, Transfer
+from b1000.named import NamedTuple
 
 
 class Source(NamedTuple):

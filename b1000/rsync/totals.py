@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from b1000.named import NamedTuple
 
 # Compiled here: every worker needs them once, and is forked after this.
 _BLOCK = re.compile(r"\d.*\nNumber of created files: ")

@@ -8,8 +8,8 @@ and 3.5.0.
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.rsync.helper_verdicts import COMPLAINTS
 from b1000.runs.states import CopyStatus
 

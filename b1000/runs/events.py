@@ -3,8 +3,7 @@
 Times are seconds since the epoch, UTC. What each makes of a run: :mod:`b1000.runs.lifecycle`.
 """
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.runs.run import Client, Copy, Frozen, ProcessIdentity, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 

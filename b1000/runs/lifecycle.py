@@ -4,8 +4,9 @@ A move that :mod:`b1000.runs.states` does not know is an internal error.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
+from b1000.named import NamedTuple
 from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,

@@ -1,7 +1,6 @@
 """What a supervisor and its children say to each other."""
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.runs.events import Message
 from b1000.runs.run import Run, RunIdentity
 from b1000.runs.task import JournalFacts, TaskKind

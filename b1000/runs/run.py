@@ -4,9 +4,9 @@ Times are seconds since the epoch, UTC; sizes are bytes. A name that is absent i
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.jobs import Transfer
+from b1000.named import NamedTuple
 from b1000.runs.states import COMPLETE, CopyStatus, Ending, Status, Step
 from b1000.templates import Word
 

@@ -1,7 +1,6 @@
 """What the journal knows of backups at a storage, as frozen values. Times are seconds."""
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.runs.run import ProcessIdentity
 
 

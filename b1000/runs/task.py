@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
 
 from b1000.jobs import BrokenJob, Job
+from b1000.named import NamedTuple
 from b1000.runs.run import Bases, Client, Run, Unsettled, label
 
 

@@ -5,8 +5,9 @@ import functools
 import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from b1000.named import NamedTuple
 from b1000.state import schema
 from b1000.state.migrations import migrate
 

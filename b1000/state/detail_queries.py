@@ -1,7 +1,6 @@
 """What is asked of the past of one run, and of what was skipped: ``b1000 status`` shows it."""
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.state.view import View
 
 

@@ -7,8 +7,9 @@ forgotten. A row that only describes a run or a report is forgotten.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from b1000.named import NamedTuple
 from b1000.rsync.paths import file_stem
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.state import outbox, rows

@@ -1,8 +1,8 @@
 """What is asked of the outbox: which states are pending for which report, since when and why."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import Memory, Told

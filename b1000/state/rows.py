@@ -6,9 +6,10 @@ its name. A new column without a rule is checked by its declaration.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from b1000.config import grammar
+from b1000.named import NamedTuple
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import values
 from b1000.state.columns import JournalColumn, Names

@@ -1,9 +1,9 @@
 """The answer to one ``b1000 status``, in the form that suits where it goes."""
 
 import time
-from typing import NamedTuple
 
 from b1000.config.loader import Config
+from b1000.named import NamedTuple
 from b1000.status import overview, sheet, tables, timeline
 from b1000.status.order import counted
 from b1000.status.programs import as_json, story_as_json

@@ -6,10 +6,11 @@ import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b1000 import figures
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.progress_files import Progress, path_of, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus

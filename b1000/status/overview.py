@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config.addresses import one_place
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.expressions import expression
 from b1000.identity import is_alive
+from b1000.named import NamedTuple
 from b1000.progress_files import Progress, directory_of, path_of, path_of_restore, read
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus, Status, Step

@@ -1,11 +1,11 @@
 """What is asked of the status, and of which job/instances that is."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import TO_SEE, Selector, resolve
 from b1000.jobs import BrokenJob
+from b1000.named import NamedTuple
 from b1000.runs.run import Run
 from b1000.templates import ScriptTemplate
 

@@ -1,10 +1,10 @@
 """One run as it is shown, and what is computed of it."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import selecting
+from b1000.named import NamedTuple
 from b1000.progress_files import Progress
 from b1000.runs.run import Copy, Run, label
 from b1000.runs.states import CopyStatus, Status, Step, can_be_retried

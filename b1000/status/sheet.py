@@ -1,9 +1,10 @@
 """What of an overview a terminal shows: all, or what is wrong, so that it is still to be seen."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.status.bars import UnderWay, bars
 from b1000.status.order import WORDS, Rank, counted, is_wrong, rank, told
 from b1000.status.overview import Overview

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b1000 import figures
 from b1000.errors import counted
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.runs.states import CopyStatus
 from b1000.status.overview import Story
 from b1000.status.row import StatusRow

@@ -1,10 +1,10 @@
 """What is known of backups at a storage, as frozen values. Pure. Times are seconds."""
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.root_id import RootId
+from b1000.named import NamedTuple
 from b1000.runs.stored import Memory, Proven, proven
 from b1000.storage.layout import Place
 

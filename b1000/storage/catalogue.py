@@ -6,9 +6,9 @@ group unmarked directories of the very same name belong to.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from b1000.b1k.mark import Counts, Mark
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.stored import KnownCopy, Memory
 from b1000.storage import layout

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import translate
 from re import compile as pattern_of
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.rsync import surveys
 from b1000.rsync.names import ListedFile
 from b1000.storage.question import StoredRow

@@ -7,11 +7,11 @@ sync. Names that are not exactly so are none of ours.
 import functools
 import re
 from datetime import date
-from typing import NamedTuple
 
 from b1000.b1k import mark
 from b1000.config import grammar
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 KEEP = ".keep"
 """Ends the name of a file beside a backup that nobody may remove."""

@@ -3,10 +3,10 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from b1000.errors import message_of
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 _MOUNTS = "/proc/self/mountinfo"
 _ESCAPED = expression(r"\\([0-7]{3})")

@@ -1,10 +1,10 @@
 """What ``b1000 list`` is asked for, and the rows that answer it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.config.selectors import Selector
 from b1000.jobs import BrokenJob, Destination, Job
+from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Group, GroupKey, Root, State
 
 

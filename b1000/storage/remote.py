@@ -6,13 +6,13 @@ Nothing that the daemon says is trusted; what it can make a look take is bounded
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.b1k import form, mark
 from b1000.b1k.mark import Mark
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.files import read_file
 from b1000.jobs import PLAIN, Destination, Limits, Transport
+from b1000.named import NamedTuple
 from b1000.rsync import command, names, paths, surveys
 from b1000.rsync.names import ListedFile
 from b1000.storage import gathering, layout, session

@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from b1000.errors import StorageAway, message_of
 from b1000.files import refuse_special
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import outcome, transport
 from b1000.storage import greeting, stalling
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
+from b1000.named import NamedTuple
 from b1000.runs.stored import Restore, Told
 from b1000.state import queries
 from b1000.state.queries import Reader

@@ -10,10 +10,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from b1000.errors import counted
 from b1000.identity import identify_child
+from b1000.named import NamedTuple
 from b1000.runs.run import ProcessIdentity
 from b1000.stopping import STOPPING
 from b1000.wire import Wire, pair

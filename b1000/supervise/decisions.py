@@ -3,8 +3,7 @@
 Each task has a number from :class:`Start` on, by which later events name it.
 """
 
-from typing import NamedTuple
-
+from b1000.named import NamedTuple
 from b1000.runs.task import Task
 from b1000.supervise.gate import Gate
 

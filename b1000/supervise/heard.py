@@ -1,10 +1,11 @@
 """What workers have said: applied, made durable together, then acted on."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from b1000.errors import signal_name
 from b1000.logs import for_run
+from b1000.named import NamedTuple
 from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,

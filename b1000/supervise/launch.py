@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
 
 from b1000.errors import JournalFailed, message_of
 from b1000.identity import is_alive, new_uid
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks, run_lock
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
 from b1000.runs.lifecycle import changed

@@ -1,8 +1,8 @@
 """What stands in the way of a task, or that nothing does."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.runs.run import Leftovers, Run
 
 

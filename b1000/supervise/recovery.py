@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config.loader import Config
 from b1000.config.selectors import (
@@ -18,6 +17,7 @@ from b1000.config.selectors import (
 from b1000.identity import is_alive
 from b1000.jobs import BrokenJob, Job
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import Ending, Status, Step, can_be_retried
 from b1000.runs.task import Task, TaskKind

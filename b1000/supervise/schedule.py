@@ -4,9 +4,10 @@ What happens comes in as an event, what is to be done goes out as actions, in th
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from b1000.jobs import Job
+from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.decisions import (

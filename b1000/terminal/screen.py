@@ -3,7 +3,9 @@
 import io
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from b1000.named import NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

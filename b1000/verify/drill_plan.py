@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from b1000.drill import LONGEST_DRILL, Drill
 from b1000.jobs import BrokenJob, Destination, Job
+from b1000.named import NamedTuple
 from b1000.runs.stored import Told
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
 
 from b1000.errors import counted
 from b1000.logstyle import printable
+from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Group, Root
 from b1000.verify.reading import Tree
 

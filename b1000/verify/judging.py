@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from b1000.errors import counted, message_of
 from b1000.logstyle import printable
+from b1000.named import NamedTuple
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Group, Root
 from b1000.verify import condemning, listing, reading, sharing, sums

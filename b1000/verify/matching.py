@@ -1,7 +1,8 @@
 """What is read of one backup, held against what is known of it. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from b1000.named import NamedTuple
 
 
 class Wrong(NamedTuple):

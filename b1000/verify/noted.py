@@ -9,10 +9,10 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.expressions import expression
 from b1000.files import make_directory, open_file
+from b1000.named import NamedTuple
 
 _HEADER = expression(rb"b1000 reading 1 ([0-9]{1,12})\n")
 _LINE = expression(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")

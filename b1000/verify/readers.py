@@ -5,10 +5,10 @@ import select
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EIO
-from typing import NamedTuple
 
 from b1000 import wire
 from b1000.errors import B1000Error
+from b1000.named import NamedTuple
 from b1000.verify import priority, reading
 from b1000.verify.reading import Found, OutOfTime, Pace, Read, Tree
 from b1000.wire import Wire

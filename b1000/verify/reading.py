@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.errors import B1000Error
 from b1000.files import opened_below
+from b1000.named import NamedTuple
 
 _BUFFER = memoryview(bytearray(1 << 18))
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -1,8 +1,8 @@
 """Which backups are read tonight. Pure."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Group, Root
 
 _NIGHT = 86400.0

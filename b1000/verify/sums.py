@@ -10,9 +10,9 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.expressions import expression
+from b1000.named import NamedTuple
 
 _LINE = expression(rb"^(\\?)([0-9a-f]{64})  (.+)\n", re.MULTILINE)
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}

@@ -8,10 +8,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.errors import StorageAway
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import names, paths, surveys
 from b1000.rsync.restoring import CORRUPT
 from b1000.state.journal import Journal

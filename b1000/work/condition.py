@@ -4,7 +4,8 @@ import gc
 import os
 import resource
 import sys
-from typing import NamedTuple
+
+from b1000.named import NamedTuple
 
 _GROWTH = 32 * 2**20  # bytes that a worker may grow by
 _OF_STATUS = (b"Umask:", b"Threads:", b"SigBlk:", b"SigIgn:", b"SigCgt:", b"NoNewPrivs:")

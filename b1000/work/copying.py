@@ -1,10 +1,10 @@
 """One copy on its way: where it goes, and what is known of the directory there."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.config.addresses import one_place
 from b1000.jobs import Destination
+from b1000.named import NamedTuple
 from b1000.progress_files import DIRECTORY, path_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.totals import Totals

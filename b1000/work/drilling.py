@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.errors import B1000Error, message_of
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.work import loop, process, scripts
 from b1000.work.process import Command, TimedOut
 from b1000.work.sinks import Lines

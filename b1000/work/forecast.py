@@ -1,11 +1,11 @@
 """What one copy would send: rsync is asked with ``--dry-run``, and changes nothing."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.errors import counted
 from b1000.jobs import Destination
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import command, names, outcome, paths, totals
 from b1000.rsync.source import Source
 from b1000.runs.states import CopyStatus

@@ -3,10 +3,10 @@
 import os
 import resource
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from b1000.errors import B1000Error
 from b1000.jobs import Destination
+from b1000.named import NamedTuple
 from b1000.rsync import names, paths, surveys
 from b1000.rsync.source import Source
 from b1000.work.assignment import Assignment

@@ -6,11 +6,11 @@ meet. rsync itself says which of them are left when the excludes have taken thei
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.errors import B1000Error
 from b1000.jobs import Destination
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync.source import Source
 from b1000.work import inventory
 from b1000.work.assignment import Assignment

@@ -7,9 +7,10 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, NamedTuple
+from typing import IO
 
 from b1000.errors import B1000Error
+from b1000.named import NamedTuple
 from b1000.work import loop
 from b1000.work.loop import Future
 from b1000.work.sinks import Sink

@@ -16,7 +16,6 @@ from collections.abc import (
 )
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from b1000.config.addresses import one_place
 from b1000.config.selectors import JobSelection, check_instances
@@ -24,6 +23,7 @@ from b1000.errors import B1000Error, BadValue
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import command, paths
 from b1000.rsync.source import Source
 from b1000.runs.events import Message

@@ -2,10 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from b1000.files import refuse_special
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import outcome
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry

@@ -5,9 +5,9 @@ import glob
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from b1000.logs import printable
+from b1000.named import NamedTuple
 from b1000.rsync import names
 from b1000.templates import Word
 from b1000.work import merging

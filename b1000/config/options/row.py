@@ -1,9 +1,9 @@
 """What a row of the table of options says."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from b1000.config.kinds import ValueKind
+from b1000.named import NamedTuple
 
 
 class Option(NamedTuple):

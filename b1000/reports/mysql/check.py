@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from b1000.jobs import Report
+from b1000.named import NamedTuple
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import code, error_text
 from b1000.reports.mysql.schema import add_column, widen_column
