@@ -1,5 +1,6 @@
 """What etc/ has for monitoring: its commands are ours, and its metrics are those we write."""
 
+import contextlib
 import json
 import os
 import re
@@ -23,6 +24,9 @@ from b1000.monitor.survey import MonitorQuestion, Survey, survey
 from b1000.monitor.verdicts import judge
 from b1000.monitor.witnesses import AtStorage, Witnesses
 from b1000.parsers.every import PARSERS
+from b1000.reports.report import utc
+from b1000.reports.sqlite import SqliteReport
+from b1000.runs.stored import Facts, Memory, Told
 from tests.support.rows import DAY, HOUR, Rows
 from tests.support.world import ROOT
 
@@ -80,7 +84,7 @@ def test_alerts_speak_of_metrics_and_labels_that_there_are() -> None:
     written = set(re.findall(r"^(b1000_\w+)", text, re.MULTILINE))
     rules = RULES.read_text()
     assert set(re.findall(r"\b(b1000_\w+)", rules)) <= written
-    labels = set(re.findall(r'(\w+)="', text)) - {"verdict", "backup_destination"}
+    labels = set(re.findall(r'(\w+)="', text)) - {"verdict", "backup_destination", "code"}
     assert set(re.findall(r"\$labels\.(\w+)", rules)) == labels
     asked = " ".join(each["expr"] for panel in dashboard()["panels"] for each in panel["targets"])
     assert set(re.findall(r"\b(b1000_\w+)", asked)) <= written
@@ -162,7 +166,7 @@ def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
 
 @needs_promtool
 def test_promtool_accepts_the_alerts() -> None:
-    assert "4 rules found" in promtool("check", "rules", RULES)
+    assert "8 rules found" in promtool("check", "rules", RULES)
 
 
 def a_healthy_fleet(rows: Rows) -> None:
@@ -198,7 +202,59 @@ def a_host_is_down(rows: Rows) -> None:
         rows.daily("gone", job, "", 30, 9 * DAY)
 
 
+def told_of(rows: Rows, **times: Any) -> None:
+    """What a storage has found in the newest backup of each healthy host, which it alone holds."""
+    then = rows.now - 20 * HOUR
+    memory = Memory(first_seen=rows.now - 90 * DAY, **times)
+    rows_of_storage = [
+        Told(
+            "/b",
+            f"web{number}",
+            number + 1,
+            Facts(
+                *("atm", "kept", "etc", f"web{number}", "full", "complete", ("central",)),
+                started=then,
+                verify=30 * 86400,
+                drill=30 * 86400,
+            ),
+            memory,
+        )
+        for number in range(6)
+    ]
+    with contextlib.closing(SqliteReport(rows.report)) as report:
+        assert report.deliver_stored(rows_of_storage) == (rows_of_storage, None)
+
+
+def all_is_proven(rows: Rows) -> None:
+    told_of(rows, read=rows.now - DAY, drilled=rows.now - DAY, restored=rows.now - DAY)
+
+
+def nothing_is_read(rows: Rows) -> None:
+    told_of(rows, drilled=rows.now - DAY, restored=rows.now - DAY)
+
+
+def nothing_is_drilled(rows: Rows) -> None:
+    told_of(rows, read=rows.now - DAY)
+
+
+def a_copy_is_bad(rows: Rows) -> None:
+    """There is another one: both copies of the run are done."""
+    all_is_proven(rows)
+    rows.do("UPDATE stored SET bad = 1, error = 'a is wrong' WHERE path = '/b/web0'")
+
+
+def the_newest_is_bad(rows: Rows) -> None:
+    a_copy_is_bad(rows)
+    rows.run("web0", "etc", "", HOUR, copies="here:DONE")
+    rows.do("UPDATE stored SET started_utc = ? WHERE path = '/b/web0'", utc(rows.now - HOUR))
+
+
 STORIES: dict[Callable[[Rows], None], str] = {
+    all_is_proven: "",
+    nothing_is_read: "BackupsUnread",
+    nothing_is_drilled: "BackupsNotDrilled",
+    a_copy_is_bad: "BackupCopyBad",
+    the_newest_is_bad: "BackupBad",
     a_healthy_fleet: "",
     one_is_stale: "BackupCritical",
     one_is_missed: "BackupWarning",

@@ -97,6 +97,11 @@ def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
     for each in found.judgements:
         if each.acknowledged:
             known.labels(*map(printable, each.subject)).set(1)
+    words = "What is wrong with it, by the code that b1000 monitor --json has"
+    reasons = Gauge("b1000_backup_reason", words, (*_LABELS, "code"), registry=registry)
+    for each in found.judgements:
+        for code in sorted(each.codes):
+            reasons.labels(*map(printable, each.subject), code).set(1)
     ignored = Gauge("b1000_backups_ignored", "Subjects that are ignored", registry=registry)
     ignored.set(found.ignored)
     for cause in found.causes:
