@@ -1,6 +1,7 @@
 """Guards of a copy: progress and free space."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,8 @@ def test_a_few_words_are_no_work(reads: str, remote: bool, stalled: bool) -> Non
 def test_a_peer_may_compare_a_large_file_for_longer() -> None:
     for words, patient in ([], False), (["--checksum"], True), (["-vc"], True):
         sleeper = subprocess.Popen(["sleep", "60"])
+        sleeper.send_signal(signal.SIGSTOP)
+        os.waitpid(sleeper.pid, os.WUNTRACED)
         clock = Clock()
         progress = watched(["rsync", *words, "--", "/x", "rsync://host/module/"], 10)
         assert progress

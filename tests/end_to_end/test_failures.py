@@ -436,7 +436,7 @@ def test_a_daemon_that_freezes_when_everything_was_sent(world: World, daemon: Da
     # The system's buffers take the rest of it.
     (world.source / "big").write_bytes(os.urandom(1_200_000))
     storage = daemon()
-    job(world, {"path": storage.url("b1000"), "bwlimit": 1000}, retries=0, io_timeout=1)
+    job(world, {"path": storage.url("b1000"), "bwlimit": 1000}, retries=0, io_timeout=5)
     with running(world) as program:
         wait_until(temporary_file(storage))
         storage.kill(signal.SIGSTOP)
