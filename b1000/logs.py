@@ -20,6 +20,8 @@ from b1000.logstyle import printable as printable
 from b1000.logstyle import unprintable as unprintable
 
 LOGGER = "b1000"
+_SOURCE = logging._srcfile
+_PLACES = ("pathname", "filename", "module", "lineno", "funcName")
 
 _WRITE_TIMEOUT = 1000  # milliseconds that a reader of the log may keep a line waiting
 
@@ -173,6 +175,15 @@ class _Errors(_Beside):
         self.setLevel(logging.ERROR)
 
 
+def _look_up_only_what_is_shown(line_format: str) -> None:
+    """As logging's own documentation has it: a third of a line is what no format asks for."""
+    shown = any(f"%({place})" in line_format for place in _PLACES)
+    logging._srcfile = _SOURCE if shown else None
+    logging.logThreads = "%(thread)" in line_format
+    logging.logProcesses = "%(process" in line_format
+    logging.logMultiprocessing = "%(processName)" in line_format
+
+
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -200,6 +211,7 @@ def set_up(
     logger.propagate = False
     least = logging.getLevelNamesMapping()[level]
     logger.setLevel(min(least, logging.ERROR))
+    _look_up_only_what_is_shown(line_format)
     formatter = lines(style, line_format, host)
     stream = _STREAMS.get(file)
     handlers: list[_Descriptor] = []

@@ -1,6 +1,6 @@
 """How a line of the log looks: as text, as a JSON object, or as systemd's journal takes it."""
 
-import copy
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -48,6 +48,12 @@ def _bounded(text: str) -> str:
     return text if more <= 0 else f"{text[:LONGEST]}... ({more} more characters)"
 
 
+@functools.lru_cache(maxsize=8)
+def _offset(second: int) -> str:
+    """That of local time from UTC, at a time."""
+    return datetime.fromtimestamp(second).astimezone().isoformat()[-6:]
+
+
 class Lines(logging.Formatter):
     """Lines of text; ``widest`` is how many bytes a character of a message takes at most."""
 
@@ -58,10 +64,12 @@ class Lines(logging.Formatter):
         return _bounded(printable(record.getMessage()))
 
     def format(self, record: logging.LogRecord) -> str:
-        line = copy.copy(record)  # others write the same record in their own way
+        # Others write the same record in their own way. copy.copy takes ten times as long.
+        line = logging.LogRecord.__new__(logging.LogRecord)
+        line.__dict__.update(record.__dict__)
         line.threadName = getattr(record, "subject", "") or "b1000"
         line.run = getattr(record, "run_id", None) or "-"
-        line.offset = datetime.fromtimestamp(record.created).astimezone().isoformat()[-6:]
+        line.offset = _offset(int(record.created))
         line.msg, line.args = self.message(record), None
         return super().format(line)
 

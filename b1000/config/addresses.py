@@ -1,6 +1,5 @@
 """Addresses of rsync daemons. Pure."""
 
-import ipaddress
 import re
 
 
@@ -12,6 +11,8 @@ def host_of(address: str) -> str:
 
 def names_no_host(host: str) -> bool:
     """Whether it is an address, or a name that each host has for itself."""
+    import ipaddress  # only those who pull ask
+
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

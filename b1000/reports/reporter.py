@@ -17,7 +17,6 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.addressee import Outbox, label_of
 from b1000.reports.file import FileReport
-from b1000.reports.marks import MarkTarget
 from b1000.reports.target import ReportTarget, RunsRefused, StoredRefused, StoredTarget
 from b1000.reports.targets import target_of
 from b1000.reports.trouble import Trouble
@@ -110,10 +109,8 @@ class Reporter:
             return
         lock = None
         try:
-            if self._lock is None:
-                lock = self._locks.take(f"report@{self._name}")
-                if lock is None:
-                    return
+            if self._lock is None and (lock := self._locks.take(f"report@{self._name}")) is None:
+                return
             with Reader(self._journal) as reader:
                 waiting = [
                     run
@@ -295,5 +292,7 @@ class Reporter:
 
     def _target_of(self, settings: Report | Outbox) -> ReportTarget:
         if isinstance(settings, Outbox):
+            from b1000.reports.marks import MarkTarget  # with all that is known of storages
+
             return MarkTarget(settings, lambda: self._reader, self._locks)
         return target_of(settings, lambda stem: self._reader.unfinished_files(stem))

@@ -4,6 +4,7 @@ What a column may hold follows from its declaration (type, NOT NULL), and from t
 its name. A new column without a rule is checked by its declaration.
 """
 
+import functools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,6 +79,7 @@ def _value(table: str, column: JournalColumn, value: object) -> Any:
     return _rule(table, column).read(value)
 
 
+@functools.cache
 def _rule(table: str, column: JournalColumn) -> ColumnRule:
     return _RULES.get(f"{table}.{column.name}") or _RULES.get(column.name) or _BY_TYPE[column.type]
 

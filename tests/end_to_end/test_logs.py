@@ -320,3 +320,23 @@ def test_logrotate_leaves_the_file_to_b1000(word: str) -> None:
     text = (ROOT / "etc" / "logrotate.d" / "b1000").read_text()
     assert re.search(rf"^    {word}$", text, re.MULTILINE)
     assert "copytruncate" not in text
+
+
+PLACES = """
+import logging, sys
+from b1000 import logs
+place = "%(process)d %(thread)d %(processName)s %(filename)s %(funcName)s"
+for line_format in ("%(message)s", place):
+    logs.set_up(sys.argv[1], "INFO", line_format, quiet=True)
+    logs.for_run("job").info("told")
+"""
+
+
+def test_a_format_is_given_what_it_asks_for(tmp_path: Path) -> None:
+    """What the formats before did not show was not looked up."""
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", PLACES, str(log)]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT)})
+    plain, placed = log.read_text().splitlines()
+    assert plain == "told"
+    assert re.fullmatch(r"[1-9]\d* [1-9]\d* MainProcess <string> <module>", placed)
