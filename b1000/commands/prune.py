@@ -82,6 +82,7 @@ class _Prune:
                 self._trouble(problem.shown(self._config.file))
 
     def _look(self) -> "list[tuple[Destination, list[Catalogue]]]":
+        from b1000.errors import UsageError
         from b1000.storage.local import StorageAway
         from b1000.storage.survey import Journalled, catalogues, storages
 
@@ -93,7 +94,10 @@ class _Prune:
                 except StorageAway as error:
                     self._trouble(f"destination {each.name}: {error}")
         if not found and not self._troubles:
-            self._trouble("no destination has the option keep: nothing is removed")
+            raise UsageError(
+                "no destination has the option keep: nothing is removed",
+                "keep = all 7d, daily 5w, monthly 13m in the section of a store or local path",
+            )
         return found
 
     def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:

@@ -13,7 +13,7 @@ file NAME.keep beside it.
 exit codes:
   0  all that no rule keeps has been removed
   1  a group was held back, or something could not be removed
-  2  wrong usage or configuration
+  2  wrong usage or configuration, such as no keep anywhere
   3  the time of --for was over
 """
 

@@ -1,11 +1,13 @@
 """Carries out what a prune has planned, storage by storage."""
 
+import contextlib
 import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from b1000.b1k import mark
 from b1000.errors import message_of
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
@@ -13,9 +15,11 @@ from b1000.prune import pruning, removal
 from b1000.prune.pruning import Plan, Removal, Wish
 from b1000.prune.removal import NotRemoved, Removals
 from b1000.state.journal import Journal
+from b1000.storage import layout, local
 from b1000.storage.backup import Backup, Catalogue, Root
 
 _AT_ONCE = 25  # backups that one rm removes
+_SLACK = timedelta(seconds=0.02)  # by which the clock of a file system may be behind
 _FULL = 0.9  # of a file system, from which on it is told
 
 
@@ -75,11 +79,18 @@ class Pruner:
         for root, removals in itertools.groupby(plan.removals(), lambda each: each.root):
             area = Removals(root.path, self._until)
             while some := list(itertools.islice(removals, _AT_ONCE)):
-                yield from self._remove(area, some)
+                yield from self._remove(area, some, plan.moment)
 
-    def _remove(self, area: Removals, some: Sequence[Removal]) -> Iterator[Outcome]:
+    def _remove(
+        self, area: Removals, some: Sequence[Removal], planned: datetime
+    ) -> Iterator[Outcome]:
         """Some backups of one root: all are noted, then moved away, then deleted."""
         area.check_time()
+        stay = {each.backup.place: why for each in some if (why := _meanwhile(each, planned))}
+        yield from (
+            Outcome(each, stay[each.backup.place]) for each in some if each.backup.place in stay
+        )
+        some = [each for each in some if each.backup.place not in stay]
         with self._journal.transaction():
             for each in some:
                 noted = {"removed": self._clock(), "reason": each.reason}
@@ -102,11 +113,34 @@ def plan(destination: Destination, catalogues: Sequence[Catalogue], wish: Wish, 
 
 
 def _changed(root: Root, backup: Backup) -> datetime:
+    path = root.whole(backup.place)
     try:
-        newest = removal.newest_change(os.path.join(root.path, backup.place))
+        newest = removal.newest_change(path)
+        with contextlib.suppress(FileNotFoundError):
+            # Of a sync that begins, the mark alone may be new.
+            newest = max(newest, os.lstat(path + mark.SUFFIX).st_ctime)
     except OSError:
         return datetime.max  # who cannot look at it removes nothing of it
     return datetime.fromtimestamp(newest)
+
+
+def _meanwhile(gone: Removal, planned: datetime) -> str:
+    """Why a backup does not go that was to go when that was planned, perhaps hours ago; or ""."""
+    backup = gone.backup
+    place = layout.place(backup.place)
+    try:
+        now = local.entry(gone.root, place) if place else None
+    except OSError as error:
+        return message_of(error)
+    if now is None or not now.is_there:
+        return "it is not there any more"
+    if now.protected:
+        return "NAME.keep lies beside it by now"
+    if (now.mark.state if now.mark else "") != backup.mark:
+        return "its mark has changed meanwhile; the next prune decides anew"
+    if backup.state in pruning.UNDER_WAY and _changed(gone.root, backup) >= planned - _SLACK:
+        return "it is being written again"
+    return ""
 
 
 def _filled(roots: Iterator[Root]) -> Iterator[str]:
@@ -135,8 +169,5 @@ def _is_half_removed(root: Root, backup: Backup) -> bool:
     removed = backup.memory.removed
     if removed is None or not backup.is_there or backup.mark or backup.flaw or backup.protected:
         return False
-    try:
-        # A copy that was resumed has made the directory anew.
-        return os.lstat(os.path.join(root.path, backup.place)).st_ctime < removed
-    except OSError:
-        return False
+    # A copy that was resumed has written to it since, perhaps far below.
+    return _changed(root, backup) < datetime.fromtimestamp(removed) - _SLACK

@@ -24,6 +24,9 @@ _STATES = {
     State.LEGACY: retention.LEGACY,
 }
 
+UNDER_WAY = (State.WRITING, State.UNFINISHED)
+"""States of what its client may go on with."""
+
 _NOBODYS = "it has no mark that says whose it is, see `b1000 mark --adopt`"
 
 
@@ -63,13 +66,14 @@ class GroupPlan(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What becomes of a destination.
+    """What becomes of a destination, as it was decided at a ``moment``.
 
     ``refused`` says for some roots (by their paths) why nothing is removed there, or with ""
     for all of them. ``notes`` are what an operator is told.
     """
 
     destination: str
+    moment: datetime
     groups: tuple[GroupPlan, ...]
     refused: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
@@ -108,7 +112,7 @@ def plan(
 ) -> Plan:
     """The plan for one destination.
 
-    ``changed`` is asked only of unfinished backups that nothing else keeps.
+    ``changed`` is asked only of backups under way that nothing else keeps.
     """
     groups = [
         (catalogue.root, group)
@@ -125,7 +129,7 @@ def plan(
     if strange and not wish.more:
         refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
     notes = [note for catalogue in catalogues for note in catalogue.notes]
-    return Plan(destination.name, plans, refused, tuple(notes))
+    return Plan(destination.name, now, plans, refused, tuple(notes))
 
 
 def _where_all_was_read(plan: GroupPlan, catalogues: Sequence[Catalogue]) -> GroupPlan:
@@ -191,7 +195,7 @@ class _Planner(NamedTuple):
         here = [each for each in group.backups if each.state in _STATES]
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
         if any(fits(word, key) for word in self.wish.gone):
-            return GroupPlan(root, group, line, _gone(here))
+            return GroupPlan(root, group, line, self._gone(root, here))
         if line is None:
             kept = tuple(Decision(each.place, True, ("no line of keep fits",)) for each in here)
             return GroupPlan(root, group, None, Verdict(kept))
@@ -227,6 +231,31 @@ class _Planner(NamedTuple):
         ]
         return retention.decide(looked, terms)
 
+    def _gone(self, root: Root, here: Iterable[Backup]) -> Verdict:
+        """All of a group goes whose source is gone for good, but what is protected.
+
+        A source that may be writing is not gone; and without the marks beside the others nobody
+        would know later whose that backup is.
+        """
+        decisions, alive = [], ""
+        for each in here:
+            why = "protected by NAME.keep beside it" if each.protected else ""
+            if each.state in UNDER_WAY and not why and not alive:
+                alive = self._may_be_written(root, each)
+            decisions.append(Decision(each.place, bool(why), (why or "--gone",)))
+        return Verdict(tuple(decisions), alive)
+
+    def _may_be_written(self, root: Root, backup: Backup) -> str:
+        """Why its client may go on with it; "" where it has not for long."""
+        changed, wait = self.changed(root, backup), self.destination.keep_unfinished
+        if self.now - changed >= timedelta(seconds=wait):
+            return ""
+        when = f"was written to at {changed:%Y-%m-%d %H:%M}" if changed < datetime.max else ""
+        return (
+            f"{backup.place} is not complete and {when or 'cannot be looked at'}, so that its"
+            " source may not be gone; see keep_unfinished, or remove that directory by hand first"
+        )
+
 
 def _untouched(group: Group) -> Verdict:
     """Nothing goes that may be of anybody; what is not there is none to be told of."""
@@ -234,27 +263,20 @@ def _untouched(group: Group) -> Verdict:
     return Verdict(tuple(Decision(place, True, (_NOBODYS,)) for place in here))
 
 
-def _gone(here: Iterable[Backup]) -> Verdict:
-    """All of a group goes whose source is gone for good, but what is protected."""
-    return Verdict(
-        tuple(
-            Decision(each.place, True, ("protected by NAME.keep beside it",))
-            if each.protected
-            else Decision(each.place, False, ("--gone",))
-            for each in here
-        )
-    )
-
-
 def held(backup: Backup, now: datetime) -> Held:
     """A backup as the rules of retention see it; one that was never seen is seen now."""
     memory = backup.memory
     sync = backup.type == "sync"
+    at = now if sync else paths.moment(backup.start_time)
+    seen = now if memory.first_seen is None else datetime.fromtimestamp(memory.first_seen)
+    if seen > now + timedelta(days=1):
+        # This clock was ahead then: that makes nothing planted, and nothing old.
+        seen = now if backup.state in UNDER_WAY else at
     return Held(
         backup.place,
-        now if sync else paths.moment(backup.start_time),
+        at,
         _STATES[backup.state],
-        now if memory.first_seen is None else datetime.fromtimestamp(memory.first_seen),
+        seen,
         sync=sync,
         size=memory.bytes,
         bad=bool(memory.bad),

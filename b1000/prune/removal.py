@@ -158,13 +158,18 @@ def _unlink(directory: int, name: str) -> None:
 
 
 def newest_change(path: str) -> float:
-    """The newest ctime in a tree, in seconds; mtimes are those of its source."""
+    """The newest ctime in a tree, in seconds; mtimes are those of its source. OSError."""
     newest = os.lstat(path).st_ctime
-    for directory, names, files in os.walk(path):
+    for directory, names, files in os.walk(path, onerror=_unless_gone):
         for name in (*names, *files):
             with contextlib.suppress(FileNotFoundError):
                 newest = max(newest, os.lstat(os.path.join(directory, name)).st_ctime)
     return newest
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def freed_by(path: str) -> int:

@@ -11,7 +11,7 @@ from b1000.b1k.mark import Mark
 from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
-from b1000.files import read_file
+from b1000.files import opened_below, read_file
 from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Root, Unread
 from b1000.storage.layout import Place
@@ -101,6 +101,19 @@ def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[E
         os.close(top)
 
 
+def entry(root: Root, place: Place) -> Entry | None:
+    """What lies at one place now; None where nothing does. Raises OSError."""
+    *above, name = place.path.split("/")
+    with opened_below(root.address, above) as directory:
+        names = [name, *(name + suffix for suffix in layout.BESIDE)]
+        there = {each for each in names if _exists(directory, each)}
+        trees = {each for each in there if _is_directory(directory, each)}
+        found = gathering.entries(
+            place.job, place.day, trees, there - trees, partial(_read, directory)
+        )
+        return next((each for each in found if each.place == place), None)
+
+
 def _but_unread(path: str, found: Iterator[Entry | Unread]) -> Iterator[Entry | Unread]:
     """What is found in a directory, as long as it can be read."""
     try:
@@ -152,6 +165,14 @@ def _named(above: int, job: str, day: str, prefix: str) -> Iterator[Entry]:
         names = {name for name in os.listdir(directory) if name.startswith(prefix)}
         trees = {name for name in names if _is_directory(directory, name)}
         yield from gathering.entries(job, day, trees, names - trees, partial(_read, directory))
+
+
+def _exists(above: int, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=above)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _is_directory(above: int, name: str) -> bool:

@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,15 +45,19 @@ class Place(NamedTuple):
             known = Known((), {}, reader.memories(root.path))
         return catalogue.build(root, local.entries(root), known)
 
-    def prune(self, now: float) -> None:
-        """One prune at that time."""
+    def prune(
+        self, now: float, meanwhile: Callable[[], object] = lambda: None, wait: int = 14 * 86400
+    ) -> list[str]:
+        """One prune at that time; gives the troubles. ``meanwhile`` comes before the act."""
         rules = keep.parse("last 3")
         store = Destination("kept", str(self.root), type="store", keep=rules, prune_most=1.0)
+        store = store._replace(keep_unfinished=wait)
         working = pruner.Pruner(self.journal, Wish(), clock=lambda: now)
         working.note_new([self.look()])
         assert not [*working.finish([self.look()])]
         plan = pruner.plan(store, [self.look()], Wish(), now)
-        assert not [each.trouble for each in working.carry_out(plan) if each.trouble]
+        meanwhile()
+        return [each.trouble for each in working.carry_out(plan) if each.trouble]
 
 
 @pytest.fixture
@@ -84,7 +88,7 @@ def test_an_upload_of_twenty_days_stays_until_its_client_has_been_silent_for_lon
             # Another run of the client was complete meanwhile.
             put(place.root, a_mark(when=when + timedelta(days=9)))
         (upload / f"of day {day}").write_text("what has come")
-        place.prune(now - (20 - day) * DAYS)
+        assert not place.prune(now - (20 - day) * DAYS)
         assert upload.is_dir(), day
     for later in (1.0, 13.9):
         place.prune(now + later * DAYS)
@@ -94,6 +98,68 @@ def test_an_upload_of_twenty_days_stays_until_its_client_has_been_silent_for_lon
     assert not upload.exists()
     assert not silent.exists()
     assert len([*place.root.glob("etc/*/*.b1k")]) == 4
+
+
+def test_a_clock_that_was_ahead_for_a_day_makes_nothing_planted_or_old(place: Place) -> None:
+    """One prune by a clock of next year, as after a reset of the hardware's: neither then nor later
+    does it let anything go that a right clock keeps.
+    """
+    now = time.time()
+    today = datetime.fromtimestamp(now).replace(hour=1, minute=0, second=0, microsecond=0)
+    nights = [put(place.root, a_mark(when=today - timedelta(days=ago))) for ago in (5, 4, 3)]
+    place.prune(now - 2.5 * DAYS)
+    nights += [put(place.root, a_mark(when=today - timedelta(days=ago))) for ago in (2, 1)]
+    upload = put(place.root, a_mark(when=today - timedelta(days=1, hours=1)), marked=False)
+    place.prune(now + 400 * DAYS)
+    assert upload.is_dir()
+    for day in (0, 20):
+        place.prune(now + day * DAYS)
+        assert [path.is_dir() for path in nights] == [False, False, True, True, True], day
+
+
+def test_what_has_changed_since_it_was_decided_stays(place: Place) -> None:
+    """Hours may lie between: a sign is put beside one, a mark arrives late, a client goes on far
+    below, somebody removes one by hand. All else goes.
+    """
+    last = datetime.now().replace(microsecond=0) - timedelta(days=1)
+    nights = [a_mark(when=last - timedelta(days=ago)) for ago in range(7)]
+    old = [a_mark(when=last - timedelta(days=ago)) for ago in (40, 41, 42)]
+    backups = [put(place.root, each) for each in nights]
+    late, resumed, dead = (put(place.root, each, marked=False) for each in old)
+    (resumed / "deep" / "down").mkdir(parents=True)
+
+    def meanwhile() -> None:
+        Path(f"{backups[6]}.keep").touch()
+        shutil.rmtree(backups[5])
+        put(place.root, old[0])
+        (resumed / "deep" / "down" / "file").touch()
+
+    for each in (*nights, *old):
+        place.journal.remember(str(place.root), each.directory, {"first_seen": each.started})
+    time.sleep(0.05)
+    troubles = place.prune(time.time(), meanwhile, wait=0)
+    for words in ("NAME.keep", "its mark has changed", "it is not there", "being written again"):
+        assert [text for text in troubles if words in text], words
+    assert len(troubles) == 4
+    assert [path.is_dir() for path in backups] == [True, True, True, False, False, False, True]
+    assert (late.is_dir(), resumed.is_dir(), dead.is_dir()) == (True, True, False)
+
+
+def test_what_was_to_go_and_is_written_again_is_not_half_removed(place: Place) -> None:
+    """A prune was killed between its note and the act, and the client goes on, far below."""
+    last = datetime.now().replace(microsecond=0) - timedelta(days=1)
+    for ago in range(3):
+        put(place.root, a_mark(when=last - timedelta(days=ago)))
+    written = a_mark(when=last - timedelta(days=40))
+    upload = put(place.root, written, marked=False)
+    (upload / "deep").mkdir()
+    time.sleep(0.05)
+    note = {"first_seen": time.time() - 50 * DAYS, "removed": time.time(), "reason": "unfinished"}
+    place.journal.remember(str(place.root), written.directory, note)
+    time.sleep(0.05)
+    (upload / "deep" / "more").touch()
+    assert not place.prune(time.time())
+    assert upload.is_dir()
 
 
 class Removing(reading.Pace):
