@@ -34,7 +34,7 @@ ROWS: tuple[frozenset[str], ...] = (
 ROOT = frozenset({"__init__", "__main__"})
 
 # Files with a row of their own: the main of a child chooses among all that a child may do.
-OWN_ROW = {"work/worker.py": "worker", "work/tasks.py": "worker"}
+OWN_ROW = {f"work/{name}.py": "worker" for name in ("worker", "tasks", "rehearsal")}
 
 # A child tells the supervisor; it neither knows the journal nor the reports.
 FORBIDDEN = {

@@ -1,18 +1,21 @@
 """``b1000 [job[/instance]] ...``: runs jobs, resumes what failed, or tells what it would do."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from b1000.commands.output import USAGE_ERROR, log_as, say, terminal
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from b1000.config.loader import Config, ConfigUnreadable
     from b1000.config.sections import Problem
     from b1000.config.selectors import Selection, Selector
-    from b1000.jobs import Job
-    from b1000.runs.run import Bases, Unsettled
+    from b1000.state.queries import Reader
     from b1000.status.bars import Bars
+
+    Answer = TypeVar("Answer")
 
 
 def run_jobs(argv: Sequence[str]) -> int:
@@ -90,25 +93,21 @@ def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:
     def foretell(text: str, failed: bool) -> None:
         _foretell(text, failed, quiet)
 
-    def bases(job: "Job", instance: str) -> "Bases":
+    def ask(question: "Callable[[Reader], Answer]", without: "Answer") -> "Answer":
+        """The journal's answer; it is open for the time of the question alone."""
         if not may_exist(journal):
-            return Bases()
+            return without
         with Reader(journal, untouched=True) as reader:
-            return reader.bases(job, instance)
+            return question(reader)
 
-    def owner(job: str, instances: "Sequence[str]", whose: str) -> str | None:
-        if not may_exist(journal):
-            return None
-        with Reader(journal, untouched=True) as reader:
-            return reader.owner_of_directory(job, instances, whose)
-
-    def unsettled() -> "Mapping[str, Unsettled]":
-        if not may_exist(journal):
-            return {}
-        with Reader(journal, untouched=True) as reader:
-            return reader.unsettled()
-
-    past = JournalLookups(bases, owner, unsettled)
+    past = JournalLookups(
+        lambda job, instance: ask(lambda reader: reader.bases(job, instance), Bases()),
+        lambda job, instances, whose: ask(
+            lambda reader: reader.owner_of_directory(job, instances, whose), None
+        ),
+        lambda: ask(lambda reader: reader.unsettled(), {}),
+        lambda job, instance, now: ask(lambda reader: reader.name_free_at(job, instance, now), now),
+    )
     return int(not rehearse(config.jobs, selection, config.settings.host, foretell, past))
 
 

@@ -6,22 +6,45 @@ there nothing but the name of a notification counts: no file of theirs is opened
 """
 
 import random
+from typing import Protocol
 
 from b1000.errors import RunFailed
 from b1000.exchange.notices import Notices
-from b1000.jobs import Job
+from b1000.jobs import Destination, Job
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Resolved, SlotWanted, Waiting
 from b1000.runs.run import Copy, Frozen, Run
 from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.push import finish, prepare
+from b1000.work.executor import Executor
+from b1000.work.push import ACTING, finish, prepare
 from b1000.work.run_values import RunValues
 from b1000.work.waiting import Group, first
 
 
-async def carry_out(assignment: Assignment, job: Job) -> None:
+class Meeting(Protocol):
+    """How a run and those who pull from it meet."""
+
+    def clear(self) -> None:
+        """Remove what was notified of earlier runs of this job."""
+
+    def forget(self, host: str) -> None:
+        """Remove what a host has notified of this run."""
+
+    async def written(self, step: Step, destination: str = "") -> None:
+        """Wait until all reports tell of the step, and that a destination is COPYING."""
+
+    async def notified(self, destination: Destination) -> str:
+        """Wait for what a host says of its pull; gives why it FAILED, or ""."""
+
+
+async def carry_out(
+    assignment: Assignment,
+    job: Job,
+    executor: Executor = ACTING,
+    meeting: Meeting | None = None,
+) -> None:
     """Run all steps of a passive run. RunFailed ends it at the step where it stands."""
-    notices = Notices(assignment, job)
+    notices = meeting or Notices(assignment, job)
     notices.clear()
     values = await RunValues(assignment, job).settle()
     frozen = Frozen(pre=values.get("pre", ""), post=values.get("post", ""))
@@ -38,9 +61,9 @@ async def carry_out(assignment: Assignment, job: Job) -> None:
     await assignment.commit(Resolved(assignment.clock(), frozen, copies))
     # Data is rewritten only when everybody can see that an older report is out of date.
     await notices.written(Step.INIT)
-    await prepare(assignment, frozen)
+    await prepare(assignment, frozen, executor)
     await _offer(assignment, job, notices, copies)
-    await finish(assignment, frozen)
+    await finish(assignment, frozen, executor)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
@@ -49,14 +72,14 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
     notices = Notices(assignment, job)
     missing = tuple(copy for copy in run.copies if not copy.complete)
     await _offer(assignment, job, notices, missing)
-    await finish(assignment, run.frozen)
+    await finish(assignment, run.frozen, ACTING)
 
 
 # --- COPYING
 
 
 async def _offer(
-    assignment: Assignment, job: Job, notices: Notices, copies: tuple[Copy, ...]
+    assignment: Assignment, job: Job, notices: Meeting, copies: tuple[Copy, ...]
 ) -> None:
     """Wait until each copy has been pulled; the run has no place meanwhile."""
     for copy in copies:
@@ -84,7 +107,7 @@ async def _offer(
     await assignment.commit(SlotWanted(assignment.clock()))
 
 
-async def _await_pull(assignment: Assignment, job: Job, notices: Notices, copy: Copy) -> str:
+async def _await_pull(assignment: Assignment, job: Job, notices: Meeting, copy: Copy) -> str:
     """Wait for the notification of one host; gives why the copy FAILED, or ""."""
     number = copy.attempts + 1
     now = assignment.clock()

@@ -24,6 +24,7 @@ from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work import run_values
 from b1000.work.assignment import Assignment
 from b1000.work.copies import Copies, planned
+from b1000.work.executor import Acting
 from b1000.work.run_values import RunValues
 
 
@@ -158,7 +159,7 @@ class _Pulling:
         # The first copy makes it durable together with its own beginning.
         assignment.channel.send(assignment.moved(Step.COPYING))
         origin = Offered(self._pull, self._directory, self._follower, client)
-        carrying = Copies(assignment, frozen, self._job.type == "sync", origin)
+        carrying = Copies(assignment, frozen, self._job.type == "sync", Acting(origin))
         status, reasons = await carrying.carry_out(copies, self._job.destinations)
         if status is Status.FAILED:
             await self._notify_failure(client, reasons, origin.lost)

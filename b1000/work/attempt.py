@@ -1,6 +1,7 @@
 """One attempt of a copy: its claim, its streams, the rsync over all, and the verdict."""
 
 import time
+from collections.abc import Sequence
 
 from b1000.errors import B1000Error
 from b1000.logs import printable
@@ -80,6 +81,13 @@ class Attempt:
         linking, doubt = bool(self._target.linking), bool(self.standing.doubt)
         return self._refused or keeping.keeps(linking, self._continued, doubt)
 
+    @property
+    def in_streams(self) -> bool:
+        """Whether several rsyncs copy a part each, before one goes over all."""
+        hard_links = self._source.transfer.hard_links
+        alone = keeping.is_undivided(bool(self._target.linking), self._keeps, hard_links)
+        return self._destination.streams > 1 and not alone
+
     async def _carry_out(self) -> Outcome:
         if reason := self._rsyncs.short_of_space():
             return Outcome(CopyStatus.FAILED, reason=reason)
@@ -146,9 +154,7 @@ class Attempt:
 
     async def _in_streams(self) -> tuple[Outcome | None, int]:
         """The parts, where there are streams: as :meth:`Streams.copy`."""
-        hard_links = self._source.transfer.hard_links
-        alone = keeping.is_undivided(bool(self._target.linking), self._keeps, hard_links)
-        if self._destination.streams == 1 or alone:
+        if not self.in_streams:
             return None, 0
         before = self.standing.doubt
         hopeless, sent = await Streams(self._rsyncs, self.argv, self._note).copy()
@@ -191,10 +197,12 @@ class Attempt:
             self.standing.doubt,
         )
 
-    def argv(self, part: command.Part | None = None) -> list[str]:
-        """The arguments of the rsync over all, or of a part."""
+    def argv(
+        self, part: command.Part | None = None, bases: Sequence[str] | None = None
+    ) -> list[str]:
+        """The arguments of the rsync over all, or of a part; ``bases`` in the place of its own."""
         manner = command.Manner(
-            self._target.linking.directories,
+            self._target.linking.directories if bases is None else bases,
             self._keeps,
             self._continued,
             bool(self.standing.doubt) and not self._keeps,

@@ -7,26 +7,19 @@ that is down delays no other.
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
 
-from b1000.errors import message_of
-from b1000.jobs import Destination, DestinationChoice, Job, Pull
+from b1000.jobs import Destination, DestinationChoice, Job
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
-from b1000.rsync.source import Source
 from b1000.rsync.verdicts import Retry
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
-from b1000.runs.run import Client, Copy, Frozen
+from b1000.runs.run import Copy, Frozen
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.storage import mounts
-from b1000.templates import Word
-from b1000.work import linking, merging, retries, sources, sweeping
-from b1000.work.announcing import announce
+from b1000.work import linking, retries
 from b1000.work.assignment import NO_DESTINATION, Assignment
-from b1000.work.attempt import Attempt
 from b1000.work.copying import Copying, begin
-from b1000.work.permits import held
-from b1000.work.sources import Sources
+from b1000.work.executor import Executor
 from b1000.work.waiting import Event, Group, Lock, sleep
 
 
@@ -69,40 +62,14 @@ def _shuffled(group: Sequence[DestinationChoice]) -> Sequence[DestinationChoice]
     return random.sample(group, len(group))
 
 
-class Origin(Protocol):
-    """Where the data of a run is; ``pull`` and ``client`` are set where that is another host."""
-
-    pull: Pull | None
-    client: Client | None
-
-    async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
-        """What is to be copied, looked for anew by each attempt."""
-
-    async def verify(self) -> str:
-        """After a copy: why it cannot be relied on, or ""."""
-
-
-class _Here:
-    """The data is on this host."""
-
-    pull: Pull | None = None
-    client: Client | None = None
-
-    async def find(self, include: Sequence[Word], relative: bool, delete: bool) -> Sources:
-        return sources.find(include, relative, delete)
-
-    async def verify(self) -> str:
-        return ""
-
-
 class Copies:
     """Makes the copies of a run that are not complete yet."""
 
     def __init__(
-        self, assignment: Assignment, frozen: Frozen, sync: bool, origin: Origin | None = None
+        self, assignment: Assignment, frozen: Frozen, sync: bool, executor: Executor
     ) -> None:
         self._assignment = assignment
-        self._origin = origin or _Here()
+        self._executor = executor
         self._frozen = frozen
         self._sync = sync
         self._limits = assignment.limits
@@ -152,7 +119,7 @@ class Copies:
     async def _copy(self, copying: Copying, tried: Event) -> Outcome:
         """One copy to its end; ``tried`` is set after its first attempt."""
         result = await self._all_attempts(copying, tried)
-        if result.status in COMPLETE and (doubt := await self._origin.verify()):
+        if result.status in COMPLETE and (doubt := await self._executor.origin.verify()):
             result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
         now = self._assignment.clock()
         # What follows, a post or the end, makes it durable together with its own beginning.
@@ -216,18 +183,12 @@ class Copies:
         if target.must_be_mounted and (unmounted := mounts.unmounted(target.path)):
             return Outcome(CopyStatus.FAILED, Retry.YES, unmounted)
         transfer = self._frozen.transfer
-        found = await self._origin.find(self._frozen.include, transfer.relative, transfer.delete)
+        origin = self._executor.origin
+        found = await origin.find(self._frozen.include, transfer.relative, transfer.delete)
         if found.unusable:
             retry = Retry.YES if found.passing else Retry.NEVER
             return Outcome(CopyStatus.FAILED, retry, found.trouble)
-        try:
-            async with held(self._assignment, copying.target, shared=self._sync) as descriptors:
-                client = self._origin.client
-                if told := await announce(self._assignment, self._frozen, copying, client):
-                    return told
-                result, ours = await self._rsync(copying, found, descriptors)
-        except OSError as error:
-            return Outcome(CopyStatus.FAILED, reason=f"a lock cannot be taken: {message_of(error)}")
+        result, ours = await self._executor.transfer(self._assignment, self._frozen, copying, found)
         if result.status not in COMPLETE:
             return result
         if found.trouble:
@@ -249,24 +210,6 @@ class Copies:
             if copying.destination.link_dest and not self._sync:
                 copying.target.linking.log_absence()
         await self._assignment.commit(*begins)
-
-    async def _rsync(
-        self, copying: Copying, found: Sources, descriptors: tuple[int, ...]
-    ) -> tuple[Outcome, str]:
-        """One attempt; gives a warning about names that were not copied too, or ""."""
-        assignment, frozen = self._assignment, self._frozen
-        pull, same = self._origin.pull, found.meeting.same
-        source = Source(found.paths, frozen.exclude, frozen.transfer, pull, same)
-        clash = await merging.clash(assignment, source, copying.destination, found.meeting)
-        if trouble := clash or await sweeping.prepare(assignment, copying):
-            return Outcome(CopyStatus.FAILED, reason=trouble), ""
-        attempt = Attempt(assignment, source, copying.target, copying.standing, descriptors)
-        result = await attempt.carry_out()
-        copying.totals, copying.standing = attempt.totals, attempt.standing
-        if result.status in COMPLETE and copying.standing.leftovers:
-            await sweeping.sweep(assignment, copying, source, shared=self._sync)
-        ours = f"never copied, since such names are B1000's own: {attempt.ours}"
-        return result, ours if attempt.ours.count else ""
 
 
 def _attempt_ended(

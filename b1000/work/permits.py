@@ -14,10 +14,8 @@ _POLL = 0.2  # seconds between looks at a lock that another process holds
 
 
 @contextlib.asynccontextmanager
-async def held(
-    assignment: Assignment, target: Target, *, shared: bool
-) -> AsyncIterator[tuple[int, ...]]:
-    """The descriptors, as soon as all are free; ``shared``: other runs write into it too.
+async def held(assignment: Assignment, target: Target) -> AsyncIterator[tuple[int, ...]]:
+    """The descriptors, as soon as all are free.
 
     Raises OSError where a lock cannot be taken.
     """
@@ -32,7 +30,7 @@ async def held(
             permit = f"copies@{destination.name}"
             why = f"{destination.name} has its limit of {most} copies (max_copies)"
             await hold(lambda: locks.acquire_slot(permit, most), why)
-        if shared:
+        if target.shared:
             import hashlib  # with all of OpenSSL, which no full needs
 
             path = target.directory

@@ -10,17 +10,21 @@ from b1000.templates import ScriptTemplate
 from b1000.work import run_values
 from b1000.work.assignment import Assignment, output_of
 from b1000.work.copies import Copies, planned
+from b1000.work.executor import Acting, Executor
 from b1000.work.run_values import RunValues
 
+ACTING = Acting()
+"""Does what a run of this host's data asks for."""
 
-async def carry_out(assignment: Assignment, job: Job) -> None:
+
+async def carry_out(assignment: Assignment, job: Job, executor: Executor = ACTING) -> None:
     """Run all steps of a push run. RunFailed ends it at the step where it stands."""
     frozen, copies = await _init(assignment, job)
-    await prepare(assignment, frozen)
+    await prepare(assignment, frozen, executor)
     # The first copy makes it durable together with its own beginning.
     assignment.channel.send(assignment.moved(Step.COPYING))
-    await _copying(assignment, job, frozen, copies)
-    await finish(assignment, frozen)
+    await _copying(assignment, job, frozen, copies, executor)
+    await finish(assignment, frozen, executor)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
@@ -32,22 +36,22 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
         if copy.status is CopyStatus.WARNING:
             assignment.warn(f"{copy.destination}: {copy.error}")
     missing = [copy for copy in run.copies if not copy.complete]
-    await _copying(assignment, job, run.frozen, tuple(missing))
-    await finish(assignment, run.frozen)
+    await _copying(assignment, job, run.frozen, tuple(missing), ACTING)
+    await finish(assignment, run.frozen, ACTING)
 
 
-async def prepare(assignment: Assignment, frozen: Frozen) -> None:
+async def prepare(assignment: Assignment, frozen: Frozen, executor: Executor) -> None:
     """The step PRE, where the job has a pre."""
     if frozen.pre:
         await assignment.commit(assignment.moved(Step.PRE))
-        await assignment.script("pre", frozen.pre, assignment.limits.script_timeout)
+        await executor.script(assignment, "pre", frozen.pre)
 
 
-async def finish(assignment: Assignment, frozen: Frozen) -> None:
+async def finish(assignment: Assignment, frozen: Frozen, executor: Executor) -> None:
     """The step POST, where the job has a post, and DONE."""
     if frozen.post:
         await assignment.commit(assignment.moved(Step.POST))
-        await assignment.script("post", frozen.post, assignment.limits.script_timeout)
+        await executor.script(assignment, "post", frozen.post)
     assignment.channel.end(assignment.moved(Step.DONE))
 
 
@@ -114,9 +118,13 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
 
 
 async def _copying(
-    assignment: Assignment, job: Job, frozen: Frozen, copies: tuple[Copy, ...]
+    assignment: Assignment,
+    job: Job,
+    frozen: Frozen,
+    copies: tuple[Copy, ...],
+    executor: Executor,
 ) -> None:
-    carrying = Copies(assignment, frozen, job.type == "sync")
+    carrying = Copies(assignment, frozen, job.type == "sync", executor)
     status, reasons = await carrying.carry_out(copies, job.destinations)
     if status is Status.FAILED:
         raise RunFailed(reasons)

@@ -40,11 +40,8 @@ async def _begin_anew(assignment: Assignment, copying: Copying) -> None:
     copying.standing = copying.standing._replace(leftovers=False, doubt="")
 
 
-async def sweep(assignment: Assignment, copying: Copying, source: Source, *, shared: bool) -> None:
-    """Remove what killed attempts left at a local destination; at a daemon it stays.
-
-    ``shared``: the directory is not of one run alone.
-    """
+async def sweep(assignment: Assignment, copying: Copying, source: Source) -> None:
+    """Remove what killed attempts left at a local destination; at a daemon it stays."""
     log, name, path = assignment.log, copying.destination.name, copying.target.directory
     text = "%s: temporary files of an interrupted attempt (.NAME.XXXXXX) may be left in %s%s"
     if copying.destination.remote:
@@ -52,7 +49,7 @@ async def sweep(assignment: Assignment, copying: Copying, source: Source, *, sha
             log.warning(text, name, path, "")
         return
     try:
-        beside = shared and not source.transfer.delete
+        beside = copying.target.shared and not source.transfer.delete
         found = await leftovers.temporary(path, copying.since, beside)
         await leftovers.remove(path, await _not_at_source(assignment, copying, source, found))
     except (B1000Error, OSError) as error:
