@@ -11,8 +11,9 @@ INSTALL := $(BIN)/pip install --quiet --config-settings editable_mode=compat --e
 .PHONY: test test-fast test-exhaustive demo tools test-tools lint clean
 
 # Tests wait more than they work: side by side they take half the time. The long ones are at the
-# end of no queue: who has nothing left takes from the others.
-PYTEST := $(BIN)/python -m pytest -n 5 --dist worksteal
+# end of no queue: who has nothing left takes from the others. Compiled tests are kept, whatever
+# the environment says: else each of the five compiles all of them.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 5 --dist worksteal
 
 test: lint test-tools
 	$(PYTEST)
@@ -26,7 +27,7 @@ test-fast: tools $(VENV)/installed-test
 
 # What make test tries a sample of, and hundreds of crashes: half an hour.
 test-exhaustive: test-tools $(VENV)/installed-test
-	B1000_TRIALS=400 $(PYTEST) -m "exhaustive or slow"
+	B1000_TRIALS=400 B1000_STARTED=1 $(PYTEST) -m "exhaustive or slow"
 
 lint: tools $(VENV)/installed-test
 	$(BIN)/ruff check .

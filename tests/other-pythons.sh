@@ -22,7 +22,7 @@ run() {
         touch "$environment/installed"
     fi
     echo "with Python $1:"
-    "$environment/bin/python" -m pytest -n 5 --dist worksteal \
+    PYTHONDONTWRITEBYTECODE= "$environment/bin/python" -m pytest -n 5 --dist worksteal \
         -m 'not (slow or fuzz or database or exhaustive)' tests/unit tests/edges
 }
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tests.support.zygote import import_all
+
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 _SECONDS = 60.0
@@ -153,50 +155,13 @@ def _main(words: Sequence[str]) -> int:
 
 
 def _serve(orders: IO[str]) -> None:
-    _import_all()
-    for line in orders:
-        print(json.dumps(_carry_out(json.loads(line))), flush=True)
-
-
-def _import_all() -> None:
-    """What the program imports where it is used: a user without rights might not find it."""
-    import codecs
-    import importlib
-    import pkgutil
-
-    import b1000
-
-    for module in pkgutil.walk_packages(b1000.__path__, "b1000."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    for name in (
-        *(
-            "psutil",
-            "tenacity",
-            "hashlib",
-            "ctypes",
-            "rich.table",
-            "rich.console",
-            "_strptime",
-            "traceback",
-            "rich.progress",
-        ),
-        *("multiprocessing.popen_fork", "multiprocessing.util", "asyncio.unix_events", "random"),
-        *("multiprocessing.resource_sharer", "multiprocessing.reduction", "tempfile", "shutil"),
-        *(
-            "difflib",
-            "urllib.parse",
-            "sqlite3.dbapi2",
-            "gzip",
-        ),  # the latter by pathlib, from Python 3.13 on
-    ):
-        importlib.import_module(name)
-    # A disk that is full stays so: that is waited for only a moment.
     from b1000.supervise import recorder
 
+    import_all()
+    # A disk that is full stays so: that is waited for only a moment.
     recorder._GRACE = 1.0
-    for name in ("ascii", "idna", "latin-1", "unicode_escape", "utf-8-sig"):
-        codecs.lookup(name)
+    for line in orders:
+        print(json.dumps(_carry_out(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

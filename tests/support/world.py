@@ -14,9 +14,14 @@ from typing import Any
 
 import psutil
 
+from b1000.config import COMMANDS
 from tests.support.processes import living
+from tests.support.zygote import ENVIRONMENT, Forked
 
 ROOT = Path(__file__).parents[2]
+
+_START_ALL = "B1000_STARTED" in os.environ
+_STARTED: set[str] = set()  # the commands, with their options, that were started here
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -82,8 +87,15 @@ class World:
     def start(
         self, *words: str, environment: Mapping[str, str] | None = None, cwd: str = "/"
     ) -> "subprocess.Popen[str]":
-        """Start ``b1000 -f CONFIG WORDS`` as a process of its own, in an empty environment."""
-        return subprocess.Popen(
+        """Start ``b1000 -f CONFIG WORDS`` as a process of its own, in an empty environment.
+
+        The first of each command is started, later ones are forked: ``B1000_STARTED=1`` starts all.
+        """
+        kind = " ".join(word for word in words if word in COMMANDS or word.startswith("-"))
+        known = kind in _STARTED and not environment
+        if not _START_ALL:
+            _STARTED.add(kind)
+        return (Forked if known else subprocess.Popen)(
             [sys.executable, "-m", "b1000", "-f", str(self.config), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -91,7 +103,7 @@ class World:
             text=True,
             errors="surrogateescape",
             cwd=cwd,
-            env={"PYTHONPATH": str(ROOT), **(environment or {})},
+            env={**ENVIRONMENT, **(environment or {})},
             start_new_session=True,
         )
 
