@@ -17,7 +17,7 @@ from b1000.config.sections import Problem as Problem
 from b1000.config.sections import Section
 from b1000.config.values import Values, only
 from b1000.errors import BadValue, near, nearest
-from b1000.jobs import BrokenJob, Destination, Job, Report, Settings
+from b1000.jobs import BrokenJob, Destination, Job, Limits, Report, Settings
 from b1000.named import NamedTuple
 
 
@@ -46,6 +46,7 @@ class Config(NamedTuple):
     lines: Mapping[tuple[str, str], int] = {}
     files: tuple[str, ...] = ()
     others: Mapping[str, str] = {}
+    limits: Limits = Limits()  # of what belongs to no job
 
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
@@ -106,6 +107,7 @@ def load(file: str) -> Config:
         lines=_lines_of(reversed([reader.globals, *sections])),
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},
+        limits=Limits(**only(settings, Limits._fields)),
     )
 
 

@@ -151,10 +151,10 @@ class Journalled:
         return sorted(configured | {place.partition("/")[0] for place in known.copies})
 
     def limits(self, destination: Destination) -> Limits:
-        """How long things there may take, as the first job that copies there has it."""
+        """How long things there may take: as its first job has it, or else [global]."""
         jobs = (job for job in self._config.jobs.values() if isinstance(job, Job))
         found = (job.limits for job in jobs if destination.name in job.destinations)
-        return next(found, Limits())
+        return next(found, self._config.limits)
 
     def __enter__(self) -> "Journalled":
         return self

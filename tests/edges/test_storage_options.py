@@ -8,6 +8,7 @@ from b1000.config import loader
 from b1000.config.loader import Config
 from b1000.jobs import BrokenJob, Job
 from b1000.keep import Rule, Span, line_for
+from b1000.storage import survey
 
 HEAD = """
 [report:files]
@@ -134,3 +135,12 @@ def test_a_daemon_is_read_by_a_path_of_its_own(tmp_path: Path) -> None:
     disk = load(tmp_path, text).destinations["disk"]
     assert disk.restore_path == "rsync://u@host/restore"
     assert disk.restore_password_file == "/etc/b1000/restore"
+
+
+def test_where_no_job_copies_the_limits_are_those_of_global(tmp_path: Path) -> None:
+    """A restore on a storage whose clients push waits for a retry as long as it is told."""
+    text = "[global]\ncopy_retry_min_sleep = 7\nio_timeout = 9\n" + HEAD
+    config = load(tmp_path, f"{text}[dest:kept]\ntype = store\npath = /srv/kept\n")
+    with survey.Journalled(config) as journal:
+        found = journal.limits(config.destinations["kept"])
+        assert (found.copy_retry_min_sleep, found.io_timeout) == (7, 9)
