@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import b1000
 from tests.support.attacker import BEFORE, fill
+from tests.support.chance import examples
 from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema, make_template
 from tests.support.storage import Storage
@@ -20,6 +21,7 @@ from tests.support.world import World
 # is judged by the same examples each time; who works on one tries others as well.
 settings.register_profile(
     "b1000",
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,

@@ -37,6 +37,7 @@ from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
+from tests.support.chance import examples
 
 DESTINATIONS = ("atm", "hd", "tele")
 WORDS = st.sampled_from(("", "connection refused", "no space", "naïve ☃"))
@@ -164,7 +165,7 @@ def stored_run(opened: Opened, run_id: int) -> Run:
 def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
     counts = {"applied": 0, "refused": 0}
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data(), length=st.integers(1, 25))
     def histories(data: st.DataObject, length: int) -> None:
         with opened.journal.transaction():

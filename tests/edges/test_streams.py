@@ -23,6 +23,7 @@ from b1000.work.attempt import Attempt
 from b1000.work.copying import Standing, Target
 from b1000.work.linking import Linking
 from b1000.work.progress import ProgressWriter
+from tests.support.chance import examples
 from tests.support.worker import Supervised
 
 LIMITS = Limits(io_timeout=0)
@@ -164,7 +165,7 @@ def listed(argv: Sequence[str]) -> set[bytes]:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(TREES, st.integers(2, 5), st.booleans(), st.booleans())
 @example([([b"*", b"[a]\\", b"\n"], "file", 3_000_000, 0o644)], 3, True, False)
 @example([([b"x"], "file", 70_000, 0o644), ([b"xx"], "file", 3_000_000, 0o644)], 2, False, True)
@@ -246,7 +247,7 @@ def test_noise_is_no_name() -> None:
 # --- the result
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(TREES, st.integers(2, 4), st.booleans(), st.booleans(), st.booleans())
 def test_the_result_is_that_of_one_stream(
     entries: list[Entry], streams: int, relative: bool, hard_links: bool, excluding: bool

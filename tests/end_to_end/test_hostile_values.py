@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.chance import examples
 from tests.support.world import ROOT, World, tree
 
 WITNESS = "WITNESS"
@@ -393,7 +394,7 @@ def fits(output: bytes) -> bool:
     )
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.lists(OUTPUTS, min_size=1, max_size=12))
 def test_any_output_is_a_directory_or_nothing(outputs: Sequence[bytes]) -> None:
     root = Path(tempfile.mkdtemp(prefix="b1000-test-"))

@@ -11,8 +11,9 @@ from b1000.config import grammar, shellwords, sourcenames
 from b1000.config.selectors import Selector, selector
 from b1000.errors import BadValue
 from b1000.jobs import DestinationChoice
+from tests.support.chance import words
 
-NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True)
+NAMES = words("._-", 11)
 SEPARATORS = st.text(" \n,", min_size=1, max_size=4)
 ANYTHING = st.text(st.characters(), max_size=12)
 HOSTILE = [

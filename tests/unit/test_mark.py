@@ -11,6 +11,7 @@ from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
 from b1000.runs.states import CopyStatus, Status, Step
+from tests.support.chance import examples
 from tests.unit.test_report_file import HOSTS, LINES, NAMES, TIMES
 
 NUMBERS = st.one_of(st.none(), st.integers(0, 10**15 - 1))
@@ -54,7 +55,7 @@ def marks(draw: st.DrawFn) -> Mark:
 
 
 @given(marks())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_is_written_is_read(written: Mark) -> None:
     text = mark.render(written)
     read = mark.parse(text.encode(), written.directory)
@@ -134,7 +135,7 @@ PIECES = st.one_of(
 
 
 @given(marks(), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), PIECES), max_size=3))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_the_quick_way_reads_what_the_other_reads(
     written: Mark, changes: list[tuple[float, int, str]]
 ) -> None:

@@ -11,6 +11,7 @@ from b1000.errors import BadValue
 from b1000.exchange import offers
 from b1000.runs.run import Client
 from b1000.runs.states import CopyStatus, Status, Step
+from tests.support.chance import examples
 
 FILE = "ext--2026-11-23-04-29-00.b1k"
 OLD = """\
@@ -197,20 +198,20 @@ LINES = st.one_of(
 
 
 @given(st.one_of(st.binary(max_size=3000), st.text(max_size=3000).map(lambda text: text.encode())))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes(data: bytes) -> None:
     with pytest.raises(BadValue):
         offers.parse(data, FILE, "backup-2")
 
 
 @given(st.lists(LINES, max_size=40), st.sampled_from(["backup-2", "b", "backup-2.example"]))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_lines(lines: list[str], host: str) -> None:
     refused_or_sound("\n".join(lines).encode("utf-8", "surrogatepass"), host)
 
 
 @given(st.integers(0, len(NEW) - 1), st.integers(0, 40), st.binary(max_size=20))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_a_report_with_anything_in_it(at: int, gone: int, data: bytes) -> None:
     whole = NEW.encode()
     refused_or_sound(whole[:at] + data + whole[at + gone :], "backup-2")
@@ -238,7 +239,7 @@ def sound(client: Client) -> None:
 
 
 @given(st.sampled_from([b"[", b"=", b"a=b\n", b"[dest:a]\n", b"\x00", b"-", b" ", b"[dest:"]))
-@settings(max_examples=8, deadline=5000)
+@settings(max_examples=examples(8), deadline=5000)
 def test_long_ones_are_refused_quickly(piece: bytes) -> None:
     with pytest.raises(BadValue):
         offers.parse((piece * 65536)[:65536], FILE, "backup-2")

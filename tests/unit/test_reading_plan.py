@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, Group, GroupKey, Root, State
 from b1000.verify import reading_plan, sums
+from tests.support.chance import examples
 
 ROOT = Root("kept", "/srv")
 NIGHT = 86400.0
@@ -35,7 +36,7 @@ def test_never_read_ones_come_first_and_the_newest_of_each_group_before_others()
     st.lists(st.integers(0, 8), min_size=40, max_size=90),
     st.integers(1, 30),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_no_backup_stays_unread_for_longer(coming: list[int], going: list[int], days: int) -> None:
     there: dict[str, Backup] = {}
     number = 0
@@ -62,7 +63,7 @@ def test_no_backup_stays_unread_for_longer(coming: list[int], going: list[int], 
     ),
     st.integers(1, 20),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_nights_that_end_early_leave_no_byte_unread(
     history: list[tuple[list[int], int]], days: int
 ) -> None:

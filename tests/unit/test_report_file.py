@@ -10,9 +10,10 @@ from b1000.b1k import names, report_file
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
 from b1000.runs.states import CopyStatus, Status, Step
+from tests.support.chance import examples, hosts, words
 
-NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
-HOSTS = st.from_regex(r"[a-z0-9](?:[.:_-]?[A-Za-z0-9]){0,12}", fullmatch=True)
+NAMES = words("_-", 21)
+HOSTS = hosts(".:_-", 13)
 LINES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=60).map(
     str.strip
 )
@@ -50,7 +51,7 @@ def reports(draw: st.DrawFn) -> ReportFile:
 
 
 @given(reports())
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_what_is_written_is_read(report: ReportFile) -> None:
     text = report_file.render(report)
     file = names.file_name(report.job, report.instance, report.start_time)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from b1000 import keep
 from b1000.prune import retention
 from b1000.prune.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
+from tests.support.chance import examples
 
 NOW = datetime(2026, 11, 22, 12)
 DAY = timedelta(days=1)
@@ -215,7 +216,7 @@ def counts(each: Held, how: Terms) -> bool:
 
 
 @given(histories(), CONDITIONS)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> None:
     verdict = retention.decide(group, how)
     gone = set(verdict.removed)
@@ -247,7 +248,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
 
 
 @given(histories(), CONDITIONS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_second_time_removes_nothing_more(group: list[Held], how: Terms) -> None:
     first = retention.decide(group, how)
     left = [each for each in group if each.name not in first.removed]
@@ -257,7 +258,7 @@ def test_a_second_time_removes_nothing_more(group: list[Held], how: Terms) -> No
 
 
 @given(histories(), CONDITIONS, st.integers(0, 24 * 30))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_does_not_count_displaces_nothing(group: list[Held], how: Terms, ago: int) -> None:
     """One more that is bad, unfinished or planted lets none go that would have stayed."""
     how = how._replace(most=1.0, read_since=NOW - 3000 * DAY)

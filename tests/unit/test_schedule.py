@@ -29,6 +29,7 @@ from b1000.supervise.decisions import (
 )
 from b1000.supervise.gate import Gate
 from b1000.supervise.schedule import Schedule
+from tests.support.chance import examples
 
 
 def job(name: str, client: str = "") -> Job:
@@ -224,7 +225,7 @@ class Simulation:
         self.tell(Over(number))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(1, 4), st.data())
 def test_slots_hold_nothing_waits_for_ever_and_all_comes_to_an_end(
     slots: int, data: st.DataObject
