@@ -29,6 +29,7 @@ from b1000.runs.states import CopyStatus, Ending, Step
 from b1000.state import status_files
 from b1000.state.queries import Reader
 from tests.crash.struck import strike
+from tests.support.chance import TRIALS
 from tests.support.daemon import Daemon
 from tests.support.world import ROOT, World, tree, wait_until
 
@@ -42,7 +43,6 @@ VICTIMS = [
     for kind in ("supervisor", "worker", "rsync", "idle")
     for when in ("before", "after")
 ]
-TRIALS = int(os.environ.get("B1000_TRIALS", "15"))
 
 
 HARMLESS = {"idle", "hand-over"}
