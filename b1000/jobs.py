@@ -272,3 +272,4 @@ class Settings(NamedTuple):
     drill_dir: str
     script_timeout: int = 0
     backup_dir: str | None = None
+    limits: Limits = Limits()

@@ -36,13 +36,17 @@ def end_plainly() -> None:
     """From here on each of them raises SystemExit with 128 and its number; SIGINT as ever."""
     sys.unraisablehook = _unraised
     for number in heard():
-        if number != signal.SIGINT:
-            signal.signal(number, _end)
+        signal.signal(number, _interrupt if number == signal.SIGINT else _end)
 
 
 def _end(number: int, _frame: object) -> None:
     _came.append(number)
     sys.exit(128 + number)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    _came.append(number)
+    raise KeyboardInterrupt
 
 
 def _unraised(lost: "sys.UnraisableHookArgs") -> None:

@@ -8,6 +8,7 @@ error takes only the jobs with it that need what is wrong: they become
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from b1000.config import grammar, job_sections, places
 from b1000.config.options import TABLE
@@ -46,7 +47,6 @@ class Config(NamedTuple):
     lines: Mapping[tuple[str, str], int] = {}
     files: tuple[str, ...] = ()
     others: Mapping[str, str] = {}
-    limits: Limits = Limits()  # of what belongs to no job
 
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
@@ -97,7 +97,7 @@ def load(file: str) -> Config:
         raise ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
     return Config(
         file,
-        Settings(**only(settings, Settings._fields)),
+        _settings(settings),
         {name: job_sections.claimed(name, job, jobs) for name, job in jobs.items()},
         {name: each for name, each in reversed(destinations.items()) if each},
         {name: each for name, each in reversed(reports.items()) if each},
@@ -107,8 +107,12 @@ def load(file: str) -> Config:
         lines=_lines_of(reversed([reader.globals, *sections])),
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},
-        limits=Limits(**only(settings, Limits._fields)),
     )
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    limits = Limits(**only(values, Limits._fields))
+    return Settings(**only(values, Settings._fields), limits=limits)
 
 
 def _report_unnamed(sections: Iterable[Section]) -> set[str]:

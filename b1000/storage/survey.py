@@ -154,7 +154,7 @@ class Journalled:
         """How long things there may take: as its first job has it, or else [global]."""
         jobs = (job for job in self._config.jobs.values() if isinstance(job, Job))
         found = (job.limits for job in jobs if destination.name in job.destinations)
-        return next(found, self._config.limits)
+        return next(found, self._config.settings.limits)
 
     def __enter__(self) -> "Journalled":
         return self
