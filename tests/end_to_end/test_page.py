@@ -50,6 +50,14 @@ def file(world: World) -> Path:
     rows.daily("db1", "mysql", "orders", 9, 5 * DAY)
     rows.run("web1", "www", "", HOUR, "near:DONE far:FAILED")
     rows.run(EVIL[:120], "x\"onclick='alert(1)'", "</script>", HOUR)
+    proven = ("'2026-11-22 01:00:00'",) * 2
+    for number, times in enumerate([("NULL", "NULL"), proven]):
+        instance = ("orders", "payments")[number]
+        rows.do(
+            "INSERT INTO stored (storage, path, host, name, instance, destination, type, state, "
+            f"read_utc, drilled_utc, recovery_time) VALUES ('s', '{number}', 'db1', 'mysql', "
+            f"'{instance}', 'kept', 'full', 'complete', {times[0]}, {times[1]}, 184)"
+        )
     path = world.root / "backups.html"
     assert world.b1000("monitor", "--html", str(path)).returncode == 2
     return path
@@ -106,6 +114,32 @@ def test_searching_filtering_and_reasons(file: Path, browser: Callable[..., Brow
     assert "1 of 2 copies of the last good backup is missing: far (connection refused)" in detail
     shown.run("dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))")
     assert shown.run("return document.getElementById('detail').hidden")
+
+
+def test_what_was_read_and_restored_is_told(file: Path, browser: Callable[..., Browser]) -> None:
+    shown = browser()
+    shown.open(file)
+
+    def told(name: str) -> dict[str, str]:
+        found: dict[str, str] = shown.run(
+            "[...document.querySelectorAll('.subject')]"
+            ".find(each => each.textContent.includes(arguments[0])).click();"
+            "return Object.fromEntries([...document.querySelectorAll('#detail dt')]"
+            ".map(each => [each.textContent, each.nextSibling.textContent]))",
+            name,
+        )
+        return found
+
+    payments = told("payments")
+    assert (payments["Kept"], payments["Recovery time"]) == ("1 backup", "3 min in that drill")
+    assert all(payments[each].endswith(" ago") for each in ("Last read", "Last restored"))
+    orders = told("orders")
+    assert (orders["Last read"], orders["Last restored"]) == (
+        "none as it is now",
+        "never by a drill",
+    )
+    assert "Recovery time" not in orders
+    assert "Kept" not in told("www")
 
 
 def test_views_keys_and_the_address(file: Path, browser: Callable[..., Browser]) -> None:
