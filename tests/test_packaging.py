@@ -1,6 +1,7 @@
 """What is packed: wheel, sdist, Debian package and the units of systemd."""
 
 import configparser
+import fcntl
 import os
 import re
 import shutil
@@ -62,22 +63,33 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def packed(checkout: Path) -> Path:
-    """A directory with wheel and sdist; the build needs setuptools from the network."""
-    hook = "from setuptools.build_meta import *; build_sdist('dist'); build_wheel('dist')"
-    place = checkout.parent / "build"
-    run(sys.executable, "-m", "venv", place)
-    python = place / "bin" / "python"
-    tried = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "setuptools>=77"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode:
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with wheel and sdist, which is made once for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "packed"
+    with open(f"{place}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _pack(place)
+    if not (place / "b1000" / "dist").exists():
         pytest.skip("setuptools cannot be fetched")
-    subprocess.run([python, "-c", hook], cwd=checkout, check=True, capture_output=True)
-    return checkout / "dist"
+    return place / "b1000" / "dist"
+
+
+def _pack(place: Path) -> None:
+    """The build needs setuptools from the network."""
+    shutil.copytree(ROOT, place / "b1000", ignore=LEFT_OUT, symlinks=True)
+    install = without_pip(place / "venv")
+    if subprocess.run([*install, "--quiet", "setuptools>=77"], capture_output=True).returncode == 0:
+        hook = "from setuptools.build_meta import *; build_sdist('dist'); build_wheel('dist')"
+        python = place / "venv" / "bin" / "python"
+        subprocess.run([python, "-c", hook], cwd=place / "b1000", check=True, capture_output=True)
+
+
+def without_pip(place: Path) -> tuple[str | Path, ...]:
+    """Make a place for packages; gives what installs there: the pip of these tests."""
+    run(sys.executable, "-m", "venv", "--without-pip", place)
+    return sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install"
 
 
 def test_the_wheel_has_program_manual_and_completions(packed: Path) -> None:
@@ -102,7 +114,8 @@ def test_the_wheel_has_program_manual_and_completions(packed: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
-def test_the_sdist_has_all_that_git_has(packed: Path, checkout: Path) -> None:
+def test_the_sdist_has_all_that_git_has(packed: Path) -> None:
+    checkout = packed.parent
     (sdist,) = packed.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         found = {name.partition("/")[2] for name in archive.getnames()}
@@ -114,8 +127,7 @@ def test_the_sdist_has_all_that_git_has(packed: Path, checkout: Path) -> None:
 
 def test_the_wheel_works_in_a_fresh_place(packed: Path, tmp_path: Path) -> None:
     (wheel,) = packed.glob("*.whl")
-    run(sys.executable, "-m", "venv", tmp_path / "venv")
-    run(tmp_path / "venv" / "bin" / "pip", "install", "--no-deps", "--no-index", wheel)
+    run(*without_pip(tmp_path / "venv"), "--no-deps", "--no-index", wheel)
     # What it depends on is that of these tests, so that nothing is fetched.
     (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     (site / "dependencies.pth").write_text(str(Path(psutil.__file__).parents[1]))
