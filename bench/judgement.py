@@ -10,9 +10,21 @@ from datetime import date, timedelta
 from statistics import median
 
 from b1000.monitor.history import DAY, HOUR, MINUTE, PlanRow, Subject
+from b1000.monitor.holidays import days_off, softened
 from b1000.monitor.verdicts import Judgement, Verdict, judge
 from bench.faults import FAULTS, Fault
-from bench.fleets import BY_NAME, FIRST, SCHEDULES, Schedule, Story, a_trait, moment_of, runs_of
+from bench.fleets import (
+    BY_NAME,
+    FIRST,
+    HOLIDAYS,
+    SCHEDULES,
+    ZONES,
+    Schedule,
+    Story,
+    a_trait,
+    moment_of,
+    runs_of,
+)
 from bench.measure import Result
 from bench.site import Site
 
@@ -117,6 +129,37 @@ def worst_moment(seed: int = 1) -> float:
     )
 
 
+def at_holidays(seed: int = 1) -> tuple[float, float]:
+    """How much of the time from a holiday on weekday jobs are CRITICAL: by themselves, in a fleet.
+
+    In each zone they rest on the same days; a third as many others run daily.
+    """
+    chance = random.Random(f"holidays {seed}")
+    zones = (*ZONES[:2], ZONES[3])
+    stories = [
+        Story(runs_of(chance, a_trait(chance, BY_NAME[name])._replace(zone=zone)))
+        for zone in zones
+        for name in ("public holidays",) * 9 + ("daily",) * 3
+    ]
+    alone = together = looked = 0
+    for holiday in sorted(HOLIDAYS):
+        day = (holiday - FIRST).days
+        if not _FIRST_DAY < day < _LAST_DAY or holiday.weekday() > 4:
+            continue
+        for hour in range(0, 5 * 24, 4):
+            now = moment_of(day, hour)
+            found = [
+                judge(Subject(f"host{number}", "job", ""), story.known(now), None, now)
+                ._replace(made_on=f"host{number}")
+                for number, story in enumerate(stories)
+            ]  # fmt: skip
+            looked += 9 * len(zones)
+            alone += sum(each.verdict is Verdict.CRITICAL for each in found)
+            known = softened(found, days_off(found, now))
+            together += sum(each.verdict is Verdict.CRITICAL for each in known)
+    return alone / looked, together / looked
+
+
 def seen(fault: Fault, seed: int = 1) -> float:
     """The share of trials in which a situation is told as bad as it is."""
     chance = random.Random(f"{fault.name} {seed}")
@@ -155,6 +198,9 @@ def judgement(_: Site) -> list[Result]:
                 schedule.name not in ("laptops", "office hours", "public holidays"),
             )
         )
+    alone, together = at_holidays()
+    print(f"weekdays, around holidays: {alone:.2%} CRITICAL alone, {together:.2%} in a fleet")
+    results.append(_result("false CRITICAL: weekdays, around holidays", together * 100, 0.1, "%"))
     results.append(_result("healthy, not OK, at the worst moment", worst_moment() * 100, 0.5, "%"))
     right = 0
     for fault in FAULTS:

@@ -22,6 +22,7 @@ _SAME = 6  # runs with one size
 _ATTEMPTS, _TRIED_RUNS = 3, 3
 _LEAST_USUAL = 5  # runs that had it before something is usual
 _MONTH = 30  # runs
+_FAILED = Status.FAILED.value  # looked up once
 
 
 def _warning(code: str, text: str) -> RuleResult:
@@ -184,8 +185,11 @@ def _takes_long(facts: Facts) -> Iterator[RuleResult]:
 
 
 def _flapping(facts: Facts) -> Iterator[RuleResult]:
-    last = [run for run in facts.runs[-_OF_RUNS - 1 :] if run.ended][-_OF_RUNS:]
-    failed = [run for run in last if run.status == Status.FAILED and not run.acknowledged]
+    some = facts.runs[-_OF_RUNS - 1 :]
+    if len([run for run in some if run.status == _FAILED]) < _FLAPPING:
+        return
+    last = [run for run in some if run.ended][-_OF_RUNS:]
+    failed = [run for run in last if run.status == _FAILED and not run.acknowledged]
     if len(failed) >= _FLAPPING and facts.last_good and len(last) > len(failed):
         text = f"{len(failed)} of its last {len(last)} runs FAILED"
         yield _warning("flapping", text)
@@ -195,18 +199,19 @@ def _attempts(facts: Facts) -> Iterator[RuleResult]:
     recent = facts.runs[-_TRIED_RUNS:]
     # A run tells those of all its copies together, and each takes one.
     others = max(facts.last_good.total - 1, 0) if facts.last_good else 0
-    least = min((run.attempts for run in recent), default=0) - others
+    least = min([run.attempts for run in recent], default=0) - others
+    if least < _ATTEMPTS:
+        return
     before = [run.attempts for run in facts.runs[: -len(recent)][-_OF_RUNS:]]
     # What every run needs is usual, as files that always vanish are.
     usual = len(before) >= _LEAST_USUAL and min(before) - others >= _ATTEMPTS
-    if len(recent) == _TRIED_RUNS and least >= _ATTEMPTS and not usual:
+    if len(recent) == _TRIED_RUNS and not usual:
         text = f"its last {_TRIED_RUNS} runs took {least} attempts and more, 1 is usual"
         yield _warning("attempts", text)
 
 
 def _clock(facts: Facts) -> Iterator[RuleResult]:
-    run = next((run for run in reversed(facts.ahead) if not run.acknowledged), None)
-    if run:
+    for run in [run for run in facts.ahead if not run.acknowledged][-1:]:
         whose = f"the clock of {run.made_on}" if run.made_on else "a clock"
         far = span(run.started - facts.now)
         yield _warning("clock", f"{whose} was {far} ahead of ours: a run is dated so")

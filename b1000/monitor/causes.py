@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from b1000.errors import counted
 from b1000.monitor.history import DAY, Subject
+from b1000.monitor.holidays import DayOff
 from b1000.monitor.severity import Verdict, worst
 from b1000.monitor.verdicts import Judgement
 from b1000.named import NamedTuple
@@ -20,7 +21,7 @@ _NO_COPY = _NO_BACKUP | {"incomplete"}
 
 
 class Cause(NamedTuple):
-    """One line above many. ``kind``: storage, host or job; ``since``: when it last was well."""
+    """One line above many. ``kind``: storage, host, job or day; ``since``: when it was well."""
 
     kind: str
     name: str
@@ -57,12 +58,19 @@ class _Candidate(NamedTuple):
 
 
 def causes(
-    judgements: Sequence[Judgement], now: float, destinations: Iterable[Destination] = ()
+    judgements: Sequence[Judgement],
+    now: float,
+    destinations: Iterable[Destination] = (),
+    off: Iterable[DayOff] = (),
 ) -> list[Cause]:
     """What explains the most comes first; each subject is explained once."""
     lately = {each.name: each.last_good for each in destinations if each.last_good}
-    found: list[Cause] = []
     left = [each for each in judgements if each.verdict not in (Verdict.OK, Verdict.UNKNOWN)]
+    bad = {each.subject for each in left}
+    found = [_day(each.day, [one for one in each.subjects if one in bad]) for each in off]
+    found = [each for each in found if each.subjects]
+    rested = {subject for day in found for subject in day.subjects}
+    left = [each for each in left if each.subject not in rested]
     candidates = [*_storages(judgements, lately), *_relays(judgements)]
     candidates += [*_hosts(judgements), *_jobs(judgements)]
     while True:
@@ -94,6 +102,13 @@ def _cause(found: _Candidate, now: float) -> Cause:
         tuple(each.subject for each in some),
         f"{found.kind} {found.name}: {what}{when}, {counted(len(some), 'subject')}",
     )
+
+
+def _day(day: date, some: Sequence[Subject]) -> Cause:
+    """At which none has failed, and which all have in common."""
+    text = f"{counted(len(some), 'subject')} of weekdays did not run: a public holiday?"
+    name = day.isoformat()
+    return Cause("day", name, Verdict.WARNING, None, tuple(some), f"day {day:%a} {name}: {text}")
 
 
 def moment(when: float, now: float) -> str:

@@ -1,16 +1,26 @@
 """From the history of a subject to the facts that the rules of the monitor look at. Pure."""
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 
 from b1000.monitor import freshness
 from b1000.monitor.freshness import Expectation, Past
-from b1000.monitor.history import DAY, HOUR, MINUTE, NO_PLAN, PastRun, PlanRow
+from b1000.monitor.history import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NO_PLAN,
+    PastRun,
+    PlanRow,
+    good_ones,
+    in_order,
+)
 from b1000.monitor.usual import LOOKED_BACK
 from b1000.named import NamedTuple
+from b1000.runs.states import Status, Step
 
 SKEW = 10 * MINUTE
 """By which clocks may differ before it is told."""
+_DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once
 _LONGER = 2  # times its longest that a run may take before it counts for nothing
 _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
 
@@ -37,6 +47,18 @@ class Facts(NamedTuple):
     earlier: Sequence[PastRun]
     due: float | None
     in_time: bool
+    rests: bool = False
+    """Whether it never runs on some days of the week."""
+
+    @property
+    def missed(self) -> float | None:
+        """By when a backup was expected that did not come, though nothing failed."""
+        return None if self.since or self.live else self.due
+
+    @property
+    def before(self) -> float | None:
+        """When the good one before the last began."""
+        return self.earlier[-1].started if self.earlier else None
 
     @property
     def max_age(self) -> float | None:
@@ -60,14 +82,14 @@ class Facts(NamedTuple):
 
 def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Facts:
     """What the rules look at; ``history`` in any order."""
-    runs = sorted(history, key=by_time)
+    runs = in_order(history)
     live = _live(runs)
     ahead: Sequence[PastRun] = ()
     believed = runs
     if runs and runs[-1].started > now + SKEW:
         ahead = [run for run in runs if run.started > now + SKEW]
         believed = [run for run in runs if run.started <= now + _MOST_SKEW]
-    good = [run for run in believed if run.good]
+    good = good_ones(believed)
     past = _past(believed, good, live)
     here = now + (believed[-1].offset if believed else 0.0)
     expected = expectation(past, plan, here)
@@ -79,8 +101,10 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
             past = Past([each for each in past.good if each <= last_good.local], past.failed)
         expected = _in_real_time(expected, here - now - last_good.offset)
     since: Sequence[PastRun] = believed
+    earlier: Sequence[PastRun] = ()
     if last_good:
         since = () if last_good is believed[-1] else believed[believed.index(last_good) + 1 :]
+        earlier = good[:-1] if last_good is good[-1] else good[: good.index(last_good)]
     facts = Facts(
         runs=runs,
         plan=plan or NO_PLAN,
@@ -92,9 +116,10 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
         expected=expected,
         unlearned=freshness.unlearned(past.good) or freshness.inexpressible(expected),
         since=[run for run in since if not (run.good or run.acknowledged or run in live)],
-        earlier=good[: good.index(last_good)][-LOOKED_BACK:] if last_good else [],
+        earlier=earlier[-LOOKED_BACK:],
         due=None,
         in_time=False,
+        rests=freshness.rests(past.good, expected),
     )
     if facts.late and live and _began_in_time(facts, past):
         return facts._replace(in_time=True)
@@ -102,9 +127,6 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
         due = freshness.due(past, expected, here)
         return facts._replace(due=due, expected=freshness.given_up(past, expected, due))
     return facts
-
-
-by_time = attrgetter("started", "job_id")
 
 
 def _began_in_time(facts: Facts, past: Past) -> bool:
@@ -138,7 +160,8 @@ def _past(believed: Sequence[PastRun], good: Sequence[PastRun], live: Sequence[P
 
 def _live(runs: Sequence[PastRun]) -> list[PastRun]:
     """Runs without an end; one that another run of its instance followed is dead."""
-    if not [run for run in runs if not run.ended]:
+    # As ``ended`` says it, and for most that is all to be asked.
+    if not [run for run in runs if run.step != _DONE and run.status != _FAILED]:
         return []
     last = {(run.made_on, run.listed_as): run for run in runs}
     return [run for run in last.values() if not run.ended]

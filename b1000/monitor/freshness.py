@@ -24,6 +24,8 @@ AGE_IN_TRIAL = 26 * HOUR  # a daily backup, and some time for it
 _LEAST_WEEKS = 4
 _MORE = 1.1  # times the longest interval that a backup may be old
 _EVEN = 1.5  # times the usual interval that the longest is of what one age can say
+_RESTING = 2  # times the usual interval that the longest is at least where a week has days of rest
+_LEAST_DAYS = 4  # of a week on which something runs that has others without a run
 _RARE = 8 * DAY  # what runs as seldom has no profile within a week
 
 
@@ -92,6 +94,15 @@ def inexpressible(expected: Expectation) -> str:
         f"its intervals are {span(expected.gap)} to {span(longest)} by the hour of the week, "
         "and a plan has one age for all hours"
     )
+
+
+def rests(good: Sequence[float], expected: Expectation) -> bool:
+    """Whether it runs on most days of a week, and on the others never, as by the last weeks."""
+    if (expected.longest or 0.0) < _RESTING * expected.gap:
+        return False
+    days = {int(moment // DAY) for moment in good if moment > good[-1] - _LEAST_WEEKS * WEEK}
+    of_week = {day % 7 for day in days}
+    return _LEAST_DAYS <= len(of_week) < 7 and len(days) > (_LEAST_WEEKS - 1) * len(of_week)
 
 
 def slack(gap: float) -> float:
@@ -192,7 +203,8 @@ def _explains(past: Past, gap: float) -> bool:
         earlier, later = good[index - 1], good[index]
         if past.failed and _failed(past, earlier, later):
             continue
-        if not _surely_holds(good, index, late, later, later - earlier - more):
+        weeks = 1 if later - earlier <= WEEK else ceil((later - earlier) / WEEK)
+        if not _surely_holds(good, index, late, later - weeks * WEEK, later - earlier - more):
             limit = _profile(good, index, gap, later)
             if limit is None:
                 continue
@@ -207,17 +219,18 @@ def _surely_holds(
     """Whether the first weeks that a profile looks at are enough to know that its limit is met.
 
     Two of them were as old as that: whichever it takes, the limit is no lower. Most often so, and
-    asked of each backup of two weeks of each subject.
+    asked of each backup of two weeks of each subject. ``moment`` is in the first of these weeks.
     """
+    if good[0] > moment - (_LEAST_WEEKS - 1) * WEEK - late:
+        return False
     old = 0
-    moment -= max(1, ceil((moment - good[count - 1]) / WEEK)) * WEEK
     for _ in range(_LEAST_WEEKS):
-        index = bisect_right(good, moment - late, 0, count)
-        if not index:
-            return False
-        old += moment - good[index - 1] >= least
+        if moment - good[bisect_right(good, moment - late, 0, count) - 1] >= least:
+            old += 1
+            if old > 1:
+                return True
         moment -= WEEK
-    return old > 1
+    return least <= late
 
 
 def _middle(values: Sequence[float]) -> float:

@@ -5,6 +5,9 @@ master where there is one, wherever the backup was made. All times are seconds
 since the epoch, all ages seconds.
 """
 
+from collections.abc import Iterable, Sequence
+from operator import attrgetter, lt
+
 from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
@@ -92,6 +95,25 @@ class PastRun(NamedTuple):
     def ended(self) -> bool:
         """Nothing more is to be expected of it, unless it is retried."""
         return self.step == _DONE or self.status == _FAILED
+
+
+def good_ones(runs: Sequence[PastRun]) -> list[PastRun]:
+    """Those that are good, as ``PastRun.good`` says; a question less for each of many."""
+    return [
+        run for run in runs if run.done + run.vanished > 0 and run.bytes != 0 and run.files != 0
+    ]
+
+
+def in_order(runs: Iterable[PastRun]) -> list[PastRun]:
+    """The same by time; most have come so."""
+    some = list(runs)
+    starts = [run.started for run in some]
+    if not all(map(lt, starts, starts[1:])):
+        some.sort(key=_by_time)
+    return some
+
+
+_by_time = attrgetter("started", "job_id")
 
 
 class PlanRow(NamedTuple):

@@ -40,9 +40,7 @@ def page(found: Survey, template: str) -> str:
         "verdict": found.verdict.exit_code,
         "days": [str(day) for day in days],
         "subjects": [_subject(each, found, count, places) for each in found.judgements],
-        "causes": [
-            [each.verdict.exit_code, each.text, each.kind, each.name] for each in found.causes
-        ],
+        "causes": _causes(found),
         "storages": [_storage(each) for each in found.destinations],
         "notes": [[note.verdict.exit_code, note.text] for note in found.notes],
     }
@@ -53,6 +51,20 @@ def page(found: Survey, template: str) -> str:
         "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
     }
     return re.sub(r"@(policy|summary|facts|bad)@", lambda mark: values[mark[1]], template)
+
+
+def _causes(found: Survey) -> list[list[object]]:
+    """Each with a name of its own in the address, and the places of the subjects it explains."""
+    place = {each.subject: number for number, each in enumerate(found.judgements)}
+    return [
+        [
+            each.verdict.exit_code,
+            each.text,
+            f"{each.kind} {each.name}",
+            sorted(place[subject] for subject in each.subjects if subject in place),
+        ]
+        for each in found.causes
+    ]
 
 
 def _bad(found: Survey) -> str:

@@ -15,8 +15,9 @@ from b1000.monitor.days import Days, days_of
 from b1000.monitor.destinations import read_destinations
 from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
 from b1000.monitor.history import DAY, Subject
+from b1000.monitor.holidays import DayOff, days_off, softened
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
-from b1000.monitor.witnesses import Witnesses
+from b1000.monitor.witnesses import NOTHING_TOLD
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
@@ -113,7 +114,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
             seen = fleet.read(source, moment, question.host, question.job)
             # The server reads what the processor has no need of while that judges.
             asked = read_destinations(source, moment, question.host, question.job)
-            judgements = _judged(seen, question, moment)
+            judgements, off = _judged(seen, question, moment)
             places = asked()
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
@@ -137,7 +138,7 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         # As many as are known of where there are too many runs to read them all.
         shown = max(1, min(question.days, int((moment - seen.since) // DAY)))
         days = days_of(seen.histories, date.fromtimestamp(moment), shown)
-    known = causes(judgements, moment, places)
+    known = causes(judgements, moment, places, off)
     return Survey(
         moment,
         settings.name,
@@ -153,22 +154,34 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     )
 
 
-def _judged(seen: fleet.Fleet, question: MonitorQuestion, now: float) -> list[Judgement]:
-    """What turned is told of all where that is asked, else of what is bad."""
+def _judged(
+    seen: fleet.Fleet, question: MonitorQuestion, now: float
+) -> tuple[list[Judgement], list[DayOff]]:
+    """What turned is told of all where that is asked, else of what is bad; and days off."""
     found = []
+    before: list[Judgement] = []
+    earlier = now - (question.since or DAY)
     for subject, runs in sorted(seen.histories.items()):
         if not question.wants(subject):
             continue
         plan, ack = seen.plans.get(subject), seen.ack(subject)
-        stored = seen.stored.get(subject, Witnesses())
+        stored = seen.stored.get(subject, NOTHING_TOLD)
         judgement = judge(subject, runs, plan, now, ack, stored=stored)
-        if question.since or judgement.verdict is not Verdict.OK:
-            earlier = now - (question.since or DAY)
-            before = then(subject, runs, plan, earlier, ack, stored=stored)
-            if before and before.verdict is not judgement.verdict:
-                judgement = judgement._replace(changed=before.verdict.value)
         found.append(judgement)
-    return found
+        if question.since or judgement.verdict is not Verdict.OK:
+            was = then(subject, runs, plan, earlier, ack, stored=stored)
+            before += [was] if was else []
+    off = days_off(found, now)
+    # Most that did not run on a day off were judged then by themselves.
+    was_off = softened(before, [*off, *days_off(before, earlier)])
+    verdicts = {each.subject: each.verdict for each in was_off}
+    found = [
+        each
+        if verdicts.get(each.subject, each.verdict) is each.verdict
+        else each._replace(changed=verdicts[each.subject].value)
+        for each in softened(found, off)
+    ]
+    return found, off
 
 
 def worst_first(found: Survey) -> list[Judgement]:

@@ -13,71 +13,16 @@ from b1000.monitor.facts import Facts, facts_of
 from b1000.monitor.finding import RuleResult, ending
 from b1000.monitor.freshness import AGE_AFTER_ONE, TRIAL
 from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
+from b1000.monitor.judgement import Judgement, Reason
 from b1000.monitor.replies import Reply, acknowledged, softened
 from b1000.monitor.severity import SEVERITY, Verdict, worst
 from b1000.monitor.usual import median
 from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses, wrong
-from b1000.named import NamedTuple
 from b1000.runs.states import Step
 
+_NO_RUN = PastRun(0.0, data_age=None)
+
 __all__ = ["Judgement", "Reason", "RuleResult", "Verdict", "judge", "worst"]
-
-
-class Reason(NamedTuple):
-    """One thing that is wrong: a word for programs, and a text for people."""
-
-    code: str
-    text: str
-
-
-class Judgement(NamedTuple):
-    """The verdict on one subject, and what it was made from; None where it is not known.
-
-    ``expected_by`` is "plan", "learned", or "default" as long as nothing is learned;
-    ``unlearned`` then says why. ``relayed_by`` names the storages by whose relay a client
-    told all this of itself. ``missing`` are destinations without a copy of the last good
-    backup, ``places`` those with one, ``failing`` those without one of the last run.
-    ``made_on`` is the host that made the last run, ``changed`` the verdict of then where it
-    was another. ``acknowledged``: by which all of the reasons are known.
-    ``longest``: what one age for all hours would be.
-    """
-
-    subject: Subject
-    verdict: Verdict
-    reason: str
-    last_good: float | None
-    age: float | None
-    max_age: float | None
-    expected_by: str
-    data_age: float | None
-    bytes: int | None
-    usual_bytes: float | None
-    copies_done: int
-    copies_total: int
-    last_run: float | None
-    unlearned: str = ""
-    relayed_by: str = ""
-    reasons: tuple[Reason, ...] = ()
-    missing: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    failing: tuple[str, ...] = ()
-    made_on: str = ""
-    changed: str = ""
-    acknowledged: Reply | None = None
-    longest: float | None = None
-    stored: Witnesses = Witnesses()
-
-    @property
-    def codes(self) -> frozenset[str]:
-        """What is wrong, as words for programs."""
-        return frozenset(each.code for each in self.reasons)
-
-    @property
-    def ratio(self) -> float:
-        """The age against what it may be; what was never backed up is infinitely old."""
-        if self.age is None:
-            return float("inf")
-        return self.age / self.max_age if self.max_age else 0.0
 
 
 def judge(
@@ -96,11 +41,10 @@ def judge(
     facts = facts_of(history, plan, now)
     findings = _findings(facts, stored)
     last = facts.last_good
-    newest = facts.runs[-1] if facts.runs else None
+    kept, newest = last or _NO_RUN, facts.runs[-1] if facts.runs else _NO_RUN
     shown = last or newest
-    sizes = [run.bytes for run in facts.earlier[-15:] if run.bytes]
     verdict = findings[0].verdict if findings else Verdict.OK
-    reason = "; ".join(finding.text for finding in findings) or _all_is_well(facts)
+    reason = "; ".join([finding.text for finding in findings]) or _all_is_well(facts)
     known = acknowledged(findings, ack, last.started if last else None, now)
     if known:
         verdict, reason = softened(verdict), f"acknowledged {known.text}; {reason}"
@@ -112,29 +56,31 @@ def judge(
         facts.age,
         facts.max_age,
         facts.expected.by,
-        last.data_age if last else None,
-        last.bytes if last else None,
-        median(sizes),
-        shown.done if shown else 0,
-        shown.total if shown else 0,
-        newest.started if newest else None,
+        kept.data_age,
+        kept.bytes,
+        median([run.bytes for run in facts.earlier[-15:] if run.bytes]),
+        shown.done,
+        shown.total,
+        newest.started if facts.runs else None,
         facts.unlearned,
-        shown.relayed_by if shown else "",
-        tuple(Reason(finding.code, finding.text) for finding in findings),
-        (*last.lacking, *gone(facts)) if last and not last.acknowledged else (),
-        last.places if last else (),
-        newest.lacking if newest else (),
-        newest.made_on if newest else "",
+        shown.relayed_by,
+        tuple([Reason(finding.code, finding.text) for finding in findings]),
+        (*kept.lacking, *gone(facts)) if not kept.acknowledged else (),
+        kept.places,
+        newest.lacking,
+        newest.made_on,
         acknowledged=known,
         longest=facts.expected.longest,
         stored=stored,
-    )
+        offset=newest.offset, rests=facts.rests, missed=facts.missed, before=facts.before,
+    )  # fmt: skip
 
 
 def _findings(facts: Facts, stored: Witnesses) -> list[RuleResult]:
     """The worst first."""
     found = [finding for rule in RULES for finding in rule(facts)]
-    found += wrong(stored, facts.last_good, facts.now)
+    if stored is not NOTHING_TOLD:
+        found += wrong(stored, facts.last_good, facts.now)
     return sorted(found, key=lambda finding: -SEVERITY[finding.verdict])
 
 
@@ -240,6 +186,8 @@ def gone(facts: Facts) -> tuple[str, ...]:
     if not last or not last.places or last in facts.live:
         return ()
     # Nearly all had the same ones, and of most it is not known.
+    if {run.places for run in facts.runs} <= {last.places, ()}:
+        return ()
     others = {
         run.places
         for run in facts.runs

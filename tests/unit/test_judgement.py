@@ -1,5 +1,7 @@
 """The back-test of the monitor's rules in small: ``python -m bench judgement`` is the whole."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,13 @@ def test_a_healthy_fleet_is_well_on_mondays_and_when_clocks_change(
     monkeypatch.setattr(judgement, "_FLEET_SIZE", 40)
     assert 100 < len(list(judgement.awkward_moments())) < 200
     assert judgement.worst_moment() <= 1 / 40
+
+
+def test_what_rests_on_holidays_is_not_lost_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgement, "HOLIDAYS", {date(2025, 12, 25), date(2025, 12, 26)})
+    alone, together = judgement.at_holidays()
+    assert alone > 0.1
+    assert together == 0
 
 
 def test_each_kind_of_fault_is_bad_only_by_the_fault() -> None:

@@ -437,6 +437,7 @@ def test_the_numbers_are_those_of_the_last_good_run() -> None:
         copies_total=2,
         last_run=NOW - HOUR,
         reasons=judged.reasons,
+        before=NOW - 3 * HOUR - DAY,
         made_on="db1",
         longest=24 * HOUR * 1.1 + 0.15 * 24 * HOUR,
     )
