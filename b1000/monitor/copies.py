@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from b1000.monitor.history import PastRun
 from b1000.monitor.statements import VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
 from b1000.named import NamedTuple
@@ -12,7 +13,7 @@ _RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and ta
 
 
 class CopyCounts(NamedTuple):
-    """What the copies of one run came to."""
+    """What the copies of one run came to, in the order of PastRun."""
 
     done: int
     vanished: int
@@ -37,24 +38,41 @@ def copies_of(
         f"{source.dialect.listed('c.destination')} AS places"
     )
     fields = source.dialect.joined(["t.job_id", "t.total", "t.done", "t.places"])
-    kept: dict[str, tuple[str, ...]] = {}
+    alike: dict[str, CopyCounts] = {}
     asked = [
         Query(fields, f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t")
         for some in batches(sorted(job_ids), _RUNS_AT_ONCE)
     ]
     for texts in source.texts_of_each(asked):
         for text in texts:
-            number, count, good, names = text.split(SEPARATOR, 3)
-            job_id, total, done = int(number), int(count), int(good)
+            number, _, told = text.partition(SEPARATOR)
+            job_id = int(number)
             if job_id in found:
-                if (places := kept.get(names)) is None:
-                    places = kept[names] = tuple(sorted(names.split(LIST_SEPARATOR)))
-                found[job_id] = CopyCounts(done, 0, total, None, (), places)
-                if done != total:
+                known = alike.get(told)
+                if known is None:
+                    known = alike[told] = _counted(told)
+                found[job_id] = known
+                if known.done != known.total:
                     different.append(job_id)
     for some in batches(different, _RUNS_AT_ONCE):
         found |= _different_copies(source, expressions, some)
     return found
+
+
+def _counted(told: str) -> CopyCounts:
+    """Of so many copies, so many DONE, at these destinations."""
+    total, done, names = told.split(SEPARATOR, 2)
+    places = tuple(sorted(names.split(LIST_SEPARATOR)))
+    return CopyCounts(int(done), 0, int(total), None, (), places)
+
+
+_FIRST = PastRun._fields.index(CopyCounts._fields[0])
+_BEHIND = _FIRST + len(CopyCounts._fields)
+
+
+def with_copies(run: PastRun, known: CopyCounts) -> PastRun:
+    """The run with what its copies came to; asked of many, so that no field is named."""
+    return PastRun._make(run[:_FIRST] + known + run[_BEHIND:])
 
 
 def _different_copies(

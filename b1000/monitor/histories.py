@@ -7,13 +7,13 @@ where those are older, and what the copies of some of them came to.
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from b1000.monitor.copies import copies_of, together
+from b1000.monitor.copies import copies_of, together, with_copies
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
-from b1000.monitor.history import DAY, PastRun, Subject, span
+from b1000.monitor.history import DAY, PastRun, Subject, in_order, span
 from b1000.monitor.lastruns import LEAST_READ, LastRuns
 from b1000.monitor.severity import Verdict
 from b1000.monitor.statements import Expressions
-from b1000.monitor.tracks import Track, by_time, of_all_writers, subjects_of
+from b1000.monitor.tracks import Track, of_all_writers, subjects_of
 from b1000.reports.source import DatabaseSource
 from b1000.runs.states import Status
 
@@ -79,8 +79,7 @@ class Histories:
         strays: list[tuple[Track, list[PastRun]]] = []
         by_host_and_job: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, rows in self._last.tracks.items():
-            rows.sort(key=by_time)
-            runs = of_all_writers(rows)
+            runs = of_all_writers(in_order(rows))
             subjects = subjects_of(track, runs)
             if subjects:
                 self.owners[track] = max(subjects, key=lambda each: subjects[each][-1].started)
@@ -88,9 +87,7 @@ class Histories:
                 strays.append((track, runs))
             for subject, its in subjects.items():
                 if subject in self._histories:
-                    self._histories[subject] = sorted(
-                        [*self._histories[subject], *its], key=by_time
-                    )
+                    self._histories[subject] = in_order([*self._histories[subject], *its])
                 else:
                     self._histories[subject] = its
                 by_host_and_job.setdefault(track[:2], {})[subject] = None
@@ -100,9 +97,7 @@ class Histories:
         notes = []
         for track, failures in strays:
             for subject in by_host_and_job.get(track[:2], ()):
-                self._histories[subject] = sorted(
-                    [*self._histories.get(subject, ()), *failures], key=by_time
-                )
+                self._histories[subject] = in_order([*self._histories.get(subject, ()), *failures])
             if track[:2] not in by_host_and_job and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
         return [*notes, *self._leave_claims_out()]
@@ -172,27 +167,19 @@ class Histories:
 
     def _count_copies(self, sought: Sequence[tuple[list[PastRun], int]]) -> list[list[PastRun]]:
         """Put into runs what their copies came to; gives the histories that seemed better."""
-        asked = {
-            job_id: None
-            for runs, index in sought
-            for job_id in (runs[index].job_id, *runs[index].also)
-        }
+        asked = {runs[index].job_id: None for runs, index in sought}
+        for runs, index in sought:
+            asked.update(dict.fromkeys(runs[index].also))
         copies = copies_of(self._source, self._expressions, [*asked])
         deceptive = []
         for runs, index in sought:
             run = runs[index]
-            known = together([copies[job_id] for job_id in (run.job_id, *run.also)])
+            known = copies[run.job_id]
+            if run.also:
+                known = together([copies[job_id] for job_id in (run.job_id, *run.also)])
             if run.good and not known.done + known.vanished:
                 deceptive.append(runs)
-            runs[index] = run._replace(
-                done=known.done,
-                vanished=known.vanished,
-                total=known.total,
-                copying_since=known.copying_since,
-                missing=known.missing,
-                lacking=known.lacking,
-                places=known.places,
-            )
+            runs[index] = with_copies(run, known)
         return deceptive
 
 

@@ -44,32 +44,35 @@ class PastRun(NamedTuple):
     """
 
     started: float
-    step: str = Step.DONE
-    status: str = Status.OK
-    done: int = 0
-    total: int = 0
-    vanished: int = 0
+    # What differs from run to run,
     data_age: float | None = 0.0
     bytes: int | None = None
+    duration: float | None = None
+    files: int | None = None
+    attempts: int = 0
+    job_id: int = 0
+    offset: float = 0.0
+    # what its copies came to, as CopyCounts,
+    done: int = 0
+    vanished: int = 0
+    total: int = 0
+    copying_since: float | None = None
+    missing: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    # and what nearly all runs of an instance have in common.
+    step: str = Step.DONE
+    status: str = Status.OK
     acknowledged: bool = False
     made_on: str = ""
     listed_as: str = ""
     master_host: str = ""
     master_instance: str = ""
     direction: str = ""
-    copying_since: float | None = None
     error: str = ""
-    missing: tuple[str, ...] = ()
-    job_id: int = 0
     relayed_by: str = ""
     also: tuple[int, ...] = ()
-    offset: float = 0.0
-    duration: float | None = None
-    files: int | None = None
-    attempts: int = 0
     kind: str = ""
-    places: tuple[str, ...] = ()
-    lacking: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
-from operator import attrgetter
 
 from b1000.logs import printable
 from b1000.monitor.history import PastRun, Subject
@@ -24,8 +23,6 @@ _STEPS = frozenset(step.value for step in Step)
 _QUARTER = 900.0  # seconds
 _FARTHEST = 15 * 3600.0  # from UTC that a zone is
 
-by_time = attrgetter("started", "job_id")
-
 
 def names(texts: Iterable[str]) -> list[Track]:
     """Three names each; what has more separators names nothing that a B1000 wrote."""
@@ -34,18 +31,14 @@ def names(texts: Iterable[str]) -> list[Track]:
 
 
 class _Alike(NamedTuple):
-    """What runs have in common of which only times and numbers differ, in the order of PastRun.
+    """What runs have in common of which only times and numbers differ.
 
-    ``runs`` is where they go. Copies of a run that is DONE and OK are DONE; those that matter
-    are looked at.
+    ``runs`` is where they go, ``ended`` the end of a PastRun. Copies of a run that is DONE and OK
+    are DONE; those that matter are looked at.
     """
 
-    track: Track
     runs: list[PastRun]
-    ended: tuple[str, str, int, int, int]
-    told: tuple[object, ...]
-    relayed: tuple[str, tuple[int, ...]]
-    others: tuple[object, ...]
+    ended: tuple[object, ...]
 
 
 class Tracks:
@@ -76,23 +69,17 @@ class Tracks:
                     clock = float(local)
                     started = float(began) if began else _in_our_zone(clock)
                     offset = _offset(clock - started)
-                run = make(
-                    PastRun,
-                    (
-                        started,
-                        *alike.ended,
-                        0.0 if data_age == "0" else _age(data_age),
-                        int(size) if size else None,
-                        *alike.told,
-                        int(number),
-                        *alike.relayed,
-                        offset,
-                        float(duration) if duration else None,
-                        int(files) if files else None,
-                        int(attempts) if attempts else 0,
-                        *alike.others,
-                    ),
+                differing = (
+                    started,
+                    0.0 if data_age == "0" else _age(data_age),
+                    int(size) if size else None,
+                    float(duration) if duration else None,
+                    int(files) if files else None,
+                    int(attempts) if attempts else 0,
+                    int(number),
+                    offset,
                 )
+                run = make(PastRun, differing + alike.ended)
             except ValueError:
                 continue  # a name or a time that no B1000 writes
             alike.runs.append(run)
@@ -105,21 +92,20 @@ class Tracks:
         ) = (self._names.setdefault(each, each) for each in rest.split(SEPARATOR, 11))  # fmt: skip
         if step not in _STEPS or (ack and not ack.isdigit()):
             raise ValueError("a name holds the separator, and all behind it is shifted")
-        track = (host, name, instance)
         copies = int(step == DONE and status == OK)
-        told = (
-            ack not in ("", "0"), host, instance, master_host, master_instance, direction,
-            None, short(error) if error else "", (),
+        ended = (
+            copies, 0, copies, None, (), (), (), step, status, ack not in ("", "0"), host, instance,
+            master_host, master_instance, direction, short(error) if error else "", relayed_by, (),
+            kind,
         )  # fmt: skip
-        ended = (step, status, copies, copies, 0)
-        alike = _Alike(track, self.runs[track], ended, told, (relayed_by, ()), (kind, (), ()))
+        alike = _Alike(self.runs[host, name, instance], ended)
         self._alike[rest] = alike
         return alike
 
 
 def of_all_writers(rows: list[PastRun]) -> list[PastRun]:
     """Each run of a track once, of which its host and several storages may have told."""
-    if not any(row.relayed_by for row in rows):
+    if {row.relayed_by for row in rows} == {""}:
         return rows
     of_start: defaultdict[float, list[PastRun]] = defaultdict(list)
     for row in rows:
@@ -147,8 +133,8 @@ def subjects_of(track: Track, runs: list[PastRun]) -> dict[Subject, list[PastRun
 
     One that FAILED before is that of its neighbours.
     """
-    masters = {(run.master_host, run.master_instance) for run in runs}
-    if len(masters) == 1 and _knows_its_master(runs[0]):
+    hosts, instances = ({run.master_host for run in runs}, {run.master_instance for run in runs})
+    if len(hosts) == len(instances) == 1 and _knows_its_master(runs[0]):
         return {_subject(track, runs[0]): runs}
     known = [run for run in runs if _knows_its_master(run)]
     if not known:

@@ -53,7 +53,7 @@ def test_a_backup_that_was_expected_and_is_missing_is_seen() -> None:
     # Of a week that has only just begun nothing is expected yet.
     assert "M" not in grid(ago for ago in range(6) if ago != 2)
     assert grid([7, 14, 21, 28, 35])[SHOWN_DAYS - 8 :].replace("O", "N") == "C" + "N" * 7
-    failing = PastRun(NOW - DAY, "COPYING", "FAILED", bytes=None)
+    failing = PastRun(NOW - DAY, step="COPYING", status="FAILED", bytes=None)
     assert days_of({subject: [failing]}, today, 2)[subject].runs == [0, None]
 
 
