@@ -12,6 +12,7 @@ from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+_CENTURIES = 200 * 365 * DAY  # of what is as long no figure says more
 
 _DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once, and not for each run
 
@@ -137,6 +138,8 @@ def span(seconds: float) -> str:
     left = max(0, int(seconds))
     if left < MINUTE:
         return f"{left} s"
+    if left > _CENTURIES:
+        return "centuries"
     days, left = divmod(left, int(DAY))
     hours, left = divmod(left, int(HOUR))
     minutes = left // int(MINUTE)

@@ -32,6 +32,11 @@ def daily(count: int, newest: float = 3 * HOUR, **more: Any) -> list[PastRun]:
     return [run(newest + number * DAY, **more) for number in range(count)]
 
 
+def test_what_nobody_has_seen_is_not_told_to_the_day() -> None:
+    assert span(1e300) == "centuries"
+    assert span(9000 * DAY) == "9000 d"
+
+
 def verdict(history: list[PastRun], plan: PlanRow | None = None) -> tuple[Verdict, str]:
     """What is said of it."""
     judged = judge(DB, history, plan, NOW)
@@ -540,7 +545,16 @@ AGES = st.floats(0, 40 * DAY)
 RUNS = st.lists(
     st.builds(
         lambda ago, done, more, vanished, step, status, size, data, ack, host: PastRun(
-            NOW - ago, step, status, done, done + more + vanished, vanished, data, size, ack, host
+            NOW - ago,
+            step=step,
+            status=status,
+            done=done,
+            total=done + more + vanished,
+            vanished=vanished,
+            data_age=data,
+            bytes=size,
+            acknowledged=ack,
+            made_on=host,
         ),
         AGES,
         st.integers(0, 2),
