@@ -118,12 +118,20 @@ def _rule(words: Sequence[str], line: str) -> Rule:
     if not words:
         raise BadValue(f"an item of {line!r} is empty", f"items are separated by ',', {_RIGHT}")
     period, *amount = words
+    if re.fullmatch("[0-9]+[a-z]?", period):
+        raise BadValue(f"{period!r} says not of what", "such as 'last 3', 'all 7d' or 'daily 5w'")
+    if ":" in period:
+        right = "PATTERN, a colon and a blank, such as 'etc*: daily 7d'"
+        raise BadValue(f"{period!r} is no pattern before an item", right)
     if period not in (*PERIODS, "last"):
         hint = near(period, (*PERIODS, "last")) or f"; one of {', '.join(PERIODS)} or last"
         raise BadValue(f"{period!r} is no period{hint}", _RIGHT)
-    if len(amount) != 1:
+    if len(amount) > 1:
+        right = f"items are separated by ',', {_RIGHT}"
+        raise BadValue(f"{' '.join(words)!r} is more than an item", right)
+    if not amount:
         right = "'last 3'" if period == "last" else f"'{period} 7d' or '{period} ever'"
-        raise BadValue(f"{' '.join(words)!r} has {len(amount)} amounts", f"one, such as {right}")
+        raise BadValue(f"{period!r} says not how much", f"such as {right}")
     if period == "last":
         if not re.fullmatch("[1-9][0-9]{0,5}", amount[0]):
             raise BadValue(f"'last {amount[0]}' names no number", "such as 'last 3'")

@@ -72,7 +72,7 @@ class Pruner:
         try:
             Removals(root.path, self._until).take(place)
         except NotRemoved as error:
-            yield str(error)
+            yield f"{root.whole(place)}: not removed: {error}"
 
     def carry_out(self, plan: Plan) -> Iterator[Outcome]:
         """Remove what is planned, one after the other. Raises OutOfTime."""

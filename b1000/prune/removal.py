@@ -58,15 +58,15 @@ class Removals(NamedTuple):
                     os.rename(name, new, src_dir_fd=directory, dst_dir_fd=removed)
             self._drop_day(above)
         except OSError as error:
-            raise NotRemoved(f"{self.root}/{place}: {message_of(error)}") from None
+            raise NotRemoved(message_of(error)) from None
         return new
 
     def _check(self, directory: int, name: str) -> None:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            raise NotRemoved(f"{self.root}/{name} is no directory")
+            raise NotRemoved("it is no directory")
         if status.st_dev != os.fstat(directory).st_dev:
-            raise NotRemoved(f"{self.root}/{name}: another file system is mounted there")
+            raise NotRemoved("another file system is mounted there")
 
     def _drop_day(self, above: list[str]) -> None:
         """An empty directory of a day goes too; of today's, a push may be about to use it."""

@@ -60,10 +60,10 @@ def test_a_pattern_may_hold_a_colon() -> None:
     [
         ("", "it is empty"),
         ("dialy 7d", "did you mean 'daily'"),
-        ("daily", "'daily' has 0 amounts; one, such as 'daily 7d' or 'daily ever'"),
+        ("daily", "'daily' says not how much; such as 'daily 7d' or 'daily ever'"),
         ("daily 7", "'7' in 'daily 7' is no span"),
         ("daily 0d", "'0d'"),
-        ("daily 7 d", "'daily 7 d' has 2 amounts"),
+        ("daily 7 d", "'daily 7 d' is more than an item"),
         ("daily -7d", "'-7d'"),
         ("last", "such as 'last 3'"),
         ("last 0", "'last 0'"),
@@ -73,7 +73,10 @@ def test_a_pattern_may_hold_a_colon() -> None:
         ("etc:", "is empty"),
         ("a/b/c/d: all 7d", "'a/b/c/d' is no pattern"),
         ("/etc: all 7d", "'/etc' is no pattern"),
-        ("7d", "'7d' is no period"),
+        ("7d", "'7d' says not of what"),
+        ("0", "'0' says not of what; such as 'last 3', 'all 7d' or 'daily 5w'"),
+        ("daily 7d weekly 4w", "items are separated by ','"),
+        ("etc:daily 7d", "a colon and a blank"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_be_right(text: str, words: str) -> None:
