@@ -1,8 +1,8 @@
 """Coroutines side by side in one process: they wait for time, for descriptors and for each other.
 
 It is what a worker needs of asyncio, by the same names where it means the same. asyncio itself is
-imported with TLS, threads and pools of processes, which takes a tenth of a small run, and what a
-loop of it touches is a third of the memory of a worker.
+imported with TLS, threads and pools of processes, which takes a tenth of a small run, and each
+loop of it makes a selector and two sockets (docs/decisions/2).
 
 Two things are simpler here. To cancel a task ends its own wait alone, never what it waits for. And
 an error in a callback is raised in the main task, wherever that waits.
