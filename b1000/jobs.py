@@ -97,6 +97,10 @@ class Destination(NamedTuple):
         return self.path.startswith("rsync://")
 
 
+DATABASES = frozenset({"mysql", "sqlite"})
+"""Types of reports that are databases."""
+
+
 class Report(NamedTuple):
     """One ``[report:NAME]``: where each state of each run is told.
 
@@ -115,6 +119,11 @@ class Report(NamedTuple):
     password: str = ""
     password_file: str | None = None
     ssl_ca: str | None = None
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it has the tables of the central database, and can be asked."""
+        return self.type in DATABASES
 
     def __repr__(self) -> str:
         """Without the password: a traceback may be anywhere."""

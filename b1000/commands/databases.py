@@ -10,7 +10,6 @@ from b1000.reports.target import NotDelivered
 from b1000.restore.told import ToldOf, Whose
 
 T = TypeVar("T")
-_KINDS = ("mysql", "sqlite")
 
 
 class Databases:
@@ -41,7 +40,7 @@ class Databases:
 
     def _each(self, ask: Callable[[Report], Sequence[T]], what: str) -> Iterator[T]:
         for report in self._config.reports.values():
-            if report.type not in _KINDS or report.name in self._silent:
+            if not report.is_database or report.name in self._silent:
                 continue
             try:
                 yield from ask(report)

@@ -112,7 +112,7 @@ class _Adoption:
 
         names = destination.report or tuple(self._config.reports)
         for report in filter(None, map(self._config.reports.get, names)):
-            if report.type not in ("mysql", "sqlite"):
+            if not report.is_database:
                 continue
 
             def ask(job: str, places: "Sequence[Place]") -> "Iterator[Told]":

@@ -124,7 +124,7 @@ def _drill(known: Sections, values: Mapping[str, Any], told: Iterable[str]) -> D
     if "drill" not in values:
         return None
     reports = (report for name in told if (report := known.reports[name]))
-    databases = tuple(each.name for each in reports if each.type != "file")
+    databases = tuple(each.name for each in reports if each.is_database)
     limit = _limits(known, values).script_timeout
     return Drill(values["drill"], values["drill_every"], limit or LONGEST_DRILL, databases)
 

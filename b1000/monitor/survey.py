@@ -25,7 +25,6 @@ from b1000.reports.target import NotDelivered
 SHOWN_DAYS = 30
 """Of the past, on the page."""
 
-_DATABASES = ("mysql", "sqlite")
 ORDER = {Verdict.CRITICAL: 0, Verdict.WARNING: 1, Verdict.UNKNOWN: 2, Verdict.OK: 3}
 
 
@@ -84,7 +83,7 @@ class MonitorQuestion(NamedTuple):
 
 def database(config: Config, name: str) -> Report:
     """The report that is asked: the one of that name, or the only one in a database."""
-    known = {each.name: each for each in config.reports.values() if each.type in _DATABASES}
+    known = {each.name: each for each in config.reports.values() if each.is_database}
     listed = f"there is {', '.join(sorted(known))}" if known else "there is none"
     mistakes = [
         problem.shown(config.file)
