@@ -260,7 +260,7 @@ def _writers(files: Sequence[str]) -> Iterator[Finding]:
 
 
 def _writers_of(path: str, status: os.stat_result) -> Iterator[tuple[str, bool]]:
-    acts = "who can write it decides what root runs"
+    acts = "anyone who can write it decides what root runs"
     mode = status.st_mode
     if stat.S_ISDIR(mode) and mode & stat.S_ISVTX:
         mode &= ~0o022  # others can make files there, and replace none of root's

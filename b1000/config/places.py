@@ -29,7 +29,7 @@ def destination(
             "must_be_mounted", "it is for local paths; a daemon sees to its own disks"
         )
     if path and not remote and "--copy-as" in allowed.spellings(values.get("rsync_options", ())):
-        text = "'--copy-as' is for daemons; here B1000 makes the directories as who runs it"
+        text = "'--copy-as' is for daemons; locally B1000 makes the directories as its own user"
         section.add_problem("rsync_options", text)
     if values.get("link_dest"):
         _check_link_dest(section, values.get("rsync_options", ()))

@@ -14,7 +14,7 @@ _WORD = expression(r"\S+")
 _COMMA = expression(r",(?=$|[*/.])")
 
 
-def bare(text: str) -> str:
+def masked(text: str) -> str:
     """The text with an x in place of each character that is quoted as in :func:`split`."""
     kept = ""
     quote = ""
@@ -42,7 +42,7 @@ def comments(text: str, quotes: bool = False) -> tuple[int, ...]:
     With ``quotes`` those are none that are quoted as in :func:`split`.
     """
     first: dict[int, int] = {}
-    for found in _COMMENT.finditer(bare(text) if quotes else text):
+    for found in _COMMENT.finditer(masked(text) if quotes else text):
         first.setdefault(text.count("\n", 0, found.start()), found.start())
     return tuple(first.values())
 
@@ -58,7 +58,7 @@ def with_commas(text: str) -> tuple[str, ...]:
     """The words of a list, split as :func:`split` does, that hold a comma as if it divided."""
     return tuple(
         text[found.start() : found.end()]
-        for found in _WORD.finditer(bare(text))
+        for found in _WORD.finditer(masked(text))
         if _COMMA.search(found[0])
     )
 

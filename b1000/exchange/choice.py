@@ -13,7 +13,7 @@ from b1000.runs.states import COMPLETE, Status, Step
 class Offer(NamedTuple):
     """A report that could be read, and what is known of it besides.
 
-    ``stale`` says why nobody who wrote it seems to live, and is "" where somebody
+    ``expired`` says why nobody who wrote it seems to live, and is "" where somebody
     does. ``answered``: this host has sent a notification for it. ``superseded``:
     there is a newer report of the same job/instance. ``refused`` says why it is not believed.
     """

@@ -68,7 +68,7 @@ class ReportDirectory:
         self._turn = Lock()
 
     async def poll(self, stem: str | None = None) -> Poll:
-        """What is there now; of one job/instance only, if its ``stem`` is given. Raises Unseen."""
+        """What is there now; of one job/instance only, if ``stem`` is given. Raises PollFailed."""
         async with self._turn:
             entries = await self._list(f"{self._pull.source}/")
             unusable: dict[str, str] = {}
@@ -89,7 +89,7 @@ class ReportDirectory:
                     read |= await self._fetch(unread, unusable)
                 except OSError as error:
                     raise PollFailed(
-                        f"there is no place here for a report: {message_of(error)}"
+                        f"a report cannot be stored on this host: {message_of(error)}"
                     ) from None
             # What has ended, or is no report at all, is not fetched again until it changes.
             known = {
@@ -107,7 +107,7 @@ class ReportDirectory:
             return Poll(frozenset(entries), seen, unusable)
 
     async def list_address(self, address: str) -> Mapping[str, ListedEntry]:
-        """What an address of the client's daemon holds. Raises Unseen."""
+        """What an address of the client's daemon holds. Raises PollFailed."""
         return await self._list(address, some=True)
 
     async def _list(self, address: str, some: bool = False) -> Mapping[str, ListedEntry]:
@@ -132,7 +132,7 @@ class ReportDirectory:
     ) -> dict[ListedEntry, Seen | str]:
         """Read reports: each, or what is wrong with it; why others are ``missing``.
 
-        Raises Unseen where none could be fetched, OSError where this host has no place for them.
+        Raises PollFailed where none could be fetched, OSError where this host cannot store them.
         """
         found: dict[ListedEntry, Seen | str] = {}
         with tempfile.TemporaryDirectory(prefix="b1000-pull-") as private:

@@ -69,7 +69,10 @@ class Follower:
             await self._assignment.commit(Relayed(self._assignment.clock(), client))
 
     async def again(self, client: Client) -> Client:
-        """The same run as it is now, relayed. Raises Lost and Unseen; one that is over is given."""
+        """The same run as it is now, relayed, also one that is over.
+
+        Raises ClientGone and PollFailed.
+        """
         look = await self._polling.poll(stem_of(client))
         if client.file not in look.there:
             raise ClientGone("its report is gone", _judged(client, "its report is gone"), gone=True)
@@ -94,7 +97,7 @@ class Follower:
         return now
 
     async def until_offered(self, client: Client) -> Client:
-        """Wait until its data can be copied. Raises Lost."""
+        """Wait until its data can be copied. Raises ClientGone."""
         began = time.monotonic()
         # A client that begins anew again and again has no more time for it.
         self._until = self._until or began + self._pull.wait
@@ -121,7 +124,7 @@ class Follower:
         return client
 
     async def _unless_it_goes_on(self, client: Client) -> Client:
-        """A run that FAILED as it is some seconds later. Raises Lost for a newer that has begun.
+        """A run that FAILED as it is some seconds later. Raises ClientGone for a newer one.
 
         A client that was killed ends its old run first as it begins the next, and one that
         FAILED while it was copied may go on.
@@ -140,7 +143,7 @@ class Follower:
         return client
 
     async def offered(self, client: Client) -> Client:
-        """The same run as it is now, if it offers its data. Raises Lost and Unseen.
+        """The same run as it is now, if it offers its data. Raises ClientGone and PollFailed.
 
         One that goes on with ``--copy`` offers nothing for a moment.
         """
@@ -155,7 +158,9 @@ class Follower:
             await sleep(_VERIFY_PAUSE)
 
     async def verify(self, client: Client) -> None:
-        """Make sure that the client lives and still offers the same data. Raises Lost and Unseen.
+        """Make sure that the client lives and still offers the same data.
+
+        Raises ClientGone and PollFailed.
 
         A sign of life is one that was given after this was called. Reports that do
         not number their states are by others, who may renew theirs seldom: they are
@@ -181,7 +186,7 @@ class Follower:
             await sleep(_VERIFY_PAUSE)
 
     async def poll_again(self, client: Client) -> Client:
-        """The run as it is now, with patience for a daemon that is down. Raises Lost."""
+        """The run as it is now, with patience for a daemon that is down. Raises ClientGone."""
         polls = 0
         while True:
             try:
@@ -189,7 +194,7 @@ class Follower:
             except PollFailed as error:
                 polls += 1
                 if polls >= self._pull.poll_retries:
-                    raise RunFailed(f"{client.file} cannot be looked at again: {error}") from None
+                    raise RunFailed(f"{client.file} cannot be polled again: {error}") from None
             await sleep(self._pull.poll_wait)
 
     async def to_the_end(
@@ -200,7 +205,7 @@ class Follower:
         One that died before it heard that its data was ``copied``, and goes on
         with ``--copy``, has removed what it was told and is told again: its data
         is what it was, since ``pre`` is not run again, and it is here. So is one
-        that could not be told; ``untold`` is why.
+        that could not be told; ``unnotified`` is why.
         """
         until = time.monotonic() + seconds
         whose = f"the client's run of {label(client.job, client.instance)}"

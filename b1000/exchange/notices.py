@@ -75,8 +75,8 @@ class Notices:
             while not _says(path, step, destination):
                 if self.clock() > until:
                     raise RunFailed(
-                        f"the report {path} was not written within {_WRITTEN:.0f} s, and nobody "
-                        f"pulls what he cannot see: {_in_the_way(path)}"
+                        f"the report {path} was not written within {_WRITTEN:.0f} s, and no host "
+                        f"can pull what it cannot see: {_in_the_way(path)}"
                     )
                 await sleep(_NEXT_LOOK)
 

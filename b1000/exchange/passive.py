@@ -81,7 +81,7 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
 async def _offer(
     assignment: Assignment, job: Job, notices: Meeting, copies: tuple[Copy, ...]
 ) -> None:
-    """Wait until each copy has been pulled; the run has no place meanwhile."""
+    """Wait until each copy has been pulled; the run has no slot meanwhile."""
     for copy in copies:
         destination = job.destinations.get(copy.destination)
         if destination and destination.host:

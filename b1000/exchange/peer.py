@@ -61,7 +61,7 @@ class Peer:
         self.name = paths.host_or_path(pull.source)
 
     async def poll(self, argv: list[str], out: Sink | None = None) -> None:
-        """Run an rsync that only looks. Raises Unseen where it fails."""
+        """Run an rsync that only looks. Raises PollFailed where it fails."""
         late = f"{self.name} did not end its answer"
         rsync = self._rsync("(look)", argv, late)._replace(noted=False)
         result = await run_rsync(self._assignment, rsync._replace(out=out) if out else rsync)
@@ -79,7 +79,7 @@ class Peer:
                 trouble, retry = await self._send(name)
             except OSError as error:
                 trouble, retry = (
-                    f"there is no place here for {name}: {message_of(error)}",
+                    f"{name} cannot be stored on this host: {message_of(error)}",
                     Retry.YES,
                 )
             if not trouble or retry is Retry.NEVER or time.monotonic() + pause > until:

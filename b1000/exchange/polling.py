@@ -29,7 +29,7 @@ class Polling:
         self._heartbeat = Heartbeat(timeouts, assignment.clock, time.monotonic)
 
     async def poll(self, stem: str | None = None) -> Poll:
-        """What is there now; of one job/instance only, if its ``stem`` is given. Raises Unseen."""
+        """What is there now; of one job/instance only, if ``stem`` is given. Raises PollFailed."""
         poll = await self._directory.poll(stem)
         self._heartbeat.note(poll)
         return poll

@@ -1,6 +1,6 @@
 """What a pull job does in each step.
 
-It waits without a place for a client's report, copies what the client offers,
+It waits without a slot for a client's report, copies what the client offers,
 tells it with an empty file, and follows it to its end. Each state of the
 client's run that it sees it relays.
 """
@@ -113,7 +113,7 @@ class _Pulling:
             await self._follow(now)
 
     async def _wait(self, reason: str) -> None:
-        """Give the place up."""
+        """Give the slot up."""
         await self._assignment.commit(Waiting(self._assignment.clock(), reason))
 
     # --- INIT
@@ -195,7 +195,7 @@ class _Pulling:
         await self._follow(client, await self._peer.notify(client, names.DONE))
 
     async def _follow(self, client: Client, unnotified: str = "") -> None:
-        """See the client to its end, also where it could not be told; ``untold`` is why."""
+        """See the client to its end, also where it could not be told; ``unnotified`` is why."""
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)

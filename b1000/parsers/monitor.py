@@ -27,7 +27,11 @@ def for_monitor() -> argparse.ArgumentParser:
         "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
     )
     parser.add_argument(
-        "--since", metavar="TIME", type=span, default=0.0, help="tell what turned within: 24h, 7d"
+        "--since",
+        metavar="TIME",
+        type=span,
+        default=0.0,
+        help="what has changed within: 24h, 7d",
     )
     parser.add_argument("--all", action="store_true", help="list what is OK, too")
     form = parser.add_mutually_exclusive_group()
@@ -39,10 +43,13 @@ def for_monitor() -> argparse.ArgumentParser:
         "--html", metavar="FILE", default="", help="write a page that shows everything"
     )
     parser.add_argument(
-        "--notify", metavar="COMMAND", default="", help="run it with JSON of what turned, if any"
+        "--notify",
+        metavar="COMMAND",
+        default="",
+        help="run it with JSON of what has changed",
     )
     parser.add_argument(
-        "--state", metavar="FILE", default="", help="where --notify keeps what was told"
+        "--state", metavar="FILE", default="", help="where --notify keeps what it has reported"
     )
     parser.add_argument(
         "--until",
@@ -56,7 +63,7 @@ def for_monitor() -> argparse.ArgumentParser:
         "reply",
         nargs="?",
         choices=("ack", "ignore", "expect"),
-        help="answer: what is wrong is known, nobody wants to know, a backup is expected",
+        help="answer: the problem is known, is not to be reported, or a backup is expected",
     )
     parser.add_argument(
         "subject", nargs="*", metavar="SUBJECT", help="HOST, 'HOST JOB' or 'HOST JOB/INSTANCE'"

@@ -181,7 +181,7 @@ class _Group:
                 (newest is None, "no complete one is there"),
                 (newest is not None and each.at > newest, "newer than the last complete one"),
                 (seen_lately, f"first seen {each.first_seen:%Y-%m-%d}"),
-                (changed is None, "nobody has looked when it changed"),
+                (changed is None, "it is not known when it changed"),
                 (
                     changed is not None and now - changed < wait,
                     f"changed {changed:%Y-%m-%d}" if changed else "",

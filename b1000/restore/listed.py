@@ -18,7 +18,7 @@ def write(directory: str, wanted: Sequence[str], name: str = "names") -> str:
         with open(path, "wb") as file:
             file.writelines(os.fsencode(each) + b"\0" for each in wanted)
     except OSError as error:
-        raise RestoreFailed(f"there is no place here for names: {message_of(error)}") from None
+        raise RestoreFailed(f"names cannot be stored on this host: {message_of(error)}") from None
     return path
 
 

@@ -44,7 +44,7 @@ COMPLAINTS = (
     ),
     Complaint(
         r"^Host key for (\S+) has changed",
-        "the ssh host key of {peer} has changed: see known_hosts; somebody may be in between",
+        "the ssh host key of {peer} has changed: see known_hosts; it may be intercepted",
     ),
     Complaint(
         r"host key is known for|^Host key verification failed",

@@ -153,7 +153,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         {1},
         r"password file must (.*)",
         Retry.NEVER,
-        "the password file must {0}: chmod 600, and owned by who runs b1000",
+        "the password file must {0}: chmod 600, and owned by the user who runs b1000",
     ),
     _door(
         {1},

@@ -117,14 +117,14 @@ class Swept(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The run gives its place up while it waits for something."""
+    """The run gives its slot up while it waits for something."""
 
     time: float
     reason: str
 
 
 class SlotWanted(NamedTuple):
-    """What the run waited for has come: this is acknowledged once it has a place again."""
+    """What the run waited for has come: this is acknowledged once it has a slot again."""
 
     time: float
 

@@ -190,7 +190,7 @@ class Run(NamedTuple):
     relayed: int = 0
     """The number of the last state of a client or a copy that a pull run saw."""
     waiting: str = ""
-    """What a run waits for that has given its place up."""
+    """What a run waits for that has given its slot up."""
     began: float = 0.0
     first_uid: str = ""
     """The uid that it began with."""

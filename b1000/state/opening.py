@@ -64,7 +64,7 @@ def open_journal(
     except sqlite3.Error as error:
         raise JournalUnusable(
             f"the journal {path} cannot be opened: {error}",
-            "see its permissions, the space on its disk, and who else has it open",
+            "see its permissions, the space on its disk, and which other program has it open",
         ) from None
 
 

@@ -179,7 +179,7 @@ def _fetch(there: Reach, job: str, found: dict[str, _Listed], private: Path) -> 
         listing = private / "names"
         listing.write_bytes(b"".join(f"{below}{each}".encode() + b"\0" for each in wanted))
     except OSError as error:
-        raise StorageAway(f"there is no place here for marks: {message_of(error)}") from None
+        raise StorageAway(f"marks cannot be stored on this host: {message_of(error)}") from None
     argv = command.fetch(
         module,
         str(listing),

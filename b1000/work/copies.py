@@ -110,7 +110,7 @@ class Copies:
         return [(copy, task.result()) for copy, task in zip(copies, tasks, strict=True)]
 
     async def _without_destination(self, copy: Copy) -> Outcome:
-        """A copy that is resumed although its destination is configured no more."""
+        """A copy that is resumed although its destination is no longer configured."""
         reason = NO_DESTINATION
         now = self._assignment.clock()
         await self._assignment.commit(CopyMoved(now, copy.destination, CopyStatus.FAILED, reason))

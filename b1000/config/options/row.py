@@ -11,7 +11,7 @@ class Option(NamedTuple):
 
     ``sections``: kinds of section in which it may stand (``global`` and ``job``
     together: the job's own value comes first). ``default`` is written as the
-    user would write it; None means that there is none. ``late`` options are
+    user would write it; None means that there is none. ``deferred`` options are
     settled in each run, since they may refer to what only a run knows;
     ``dynamic`` ones may be the output of a command. ``literal`` ones hold no
     references, and of ``secret`` ones nothing is ever shown. ``of`` names the
