@@ -27,11 +27,7 @@ def for_monitor() -> argparse.ArgumentParser:
         "--learn", action="store_true", help="write what is usual into plan, where plan has nothing"
     )
     parser.add_argument(
-        "--since",
-        metavar="TIME",
-        type=span,
-        default=0.0,
-        help="what has changed within: 24h, 7d",
+        "--since", metavar="TIME", type=span, default=0.0, help="what has changed within: 24h, 7d"
     )
     parser.add_argument("--all", action="store_true", help="list what is OK, too")
     form = parser.add_mutually_exclusive_group()
@@ -43,10 +39,7 @@ def for_monitor() -> argparse.ArgumentParser:
         "--html", metavar="FILE", default="", help="write a page that shows everything"
     )
     parser.add_argument(
-        "--notify",
-        metavar="COMMAND",
-        default="",
-        help="run it with JSON of what has changed",
+        "--notify", metavar="COMMAND", default="", help="run it with JSON of what has changed"
     )
     parser.add_argument(
         "--state", metavar="FILE", default="", help="where --notify keeps what it has reported"
