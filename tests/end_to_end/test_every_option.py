@@ -106,22 +106,3 @@ def test_no_option_changes_what_is_complete(
             if kept(storage) != before:
                 harmful.append((way, target))
     assert not harmful
-
-
-def test_a_directory_in_place_of_a_file_changes_no_more_than_a_time(
-    storage: Storage, tmp_path: Path
-) -> None:
-    """rsync sets the times of directories last, and looks no more at what has their names."""
-    he = Attacker(storage, tmp_path, "b1000")
-    subprocess.run(["cp", "-al", storage.tree() / OLD, storage.tree() / NEW], check=True)
-    before = kept(storage)
-    for name in ("passwd", "link"):
-        (he.files("other") / name).mkdir(mode=0o777)
-        os.chown(he.root / "other" / name, 1, 1)
-    he.rsync("-a", "--ignore-existing", f"{he.root}/other/", he.at(f"{NEW}/"))
-    after = kept(storage)
-    changed = {Path(path).name for path in before if before[path] != after[path]}
-    assert changed <= {"passwd", "link"}
-    assert {path: each._replace(changed=()) for path, each in before.items()} == {
-        path: each._replace(changed=()) for path, each in after.items()
-    }
