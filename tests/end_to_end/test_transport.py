@@ -284,7 +284,7 @@ def test_a_host_key_or_a_login_that_is_not_believed(world: World, tmp_path: Path
         sshd.line,
         f"restrict {public[free]}",
         f'restrict,command="/nonexistent/rsync --server --daemon ." {public[lost]}',
-        f'restrict,command="rsync --server --daemon --config=/nonexistent ." {public[wrong]}',
+        f'restrict,command="rsync --server --daemon --config={tmp_path}/nowhere ." {public[wrong]}',
     )
 
     def at(options: str) -> dict[str, object]:
