@@ -29,7 +29,7 @@ def be_idle() -> None:
 def yield_to_all() -> None:
     """Let this process of an idle program, which holds no lock, run on idle processors alone.
 
-    Where Linux groups processes by their sessions, as Debian's does, nice(1) says nothing to those
+    Where Linux groups processes by their sessions (autogroup), nice(1) says nothing to those
     of another one. The session becomes its own, so that what is said of the group is said of it.
     """
     os.setsid()
