@@ -36,6 +36,10 @@ class Counts(NamedTuple):
     vanished: int | None = None
     """Files that were gone when they were to be sent."""
 
+    def are_more_than(self, files: int) -> bool:
+        """Whether so many regular files are too few for what was counted."""
+        return self.files is not None and files < self.files - (self.vanished or 0)
+
 
 class Mark(NamedTuple):
     """One mark. Times are seconds since the epoch.

@@ -49,6 +49,14 @@ def end_orphans(begun: Restore) -> None:
         time.sleep(pause)
 
 
+def _is_still(path: str, before: os.stat_result) -> bool:
+    """Whether a directory is the one that it was."""
+    try:
+        return os.path.samestat(os.stat(path), before)
+    except OSError:
+        return False
+
+
 class Bringing:
     """One restore, of which everything is known."""
 
@@ -82,11 +90,19 @@ class Bringing:
             progress, noted = noting.note(self._journal_path, row, target, words)
             self._bar.tell(progress, self._choice.row.backup.counts.bytes)
             try:
-                error, code = self._bring(held, words.splitlines(), private)
-            except BaseException as failure:
+                way = self._bring(held)
+                if not _is_still(target, status):
+                    raise RestoreFailed(
+                        f"{target} was replaced meanwhile; what has come is not in it"
+                    )
+                error, code = self._conclude(way, words.splitlines(), private)
+            except Exception as failure:
                 self._bar.clear()
-                reason = str(failure) if isinstance(failure, Exception) else noting.INTERRUPTED
-                noted(reason)
+                noted(str(failure))
+                raise
+            except BaseException:
+                self._warn(f"{noting.INTERRUPTED}; the same command goes on with it")
+                noted(noting.INTERRUPTED)
                 raise
             noted(error)
             return code
@@ -140,8 +156,8 @@ class Bringing:
 
     # --- the act
 
-    def _bring(self, held: tuple[int, ...], words: Sequence[str], private: str) -> tuple[str, int]:
-        """Bring and compare it; gives what is wrong, "" for nothing, and the exit code."""
+    def _bring(self, held: tuple[int, ...]) -> Restoring:
+        """Bring it; gives from where. Raises RestoreFailed."""
         config = self._with.config
         row = self._choice.row
         limits = self._with.journal.limits(config.destinations[row.root.destination])
@@ -165,7 +181,7 @@ class Bringing:
         if result.exit_code != 0:
             raise RestoreFailed(f"not restored: {result.reason}")
         self._with.answer.read_from(way.row.root.destination, way.row.path)
-        return self._conclude(way, words, private)
+        return way
 
     def _sweep(self, way: Restoring) -> None:
         """Remove what killed rsyncs of the same restore have left in its own directory."""
@@ -178,19 +194,22 @@ class Bringing:
         self._with.warn(text)
 
     def _conclude(self, way: Restoring, words: Sequence[str], private: str) -> tuple[str, int]:
+        """Compare it; gives what is wrong, "" for nothing, and the exit code."""
         code = _OLDER if self._choice.older else 0
         what = f"restored {self._counted()}"
+        short = "" if words else self._tell_short(way)
         if self._arguments.no_verify:
             whole = not words and aside.nothing(way.row.backup, self._keys["files"])
-            lacking = self._tell_aside([] if whole else aside.found(way))
+            lacking = self._tell_aside([] if whole else aside.found(way)) or short
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
         found = comparing.verified(way, private, words)
         # Where all was compared, that has seen them.
         partly = way.manner.existing == "missing"
         left = aside.found(way) if partly else aside.lacking(way, found.set_aside)
-        lacking = self._tell_aside(left)
+        lacking = self._tell_aside(left) or short
         self._with.answer.compared(found, left)
+        self._keys["verified"] = self._keys["verified"] and not short
         if found.note:
             self._with.warn(found.note)
         wrong = [name for name in found.differing if name not in left]
@@ -204,6 +223,18 @@ class Bringing:
             return f"{counted(len(wrong), 'name')} {verb} from the backup", _FAILED
         self._with.say(f"{what}, and compared with {found.against}: equal")
         return (lacking, _FAILED) if lacking else ("", code)
+
+    def _tell_short(self, way: Restoring) -> str:
+        """Tell that a full had more files once; gives that as an error, "" where it had not.
+
+        What is missing at the storage, nothing that is compared with the storage shows.
+        """
+        backup, files = way.row.backup, self._keys["files"]
+        if backup.type != "full" or files is None or not backup.counts.are_more_than(files):
+            return ""
+        short = f"the backup had {counted(backup.counts.files or 0, 'file')}, and {files} are there"
+        self._with.warn(short)
+        return short
 
     def _tell_aside(self, names: Sequence[str]) -> str:
         """Tell what is set aside at the storage; gives that as an error, "" where nothing is."""

@@ -75,7 +75,7 @@ def held_against_mark(look: Look, number: int) -> tuple[str, list[Finding]]:
     claimed = look.backup.counts
     if look.is_sync or claimed.files is None:
         return "", []
-    if number < claimed.files - (claimed.vanished or 0):
+    if claimed.are_more_than(number):
         short = f"{counted(number, 'file')}, and its mark says {claimed.files}"
         return short, [Finding(look.path, f"is short: {short}", Kind.SHORT)]
     if number > claimed.files:

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -183,8 +184,9 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
     (row,) = (run for run in world.status() if run["direction"] == "restore")
     assert row["live"]
     program.send_signal(signal.SIGTERM)
-    program.communicate(timeout=15)
+    _, told = program.communicate(timeout=15)
     assert program.returncode == 128 + signal.SIGTERM
+    assert "interrupted; the same command goes on with it" in told
     (row,) = (run for run in world.status() if run["direction"] == "restore")
     assert row["error"] == "interrupted"
     (to / ".file00.AbCdEf").write_text("of a killed rsync, as it seems")
@@ -193,6 +195,24 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
     done = world.b1000("restore", "etc", "--to", str(to))
     assert done.returncode == 0, done.stderr
     assert tree(to) == {**tree(world.source), ".mine.conf": b"of somebody"}
+
+
+@pytest.mark.usefixtures("flow")
+def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(world: World) -> None:
+    assert world.b1000().returncode == 0
+    to, elsewhere, wrapper = (world.root / name for name in ("to", "elsewhere", "bin"))
+    elsewhere.mkdir()
+    wrapper.mkdir()
+    (wrapper / "rsync").write_text(
+        f'#!/bin/sh\n{shutil.which("rsync")} "$@" || exit\n'
+        f'case "$*" in *--stats*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
+    )
+    (wrapper / "rsync").chmod(0o755)
+    path = {"PATH": f"{wrapper}:{os.environ['PATH']}"}
+    done = world.b1000("restore", "etc", "--to", str(to), "--no-verify", environment=path)
+    assert done.returncode == 1
+    assert f"{to} was replaced meanwhile" in done.stderr
+    assert not [*elsewhere.iterdir()]
 
 
 @pytest.mark.usefixtures("flow")

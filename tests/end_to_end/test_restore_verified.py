@@ -135,6 +135,23 @@ def test_what_is_set_aside_is_told_and_not_restored(
     assert "wrong is set aside as wrong there, and was not restored" in done.stderr
 
 
+@pytest.mark.parametrize("manner", ["", "--no-verify"])
+def test_what_is_missing_at_the_storage_is_told(world: World, manner: str) -> None:
+    """It is in no listing, so that nothing which is compared with the storage can miss it."""
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    (backup,) = (world.root / "store" / "etc").glob("*/*/")
+    (backup / "file1").unlink()
+    answer = restored(world, "--to", str(world.root / "to"), *filter(None, [manner]), code=1)
+    assert answer["verified"] is (None if manner else False)
+    done = world.b1000("restore", "etc", "--to", str(world.root / "to"), *filter(None, [manner]))
+    assert done.returncode == 1
+    assert "the backup had 3 files, and 2 are there" in done.stderr
+    # What is asked for is there.
+    assert restored(world, "--to", str(world.root / "part"), "file0")["verified"] is True
+
+
 def test_what_cannot_be_looked_for_is_not_called_compared(tmp_path: Path) -> None:
     root = Root("one", str(tmp_path))
     gone = Backup("etc/gone", "sync", State.COMPLETE)
