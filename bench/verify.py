@@ -1,7 +1,9 @@
 """Reading a storage: how quickly, how often each inode, and at whose cost."""
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -135,17 +137,16 @@ def _foreground(site: Site, root: Path, source: Path) -> tuple[list[float], list
             shutil.rmtree(into)
 
     def beside(number: int) -> Taken:
+        loop = f"while :; do {shlex.join(argv)}; done"
         process = subprocess.Popen(
-            argv, env={**os.environ, **environment}, stderr=subprocess.DEVNULL
+            ["sh", "-c", loop], env={**os.environ, **environment}, start_new_session=True
         )
         try:
             time.sleep(_UNTIL_IT_READS)
-            taken = alone(number)
-            if process.poll() is not None:
-                raise RuntimeError("it had read all before rsync ended")
-            return taken
+            return alone(number)
         finally:
-            process.kill()
+            # Readers have sessions of their own, and end with the one for which they read.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     found = measure.pairs(beside, alone, _MANY_ROUNDS)
