@@ -95,6 +95,17 @@ def test_the_newest_of_all_storages_is_taken(two: tuple[World, Path, Path]) -> N
     assert str(one) in old.stdout
 
 
+def test_an_unfinished_one_of_the_same_time_is_passed_over(two: tuple[World, Path, Path]) -> None:
+    world, one, other = two
+    put(one, a_mark(when=TODAY - DAY))
+    unfinished = put(one, a_mark(when=TODAY), marked=False)
+    whole = put(other, a_mark(when=TODAY))
+    done = world.b1000("restore", "etc", "--to", str(world.root / "to"))
+    assert done.returncode == 0, done.stderr
+    assert f"at other: {whole}" in done.stdout
+    assert f"{unfinished} is passed over: unfinished" in done.stderr
+
+
 def test_one_that_is_known_bad_is_passed_over_with_a_word(two: tuple[World, Path, Path]) -> None:
     world, one, other = two
     good = put(one, a_mark(when=TODAY - 2 * DAY))
@@ -294,13 +305,23 @@ def test_in_place_changes_nothing_above(world: World) -> None:
     Path(f"{source}.d/one").unlink()
     above = [world.source, Path(f"{source}.d")]
     for each in above:
+        each.chmod(0o1751)
+        if os.getuid() == 0:
+            os.chown(each, 12345, 23456)
         os.utime(each, (1, 1))
+    before = [_attributes(each) for each in above]
     assert world.b1000("restore", "etc", "--in-place").returncode == 2
     done = world.b1000("restore", "etc", "--in-place", "--merge")
     assert done.returncode == 0, done.stderr
     assert (source / "a").read_text() == "right"
     assert Path(f"{source}.d/one").read_text() == "one"
-    assert [each.stat().st_mtime for each in above] == [1, 1]
+    assert [_attributes(each) for each in above] == before
+
+
+def _attributes(path: Path) -> tuple[int, int, int, float]:
+    """Owner, group, mode and time."""
+    found = path.stat()
+    return found.st_uid, found.st_gid, found.st_mode, found.st_mtime
 
 
 def test_nothing_to_restore(two: tuple[World, Path, Path]) -> None:

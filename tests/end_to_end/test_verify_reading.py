@@ -233,6 +233,32 @@ def test_a_sync_tree_is_held_against_its_last_reading(world: World, root: Path) 
     assert not listed(world)[path.name]["bad"]
 
 
+def test_what_a_sync_writes_meanwhile_is_not_judged(world: World, root: Path) -> None:
+    path = put(root, a_mark(when=TODAY, kind="sync", counts=Counts(files=2)))
+    (path / "big").write_bytes(bytes(200_000))
+    slow = {"type": "store", "path": root, "verify": "1d", "verify_rate": "50k"}
+    world.write({"dest:kept": slow})
+    process = world.start("verify", "--json")
+
+    def is_read() -> bool:
+        return any(
+            str(path / "big") in {each.path for each in reader.open_files()}
+            for reader in psutil.Process(process.pid).children()
+        )
+
+    wait_until(is_read)
+    with (path / "big").open("ab") as file:
+        file.write(b"more")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    (finding,) = json.loads(out)["findings"]
+    assert finding["text"] == "1 file could not be judged: written meanwhile"
+    assert not listed(world)[path.name]["bad"]
+    world.write({"dest:kept": {**slow, "verify_rate": None}})
+    code, answer = verify(world, "--all")
+    assert (code, answer["findings"]) == (0, [])
+
+
 def test_other_storages_with_the_same_run_are_named(world: World, root: Path) -> None:
     other = world.root / "other"
     identify(other, TODAY - 100 * DAY)

@@ -274,3 +274,31 @@ def test_what_does_not_count_displaces_nothing(group: list[Held], how: Terms, ag
             continue
         after = retention.decide([*group, extra], how)
         assert before <= {each.name for each in after.decisions if each.keep}
+
+
+@given(histories(), CONDITIONS, st.integers(0, 24 * 30), st.integers(-48, 48))
+@settings(max_examples=examples(300))
+def test_one_more_complete_one_leaves_as_many_as_the_floor(
+    group: list[Held], how: Terms, ago: int, shift: int
+) -> None:
+    """Also when the clock of the storage is set forward or back between two nights."""
+    now = how.now + timedelta(hours=shift)
+    at = NOW - timedelta(hours=ago)
+    if at in {each.at for each in group}:
+        return
+    extra = held(0, name="extra")._replace(at=at, first_seen=max(at, NOW - 400 * DAY))
+    before = retention.decide(group, how)
+    left = [each for each in group if each.name not in before.removed]
+    after = retention.decide([*left, extra], how._replace(now=now))
+    gone = {*before.removed, *after.removed}
+
+    def good(of: list[Held], when: datetime) -> list[Held]:
+        return [
+            each
+            for each in of
+            if each.state == COMPLETE and not each.bad and counts(each, how) and each.at <= when
+        ]
+
+    there = good([*group, extra], now)
+    stay = [each for each in there if each.name not in gone]
+    assert len(stay) >= min(how.least, len(there))
