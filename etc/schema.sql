@@ -222,6 +222,7 @@ CREATE TABLE IF NOT EXISTS stored (
     held TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NULL DEFAULT NULL,
     whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
     last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
+    sums VARCHAR(160) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '' /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */,
     UNIQUE KEY stored_key (storage, path),
     KEY stored_subject (host, name, instance),
     KEY stored_master (master_host, name, master_instance),
@@ -237,7 +238,9 @@ SET @alter = CONCAT_WS(', ',
     IF(LOCATE(',whose,', @there), IF(@hides AND LOCATE(',whose,', @seen), 'MODIFY COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
         'ADD COLUMN whose BIGINT NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'),
     IF(LOCATE(',last_read_utc,', @there), IF(@hides AND LOCATE(',last_read_utc,', @seen), 'MODIFY COLUMN last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
-        'ADD COLUMN last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'));
+        'ADD COLUMN last_read_utc DATETIME(3) NULL DEFAULT NULL /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'),
+    IF(LOCATE(',sums,', @there), IF(@hides AND LOCATE(',sums,', @seen), 'MODIFY COLUMN sums VARCHAR(160) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '''' /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */', NULL),
+        'ADD COLUMN sums VARCHAR(160) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '''' /*M!100303 INVISIBLE */ /*!80023 INVISIBLE */'));
 SET @alter = IF(@alter = '', 'DO 0', CONCAT('ALTER TABLE stored ', @alter));
 PREPARE upgrade FROM @alter;
 EXECUTE upgrade;

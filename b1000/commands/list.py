@@ -49,7 +49,9 @@ def _report_nothing(found: "Survey", selectors: "Sequence[Selector]") -> None:
     """What is asked for may be a job of other hosts: only the storages know whose backups exist."""
     from b1000.logs import printable, to_stderr
 
-    known = sorted({f"{group.key.job}/{group.key.host}" for _, group in found.groups()})
+    known = sorted(
+        {f"{group.key.job}/{group.key.host}" for _, group in found.groups() if group.key.host}
+    )
     hint = f"; there are backups of {', '.join(known[:_MOST_NAMED])}" if selectors and known else ""
     to_stderr(printable(f"b1000: nothing was found{hint}"))
 

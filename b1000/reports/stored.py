@@ -47,6 +47,7 @@ def row(told: Told) -> Values:
         "held": storable(facts.held) or None,
         "whose": whose(facts),
         "last_read_utc": utc(memory.read),
+        "sums": memory.sums,
     }
 
 

@@ -231,6 +231,8 @@ STORED = Table(
         _number("whose"),
         # Of a sync tree that was written since read_utc says nothing, and this does.
         _utc("last_read_utc"),
+        # Clients may write beside their backups: by these hashes a changed list is found out.
+        _ascii("sums", 160)._replace(original=False),
     ),
     (
         Index("stored_subject", ("host", "name", "instance")),

@@ -96,15 +96,20 @@ def test_a_backup_is_a_row_that_only_moves_on(target: Any) -> None:
     assert [row[name] for name in ("read_utc", "restored_utc", "removed_utc")] == [None] * 3
     assert (row["read_share"], row["bad"], row["error"], row["transition"]) == (0, 0, None, 7)
 
-    bad = TOLD._replace(transition=9, memory=SEEN._replace(read=SEEN.counted, bad="x is wrong"))
+    assert [row["sums"] for row in ask("SELECT sums FROM stored")] == [""]
+
+    bad = TOLD._replace(
+        transition=9,
+        memory=SEEN._replace(read=SEEN.counted, bad="x is wrong", sums=f"{'a' * 64} {'b' * 64}"),
+    )
     older = TOLD._replace(transition=8)
     other = TOLD._replace(place="mysqldb/y", transition=3)
     for each in ([bad], [older, other], [bad]):
         assert report.deliver_stored(each) == (each, None)
-    rows = ask("SELECT bad, error, read_utc, transition FROM stored ORDER BY path")
+    rows = ask("SELECT bad, error, read_utc, transition, sums FROM stored ORDER BY path")
     assert [tuple(each.values()) for each in rows] == [
-        (1, "x is wrong", None, 9),
-        (0, None, None, 3),
+        (1, "x is wrong", None, 9, bad.memory.sums),
+        (0, None, None, 3, ""),
     ]
     gone = bad._replace(
         transition=10,
