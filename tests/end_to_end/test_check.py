@@ -285,7 +285,7 @@ def test_others_can_write_where_a_link_leads(ready: World, tmp_path: Path) -> No
     ready.config.rename(elsewhere / "real.cfg")
     ready.config.symlink_to(elsewhere / "real.cfg")
     elsewhere.chmod(0o777)
-    assert f"others can write in {elsewhere}, and who can" in said(ready)
+    assert f"others can write in {elsewhere}, and anyone who can" in said(ready)
     elsewhere.chmod(0o1777)  # as /tmp: others cannot replace root's files
     assert said(ready, 0) == ""
 

@@ -6,7 +6,7 @@ from tests.support.world import ROOT
 
 _MOVED = """
 import os, time
-from functools import partial as not_bound  # as logging.Formatter would do with a function
+not_bound = staticmethod  # as logging.Formatter would do with a function
 
 days = float(os.environ["TEST_CLOCK_DAYS"])
 real, real_local, real_text = time.time, time.localtime, time.strftime
