@@ -69,10 +69,12 @@ test-tools: tools
 		|| { sh etc/install-debian.sh openssh-server \
 			&& { systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true; }; } \
 		|| echo "no sshd: tests of transport = ssh are skipped"
-# Without the package, which would run Prometheus as a service of this machine.
+# Without installing the package, which would run Prometheus as a service of this machine. From
+# Debian 13 on promtool has a package of its own.
 	@command -v promtool >/dev/null || test -x $(BIN)/promtool \
-		|| { mkdir -p $(BIN) && t=$$(mktemp -d) && (cd "$$t" && apt-get download -qq prometheus \
-			&& dpkg-deb -x prometheus_*.deb .) >/dev/null 2>&1 \
+		|| { mkdir -p $(BIN) && t=$$(mktemp -d) && (cd "$$t" \
+			&& { apt-get download -qq promtool || apt-get download -qq prometheus; } \
+			&& dpkg-deb -x prom*.deb .) >/dev/null 2>&1 \
 			&& cp "$$t/usr/bin/promtool" $(BIN)/ && rm -rf "$$t"; } \
 		|| echo "no promtool: tests of the alert rules are skipped"
 	@test -f $(BIN)/axe.min.js \
