@@ -70,10 +70,15 @@ def resolve(text: str, look_up: Callable[[str], Template]) -> Template:
 def join(parts: "list[str | Reference]") -> Template:
     """The same parts, with texts that stand side by side in one."""
     joined: list[str | Reference] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part != "":
+    texts: list[str] = []
+    for part in (*parts, None):
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if text := "".join(texts):
+            joined.append(text)
+        texts.clear()
+        if part is not None:
             joined.append(part)
     return tuple(joined)
 

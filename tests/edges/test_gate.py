@@ -116,6 +116,7 @@ REFUSED = (
 )
 
 
+@pytest.mark.slow
 def test_what_is_refused_behind_the_gate(tmp_path: Path) -> None:
     """Should the gate fail open, each spelling of the worst is still refused."""
     storage = Storage(tmp_path / "storage", without=["pre-xfer exec"])
