@@ -87,7 +87,11 @@ def test_a_dry_run_tells_all_reasons_and_changes_nothing(world: World, root: Pat
     assert lines[-1] == "2 backups of 6 would be removed"
     answer = json.loads(world.b1000("prune", "-n", "--json").stdout)
     assert answer["format"] == 1
-    assert [each["decision"] for each in answer["backups"]].count("remove") == 2
+    frees = {each["path"]: each["frees"] for each in answer["backups"]}
+    going = {ago for ago, path in backups.items() if frees[str(path)] is not None}
+    assert going == {3, 4}
+    # Its only file has another name.
+    assert frees[str(backups[4])] == 0 < frees[str(backups[3])]
     assert not (world.root / "status" / "journal.sqlite3").exists()
 
 
