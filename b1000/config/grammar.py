@@ -85,6 +85,13 @@ def own_host(text: str, what: str = "the host") -> str:
     return text
 
 
+def is_same_host(one: str, other: str) -> bool:
+    """Compared as written; a short against a full name only where one of both has no dot."""
+    if "." in one and "." not in other:
+        one, other = other, one
+    return one == other or ("." not in one and other.startswith(f"{one}."))
+
+
 def hosts(text: str, what: str = "the list") -> tuple[str, ...]:
     """A list of names that hosts may bear; at least one, none twice."""
     found = [word for word in re.split(f"[{_SEPARATORS}]+", text) if word]

@@ -6,8 +6,8 @@ A report that says more is refused. What is left is still the word of the client
 from collections.abc import Iterable
 from datetime import UTC
 
-from b1000.config import addresses
-from b1000.exchange import choice, offers
+from b1000.config import addresses, grammar
+from b1000.exchange import choice
 from b1000.jobs import Pull
 from b1000.rsync.paths import moment
 from b1000.runs.run import Client
@@ -33,7 +33,7 @@ def _of_its_host(client: Client, pull: Pull) -> str:
         believed = client.host == host
         known = f"report_source names {host}, which is no host's name"
     else:
-        believed = offers.is_same_host(client.host, host)
+        believed = grammar.is_same_host(client.host, host)
         known = f"report_source names {host}"
     if believed:
         return ""

@@ -49,19 +49,12 @@ def _meant_for(report: ReportFile, host: str) -> tuple[str, str, CopyStatus]:
             continue
         written = target.path.removeprefix(_TO_PULL)
         puller = grammar.own_host(written, f"the host in path of [dest:{target.name}]")
-        if is_same_host(puller, host):
+        if grammar.is_same_host(puller, host):
             found.append((target.name, puller, target.status))
     if len(found) > 1:
         several = " and ".join(f"[dest:{name}]" for name, _, _ in found[:3])
         raise BadValue(f"{several} are all meant for {host}", "one destination for each host")
     return found[0] if found else ("", "", CopyStatus.INIT)
-
-
-def is_same_host(one: str, other: str) -> bool:
-    """Compared as written; a short against a full name only where one of both has no dot."""
-    if "." in one and "." not in other:
-        one, other = other, one
-    return one == other or ("." not in one and other.startswith(f"{one}."))
 
 
 def is_finished(client: Client) -> bool:

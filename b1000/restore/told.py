@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
+from b1000.config import grammar
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
 from b1000.rsync import paths
@@ -56,7 +57,7 @@ def believed(rows: Iterable[StoredRow], databases: Databases, job: str) -> list[
 def _with(row: StoredRow, told: Sequence[ToldOf]) -> StoredRow:
     same = [each for each in told if _is_same(row, each)]
     host = paths.host_or_path(row.root.address)
-    there = [each for each in same if _is_host(each.storage, host)]
+    there = [each for each in same if grammar.is_same_host(each.storage, host)]
     memory = row.backup.memory
     if there:
         wrong = next((each for each in there if each.bad), None)
@@ -81,9 +82,3 @@ def _is_same(row: StoredRow, told: ToldOf) -> bool:
     if backup.started is None or told.started is None:
         return backup.type == "full"  # its name has the time
     return abs(backup.started - told.started) <= _SAME_TIME
-
-
-def _is_host(one: str, other: str) -> bool:
-    """Whether two names may be of one host: in full, or short where one has no dot."""
-    short = "." not in one or "." not in other
-    return one == other or (short and one.partition(".")[0] == other.partition(".")[0])
