@@ -234,11 +234,6 @@ class Job(NamedTuple):
         assert not isinstance(command, ScriptTemplate)
         return command
 
-    @property
-    def has_instances(self) -> bool:
-        """Whether the job spawns one run for each instance."""
-        return self.instances is not None
-
 
 class BrokenJob(NamedTuple):
     """A ``[job:NAME]`` that cannot be run: it counts as FAILED at INIT, with these reasons.

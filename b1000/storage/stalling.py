@@ -9,7 +9,8 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+
+from b1000.named import NamedTuple
 
 _EVERY = 5.0  # seconds between looks
 _MARGIN = 5.0  # seconds more than rsync gets to notice by itself
