@@ -73,8 +73,13 @@ empty() { # empty COMMAND...: which makes an empty database
 
 backup=${B1000_DRILL_DIR:?is the directory with the dumps; b1000 verify --drill sets it}
 place=$(mktemp -d) server=
-# A shell that a signal ends at once would leave the server running.
-trap 'stop; rm -rf "$place"' EXIT
+# A shell that a signal ends at once would leave the server running. Here it is killed: what it
+# holds is removed, and one that is asked to end while it starts may never end.
+clear() {
+    [ -z "$server" ] || { kill -KILL "$server" && wait "$server" || true; } 2>/dev/null
+    rm -rf "$place"
+}
+trap clear EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
