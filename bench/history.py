@@ -7,7 +7,7 @@ from pathlib import Path
 from b1000.identity import myself
 from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.run import Copy as CopyOf
-from b1000.runs.run import Frozen
+from b1000.runs.run import Snapshot
 from b1000.runs.states import Step
 from b1000.state.journal import Journal
 from bench import measure
@@ -127,7 +127,7 @@ def _fill(path: Path, runs: int) -> None:
                 )
                 copies = (CopyOf("store", f"/store/{name}/{run.start_time}"),)
                 for message in (
-                    Resolved(moment, Frozen(), copies),
+                    Resolved(moment, Snapshot(), copies),
                     RunMoved(moment, Step.PRE, run.status),
                     RunMoved(moment, Step.COPYING, run.status),
                     RunMoved(moment, Step.DONE, run.status),

@@ -13,7 +13,7 @@ from b1000.locks import Locks
 from b1000.reports.reporter import Reporter
 from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.protocol import Deliver, Delivered
-from b1000.runs.run import Copy, Frozen
+from b1000.runs.run import Copy, Snapshot
 from b1000.runs.states import Step
 from b1000.state.journal import Journal
 from b1000.wire import pair
@@ -83,7 +83,7 @@ def _journal(site: Site, host: int) -> Path:
                 supervisor=myself(),
             )
             for message in (
-                Resolved(time.time(), Frozen(), (Copy("store", "/store"),)),
+                Resolved(time.time(), Snapshot(), (Copy("store", "/store"),)),
                 RunMoved(time.time(), Step.COPYING, run.status),
                 RunMoved(time.time(), Step.DONE, run.status),
             ):

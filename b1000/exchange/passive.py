@@ -12,7 +12,7 @@ from b1000.errors import RunFailed
 from b1000.exchange.notices import Notices
 from b1000.jobs import Destination, Job
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Resolved, SlotWanted, Waiting
-from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step, status_of_copies
 from b1000.work.assignment import NO_DESTINATION, Assignment
 from b1000.work.executor import Executor
@@ -47,7 +47,7 @@ async def carry_out(
     notices = meeting or Notices(assignment, job)
     notices.clear()
     values = await RunValues(assignment, job).settle()
-    frozen = Frozen(pre=values.get("pre", ""), post=values.get("post", ""))
+    snapshot = Snapshot(pre=values.get("pre", ""), post=values.get("post", ""))
     copies = tuple(
         Copy(
             choice.name,
@@ -58,12 +58,12 @@ async def carry_out(
         for group in job.dest
         for choice in random.sample(group, len(group))
     )
-    await assignment.commit(Resolved(assignment.clock(), frozen, copies))
+    await assignment.commit(Resolved(assignment.clock(), snapshot, copies))
     # Data is rewritten only when everybody can see that an older report is out of date.
     await notices.written(Step.INIT)
-    await prepare(assignment, frozen, executor)
+    await prepare(assignment, snapshot, executor)
     await _offer(assignment, job, notices, copies)
-    await finish(assignment, frozen, executor)
+    await finish(assignment, snapshot, executor)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
@@ -72,7 +72,7 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
     notices = Notices(assignment, job)
     missing = tuple(copy for copy in run.copies if not copy.complete)
     await _offer(assignment, job, notices, missing)
-    await finish(assignment, run.frozen, ACTING)
+    await finish(assignment, run.snapshot, ACTING)
 
 
 # --- COPYING

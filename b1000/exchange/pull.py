@@ -19,7 +19,7 @@ from b1000.exchange.peer import Peer
 from b1000.exchange.polling import Polling
 from b1000.jobs import Job, Pull
 from b1000.runs.events import Closed, Resolved, RunMoved, SlotWanted, Waiting
-from b1000.runs.run import Client, Copy, Frozen, Run, label
+from b1000.runs.run import Client, Copy, Run, Snapshot, label
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.work import run_values
 from b1000.work.assignment import Assignment
@@ -69,13 +69,13 @@ class _Pulling:
         await self._wait(f"a report for {host} at {self._pull.source}")
         client = await self._offered()
         try:
-            frozen, copies = await self._settle(client)
+            snapshot, copies = await self._settle(client)
             now = self._assignment.clock()
-            await self._assignment.commit(Resolved(now, frozen, copies), SlotWanted(now))
+            await self._assignment.commit(Resolved(now, snapshot, copies), SlotWanted(now))
         except B1000Error:
             await self._peer.notify(client, names.ERROR)
             raise
-        await self._copy_and_notify(client, frozen, copies)
+        await self._copy_and_notify(client, snapshot, copies)
 
     async def again(self, run: Run) -> None:
         """Go on with what is missing of a run."""
@@ -106,7 +106,7 @@ class _Pulling:
             return
         if missing:
             await assignment.commit(SlotWanted(assignment.clock()))
-            await self._copy_and_notify(now, run.frozen, missing)
+            await self._copy_and_notify(now, run.snapshot, missing)
         elif offers.is_offered(now):
             await self._notify(now)
         else:
@@ -133,11 +133,11 @@ class _Pulling:
                 self._assignment.log.warning("%s: %s", client.file, lost.what)
                 self._finder.release()
 
-    async def _settle(self, client: Client) -> tuple[Frozen, tuple[Copy, ...]]:
+    async def _settle(self, client: Client) -> tuple[Snapshot, tuple[Copy, ...]]:
         """What this run keeps, and its copies."""
         job = self._job
         values = await RunValues(self._assignment, job).settle()
-        frozen = Frozen(
+        snapshot = Snapshot(
             master_host=client.master_host,
             master_instance=client.master_instance,
             data_age=client.data_age,
@@ -148,18 +148,18 @@ class _Pulling:
         )
         masters = (client.master_host, client.master_instance)
         copies, bases = planned(self._assignment, job, (client.host, client.instance, *masters))
-        return frozen._replace(bases=bases), copies
+        return snapshot._replace(bases=bases), copies
 
     # --- COPYING
 
     async def _copy_and_notify(
-        self, client: Client, frozen: Frozen, copies: Sequence[Copy]
+        self, client: Client, snapshot: Snapshot, copies: Sequence[Copy]
     ) -> None:
         assignment = self._assignment
         # The first copy makes it durable together with its own beginning.
         assignment.channel.send(assignment.moved(Step.COPYING))
         origin = Offered(self._pull, self._directory, self._follower, client)
-        carrying = Copies(assignment, frozen, self._job.type == "sync", Acting(origin))
+        carrying = Copies(assignment, snapshot, self._job.type == "sync", Acting(origin))
         status, reasons = await carrying.carry_out(copies, self._job.destinations)
         if status is Status.FAILED:
             await self._notify_failure(client, reasons, origin.lost)

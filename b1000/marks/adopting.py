@@ -15,7 +15,7 @@ from b1000.marks import marking, placing
 from b1000.marks.marking import Whose, Written
 from b1000.named import NamedTuple
 from b1000.rsync import paths
-from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import COMPLETE, CopyStatus, Status, Step
 from b1000.state.queries import Reader
 from b1000.storage import local, mounts
@@ -184,7 +184,7 @@ def _mark(root: Root, place: Place, told: Told) -> Written:
     known = "/".join((told.host, place.job, told.instance, told.start_time))
     run = f"adopted-{hashlib.sha256(known.encode()).hexdigest()[:32]}"
     names = (run, place.job, told.host, told.instance, told.direction, place.type)
-    frozen = Frozen(told.master_host, told.master_instance, told.data_age)
+    snapshot = Snapshot(told.master_host, told.master_instance, told.data_age)
     copy = Copy(
         told.destination,
         root.whole(place.path),
@@ -194,4 +194,4 @@ def _mark(root: Root, place: Place, told: Told) -> Written:
         ended=told.ended,
     )
     who = Whose(*names, told.start_time, told.started)
-    return marking.written(who, frozen, copy, step=Step.DONE, status=Status.OK)
+    return marking.written(who, snapshot, copy, step=Step.DONE, status=Status.OK)

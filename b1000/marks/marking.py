@@ -9,7 +9,7 @@ from b1000.errors import BadValue
 from b1000.expressions import expression
 from b1000.named import NamedTuple
 from b1000.rsync import paths
-from b1000.runs.run import Client, Copy, Frozen, Run
+from b1000.runs.run import Client, Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 
 
@@ -48,7 +48,7 @@ class Written(NamedTuple):
 
 def written(
     who: Whose,
-    frozen: Frozen,
+    snapshot: Snapshot,
     copy: Copy,
     *,
     step: Step = Step.COPYING,
@@ -65,9 +65,9 @@ def written(
         step,
         status,
         (DestinationSection(copy.destination, copy.type, copy.path, copy.status),),
-        frozen.master_host,
-        frozen.master_instance,
-        frozen.data_age,
+        snapshot.master_host,
+        snapshot.master_instance,
+        snapshot.data_age,
     )
     counts = Counts(*(getattr(copy, name) for name in Counts._fields))
     value = Mark(
@@ -79,10 +79,10 @@ def written(
         copy.ended if copy.complete else None,
         counts if copy.complete else Counts(),
         leftovers,
-        _base(copy, frozen),
-        tuple(option for option in mark.OPTIONS if getattr(frozen.transfer, option)),
-        frozen.transfer.relative,
-        " ".join(_quoted(word.text) for word in frozen.include),
+        _base(copy, snapshot),
+        tuple(option for option in mark.OPTIONS if getattr(snapshot.transfer, option)),
+        snapshot.transfer.relative,
+        " ".join(_quoted(word.text) for word in snapshot.include),
     )
     place = value.directory
     if not copy.path.endswith(f"/{place}"):
@@ -96,12 +96,12 @@ def of_run(run: Run, copy: Copy, *, leftovers: bool) -> Written:
     first = run.first_uid or run.uid
     names = (first, run.job, run.host, run.instance, run.direction, run.type)
     who = Whose(*names, run.start_time, run.started).pulled_from(client)
-    return written(who, run.frozen, copy, step=run.step, status=run.status, leftovers=leftovers)
+    return written(who, run.snapshot, copy, step=run.step, status=run.status, leftovers=leftovers)
 
 
-def beginning(who: Whose, frozen: Frozen, copy: Copy) -> Written:
+def beginning(who: Whose, snapshot: Snapshot, copy: Copy) -> Written:
     """The mark of a copy that is about to write into its directory. BadValue."""
-    return written(who, frozen, copy._replace(status=CopyStatus.COPYING))
+    return written(who, snapshot, copy._replace(status=CopyStatus.COPYING))
 
 
 def lock(destination: str) -> str:
@@ -109,8 +109,8 @@ def lock(destination: str) -> str:
     return f"marking@{destination}"
 
 
-def _base(copy: Copy, frozen: Frozen) -> str:
-    base = frozen.bases.get(copy.destination)
+def _base(copy: Copy, snapshot: Snapshot) -> str:
+    base = snapshot.bases.get(copy.destination)
     if not base or copy.linked is False or not paths.between(copy.path, base):
         return ""
     return "/".join(["..", *base.rsplit("/", 2)[1:]])

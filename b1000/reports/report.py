@@ -72,18 +72,18 @@ def _reported(run: Run) -> list[_Reported]:
 
 
 def _own(run: Run) -> _Reported:
-    frozen = run.frozen
+    snapshot = run.snapshot
     return _Reported(
         run.host,
         run.job,
         run.instance,
-        frozen.master_host,
-        frozen.master_instance,
+        snapshot.master_host,
+        snapshot.master_instance,
         run.direction,
         run.start_time,
         run.step,
         run.status,
-        frozen.data_age,
+        snapshot.data_age,
         run.error,
         run.started,
         run.finished,

@@ -4,15 +4,15 @@ Times are seconds since the epoch, UTC. What each makes of a run: :mod:`b1000.ru
 """
 
 from b1000.named import NamedTuple
-from b1000.runs.run import Client, Copy, Frozen, ProcessIdentity, Unsettled
+from b1000.runs.run import Client, Copy, ProcessIdentity, Snapshot, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 
 
 class Resolved(NamedTuple):
-    """INIT is over: the frozen values, and the copies in their shuffled order."""
+    """INIT is over: the snapshot of what was decided, and the copies in their shuffled order."""
 
     time: float
-    frozen: Frozen
+    snapshot: Snapshot
     copies: tuple[Copy, ...]
 
 

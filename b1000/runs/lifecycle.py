@@ -63,7 +63,7 @@ def apply(run: Run, event: RunEvent) -> Run:
         case Resolved():
             if run.copies:
                 raise IllegalMove(f"run {run.run_id} knows its copies already")
-            return run._replace(frozen=event.frozen, copies=event.copies, changed=event.time)
+            return run._replace(snapshot=event.snapshot, copies=event.copies, changed=event.time)
         case RunMoved():
             return _move(run, event)
         case CopyMoved():

@@ -23,7 +23,7 @@ class ProcessIdentity(NamedTuple):
     ticks: int
 
 
-class Frozen(NamedTuple):
+class Snapshot(NamedTuple):
     """What a run decided at INIT and every later attempt of it sees unchanged."""
 
     master_host: str = ""
@@ -183,7 +183,7 @@ class Run(NamedTuple):
     changed: float = 0.0
     superseded: bool = False
     reports: tuple[str, ...] = ()
-    frozen: Frozen = Frozen()
+    snapshot: Snapshot = Snapshot()
     copies: tuple[Copy, ...] = ()
     clients: tuple[Client, ...] = ()
     """The runs of clients that a pull run took, in that order."""

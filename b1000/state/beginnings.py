@@ -7,7 +7,7 @@ from datetime import datetime
 from b1000.identity import new_uid
 from b1000.rsync.paths import START_TIME, file_stem
 from b1000.runs.lifecycle import Transition
-from b1000.runs.run import Frozen, ProcessIdentity, Run
+from b1000.runs.run import ProcessIdentity, Run, Snapshot
 from b1000.state.conditions import CAN_BE_RETRIED
 from b1000.state.writer import Writer
 
@@ -48,7 +48,7 @@ class Beginnings(Writer):
             began=began,
             changed=began,
             first_uid=uid,
-            frozen=Frozen(data_age=data_age),
+            snapshot=Snapshot(data_age=data_age),
         )
         run_id = self._insert(run)
         self._db.execute(
@@ -94,8 +94,8 @@ class Beginnings(Writer):
             "supervisor_ticks": run.supervisor.ticks,
             "step": run.step,
             "status": run.status,
-            "data_age": run.frozen.data_age,
-            "frozen": json.dumps({"data_age": run.frozen.data_age}),
+            "data_age": run.snapshot.data_age,
+            "frozen": json.dumps({"data_age": run.snapshot.data_age}),
             "reports": json.dumps(run.reports),
         }
         placeholders = ", ".join("?" * len(columns))

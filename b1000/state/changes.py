@@ -164,16 +164,16 @@ class Changes(Beginnings):
 
     def _store_settled(self, run: Run) -> None:
         """What a run settled at INIT, its copies with it."""
-        frozen = run.frozen
+        snapshot = run.snapshot
         self._db.execute(
             """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
                                frozen = ? WHERE run_id = ?""",
             (
-                frozen.master_host,
-                frozen.master_instance,
-                frozen.data_age,
-                frozen.own_dump,
-                json.dumps({**frozen._asdict(), "transfer": frozen.transfer._asdict()}),
+                snapshot.master_host,
+                snapshot.master_instance,
+                snapshot.data_age,
+                snapshot.own_dump,
+                json.dumps({**snapshot._asdict(), "transfer": snapshot.transfer._asdict()}),
                 run.run_id,
             ),
         )

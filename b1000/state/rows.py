@@ -122,7 +122,7 @@ _RULES = {
     "ending": ColumnRule(values.word(Ending), Ending.CLOSED),
     "reports": ColumnRule(values.names, "[]"),
     "instances": ColumnRule(values.names, "[]"),
-    "frozen": ColumnRule(values.frozen, "{}"),
+    "frozen": ColumnRule(values.snapshot, "{}"),
     "client": ColumnRule(values.client, ""),
     "report": ColumnRule(values.outbox, ""),
     **dict.fromkeys(_PROSE, ColumnRule(values.prose, "")),

@@ -113,6 +113,7 @@ def _run(
     changed = row["changed"]
     return Run(
         **{name: value for name, value in stored.items() if name in _STORED},
+        snapshot=stored["frozen"],  # the name that the column has had from the first on
         supervisor=supervisor(stored),
         changed=changed if values.is_moment(changed) else stored["started"],
         superseded=bool(row["superseded"]),

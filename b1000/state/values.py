@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from b1000.config import grammar, shellwords
 from b1000.expressions import expression
-from b1000.runs.run import Client, Frozen
+from b1000.runs.run import Client, Snapshot
 from b1000.runs.stored import Facts
 from b1000.state.outbox import destination_of
 from b1000.templates import Word
@@ -161,7 +161,7 @@ def facts(value: Any) -> Facts:
     return found
 
 
-def frozen(value: Any) -> Frozen:
+def snapshot(value: Any) -> Snapshot:
     """What a run decided at INIT, as JSON; older programs kept include and exclude unsplit."""
     written = json.loads(text(value))
     if isinstance(include := written.get("include"), str):
@@ -170,7 +170,7 @@ def frozen(value: Any) -> Frozen:
         written["exclude"] = [*shellwords.texts(shellwords.split(exclude))]
     # A tuple of values is a list of lists in JSON.
     written["include"] = [_as_fields(each) for each in written.get("include", [])]
-    found: Frozen = _made(Frozen, written)
+    found: Snapshot = _made(Snapshot, written)
     return found
 
 

@@ -289,5 +289,5 @@ def _which(run: Run) -> str:
 
 def subject_of(run: Run) -> str:
     """The part of a run's directories that names whose data it is."""
-    frozen = run.frozen
-    return paths.subject(run.host, run.instance, frozen.master_host, frozen.master_instance)
+    snapshot = run.snapshot
+    return paths.subject(run.host, run.instance, snapshot.master_host, snapshot.master_instance)

@@ -92,7 +92,7 @@ def why_no_post(run: Run) -> str:
     """Why ``forget --post`` does not run the post of a run."""
     if run.superseded:
         return "its post is not run, since a later run has begun and it may be its data by now"
-    if run.step is Step.PRE and not run.frozen.post:
+    if run.step is Step.PRE and not run.snapshot.post:
         return "it has no post"
     why = "its pre did not succeed" if run.step is Step.PRE else "it had not begun"
     return f"its post is not run, since {why} and nothing was copied"
@@ -121,7 +121,7 @@ def closing_words(run: Run) -> str:
     """Why a superseded run is closed, and what it left."""
     left = [copy.destination for copy in run.copies if not copy.complete]
     what = [f"never copied to {', '.join(left)}"] if left else []
-    if run.frozen.post:
+    if run.snapshot.post:
         what.append("post did not end" if run.step is Step.POST else "post was not run")
     return f"closed: a later run has begun ({'; '.join(what) or 'all was copied'})"
 
@@ -164,8 +164,8 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
             missing = [copy for copy in run.copies if not copy.complete]
             what = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
             fine = all(copy.destination in job.destinations for copy in missing)
-            if fine and run.frozen.post:
-                what.append(f"post: {printable(run.frozen.post)}")
+            if fine and run.snapshot.post:
+                what.append(f"post: {printable(run.snapshot.post)}")
             return Foretold(", ".join(what) or "nothing is left to be copied", fine)
         case Fate.CLOSE:
             return Foretold(f"would be {closing_words(run)}", fine=True)

@@ -16,7 +16,7 @@ from b1000.marks.marking import Whose, Written
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
-from b1000.runs.run import Client, Frozen
+from b1000.runs.run import Client, Snapshot
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Copying
@@ -30,7 +30,7 @@ _NEVER = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno
 
 
 async def announce(
-    assignment: Assignment, frozen: Frozen, copying: Copying, client: Client | None
+    assignment: Assignment, snapshot: Snapshot, copying: Copying, client: Client | None
 ) -> Outcome | None:
     """Write it, once for each copy; gives why the copy has FAILED where that cannot be done.
 
@@ -40,7 +40,7 @@ async def announce(
     if copying.announced or not (marked or path in assignment.known.sealed):
         return None
     try:
-        mark = _mark(assignment, frozen, copying, client)
+        mark = _mark(assignment, snapshot, copying, client)
     except BadValue as error:
         return Outcome(CopyStatus.FAILED, reason=str(error)) if copying.target.shared else None
     # Of a destination that has moved since, this is where it was.
@@ -66,13 +66,13 @@ def _identify(root: str, started: float) -> None:
 
 
 def _mark(
-    assignment: Assignment, frozen: Frozen, copying: Copying, client: Client | None
+    assignment: Assignment, snapshot: Snapshot, copying: Copying, client: Client | None
 ) -> Written:
     run, known = assignment.subject, assignment.known
     first = known.first_uid or run.uid
     kind = "sync" if copying.target.shared else "full"
     who = (first, run.job, run.host, run.instance, run.direction, kind, run.start_time)
-    return marking.beginning(Whose(*who, known.started).pulled_from(client), frozen, copying.copy)
+    return marking.beginning(Whose(*who, known.started).pulled_from(client), snapshot, copying.copy)
 
 
 @contextlib.asynccontextmanager

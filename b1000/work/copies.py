@@ -13,7 +13,7 @@ from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.events import AttemptBegan, AttemptEnded, CopyMoved, Message
-from b1000.runs.run import Copy, Frozen
+from b1000.runs.run import Copy, Snapshot
 from b1000.runs.states import COMPLETE, CopyStatus, Status, status_of_copies
 from b1000.storage import mounts
 from b1000.work import linking, retries
@@ -66,11 +66,11 @@ class Copies:
     """Makes the copies of a run that are not complete yet."""
 
     def __init__(
-        self, assignment: Assignment, frozen: Frozen, sync: bool, executor: Executor
+        self, assignment: Assignment, snapshot: Snapshot, sync: bool, executor: Executor
     ) -> None:
         self._assignment = assignment
         self._executor = executor
-        self._frozen = frozen
+        self._frozen = snapshot
         self._sync = sync
         self._limits = assignment.limits
         # Foreground copies and their retries, one at a time, in the order in which they ask.

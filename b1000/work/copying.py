@@ -9,7 +9,7 @@ from b1000.progress_files import DIRECTORY, path_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.totals import Totals
 from b1000.rsync.verdicts import Retry
-from b1000.runs.run import Copy, Frozen, Unsettled
+from b1000.runs.run import Copy, Snapshot, Unsettled
 from b1000.runs.states import COMPLETE
 from b1000.work import linking
 from b1000.work.assignment import Assignment
@@ -93,7 +93,7 @@ class Copying:
 
 def begin(
     assignment: Assignment,
-    frozen: Frozen,
+    snapshot: Snapshot,
     copy: Copy,
     destinations: Mapping[str, Destination],
     *,
@@ -103,7 +103,7 @@ def begin(
 
     ``shared``: its directory is not of this run alone.
     """
-    excludes = dict(frozen.destination_excludes)
+    excludes = dict(snapshot.destination_excludes)
     destination = destinations[copy.destination].as_at(
         copy.path, excludes.get(copy.destination, ())
     )
@@ -112,7 +112,7 @@ def begin(
     # An attempt of which nobody knows the end had made the directory, as far as is known.
     claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)
     progress = assignment.locks.directory.with_name(DIRECTORY)
-    base, bad = frozen.bases.get(copy.destination), assignment.known.bases.bad
+    base, bad = snapshot.bases.get(copy.destination), assignment.known.bases.bad
     begun = shared or copy.attempts > 0
     distrusted = linking.distrust(bad, destination, copy.path, base) if begun else ""
     doubt = known.doubt if known else ""

@@ -5,7 +5,7 @@ from typing import Protocol
 from b1000.errors import message_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
-from b1000.runs.run import Frozen
+from b1000.runs.run import Snapshot
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work import merging, sweeping
 from b1000.work.announcing import announce
@@ -28,7 +28,7 @@ class Executor(Protocol):
         """A pre or post. Raises RunFailed."""
 
     async def transfer(
-        self, assignment: Assignment, frozen: Frozen, copying: Copying, found: Sources
+        self, assignment: Assignment, snapshot: Snapshot, copying: Copying, found: Sources
     ) -> tuple[Outcome, str]:
         """One attempt of a copy; also gives a warning about names that were not copied, or ""."""
 
@@ -44,25 +44,25 @@ class Acting:
         await assignment.script(purpose, command, assignment.limits.script_timeout)
 
     async def transfer(
-        self, assignment: Assignment, frozen: Frozen, copying: Copying, found: Sources
+        self, assignment: Assignment, snapshot: Snapshot, copying: Copying, found: Sources
     ) -> tuple[Outcome, str]:
         """Copy, as soon as all locks are there."""
         try:
             async with held(assignment, copying.target) as descriptors:
                 client = self.origin.client
-                if announced := await announce(assignment, frozen, copying, client):
+                if announced := await announce(assignment, snapshot, copying, client):
                     return announced, ""
-                source = source_of(frozen, found, self.origin)
+                source = source_of(snapshot, found, self.origin)
                 return await _rsync(assignment, source, copying, found, descriptors)
         except OSError as error:
             reason = f"a lock cannot be taken: {message_of(error)}"
             return Outcome(CopyStatus.FAILED, reason=reason), ""
 
 
-def source_of(frozen: Frozen, found: Sources, origin: Origin) -> Source:
+def source_of(snapshot: Snapshot, found: Sources, origin: Origin) -> Source:
     """What rsync is to copy."""
     same = found.meeting.same
-    return Source(found.paths, frozen.exclude, frozen.transfer, origin.pull, same)
+    return Source(found.paths, snapshot.exclude, snapshot.transfer, origin.pull, same)
 
 
 async def _rsync(

@@ -4,7 +4,7 @@ from b1000.config import grammar, references
 from b1000.errors import BadValue, RunFailed
 from b1000.jobs import Job
 from b1000.runs.events import Resolved, RunMoved
-from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.templates import ScriptTemplate
 from b1000.work import run_values
@@ -19,39 +19,39 @@ ACTING = Acting()
 
 async def carry_out(assignment: Assignment, job: Job, executor: Executor = ACTING) -> None:
     """Run all steps of a push run. RunFailed ends it at the step where it stands."""
-    frozen, copies = await _init(assignment, job)
-    await prepare(assignment, frozen, executor)
+    snapshot, copies = await _init(assignment, job)
+    await prepare(assignment, snapshot, executor)
     # The first copy makes it durable together with its own beginning.
     assignment.channel.send(assignment.moved(Step.COPYING))
-    await _copying(assignment, job, frozen, copies, executor)
-    await finish(assignment, frozen, executor)
+    await _copying(assignment, job, snapshot, copies, executor)
+    await finish(assignment, snapshot, executor)
 
 
 async def resume(assignment: Assignment, job: Job, run: Run) -> None:
     """Go on with a run that failed or died: only what is not complete, then post."""
     assignment.step = Step.COPYING
-    if run.frozen.data_age is None:
+    if run.snapshot.data_age is None:
         assignment.warn("the age of the data is unknown")
     for copy in run.copies:
         if copy.status is CopyStatus.WARNING:
             assignment.warn(f"{copy.destination}: {copy.error}")
     missing = [copy for copy in run.copies if not copy.complete]
-    await _copying(assignment, job, run.frozen, tuple(missing), ACTING)
-    await finish(assignment, run.frozen, ACTING)
+    await _copying(assignment, job, run.snapshot, tuple(missing), ACTING)
+    await finish(assignment, run.snapshot, ACTING)
 
 
-async def prepare(assignment: Assignment, frozen: Frozen, executor: Executor) -> None:
+async def prepare(assignment: Assignment, snapshot: Snapshot, executor: Executor) -> None:
     """The step PRE, where the job has a pre."""
-    if frozen.pre:
+    if snapshot.pre:
         await assignment.commit(assignment.moved(Step.PRE))
-        await executor.script(assignment, "pre", frozen.pre)
+        await executor.script(assignment, "pre", snapshot.pre)
 
 
-async def finish(assignment: Assignment, frozen: Frozen, executor: Executor) -> None:
+async def finish(assignment: Assignment, snapshot: Snapshot, executor: Executor) -> None:
     """The step POST, where the job has a post, and DONE."""
-    if frozen.post:
+    if snapshot.post:
         await assignment.commit(assignment.moved(Step.POST))
-        await executor.script(assignment, "post", frozen.post)
+        await executor.script(assignment, "post", snapshot.post)
     assignment.channel.end(assignment.moved(Step.DONE))
 
 
@@ -75,20 +75,20 @@ async def listed(assignment: Assignment, job: Job) -> tuple[str, ...]:
     return await assignment.value("instances", command, check)
 
 
-async def _init(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
+async def _init(assignment: Assignment, job: Job) -> tuple[Snapshot, tuple[Copy, ...]]:
     """Settle what only this run knows, and make it durable."""
-    frozen, copies = await settle(assignment, job)
+    snapshot, copies = await settle(assignment, job)
     now = assignment.clock()
-    messages = [Resolved(now, frozen, copies)]
+    messages = [Resolved(now, snapshot, copies)]
     if assignment.reasons:
         warning = RunMoved(now, Step.INIT, Status.WARNING, "; ".join(assignment.reasons))
         await assignment.commit(*messages, warning)
     else:
         await assignment.commit(*messages)
-    return frozen, copies
+    return snapshot, copies
 
 
-async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, ...]]:
+async def settle(assignment: Assignment, job: Job) -> tuple[Snapshot, tuple[Copy, ...]]:
     """What only this run knows: values of deferred options, and its copies in their order."""
     subject = assignment.subject
     settled = await RunValues(assignment, job).settle()
@@ -97,7 +97,7 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         if settled.get(name):
             grammar.host(settled[name], name)
     age = settled.get("data_age", "0")
-    frozen = Frozen(
+    snapshot = Snapshot(
         master_host=settled.get("master_host", ""),
         master_instance=settled.get("master_instance", ""),
         data_age=float(age) if age else None,
@@ -109,9 +109,9 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
         destination_excludes=job.destination_excludes,
         own_dump=job.type == "full" and all(subject.start_time in word.text for word in include),
     )
-    masters = (frozen.master_host, frozen.master_instance)
+    masters = (snapshot.master_host, snapshot.master_instance)
     copies, bases = planned(assignment, job, (subject.host, subject.instance, *masters))
-    return frozen._replace(bases=bases), copies
+    return snapshot._replace(bases=bases), copies
 
 
 # --- COPYING
@@ -120,11 +120,11 @@ async def settle(assignment: Assignment, job: Job) -> tuple[Frozen, tuple[Copy, 
 async def _copying(
     assignment: Assignment,
     job: Job,
-    frozen: Frozen,
+    snapshot: Snapshot,
     copies: tuple[Copy, ...],
     executor: Executor,
 ) -> None:
-    carrying = Copies(assignment, frozen, job.type == "sync", executor)
+    carrying = Copies(assignment, snapshot, job.type == "sync", executor)
     status, reasons = await carrying.carry_out(copies, job.destinations)
     if status is Status.FAILED:
         raise RunFailed(reasons)

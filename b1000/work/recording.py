@@ -8,7 +8,7 @@ from b1000.logs import printable
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.runs.events import CopyMoved, Message, Resolved
-from b1000.runs.run import Client, Copy, Frozen
+from b1000.runs.run import Client, Copy, Snapshot
 from b1000.runs.states import CopyStatus, Step
 from b1000.templates import Word
 from b1000.work import merging, sources
@@ -35,7 +35,7 @@ class Recording(Channel):
         self.origin = self
         self.failed = False
         self._resolved = resolved
-        self._frozen = Frozen()
+        self._frozen = Snapshot()
         self._copies: dict[str, Copy] = {}
         self._first: list[str] = []
         self._of_copies: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ class Recording(Channel):
         """Record what is sent."""
         for message in messages:
             if isinstance(message, Resolved):
-                self._frozen = message.frozen
+                self._frozen = message.snapshot
                 self._copies = {copy.destination: copy for copy in message.copies}
                 self._first += self._resolved(message)
             elif isinstance(message, CopyMoved):
@@ -117,11 +117,11 @@ class Recording(Channel):
         lines.append(f"  {purpose}: {printable(command)}")
 
     async def transfer(
-        self, assignment: Assignment, frozen: Frozen, copying: Copying, found: Sources
+        self, assignment: Assignment, snapshot: Snapshot, copying: Copying, found: Sources
     ) -> tuple[Outcome, str]:
         """Record the rsync, and ask it what it would send."""
-        name, base = copying.copy.destination, frozen.bases.get(copying.copy.destination)
-        source = source_of(frozen, found, self)
+        name, base = copying.copy.destination, snapshot.bases.get(copying.copy.destination)
+        source = source_of(snapshot, found, self)
         attempt = Attempt(assignment, source, copying.target, copying.standing)
         if attempt.standing.doubt:
             doubt = attempt.standing.doubt

@@ -18,7 +18,7 @@ from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.events import Resolved
-from b1000.runs.run import Bases, Copy, Frozen, RunIdentity, Unsettled, label
+from b1000.runs.run import Bases, Copy, RunIdentity, Snapshot, Unsettled, label
 from b1000.runs.task import JournalFacts
 from b1000.templates import ScriptTemplate
 from b1000.work import loop, push
@@ -145,14 +145,14 @@ class Rehearsal:
         """What a run would have settled at INIT. RunFailed where it may not go on."""
         if job.direction == "passive":
             return []
-        frozen = event.frozen
-        if met := self._met(job.name, assignment.subject.instance, frozen, event.copies):
+        snapshot = event.snapshot
+        if met := self._met(job.name, assignment.subject.instance, snapshot, event.copies):
             raise RunFailed(met)
         said = []
-        if frozen.master_host or frozen.master_instance:
-            said.append(f"  master: {frozen.master_host} {frozen.master_instance}".rstrip())
-        if frozen.data_age:
-            said.append(f"  age of the data: {frozen.data_age:g} s")
+        if snapshot.master_host or snapshot.master_instance:
+            said.append(f"  master: {snapshot.master_host} {snapshot.master_instance}".rstrip())
+        if snapshot.data_age:
+            said.append(f"  age of the data: {snapshot.data_age:g} s")
         said += [f"  warning: {why}" for why in assignment.reasons]
         if job.pull:
             said.append(
@@ -162,12 +162,12 @@ class Rehearsal:
             )
         return said
 
-    def _met(self, job: str, instance: str, frozen: Frozen, copies: Iterable[Copy]) -> str:
+    def _met(self, job: str, instance: str, snapshot: Snapshot, copies: Iterable[Copy]) -> str:
         """Why a run may not have its directories, which are others' as well; "" if it may.
 
         Those who had them last keep them; among others it is told with the second.
         """
-        whose = paths.subject(self._host, instance, frozen.master_host, frozen.master_instance)
+        whose = paths.subject(self._host, instance, snapshot.master_host, snapshot.master_instance)
         owner = self._past.owner(job, self._instances, whose)
         if owner not in (None, instance):
             return f"{whose} is the directory of {label(job, owner or '')}"

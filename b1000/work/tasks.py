@@ -101,7 +101,7 @@ async def _carry_out_run(assignment: Assignment, job: Job, run: Run, kind: TaskK
 
 async def _post(assignment: Assignment, run: Run) -> bool:
     """The post of a run that is given up, which closes it."""
-    post = run.frozen.post
+    post = run.snapshot.post
     try:
         if post:
             await assignment.script("post", post, assignment.limits.script_timeout)
@@ -134,9 +134,9 @@ async def _on_end(assignment: Assignment, job: Job | BrokenJob, run: Run) -> boo
     values: Mapping[str, str] = {
         "instance": run.instance,
         "start_time": run.start_time,
-        "master_host": run.frozen.master_host,
-        "master_instance": run.frozen.master_instance,
-        "data_age": "" if run.frozen.data_age is None else f"{run.frozen.data_age:g}",
+        "master_host": run.snapshot.master_host,
+        "master_instance": run.snapshot.master_instance,
+        "data_age": "" if run.snapshot.data_age is None else f"{run.snapshot.data_age:g}",
     }
     try:
         limit = assignment.limits.dynamic_timeout

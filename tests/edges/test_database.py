@@ -24,7 +24,7 @@ from b1000.reports.reporter import Reporter
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.runs.protocol import Deliver, Delivered
-from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.opening import open_journal
 from b1000.wire import pair
@@ -191,7 +191,7 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
         step=Step.COPYING,
         last_transition=transition,
         changed=STARTED + transition,
-        frozen=Frozen(master_host="master", master_instance="3306", data_age=12.5),
+        snapshot=Snapshot(master_host="master", master_instance="3306", data_age=12.5),
         copies=(
             Copy("near", f"/near/{number}", status=CopyStatus.COPYING, attempts=transition),
             Copy("far", f"rsync://far/b/{number}", status=CopyStatus.INIT),
@@ -444,7 +444,7 @@ def test_a_run_that_cannot_be_stored_holds_up_no_other(
 ) -> None:
     database.query("ALTER TABLE jobs MODIFY COLUMN master_host VARCHAR(10) NOT NULL")
     runs = [state(number) for number in range(1, 501)]
-    secret = runs[249]._replace(frozen=Frozen(master_host="much.longer.than.that"))
+    secret = runs[249]._replace(snapshot=Snapshot(master_host="much.longer.than.that"))
     runs[249] = secret
     arrived, trouble = report.deliver(runs)
     assert arrived == {run.run_id for run in runs} - {secret.run_id}
@@ -896,7 +896,7 @@ def test_columns_that_would_refuse_a_run_are_found_before(database: Schema) -> N
         database.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(database)) == []
     with contextlib.closing(MysqlReport(settings(database))) as report:
-        unknown = state(1, frozen=Frozen(data_age=None))
+        unknown = state(1, snapshot=Snapshot(data_age=None))
         assert report.deliver([unknown]) == ({1}, None)
 
 

@@ -32,7 +32,7 @@ from b1000.runs.events import (
     Waiting,
 )
 from b1000.runs.lifecycle import IllegalMove, changed
-from b1000.runs.run import Client, Copy, Frozen, Run
+from b1000.runs.run import Client, Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
@@ -69,14 +69,14 @@ def _opened(path: Path) -> Iterator[Opened]:
 @st.composite
 def resolved(draw: st.DrawFn, time: float) -> Resolved:
     names = draw(st.lists(st.sampled_from(DESTINATIONS), min_size=1, unique=True))
-    frozen = Frozen(
+    snapshot = Snapshot(
         master_host=draw(st.sampled_from(("", "db-1"))),
         data_age=draw(st.none() | st.floats(0, 1e6)),
         transfer=Transfer(delete=draw(st.booleans())),
         own_dump=draw(st.booleans()),
     )
     copies = tuple(Copy(name, f"/{name}/x", draw(st.booleans())) for name in names)
-    return Resolved(time, frozen, copies)
+    return Resolved(time, snapshot, copies)
 
 
 @st.composite
@@ -152,7 +152,7 @@ def event_for(data: st.DataObject, run: Run, time: float) -> Message:
         # A run past INIT has copies; one without is read as a damaged row.
         return data.draw(st.one_of(resolved(time), of_the_run(time).filter(is_at_init)))
     if data.draw(st.integers(0, 30)) == 0:
-        return Resolved(time, Frozen(), run.copies)
+        return Resolved(time, Snapshot(), run.copies)
     return data.draw(st.one_of(of_a_copy(time, run), of_a_copy(time, run), of_the_run(time)))
 
 

@@ -17,7 +17,7 @@ from b1000.reports.source import DatabaseSource
 from b1000.reports.sqlite import SqliteReport, findings
 from b1000.reports.tables import TABLES
 from b1000.reports.target import NotDelivered
-from b1000.runs.run import Copy, Frozen, Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 
 STARTED = 1_795_000_000.25
@@ -54,7 +54,7 @@ def state(number: int, transition: int = 1, **changes: Any) -> Run:
         step=Step.COPYING,
         last_transition=transition,
         changed=STARTED + transition,
-        frozen=Frozen(data_age=None),
+        snapshot=Snapshot(data_age=None),
         copies=(
             Copy("near", f"/near/{number}", status=CopyStatus.COPYING, started=STARTED + 1),
             Copy("far", f"rsync://far/b/{number}"),

@@ -637,9 +637,9 @@ def test_a_pull_links_to_what_it_pulled_of_the_same_client(world: World, client:
     pulled(world, client, 7)
     first, second = fulls(store, "system")
     assert len(shared(first, second)) == 3
-    assert last(world).frozen.bases == {"local": str(first)}
+    assert last(world).snapshot.bases == {"local": str(first)}
     pulled(world, client, 5, master_host="another")
-    assert last(world).frozen.bases == {}
+    assert last(world).snapshot.bases == {}
     assert not shared(second, fulls(store, "system")[2])
 
 

@@ -137,7 +137,7 @@ def test_the_directory_bears_the_names_of_the_client(world: World, client: Clien
     (copy,) = last(world).copies
     assert Path(copy.path).name.startswith("ext-db1-3307-")
     assert Path(copy.path).parent.parent == world.root / "local" / "system"
-    assert last(world).frozen.data_age == 12
+    assert last(world).snapshot.data_age == 12
 
 
 def test_what_the_old_program_writes_is_understood(world: World, client: Client) -> None:

@@ -5,7 +5,7 @@ import time
 from b1000.identity import myself, new_uid
 from b1000.runs.events import CopyMoved, Message, Note, ProcessEvent, Resolved, Resumed, RunMoved
 from b1000.runs.lifecycle import changed
-from b1000.runs.run import Copy, Frozen, ProcessIdentity, Run
+from b1000.runs.run import Copy, ProcessIdentity, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
@@ -59,7 +59,7 @@ def resolve(journal: Journal, run: Run, *destinations: str, own_dump: bool = Fal
     """INIT is over, with one copy for each destination."""
     copies = tuple(Copy(name, f"/{name}/{run.start_time}") for name in destinations)
     with journal.transaction():
-        record(journal, run, Resolved(1.0, Frozen(own_dump=own_dump), copies))
+        record(journal, run, Resolved(1.0, Snapshot(own_dump=own_dump), copies))
 
 
 def move(journal: Journal, run: Run, step: Step, status: Status = Status.OK) -> None:
