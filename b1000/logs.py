@@ -54,11 +54,14 @@ def _encoded(line: str) -> bytes:
 class _Descriptor(logging.Handler):
     """Writes whole lines to an open descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, place: str = "standard output") -> None:
         super().__init__()
         self.descriptor = descriptor
+        self.place = place
+        self.elsewhere = True
         self.before = b""
         self._stuck = False
+        self._told = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -66,8 +69,8 @@ class _Descriptor(logging.Handler):
                 self.write(self.before + line)
         except BrokenPipeError:
             pass  # A reader that went away must not end a backup.
-        except OSError:
-            self.handleError(record)
+        except OSError as error:
+            self._write_elsewhere(record, error)
 
     def write(self, line: bytes) -> None:
         while line and self._is_writable():
@@ -103,10 +106,20 @@ class _Descriptor(logging.Handler):
         self._stuck = not ready
         return ready
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        """The log cannot be written: standard error gets the line, and backups go on."""
-        with contextlib.suppress(OSError):
-            os.write(2, _encoded(self.format(record)))
+    def _write_elsewhere(self, record: logging.LogRecord, error: OSError) -> None:
+        """Standard error gets the line, where it does not get it anyway; backups go on."""
+        logger = logging.getLogger(LOGGER)
+        beside = next((each for each in logger.handlers if isinstance(each, _Errors)), None)
+        repeated = beside and record.levelno >= beside.level
+        records = [record] if self.elsewhere and not repeated else []
+        if not self._told:
+            self._told = True
+            text = f"{self.place} cannot be written ({error.strerror})"
+            text += "; logging here" if self.elsewhere else ""
+            records.insert(0, logger.makeRecord(LOGGER, logging.ERROR, "", 0, text, (), None))
+        for each in records:
+            with contextlib.suppress(OSError):
+                os.write(2, _encoded((beside or self).format(each)))
 
 
 class _File(_Descriptor):
@@ -114,7 +127,7 @@ class _File(_Descriptor):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(self._open())
+        super().__init__(self._open(), f"the log file {path}")
 
     def _open(self) -> int:
         # Not to be waited for: a fifo that nobody reads would hold everything up.
@@ -219,6 +232,7 @@ def set_up(
     if stream is None:
         try:
             handlers.append(_File(file))
+            handlers[-1].elsewhere = not quiet
         except OSError as error:
             trouble = f"the log file {file} cannot be written ({error.strerror}); logging here"
             stream = 2

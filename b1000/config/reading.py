@@ -6,12 +6,13 @@ from itertools import islice
 
 from b1000.config import example, grammar
 from b1000.config.sections import ConfigUnreadable, Problem, Section, parse
-from b1000.errors import message_of
+from b1000.errors import message_beside
 from b1000.expressions import expression
 from b1000.files import read_file
 
 _DIRECTORY = "conf.d"
 _ENDING = ".cfg"
+_ONE_OF_MANY = f"each {_DIRECTORY}/*{_ENDING} is a part of the configuration"
 
 
 def read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
@@ -24,7 +25,7 @@ def read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
     wrong += problems
     for each in others:
         try:
-            more, problems = parse(text_of(each), each)
+            more, problems = parse(text_of(each, _ONE_OF_MANY), each)
         except ConfigUnreadable as error:
             wrong += [problem._replace(file=each) for problem in error.problems]
             continue
@@ -49,10 +50,10 @@ def _found(file: str) -> tuple[list[str], list[Problem]]:
     directory = beside(file)
     try:
         names = sorted(os.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
     except OSError as error:
-        text = f"cannot be read: {message_of(error)}"
+        if not os.path.lexists(directory):
+            return [], []
+        text = f"cannot be read: {message_beside(error, directory)}"
         return [], [Problem(0, "", "", text, file=directory)]
     wanted = [name for name in names if name.endswith(_ENDING) and not name.startswith(".")]
     return [os.path.join(directory, name) for name in wanted], []
@@ -63,14 +64,16 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
 _MOST_NO_TEXT = 10  # lines; one that is no text at all has thousands
 
 
-def text_of(file: str) -> str:
-    """What a file holds; ConfigUnreadable where that is no text."""
+def text_of(file: str, otherwise: str = "") -> str:
+    """What a file holds; ConfigUnreadable where that is no text.
+
+    ``otherwise`` is what to do where it cannot be read; ``""``: another one may be named.
+    """
     try:
         raw = read_file(file, -1, follow=True)
     except OSError as error:
-        raise ConfigUnreadable(
-            file, [Problem(0, "", "", f"cannot be read: {error.strerror}; {example.way_out(file)}")]
-        ) from None
+        text = f"cannot be read: {error.strerror}; {otherwise or example.way_out(file)}"
+        raise ConfigUnreadable(file, [Problem(0, "", "", text)]) from None
     if raw.startswith(_UTF_16):
         text = "it is UTF-16, and must be UTF-8; iconv -f UTF-16 -t UTF-8 makes it"
         raise ConfigUnreadable(file, [Problem(0, "", "", text)])

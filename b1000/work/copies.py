@@ -138,7 +138,7 @@ class Copies:
                 copying.totals.links,
                 copying.totals.others,
                 copying.totals.vanished,
-                now - copying.began if copying.began else None,
+                copying.took,
                 copying.target.linking.linked,
             ),
         )
@@ -203,7 +203,7 @@ class Copies:
         """Make it durable that an attempt begins."""
         copying.number += 1
         copy, doubt = copying.copy, copying.standing.doubt
-        copying.began = now = self._assignment.clock()
+        now = self._assignment.clock()
         begins: list[Message] = [AttemptBegan(now, copy.destination, copying.number, doubt)]
         if copying.number == copy.attempts + 1:
             begins.insert(0, CopyMoved(now, copy.destination, CopyStatus.COPYING))

@@ -54,8 +54,9 @@ class Standing(NamedTuple):
 class Copying:
     """One copy on its way; ``number`` is that of its attempt.
 
-    ``since`` is when the first attempt began that did not end well there, ``began`` when the one
-    under way did, or the last one. ``announced``: all is there that has to be before the first.
+    ``since`` is when the first attempt began that did not end well there. ``took`` is for how many
+    seconds the last one was at work, without what it waited for. ``announced``: all is there that
+    has to be before the first.
     """
 
     def __init__(self, copy: Copy, target: Target, since: float, standing: Standing) -> None:
@@ -65,7 +66,7 @@ class Copying:
         self.since = since
         self.standing = standing
         self.totals = Totals()
-        self.began = 0.0
+        self.took: float | None = None
         self.retried_once = False
         self.announced = False
 

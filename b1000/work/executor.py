@@ -53,7 +53,10 @@ class Acting:
                 if announced := await announce(assignment, snapshot, copying, client):
                     return announced, ""
                 source = source_of(snapshot, found, self.origin)
-                return await _rsync(assignment, source, copying, found, descriptors)
+                began = assignment.clock()
+                result = await _rsync(assignment, source, copying, found, descriptors)
+                copying.took = assignment.clock() - began
+                return result
         except OSError as error:
             reason = f"a lock cannot be taken: {message_of(error)}"
             return Outcome(CopyStatus.FAILED, reason=reason), ""

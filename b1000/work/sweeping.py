@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.errors import B1000Error, message_of
+from b1000.errors import B1000Error, message_beside
 from b1000.rsync.source import Source
 from b1000.work import inventory, leftovers
 from b1000.work.assignment import Assignment
@@ -22,7 +22,7 @@ async def prepare(assignment: Assignment, copying: Copying) -> str:
         elif not remote:
             return await leftovers.stranger(target.directory)
     except OSError as error:
-        return f"{target.directory} cannot be made ready: {message_of(error)}"
+        return f"{target.directory} cannot be made ready: {message_beside(error, target.directory)}"
     if target.linking and copying.standing.leftovers:
         name = target.destination.name
         what = "what is there stays as it is: an older backup may share it"

@@ -127,6 +127,26 @@ def test_a_file_that_cannot_be_read_ends_the_program(tmp_path: Path) -> None:
     ]
 
 
+def test_what_cannot_be_read_is_told_as_a_part_of_the_configuration(tmp_path: Path) -> None:
+    file = write(tmp_path, MAIN)
+    (tmp_path / "conf.d" / "a.cfg").mkdir()
+    assert refused(file) == [
+        f"{tmp_path}/conf.d/a.cfg: cannot be read: is a directory, not a file; "
+        "each conf.d/*.cfg is a part of the configuration"
+    ]
+
+
+def test_a_conf_d_that_is_no_directory_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "b1000.cfg").write_text(MAIN)
+    file, beside = str(tmp_path / "b1000.cfg"), tmp_path / "conf.d"
+    assert load(file).files == (file,)
+    beside.write_text("")
+    assert refused(file) == [f"{beside}: cannot be read: Not a directory"]
+    beside.unlink()
+    beside.symlink_to("moved")
+    assert refused(file) == [f"{beside}: cannot be read: No such file or directory"]
+
+
 def add(world: World, files: Mapping[str, str]) -> Path:
     directory = world.root / "conf.d"
     directory.mkdir(mode=0o755)

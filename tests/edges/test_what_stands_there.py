@@ -264,6 +264,16 @@ def test_a_status_dir_that_is_a_file(tmp_path: Path, program: Commands) -> None:
         assert "Not a directory" in line
 
 
+def test_a_destination_below_a_file_is_named_once(tmp_path: Path, program: Commands) -> None:
+    world = World(tmp_path)
+    world.files()
+    file(tmp_path / "blocked")
+    world.write({"dest:store": world.store("blocked/store"), "job:etc": world.push()})
+    assert program.run("-f", str(world.config)).code == 1
+    (copy,) = world.last("etc")["copies"]
+    assert copy["error"] == f"{copy['path']} cannot be made ready: Not a directory"
+
+
 def test_a_password_file_that_is_a_fifo_is_not_waited_for(
     tmp_path: Path, program: Commands
 ) -> None:

@@ -578,6 +578,7 @@ def test_max_copies_holds_over_instances_and_programs(world: World, most: int) -
             "job:k": world.push(),
         }
     )
+    began, told = time.monotonic(), ""
     with (
         world.start("j", environment=recorder.environment) as one,
         world.start("k", environment=recorder.environment) as other,
@@ -585,11 +586,16 @@ def test_max_copies_holds_over_instances_and_programs(world: World, most: int) -
         for program in (one, other):
             out, err = program.communicate(timeout=60)
             assert program.returncode == 0, out + err
+            told += out
     calls = recorder.calls()
     # An rsync that lost the race for a parent that both had to make (11) is repeated at once.
     assert [call.code for call in calls if call.code != 11] == [0] * 4
     at_once = max(sum(each.began <= call.began < each.ended for each in calls) for call in calls)
     assert at_once == most
+    # What a copy is said to take is its own time, without the wait for its permit.
+    spans = [float(each) + 0.05 for each in re.findall(r"sent in (\S+) s", told)]
+    assert len(spans) == 4
+    assert sum(spans) <= most * (time.monotonic() - began + 0.2)
 
 
 def test_two_copies_into_one_directory_are_refused(world: World) -> None:

@@ -108,7 +108,38 @@ def test_a_log_file_that_cannot_be_made_anew_goes_to_standard_error(tmp_path: Pa
         check=True,
         env={"PYTHONPATH": str(ROOT)},
     )
-    assert (done.stdout, done.stderr, path.read_text()) == ("", "second\n", "third\n")
+    told = f"the log file {path} cannot be written (No such file or directory); logging here\n"
+    assert (done.stdout, done.stderr, path.read_text()) == ("", told + "second\n", "third\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "output", "options", "said"),
+    [
+        ("/dev/full", None, "", "TOLD; logging here\nfirst\nbad\nsecond\n"),
+        ("/dev/full", None, "quiet", "TOLD\nbad\n"),
+        ("/dev/stdout", "/dev/full", "", "TOLD; logging here\nfirst\nbad\nsecond\n"),
+    ],
+)
+def test_why_lines_are_not_where_they_should_be_is_told_once(
+    file: str, output: str | None, options: str, said: str
+) -> None:
+    script = (
+        "import sys; from b1000 import logs\n"
+        "logs.set_up(sys.argv[1], 'INFO', '%(message)s', quiet=bool(sys.argv[2]))\n"
+        "log = logs.for_run('job'); log.info('first'); log.error('bad'); log.info('second')\n"
+    )
+    with open(output or "/dev/null", "w") as stream:
+        done = subprocess.run(
+            [sys.executable, "-c", script, file, options],
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+    place = "standard output" if output else f"the log file {file}"
+    told = f"{place} cannot be written (No space left on device)"
+    assert done.stderr == said.replace("TOLD", told)
 
 
 DEFAULT_LINE = re.compile(
