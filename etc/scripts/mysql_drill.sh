@@ -73,10 +73,14 @@ empty() { # empty COMMAND...: which makes an empty database
 
 backup=${B1000_DRILL_DIR:?is the directory with the dumps; b1000 verify --drill sets it}
 place=$(mktemp -d) server=
+exec 9>"$place/lock"
 # A shell that a signal ends at once would leave the server running. Here it is killed: what it
 # holds is removed, and one that is asked to end while it starts may never end.
 clear() {
     [ -z "$server" ] || { kill -KILL "$server" && wait "$server" || true; } 2>/dev/null
+    # All that was started here has the lock: an installer's own server may outlive it by a moment.
+    exec 9>&-
+    flock --wait 30 "$place/lock" true || true
     rm -rf "$place"
 }
 trap clear EXIT
@@ -84,6 +88,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 data=$place/data log=$place/log
+flock 9
 
 find "$backup" -type f \( -name '*.sql' -o -name '*.sql.gz' \) >"$place/dumps"
 [ -s "$place/dumps" ] || fail "there is no dump (*.sql, *.sql.gz) in this backup"
