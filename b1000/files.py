@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from b1000.expressions import expression
 
 _WITHOUT_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LONG = 8 if sys.maxsize > 2**32 else 4
+_GET_FLAGS = 2 << 30 | _LONG << 16 | ord("f") << 8 | 1  # FS_IOC_GETFLAGS
+_IMMUTABLE = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 _KINDS = {
     stat.S_IFDIR: "is a directory",
     stat.S_IFIFO: "is a FIFO",
@@ -85,6 +89,21 @@ def opened_below(root: str, parts: Iterable[str | bytes], make: int | None = Non
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def is_immutable(directory: int, name: str) -> bool:
+    """Whether not even root may move a directory, as `chattr` can say (ioctl_iflags(2))."""
+    try:
+        descriptor = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+    except PermissionError:
+        return False  # nobody but its owner could say so
+    try:
+        answer = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(_LONG))
+    except OSError:
+        return False  # its file system has no such flags
+    finally:
+        os.close(descriptor)
+    return bool(int.from_bytes(answer[:4], sys.byteorder) & _IMMUTABLE)  # an int all the same
 
 
 def make_directory(path: Path, mode: int = 0o777) -> None:

@@ -90,10 +90,11 @@ def parse(text: str) -> tuple[Line, ...]:
     for line in filter(None, map(str.strip, text.split("\n"))):
         pattern, colon, items = line.rpartition(": ")
         if not colon and line.endswith(":"):
-            pattern, items = line[:-1], ""
+            pattern, colon, items = line[:-1], ":", ""
         rules: list[Rule] = []
         try:
-            _check_pattern(pattern)
+            if colon:
+                _check_pattern(pattern)
         except BadValue as error:
             mistakes.append(error)
         for item in items.split(","):
@@ -109,7 +110,7 @@ def parse(text: str) -> tuple[Line, ...]:
 
 
 def _check_pattern(pattern: str) -> None:
-    parts = pattern.strip().split("/") if pattern else []
+    parts = pattern.strip().split("/")
     if len(parts) > 3 or not all(map(_PART.fullmatch, parts)):
         raise BadValue(f"{pattern!r} is no pattern", "JOB, JOB/HOST or JOB/HOST/INSTANCE")
 

@@ -10,7 +10,7 @@ from b1000.commands.output import say
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.jobs import Destination
-    from b1000.prune.pruner import Outcome, Pruner
+    from b1000.prune.pruner import Found, Outcome, Pruner
     from b1000.prune.pruning import Plan
     from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
@@ -43,8 +43,10 @@ class _Prune:
         self._outcomes: list[Outcome] = []
         self._troubles: list[str] = []
         self._out_of_time = False
+        self._disputed: dict[str, str] = {}
 
     def run(self) -> int:
+        from b1000.prune import pruner
         from b1000.prune.removal import OutOfTime
 
         self._tell_of_errors()
@@ -52,6 +54,7 @@ class _Prune:
             self._be_alone()
         found = self._look()
         self._tell_of_strangers([each for _, catalogues in found for each in catalogues])
+        found, self._disputed = pruner.one_keep(found)
         try:
             if self._dry:
                 self._forecast(found)
@@ -81,7 +84,7 @@ class _Prune:
             if problem.section.startswith("dest:"):
                 self._trouble(problem.shown(self._config.file))
 
-    def _look(self) -> "list[tuple[Destination, list[Catalogue]]]":
+    def _look(self) -> "Found":
         from b1000.errors import UsageError
         from b1000.storage.local import StorageAway
         from b1000.storage.survey import Journalled, catalogues, storages
@@ -100,6 +103,13 @@ class _Prune:
             )
         return found
 
+    def _look_at(self, destination: "Destination") -> "list[Catalogue]":
+        """The catalogues of one destination, as it is now."""
+        from b1000.storage.survey import Journalled, catalogues
+
+        with Journalled(self._config) as journal:
+            return list(catalogues(destination, journal))
+
     def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:
         from b1000.prune.pruning import refuse_strangers
 
@@ -107,17 +117,17 @@ class _Prune:
         words = (*self._wish.words, *self._wish.gone)
         refuse_strangers(words, keys, "at a destination with keep")
 
-    def _forecast(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
+    def _forecast(self, found: "Found") -> None:
         from b1000.prune import answer, pruner
 
         for destination, catalogues in found:
-            plan = pruner.plan(destination, catalogues, self._wish, time.time())
+            plan = pruner.plan(destination, catalogues, self._wish, time.time(), self._disputed)
             self._plans.append(plan)
             for line in () if self._quiet else answer.forecast(plan):
                 self._say(line)
             self._warn(plan)
 
-    def _prune(self, found: "list[tuple[Destination, list[Catalogue]]]") -> None:
+    def _prune(self, found: "Found") -> None:
         from b1000.prune.pruner import Pruner
         from b1000.state.opening import open_journal
         from b1000.supervise import telling
@@ -143,17 +153,23 @@ class _Prune:
         working.note_new(catalogues)
         for trouble in working.finish(catalogues):
             self._trouble(trouble)
-        plan = pruner.plan(destination, catalogues, self._wish, time.time())
+        plan = pruner.plan(destination, catalogues, self._wish, time.time(), self._disputed)
         self._plans.append(plan)
         self._warn(plan)
         self._describe(journal, destination, catalogues, plan)
-        for outcome in working.carry_out(plan):
-            self._outcomes.append(outcome)
-            line = answer.removed(outcome)
-            if outcome.trouble:
-                self._trouble(line)
-            else:
-                self._say(line)
+        done = len(self._outcomes)
+        try:
+            for outcome in working.carry_out(plan):
+                self._outcomes.append(outcome)
+                line = answer.removed(outcome)
+                if outcome.trouble:
+                    self._trouble(line)
+                else:
+                    self._say(line)
+        finally:
+            gone = sum(not each.trouble for each in self._outcomes[done:])
+            if destination.report and gone < sum(1 for _ in plan.removals()):
+                self._describe(journal, destination, self._look_at(destination), plan)
 
     def _describe(
         self,
@@ -162,7 +178,7 @@ class _Prune:
         catalogues: "list[Catalogue]",
         plan: "Plan",
     ) -> None:
-        """Databases are told of all that lies there, before any of it goes."""
+        """Databases are told of all that lies there: before any of it goes, and of what did not."""
         from b1000.storage.telling import held
         from b1000.supervise.telling import telling_of
 

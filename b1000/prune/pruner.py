@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from b1000.b1k import mark
@@ -93,7 +93,11 @@ class Pruner:
         some = [each for each in some if each.backup.place not in stay]
         with self._journal.transaction():
             for each in some:
-                noted = {"removed": self._clock(), "reason": each.reason}
+                noted = {
+                    "removed": self._clock(),
+                    "reason": each.reason,
+                    "unmarked": int(not each.backup.mark),
+                }
                 self._journal.remember(area.root, each.backup.place, noted)
         taken: dict[str, Removal] = {}
         for each in some:
@@ -105,11 +109,53 @@ class Pruner:
         yield from (Outcome(each, troubles.get(name, "")) for name, each in taken.items())
 
 
-def plan(destination: Destination, catalogues: Sequence[Catalogue], wish: Wish, now: float) -> Plan:
-    """What a prune would do at one destination now."""
+def plan(
+    destination: Destination,
+    catalogues: Sequence[Catalogue],
+    wish: Wish,
+    now: float,
+    disputed: Mapping[str, str] = {},
+) -> Plan:
+    """What a prune would do at one destination now; nothing at roots that are ``disputed``."""
     moment = datetime.fromtimestamp(now)
     found = pruning.plan(destination, catalogues, moment, wish, _changed)
-    return found._replace(notes=(*found.notes, *_filled(each.root for each in catalogues)))
+    why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
+    notes = (*found.notes, *_filled(each.root for each in catalogues))
+    return found._replace(notes=notes, refused={**why, **found.refused})
+
+
+Found = Sequence[tuple[Destination, list[Catalogue]]]
+
+
+def one_keep(found: Found) -> tuple[Found, dict[str, str]]:
+    """A tree that two destinations name is that of the first, and disputed where they differ.
+
+    Gives the catalogues of each, and by their paths why nothing is removed at some roots.
+    """
+    first: dict[tuple[int, int], tuple[Destination, str]] = {}
+    disputed: dict[str, str] = {}
+    once: list[tuple[Destination, list[Catalogue]]] = []
+    for destination, catalogues in found:
+        own = []
+        for each in catalogues:
+            path = each.root.path
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue  # it is gone by now
+            other, above = first.setdefault((status.st_dev, status.st_ino), (destination, path))
+            if other is destination or _terms(other) != _terms(destination):
+                own.append(each)
+            if _terms(other) != _terms(destination):
+                names = f"destinations {other.name} and {destination.name}"
+                why = f"{names} have different rules for {path}; name it in one of them"
+                disputed |= {path: why, above: why}
+        once.append((destination, own))
+    return once, disputed
+
+
+def _terms(one: Destination) -> tuple[object, ...]:
+    return one.keep, one.keep_least, one.keep_unfinished, one.prune_most
 
 
 def _changed(root: Root, backup: Backup) -> datetime:
@@ -138,6 +184,8 @@ def _meanwhile(gone: Removal, planned: datetime) -> str:
         return "NAME.keep lies beside it by now"
     if (now.mark.state if now.mark else "") != backup.mark:
         return "its mark has changed meanwhile; the next prune decides anew"
+    if now.flaw and not backup.flaw:
+        return f"its mark cannot be used: {now.flaw}"
     if backup.state in pruning.UNDER_WAY and _changed(gone.root, backup) >= planned - _SLACK:
         return "it is being written again"
     return ""
@@ -166,8 +214,11 @@ def _all(catalogues: Sequence[Catalogue]) -> Iterator[tuple[Root, Backup]]:
 
 
 def _is_half_removed(root: Root, backup: Backup) -> bool:
+    """Whether a prune had taken its mark; what had none is as it was, and is decided anew."""
     removed = backup.memory.removed
-    if removed is None or not backup.is_there or backup.mark or backup.flaw or backup.protected:
+    if removed is None or backup.memory.unmarked or not backup.is_there:
+        return False
+    if backup.mark or backup.flaw or backup.protected:
         return False
     # A copy that was resumed has written to it since, perhaps far below.
     return _changed(root, backup) < datetime.fromtimestamp(removed) - _SLACK

@@ -269,6 +269,9 @@ def held(backup: Backup, now: datetime) -> Held:
     sync = backup.type == "sync"
     at = now if sync else paths.moment(backup.start_time)
     seen = now if memory.first_seen is None else datetime.fromtimestamp(memory.first_seen)
+    if seen < at:
+        # Nobody sees what has not begun: this clock was behind then.
+        seen = min(at, now)
     if seen > now + timedelta(days=1):
         # This clock was ahead then: that makes nothing planted, and nothing old.
         seen = now if backup.state in UNDER_WAY else at
@@ -282,4 +285,5 @@ def held(backup: Backup, now: datetime) -> Held:
         bad=bool(memory.bad),
         short=bool(memory.short),
         protected=backup.protected,
+        flawed=bool(backup.flaw),
     )

@@ -6,6 +6,7 @@ is removed by the next one. Nothing is reached through a link, and no other file
 """
 
 import contextlib
+import errno
 import os
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from b1000.errors import B1000Error, message_of
-from b1000.files import opened_below
+from b1000.files import is_immutable, opened_below
 from b1000.named import NamedTuple
 from b1000.storage import layout, mounts
 from b1000.verify import condemning
@@ -47,12 +48,14 @@ class Removals(NamedTuple):
         try:
             with opened_below(self.root, above) as directory:
                 self._check(directory, name)
+                self._check_removed()
                 for suffix in layout.BESIDE:
                     if suffix != layout.KEEP:
                         _unlink(directory, name + suffix)
                 condemning.forget(Tree(self.root, place))
                 os.fsync(directory)  # no file goes while a power cut may bring the mark back
                 with self._removed(make=True) as removed:
+                    _make_movable(directory, name)
                     # Unique in a directory that only removals write to, one at a time.
                     new = f"{time.time_ns()}-{name[:200]}"
                     os.rename(name, new, src_dir_fd=directory, dst_dir_fd=removed)
@@ -62,11 +65,27 @@ class Removals(NamedTuple):
         return new
 
     def _check(self, directory: int, name: str) -> None:
+        """What would be in the way is found before the mark goes: a whole backup keeps it."""
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
             raise NotRemoved("it is no directory")
         if status.st_dev != os.fstat(directory).st_dev:
             raise NotRemoved("another file system is mounted there")
+        if _exists(directory, name + layout.KEEP):
+            raise NotRemoved("NAME.keep lies beside it by now")
+        if os.geteuid() not in (0, status.st_uid) and not _may_write(directory, name):
+            raise NotRemoved("it is another user's, who alone may move it")
+        if is_immutable(directory, name):
+            raise NotRemoved("Operation not permitted: it cannot be changed (chattr -i, -a)")
+
+    def _check_removed(self) -> None:
+        try:
+            with self._removed(make=True):
+                pass
+        except OSError as error:
+            # On a disk that is full the space of the mark may be the first that there is.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def _drop_day(self, above: list[str]) -> None:
         """An empty directory of a day goes too; of today's, a push may be about to use it."""
@@ -155,6 +174,28 @@ class Removals(NamedTuple):
 def _unlink(directory: int, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
+
+
+def _exists(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _may_write(directory: int, name: str) -> bool:
+    return os.access(name, os.W_OK, dir_fd=directory, effective_ids=True)
+
+
+def _make_movable(directory: int, name: str) -> None:
+    """What moves to another directory is written to, which root alone may do in any mode."""
+    if os.geteuid() and not _may_write(directory, name):
+        descriptor = os.open(name, os.O_PATH | _DIRECTORY, dir_fd=directory)
+        try:
+            os.chmod(f"/proc/self/fd/{descriptor}", 0o700)
+        finally:
+            os.close(descriptor)
 
 
 def newest_change(path: str) -> float:

@@ -31,7 +31,7 @@ class Held(NamedTuple):
     ``newest_change`` the newest ctime in it, None where nobody has looked. ``size`` are the
     bytes that the storage counted, None where it has not. ``bad``: a file is known to be
     wrong; ``short``: there are fewer files than the mark says. ``protected``: NAME.keep lies
-    beside it.
+    beside it. ``flawed``: so does a mark that cannot be used, perhaps of a newer B1000.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Held(NamedTuple):
     bad: bool = False
     short: bool = False
     protected: bool = False
+    flawed: bool = False
 
 
 class Terms(NamedTuple):
@@ -160,6 +161,7 @@ class _Group:
                 (each.protected, "protected by NAME.keep beside it"),
                 (each.sync, "sync trees are never removed"),
                 (each.state == WRITING, "it is being written"),
+                (each.flawed, "the mark beside it cannot be used"),
                 (self._ahead(each), "its name is ahead of this clock"),
             )
             if holds
@@ -167,35 +169,29 @@ class _Group:
 
     def _young(self, each: Held) -> list[str]:
         """Reasons to keep what is not complete, or came too late."""
-        wait, now = self._terms.unfinished, self._terms.now
-        seen_lately = now - each.first_seen < wait
-        if self._planted(each):
-            return [f"planted? first seen {each.first_seen:%Y-%m-%d}"] if seen_lately else []
-        if each.state != UNFINISHED:
+        planted = self._planted(each)
+        if not planted and each.state != UNFINISHED:
             return []
-        newest = self._newest(self._complete)
-        changed = each.newest_change
-        return [
-            reason
-            for holds, reason in (
-                (newest is None, "no complete one is there"),
-                (newest is not None and each.at > newest, "newer than the last complete one"),
-                (seen_lately, f"first seen {each.first_seen:%Y-%m-%d}"),
-                (changed is None, "it is not known when it changed"),
-                (
-                    changed is not None and now - changed < wait,
-                    f"changed {changed:%Y-%m-%d}" if changed else "",
-                ),
-            )
-            if holds
-        ]
+        wait, now = self._terms.unfinished, self._terms.now
+        newest, changed = self._newest(self._complete), each.newest_change
+        seen = f"{'planted? ' if planted else ''}first seen {each.first_seen:%Y-%m-%d}"
+        reasons = [(now - each.first_seen < wait, seen)]
+        if each.state != LEGACY:
+            # Of a client that has ended while nobody looked, all that is new came late.
+            new = newest is not None and each.at > newest
+            reasons += [(newest is None, "no complete one is there")]
+            reasons += [(new, "newer than the last complete one")]
+        if each.state == UNFINISHED:
+            when = f"changed {changed:%Y-%m-%d}" if changed else "it is not known when it changed"
+            reasons += [(changed is None or now - changed < wait, when)]
+        return [reason for holds, reason in reasons if holds]
 
     def _why_not(self, each: Held) -> list[str]:
         days = self._terms.unfinished.days
-        if self._planted(each):
-            return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
         if each.state == UNFINISHED:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
+        if self._planted(each):
+            return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
         if each.bad:
             return ["known bad: it satisfies no rule"]
         # Of a hundred thousand backups most go for a few reasons.

@@ -12,7 +12,8 @@ class Memory(NamedTuple):
     when each byte had been read, ``read_share`` how much of it has been since, 0 to 1. ``bad``
     says which file is wrong, "" where none is known to be. ``restored``: when a drill passed.
     ``sums``: the hashes of the list of sums beside it, of its file and of the text in it.
-    ``removed``: when it was decided to remove it, and ``reason`` why. ``drilled``: when a drill
+    ``removed``: when it was decided to remove it, ``reason`` why, and ``unmarked`` whether it had
+    no mark then. ``drilled``: when a drill
     ended last, ``drill_error`` why it failed, and ``recovery`` how many seconds the last that
     passed took. ``unread``: what could not be read when that was tried last.
     """
@@ -33,6 +34,7 @@ class Memory(NamedTuple):
     drill_error: str = ""
     recovery: float | None = None
     unread: str = ""
+    unmarked: int = 0
 
     @property
     def wrong(self) -> str:

@@ -250,7 +250,8 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.UNREAD,
     schema_of_storages.LINKED,
     schema_of_storages.FORGOTTEN,
+    schema_of_storages.UNMARKED,
 )
 
-FINGERPRINT = 2738100078
+FINGERPRINT = 2768134307
 """Of all tables as these make them (``columns.fingerprint``); a test says what it has to be."""

@@ -109,3 +109,8 @@ FORGOTTEN = """
 -- Whether a restore that came to no good end was given up.
 ALTER TABLE restores ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 """
+
+UNMARKED = """
+-- Whether it had no mark when it was decided to remove it.
+ALTER TABLE stored ADD COLUMN unmarked INTEGER NOT NULL DEFAULT 0;
+"""

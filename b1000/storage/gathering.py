@@ -26,15 +26,15 @@ def entries(
 
     for name in trees:
         if found := place(name):
-            yield _entry(found, beside, read)
+            protected = any(name + layout.KEEP in each for each in (beside, trees))
+            yield _entry(found, beside, protected, read)
     for name in beside:
         stem = name.removesuffix(mark.SUFFIX)
         if stem != name and stem not in trees and (found := place(stem)):
             yield Entry(found, is_there=False)
 
 
-def _entry(place: Place, beside: Collection[str], read: Read) -> Entry:
-    protected = place.name + layout.KEEP in beside
+def _entry(place: Place, beside: Collection[str], protected: bool, read: Read) -> Entry:
     if place.name + mark.SUFFIX not in beside:
         return Entry(place, None, "", protected)
     try:

@@ -62,9 +62,10 @@ def test_tmpreaper_a_symlinked_job_directory(root: Path, tmp_path: Path) -> None
     mine.unlink()
     day.rmdir()
     (root / layout.REMOVED).symlink_to(tmp_path / "outside")
-    put(root, a_mark())
+    whole = put(root, a_mark())
     with pytest.raises(NotRemoved):
         remove(root, a_mark().directory)
+    assert Path(f"{whole}.b1k").exists(), "what cannot be moved away is as complete as it was"
     with pytest.raises(NotRemoved):
         Removals(str(root)).left()
     assert (outside / "file").exists()
@@ -104,6 +105,74 @@ def test_rm_an_immutable_file(root: Path) -> None:
         subprocess.run(["chattr", "-i", left / "file"], check=True)
     area = Removals(str(root))
     assert area.delete(area.left()) == {}
+
+
+@pytest.mark.parametrize("flag", ["i", "a"])
+def test_chattr_what_cannot_be_moved_loses_its_mark(root: Path, flag: str) -> None:
+    """The operator has made the backup immutable: it stays, and stays complete."""
+    backup = put(root, a_mark())
+    if subprocess.run(["chattr", f"+{flag}", backup], capture_output=True).returncode:
+        pytest.skip("the file system has no immutable files")
+    try:
+        with pytest.raises(NotRemoved, match="Operation not permitted"):
+            remove(root, a_mark().directory)
+    finally:
+        subprocess.run(["chattr", f"-{flag}", backup], check=True)
+    assert Path(f"{backup}.b1k").exists()
+    assert remove(root, a_mark().directory) == {}
+
+
+_AS_NOBODY = """
+import os, sys
+from b1000.prune.removal import NotRemoved, Removals
+os.chdir(sys.argv[1])
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+area = Removals(".")
+for place in sys.argv[2:]:
+    try:
+        print(area.delete([area.take(place)]))
+    except NotRemoved as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_rm_modes_of_the_source_are_in_the_way_of_who_is_not_root(root: Path) -> None:
+    """Directories that nobody may write to are moved by who owns them; of others nothing goes."""
+    places = [a_mark(when=NIGHT - ago * DAY) for ago in range(3)]
+    closed, unreadable, anothers = (put(root, each) for each in places)
+    (closed / "below").mkdir(mode=0o555)
+    (closed / "below" / "file").touch()
+    closed.chmod(0o555)
+    unreadable.chmod(0)
+    subprocess.run(["chown", "-R", "65534", root], check=True)
+    subprocess.run(["chown", "-R", "0:0", anothers], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, root, *(each.directory for each in places)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.splitlines() == [
+        "{}",
+        "{}",
+        "it is another user's, who alone may move it",
+    ], done.stderr
+    assert not closed.exists()
+    assert not unreadable.exists()
+    assert (anothers / "file").exists()
+    assert Path(f"{anothers}.b1k").exists()
+
+
+def test_find_delete_what_is_protected_at_the_last_moment(root: Path) -> None:
+    """Somebody puts the sign beside it after it was looked at."""
+    backup = put(root, a_mark())
+    Path(f"{backup}.keep").touch()
+    with pytest.raises(NotRemoved, match="keep lies beside it"):
+        remove(root, a_mark().directory)
+    assert Path(f"{backup}.b1k").exists()
 
 
 _MOUNTED = """

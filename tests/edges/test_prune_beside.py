@@ -15,6 +15,7 @@ from b1000.jobs import Destination
 from b1000.prune import pruner
 from b1000.prune.pruning import Wish
 from b1000.prune.removal import Removals
+from b1000.runs.stored import Memory
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
@@ -40,16 +41,29 @@ class Place(NamedTuple):
 
     def look(self) -> Catalogue:
         """What lies there, and what is known of it."""
-        root = Root("kept", str(self.root), identity=local.identity(str(self.root)))
+        return self.look_at(self.root)
+
+    def look_at(self, path: Path) -> Catalogue:
+        """The same by another name of it."""
+        root = Root("kept", str(path), identity=local.identity(str(path)))
         with Reader(self.root.parent / "journal.sqlite3") as reader:
             known = Known((), {}, reader.memories(root.path))
         return catalogue.build(root, local.entries(root), known)
 
+    def memory(self, place: str) -> Memory:
+        """What is known of one."""
+        with Reader(self.root.parent / "journal.sqlite3") as reader:
+            return reader.memories(str(self.root))[place]
+
     def prune(
-        self, now: float, meanwhile: Callable[[], object] = lambda: None, wait: int = 14 * 86400
+        self,
+        now: float,
+        meanwhile: Callable[[], object] = lambda: None,
+        wait: int = 14 * 86400,
+        keep_text: str = "last 3",
     ) -> list[str]:
         """One prune at that time; gives the troubles. ``meanwhile`` comes before the act."""
-        rules = keep.parse("last 3")
+        rules = keep.parse(keep_text)
         store = Destination("kept", str(self.root), type="store", keep=rules, prune_most=1.0)
         store = store._replace(keep_unfinished=wait)
         working = pruner.Pruner(self.journal, Wish(), clock=lambda: now)
@@ -160,6 +174,73 @@ def test_what_was_to_go_and_is_written_again_is_not_half_removed(place: Place) -
     (upload / "deep" / "more").touch()
     assert not place.prune(time.time())
     assert upload.is_dir()
+
+
+def test_what_was_to_go_and_had_no_mark_is_decided_anew(place: Place) -> None:
+    """A prune was killed between its notes and the acts; by then `keep` was seen to be wrong."""
+    last = datetime.now().replace(microsecond=0) - timedelta(days=1)
+    nights = [a_mark(when=last - timedelta(days=ago)) for ago in range(4)]
+    backups = [put(place.root, each) for each in nights]
+    legacy = [a_mark(when=last - timedelta(days=1000 + ago)) for ago in range(4)]
+    old = [put(place.root, each, marked=False) for each in legacy]
+    time.sleep(0.05)
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Removals, "take", lambda *_: killed())
+        with pytest.raises(KeyboardInterrupt):
+            place.prune(time.time())
+    # Of one that it had begun with, the mark was gone.
+    Path(f"{backups[3]}.b1k").unlink()
+    time.sleep(0.05)
+    place.prune(time.time(), keep_text="all ever")
+    assert [path.is_dir() for path in old] == [True] * 4
+    assert [path.is_dir() for path in backups] == [True, True, True, False]
+
+
+def test_a_tree_that_two_destinations_name_has_one_keep(place: Place, tmp_path: Path) -> None:
+    """By another name too: where they differ, nothing goes by the rules of either."""
+    put(place.root, a_mark())
+    (tmp_path / "link").symlink_to(place.root)
+    rules = keep.parse("last 3")
+    stores = [
+        Destination(name, str(path), type="store", keep=rules)
+        for name, path in (("a", place.root), ("b", tmp_path / "link"), ("c", place.root))
+    ]
+    found = [(each, [place.look_at(Path(each.path))]) for each in stores]
+    once, disputed = pruner.one_keep(found)
+    assert [len(catalogues) for _, catalogues in once] == [1, 0, 0]
+    assert disputed == {}
+
+    found[1] = (stores[1]._replace(keep_least=1), found[1][1])
+    once, disputed = pruner.one_keep(found)
+    assert [len(catalogues) for _, catalogues in once] == [1, 1, 0]
+    assert {*disputed} == {str(place.root), str(tmp_path / "link")}
+    assert "destinations a and b have different rules" in disputed[str(place.root)]
+    for destination, catalogues in once:
+        plan = pruner.plan(destination, catalogues, Wish(more=True), time.time(), disputed)
+        assert not [*plan.removals()]
+        assert plan.held_back == bool(catalogues)
+
+
+def test_a_clock_that_was_behind_makes_nothing_old(place: Place) -> None:
+    """As that of a host which begins in 1970 until it has asked for the time."""
+    now = time.time()
+    today = datetime.fromtimestamp(now).replace(hour=1, minute=0, second=0, microsecond=0)
+    for ago in (3, 2, 1):
+        put(place.root, a_mark(when=today - timedelta(days=ago)))
+    upload = a_mark(when=today - timedelta(days=2, hours=1))
+    directory = put(place.root, upload, marked=False)
+    place.prune(86400.0)
+    assert place.memory(upload.directory).first_seen == 86400.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pruner, "_changed", lambda *_: datetime(1970, 1, 2))
+        place.prune(now)
+        assert directory.is_dir()
+        place.prune(now + 20 * DAYS)
+        assert not directory.exists()
 
 
 class Removing(reading.Pace):

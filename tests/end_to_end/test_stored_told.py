@@ -96,3 +96,27 @@ def test_runs_deliver_what_a_verify_could_not(world: World, database_server: Dat
     (row,) = schema.query("SELECT * FROM stored")
     assert (row["path"], row["host"], row["read_share"]) == (str(backup), "client", 1)
     assert row["read_utc"] is not None
+
+
+def test_what_could_not_be_removed_is_not_told_to_be_gone(world: World) -> None:
+    """It is noted before it is tried; what lies there afterwards counts."""
+    root, file = world.root / "kept", world.root / "central.sqlite3"
+    store = {"type": "store", "path": root, "keep": "last 1", "keep_least": 1, "report": "file"}
+    world.write(
+        {
+            "report:file": {"type": "sqlite", "path": file},
+            "dest:kept": {**store, "prune_most": "100%"},
+        }
+    )
+    identify(root, TODAY - timedelta(days=400))
+    fulls = [put(root, a_mark(when=TODAY - timedelta(days=ago))) for ago in range(3)]
+    (root / ".b1000-removed").touch()
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "Not a directory" in done.stderr
+    assert all(Path(f"{each}.b1k").exists() for each in fulls)
+    for row in sqlite_rows(file).values():
+        assert (row["state"], row["removed_utc"], row["reason"]) == ("complete", None, None)
+    (root / ".b1000-removed").unlink()
+    assert world.b1000("prune").returncode == 0
+    assert [row["state"] for row in sqlite_rows(file).values()].count("removed") == 2

@@ -171,6 +171,10 @@ def test_the_master_does_not_part_a_group(tmp_path: Path) -> None:
 
 def test_a_backup_may_be_protected_and_remembered(tmp_path: Path) -> None:
     directory = put(tmp_path, a_mark())
+    Path(f"{directory}.keep").mkdir()
+    assert only(read(tmp_path)).protected, "whatever has that name"
+    Path(f"{directory}.keep").rmdir()
+    assert not only(read(tmp_path)).protected
     Path(f"{directory}.keep").touch()
     memory = Memory(first_seen=1.0, bad="file: other content")
     found = read(tmp_path, Known(memories={a_mark().directory: memory}))

@@ -73,6 +73,7 @@ def test_a_pattern_may_hold_a_colon() -> None:
         ("etc:", "is empty"),
         ("a/b/c/d: all 7d", "'a/b/c/d' is no pattern"),
         ("/etc: all 7d", "'/etc' is no pattern"),
+        ("all 7d\n: last 1", "'' is no pattern"),
         ("7d", "'7d' says not of what"),
         ("0", "'0' says not of what; such as 'last 3', 'all 7d' or 'daily 5w'"),
         ("daily 7d weekly 4w", "items are separated by ','"),

@@ -130,6 +130,37 @@ def test_planted_backups_fill_no_slot_and_go_by_themselves() -> None:
     assert len(verdict.notes) == 4
 
 
+def test_of_a_client_that_ended_while_nobody_looked_what_came_late_stays() -> None:
+    """The storage was off for two months. What is newer than all that it had seen is no plant."""
+    late = [held(ago, first_seen=NOW - 15 * DAY) for ago in (40, 45, 50)]
+    nights = [held(ago) for ago in (60, 70, 80)]
+    old = held(65, first_seen=NOW - 15 * DAY)
+    verdict = retention.decide([*nights, *late, old], terms("last 3"))
+    assert kept(verdict) == [40, 45, 50, 60, 70, 80]
+    assert len(verdict.notes) == 4
+
+
+def test_an_upload_that_began_late_stays_as_long_as_it_goes_on() -> None:
+    """A ticket of `b1000 --copy` waited for its storage longer than keep_unfinished."""
+    upload = held(50, UNFINISHED, first_seen=NOW - 20 * DAY, newest_change=NOW - DAY)
+    nights = [held(ago) for ago in (0, 1, 60)]
+    assert kept(retention.decide([*nights, upload], terms("last 3"))) == [0, 1, 50, 60]
+    silent = upload._replace(newest_change=NOW - 15 * DAY)
+    assert kept(retention.decide([*nights, silent], terms("last 3"))) == [0, 1, 60]
+
+
+def test_what_has_a_mark_that_cannot_be_used_stays() -> None:
+    """One of a newer B1000, or that could not be read: nobody knows whether it is complete."""
+    group = [held(0), held(1), held(2)]
+    flawed = [
+        held(40, UNFINISHED, newest_change=NOW - 40 * DAY, flawed=True),
+        held(300, LEGACY, flawed=True),
+    ]
+    verdict = retention.decide([*group, *flawed], terms("last 3"))
+    assert kept(verdict) == [0, 1, 2, 40, 300]
+    assert verdict.decisions[0].reasons == ("the mark beside it cannot be used",)
+
+
 def test_legacy_ones_are_thinned_among_themselves() -> None:
     legacy = [held(ago, LEGACY) for ago in range(5, 15)]
     assert kept(retention.decide([held(0), *legacy], terms("all 6d"))) == [0, 5, 6, 7]
@@ -191,6 +222,7 @@ def histories(draw: st.DrawFn) -> list[Held]:
                 bad=draw(st.integers(0, 5)) == 0,
                 short=draw(st.integers(0, 9)) == 0,
                 protected=draw(st.integers(0, 9)) == 0,
+                flawed=each.state != COMPLETE and draw(st.integers(0, 9)) == 0,
                 newest_change=draw(st.sampled_from([None, NOW, NOW - 5 * DAY, NOW - 50 * DAY])),
                 size=draw(st.sampled_from([None, 0, 10, 100])),
             )
@@ -229,14 +261,19 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     )
     if complete:
         assert complete[-1].name not in gone, "the newest complete one stays"
+    come = [each for each in group if each.state == COMPLETE and each.at <= NOW + DAY]
+    if come:
+        newest = max(come, key=lambda each: each.at)
+        assert newest.name not in gone, "even if nobody had looked for long when it came"
     good = [each for each in complete if not each.bad]
     assert not gone & {each.name for each in good[-how.least :]}, "so many stay"
     left = [each for each in complete if each.name not in gone]
     assert len(left) >= min(how.least, len(complete))
     for each in group:
-        if each.sync or each.protected or each.state == WRITING or each.at > NOW + DAY:
+        untouched = each.sync or each.protected or each.flawed or each.state == WRITING
+        if untouched or each.at > NOW + DAY:
             assert each.name not in gone
-        if each.state == UNFINISHED and each.name in gone and counts(each, how):
+        if each.state == UNFINISHED and each.name in gone:
             assert complete
             assert complete[-1].at >= each.at
             assert NOW - each.first_seen >= how.unfinished
