@@ -106,6 +106,35 @@ def is_immutable(directory: int, name: str) -> bool:
     return bool(int.from_bytes(answer[:4], sys.byteorder) & _IMMUTABLE)  # an int all the same
 
 
+@contextlib.contextmanager
+def private_directory(prefix: str) -> Iterator[str]:
+    """A new directory, this user's alone, for what is written here and sent elsewhere. OSError.
+
+    It is removed afterwards. tempfile does more, and loads hashes and archives for it.
+    """
+    name = f"{prefix}{os.urandom(8).hex()}"
+    try:
+        path = os.path.join(os.environ.get("TMPDIR") or "/tmp", name)
+        os.mkdir(path, 0o700)
+    except OSError:
+        path = os.path.join("/var/tmp", name)
+        os.mkdir(path, 0o700)
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _remove(directory: str) -> None:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove(entry.path)
+            else:
+                os.unlink(entry.path)
+    os.rmdir(directory)
+
+
 def make_directory(path: Path, mode: int = 0o777) -> None:
     """Make a directory and its parents, where they are missing.
 

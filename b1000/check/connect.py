@@ -4,7 +4,6 @@ import functools
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from b1000.check import daemons, on_this_host, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import shellwords
 from b1000.config.loader import Config
+from b1000.files import private_directory
 from b1000.jobs import Destination, Job, Limits, Report
 from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
@@ -92,7 +92,7 @@ def _merging(job: Job) -> list[Finding]:
 def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destination) -> Sequence[str]:
     """The names that rsync finds in several of the paths."""
     tops = Tops(set(), [])
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+    with private_directory("b1000-empty-") as empty:
         argv = surveys.tops(Source(given, exclude), empty, destination, Limits())
         try:
             done = subprocess.run(

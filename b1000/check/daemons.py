@@ -1,6 +1,5 @@
 """What ``b1000 check --connect`` asks of rsync daemons, with rsyncs that change nothing there."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from b1000.check.on_this_host import Finding
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, BadValue, StorageAway
+from b1000.files import private_directory
 from b1000.jobs import Destination, Job, Limits
 from b1000.logs import printable
 from b1000.marks import marking
@@ -56,7 +56,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
     except BadValue as error:
         yield Finding(section, "path", str(error))
         return
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+    with private_directory("b1000-empty-") as empty:
         argv = command.probe(empty, place.absent, destination, place.limits)
         if trouble := tried(section, "path", argv, address, place.limits):
             yield from trouble
@@ -72,7 +72,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
     place = Place(destination, _limits(config, destination), "")
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+    with private_directory("b1000-empty-") as empty:
         yield from _marks_refused(place, empty)
 
 
@@ -130,7 +130,7 @@ def _limits(config: Config, destination: Destination) -> Limits:
 
 def _where_marks_go(destination: Destination, limits: Limits) -> str:
     *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+    with private_directory("b1000-empty-") as empty:
         for target in first:
             answer = _asked(command.probe(empty, target, destination, limits), limits)
             code = 1 if answer.code is None else answer.code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import USAGE_ERROR, say
 from b1000.errors import B1000Error, UsageError, counted
+from b1000.files import private_directory
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
@@ -199,7 +200,7 @@ class _Restore:
         from b1000.figures import size
         from b1000.logs import printable
 
-        with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        with private_directory("b1000-empty-") as empty:
             there = not self._arguments.to or os.path.isdir(self._arguments.to)
             parts = way.parts if there else tuple(p._replace(target=f"{empty}/") for p in way.parts)
             changes = list(way._replace(parts=parts).changes())

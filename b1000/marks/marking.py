@@ -116,18 +116,21 @@ def _base(copy: Copy, snapshot: Snapshot) -> str:
     return "/".join(["..", *base.rsplit("/", 2)[1:]])
 
 
-def targets(root: str, path: str, mark_path: str | None) -> tuple[str, ...]:
+def targets(
+    root: str, path: str, mark_path: str | None, known: str | None = None
+) -> tuple[str, ...]:
     """Where the marks of backups below ``root`` go: into the first of these that there is.
 
     ``path`` and ``mark_path`` are those of the destination. Backups that lie elsewhere, since
-    the path was another one then, have their marks beside them.
+    the path was another one then, have their marks beside them. ``known`` has taken some before.
     """
     if mark_path and root == path.rstrip("/"):
         return (mark_path.rstrip("/"),)
     if not root.startswith("rsync://"):
         return (root,)
     module, below = paths.parted(root)
-    return (f"{module}-marks/{below}".rstrip("/"), root)
+    found = (f"{module}-marks/{below}".rstrip("/"), root)
+    return found[::-1] if known == root else found
 
 
 def _quoted(word: str) -> str:

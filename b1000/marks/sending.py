@@ -6,6 +6,7 @@ from pathlib import Path
 
 from b1000.b1k import form
 from b1000.errors import StorageAway
+from b1000.files import private_directory
 from b1000.jobs import Destination, Limits
 from b1000.logs import printable
 from b1000.marks.marking import Written
@@ -22,9 +23,7 @@ _LONGEST = 600.0  # seconds that a session takes, whatever the configuration say
 @contextmanager
 def staged(marks: Iterable[Written]) -> Iterator[str]:
     """A directory with marks, each where it is to lie below its root. OSError."""
-    import tempfile  # with hashes and archives; a mark on a disk needs none of it
-
-    with tempfile.TemporaryDirectory(prefix="b1000-marks-") as top:
+    with private_directory("b1000-marks-") as top:
         for mark in marks:
             path = Path(top, mark.file)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from b1000.reports.addressee import Outbox
 from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.rsync import outcome
 from b1000.rsync.verdicts import Retry
+from b1000.runs.protocol import MarksTaken
 from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
 from b1000.state.queries import Reader
@@ -74,6 +75,10 @@ class MarkTarget:
     def close(self) -> None:
         """Nothing stays open."""
 
+    def are_taken(self, where: MarksTaken) -> None:
+        """Ask there first."""
+        self._working[where.root] = where.target
+
     def _mark(self, run: Run) -> Written | None:
         copy = next((c for c in run.copies if c.destination == self._destination.name), None)
         if not copy or not copy.complete or not self._destination.mark:
@@ -87,7 +92,8 @@ class MarkTarget:
         self, root: str, marks: Mapping[int, Written], runs: Sequence[Run]
     ) -> tuple[set[int], Exception | None]:
         destination = self._destination
-        targets = marking.targets(root, destination.path, destination.mark_path)
+        known = self._working.get(root)
+        targets = marking.targets(root, destination.path, destination.mark_path, known)
         if targets[-1].startswith("rsync://"):
             self._send(root, targets, [*marks.values()])
             return {*marks}, None
@@ -132,8 +138,7 @@ class MarkTarget:
 
     def _send(self, root: str, targets: Sequence[str], marks: Sequence[Written]) -> None:
         """Send them in one session, to the first of the places that there is."""
-        known = self._working.get(root)
-        for target in (known,) if known else targets:
+        for target in targets:
             result = sending.send(marks, target, self._destination, self._limits)
             if result.status in COMPLETE:
                 self._working[root] = target

@@ -17,10 +17,10 @@ from b1000.locks import Locks
 from b1000.logs import LOGGER
 from b1000.reports.addressee import Outbox, label_of
 from b1000.reports.file import FileReport
-from b1000.reports.target import ReportTarget, RunsRefused, StoredRefused, StoredTarget
+from b1000.reports.target import Marks, RunsRefused, StoredRefused, StoredTarget
 from b1000.reports.targets import target_of
 from b1000.reports.trouble import Trouble
-from b1000.runs.protocol import Delivered
+from b1000.runs.protocol import Deliver, Delivered, MarksTaken
 from b1000.runs.stored import Told
 from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
@@ -57,7 +57,7 @@ class Reporter:
         self._journal = journal
         self._locks = locks
         self._connection = connection
-        self._target = self._target_of(settings)
+        self._target = target_of(settings, lambda: self._reader, locks)
         self._renewal = _RENEWAL if renews and isinstance(self._target, FileReport) else None
         self._renewed = time.monotonic()
         self._parent = identify(os.getppid())
@@ -271,11 +271,17 @@ class Reporter:
             return False
         try:
             while self._connection.poll():
-                self._last = self._connection.recv().last or self._last
-                self._due = True
+                self._take(self._connection.recv())
         except (EOFError, OSError):
             raise _ParentGone from None
         return True
+
+    def _take(self, order: Deliver | MarksTaken) -> None:
+        if isinstance(order, Deliver):
+            self._last = order.last or self._last
+            self._due = True
+        elif isinstance(self._target, Marks):
+            self._target.are_taken(order)
 
     def _complain(self, state: "tenacity.RetryCallState") -> None:
         # Another program may know a newer password.
@@ -289,10 +295,3 @@ class Reporter:
     def _recover(self) -> None:
         if self._trouble.over():
             self._log.info("%s: all is delivered again", self._label)
-
-    def _target_of(self, settings: Report | Outbox) -> ReportTarget:
-        if isinstance(settings, Outbox):
-            from b1000.reports.marks import MarkTarget  # with all that is known of storages
-
-            return MarkTarget(settings, lambda: self._reader, self._locks)
-        return target_of(settings, lambda stem: self._reader.unfinished_files(stem))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from b1000.errors import B1000Error
+from b1000.runs.protocol import MarksTaken
 from b1000.runs.run import Run
 from b1000.runs.stored import Told
 
@@ -54,3 +55,11 @@ class StoredTarget(Protocol):
 
         Raises NotDelivered where nothing could be delivered.
         """
+
+
+@runtime_checkable
+class Marks(Protocol):
+    """Marks, of which others may have found where they are taken."""
+
+    def are_taken(self, where: MarksTaken) -> None:
+        """Send them there."""

@@ -1,10 +1,10 @@
 """Brings a backup back, and looks at how it differs from what the storage holds."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from b1000.errors import StorageAway, message_of
+from b1000.files import private_directory
 from b1000.named import NamedTuple
 from b1000.restore import links, listed, receiving
 from b1000.restore.listed import RestoreFailed
@@ -225,7 +225,7 @@ class Restoring(NamedTuple):
 
     def is_empty(self) -> bool:
         """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
-        with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
+        with private_directory("b1000-empty-") as empty:
             for part in self.parts:
                 argv = arguments.changes(self.way, self.source(part), f"{empty}/", Manner())
                 if not any(name.rstrip("/") != "." for _, name in self._itemized(argv)):

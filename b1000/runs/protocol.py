@@ -1,5 +1,7 @@
 """What a supervisor and its children say to each other."""
 
+from collections.abc import Mapping
+
 from b1000.named import NamedTuple
 from b1000.runs.events import Message
 from b1000.runs.run import Run, RunIdentity
@@ -12,13 +14,25 @@ class Assigned(NamedTuple):
     """To a worker that is idle: what it does next; the lock of the job/instance comes with it.
 
     ``run`` is None where the instances of a job are asked for. Workers know the jobs from their
-    fork, by name.
+    fork, by name. ``marks_at`` is what others have found: where the marks of each root are taken.
     """
 
     kind: TaskKind
     subject: RunIdentity
     run: Run | None = None
     known: JournalFacts = JournalFacts()
+    marks_at: Mapping[str, str] = {}
+
+
+class MarksTaken(NamedTuple):
+    """Where a daemon takes the marks of a root, so that nobody else has to ask it.
+
+    From a worker, and then to the reporter of the destination's marks. It is not kept.
+    """
+
+    destination: str
+    root: str
+    target: str
 
 
 class Batch(NamedTuple):
@@ -28,7 +42,7 @@ class Batch(NamedTuple):
     """
 
     number: int
-    messages: tuple[Message, ...]
+    messages: tuple[Message | MarksTaken, ...]
     idle: bool = False
 
 

@@ -28,7 +28,7 @@ from b1000.runs.events import (
     Waiting,
 )
 from b1000.runs.lifecycle import IllegalMove, changed
-from b1000.runs.protocol import Acknowledged, Batch, Delivered
+from b1000.runs.protocol import Acknowledged, Batch, Delivered, MarksTaken
 from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
 from b1000.runs.task import TaskKind
@@ -73,9 +73,12 @@ class Heard:
         self._program.write([entry])
         self._act_on(worker, entry)
 
-    def _made_of(self, worker: Worker, messages: Iterable[Message]) -> Iterator[Entry]:
+    def _made_of(self, worker: Worker, messages: Iterable[Message | MarksTaken]) -> Iterator[Entry]:
         """What messages make of the worker's run; one that cannot be is the end of its worker."""
         for message in messages:
+            if isinstance(message, MarksTaken):
+                self._program.marks_are_taken(message)
+                continue
             try:
                 yield self._made(worker, message)
             except IllegalMove as error:

@@ -12,7 +12,7 @@ from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_run
 from b1000.runs.events import InstancesListed
-from b1000.runs.protocol import Delivered
+from b1000.runs.protocol import Delivered, MarksTaken
 from b1000.runs.run import Run, end_option
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.cleanup import Cleanup
@@ -52,6 +52,7 @@ class Program:
         self.actions: list[Action] = []
         self.cleanups: list[Cleanup] = []
         self.signal: int | None = None
+        self.marks_at: dict[str, str] = {}  # root → where its marks are taken
         self.schedule = Schedule(config.settings.workers, self._owner)
 
     def _owner(self, job: str, instances: Iterable[str], directory: str) -> str | None:
@@ -65,6 +66,12 @@ class Program:
         """Make something durable, or keep it until that is possible."""
         if self.records.recorder.write(entries, delivered):
             self.reporting.wake()
+
+    def marks_are_taken(self, where: MarksTaken) -> None:
+        """A daemon was asked where it takes marks: neither runs nor the reporter need ask again."""
+        if self.marks_at.get(where.root) != where.target:
+            self.marks_at[where.root] = where.target
+            self.reporting.marks_are_taken(where)
 
     def listed(self, job: Job | BrokenJob, listed: InstancesListed) -> None:
         """The ``instances`` command of a job gave this, or failed."""

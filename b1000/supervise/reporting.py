@@ -12,7 +12,7 @@ from b1000.jobs import BrokenJob, Job, Report
 from b1000.locks import Locks
 from b1000.logs import LOGGER, for_all
 from b1000.reports.addressee import Outbox, label_of
-from b1000.runs.protocol import Deliver, Delivered
+from b1000.runs.protocol import Deliver, Delivered, MarksTaken
 from b1000.state import outbox
 from b1000.supervise.children import Watch, fork
 from b1000.wire import Wire
@@ -169,6 +169,12 @@ class Reporting:
         for child in self.children:
             if child.wanted:
                 child.wake_up()
+
+    def marks_are_taken(self, where: MarksTaken) -> None:
+        """Tell whoever brings the marks of that destination."""
+        for reporter in self.children:
+            if reporter.name == outbox.of_marks(where.destination):
+                reporter.child.send(where)
 
     def settle(self, ready: Collection[object]) -> list[Delivered]:
         """Take what has arrived, and let go of those that have ended."""

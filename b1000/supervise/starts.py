@@ -120,7 +120,8 @@ class Starts:
     def hand_over(self, number: int, task: Task, lock: int | None) -> None:
         """Give a task that has begun to a worker."""
         program = self._program
-        assigned = Assigned(task.kind, program.launch.subject(task), task.run, task.known)
+        subject = program.launch.subject(task)
+        assigned = Assigned(task.kind, subject, task.run, task.known, program.marks_at)
         try:
             worker = program.pool.start(number, task, lock, assigned)
         except OSError as error:

@@ -16,6 +16,7 @@ from b1000.marks.marking import Whose, Written
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
+from b1000.runs.protocol import MarksTaken
 from b1000.runs.run import Client, Snapshot
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work.assignment import Assignment
@@ -88,7 +89,8 @@ async def _alone(assignment: Assignment, destination: str) -> AsyncIterator[None
 
 async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> Outcome:
     destination = copying.destination
-    targets = marking.targets(mark.root, destination.path, destination.mark_path)
+    known = assignment.marks_at.get(mark.root)
+    targets = marking.targets(mark.root, destination.path, destination.mark_path, known)
     if not targets[-1].startswith("rsync://"):
         return _put(mark, targets[-1])
     result = Outcome(CopyStatus.FAILED)
@@ -101,6 +103,8 @@ async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> O
             result = await run_rsync(assignment, rsync)
             if not outcome.is_without_module(result):
                 break
+        if len(targets) > 1 and target != known and result.status in COMPLETE:
+            assignment.channel.send(MarksTaken(destination.name, mark.root, target))
     return result
 
 

@@ -41,7 +41,8 @@ class Assignment:
     """One worker's task: the subject, the ways out, and where the run stands.
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
-    inherit it, scripts do not. ``known`` is what the journal knew when it began.
+    inherit it, scripts do not. ``known`` is what the journal knew when it began, ``marks_at`` where
+    the marks of each root are taken.
     """
 
     clock = staticmethod(time.time)
@@ -56,6 +57,7 @@ class Assignment:
         *,
         run_id: int = 0,
         known: JournalFacts = _NOTHING_KNOWN,
+        marks_at: Mapping[str, str] | None = None,
     ) -> None:
         self.subject = subject
         self.limits = limits
@@ -64,6 +66,7 @@ class Assignment:
         self.lock = lock
         self.run_id = run_id
         self.known = known
+        self.marks_at = marks_at or {}
         self.step = Step.INIT
         self.reasons: list[str] = []
         self.log = for_run(label(subject.job, subject.instance), run_id or None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from b1000.errors import RunFailed
 from b1000.runs.events import Message
-from b1000.runs.protocol import Acknowledged, Batch, Refused
+from b1000.runs.protocol import Acknowledged, Batch, MarksTaken, Refused
 from b1000.wire import Wire
 from b1000.work import loop
 from b1000.work.loop import Future
@@ -23,12 +23,12 @@ class Channel:
         self._wire = wire
         self._stop = stop
         self._number = 0
-        self._unsent: list[Message] = []
+        self._unsent: list[Message | MarksTaken] = []
         self._waiting: dict[int, Future[None]] = {}
         self._loop = loop.running()
         self._loop.add_reader(wire.fileno(), self._receive)
 
-    def send(self, *messages: Message) -> None:
+    def send(self, *messages: Message | MarksTaken) -> None:
         """Send messages soon, or together with the next that must be durable."""
         if not self._unsent:
             self._loop.later(_SOON, self.flush)

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable
 
 from b1000.expressions import expression
+from b1000.files import private_directory
 from b1000.rsync import command
 from b1000.rsync.outcome import Outcome
 from b1000.runs.states import COMPLETE
 from b1000.work.guarded import Guarded
 from b1000.work.output import Tail
-from b1000.work.run_rsync import empty_directory
 
 # "created directory X" of older ones; rsync says so after it has made the last directory.
 _MADE = expression(r"created (?:directory|\d+ director(?:y|ies) for) ")
@@ -33,7 +33,7 @@ async def make_remote(rsyncs: Guarded) -> tuple[bool, Outcome]:
     """The same at a daemon; also gives how its rsync ended. Raises OSError."""
     destination = rsyncs.target.destination
     out = Tail()
-    with empty_directory() as empty:
+    with private_directory("b1000-empty-") as empty:
         argv = command.claim(empty, rsyncs.target.directory, destination, rsyncs.limits)
         result = await rsyncs.run(f"{destination.name} (claim)", argv, out.sink())
     # One that broke off may have made it.

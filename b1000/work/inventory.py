@@ -5,13 +5,14 @@ import resource
 from collections.abc import Callable, Collection
 
 from b1000.errors import B1000Error
+from b1000.files import private_directory
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
 from b1000.rsync import names, paths, surveys
 from b1000.rsync.source import Source
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
-from b1000.work.run_rsync import Limit, Rsync, empty_directory, run_rsync
+from b1000.work.run_rsync import Limit, Rsync, run_rsync
 from b1000.work.sinks import RawLines
 
 _MOST = 100_000  # names of which an answer is kept
@@ -72,7 +73,7 @@ async def named(
     asked = _asked(assignment, source, destination, take)
     if limit is not None:
         asked = asked._replace(limit=Limit(limit))
-    with empty_directory() as empty:
+    with private_directory("b1000-empty-") as empty:
         argv = surveys.named(wanted.pattern, source, empty, destination, assignment.limits)
         # 24: a source vanished in the meantime; the rest was looked through.
         await _answered(assignment, asked._replace(argv=argv), {0, 24})
@@ -100,7 +101,7 @@ async def tops(assignment: Assignment, source: Source, destination: Destination)
     """The names at the top of what is copied. Raises B1000Error and OSError."""
     found = Tops(set(), [])
     asked = _asked(assignment, source, destination, found.take)
-    with empty_directory() as empty:
+    with private_directory("b1000-empty-") as empty:
         argv = surveys.tops(source, empty, destination, assignment.limits)
         # 23: what could not be read is not copied either.
         await _answered(assignment, asked._replace(argv=argv), {0, 23, 24})

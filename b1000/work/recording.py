@@ -8,6 +8,7 @@ from b1000.logs import printable
 from b1000.rsync import paths
 from b1000.rsync.outcome import Outcome
 from b1000.runs.events import CopyMoved, Message, Resolved
+from b1000.runs.protocol import MarksTaken
 from b1000.runs.run import Client, Copy, Snapshot
 from b1000.runs.states import CopyStatus, Step
 from b1000.templates import Word
@@ -51,7 +52,7 @@ class Recording(Channel):
 
     # --- a channel behind which no supervisor stands
 
-    def send(self, *messages: Message) -> None:
+    def send(self, *messages: Message | MarksTaken) -> None:
         """Record what is sent."""
         for message in messages:
             if isinstance(message, Resolved):

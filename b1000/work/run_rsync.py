@@ -1,7 +1,6 @@
 """One rsync, run to its end, and what that means."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from b1000.files import refuse_special
 from b1000.logs import printable
@@ -122,15 +121,6 @@ def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | 
         return rsync.space.short() if rsync.space else None
 
     return guard
-
-
-@contextlib.contextmanager
-def empty_directory() -> Iterator[str]:
-    """A directory with nothing in it, for an rsync that needs one. Raises OSError."""
-    import tempfile  # with hashes and archives; most copies need none of it
-
-    with tempfile.TemporaryDirectory(prefix="b1000-empty-") as empty:
-        yield empty
 
 
 def _look_at_password_file(argv: Sequence[str]) -> None:

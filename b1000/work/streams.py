@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from b1000.files import private_directory
 from b1000.rsync import command, surveys
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.partition import TreeSurvey
@@ -10,7 +11,6 @@ from b1000.runs.states import CopyStatus
 from b1000.work import loop
 from b1000.work.guarded import Guarded
 from b1000.work.loop import Task
-from b1000.work.run_rsync import empty_directory
 from b1000.work.sinks import RawLines
 from b1000.work.waiting import all_ended, first
 
@@ -60,7 +60,7 @@ class Streams:
     async def _survey(self) -> TreeSurvey:
         survey = TreeSurvey()
         rsyncs, destination = self._rsyncs, self._target.destination
-        with empty_directory() as empty:
+        with private_directory("b1000-empty-") as empty:
             argv = surveys.whole(rsyncs.source, empty, destination, rsyncs.limits)
             purpose = f"{destination.name} (survey)"
             await rsyncs.run(purpose, argv, RawLines(survey.take), quiet=True)

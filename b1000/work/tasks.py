@@ -35,6 +35,7 @@ async def carry_out(
         lock,
         run_id=run.run_id if run else 0,
         known=assigned.known,
+        marks_at=assigned.marks_at,
     )
     match assigned.kind:
         case TaskKind.RUN | TaskKind.RESUME:

@@ -85,6 +85,19 @@ def test_where_the_daemon_has_a_module_for_marks_they_go_there(
     )
 
 
+def test_a_daemon_is_asked_once_whether_it_has_such_a_module(world: World, daemon: Daemons) -> None:
+    world.files()
+    storage = daemon()
+    job = world.push(type="sync", instances="one two")
+    sections: Sections = {"global": {"workers": 1}, "dest:store": remote(storage.url("b1000"))}
+    world.write({**sections, "job:etc": job})
+    done = world.b1000()
+    assert done.returncode == 0, done.stderr
+    assert marks(storage.module("b1000")) == ["etc/client-one.b1k", "etc/client-two.b1k"]
+    asked = (storage.directory / "log").read_text()
+    assert asked.count("unknown module 'b1000-marks'") == 1
+
+
 def test_a_storage_that_is_away_for_marks_fails_nothing_and_gets_them_later(
     world: World, daemon: Daemons
 ) -> None:

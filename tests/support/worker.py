@@ -8,7 +8,7 @@ from b1000.errors import RunFailed
 from b1000.jobs import Limits
 from b1000.locks import Locks
 from b1000.runs.events import Message
-from b1000.runs.protocol import Acknowledged, Batch
+from b1000.runs.protocol import Acknowledged, Batch, MarksTaken
 from b1000.runs.run import RunIdentity
 from b1000.wire import Wire, pair
 from b1000.work import loop
@@ -20,7 +20,7 @@ class Supervised:
     """Carries a task out with an assignment; ``told`` is what it said, in order."""
 
     def __init__(self, directory: Path, limits: Limits) -> None:
-        self.told: list[Message] = []
+        self.told: list[Message | MarksTaken] = []
         self._locks = Locks(directory / "locks")
         self._limits = limits
 
@@ -55,6 +55,6 @@ class Supervised:
         await task(Assignment(subject, self._limits, channel, self._locks))
         channel.flush()
 
-    def of(self, kind: type) -> list[Message]:
+    def of(self, kind: type) -> list[Message | MarksTaken]:
         """What it said of one kind."""
         return [message for message in self.told if isinstance(message, kind)]
