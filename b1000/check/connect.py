@@ -62,8 +62,8 @@ def advice(config: Config) -> list[Finding]:
         version = _version()
         if not isinstance(version, Finding) and _LEAST_RSYNC <= version < _SAFE_FOR_PULLS:
             text = (
-                f"rsync is {_dotted(version)}; whoever pulls from a host that he does not trust "
-                f"needs {_dotted(_SAFE_FOR_PULLS)} or newer "
+                f"rsync is {_dotted(version)}; to pull from hosts that are not trusted needs "
+                f"{_dotted(_SAFE_FOR_PULLS)} or newer "
                 "(CVE-2024-12084 to 12088, CVE-2022-29154)"
             )
             found.append(Finding("", "", text, warning=True))
@@ -156,7 +156,7 @@ def _version() -> "Finding | tuple[int, ...]":
         return Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
     found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", output)
     if not found:
-        return Finding("", "", "rsync does not tell its version", warning=True)
+        return Finding("", "", "rsync does not print its version", warning=True)
     return tuple(map(int, found.groups()))
 
 

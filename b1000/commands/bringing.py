@@ -101,7 +101,7 @@ class Bringing:
                 noted(str(failure))
                 raise
             except BaseException:
-                self._warn(f"{noting.INTERRUPTED}; the same command goes on with it")
+                self._warn(f"{noting.INTERRUPTED}; the same command resumes it")
                 noted(noting.INTERRUPTED)
                 raise
             noted(error)

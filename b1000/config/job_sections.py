@@ -42,7 +42,7 @@ def job(section: Section, known: Sections) -> Job | BrokenJob:
     _check_used(known.reader, section, "dest", used, known.destinations)
     _check_used(known.reader, section, "report", values.get("report", ()), known.reports)
     chosen = {name: found for name in used if (found := known.destinations.get(name))}
-    # One that is wrong is owed all the same, and told once it has been mended.
+    # What one that is wrong is to get stays pending, and is reported once it has been mended.
     known_reports = tuple(name for name in values.get("report", ()) if name in known.reports)
     job_checks.destinations(section, chosen.values())
     match section.variant:

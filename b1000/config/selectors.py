@@ -85,7 +85,7 @@ def unknown_job(job: str, known: Iterable[str], commands: bool = True) -> UsageE
     if job in COMMANDS:
         return UsageError(
             f"there is no job {job!r}, and a command stands before all jobs",
-            f"b1000 {job} --help tells of it; known jobs: {in_order(known)}",
+            f"b1000 {job} --help describes it; known jobs: {in_order(known)}",
         )
     return UsageError(
         f"there is no job {job!r}, and no command{near(job, (*known, *COMMANDS))}",

@@ -83,7 +83,7 @@ class Follower:
         now = seen.client
         self._answered = look.answered(now)
         if _identity(now) != _identity(client):
-            text = "its report now tells of something else"
+            text = "its report is now about something else"
             raise ClientGone(text, _judged(client, text))
         await self.relay(now)
         over = offers.is_finished(now)
@@ -260,9 +260,11 @@ class Follower:
 
 
 def _with_unnotified(what: str, unnotified: str) -> str:
-    """What went wrong at a client, and why it may have: it could not be told."""
+    """What went wrong at a client, and why it may have: it could not be notified."""
     why = (
-        f"the client could not be told that its data was copied: {unnotified}" if unnotified else ""
+        f"the client could not be notified that its data was copied: {unnotified}"
+        if unnotified
+        else ""
     )
     return "; ".join(filter(None, (why, what)))
 

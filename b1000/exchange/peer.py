@@ -84,7 +84,7 @@ class Peer:
                 )
             if not trouble or retry is Retry.NEVER or time.monotonic() + pause > until:
                 return trouble
-            self._assignment.log.warning("the client could not be told: %s", trouble)
+            self._assignment.log.warning("the client could not be notified: %s", trouble)
             await sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -98,7 +98,7 @@ class _Pulling:
             await self._follower.relay(lost.client)
             if missing:
                 reason = f"{_whose(client)}: {lost}"
-                await self._fail_for_good(reason, "the client offers it no more")
+                await self._fail_for_good(reason, "the client no longer offers it")
             else:
                 # All data is here, and was there when it was copied.
                 well = lost.gone or lost.client.step is Step.DONE
@@ -174,10 +174,10 @@ class _Pulling:
         if lost is None or lost.silent:
             trouble = await self._peer.notify(client, names.ERROR)
             if trouble and not lost:
-                raise RunFailed(f"{reason}; the client could not be told: {trouble}")
+                raise RunFailed(f"{reason}; the client could not be notified: {trouble}")
             if not lost:
                 await self._follower.to_the_end(client, self._timeouts.ending_badly, copied=False)
-        closing = "the client offers it no more" if lost else "the client has been told"
+        closing = "the client no longer offers it" if lost else "the client was notified"
         await self._fail_for_good(reason, closing)
 
     async def _fail_for_good(self, reason: str, closing: str) -> None:
@@ -195,7 +195,7 @@ class _Pulling:
         await self._follow(client, await self._peer.notify(client, names.DONE))
 
     async def _follow(self, client: Client, unnotified: str = "") -> None:
-        """See the client to its end, also where it could not be told; ``unnotified`` is why."""
+        """See the client to its end, also where it could not be notified; ``unnotified`` is why."""
         assignment = self._assignment
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)

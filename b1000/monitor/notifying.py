@@ -131,7 +131,7 @@ def _read(path: Path) -> _State:
     except (ValueError, KeyError, TypeError):
         raise NotTold(
             f"{path} is no state of b1000 monitor",
-            "name another file; where it is removed, all that is bad is told once more",
+            "name another file; where it is removed, all that is bad is sent again",
         ) from None
 
 

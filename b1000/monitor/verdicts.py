@@ -205,8 +205,8 @@ def _destination_gone(facts: Facts) -> Iterator[RuleResult]:
     if lost := gone(facts):
         if last and last.acknowledged:
             return
-        verb = "is a destination" if len(lost) == 1 else "are destinations"
-        text = f"{', '.join(lost)} {verb} of it no more, and had copies within 30 days"
+        are = "is no longer a destination" if len(lost) == 1 else "are no longer destinations"
+        text = f"{', '.join(lost)} {are} of it, and had copies within 30 days"
         yield RuleResult(_WARNING, text, "destination_gone")
 
 

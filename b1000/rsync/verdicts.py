@@ -182,7 +182,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
     _row({10, 12}, "", Retry.YES, "the connection to {peer} broke in mid-copy"),
     _row({30}, "", Retry.YES, "no data from {peer} for too long (io_timeout)"),
     _door({35}, "", Retry.YES, "{peer} did not answer in time (connect_timeout)"),
-    _row({19, 20}, "", Retry.YES, "rsync was told to end by a signal"),
+    _row({19, 20}, "", Retry.YES, "rsync was ended by a signal"),
     _row({22}, "", Retry.YES, "rsync could not get memory"),
     # Writing failed. What is missing, forbidden or in the way stays so.
     _row(

@@ -97,4 +97,4 @@ def _row(restore: Restore, alive: Callable[..., bool]) -> StatusRow:
 
 def _note(restore: Restore) -> str:
     where = "in place" if restore.target == _IN_PLACE else f"to {restore.target}"
-    return f"restore {where} of {restore.path}; the same `b1000 restore` goes on with it"
+    return f"restore {where} of {restore.path}; the same `b1000 restore` resumes it"

@@ -119,7 +119,7 @@ class Linking:
             unseen -= 1
             if not unseen:
                 self._missing = True
-                self._log_once(f"the last full {self._base} is there no more; all is copied")
+                self._log_once(f"the last full {self._base} is no longer there; all is copied")
 
         return Lines(read_line)
 

@@ -111,9 +111,9 @@ class _Stream:
         lines = self._end.split(b"\n")
         cut = self._unlogged > len(self._end) and len(lines) > 1
         shown = b"\n".join(lines[cut:][-_LAST_LINES:])
-        left_out = self._unlogged - len(shown)
-        if left_out:
-            self._log(f"({figures.size(left_out)} of output left out)")
+        skipped = self._unlogged - len(shown)
+        if skipped:
+            self._log(f"({figures.size(skipped)} of output skipped)")
         last = Lines(self._take)
         last.feed(shown)
         last.close()

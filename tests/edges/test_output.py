@@ -1,4 +1,4 @@
-"""What a process prints goes to the log within bounds, and what was left out is told."""
+"""What a process prints goes to the log within bounds, and what was skipped is said."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def printed(script: str) -> tuple[list[str], Output]:
 
 def bounded(logged: list[str]) -> bool:
     """Whether it is no more than may come of one script."""
-    slack = 3  # lines that tell of what is left out
+    slack = 3  # lines that say what is skipped
     return (
         len(logged) <= MOST_LINES + slack
         and sum(map(len, logged)) <= MOST_CHARACTERS + 200 * slack
@@ -45,14 +45,14 @@ def bounded(logged: list[str]) -> bool:
     )
 
 
-def left_out(logged: list[str]) -> list[str]:
-    return [line for line in logged if "left out" in line]
+def skipped(logged: list[str]) -> list[str]:
+    return [line for line in logged if "skipped" in line]
 
 
 def test_what_is_within_the_bounds_is_logged_whole() -> None:
     logged, output = printed("seq 8000; echo words >&2; printf last")
     assert {*map(str, range(1, 8001)), "words", "last"} == {*logged}
-    assert not left_out(logged)
+    assert not skipped(logged)
     assert "last" in output.tail.message()
 
 
@@ -72,8 +72,8 @@ def test_what_is_within_the_bounds_is_logged_whole() -> None:
 def test_a_flood_is_bounded_and_the_rest_is_told(script: str) -> None:
     logged, _ = printed(script)
     assert bounded(logged), (len(logged), sum(map(len, logged)), max(map(len, logged)))
-    assert left_out(logged)
-    assert re.fullmatch(r"\([\d.]+ [KM]iB of output left out\)", left_out(logged)[-1])
+    assert skipped(logged)
+    assert re.fullmatch(r"\([\d.]+ [KM]iB of output skipped\)", skipped(logged)[-1])
 
 
 def test_the_beginning_and_the_end_of_a_flood_are_logged() -> None:
@@ -85,7 +85,7 @@ def test_the_beginning_and_the_end_of_a_flood_are_logged() -> None:
     assert logged.index("(of what else it prints only the end is logged)") == 9000
     shown = sum(len(line) + 1 for line in logged if not line.startswith("("))
     total = 2 * sum(len(str(number)) + 1 for number in range(1, 1_000_001))
-    (told,) = re.findall(r"\(([\d.]+) MiB of output left out\)", "\n".join(logged))
+    (told,) = re.findall(r"\(([\d.]+) MiB of output skipped\)", "\n".join(logged))
     assert float(told) == pytest.approx((total - shown) / 2**20, abs=0.1)
     assert output.tail.message().endswith(("over", "the cause"))
 

@@ -75,9 +75,7 @@ def test_each_is_seen_until_a_later_one_is_well(world: World, journal: Journal) 
     begun(journal, other)
     failed, interrupted = sorted(seen(world).rows, key=lambda row: row.error, reverse=True)
     assert failed.error == "not restored: connection refused by storage"
-    assert failed.notes == (
-        f"restore to {to} of {BACKUP}; the same `b1000 restore` goes on with it",
-    )
+    assert failed.notes == (f"restore to {to} of {BACKUP}; the same `b1000 restore` resumes it",)
     assert (interrupted.error, interrupted.status) == ("interrupted", "FAILED")
     assert exit_code(seen(world).rows) == 1
     assert len(seen(world, failed=True).rows) == 2

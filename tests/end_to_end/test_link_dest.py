@@ -273,7 +273,7 @@ def test_a_base_that_is_gone_costs_a_full_copy_and_a_line(world: World, store: P
     (first,) = fulls(store)
     shutil.rmtree(first)
     told = backup(world)
-    assert told.count("is there no more; all is copied") == 1
+    assert told.count("is no longer there; all is copied") == 1
     assert "link-dest arg" not in told
     (second,) = fulls(store)
     assert tree(second) == tree(world.source)

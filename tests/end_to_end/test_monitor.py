@@ -687,7 +687,7 @@ def test_five_hosts_three_storages_one_database(
     assert "nothing has run since" in subjects["web1 www/"]["reason"]
     assert "1 of 3 copies" in subjects["web2 www/"]["reason"]
     assert "tokyo" in subjects["web2 www/"]["reason"]
-    assert "tokyo is a destination of it no more" in subjects["db2 mysql/3306"]["reason"]
+    assert "tokyo is no longer a destination of it" in subjects["db2 mysql/3306"]["reason"]
     assert "never backed up" in subjects["db1 mysql/3308"]["reason"]
     assert "its data on db3 was 2 h old" in subjects["payments3307 mysql/3307"]["reason"]
     drift = {(note["kind"], note["text"].split(" ")[1]) for note in found["drift"]}

@@ -400,7 +400,7 @@ def test_a_report_of_yesterday_of_an_old_program(world: World, client: Client) -
     report = client.report(start=YESTERDAY, modern=False).copying()
     os.utime(report.path, (time.time() - 90000, time.time() - 90000))
     assert world.b1000().returncode == 1
-    assert "nobody has written it for 24 h" in last(world).error
+    assert "it was not written for 24 h" in last(world).error
     assert not report.told()
 
 
@@ -649,7 +649,7 @@ def test_a_report_that_becomes_another_while_it_is_copied(world: World, client: 
     report.run["host"] = "somebody"
     running.communicate(timeout=30)
     assert running.returncode == 1
-    assert "its report now tells of something else" in last(world).copies[0].error
+    assert "its report is now about something else" in last(world).copies[0].error
     assert report.told() != "done"
 
 
@@ -668,7 +668,7 @@ def test_an_error_is_told_and_the_run_is_closed(world: World, client: Client) ->
     run = last(world)
     assert (run.step, run.status, run.ending) == ("COPYING", "FAILED", "CLOSED")
     assert "missing at the source" in run.copies[0].error
-    assert "the client has been told" in run.error
+    assert "the client was notified" in run.error
     assert (run.clients[0].step, run.clients[0].status) == ("COPYING", "FAILED")
     assert world.b1000("--copy").returncode == 0
     assert not world.status_files()
@@ -715,7 +715,7 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
     running.communicate(timeout=30)
     assert running.returncode == 0
     assert state(world) == ("DONE", "WARNING")
-    assert "could not be told that its data was copied" in last(world).error
+    assert "could not be notified that its data was copied" in last(world).error
     assert "read only" in last(world).error
     assert "nobody pulled it" in last(world).error
     assert last(world).clients[-1].status == "FAILED"
@@ -726,7 +726,7 @@ def test_a_report_directory_that_takes_nothing(world: World, daemon: Daemons) ->
     client.report(start=f"{datetime.now():%Y-%m-%d %H:%M:%S}").copying().keep_alive()
     assert world.b1000().returncode == 1
     assert last(world).ending == "FINISHED"
-    assert "the client could not be told" in last(world).error
+    assert "the client could not be notified" in last(world).error
     assert world.status_files()
     client.stop()
 
@@ -828,7 +828,7 @@ def test_killed_while_it_copies_and_the_client_has_failed(world: World, client: 
     assert world.b1000("--copy").returncode == 1
     run = last(world)
     assert (run.step, run.status, run.ending) == ("COPYING", "FAILED", "CLOSED")
-    assert "the client offers it no more" in run.error
+    assert "the client no longer offers it" in run.error
     assert not report.told()
     assert world.b1000("--copy").returncode == 0
 

@@ -248,7 +248,7 @@ def test_a_report_that_changes_between_two_looks(world: World, client: Client) -
     report.run["host"] = "other"
     running.communicate(timeout=30)
     assert running.returncode == 1
-    assert "its report now tells of something else" in last(world).error
+    assert "its report is now about something else" in last(world).error
     assert not report.told()
 
 

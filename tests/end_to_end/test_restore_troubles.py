@@ -186,7 +186,7 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
     program.send_signal(signal.SIGTERM)
     _, told = program.communicate(timeout=15)
     assert program.returncode == 128 + signal.SIGTERM
-    assert "interrupted; the same command goes on with it" in told
+    assert "interrupted; the same command resumes it" in told
     (row,) = (run for run in world.status() if run["direction"] == "restore")
     assert row["error"] == "interrupted"
     (to / ".file00.AbCdEf").write_text("of a killed rsync, as it seems")

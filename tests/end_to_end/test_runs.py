@@ -615,7 +615,7 @@ def test_a_flood_of_a_script_leaves_a_log_of_its_beginning_and_its_end(ready: Wo
     assert log.stat().st_size < 2 * 2**20
     text = log.read_text()
     assert "pre: " + r"\x00" * 10 in text
-    assert re.search(r"pre: \(28\.\d MiB of output left out\)", text)
+    assert re.search(r"pre: \(28\.\d MiB of output skipped\)", text)
     assert "pre: over" in text
     assert max(map(len, text.splitlines())) < 17_000
     assert ready.last("etc")["error"].endswith(" | over")
@@ -854,11 +854,11 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     ("version", "code", "said"),
     [
         ("3.2.2", 2, "rsync is 3.2.2; B1000 needs 3.2.3 or newer"),
-        ("3.3.0", 0, "warning: rsync is 3.3.0; whoever pulls"),
+        ("3.3.0", 0, "warning: rsync is 3.3.0; to pull from hosts"),
         ("3.4.3", 0, "[dest:store] link_dest: warning: rsync is 3.4.3, whose --link-dest"),
         ("3.4.4", 0, ""),
         ("v3.5.0pre1", 0, ""),
-        ("of its own", 0, "warning: rsync does not tell its version"),
+        ("of its own", 0, "warning: rsync does not print its version"),
     ],
 )
 def test_check_connect_knows_which_rsync_will_not_do(

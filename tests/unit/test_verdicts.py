@@ -311,7 +311,7 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         [*daily(5, 27 * HOUR, places=("near", "far")), run(HOUR, places=("near",))],
         None,
         WARNING,
-        "far is a destination of it no more, and had copies within 30 days",
+        "far is no longer a destination of it, and had copies within 30 days",
     ),
     "files vanish each time": (
         daily(6, done=1, vanished=1, status="WARNING"),
