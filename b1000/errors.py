@@ -76,6 +76,10 @@ class JournalUnusable(B1000Error):
     """The journal cannot be opened at all: exit code 2, nothing was run."""
 
 
+class JournalOutdated(JournalUnusable):
+    """It cannot be read yet: an older program wrote it, and the next run brings it up to date."""
+
+
 class JournalFailed(B1000Error):
     """The journal could not be read or written just now; it may be later."""
 

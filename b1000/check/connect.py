@@ -11,10 +11,13 @@ from b1000.check import daemons, on_this_host, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import shellwords
 from b1000.config.loader import Config
+from b1000.errors import B1000Error, JournalOutdated
 from b1000.files import private_directory
 from b1000.jobs import Destination, Job, Limits, Report
 from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
+from b1000.state import queries
+from b1000.state.queries import Reader
 from b1000.storage import mounts
 from b1000.work import merging, sources
 from b1000.work.inventory import Tops
@@ -117,6 +120,7 @@ def connect(config: Config) -> list[Finding]:
     found += _writable("global", "status_dir", settings.status_dir)
     found += _writable("global", "journal", str(Path(settings.journal).parent))
     found += _private("global", "journal", str(Path(settings.journal).parent))
+    found += _journal(Path(settings.journal))
     if settings.backup_dir:
         found += _writable("global", "backup_dir", settings.backup_dir)
     found += _log(settings.log_file)
@@ -220,6 +224,21 @@ def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
         yield Finding(section, option, f"{directory} cannot be: {existing} is no directory")
     elif not os.access(existing, os.W_OK | os.X_OK):
         yield Finding(section, option, f"{directory}: no permission to write in {existing}")
+
+
+def _journal(path: Path) -> Iterator[Finding]:
+    """Why a run could not use the journal that is there."""
+    text = ""
+    try:
+        if queries.may_exist(path):
+            Reader(path, untouched=True).close()
+            text = "" if os.access(path, os.W_OK) else f"{path}: no permission to write it"
+    except JournalOutdated:
+        return  # The next run brings it up to date.
+    except B1000Error as error:
+        text = str(error)
+    if text:
+        yield Finding("global", "journal", text)
 
 
 def _log(file: str) -> Iterator[Finding]:

@@ -21,15 +21,16 @@ def is_misnumbered(version: int, is_complete: Callable[[], bool]) -> bool:
     return (strange or version < len(schema.MIGRATIONS)) and is_complete()
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the journal to this program's schema, in one transaction.
+def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
+    """Bring the journal at ``path`` to this program's schema, in one transaction.
 
     Raises JournalUnusable where a newer program has written it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(schema.MIGRATIONS):
         raise JournalUnusable(
-            f"the journal has schema {version}, this program knows {len(schema.MIGRATIONS)}",
+            f"the journal {path} has schema {version}, "
+            f"this program knows {len(schema.MIGRATIONS)}",
             "use the newer b1000 that wrote it, or another journal",
         )
     if version == len(schema.MIGRATIONS):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from b1000.errors import JournalFailed, JournalUnusable, message_beside
+from b1000.errors import JournalFailed, JournalOutdated, JournalUnusable, message_beside
 from b1000.state import columns, reading, rows, schema
 from b1000.state.columns import Names, Tables
 from b1000.state.damage import failing, is_damage, suspect
@@ -69,11 +69,11 @@ class View:
             if not columns.is_complete(self._db):
                 raise Illegible("its tables are not those that b1000 made")
         else:
-            raise JournalUnusable(
-                f"the journal {self.path} has schema {version}, "
-                f"this program reads {len(schema.MIGRATIONS)}",
-                _NEWER if version > len(schema.MIGRATIONS) else _OLDER,
-            )
+            known = len(schema.MIGRATIONS)
+            text = f"the journal {self.path} has schema {version}, this program reads {known}"
+            if version > known:
+                raise JournalUnusable(text, _NEWER)
+            raise JournalOutdated(text, _OLDER)
 
     def _version(self) -> int:
         """The schema's version; one that another program is making at this moment is waited for."""

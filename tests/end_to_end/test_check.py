@@ -290,6 +290,32 @@ def test_others_can_write_where_a_link_leads(ready: World, tmp_path: Path) -> No
     assert said(ready, 0) == ""
 
 
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ("PRAGMA user_version = 999", "JOURNAL has schema 999, this program reads"),
+        ("PRAGMA user_version = 1", ""),
+        ("no database", "JOURNAL cannot be read: file is not a database; the next b1000"),
+    ],
+)
+def test_a_journal_that_no_run_could_use(ready: World, change: str, wrong: str) -> None:
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000().returncode == 0
+    journal = ready.status_dir / "journal.sqlite3"
+    if change.startswith("PRAGMA"):
+        with ready.journal() as database:
+            database.execute(change)
+    else:
+        journal.write_text(change * 1000)
+    done = ready.b1000("check", "--connect")
+    assert done.returncode == (2 if wrong else 0), done.stderr
+    told = [line for line in done.stderr.splitlines() if "[global] journal: " in line]
+    assert len(told) == (1 if wrong else 0)
+    assert wrong.replace("JOURNAL", str(journal)) in "".join(told)
+    if "999" in wrong:
+        assert wrong.replace("JOURNAL", str(journal)).split(",")[0] in ready.b1000().stderr
+
+
 def test_a_store_that_nothing_thins_out_is_told_when_its_disk_is_nearly_full(world: World) -> None:
     """The disk of this machine is full enough, or is not: both are right."""
     root = world.root / "srv"
