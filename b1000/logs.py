@@ -197,7 +197,8 @@ def _look_up_only_what_is_shown(line_format: str) -> None:
     logging.logMultiprocessing = "%(processName)" in line_format
 
 
-_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+"""Log files that mean a stream that is open."""
 
 
 def _same(one: int, other: int) -> bool:
@@ -226,7 +227,7 @@ def set_up(
     logger.setLevel(min(least, logging.ERROR))
     _look_up_only_what_is_shown(line_format)
     formatter = lines(style, line_format, host)
-    stream = _STREAMS.get(file)
+    stream = STREAMS.get(file)
     handlers: list[_Descriptor] = []
     trouble = ""
     if stream is None:

@@ -14,6 +14,7 @@ from b1000.config.loader import Config
 from b1000.errors import B1000Error, JournalOutdated
 from b1000.files import private_directory
 from b1000.jobs import Destination, Job, Limits, Report
+from b1000.logs import STREAMS
 from b1000.rsync import surveys, transport
 from b1000.rsync.source import Source
 from b1000.state import queries
@@ -244,7 +245,9 @@ def _journal(path: Path) -> Iterator[Finding]:
 def _log(file: str) -> Iterator[Finding]:
     """A log file that cannot be written, for which standard error stands in."""
     directory = os.path.dirname(file)
-    if os.path.exists(file):
+    if file in STREAMS:
+        trouble = ""  # It is open already.
+    elif os.path.exists(file):
         trouble = "" if os.access(file, os.W_OK) else "no permission to write it"
     elif not os.path.isdir(directory):
         trouble = f"there is no directory {directory}; make it"

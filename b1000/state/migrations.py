@@ -29,8 +29,7 @@ def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(schema.MIGRATIONS):
         raise JournalUnusable(
-            f"the journal {path} has schema {version}, "
-            f"this program knows {len(schema.MIGRATIONS)}",
+            f"the journal {path} has schema {version}, this program knows {len(schema.MIGRATIONS)}",
             "use the newer b1000 that wrote it, or another journal",
         )
     if version == len(schema.MIGRATIONS):

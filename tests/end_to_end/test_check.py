@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from b1000.check import connect
 from b1000.config import COMMANDS
+from b1000.config.loader import load
 from tests.support.world import ROOT, World
 
 AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root is refused other people's files")
@@ -314,6 +316,17 @@ def test_a_journal_that_no_run_could_use(ready: World, change: str, wrong: str) 
     assert wrong.replace("JOURNAL", str(journal)) in "".join(told)
     if "999" in wrong:
         assert wrong.replace("JOURNAL", str(journal)).split(",")[0] in ready.b1000().stderr
+
+
+def test_a_log_on_a_stream_of_somebody_else_is_open_already(
+    ready: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, told in (("/dev/stdout", False), ("/dev/full", True)):
+        file = ready.write({"global": {"log_file": name}, "job:etc": {**ready.push(), "dest": "a"}})
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "access", lambda path, *_: Path(path).parent != Path("/dev"))
+            found = connect.connect(load(str(file)))
+        assert any(finding.option == "log_file" for finding in found) == told
 
 
 def test_a_store_that_nothing_thins_out_is_told_when_its_disk_is_nearly_full(world: World) -> None:
