@@ -158,7 +158,8 @@ def _version() -> "Finding | tuple[int, ...]":
             env=transport.environment(os.environ),
         ).stdout
     except OSError as error:
-        return Finding("", "", f"rsync cannot be started: {error.strerror}; install it")
+        way_out = f"install it; PATH is {os.environ.get('PATH', '')}"
+        return Finding("", "", f"rsync cannot be started: {error.strerror}; {way_out}")
     found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", output)
     if not found:
         return Finding("", "", "rsync does not print its version", warning=True)

@@ -1,5 +1,6 @@
 """One rsync, run to its end, and what that means."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 from b1000.files import refuse_special
@@ -142,7 +143,8 @@ def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:
 
 def _not_started(error: OSError, argv: Sequence[str]) -> str:
     if isinstance(error, FileNotFoundError):
-        return "rsync cannot be started: it is not installed"
+        search = os.environ.get("PATH", "")
+        return f"rsync cannot be started: it is not installed, or not in PATH={search}"
     if error.errno == 7:  # E2BIG
         count = len(argv) - argv.index("--") - 2
         return (

@@ -476,7 +476,7 @@ def test_rsync_is_not_there(world: World) -> None:
     assert done.returncode == 1
     (copy,) = world.last("j")["copies"]
     assert (copy["status"], copy["attempts"]) == ("FAILED", 1)
-    assert "rsync cannot be started: it is not installed" in copy["error"]
+    assert copy["error"].endswith(f"it is not installed, or not in PATH={world.root}/nothing")
 
 
 # --- what a failure does to the rest
