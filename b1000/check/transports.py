@@ -41,6 +41,9 @@ def findings(config: Config) -> Iterator[Finding]:
             yield from _of_tls(way)
         if way.transport.kind == "ssh":
             yield from _of_ssh(way)
+    for name, report in config.reports.items():
+        if report.ssl_ca:
+            yield from _authorities(f"report:{name}", "ssl_ca", report.ssl_ca)
 
 
 def _ways(config: Config) -> Iterator[_Way]:
@@ -108,16 +111,19 @@ def _of_tls(way: _Way) -> Iterator[Finding]:
         text = f"certificates are issued for names of hosts, and {host} is an address"
         yield Finding(way.section, way.option, text, warning=True)
     if file := way.transport.tls_ca:
-        try:
-            authorities = read_file(file, _LARGEST, follow=True)
-        except OSError as error:
-            yield Finding(way.section, "tls_ca", f"{file} cannot be read: {error.strerror}")
-            return
-        if b"-----BEGIN " not in authorities:
-            text = (
-                f"{file} holds no certificate; one in PEM begins with -----BEGIN CERTIFICATE-----"
-            )
-            yield Finding(way.section, "tls_ca", text)
+        yield from _authorities(way.section, "tls_ca", file)
+
+
+def _authorities(section: str, option: str, file: str) -> Iterator[Finding]:
+    """Why nobody would be believed for what stands in a file."""
+    try:
+        held = read_file(file, _LARGEST, follow=True)
+    except OSError as error:
+        yield Finding(section, option, f"{file} cannot be read: {error.strerror}")
+        return
+    if b"-----BEGIN " not in held:
+        text = f"{file} holds no certificate; one in PEM begins with -----BEGIN CERTIFICATE-----"
+        yield Finding(section, option, text)
 
 
 def _of_ssh(way: _Way) -> Iterator[Finding]:

@@ -108,6 +108,22 @@ def test_data_that_travels_in_plain_is_told_once(tmp_path: Path) -> None:
         assert not _said(config)
 
 
+def test_the_authorities_of_a_database(tmp_path: Path) -> None:
+    database = "[report:db]\ntype = mysql\nserver = db\ndb = b\nuser = b\npassword = x\n"
+    file = tmp_path / "b1000.cfg"
+    file.write_text(f"{database}ssl_ca = {tmp_path}/ca.pem\n")
+    file.chmod(0o600)
+    for text, wrong in (
+        (None, "cannot be read: No such file or directory"),
+        ("none\n", "holds no certificate; one in PEM begins with -----BEGIN CERTIFICATE-----"),
+        ("-----BEGIN CERTIFICATE-----\n", ""),
+    ):
+        if text:
+            (tmp_path / "ca.pem").write_text(text)
+        told = [f"[report:db] ssl_ca: {tmp_path}/ca.pem {wrong}"] if wrong else []
+        assert [line for line in _said(load(str(file))).splitlines() if "ssl_ca" in line] == told
+
+
 def test_what_tls_and_ssh_need_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
