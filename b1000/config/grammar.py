@@ -129,12 +129,16 @@ def from_outside(raw: bytes, what: str) -> str:
 Value = TypeVar("Value")
 
 
-class _Scanner:
-    """Reads a text from left to right."""
+_JOINED = "; / joins two without blanks, & stands right behind one"
 
-    def __init__(self, text: str, what: str) -> None:
+
+class _Scanner:
+    """Reads a text from left to right; ``signs`` are what may stand at names."""
+
+    def __init__(self, text: str, what: str, signs: str = "") -> None:
         self.text = text
         self.what = what
+        self.signs = signs
         self.at = 0
 
     def skip_separators(self) -> None:
@@ -181,9 +185,10 @@ class _Scanner:
     def unexpected(self) -> BadValue:
         if self.ended:
             return BadValue(f"{self.what} ends where a name is expected", f"a name is {NAME_RULE}")
+        joined = _JOINED if any(sign in self.text for sign in self.signs) else ""
         return BadValue(
             f"{self.what} has {shown(self.text[self.at])} at position {self.at + 1}",
-            f"names are separated by spaces or commas, and a name is {NAME_RULE}",
+            f"names are separated by spaces or commas{joined}, and a name is {NAME_RULE}",
         )
 
 
@@ -237,7 +242,7 @@ def destinations(text: str, what: str = "the list") -> tuple[DestinationGroup, .
 
     ``SEQ := GROUP (SEP GROUP)*`` and ``GROUP := NAME['&'] ('/' NAME['&'])*``.
     """
-    scanner = _Scanner(text, what)
+    scanner = _Scanner(text, what, "/&")
 
     def group() -> DestinationGroup:
         members = [DestinationChoice(scanner.name(), scanner.take("&"))]

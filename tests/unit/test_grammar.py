@@ -235,6 +235,13 @@ def test_destination_lists_that_do_not_fit(text: str, said: str) -> None:
     assert said in error.value.what
 
 
+@pytest.mark.parametrize(("text", "told"), [("hd & tele", True), ("a/ b", True), ("a;b", False)])
+def test_how_destinations_are_joined_is_told_who_tried_it(text: str, told: bool) -> None:
+    with pytest.raises(BadValue) as error:
+        grammar.destinations(text)
+    assert ("/ joins two without blanks, & stands right behind one" in error.value.hint) == told
+
+
 @given(
     st.lists(
         st.tuples(NAMES, st.booleans(), st.booleans()), min_size=1, unique_by=lambda each: each[0]
