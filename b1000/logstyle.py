@@ -1,11 +1,23 @@
-"""How a line of the log looks: as text, as a JSON object, or as systemd's journal takes it."""
+"""How a line of the log looks: as text, as a JSON object, or as systemd's journal takes it.
 
+Python's logging would be a quarter of what a run loads that has nothing to copy.
+"""
+
+import _thread
 import functools
-import logging
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 
 from b1000.expressions import expression
+from b1000.named import NamedTuple
+
+DEBUG, INFO, WARNING, ERROR, FATAL = 10, 20, 30, 40, 50
+
+LEVELS = {"DEBUG": DEBUG, "INFO": INFO, "WARNING": WARNING, "ERROR": ERROR, "FATAL": FATAL}
+"""By the names that log_level has for them."""
 
 LONGEST = 16384
 """Characters of a message as it is printed; of a longer one the rest is left out, which is told."""
@@ -48,47 +60,134 @@ def _bounded(text: str) -> str:
     return text if more <= 0 else f"{text[:LONGEST]}... ({more} more characters)"
 
 
+class Line(NamedTuple):
+    """What is to be logged. ``text`` may hold anything, ``trace`` is that of an exception, or "".
+
+    ``subject`` is the job/instance that it is about. ``shown`` and ``idle``: see
+    :func:`b1000.logs.for_run` and :func:`b1000.logs.that_nothing_was_done`.
+    """
+
+    level: int
+    text: str
+    time: float
+    subject: str = ""
+    run_id: int | None = None
+    shown: bool = False
+    idle: bool = False
+    trace: str = ""
+
+    @property
+    def milliseconds(self) -> int:
+        """Those of its time, beyond whole seconds."""
+        return int(self.time % 1 * 1000)
+
+
+# --- what a format may ask for
+
+_BEGAN = time.time()
+_NAMES = {DEBUG: "DEBUG", INFO: "INFO", WARNING: "WARNING", ERROR: "ERROR", FATAL: "CRITICAL"}
+_OWN = ("b1000.logs", "b1000.logoutputs", "b1000.logstyle")
+_DATE = "%Y-%m-%d %H:%M:%S"
+
+
+@functools.lru_cache(maxsize=8)
+def _clock(second: int, clock_format: str) -> str:
+    return time.strftime(clock_format, time.localtime(second))
+
+
 @functools.lru_cache(maxsize=8)
 def _offset(second: int) -> str:
     """That of local time from UTC, at a time."""
-    return datetime.fromtimestamp(second).astimezone().isoformat()[-6:]
+    minutes = time.localtime(second).tm_gmtoff // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-class Lines(logging.Formatter):
+def _caller() -> FrameType:
+    """Where the program logs the line that is being made."""
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__") in _OWN:
+        frame = frame.f_back
+    return frame
+
+
+_ATTRIBUTES: Mapping[str, Callable[[Line], object]] = {
+    "asctime": lambda line: f"{_clock(int(line.time), _DATE)},{line.milliseconds:03}",
+    "created": lambda line: line.time,
+    "filename": lambda _: os.path.basename(_caller().f_code.co_filename),
+    "funcName": lambda _: _caller().f_code.co_name,
+    "levelname": lambda line: _NAMES[line.level],
+    "levelno": lambda line: line.level,
+    "lineno": lambda _: _caller().f_lineno,
+    "module": lambda _: os.path.basename(_caller().f_code.co_filename).removesuffix(".py"),
+    "msecs": lambda line: float(line.milliseconds),
+    "msg": lambda line: printable(line.text),
+    "name": lambda _: "b1000",
+    "offset": lambda line: _offset(int(line.time)),
+    "pathname": lambda _: _caller().f_code.co_filename,
+    "process": lambda _: os.getpid(),
+    "processName": lambda _: "MainProcess",
+    "relativeCreated": lambda line: (line.time - _BEGAN) * 1000,
+    "run": lambda line: line.run_id or "-",
+    "taskName": lambda _: None,
+    "thread": lambda _: _thread.get_ident(),
+    "threadName": lambda line: line.subject or "b1000",
+}
+"""Those of Python's logging, ``run`` and ``offset``; ``message`` is the style's."""
+
+
+class _Attributes:
+    """Of one line; what a format does not ask for is not looked up."""
+
+    def __init__(self, line: Line, message: str) -> None:
+        self._line = line
+        self._message = message
+
+    def __getitem__(self, name: str) -> object:
+        if name == "message":
+            return self._message
+        if name not in _ATTRIBUTES:
+            raise ValueError(f"there is no attribute {name!r}")
+        return _ATTRIBUTES[name](self._line)
+
+
+# --- styles
+
+
+class Lines:
     """Lines of text; ``widest`` is how many bytes a character of a message takes at most."""
 
     widest = 4
 
-    def message(self, record: logging.LogRecord) -> str:
-        """The message as it stands in the line."""
-        return _bounded(printable(record.getMessage()))
+    def __init__(self, line_format: str = "%(message)s") -> None:
+        self._format = line_format
 
-    def format(self, record: logging.LogRecord) -> str:
-        # Others write the same record in their own way. copy.copy takes ten times as long.
-        line = logging.LogRecord.__new__(logging.LogRecord)
-        line.__dict__.update(record.__dict__)
-        line.threadName = getattr(record, "subject", "") or "b1000"
-        line.run = getattr(record, "run_id", None) or "-"
-        line.offset = _offset(int(record.created))
-        line.msg, line.args = self.message(record), None
-        return super().format(line)
+    def message(self, line: Line) -> str:
+        """The message as it stands in the line."""
+        return _bounded(printable(line.text))
+
+    def format(self, line: Line) -> str:
+        """The line; ValueError, KeyError or TypeError for a format that cannot be used."""
+        text = self._format % _Attributes(line, self.message(line))
+        return f"{text}\n{line.trace}" if line.trace else text
+
+
+class ClockLines(Lines):
+    """Lines for whoever looks on: the time of the day, whose it is, and the message."""
+
+    def format(self, line: Line) -> str:
+        clock = _clock(int(line.time), "%H:%M:%S")
+        return f"{clock} [{line.subject or 'b1000'}] {self.message(line)}"
 
 
 class _JournalLines(Lines):
     """Each line begins with its priority, as sd-daemon(3) has it."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        priority = f"<{_PRIORITIES.get(record.levelno, 6)}>"
-        return "\n".join(priority + line for line in super().format(record).split("\n"))
+    def format(self, line: Line) -> str:
+        priority = f"<{_PRIORITIES[line.level]}>"
+        return "\n".join(priority + each for each in super().format(line).split("\n"))
 
 
-_PRIORITIES = {
-    logging.DEBUG: 7,
-    logging.INFO: 6,
-    logging.WARNING: 4,
-    logging.ERROR: 3,
-    logging.CRITICAL: 2,
-}
+_PRIORITIES = {DEBUG: 7, INFO: 6, WARNING: 4, ERROR: 3, FATAL: 2}
 
 
 class _JsonLines(Lines):
@@ -96,31 +195,29 @@ class _JsonLines(Lines):
 
     widest = 6  # \u001b
 
-    def message(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        if record.exc_info:
-            text += f"\n{self.formatException(record.exc_info)}"
-        return _bounded(text)
-
     def __init__(self, host: str) -> None:
         super().__init__()
         self._host = host
 
-    def format(self, record: logging.LogRecord) -> str:
+    def message(self, line: Line) -> str:
+        return _bounded(f"{line.text}\n{line.trace}" if line.trace else line.text)
+
+    def format(self, line: Line) -> str:
         import json  # where it is wanted
 
-        job, _, instance = getattr(record, "subject", "").partition("/")
-        when = datetime.fromtimestamp(record.created).astimezone()
-        line = {
-            "time": when.isoformat(timespec="milliseconds"),
-            "level": record.levelname,
+        job, _, instance = line.subject.partition("/")
+        second = int(line.time)
+        clock = _clock(second, "%Y-%m-%dT%H:%M:%S")
+        said = {
+            "time": f"{clock}.{line.milliseconds:03}{_offset(second)}",
+            "level": _NAMES[line.level],
             "job": job,
             "instance": instance,
-            "run": getattr(record, "run_id", None) or None,
+            "run": line.run_id or None,
             "host": self._host,
-            "message": self.message(record),
+            "message": self.message(line),
         }
-        return inert(json.dumps(line, ensure_ascii=False))
+        return inert(json.dumps(said, ensure_ascii=False))
 
 
 def lines(style: str, line_format: str, host: str) -> Lines:

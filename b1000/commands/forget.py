@@ -44,11 +44,10 @@ def forget(argv: Sequence[str]) -> int:
 
 def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[Selector], int]":
     """Give up the restores that are open; the selectors that mean some, and the exit code."""
-    import logging
     from pathlib import Path
 
     from b1000.identity import is_alive
-    from b1000.logs import LOGGER
+    from b1000.logs import for_all
     from b1000.runs.run import label
     from b1000.state import queries
     from b1000.state.opening import open_journal
@@ -70,7 +69,7 @@ def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[
         what = f"the restore of {label(each.job, each.instance)} to {each.target}"
         if each.ended is None and is_alive(each.process):
             code = _UNDER_WAY
-            logging.getLogger(LOGGER).warning("%s is at work; it is not given up", what)
+            for_all().warning("%s is at work; it is not given up", what)
             continue
         from b1000.commands.bringing import end_orphans
         from b1000.restore import noting
@@ -78,5 +77,5 @@ def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[
         if each.ended is None:
             end_orphans(each)
         noting.is_given_up(path, each)
-        logging.getLogger(LOGGER).info("%s is given up; what has come stays there", what)
+        for_all().info("%s is given up; what has come stays there", what)
     return meant, code

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from b1000.commands.output import USAGE_ERROR, log_as, say, terminal
+from b1000.logstyle import ERROR, WARNING
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> Non
 
 
 def _level(problem: "Problem") -> int:
-    import logging
-
-    return logging.WARNING if problem.warning else logging.ERROR
+    return WARNING if problem.warning else ERROR
 
 
 def _rehearse(config: "Config", selection: "Selection", quiet: bool) -> int:

@@ -1,6 +1,5 @@
 """The kinds of values that options have: each makes of a text its value, or says what is wrong."""
 
-import logging
 import posixpath
 import re
 from collections.abc import Callable, Sequence
@@ -214,8 +213,9 @@ def span(text: str) -> int:
 
 def log_format(text: str) -> str:
     try:
-        record = logging.LogRecord("b1000", logging.INFO, "", 0, "", None, None)
-        logstyle.Lines(text).format(record)
+        if "%(" not in text:
+            raise ValueError("it names no attribute")
+        logstyle.Lines(text).format(logstyle.Line(logstyle.INFO, "", 0.0))
     except (ValueError, KeyError, TypeError) as error:
         raise BadValue(
             f"it cannot format a line: {error}", "attributes such as %(asctime)s and %(message)s"

@@ -4,7 +4,6 @@ It only reads the journal, and says what has arrived; the supervisor marks that.
 Whatever goes wrong with a report stays here: nothing waits for it but itself.
 """
 
-import logging
 import os
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from b1000.errors import B1000Error, message_of
 from b1000.identity import identify
 from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.logs import LOGGER
+from b1000.logs import for_all
 from b1000.reports.addressee import Outbox, label_of
 from b1000.reports.file import FileReport
 from b1000.reports.target import Marks, RunsRefused, StoredRefused, StoredTarget
@@ -70,7 +69,7 @@ class Reporter:
         self._last = False
         self._refusal = ""
         self._trouble = Trouble()
-        self._log = logging.getLogger(LOGGER)
+        self._log = for_all()
 
     def run(self) -> None:
         """Deliver; returns when all is delivered after the last order, or the parent is gone."""

@@ -1,8 +1,7 @@
 """A report that cannot be delivered is told once, then every ten minutes. Pure."""
 
-import logging
-
 from b1000 import figures
+from b1000.logstyle import DEBUG, WARNING
 
 _AGAIN = 600.0  # seconds
 
@@ -18,13 +17,13 @@ class Trouble:
         """The level and the text for one more attempt that failed."""
         if self._since is None:
             self._since = self._told = now
-            return logging.WARNING, f"{what}; it is tried again, and nothing is lost"
+            return WARNING, f"{what}; it is tried again, and nothing is lost"
         text = f"{what}; not delivered since {figures.since(self._since, now)}"
         # A clock that was set back must not silence it.
         if 0 <= now - self._told < _AGAIN:
-            return logging.DEBUG, text
+            return DEBUG, text
         self._told = now
-        return logging.WARNING, text
+        return WARNING, text
 
     def over(self) -> bool:
         """All could be delivered; gives whether there was trouble until now."""

@@ -1,7 +1,6 @@
 """Opening the journal to write: it is made, migrated, waited for, or set aside."""
 
 import contextlib
-import logging
 import os
 import sqlite3
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from b1000.errors import JournalUnusable, message_beside
 from b1000.files import make_directory
 from b1000.locks import Locks
-from b1000.logs import LOGGER
+from b1000.logs import for_all
 from b1000.rsync.paths import START_TIME
 from b1000.state.damage import Corrupt, is_damage, suspicion
 from b1000.state.journal import Journal
@@ -48,7 +47,7 @@ def open_journal(
                 if not _is_corrupt(error):
                     raise
                 aside, what = _set_aside(path, clock), str(error)
-            logging.getLogger(LOGGER).error(
+            for_all().error(
                 "the journal %s is corrupt (%s); it was set aside as %s and a new one begun: "
                 "what it knew of failed runs and pending reports stays there",
                 path,
@@ -75,7 +74,7 @@ def _with_damage_logged(journal: "Journal") -> "Journal":
 
 def log_damage(path: Path, found: Sequence[Damage]) -> None:
     """Log what could not be read in a journal, and what was done about it."""
-    log = logging.getLogger(LOGGER)
+    log = for_all()
     for each in found[:_MOST_LOGGED]:
         log.error("the journal %s is damaged: %s", path, each)
     if len(found) > _MOST_LOGGED:

@@ -8,7 +8,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -153,6 +152,8 @@ def _be(main: Callable[[Wire], int], wire: Wire, inherited: Iterable[Closable]) 
         code = main(wire)
         _flush()
     except BaseException:
+        import traceback  # with all that shows source text
+
         with contextlib.suppress(OSError):
             traceback.print_exc()
     finally:

@@ -1,6 +1,5 @@
 """How a task begins: its lock, what dead runs left, and what its beginning writes."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from b1000.errors import JournalFailed, message_of
 from b1000.identity import is_alive, new_uid
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks, run_lock
+from b1000.logstyle import ERROR, INFO, WARNING
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
@@ -173,7 +173,7 @@ class Launch:
                 return Begun(None, run)
             case Fate.FAILED if with_post:
                 why = f"{_which(run)}: {recovery.why_no_post(run)}"
-                return Begun(None, run, (logging.INFO, why), [run])
+                return Begun(None, run, (INFO, why), [run])
             case Fate.FAILED:
                 return Begun(None, run, interrupted=[run], failed=task.kind is TaskKind.RESUME)
             case Fate.RESUME if task.kind is TaskKind.RESUME:
@@ -215,7 +215,7 @@ class Launch:
             self._reader.sealed(task.job, task.instance),
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
-        return Begun(begun, run, (logging.INFO, f"INIT ({_which(run)})"), died)
+        return Begun(begun, run, (INFO, f"INIT ({_which(run)})"), died)
 
     def _resume(self, journal: Journal, task: Task, past: Run) -> Begun:
         if isinstance(task.job, BrokenJob):
@@ -224,7 +224,7 @@ class Launch:
             if not task.job.configured and past.error != reason:
                 self._fail_without_job(journal, past, reason)
             text = f"{_which(past)} cannot be resumed: {reason}; {narrative.ways_out(past)}"
-            return Begun(None, past, (logging.ERROR, text), failed=True)
+            return Begun(None, past, (ERROR, text), failed=True)
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
         journal.store(resumed)
         run = resumed.after
@@ -238,7 +238,7 @@ class Launch:
             sealed=self._reader.sealed(task.job, task.instance),
         )
         begun = task._replace(uid=run.uid, run=run, known=known)
-        return Begun(begun, run, (logging.INFO, f"resumed ({_which(run)})"))
+        return Begun(begun, run, (INFO, f"resumed ({_which(run)})"))
 
     def _fail_without_job(self, journal: Journal, run: Run, reason: str) -> None:
         """Its copies cannot be made until the job is configured again; told once."""
@@ -259,7 +259,7 @@ class Launch:
 
     def _closed(self, journal: Journal, run: Run, reason: str) -> Begun:
         journal.store(changed(run, Closed(self._clock(), reason)))
-        return Begun(None, run, (logging.WARNING, f"{_which(run)}: {reason}"))
+        return Begun(None, run, (WARNING, f"{_which(run)}: {reason}"))
 
     def owner_of_directory(self, job: str, instances: Sequence[str], directory: str) -> str | None:
         """Which of some instances has had a directory until now; None where none is known."""

@@ -1,13 +1,13 @@
 """One line of the log for each transition. Pure."""
 
 import errno
-import logging
 from datetime import datetime
 from typing import assert_never
 
 from b1000 import figures
 from b1000.config.selectors import selecting
 from b1000.errors import counted
+from b1000.logstyle import ERROR, INFO, WARNING
 from b1000.runs.events import (
     AttemptBegan,
     AttemptEnded,
@@ -44,37 +44,37 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
     match event:
         case Resolved():
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in after.copies)
-            return logging.INFO, f"to be copied to {copies}"
+            return INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return logging.ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after)}"
+            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after)}"
         case RunMoved(status=Status.FAILED):
-            return logging.ERROR, f"FAILED at {event.step}: {event.error}"
+            return ERROR, f"FAILED at {event.step}: {event.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
-            return logging.WARNING, event.error
+            return WARNING, event.error
         case RunMoved(step=Step.DONE, status=Status.WARNING):
-            return logging.WARNING, f"DONE{_took(after)} with a WARNING: {event.error}"
+            return WARNING, f"DONE{_took(after)} with a WARNING: {event.error}"
         case RunMoved(step=Step.DONE):
-            return logging.INFO, f"DONE{_took(after)}"
+            return INFO, f"DONE{_took(after)}"
         case RunMoved():
-            return logging.INFO, str(event.step)
+            return INFO, str(event.step)
         case Closed():
-            return logging.WARNING, event.reason
+            return WARNING, event.reason
         case Waiting():
-            return logging.INFO, f"waiting, its slot is free for others: {event.reason}"
+            return INFO, f"waiting, its slot is free for others: {event.reason}"
         case Relayed(client=client):
-            return logging.INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
+            return INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
             more = f"; {ways_out(after)}" if before.step in RESUMED_WHEN_DIED else ""
-            return logging.ERROR, f"FAILED at {before.step}: {event.error}{more}"
+            return ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
-            return logging.INFO, f"{event.destination}: DONE{_copied(event)}"
+            return INFO, f"{event.destination}: DONE{_copied(event)}"
         case CopyMoved(status=CopyStatus.COPYING):
-            return logging.INFO, f"{event.destination}: COPYING"
+            return INFO, f"{event.destination}: COPYING"
         case CopyMoved():
-            return logging.WARNING, f"{event.destination}: {event.status}: {event.error}"
+            return WARNING, f"{event.destination}: {event.status}: {event.error}"
         case AttemptBegan():
             again = f"{event.destination}: attempt {event.number}"
-            return (logging.INFO, again) if event.number > 1 else None
+            return (INFO, again) if event.number > 1 else None
         case AttemptEnded():
             return _next_attempt(event)
         case SlotWanted() | Resumed():
@@ -86,7 +86,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
 def _next_attempt(event: AttemptEnded) -> tuple[int, str] | None:
     if event.retry_at is None:
         return None
-    return logging.WARNING, (
+    return WARNING, (
         f"{event.destination}: attempt {event.number} failed: {event.reason}; "
         f"next in {event.retry_at - event.time:.0f} s, "
         f"at {datetime.fromtimestamp(event.retry_at):%H:%M:%S}"
@@ -133,8 +133,8 @@ def behind(whom: str, kind: TaskKind) -> tuple[int, str]:
     """The level and the text where something is not done since another run is at work."""
     if kind.forgets:
         # Whoever asks for it waits for an answer, wherever the log goes.
-        return logging.ERROR, f"not forgotten: {whom} is still running"
-    return logging.WARNING, f"skipped: {whom} is still running"
+        return ERROR, f"not forgotten: {whom} is still running"
+    return WARNING, f"skipped: {whom} is still running"
 
 
 def no_worker(error: OSError) -> str:

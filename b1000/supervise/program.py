@@ -1,6 +1,5 @@
 """What the parts of one supervisor share: its journal, its workers, and what is to be done."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +9,7 @@ from b1000.errors import message_of
 from b1000.identity import myself
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
-from b1000.logs import LOGGER, for_run
+from b1000.logs import for_all, for_run
 from b1000.runs.events import InstancesListed
 from b1000.runs.protocol import Delivered, MarksTaken
 from b1000.runs.run import Run, end_option
@@ -105,4 +104,4 @@ class Program:
         try:
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            logging.getLogger(LOGGER).warning("backup_dir cannot be made: %s", message_of(error))
+            for_all().warning("backup_dir cannot be made: %s", message_of(error))

@@ -1,13 +1,12 @@
 """What the supervisor does with a journal that may fail: nothing is lost while it lives."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from b1000.errors import JournalFailed, RowDamaged
-from b1000.logs import LOGGER
+from b1000.logs import for_all
 from b1000.runs.events import Note
 from b1000.runs.lifecycle import Change
 from b1000.runs.protocol import Delivered
@@ -41,7 +40,7 @@ class Recorder:
         self._delivered: list[Delivered] = []
         self._failing_since: float | None = None
         self.why = ""  # of the last failure
-        self._log = logging.getLogger(LOGGER)
+        self._log = for_all()
 
     @property
     def failing(self) -> bool:

@@ -1,6 +1,5 @@
 """What a supervisor writes and reads: the journal, and the status files beside it."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from b1000.config.loader import Config
 from b1000.errors import JournalFailed, JournalUnusable, message_of
 from b1000.identity import is_alive
-from b1000.logs import LOGGER
+from b1000.logs import for_all
 from b1000.runs.run import Run
 from b1000.state.damage import suspicion
 from b1000.state.queries import Reader
@@ -30,7 +29,7 @@ class Records:
         self._clock = clock
         self._stopped = stopped
         self._opened_anew = False
-        self._log = logging.getLogger(LOGGER)
+        self._log = for_all()
         self._open(())
 
     def _open(self, unwritten: Sequence[Entry]) -> None:

@@ -1,6 +1,5 @@
 """The reporters as their supervisor sees them: children that it never waits for."""
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -10,7 +9,7 @@ from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.jobs import BrokenJob, Job, Report
 from b1000.locks import Locks
-from b1000.logs import LOGGER, for_all
+from b1000.logs import for_all
 from b1000.reports.addressee import Outbox, label_of
 from b1000.runs.protocol import Deliver, Delivered, MarksTaken
 from b1000.state import outbox
@@ -81,7 +80,7 @@ def _main(reporter: "Reporter", name: str) -> int:
     try:
         reporter.run()
     except Exception:
-        logging.getLogger(LOGGER).exception("%s failed by an internal error", name)
+        for_all().exception("%s failed by an internal error", name)
         return BROKEN
     return 0
 
@@ -114,7 +113,7 @@ class Reporting:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self.children: list[ReporterChild] = []
-        self._log = logging.getLogger(LOGGER)
+        self._log = for_all()
 
     def start(
         self,

@@ -7,7 +7,6 @@ go on.
 
 import contextlib
 import gc
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,8 @@ from b1000.config.selectors import Selection, Selector
 from b1000.errors import JournalUnusable, message_of, signal_name
 from b1000.identity import is_alive
 from b1000.locks import Locks
-from b1000.logs import LOGGER, for_all, that_nothing_was_done
+from b1000.logs import for_all, that_nothing_was_done
+from b1000.logstyle import DEBUG
 from b1000.progress_files import directory_of, remove_stale
 from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
@@ -73,7 +73,7 @@ class Supervisor:
     ) -> None:
         self._config = config
         self._settings = config.settings
-        self._log = logging.getLogger(LOGGER)
+        self._log = for_all()
         self._selection = selection
         self._missing = everything and config.stray
         self._display = display
@@ -148,7 +148,7 @@ class Supervisor:
             # Of the system, which has no more descriptors, processes or memory for us.
             program.tally.failed += 1
             self._log.error("stopped: %s; what was under way was ended", message_of(error))
-            self._log.debug("stopped", exc_info=True)
+            self._log.log(DEBUG, "stopped", trace=True)
         except JournalUnusable:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
             if not program.signal:

@@ -1,10 +1,10 @@
 """The rsyncs of one attempt: the same guards, one time limit, one log."""
 
-import logging
 import time
 from collections.abc import Callable
 
 from b1000.logs import printable
+from b1000.logstyle import DEBUG, WARNING
 from b1000.rsync import names, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
@@ -94,7 +94,7 @@ class Guarded:
 
         def log_line(line: str) -> None:
             self.vanished += is_vanished(line)
-            level = logging.DEBUG if outcome.is_repeated(line) else logging.WARNING
+            level = DEBUG if outcome.is_repeated(line) else WARNING
             log.log(level, "%s: %s", destination.name, line)
 
         # A client that is hostile must not fill the log.

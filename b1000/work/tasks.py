@@ -1,6 +1,5 @@
 """What a worker does for each kind of task."""
 
-import logging
 from collections.abc import Mapping
 from typing import Protocol, assert_never
 
@@ -8,6 +7,7 @@ from b1000.config import references
 from b1000.errors import B1000Error, BadValue, RunFailed
 from b1000.jobs import BrokenJob, Job, Limits
 from b1000.locks import Locks
+from b1000.logstyle import ERROR, WARNING
 from b1000.runs.events import Closed, InstancesListed, RunMoved
 from b1000.runs.protocol import Assigned
 from b1000.runs.run import Run, end_option
@@ -145,7 +145,7 @@ async def _on_end(assignment: Assignment, job: Job | BrokenJob, run: Run) -> boo
         await assignment.script(option, text, limit, _told_at_the_end(run))
     except B1000Error as error:
         # That nobody hears of a failure is one; a ping that got lost is soon followed by another.
-        level = logging.ERROR if run.status is Status.FAILED else logging.WARNING
+        level = ERROR if run.status is Status.FAILED else WARNING
         assignment.log.log(level, "%s", error)
         return False
     return True

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import logging
 import socket
 import threading
 import time
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from b1000 import logoutputs, logs
 from b1000.identity import myself
 from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.logs import LOGGER
 from b1000.reports.mysql import check
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import error_text
@@ -528,7 +527,7 @@ def test_many_that_cannot_be_stored_are_told_in_few_words(
 
 
 def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
-    database: Schema, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is no reason to wait, nor to try again and again."""
     database.query("ALTER TABLE jobs MODIFY COLUMN name VARCHAR(4) NOT NULL")
@@ -541,15 +540,16 @@ def test_a_reporter_tells_once_what_cannot_be_stored_and_goes_on(
             settings(database), tmp_path / "journal.sqlite3", Locks(tmp_path), theirs
         )
         ours.send(Deliver())
-        with caplog.at_level(logging.DEBUG, LOGGER):
-            thread = threading.Thread(target=reporter.run)
-            thread.start()
-            wait_until(lambda: len(database.jobs()) == 1)
-            build.done(journal, good)
-            ours.send(Deliver(last=True))
-            thread.join(30)
+        log = tmp_path / "log"
+        monkeypatch.setattr(logs, "outputs", [logoutputs.File(str(log))])
+        thread = threading.Thread(target=reporter.run)
+        thread.start()
+        wait_until(lambda: len(database.jobs()) == 1)
+        build.done(journal, good)
+        ours.send(Deliver(last=True))
+        thread.join(30)
         assert not thread.is_alive()
-    (line,) = [line for line in caplog.messages if "much-longer" in line]
+    (line,) = [line for line in log.read_text().splitlines() if "much-longer" in line]
     assert "ALTER TABLE jobs MODIFY COLUMN name" in line
     assert [row["step"] for row in database.jobs()] == ["DONE"]
     told: set[int] = set()

@@ -1,10 +1,10 @@
 """The log's words for what is no failure of a step itself."""
 
 import errno
-import logging
 
 import pytest
 
+from b1000.logstyle import ERROR, INFO, WARNING
 from b1000.runs.events import CopyMoved, Died, RunEvent, RunMoved
 from b1000.runs.lifecycle import changed
 from b1000.runs.run import Copy, ProcessIdentity, Run
@@ -28,7 +28,7 @@ def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
     spoken = line(died, RUN._replace(step=step))
     assert spoken
     level, text = spoken
-    assert level == logging.ERROR
+    assert level == ERROR
     assert text.startswith(f"FAILED at {step}: its worker was killed by SIGKILL")
     ways = "; retry with b1000 --copy db/a, or give it up with b1000 forget db/a"
     assert text.endswith(ways) == (step in (Step.COPYING, Step.POST))
@@ -48,15 +48,15 @@ def test_a_copy_tells_its_size_its_time_and_its_rate(
     # It began an hour ago; of that only the attempt that sent all this counts.
     copy = Copy("store", "/x", status=CopyStatus.COPYING, started=100.0)
     done = CopyMoved(3700.0, "store", CopyStatus.DONE, "", 4 * 2**20, 3, sent, 0, seconds=seconds)
-    assert line(done, RUN._replace(copies=(copy,))) == (logging.INFO, told)
+    assert line(done, RUN._replace(copies=(copy,))) == (INFO, told)
 
 
 def test_a_run_tells_how_long_it_took() -> None:
     done = RunMoved(RUN.began + 75, Step.DONE, Status.OK)
-    assert line(done, RUN._replace(step=Step.COPYING)) == (logging.INFO, "DONE in 0:01:15")
+    assert line(done, RUN._replace(step=Step.COPYING)) == (INFO, "DONE in 0:01:15")
     warned = done._replace(status=Status.WARNING, error="files vanished")
     assert line(warned, RUN._replace(step=Step.COPYING)) == (
-        logging.WARNING,
+        WARNING,
         "DONE in 0:01:15 with a WARNING: files vanished",
     )
 

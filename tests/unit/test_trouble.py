@@ -1,7 +1,6 @@
 """When a report that cannot be delivered is told of."""
 
-import logging
-
+from b1000.logstyle import DEBUG, WARNING
 from b1000.reports.trouble import Trouble
 
 START = 1_800_000_000.0
@@ -12,7 +11,7 @@ def levels(trouble: Trouble, times: list[float]) -> list[int]:
 
 
 def test_it_is_told_once_then_every_ten_minutes() -> None:
-    warning, debug = logging.WARNING, logging.DEBUG
+    warning, debug = WARNING, DEBUG
     trouble = Trouble()
     assert levels(trouble, [0, 1, 30, 599]) == [warning, debug, debug, debug]
     assert levels(trouble, [600, 601, 1199, 1230]) == [warning, debug, debug, warning]
@@ -31,4 +30,4 @@ def test_it_says_what_and_since_when() -> None:
 
 def test_a_clock_that_was_set_back_silences_nothing() -> None:
     trouble = Trouble()
-    assert levels(trouble, [0, -4000]) == [logging.WARNING] * 2
+    assert levels(trouble, [0, -4000]) == [WARNING] * 2
