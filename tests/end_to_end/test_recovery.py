@@ -575,6 +575,29 @@ def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: 
     assert copied.with_name(f"{copied.name}.b1k").is_file()
 
 
+def test_a_sync_that_is_resumed_stays_one_although_the_job_is_a_full_by_now(ready: World) -> None:
+    store, away = ready.root / "store", ready.root / "away"
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(type="sync")})
+    assert ready.b1000().returncode == 0
+    store.rename(away)
+    store.write_text("")
+    (ready.source / "file0").write_text("changed")
+    assert ready.b1000().returncode == 1
+    with ready.journal() as opened:  # as if it had been killed before this copy began
+        (run,) = opened.execute("SELECT max(run_id) FROM runs").fetchone()
+        opened.execute("DELETE FROM attempts WHERE run_id = ?", (run,))
+        began = "UPDATE copies SET status = 'INIT', attempts = 0, claimed = 0 WHERE run_id = ?"
+        opened.execute(began, (run,))
+    store.unlink()
+    away.rename(store)
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push(type="full")})
+    done = ready.b1000("--copy")
+    assert done.returncode == 0, done.stderr
+    copied = Path(ready.last("etc")["copies"][0]["path"])
+    assert copied.parent == store / "etc"
+    assert (copied / "file0").read_text() == "changed"
+
+
 def test_a_run_of_a_job_that_is_wrong_now_stays_as_it_failed(ready: World) -> None:
     failed_once(ready)
     before = ready.last("etc")
