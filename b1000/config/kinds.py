@@ -49,7 +49,10 @@ def choice(*values: str) -> ValueKind:
 def integer(description: str, least: int, most: int = 2**31) -> ValueKind:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
-            bounds = f">= {least}" if most == 2**31 else f"from {least} to {most}"
+            is_number = re.fullmatch(r"[0-9]+", text)
+            too_much = is_number and (len(text) > 10 or int(text) > most)
+            plain = most == 2**31 and not too_much
+            bounds = f">= {least}" if plain else f"from {least} to {most}"
             raise BadValue(f"must be an integer {bounds}, not {text!r}")
         return int(text)
 
