@@ -5,13 +5,19 @@ import argparse
 from b1000.parsers.words import command
 
 _FORGET_EPILOG = """\
-Refused (exit code 3) while a run of the same job/instance is at work.
+Refused while a run of the same job/instance is at work.
 
 With --post, a post is run where copies failed or the post itself did. It is not
 run where pre did not succeed, since nothing was copied, nor where a later run
 has begun, whose data it might remove; the answer says so.
 
 Restores that failed or were interrupted are given up, too. What has come stays.
+
+exit codes:
+  0  all that failed was given up, or there was nothing to give up
+  1  a post failed, whose run is not given up
+  2  wrong usage or configuration, or the journal cannot be opened
+  3  something was left as it is, since it is at work
 """
 
 

@@ -21,7 +21,7 @@ def for_status() -> argparse.ArgumentParser:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every run, also of jobs and instances that are no longer configured",
+        help="every row, also of jobs and instances that are no longer configured",
     )
     parser.add_argument("--failed", action="store_true", help="only runs that FAILED")
     parser.add_argument(

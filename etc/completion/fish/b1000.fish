@@ -131,7 +131,7 @@ complete -c b1000 -n '__b1000_at "" -' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at status' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at status' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at status' -l json -d 'as a JSON object'
-complete -c b1000 -n '__b1000_at status' -l all -d 'every run, also of jobs and instances that are no longer configured'
+complete -c b1000 -n '__b1000_at status' -l all -d 'every row, also of jobs and instances that are no longer configured'
 complete -c b1000 -n '__b1000_at status' -l failed -d 'only runs that FAILED'
 complete -c b1000 -n '__b1000_at status' -l last -x -d 'the last N runs of each'
 complete -c b1000 -n '__b1000_at status' -l run -x -d 'all that happened in one run, by time'
@@ -139,7 +139,7 @@ complete -c b1000 -n '__b1000_at status' -l watch -d 'again every second, with p
 complete -c b1000 -n '__b1000_at status' -a '(__b1000_jobs)' -d job
 complete -c b1000 -n '__b1000_at check' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at check' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
-complete -c b1000 -n '__b1000_at check' -l connect -d 'also try destinations, directories, scripts and rsync itself'
+complete -c b1000 -n '__b1000_at check' -l connect -d 'also try destinations, report databases, directories, the journal, scripts and rsync'
 complete -c b1000 -n '__b1000_at forget' -s h -l help -d 'show this help message and exit'
 complete -c b1000 -n '__b1000_at forget' -s f -l cfg -r -F -d 'configuration file (default: /etc/b1000/b1000.cfg)'
 complete -c b1000 -n '__b1000_at forget' -l post -d 'run the post script of each before it is given up'
