@@ -157,7 +157,7 @@ class Supervisor:
 
     def _log_end(self, seconds: float, nothing: str) -> None:
         """The last line of the log; ``nothing`` is for where nothing was to be done."""
-        if text := self._program.tally.closing(seconds):
+        if text := self._program.tally.closing(seconds, self._missing):
             for_all(shown=True).info("%s", text)
         elif nothing and not self._program.signal:
             that_nothing_was_done(nothing)

@@ -18,8 +18,11 @@ class Tally:
         self.warning += status is Status.WARNING
         self.well += status is Status.OK
 
-    def closing(self, seconds: float) -> str:
-        """The last line of a program: what became of all that it did; "" where that is nothing."""
+    def closing(self, seconds: float, missing: bool = False) -> str:
+        """The last line of a program: what became of all that it did; "" where that is nothing.
+
+        ``missing``: a section is not known, and may have been meant to be a job.
+        """
         counts = {
             "FAILED": self.failed,
             "WARNING": self.warning,
@@ -27,10 +30,11 @@ class Tally:
             "OK": self.well,
         }
         parts = [f"{number} {word}" for word, number in counts.items() if number]
-        return f"ended in {figures.span(seconds)}: {', '.join(parts)}" if parts else ""
+        also = "; a section of the configuration is not known" if missing else ""
+        return f"ended in {figures.span(seconds)}: {', '.join(parts)}{also}" if parts else ""
 
     def exit_code(self, signal: int | None, missing: bool) -> int:
-        """As SPEC has it; ``missing``: a job is not known to be one."""
+        """Of the program; ``missing`` is as in its last line."""
         if signal:
             return 128 + signal
         if self.failed or self.unwritten or missing:
