@@ -19,7 +19,8 @@ _FIRST = datetime(2026, 1, 1, 1, 0, 0)
 _ROUNDS = 5
 
 _PROGRAM = """
-import resource, sys
+import gc, resource, sys
+gc.disable()  # as b1000 list does
 from b1000.storage import catalogue, local
 (root,) = local.roots("store", sys.argv[1])
 found = catalogue.build(root, local.entries(root))
@@ -58,6 +59,8 @@ def tree(root: Path) -> Path:
             written = a_mark(host=f"web{host}.example.com", when=when, counts=counts)
             directory = root / written.directory
             directory.mkdir(parents=True)
-            text = mark.render(written._replace(include="/etc/", options=("acls",)))
-            Path(f"{directory}.b1k").write_text(text)
+            (target,) = written.report.targets
+            report = written.report._replace(targets=(target._replace(path=str(directory)),))
+            whole = written._replace(report=report, include="/etc/", options=("acls",))
+            Path(f"{directory}.b1k").write_text(mark.render(whole))
     return root

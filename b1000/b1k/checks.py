@@ -3,7 +3,6 @@
 A check gives the value, or raises BadValue.
 """
 
-import calendar
 import functools
 import re
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from b1000.runs.states import CopyStatus, Status, Step
 
 LONGEST_ERROR = 1000  # characters
 _UTC = "%Y-%m-%dT%H:%M:%SZ"
-_MOMENT = expression(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_START_TIME = expression(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-_DASHES = str.maketrans(" :", "--")
+_DATE, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+INSTANT, START_TIME, NUMBER = f"{_DATE}T{_CLOCK}Z", f"{_DATE} {_CLOCK}", "[0-9]{1,15}"
+"""Expressions: the form of a time in UTC, of a start time, and of a number."""
+_INSTANT, _START_TIME = expression(INSTANT), expression(START_TIME)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _LONGEST_MASTER = 255
 _DIRECTIONS = ("push", "passive", "pull")
@@ -72,17 +72,32 @@ def moment(text: str, what: str) -> datetime:
         when = datetime(year, month, day, hour, minute, second)
     except ValueError:
         raise BadValue(f"{what} is no date and time") from None
+    _meant(when, what)
+    return when
+
+
+def _meant(when: datetime, what: str) -> None:
     if not _FIRST_YEAR <= when.year <= _LAST_YEAR:
         raise BadValue(f"{what} is of the year {when.year}")
-    return when
 
 
 def start_time(text: str, what: str) -> str:
     """A start time, as names have it."""
     if not _START_TIME.fullmatch(text):
         raise BadValue(f"{what} is no date and time", "YYYY-MM-DD HH:MM:SS")
-    _seconds(text, what)
-    return text.translate(_DASHES)
+    return in_names(text, what)
+
+
+def in_names(text: str, what: str) -> str:
+    """What has the form of a start time, as names have it."""
+    _is_day(text[: len("YYYY-MM-DD")], what)
+    return text.replace(" ", "-").replace(":", "-")
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_day(date: str, what: str) -> None:
+    # Of a hundred thousand marks there are few days.
+    moment(f"{date} 00:00:00", what)
 
 
 def instant_text(when: float) -> str:
@@ -94,23 +109,19 @@ def instant(text: str, what: str) -> float | None:
     """Seconds since the epoch of a time in UTC; None where it is absent."""
     if not text:
         return None
-    if not _MOMENT.fullmatch(text):
+    if not _INSTANT.fullmatch(text):
         raise BadValue(f"{what} is no time in UTC", "YYYY-MM-DDTHH:MM:SSZ")
-    return _seconds(text, what)
+    return since_epoch(text, what)
 
 
-def _seconds(text: str, what: str) -> float:
-    """Seconds since the epoch of a date and a time of UTC, 19 characters as ISO 8601 has them."""
-    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
-    if hour > 23 or minute > 59 or second > 59:
-        raise BadValue(f"{what} is no date and time")
-    return _midnight(text[:10], what) + 3600 * hour + 60 * minute + second
-
-
-@functools.lru_cache(maxsize=4096)
-def _midnight(date: str, what: str) -> float:
-    # Thousands of marks are read at once, of few days.
-    return float(calendar.timegm(moment(f"{date} 00:00:00", what).timetuple()))
+def since_epoch(text: str, what: str) -> float:
+    """Seconds of what has the form of a time in UTC."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadValue(f"{what} is no date and time") from None
+    _meant(when, what)
+    return when.timestamp()
 
 
 def seconds(text: str) -> float:
@@ -133,7 +144,7 @@ def age(text: str, what: str) -> float | None:
 
 def number(text: str, what: str) -> int | None:
     """A number from 0 on; None where it is absent."""
-    if text and not re.fullmatch("[0-9]{1,15}", text):
+    if text and not re.fullmatch(NUMBER, text):
         raise BadValue(f"{what} is no number")
     return int(text) if text else None
 

@@ -5,8 +5,6 @@ A mark has the form of a report file with one destination and a section [backup]
 here for its form, and the place for where it belongs, nothing for its truth.
 """
 
-import functools
-
 from b1000.b1k import checks, form, report_file
 from b1000.b1k.report_file import ReportFile
 from b1000.errors import BadValue
@@ -21,8 +19,10 @@ COMPLETE, WRITING = "complete", "writing"
 OPTIONS = ("hard_links", "acls", "xattrs", "sparse")
 """What a restore has to know of how a tree was copied."""
 
-_UID = expression(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
-_BASE = expression(r"\.\./[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Z][a-z]+day/[A-Za-z0-9._:-]{1,255}")
+UID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
+BASE = r"\.\./[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Z][a-z]+day/[A-Za-z0-9._:-]{1,255}"
+"""Expressions: what an id of a run and a base may be."""
+_UID, _BASE = expression(UID), expression(BASE)
 
 
 class Counts(NamedTuple):
@@ -114,13 +114,14 @@ def parse(data: bytes, place: str) -> Mark:
 
     ``place`` is the directory of the backup below the path of its destination.
     """
-    mark = _quickly(data) or _of(form.read(data))
+    mark = of(form.read(data))
     if mark.directory != place:
         raise BadValue(f"it is of {mark.directory}, and does not lie beside that")
     return mark
 
 
-def _of(sections: form.Sections) -> Mark:
+def of(sections: form.Sections) -> Mark:
+    """What these sections say, wherever it lies. Raises BadValue."""
     backup = sections.pop((form.BACKUP, ""), None)
     if backup is None:
         raise BadValue("it has no section [backup]", "a mark has one")
@@ -145,80 +146,6 @@ def _of(sections: form.Sections) -> Mark:
     if mark.complete and mark.report.targets[0].status not in COMPLETE_COPIES:
         raise BadValue(f"it is complete, and the copy {mark.report.targets[0].status}")
     return mark
-
-
-# --- marks as B1000 writes them, quickly
-
-
-_LINES = r"(?:{} =(?: [!-~][ -~]*(?<! ))?\n)"
-
-
-def _lines(*keys: str) -> str:
-    return "".join(_LINES.format(key) for key in keys)
-
-
-_VARYING = ("files", "directories", "links", "others", "bytes", "vanished")
-_WRITTEN = expression(
-    rf"(\[{form.RUN}:[!-~]+\]\n"
-    + _lines("host", "name", "instance", "master_host", "master_instance", "direction")
-    + r")start_time = ([0-9: -]{19})\n("
-    + _lines("step", "status", "data_age")
-    + rf"\n\[{form.DESTINATION}:[!-~]+\]\n"
-    + _lines("type", "path", "status")
-    + rf"\n\[{form.BACKUP}\]\nformat = {FORMAT}\n)"
-    + r"run = ([A-Za-z0-9._:-]{1,100})\n("
-    + _lines("type", "state")
-    + r")started = ([0-9TZ:-]{20})\nended =(?: ([0-9TZ:-]{20}))?\n"
-    + "".join(rf"{key} =(?: ([0-9]{{1,15}}))?\n" for key in _VARYING)
-    + "("
-    + _lines("leftovers")
-    + r")base =(?: ([!-~]+))?\n("
-    + _lines("options", "relative", "include")
-    + ")"
-)
-_LONGEST_QUICK = 4096  # bytes: many of them are kept
-
-
-def _quickly(data: bytes) -> Mark | None:
-    """The same as by :func:`form.read`, for what :func:`render` writes; None for all else.
-
-    All marks of one host and instance are alike but for the values that vary from run to run.
-    What is alike is read once; each value that varies has the one check that it has elsewhere.
-    """
-    if len(data) > _LONGEST_QUICK or not data.isascii():
-        return None
-    found = _WRITTEN.fullmatch(data.decode("ascii"))
-    if not found:
-        return None
-    (run, start_time, middle, uid, kind, started, ended, *counts, left, base, rest) = found.groups()
-    try:
-        alike = _alike(run, middle, kind, left, rest)
-        return Mark(
-            alike.report._replace(start_time=checks.start_time(start_time, "start_time")),
-            _uid(uid, "run"),
-            alike.type,
-            alike.state,
-            _time(started, "started"),
-            checks.instant(ended or "", "ended"),
-            Counts(*[None if each is None else int(each) for each in counts]),
-            alike.leftovers,
-            _base(base or "", "base"),
-            alike.options,
-            alike.relative,
-            alike.include,
-        )
-    except BadValue:
-        return None  # it is told by who reads line by line
-
-
-@functools.lru_cache(maxsize=8192)
-def _alike(run: str, middle: str, kind: str, left: str, rest: str) -> Mark:
-    """A mark with these lines, and any values where they vary. Raises BadValue."""
-    whole = (
-        f"{run}start_time = 2000-01-01 00:00:00\n{middle}run = any\n{kind}"
-        f"started = 2000-01-01T00:00:00Z\n{left}{rest}"
-    )
-    return _of(form.read(whole.encode()))
 
 
 def _uid(text: str, what: str) -> str:

@@ -111,25 +111,36 @@ def run_of(sections: form.Sections) -> ReportFile:
     if len(runs) != 1:
         raise BadValue(f"it has {len(runs)} sections [{form.RUN}:JOB]", "a report has one")
     keys = form.Keys(sections[form.RUN, runs[0]])
-    job = keys.take("name", grammar.name)
+    host, job, instance, master_host, master_instance = whose(keys)
     if job != runs[0]:
         raise BadValue(f"[{form.RUN}:{runs[0]}] has another name, {job}")
     return ReportFile(
-        host=keys.take("host", grammar.own_host),
+        host=host,
         job=job,
-        instance=keys.take("instance", checks.or_absent(grammar.name)),
+        instance=instance,
         direction=keys.take("direction", checks.direction),
         start_time=keys.take("start_time", checks.start_time),
         step=keys.take("step", checks.one_of(Step)),
         status=keys.take("status", checks.one_of(Status)),
         targets=_targets(sections),
-        master_host=keys.take("master_host", checks.or_absent(checks.master)),
-        master_instance=keys.take("master_instance", checks.or_absent(checks.master)),
+        master_host=master_host,
+        master_instance=master_instance,
         data_age=keys.take("data_age", checks.age),
         alive=keys.take("alive", checks.alive, ""),
         started=keys.take("started", checks.instant, ""),
         transition=keys.take("transition", checks.number, ""),
         error=keys.take("error", checks.error, ""),
+    )
+
+
+def whose(keys: form.Keys) -> tuple[str, ...]:
+    """Host, job, instance, master host and the master's instance of a run. Raises BadValue."""
+    return (
+        keys.take("host", grammar.own_host),
+        keys.take("name", grammar.name),
+        keys.take("instance", checks.or_absent(grammar.name)),
+        keys.take("master_host", checks.or_absent(checks.master)),
+        keys.take("master_instance", checks.or_absent(checks.master)),
     )
 
 

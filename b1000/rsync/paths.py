@@ -1,6 +1,7 @@
 """The directory of a backup at its destination. Pure."""
 
 import functools
+from collections.abc import Sequence
 from datetime import datetime
 
 from b1000.errors import BadValue
@@ -12,6 +13,7 @@ START_TIME = "%Y-%m-%d-%H-%M-%S"
 _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
 LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
 _PLAIN = expression(r"[A-Za-z0-9/._:@,+-]+")
+_DATE = len("YYYY-MM-DD")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -32,7 +34,7 @@ def file_stem(job: str, instance: str) -> str:
 
 def subject(host: str, instance: str, master_host: str, master_instance: str) -> str:
     """``HOST-INSTANCE-MASTERHOST-MASTERINSTANCE``; an absent part goes with its dash."""
-    return "-".join(part for part in (host, instance, master_host, master_instance) if part)
+    return "-".join(filter(None, (host, instance, master_host, master_instance)))
 
 
 def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> str:
@@ -42,29 +44,35 @@ def directory(path: str, job: str, kind: str, whose: str, start_time: str) -> st
     ``start_time`` as in :data:`START_TIME`. Day names are English whatever the
     locale. BadValue where a part or the whole is longer than a file system takes.
     """
-    parts = [job, whose]
+    names = f"{job}/{whose}"
     if kind == "full":
-        date, clock = start_time[:10], start_time[11:].replace("-", ":")
-        day = _weekday(date)
-        parts = [job, f"{date}-{day}", f"{whose}-{date}-{day[:3]}-{clock}"]
-    for part in parts:
-        if len(part.encode()) > _LONGEST_NAME:
+        day, short = _days(start_time[:_DATE])
+        names = f"{job}/{day}/{whose}-{short}-{start_time[_DATE + 1 :].replace('-', ':')}"
+    whole = f"{path.rstrip('/')}/{names}"
+    if len(whole.encode()) > _LONGEST_NAME:  # or else no name in it can be
+        _refuse_long(path, names.split("/"), whole)
+    return whole
+
+
+def _refuse_long(path: str, names: Sequence[str], whole: str) -> None:
+    for name in names:
+        if len(name.encode()) > _LONGEST_NAME:
             raise BadValue(
-                f"the directory name {part[:40]}... has {len(part.encode())} bytes",
+                f"the directory name {name[:40]}... has {len(name.encode())} bytes",
                 f"a name has at most {_LONGEST_NAME}; shorten host, instance or master",
             )
-    whole = "/".join([path.rstrip("/"), *parts])
     if len(whole.encode()) > LONGEST:
         raise BadValue(
             f"the directory {path[:40]}... has {len(whole.encode())} bytes",
             f"a path has at most {LONGEST}; shorten the path of the destination",
         )
-    return whole
 
 
 @functools.lru_cache(maxsize=4096)
-def _weekday(date: str) -> str:
-    return _DAYS[moment(f"{date}-00-00-00").weekday()]
+def _days(date: str) -> tuple[str, str]:
+    """How a date stands in the name of a day's directory, and in those of its fulls."""
+    day = _DAYS[moment(f"{date}-00-00-00").weekday()]
+    return f"{date}-{day}", f"{date}-{day[:3]}"
 
 
 def between(full: str, other: str) -> str | None:

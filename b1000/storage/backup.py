@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from b1000.b1k.mark import Counts, Mark
+from b1000.b1k.claim import Claim
+from b1000.b1k.mark import Counts
 from b1000.b1k.root_id import RootId
 from b1000.named import NamedTuple
 from b1000.runs.stored import Memory, Proven, proven
@@ -57,7 +58,7 @@ class Entry(NamedTuple):
     """
 
     place: Place
-    mark: Mark | None = None
+    mark: Claim | None = None
     flaw: str = ""
     protected: bool = False
     is_there: bool = True

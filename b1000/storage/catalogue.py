@@ -7,7 +7,8 @@ group unmarked directories of the very same name belong to.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from b1000.b1k.mark import Counts, Mark
+from b1000.b1k.claim import Claim
+from b1000.b1k.mark import Counts
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.stored import KnownCopy, Memory
@@ -81,7 +82,7 @@ class _Building:
             self._marks += 1
             self._jobs.add(entry.place.job)
             self._seen.add(path)
-            key = self._key(entry.mark.report)
+            key = self._key(entry.mark)
             self._whose[entry.place.job, entry.place.whose].add(key)
             self._backups[key].append(self._marked(path, entry, entry.mark))
 
@@ -124,28 +125,31 @@ class _Building:
     def _memory(self, place: str) -> Memory:
         return self._known.memories.get(place, _NOTHING)
 
-    def _marked(self, path: str, entry: Entry, mark: Mark) -> Backup:
+    def _marked(self, path: str, entry: Entry, mark: Claim) -> Backup:
         copy = self._known.copies.get(path)
         done = mark.complete or (copy is not None and _brought(copy, mark))
+        state = State.COMPLETE if done else State.WRITING
+        # By their places, which takes a fifth of the time.
         return Backup(
-            place=path,
-            type=mark.type,
-            state=State.COMPLETE if done else State.WRITING,
-            start_time=entry.place.start_time,
-            started=mark.started,
-            ended=mark.ended,
-            master_host=mark.report.master_host,
-            master_instance=mark.report.master_instance,
-            run=mark.run,
-            counts=mark.counts,
-            base=mark.base,
-            options=mark.options,
-            relative=mark.relative,
-            leftovers=mark.leftovers,
-            include=mark.include,
-            mark=mark.state,
-            protected=entry.protected,
-            memory=self._memory(path),
+            path,
+            mark.type,
+            state,
+            entry.place.start_time,
+            mark.started,
+            mark.ended,
+            mark.master_host,
+            mark.master_instance,
+            mark.run,
+            mark.counts,
+            mark.base,
+            mark.options,
+            mark.relative,
+            mark.leftovers,
+            mark.include,
+            mark.state,
+            "",
+            entry.protected,
+            self._memory(path),
         )
 
     def _without_mark(self, entry: Entry) -> tuple[GroupKey, Backup | None]:
@@ -190,7 +194,7 @@ class _Building:
         return backup._replace(state=State.MISSING, memory=self._memory(path))
 
 
-def _brought(copy: KnownCopy, mark: Mark) -> bool:
+def _brought(copy: KnownCopy, mark: Claim) -> bool:
     """Whether the journal calls done what its mark, which is on its way, does not say yet."""
     same = copy.run == mark.run or abs(copy.started - mark.started) < 1
     return copy.complete and same

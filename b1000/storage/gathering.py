@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterator
 
 from b1000.b1k import mark
-from b1000.b1k.mark import Mark
+from b1000.b1k.claim import Claim
 from b1000.errors import BadValue
 from b1000.storage import layout
 from b1000.storage.backup import Entry
 from b1000.storage.layout import Place
 
-Read = Callable[[Place], Mark]
+Read = Callable[[Place], Claim]
 """Reads the mark beside a backup; raises OSError and BadValue."""
 
 

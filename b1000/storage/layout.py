@@ -23,10 +23,13 @@ REMOVED = ".b1000-removed"
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = expression(r"([0-9]{4})-([0-9]{2})-([0-9]{2})-([A-Z][a-z]+)", re.ASCII)
-_OURS = expression(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
+_OURS = "[A-Za-z0-9][A-Za-z0-9._:-]{0,254}"
 _NO_TREE = (mark.SUFFIX, KEEP, ".gz")
-_CLOCK = expression(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])", re.ASCII)
-_CLOCK_LENGTH, _DATE_LENGTH, _SHORT = 8, 10, 3
+_FULL = expression(
+    f"({_OURS})-([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}-[A-Z][a-z]{{2}})-((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
+)
+_IS_OURS = expression(_OURS)
+_DATE_LENGTH, _SHORT = len("YYYY-MM-DD"), len("Sun")
 
 
 class Place(NamedTuple):
@@ -78,19 +81,19 @@ def full(job: str, day: str, name: str) -> Place | None:
 
     It is read from its end: what comes before the date may hold dashes and dates itself.
     """
-    rest, clock = name[:-_CLOCK_LENGTH], name[-_CLOCK_LENGTH:]
-    ending = _ending(day)
-    if not rest.endswith(ending):
+    found = _FULL.fullmatch(name)
+    if not found:
         return None
-    whose = rest[: -len(ending)]
-    if not _CLOCK.fullmatch(clock) or not _is_ours(whose):
+    whose, date, clock = found.groups()
+    if date != _date(day):
         return None
     return Place(job, day, name, whose, f"{day[:_DATE_LENGTH]}-{clock.replace(':', '-')}")
 
 
 @functools.lru_cache(maxsize=4096)
-def _ending(day: str) -> str:
-    return f"-{day[:_DATE_LENGTH]}-{day[_DATE_LENGTH + 1 :][:_SHORT]}-"
+def _date(day: str) -> str:
+    """How the date of a day's directory stands in the names of its fulls."""
+    return day[: _DATE_LENGTH + 1 + _SHORT]
 
 
 def sync(job: str, name: str) -> Place | None:
@@ -101,7 +104,7 @@ def sync(job: str, name: str) -> Place | None:
 
 
 def _is_ours(name: str) -> bool:
-    return bool(_OURS.fullmatch(name))
+    return bool(_IS_OURS.fullmatch(name))
 
 
 def place(path: str) -> Place | None:

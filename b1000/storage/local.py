@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from b1000.b1k import form, mark, root_id
-from b1000.b1k.mark import Mark
+from b1000.b1k import claim, form, mark, root_id
+from b1000.b1k.claim import Claim
 from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
@@ -182,7 +182,7 @@ def _is_directory(above: int, name: str) -> bool:
         return False
 
 
-def _read(directory: int, place: Place) -> Mark:
+def _read(directory: int, place: Place) -> Claim:
     """The mark of a backup. Raises OSError and BadValue."""
     descriptor = os.open(place.name + mark.SUFFIX, _MARK, dir_fd=directory)
     try:
@@ -194,7 +194,7 @@ def _read(directory: int, place: Place) -> Mark:
         data = os.read(descriptor, status.st_size + 1)
     finally:
         os.close(descriptor)
-    return mark.parse(data, place.path)
+    return claim.read(data, place.path)
 
 
 def _subdirectories(directory: int) -> list[str]:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from b1000.b1k import form, mark
-from b1000.b1k.mark import Mark
+from b1000.b1k import claim, form, mark
+from b1000.b1k.claim import Claim
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.files import read_file
 from b1000.jobs import PLAIN, Destination, Limits, Transport
@@ -110,7 +110,7 @@ def _of_job(there: Reach, job: str, search: Search | None) -> Iterator[Entry | U
         _fetch(there, job, found, Path(private))
         for day, listed in found.items():
 
-            def read(place: Place, listed: _Listed = listed) -> Mark:
+            def read(place: Place, listed: _Listed = listed) -> Claim:
                 return _read(place, listed, Path(private, "marks"))
 
             yield from gathering.entries(job, day, listed.trees, listed.beside, read)
@@ -216,7 +216,7 @@ def _is_mark(job: str, day: str, name: str, listed: _Listed) -> bool:
     return stem != name and stem in listed.trees and place is not None
 
 
-def _read(place: Place, listed: _Listed, fetched: Path) -> Mark:
+def _read(place: Place, listed: _Listed, fetched: Path) -> Claim:
     """Raises OSError and BadValue."""
     name = place.name + mark.SUFFIX
     kind, size = listed.beside[name]
@@ -228,4 +228,4 @@ def _read(place: Place, listed: _Listed, fetched: Path) -> Mark:
         data = read_file(fetched / name, form.LARGEST + 1, follow=False)
     except FileNotFoundError:
         raise BadValue("it could not be fetched") from None
-    return mark.parse(data, place.path)
+    return claim.read(data, place.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 with atheris.instrument_imports(include=["b1000.b1k", "b1000.config.grammar"]):
-    from b1000.b1k import mark, root_id
+    from b1000.b1k import claim, mark, root_id
     from b1000.errors import BadValue
 
 PLACE = "etc/2026-11-22-Sunday/web1-2026-11-22-Sun-01:00:00"
@@ -57,9 +57,11 @@ def read(data: bytes) -> None:
         found = mark.parse(data, PLACE)
     except BadValue as error:
         told = str(error)
+        assert claim.quickly(data, PLACE) is None
     else:
         told = found.include if found.include.isprintable() else ""
         assert found.directory == PLACE
+        assert claim.read(data, PLACE) == claim.of(found)
         assert mark.parse(mark.render(found).encode(), PLACE).directory == PLACE
     with contextlib.suppress(BadValue):
         root_id.parse(data)

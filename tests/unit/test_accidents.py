@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from b1000 import keep
+from b1000.b1k import claim
 from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue
 from b1000.jobs import Destination
@@ -121,7 +122,9 @@ def a_catalogue(*written: tuple[str, str, int]) -> Catalogue:
         a_mark(host=host, master=(master, "") if master else ("", ""), when=NOW - ago * DAY)
         for host, master, ago in written
     ]
-    entries = [Entry(place, mark) for mark in marks if (place := layout.place(mark.directory))]
+    entries = [
+        Entry(place, claim.of(mark)) for mark in marks if (place := layout.place(mark.directory))
+    ]
     root = Root("kept", "/srv", identity=RootId("0f" * 16, (NOW - 900 * DAY).timestamp()))
     return catalogue.build(root, entries)
 

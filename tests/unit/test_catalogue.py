@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b1000.b1k import form, mark
+from b1000.b1k import claim, form, mark
 from b1000.runs.stored import KnownCopy, Memory
 from b1000.storage import catalogue, layout, local
 from b1000.storage.backup import Backup, Catalogue, Entry, Group, GroupKey, Root, State
@@ -265,7 +265,7 @@ ENTRIES = st.lists(
     st.builds(
         lambda written, marked, protected: Entry(
             layout.place(written.directory),  # type: ignore[arg-type]
-            written if marked else None,
+            claim.of(written) if marked else None,
             "" if marked else "a flaw",
             protected,
         ),

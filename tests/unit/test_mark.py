@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b1000.b1k import form, mark
+from b1000.b1k import claim, form, mark
 from b1000.b1k.mark import Counts, Mark
 from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
@@ -144,15 +144,42 @@ def test_the_quick_way_reads_what_the_other_reads(
         at = int(where * len(text))
         text = text[:at] + piece + text[at + length :]
     data = text.encode("utf-8", "surrogatepass")
-    quickly = mark._quickly(data)
+    quickly = claim.quickly(data, written.directory)
     if quickly is not None:
-        assert quickly == mark._of(form.read(data))
+        assert quickly == claim.of(mark.parse(data, written.directory))
 
 
 @pytest.mark.parametrize("counts", [Counts(), Counts(1, 2, 3, 4, 5, 6)])
 @pytest.mark.parametrize("ended", [None, 1.8e9])
-def test_what_is_written_is_read_the_quick_way(counts: Counts, ended: float | None) -> None:
-    written = plain()._replace(counts=counts, ended=ended, include="/etc/")
-    assert mark._quickly(mark.render(written).encode()) == written
+@pytest.mark.parametrize("age", [None, 0.0, 12.5])
+def test_what_is_written_is_read_the_quick_way(
+    counts: Counts, ended: float | None, age: float | None
+) -> None:
+    (target,) = plain().report.targets
+    at = target._replace(path=f"/srv/back up/{PLACE}")
+    report = plain().report._replace(targets=(at,), data_age=age, master_host="m1")
+    written = plain()._replace(report=report, counts=counts, ended=ended, include="/etc/ /var/")
+    place = written.directory
+    assert claim.quickly(mark.render(written).encode(), place) == claim.of(written)
     based = written._replace(base="../2026-11-21-Saturday/web1-2026-11-21-Sat-10:11:12")
-    assert mark._quickly(mark.render(based).encode()) == based
+    assert claim.quickly(mark.render(based).encode(), place) == claim.of(based)
+
+
+def test_marks_of_many_hosts_are_read_once_for_what_they_have_in_common() -> None:
+    claim._alike.cache_clear()
+    for number in range(30):
+        when = f"2026-11-{1 + number:02}-10-11-12"
+        report = plain().report._replace(host=f"web{number}", start_time=when)
+        written = plain()._replace(report=report, run=f"{number:032x}")
+        at = report.targets[0]._replace(path=f"/srv/{written.directory}")
+        written = written._replace(report=report._replace(targets=(at,), data_age=1.5 * number))
+        assert claim.read(mark.render(written).encode(), written.directory) == claim.of(written)
+    assert claim._alike.cache_info().misses == 1
+
+
+def test_a_mark_that_lies_elsewhere_is_refused_the_quick_way_too() -> None:
+    data = mark.render(plain()).encode()
+    for place in (PLACE.replace("web1", "web2"), "etc/web1", PLACE.replace(":12", ":13")):
+        assert claim.quickly(data, place) is None
+        with pytest.raises(BadValue, match="does not lie beside"):
+            claim.read(data, place)
