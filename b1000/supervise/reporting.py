@@ -39,7 +39,9 @@ class ReporterChild:
         inherited: Iterable[Closable],
     ) -> None:
         def main(wire: Wire) -> int:
-            # Beside the parent, which has no need of it.
+            # Not before there is something to do: until then the processors are the parent's,
+            # which opens the journal, and has no need of the rest itself.
+            wire.poll(None)
             from b1000.reports.reporter import Reporter
 
             return _main(Reporter(report, journal, locks, wire, renews), self.label)

@@ -11,6 +11,7 @@ from b1000.work.copying import Target
 from b1000.work.waiting import sleep
 
 _POLL = 0.2  # seconds between looks at a lock that another process holds
+_LONGEST_NAME = 200  # bytes; a file's has at most 255
 
 
 @contextlib.asynccontextmanager
@@ -31,12 +32,9 @@ async def held(assignment: Assignment, target: Target) -> AsyncIterator[tuple[in
             why = f"{destination.name} has its limit of {most} copies (max_copies)"
             await hold(lambda: locks.acquire_slot(permit, most), why)
         if target.shared:
-            import hashlib  # with all of OpenSSL, which no full needs
-
             path = target.directory
-            digest = hashlib.sha256(path.encode()).hexdigest()[:32]
             why = f"another copy writes into {path}"
-            await hold(lambda: locks.acquire_slot(f"directory@{digest}", 1), why)
+            await hold(lambda: locks.take(f"directory@{_as_one_name(path)}"), why)
             if not destination.remote:
                 # Where the directory cannot be used, rsync says why.
                 with contextlib.suppress(OSError):
@@ -45,6 +43,17 @@ async def held(assignment: Assignment, target: Target) -> AsyncIterator[tuple[in
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _as_one_name(path: str) -> str:
+    """A name for a file that no other path has."""
+    name = path.replace("%", "%25").replace("/", "%2F")
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+
+    import hashlib  # with all of OpenSSL, which few need
+
+    return hashlib.sha256(path.encode()).hexdigest()
 
 
 async def _wait_for(
