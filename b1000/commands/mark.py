@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from b1000.commands.output import say
+from b1000.commands.output import say_of_acts
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
@@ -27,15 +27,18 @@ def mark(argv: Sequence[str]) -> int:
 
     adoption = _Adoption(loader.load(arguments.cfg), arguments.jobs)
     written = failed = 0
+    untold = ""
     for each in adoption.carry_out():
         if each.trouble:
             failed += 1
             to_stderr(f"b1000: {each.path}: {each.trouble}")
         else:
             written += 1
-            say(each.path)
-    say(f"{counted(written, 'mark')} written")
-    return 1 if failed else 0
+            untold = untold or say_of_acts(each.path)
+    untold = untold or say_of_acts(f"{counted(written, 'mark')} written")
+    if untold:
+        to_stderr(f"b1000: {untold}")
+    return 1 if failed or untold else 0
 
 
 class _Adoption:

@@ -25,8 +25,26 @@ def say(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _say_no_more()
         raise B1000Error(f"the output cannot be written: {error.strerror}") from None
+
+
+def say_of_acts(text: str) -> str:
+    """The same of acts that go on all the same; gives why it cannot be written.
+
+    It is "" where it was, and where whoever read it has seen enough. Nothing is written later.
+    """
+    try:
+        say(text)
+    except BrokenPipeError:
+        _say_no_more()
+    except B1000Error as error:
+        return str(error)
+    return ""
+
+
+def _say_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def log_as(settings: "Settings", quiet: bool = False) -> None:

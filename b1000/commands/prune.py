@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b1000.commands.output import say
+from b1000.commands.output import say, say_of_acts
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
@@ -207,12 +207,19 @@ class _Prune:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            say(line)
+            self._put(line)
+
+    def _put(self, text: str) -> None:
+        """What is removed is so whether anybody hears of it or not."""
+        if self._dry:
+            say(text)
+        elif trouble := say_of_acts(text):
+            self._trouble(trouble)
 
     def _conclude(self) -> None:
         from b1000.prune import answer
 
         if self._json:
-            say(answer.as_json(self._plans, self._outcomes, self._troubles, self._dry))
+            self._put(answer.as_json(self._plans, self._outcomes, self._troubles, self._dry))
         else:
             self._say(answer.total(self._plans, self._outcomes, self._dry))

@@ -292,6 +292,26 @@ def test_a_second_prune_at_the_same_time_says_so(world: World, root: Path) -> No
         os.close(held)
 
 
+@pytest.mark.parametrize("gone", [True, False], ids=["head", "full"])
+def test_output_that_nobody_takes_stops_no_removal(world: World, root: Path, gone: bool) -> None:
+    """`b1000 prune | head`, and a log on the disk that is to be emptied."""
+    backups = nights(root, range(60))
+    read, write = os.pipe() if gone else (None, os.open("/dev/full", os.O_WRONLY))
+    if read is not None:
+        os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "b1000", "-f", world.root / "b1000.cfg", "prune"],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert there(backups) == [0, 1, 2]
+    assert done.returncode == (0 if gone else 1)
+    assert ("cannot be written: No space left" in done.stderr) != gone
+
+
 def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
     backups = nights(root, range(60))
     slow = world.root / "bin"
