@@ -200,10 +200,10 @@ class _Prune:
             to_stderr(f"b1000: {line}")
 
     def _trouble(self, text: str) -> None:
-        from b1000.logs import to_stderr
+        from b1000.logs import printable, to_stderr
 
         self._troubles.append(text)
-        to_stderr(f"b1000: {text}")
+        to_stderr(f"b1000: {printable(text)}")
 
     def _say(self, line: str) -> None:
         if not self._quiet:

@@ -26,7 +26,7 @@ def forecast(plan: Plan) -> Iterator[str]:
     for group in plan.groups:
         if not group.verdict.decisions:
             continue
-        yield f"{plan.destination}: {subject(group)}"
+        yield printable(f"{plan.destination}: {subject(group)}")
         for each in group.verdict.decisions:
             freed = "" if each.keep else f" ({size(frees(group, each.name))} by itself)"
             word = "keep  " if each.keep else "remove"
@@ -42,10 +42,11 @@ def warnings(plan: Plan) -> Iterator[str]:
     """Why something was held back, and what else an operator is to know."""
     for path, why in plan.refused.items():
         where = "" if path else f"destination {plan.destination}: "
-        yield f"{where}nothing is removed: {why}"
+        yield printable(f"{where}nothing is removed: {why}")
     for group in plan.groups:
         if group.verdict.held_back:
-            yield f"{plan.destination}: {subject(group)} is held back: {group.verdict.held_back}"
+            why = f"{subject(group)} is held back: {group.verdict.held_back}"
+            yield printable(f"{plan.destination}: {why}")
         yield from (f"{plan.destination}: {note}" for note in group.verdict.notes)
     yield from (f"{plan.destination}: {printable(note)}" for note in plan.notes)
 
@@ -53,10 +54,10 @@ def warnings(plan: Plan) -> Iterator[str]:
 def removed(outcome: Outcome) -> str:
     """One removal as a line."""
     gone = outcome.removal
-    path = f"{gone.root.path}/{gone.backup.place}"
+    path = gone.root.whole(gone.backup.place)
     if outcome.trouble:
-        return f"{path}: not removed: {printable(outcome.trouble)}"
-    return f"removed {path}: {gone.reason}"
+        return printable(f"{path}: not removed: {outcome.trouble}")
+    return printable(f"removed {path}: {gone.reason}")
 
 
 def total(plans: Sequence[Plan], outcomes: Sequence[Outcome], dry: bool) -> str:
@@ -83,7 +84,7 @@ def as_json(
                 backups.append(
                     {
                         "destination": plan.destination,
-                        "path": f"{group.root.path}/{decision.name}",
+                        "path": group.root.whole(decision.name),
                         **_whose(group, known[decision.name]),
                         "decision": "keep" if decision.keep else "remove",
                         "reasons": list(decision.reasons),

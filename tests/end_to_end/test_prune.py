@@ -169,6 +169,21 @@ def test_what_is_never_touched(world: World, root: Path) -> None:
     assert (away / "precious").exists()
 
 
+def test_no_name_of_a_client_reaches_a_terminal_as_more_than_text(world: World) -> None:
+    root = configure(world, keep="last 3", prune_most="100 %", path=world.root / "srv" / "*")
+    strange = root / "client\x1b[2J\n1"
+    strange.mkdir()
+    nights(strange, range(5))
+    (root / "em\npty").mkdir()
+    for words in (["-n"], []):
+        done = world.b1000("prune", *words)
+        for text in (done.stdout, done.stderr):
+            assert "\x1b" not in text
+            assert not [line for line in text.splitlines() if line.startswith(("1", "pty"))]
+    assert "removed" in done.stdout
+    assert len([*strange.glob("etc/*/*.b1k")]) == 3
+
+
 def test_only_what_is_named_is_pruned(world: World, root: Path) -> None:
     one = nights(root, range(5))
     other = nights(root, range(5), host="web2")
