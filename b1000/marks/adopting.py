@@ -100,7 +100,7 @@ def _wanted(config: Config, reader: Reader, run: Run, copy: Copy) -> Written | N
         return None
     if destination and not destination.mark:
         return None
-    if reader.left_by_marks(run, copy.path):
+    if reader.left_by_marks(run, copy):
         return None
     try:
         mark = marking.of_run(run, copy, leftovers=reader.leaves_leftovers(copy.path))

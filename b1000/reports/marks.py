@@ -84,7 +84,7 @@ class MarkTarget:
         if not copy or not copy.complete or not self._destination.mark:
             return None
         reader = self._reader()
-        if reader.left_by_marks(run, copy.path):
+        if reader.left_by_marks(run, copy):
             return None
         return marking.of_run(run, copy, leftovers=reader.leaves_leftovers(copy.path))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from b1000.named import NamedTuple
-from b1000.runs.run import Run
+from b1000.runs.run import Copy, Run
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import Memory, Told
 from b1000.state import values
@@ -93,18 +93,18 @@ class OutboxQueries(RunRows):
             places = ", ".join("?" * len(some))
             yield from self._runs(f"run_id IN ({places})", some, order="ORDER BY runs.run_id")
 
-    def left_by_marks(self, run: Run, path: str) -> bool:
-        """Whether the mark of a run beside a directory is not wanted any more.
+    def left_by_marks(self, run: Run, copy: Copy) -> bool:
+        """Whether the mark of a run beside its copy is not wanted any more.
 
-        A later run has begun to write there, or the storage has decided to remove it.
+        A later run has begun to write there, or the storage has decided to remove it since.
         """
         return bool(
             self._ask(
                 """SELECT 1 FROM copies WHERE path = ?1 AND run_id > ?2 AND attempts > 0
                    UNION ALL
-                   SELECT 1 FROM stored WHERE root || '/' || path = ?1 AND removed IS NOT NULL
+                   SELECT 1 FROM stored WHERE root || '/' || path = ?1 AND removed >= ?3
                    LIMIT 1""",
-                (path, run.run_id),
+                (copy.path, run.run_id, copy.ended or 0.0),
             )
         )
 

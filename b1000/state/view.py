@@ -102,7 +102,7 @@ class View:
     def _names(self) -> Names:
         return columns.by_name(self._tables)
 
-    def _ask(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
+    def _ask(self, sql: str, parameters: Sequence[str | float] = ()) -> list[sqlite3.Row]:
         """The rows of an answer that can be read."""
         sound = []
         for row in self._rows(sql, parameters):
@@ -112,7 +112,7 @@ class View:
                 sound.append(row)
         return sound
 
-    def _rows(self, sql: str, parameters: Sequence[str | int] = ()) -> list[sqlite3.Row]:
+    def _rows(self, sql: str, parameters: Sequence[str | float] = ()) -> list[sqlite3.Row]:
         """The rows of an answer as they are; what is no text may be bytes."""
         try:
             with failing():

@@ -164,6 +164,19 @@ def test_a_sync_says_that_it_is_being_written_before_it_is(world: World) -> None
     assert last.run == mark.parse(seen.read_bytes(), "etc/client").run != first.run
 
 
+def test_a_sync_that_comes_back_after_its_removal_is_marked(world: World) -> None:
+    world.files()
+    world.write(
+        {"dest:store": world.store(keep="all ever"), "job:etc": world.push(type="sync")},
+    )
+    assert world.b1000().returncode == 0
+    assert world.b1000("prune", "--gone", "etc/client").returncode == 0
+    root = world.root / "store"
+    assert [*(root / "etc").iterdir()] == []
+    assert world.b1000().returncode == 0
+    assert read(root / "etc/client.b1k", root).complete
+
+
 def test_a_sync_whose_mark_cannot_be_written_is_not_begun(world: World) -> None:
     world.files()
     world.write({"dest:store": world.store(), "job:etc": world.push(type="sync")})
