@@ -203,7 +203,7 @@ class _Planner(NamedTuple):
         terms = Terms(
             line.rules,
             self.now,
-            min((each.first_seen for each in seen), default=self.now),
+            min([*(each.first_seen for each in seen), *_seen_before(group)], default=self.now),
             self.destination.keep_least,
             timedelta(seconds=self.destination.keep_unfinished),
             self.destination.prune_most,
@@ -263,14 +263,19 @@ def _untouched(group: Group) -> Verdict:
     return Verdict(tuple(Decision(place, True, (_NOBODYS,)) for place in here))
 
 
+def _seen_before(group: Group) -> Iterator[datetime]:
+    if group.seen_since is not None:
+        yield datetime.fromtimestamp(group.seen_since)
+
+
 def held(backup: Backup, now: datetime) -> Held:
     """A backup as the rules of retention see it; one that was never seen is seen now."""
     memory = backup.memory
     sync = backup.type == "sync"
     at = now if sync else paths.moment(backup.start_time)
     seen = now if memory.first_seen is None else datetime.fromtimestamp(memory.first_seen)
-    if seen < at:
-        # Nobody sees what has not begun: this clock was behind then.
+    if seen < at and backup.state in UNDER_WAY:
+        # Nobody sees what has not begun: this clock was behind then, and makes nothing old.
         seen = min(at, now)
     if seen > now + timedelta(days=1):
         # This clock was ahead then: that makes nothing planted, and nothing old.

@@ -139,10 +139,14 @@ class Backup(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Backups of one job, host and instance at one root, oldest first."""
+    """Backups of one job, host and instance at one root, oldest first.
+
+    ``seen_since``: when the storage had seen one that has been removed since, None for never.
+    """
 
     key: GroupKey
     backups: tuple[Backup, ...]
+    seen_since: float | None = None
 
     @property
     def newest(self) -> Backup | None:

@@ -95,12 +95,26 @@ class _Building:
         for place, copy in self._known.copies.items():
             if copy.complete and place not in self._seen and self._can_be_missing(place):
                 self._backups[self._key(copy)].append(self._missing(place, copy))
+        since = self._seen_since()
         groups = (
-            Group(key, tuple(sorted(backups, key=_order)))
+            Group(key, tuple(sorted(backups, key=_order)), since.get(key))
             for key, backups in sorted(self._backups.items())
         )
         unread = tuple(self.unread)
         return Catalogue(self._root, tuple(groups), self._marks, tuple(self._notes), unread)
+
+    def _seen_since(self) -> dict[GroupKey, float]:
+        """When the first of each group was seen that was removed since."""
+        found: dict[GroupKey, float] = {}
+        for path, memory in self._known.memories.items():
+            if memory.removed is None or memory.first_seen is None:
+                continue
+            place = layout.place(path)
+            # It cannot have been removed before: the clock was ahead once.
+            if place and place.start_time and memory.first_seen <= memory.removed:
+                key = self._settled(place)
+                found[key] = min(found.get(key, memory.removed), memory.first_seen)
+        return found
 
     def _can_be_missing(self, place: str) -> bool:
         """Whether what was not seen is not there: nobody removed it, and all was looked at."""

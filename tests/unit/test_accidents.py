@@ -18,8 +18,10 @@ from b1000.jobs import Destination
 from b1000.prune import pruning, retention
 from b1000.prune.pruning import Plan, Wish
 from b1000.prune.retention import COMPLETE, UNFINISHED, WRITING, Held, Terms
+from b1000.runs.stored import Memory
 from b1000.storage import catalogue, layout
 from b1000.storage.backup import Catalogue, Entry, Root
+from b1000.storage.catalogue import Known
 from tests.support.stored import a_mark
 
 NOW = datetime(2026, 11, 22, 12)
@@ -99,6 +101,30 @@ def test_restic_planted_backups_fill_the_slots() -> None:
     assert gone([*nights, *planted], "last 3", read_since=NOW - 300 * DAY) == gone(nights, "last 3")
     ahead = [held(-ago) for ago in range(2, 9)]
     assert gone([*nights, *ahead], "last 3") == gone(nights, "last 3")
+
+
+def test_restic_a_plant_stays_one_when_all_that_was_there_before_has_gone() -> None:
+    """A storage that keeps few forgets by then that it had read the group before."""
+    root = Root("kept", "/srv", identity=RootId("0f" * 16, (NOW - 900 * DAY).timestamp()))
+    marks = [a_mark(when=NOW - ago * DAY) for ago in (40, 1, 2, 3)]
+    seen = [NOW - 8 * DAY, *(NOW - ago * DAY for ago in (1, 2, 3))]
+    memories = {
+        each.directory: Memory(first_seen=when.timestamp())
+        for each, when in zip(marks, seen, strict=True)
+    }
+    entries = [Entry(place, mark) for mark in marks if (place := layout.place(mark.directory))]
+    keeping = STORE._replace(keep=keep.parse("last 3, monthly 13m"))
+
+    def reasons(memories: dict[str, Memory]) -> tuple[str, ...]:
+        found = catalogue.build(root, entries, Known(memories=memories))
+        (group,) = planned(found, keeping=keeping).groups
+        return group.verdict.decisions[0].reasons
+
+    assert "monthly 13m" in reasons(memories)
+    gone = Memory(first_seen=(NOW - 9 * DAY).timestamp(), removed=(NOW - DAY).timestamp())
+    assert reasons({**memories, a_mark(when=NOW - 9 * DAY).directory: gone}) == (
+        f"planted? first seen {NOW - 8 * DAY:%Y-%m-%d}",
+    )
 
 
 @pytest.mark.parametrize(
