@@ -112,7 +112,9 @@ def test_restic_a_plant_stays_one_when_all_that_was_there_before_has_gone() -> N
         each.directory: Memory(first_seen=when.timestamp())
         for each, when in zip(marks, seen, strict=True)
     }
-    entries = [Entry(place, mark) for mark in marks if (place := layout.place(mark.directory))]
+    entries = [
+        Entry(place, claim.of(mark)) for mark in marks if (place := layout.place(mark.directory))
+    ]
     keeping = STORE._replace(keep=keep.parse("last 3, monthly 13m"))
 
     def reasons(memories: dict[str, Memory]) -> tuple[str, ...]:

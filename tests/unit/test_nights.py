@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000 import keep
+from b1000.b1k import claim
 from b1000.b1k.mark import Mark
 from b1000.b1k.root_id import RootId
 from b1000.jobs import Destination
@@ -105,7 +106,7 @@ class Storage:
         entries = [
             Entry(
                 layout.place(place) or layout.Place("", "", "", ""),
-                mark if place in self.marked else None,
+                claim.of(mark) if place in self.marked else None,
                 protected=place in self.protected,
             )
             for place, mark in self.marks.items()
