@@ -18,6 +18,11 @@ _PLACES: tuple[tuple[re.Pattern[str], str, str], ...] = (
         f"{_RULE}; `rsync rsync://HOST/` lists them",
     ),
     (
+        expression(r"(?!(?-i:rsync:))rsync://", re.IGNORECASE),
+        "rsync:// is in capitals",
+        f"written {_RULE}",
+    ),
+    (
         expression(r"(?:ssh|sftp|scp)://", re.IGNORECASE),
         "it is an address of ssh, which B1000 writes otherwise",
         _SSH,

@@ -20,6 +20,8 @@ def destination(
     values = reader.values(section)
     path = values.get("path", "")
     remote = path.startswith("rsync://")
+    if path == "/":
+        section.add_problem("path", "it is / itself; a directory of its own, such as /srv/backup")
     if path and remote and "min_free" in values:
         section.add_problem(
             "min_free", "it is for local paths; free space at a daemon cannot be seen"

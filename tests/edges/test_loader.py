@@ -483,6 +483,14 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, said: str) -> Non
     assert error.value.lines == (f"{file}: cannot be read: {said}; -f names another file",)
 
 
+@pytest.mark.parametrize("kind", ["active", "store"])
+def test_no_destination_is_the_root_itself(read: Read, kind: str) -> None:
+    config = read(f"[dest:all]\ntype = {kind}\npath = //\n")
+    assert only_problem(config).endswith(
+        "[dest:all] path: it is / itself; a directory of its own, such as /srv/backup"
+    )
+
+
 def test_an_empty_file_has_no_jobs(read: Read) -> None:
     assert read("").jobs == {}
 

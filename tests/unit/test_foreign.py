@@ -7,6 +7,7 @@ from b1000.config.options import TABLE
 from b1000.errors import BadValue
 
 SSH, HOST_PATH, MODULE = "an address of ssh", "it is HOST:PATH", "it is rsync's HOST::MODULE"
+CAPITALS = "rsync:// is in capitals"
 HOME, NO_MODULE, UNKNOWN = "~ is the shell's", "names no module", "a kind that rsync does not know"
 
 PLACES = [
@@ -16,6 +17,7 @@ PLACES = [
     ("backup-1::b1000", MODULE), ("u@h::m/path", MODULE), ("u:secret@h::m", MODULE),
     ("~/backup", HOME), ("~root/x", HOME), ("~", HOME),
     ("rsync://backup-1", NO_MODULE), ("rsync://backup-1/", NO_MODULE), ("rsync://h:1//", NO_MODULE),
+    ("RSYNC://h/m", CAPITALS), ("Rsync://u:secret@h/m", CAPITALS),
     ("http://h/x", UNKNOWN), ("s3://bucket/x", UNKNOWN), ("file:///srv", UNKNOWN),
     ("nfs://h/x", UNKNOWN), ("https://u:secret@h/x", UNKNOWN),
 ]  # fmt: skip
