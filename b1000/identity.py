@@ -27,7 +27,7 @@ def identify_child(pid: int) -> ProcessIdentity | None:
 def _fields(pid: int) -> list[bytes]:
     """What the kernel tells of a process, from its state on; nothing where there is none."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             # The name in parentheses may hold blanks and parentheses: fields count from the last.
             return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

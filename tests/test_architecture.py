@@ -66,7 +66,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "threading": ("reports/source.py",),
     "subprocess": (
         "storage/session.py",
-        *("work/process.py", "check/connect.py"),
+        "check/connect.py",
         "verify/priority.py",
         "prune/removal.py",
         "monitor/notifying.py",

@@ -40,6 +40,8 @@ async def announce(
     marked, path = copying.copy.marked, copying.copy.path
     if copying.announced or not (marked or path in assignment.known.sealed):
         return None
+    if path.startswith("rsync://") and not copying.target.shared:
+        return None  # A full at a daemon gets its mark once it is complete, and that alone.
     try:
         mark = _mark(assignment, snapshot, copying, client)
     except BadValue as error:

@@ -4,16 +4,15 @@ import contextlib
 import math
 import os
 import resource
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
 
 from b1000.errors import B1000Error
 from b1000.named import NamedTuple
-from b1000.work import loop
+from b1000.work import loop, spawning
 from b1000.work.loop import Future
 from b1000.work.sinks import Sink
+from b1000.work.spawning import Spawned
 from b1000.work.tree import end_tree
 from b1000.work.waiting import first, shielded
 
@@ -64,35 +63,25 @@ async def run(command: Command) -> int:
     Raises OSError where it cannot be started, TimedOut and Ended. When it is
     ended early, also by cancellation, its whole tree is gone before this returns.
     """
-    process = subprocess.Popen(
-        command.argv,
-        env={**command.environment, **command.mark},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=command.pass_fds,
+    process = spawning.spawn(
+        command.argv, {**command.environment, **command.mark}, command.pass_fds
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    pipes = {process.stdout: command.out, process.stderr: command.err}
+    streams = (_Stream(process.out, command.out), _Stream(process.err, command.err))
     try:
         _bound(process.pid, command.bounds)
         if command.began:
             command.began(process.pid)
-        for pipe, sink in pipes.items():
-            _read_along(pipe, sink)
+        for stream in streams:
+            stream.listen()
         return await _wait(process, command)
     except BaseException:
         await shielded(end_tree(command.mark, child=process.pid))
-        process.poll()  # no wait: what even SIGKILL does not end must not hold the worker
+        # No wait: what even SIGKILL does not end must not hold the worker.
+        spawning.exit_code(process.pid, wait=False)
         raise
     finally:
-        for pipe, sink in pipes.items():
-            loop.running().remove_reader(pipe.fileno())
-            _read_rest(pipe, sink)
-            sink.close()
-            pipe.close()
+        for stream in streams:
+            stream.end()
 
 
 def _bound(pid: int, bounds: Mapping[int, int]) -> None:
@@ -103,7 +92,7 @@ def _bound(pid: int, bounds: Mapping[int, int]) -> None:
             resource.prlimit(pid, which, (least, least))
 
 
-async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
+async def _wait(process: Spawned, command: Command) -> int:
     running = loop.running()
     exited: Future[None] = Future()
     descriptor = os.pidfd_open(process.pid)
@@ -121,33 +110,42 @@ async def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
     finally:
         running.remove_reader(descriptor)
         os.close(descriptor)
-    return process.wait()
+    code = spawning.exit_code(process.pid, wait=True)
+    assert code is not None, "somebody else has reaped it"
+    return code
 
 
-def _read_along(pipe: IO[bytes], sink: Sink) -> None:
-    os.set_blocking(pipe.fileno(), False)
-    running = loop.running()
+class _Stream:
+    """One of the two pipes of a process, read into a sink."""
 
-    def read() -> None:
-        data = os.read(pipe.fileno(), _CHUNK)
-        if not data or sink.pause:
-            running.remove_reader(pipe.fileno())
+    def __init__(self, pipe: int, sink: Sink) -> None:
+        self._pipe = pipe
+        self._sink = sink
+        self._loop = loop.running()
+        self._open = True
+
+    def listen(self) -> None:
+        """Read along from now on."""
+        if self._open:
+            self._loop.add_reader(self._pipe, self._read)
+
+    def _read(self) -> None:
+        data = os.read(self._pipe, _CHUNK)
+        if not data or self._sink.pause:
+            self._loop.remove_reader(self._pipe)
         if data:
-            sink.feed(data)
-            if sink.pause:
-                running.later(sink.pause, listen)
+            self._sink.feed(data)
+            if self._sink.pause:
+                self._loop.later(self._sink.pause, self.listen)
 
-    def listen() -> None:
-        if not pipe.closed:
-            running.add_reader(pipe.fileno(), read)
-
-    running.add_reader(pipe.fileno(), read)
-
-
-def _read_rest(pipe: IO[bytes], sink: Sink) -> None:
-    """What is in the pipe now; a service that holds its other end is not waited for."""
-    left = _REST
-    with contextlib.suppress(BlockingIOError):
-        while left > 0 and (data := os.read(pipe.fileno(), _CHUNK)):
-            left -= len(data)
-            sink.feed(data)
+    def end(self) -> None:
+        """Read what is there now; a service that holds the other end is not waited for."""
+        self._loop.remove_reader(self._pipe)
+        left = _REST
+        with contextlib.suppress(BlockingIOError):
+            while left > 0 and (data := os.read(self._pipe, _CHUNK)):
+                left -= len(data)
+                self._sink.feed(data)
+        self._sink.close()
+        self._open = False
+        os.close(self._pipe)
