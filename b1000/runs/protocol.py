@@ -15,6 +15,8 @@ class Assigned(NamedTuple):
 
     ``run`` is None where the instances of a job are asked for. Workers know the jobs from their
     fork, by name. ``marks_at`` is what others have found: where the marks of each root are taken.
+    ``alone``: no other instance can turn out to have the directory of the run, so that nothing
+    holds it at INIT.
     """
 
     kind: TaskKind
@@ -22,6 +24,7 @@ class Assigned(NamedTuple):
     run: Run | None = None
     known: JournalFacts = JournalFacts()
     marks_at: Mapping[str, str] = {}
+    alone: bool = False
 
 
 class MarksTaken(NamedTuple):

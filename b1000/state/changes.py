@@ -28,21 +28,48 @@ from b1000.runs.states import BEGUN
 from b1000.state import outbox
 from b1000.state.beginnings import Beginnings
 
+_OF_A_COPY = (
+    *("status", "error", "started", "ended", "attempts", "bytes", "files", "sent", "exit_code"),
+    *("claimed", "directories", "links", "others", "vanished", "linked"),
+)
 _LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"
 
 
 class Changes(Beginnings):
     """Stores what the rules of :mod:`b1000.runs.lifecycle` have computed; decides no state."""
 
-    def store(self, change: Change) -> None:
-        """Write what an event has made of a run, and what it says beyond the run.
+    def store(self, *changes: Change) -> None:
+        """Write what events have made of a run, one after the other, and what they say beyond it.
 
         Raises RowDamaged where the journal has no such row any more.
         """
+        last: int | None = None
+        for change in changes:
+            self._store_event(change, changes[-1].after)
+            number = self._append_all(change)
+            last = number or last
+            if isinstance(change.event, CopyMoved) and number is not None:
+                self._owe_mark(change.after, change.event, number)
+                self._forget_bad(change.after, change.event)
+        before, after = changes[0].before, changes[-1].after
+        if last is not None:
+            self._owe(after.run_id, after.reports, last, changes[-1].event.time)
+        if after != before:
+            self._store_run(before, after, last)
+
+    def _append_all(self, change: Change) -> int | None:
+        """The rows of history that an event leaves; gives the number of the last."""
+        number = None
+        for transition in transitions(change):
+            number = self._append(change.after.run_id, change.event.time, transition)
+        return number
+
+    def _store_event(self, change: Change, now: Run) -> None:
+        """What an event says beyond the row of its run, which is that of ``now`` in the end."""
         before, event, after = change
         match event:
             case Resolved():
-                self._store_settled(after)
+                self._store_settled(now)
             case AttemptBegan():
                 self._note_attempt(after, event)
             case AttemptEnded():
@@ -63,14 +90,6 @@ class Changes(Beginnings):
                 pass  # all that they say is in the run
             case _:
                 assert_never(event)
-        number = None
-        for transition in transitions(change):
-            number = self._append(after.run_id, after.reports, event.time, transition)
-        if isinstance(event, CopyMoved) and number is not None:
-            self._owe_mark(after, event, number)
-            self._forget_bad(after, event)
-        if after != before:
-            self._store_run(before, after, number)
 
     def _owe_mark(self, run: Run, moved: CopyMoved, number: int) -> None:
         """A copy that is complete gets a mark: not before this is durable, and surely then."""
@@ -135,35 +154,15 @@ class Changes(Beginnings):
 
     def _store_copy(self, run_id: int, copy: Copy) -> None:
         stored = self._db.execute(
-            """UPDATE copies SET status = ?, error = ?, started = ?, ended = ?, attempts = ?,
-                                 bytes = ?, files = ?, sent = ?, exit_code = ?, claimed = ?,
-                                 directories = ?, links = ?, others = ?, vanished = ?, linked = ?
-               WHERE run_id = ? AND destination = ?""",
-            (
-                copy.status,
-                copy.error,
-                copy.started,
-                copy.ended,
-                copy.attempts,
-                copy.bytes,
-                copy.files,
-                copy.sent,
-                copy.exit_code,
-                copy.claimed,
-                copy.directories,
-                copy.links,
-                copy.others,
-                copy.vanished,
-                copy.linked,
-                run_id,
-                copy.destination,
-            ),
+            f"""UPDATE copies SET {", ".join(f"{name} = ?" for name in _OF_A_COPY)}
+                WHERE run_id = ? AND destination = ?""",
+            (*(getattr(copy, name) for name in _OF_A_COPY), run_id, copy.destination),
         )
         if not stored.rowcount:
             raise RowDamaged(f"of run {run_id} there is no copy to {copy.destination} any more")
 
     def _store_settled(self, run: Run) -> None:
-        """What a run settled at INIT, its copies with it."""
+        """What a run settled at INIT, and its copies as they are by now."""
         snapshot = run.snapshot
         self._db.execute(
             """UPDATE runs SET master_host = ?, master_instance = ?, data_age = ?, own_dump = ?,
@@ -177,21 +176,12 @@ class Changes(Beginnings):
                 run.run_id,
             ),
         )
+        columns = ("destination", "background", "type", "path", "marked", *_OF_A_COPY)
         self._db.executemany(
-            """INSERT INTO copies (run_id, destination, position, background, type, path, status,
-                                   marked)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            f"""INSERT INTO copies (run_id, position, {", ".join(columns)})
+                VALUES (?, ?, {", ".join("?" * len(columns))})""",
             [
-                (
-                    run.run_id,
-                    copy.destination,
-                    position,
-                    copy.background,
-                    copy.type,
-                    copy.path,
-                    copy.status,
-                    copy.marked,
-                )
+                (run.run_id, position, *(getattr(copy, name) for name in columns))
                 for position, copy in enumerate(run.copies)
             ],
         )

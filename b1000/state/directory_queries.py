@@ -51,9 +51,10 @@ class DirectoryQueries(RunRows):
         """
         found: dict[tuple[str, ...], list[Base]] = {}
         bad = self.known_bad(job.name)
-        passed_over = self.unsettled().keys() | bad
-        linking = [each.name for each in job.destinations.values() if each.link_dest]
-        for destination in linking if job.type == "full" else []:
+        destinations = job.destinations.values() if job.type == "full" else ()
+        linking = [each.name for each in destinations if each.link_dest]
+        passed_over = self.unsettled().keys() | bad if linking else bad
+        for destination in linking:
             for row in self._ask(
                 f"""SELECT copies.destination, copies.path, runs.host, runs.instance,
                            runs.master_host, runs.master_instance, runs.started,

@@ -144,8 +144,9 @@ class Writer:
         ]
         for (destination,) in gone:
             failed = Transition(destination, step, CopyStatus.FAILED, reason)
-            self._append(run_id, reports, now, failed)
-        number = self._append(run_id, reports, now, Transition("", step, status, message))
+            self._append(run_id, now, failed)
+        number = self._append(run_id, now, Transition("", step, status, message))
+        self._owe(run_id, reports, number, now)
         self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
 
     def _try_to_write(self) -> None:
@@ -183,16 +184,17 @@ class Writer:
                 raise
 
     # --- beginnings
-    def _append(
-        self, run_id: int, reports: Iterable[str], when: float, transition: Transition
-    ) -> int:
-        """Append the row of a transition, pending for the reports of the run; gives its number."""
+    def _append(self, run_id: int, when: float, transition: Transition) -> int:
+        """Append the row of a transition; gives its number."""
         number = self._db.execute(
             """INSERT INTO transitions (run_id, time, destination, step, status, error)
                VALUES (?, ?, ?, ?, ?, ?)""",
             (run_id, when, *transition),
         ).lastrowid
         assert number is not None
+        return number
+
+    def _owe(self, run_id: int, reports: Iterable[str], number: int, when: float) -> None:
+        """The state of a run since the transition of this number is pending for its reports."""
         for report in reports:
             outbox.owe(self._db, report, run_id, number, when)
-        return number

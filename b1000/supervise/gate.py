@@ -22,6 +22,10 @@ class Gate:
         """The part of the directory that names the instance; None where it will have none."""
         self._subjects.setdefault(instance, subject)
 
+    def alone(self, instance: str) -> bool:
+        """Whether no other can have its directory, whatever becomes known."""
+        return not self._related[instance]
+
     def open(self, instance: str) -> bool:
         """Whether enough is known to decide on the instance."""
         return self._related[instance] <= self._subjects.keys()

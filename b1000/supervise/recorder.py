@@ -1,5 +1,6 @@
 """What the supervisor does with a journal that may fail: nothing is lost while it lives."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -91,8 +92,8 @@ class Recorder:
             return False
         try:
             with self._journal.transaction():
-                for entry in self._unwritten:
-                    self._record(entry)
+                for _, entries in itertools.groupby(self._unwritten, _run_of):
+                    self._record(tuple(entries))
                 for each in self._delivered:
                     for run_id, transition in each.states:
                         self._journal.record_delivered(each.report, run_id, transition)
@@ -111,15 +112,18 @@ class Recorder:
         self._delivered.clear()
         return changed
 
-    def _record(self, entry: Entry) -> None:
+    def _record(self, entries: Sequence[Entry]) -> None:
+        """Write entries that follow each other: notes, or changes of one run."""
+        changes = [entry for entry in entries if isinstance(entry, Change)]
         try:
-            if isinstance(entry, Note):
-                self._journal.note(entry)
-            else:
-                self._journal.store(entry)
+            for entry in entries:
+                if isinstance(entry, Note):
+                    self._journal.note(entry)
+            if changes:
+                self._journal.store(*changes)
         except RowDamaged as error:
-            # All other runs go on; nothing of the message has been written yet.
-            self._refused += 1
+            # All other runs go on.
+            self._refused += len(changes)
             self._log.error("the journal %s is damaged: %s", self._path, error)
 
     def _is_news(self, news: Delivered) -> bool:
@@ -189,3 +193,8 @@ class Recorder:
         if self._failing_since is not None:
             self._failing_since = None
             self._log.info("the journal can be used again")
+
+
+def _run_of(entry: Entry) -> int | None:
+    """The run that has changed; None for a note."""
+    return entry.after.run_id if isinstance(entry, Change) else None

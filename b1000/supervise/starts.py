@@ -120,8 +120,10 @@ class Starts:
     def hand_over(self, number: int, task: Task, lock: int | None) -> None:
         """Give a task that has begun to a worker."""
         program = self._program
-        subject = program.launch.subject(task)
-        assigned = Assigned(task.kind, subject, task.run, task.known, program.marks_at)
+        gate = program.plan.gate(task.job.name)
+        alone = task.kind is TaskKind.RUN and (not gate or gate.alone(task.instance))
+        subject, marks_at = program.launch.subject(task), program.marks_at
+        assigned = Assigned(task.kind, subject, task.run, task.known, marks_at, alone)
         try:
             worker = program.pool.start(number, task, lock, assigned)
         except OSError as error:

@@ -42,7 +42,7 @@ class Assignment:
 
     ``lock`` is the descriptor that holds the lock of the job/instance; rsyncs
     inherit it, scripts do not. ``known`` is what the journal knew when it began, ``marks_at`` where
-    the marks of each root are taken.
+    the marks of each root are taken. One that is ``alone`` is not held at INIT.
     """
 
     clock = staticmethod(time.time)
@@ -58,6 +58,7 @@ class Assignment:
         run_id: int = 0,
         known: JournalFacts = _NOTHING_KNOWN,
         marks_at: Mapping[str, str] | None = None,
+        alone: bool = False,
     ) -> None:
         self.subject = subject
         self.limits = limits
@@ -67,6 +68,7 @@ class Assignment:
         self.run_id = run_id
         self.known = known
         self.marks_at = marks_at or {}
+        self.alone = alone
         self.step = Step.INIT
         self.reasons: list[str] = []
         self.log = for_run(label(subject.job, subject.instance), run_id or None)

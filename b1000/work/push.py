@@ -3,7 +3,7 @@
 from b1000.config import grammar, references
 from b1000.errors import BadValue, RunFailed
 from b1000.jobs import Job
-from b1000.runs.events import Resolved, RunMoved
+from b1000.runs.events import Message, Resolved, RunMoved
 from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Status, Step
 from b1000.templates import ScriptTemplate
@@ -76,13 +76,15 @@ async def listed(assignment: Assignment, job: Job) -> tuple[str, ...]:
 
 
 async def _init(assignment: Assignment, job: Job) -> tuple[Snapshot, tuple[Copy, ...]]:
-    """Settle what only this run knows, and make it durable."""
+    """Settle what only this run knows; durable before PRE or the first copy is."""
     snapshot, copies = await settle(assignment, job)
     now = assignment.clock()
-    messages = [Resolved(now, snapshot, copies)]
+    messages: list[Message] = [Resolved(now, snapshot, copies)]
     if assignment.reasons:
         warning = RunMoved(now, Step.INIT, Status.WARNING, "; ".join(assignment.reasons))
-        await assignment.commit(*messages, warning)
+        messages.append(warning)
+    if assignment.alone:
+        assignment.channel.send(*messages)
     else:
         await assignment.commit(*messages)
     return snapshot, copies

@@ -36,6 +36,7 @@ async def carry_out(
         run_id=run.run_id if run else 0,
         known=assigned.known,
         marks_at=assigned.marks_at,
+        alone=assigned.alone,
     )
     match assigned.kind:
         case TaskKind.RUN | TaskKind.RESUME:

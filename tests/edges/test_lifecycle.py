@@ -31,7 +31,7 @@ from b1000.runs.events import (
     Swept,
     Waiting,
 )
-from b1000.runs.lifecycle import IllegalMove, changed
+from b1000.runs.lifecycle import Change, IllegalMove, changed
 from b1000.runs.run import Client, Copy, Run, Snapshot
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state.journal import Journal
@@ -162,7 +162,8 @@ def stored_run(opened: Opened, run_id: int) -> Run:
     return run
 
 
-def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_the_journal_stores_what_the_rule_says(opened: Opened, at_once: int) -> None:
     counts = {"applied": 0, "refused": 0}
 
     @settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
@@ -178,6 +179,7 @@ def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
                 reports=("r",),
                 supervisor=myself(),
             )
+        unwritten: list[Change] = []
         for number in range(length):
             event = event_for(data, run, run.started + number)
             if isinstance(event, Resumed):
@@ -187,14 +189,20 @@ def test_the_journal_stores_what_the_rule_says(opened: Opened) -> None:
             except IllegalMove:
                 counts["refused"] += 1
                 continue
-            with opened.journal.transaction():
-                if change is None:
-                    assert isinstance(event, ProcessEvent)
+            if change is None:
+                assert isinstance(event, ProcessEvent)
+                with opened.journal.transaction():
                     opened.journal.note(Note(run.uid, event))
-                else:
-                    opened.journal.store(change)
-                    run = change.after
+            else:
+                unwritten.append(change)
+                run = change.after
             counts["applied"] += 1
+            if len(unwritten) < at_once and number < length - 1:
+                continue
+            with opened.journal.transaction():
+                if unwritten:
+                    opened.journal.store(*unwritten)
+            unwritten.clear()
             stored = stored_run(opened, run.run_id)
             numbered = run._replace(last_transition=stored.last_transition, relayed=stored.relayed)
             assert stored == numbered
