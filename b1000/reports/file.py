@@ -24,7 +24,7 @@ class FileReport:
     over or can be retried: their files stay.
     """
 
-    settle, linger = 0.1, 0.0
+    settle, linger = 0.5, 0.0
 
     def __init__(
         self,

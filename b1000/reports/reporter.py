@@ -21,7 +21,6 @@ from b1000.reports.targets import target_of
 from b1000.reports.trouble import Trouble
 from b1000.runs.protocol import Deliver, Delivered, MarksTaken
 from b1000.runs.stored import Told
-from b1000.state.outbox_queries import Pending
 from b1000.state.queries import Reader
 from b1000.wire import Wire
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 _POLL = 0.2  # seconds between looks at the lock of a report that another reporter holds
 _RENEWAL = 2.0  # seconds between signs of life in the reports of passive runs
+_FOLLOWED = 0.1  # seconds that states are gathered where others follow what is reported
 _SETTLE = 0.5  # seconds that are gathered at most after a look that found nothing
 _BATCH = 500  # runs that are reported at once
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between attempts to deliver
@@ -126,7 +126,9 @@ class Reporter:
 
     def _gather(self) -> None:
         """States that follow each other quickly are delivered as one."""
-        settle = self._target.settle if self._delivered else min(_SETTLE, self._target.settle)
+        settle = self._target.settle if self._renewal is None else _FOLLOWED
+        if not self._delivered:
+            settle = min(_SETTLE, settle)
         self._delivered = False
         if not self._target.linger:
             self._let_go()  # what is pending of others has not to wait that long
@@ -171,7 +173,7 @@ class Reporter:
             self._reader = reader
             while self._lock is None:
                 # The reporter that has the lock delivers what is pending of all.
-                if not self._due_states() and not self._due_stored():
+                if not self._reader.due(self._name, self._known) and not self._due_stored():
                     return
                 self._lock = self._locks.take(f"report@{self._name}")
                 if self._lock is None:
@@ -179,13 +181,9 @@ class Reporter:
             while self._deliver() or self._deliver_stored():
                 pass
 
-    def _due_states(self) -> list[Pending]:
-        """What is pending, was not reported yet, and was not refused as it is."""
-        return self._reader.pending(self._name, self._known, _BATCH)
-
     def _deliver(self) -> bool:
         """Deliver some of what is pending; gives whether there may be more."""
-        due = self._due_states()
+        due = self._reader.pending(self._name, self._known, _BATCH)
         if not due:
             return False
         self._delivered = True

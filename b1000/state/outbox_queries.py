@@ -41,24 +41,26 @@ class OutboxQueries(RunRows):
     def pending(
         self, report: str, known: Mapping[int, int] = _NOTHING, limit: int = 500
     ) -> list[Pending]:
-        """What a report has not got yet, oldest first.
-
-        Without those states (run_id → transition) that are ``known`` to have
-        been reported although that is not marked yet.
-        """
-        due = [
-            row["run_id"]
-            for row in self._ask(
-                "SELECT run_id, transition_id FROM pending WHERE report = ? ORDER BY transition_id",
-                (report,),
-            )
-            if known.get(row["run_id"], -1) < row["transition_id"]
-        ][:limit]
+        """What a report has not got yet, oldest first; without what :meth:`due` leaves out."""
+        due = self.due(report, known)[:limit]
         runs = self._runs(
             f"run_id IN ({', '.join('?' * len(due))})", due, order="ORDER BY runs.last_transition"
         )
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
+
+    def due(self, report: str, known: Mapping[int, int] = _NOTHING) -> list[int]:
+        """The runs of which a report has not got the last state, oldest first.
+
+        Without those states (run_id → transition) that are ``known`` to have
+        been reported although that is not marked yet.
+        """
+        sql = "SELECT run_id, transition_id FROM pending WHERE report = ? ORDER BY transition_id"
+        return [
+            row["run_id"]
+            for row in self._ask(sql, (report,))
+            if known.get(row["run_id"], -1) < row["transition_id"]
+        ]
 
     def pending_stored(self, report: str, after: int = 0, limit: int = 500) -> list[Told]:
         """The backups of which a report has not got the last state, oldest change first.
