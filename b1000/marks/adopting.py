@@ -100,10 +100,11 @@ def _wanted(config: Config, reader: Reader, run: Run, copy: Copy) -> Written | N
         return None
     if destination and not destination.mark:
         return None
-    if reader.left_by_marks(run, copy):
+    if reader.left_by_marks(copy.destination, [run.run_id]):
         return None
     try:
-        mark = marking.of_run(run, copy, leftovers=reader.leaves_leftovers(copy.path))
+        leftovers = bool(reader.with_leftovers([copy.path]))
+        mark = marking.of_run(run, copy, leftovers=leftovers)
     except BadValue:
         return None
     has_one = Path(mark.root, mark.file).is_file()

@@ -1,8 +1,8 @@
 """Sends marks to a daemon, many in one session."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from b1000.b1k import form
 from b1000.errors import StorageAway
@@ -17,6 +17,7 @@ from b1000.runs.states import CopyStatus
 from b1000.storage import session
 from b1000.storage.session import Session
 
+_MODE = 0o644
 _LONGEST = 600.0  # seconds that a session takes, whatever the configuration says
 
 
@@ -24,11 +25,16 @@ _LONGEST = 600.0  # seconds that a session takes, whatever the configuration say
 def staged(marks: Iterable[Written]) -> Iterator[str]:
     """A directory with marks, each where it is to lie below its root. OSError."""
     with private_directory("b1000-marks-") as top:
+        made: set[str] = set()
         for mark in marks:
-            path = Path(top, mark.file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(mark.text)
-            path.chmod(0o644)
+            path = f"{top}/{mark.file}"
+            above = os.path.dirname(path)
+            if above not in made:
+                os.makedirs(above, exist_ok=True)
+                made.add(above)
+            with open(path, "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), _MODE)
+                file.write(mark.text)
         yield top
 
 

@@ -15,7 +15,7 @@ from b1000.reports.target import NotDelivered, RunsRefused
 from b1000.rsync import outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.protocol import MarksTaken
-from b1000.runs.run import Run
+from b1000.runs.run import Copy, Run
 from b1000.runs.states import COMPLETE
 from b1000.state.queries import Reader
 from b1000.storage import local
@@ -55,11 +55,17 @@ class MarkTarget:
     def _deliver(self, runs: Sequence[Run]) -> tuple[set[int], Exception | None]:
         arrived: set[int] = set()
         roots: dict[str, dict[int, Written]] = defaultdict(dict)
+        found = {run.run_id: copy for run in runs if (copy := self._copy(run))}
+        reader = self._reader()
+        left = reader.left_by_marks(self._destination.name, [*found])
+        dirty = reader.with_leftovers([copy.path for copy in found.values()])
         for run in runs:
-            if mark := self._mark(run):
-                roots[mark.root][run.run_id] = mark
-            else:
+            copy = found.get(run.run_id)
+            if not copy or run.run_id in left:
                 arrived.add(run.run_id)
+                continue
+            mark = marking.of_run(run, copy, leftovers=copy.path in dirty)
+            roots[mark.root][run.run_id] = mark
         trouble: Exception | None = None
         for root, marks in roots.items():
             try:
@@ -79,14 +85,10 @@ class MarkTarget:
         """Ask there first."""
         self._working[where.root] = where.target
 
-    def _mark(self, run: Run) -> Written | None:
+    def _copy(self, run: Run) -> Copy | None:
+        """The copy of a run that is to have a mark here; None where it is to have none."""
         copy = next((c for c in run.copies if c.destination == self._destination.name), None)
-        if not copy or not copy.complete or not self._destination.mark:
-            return None
-        reader = self._reader()
-        if reader.left_by_marks(run, copy):
-            return None
-        return marking.of_run(run, copy, leftovers=reader.leaves_leftovers(copy.path))
+        return copy if copy and copy.complete and self._destination.mark else None
 
     def _into(
         self, root: str, marks: Mapping[int, Written], runs: Sequence[Run]

@@ -1,9 +1,9 @@
 """What is asked of the outbox: which states are pending for which report, since when and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from b1000.named import NamedTuple
-from b1000.runs.run import Copy, Run
+from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import Memory, Told
 from b1000.state import values
@@ -43,9 +43,7 @@ class OutboxQueries(RunRows):
     ) -> list[Pending]:
         """What a report has not got yet, oldest first; without what :meth:`due` leaves out."""
         due = self.due(report, known)[:limit]
-        runs = self._runs(
-            f"run_id IN ({', '.join('?' * len(due))})", due, order="ORDER BY runs.last_transition"
-        )
+        runs = self._runs(f"run_id IN ({_places(due)})", due, order="ORDER BY runs.last_transition")
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
 
@@ -92,27 +90,32 @@ class OutboxQueries(RunRows):
         ]
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
-            places = ", ".join("?" * len(some))
-            yield from self._runs(f"run_id IN ({places})", some, order="ORDER BY runs.run_id")
+            where = f"run_id IN ({_places(some)})"
+            yield from self._runs(where, some, order="ORDER BY runs.run_id")
 
-    def left_by_marks(self, run: Run, copy: Copy) -> bool:
-        """Whether the mark of a run beside its copy is not wanted any more.
+    def left_by_marks(self, destination: str, run_ids: Sequence[int]) -> set[int]:
+        """Those of some runs whose marks at a destination are not wanted any more.
 
-        A later run has begun to write there, or the storage has decided to remove it since.
+        A later run has begun to write into their directory, or the storage has decided to remove
+        it since. One look at what came later is for all of them.
         """
-        return bool(
-            self._ask(
-                """SELECT 1 FROM copies WHERE path = ?1 AND run_id > ?2 AND attempts > 0
-                   UNION ALL
-                   SELECT 1 FROM stored WHERE root || '/' || path = ?1 AND removed >= ?3
-                   LIMIT 1""",
-                (copy.path, run.run_id, copy.ended or 0.0),
-            )
+        rows = self._ask(
+            f"""WITH later (path, number, removed) AS (
+                    SELECT path, max(run_id), NULL FROM copies
+                    WHERE run_id > ? AND attempts > 0 GROUP BY path
+                    UNION ALL SELECT root || '/' || path, NULL, removed FROM stored
+                    WHERE removed IS NOT NULL)
+                SELECT DISTINCT copies.run_id FROM copies JOIN later USING (path)
+                WHERE copies.destination = ? AND copies.run_id IN ({_places(run_ids)})
+                AND (number > copies.run_id OR removed >= coalesce(copies.ended, 0))""",
+            (min(run_ids, default=0), destination, *run_ids),
         )
+        return {row["run_id"] for row in rows}
 
-    def leaves_leftovers(self, path: str) -> bool:
-        """Whether an attempt at a directory has ended that nothing has been put in order after."""
-        return bool(self._ask("SELECT 1 FROM unsettled WHERE path = ?", (path,)))
+    def with_leftovers(self, paths: Sequence[str]) -> set[str]:
+        """Those of some directories where an attempt left what was never put in order."""
+        sql = f"SELECT path FROM unsettled WHERE path IN ({_places(paths)})"
+        return {row["path"] for row in self._ask(sql, paths)}
 
     def pending_by_report(self) -> dict[str, int]:
         """How many runs and backups each report has not got the last state of."""
@@ -134,3 +137,8 @@ class OutboxQueries(RunRows):
                    FROM {_PENDING} GROUP BY report ORDER BY report"""
             )
         ]
+
+
+def _places(values: Sequence[object]) -> str:
+    """The places of so many parameters in a statement."""
+    return ", ".join("?" * len(values))

@@ -30,19 +30,27 @@ def read(
     """The values of a row of ``table``, and the names of its columns that cannot be read."""
     found: dict[str, Any] = {}
     bad = []
-    for column in columns.values():
+    for column, read_it in _readers(table, (*columns.values(),)):
+        name = column.name
         try:
-            found[column.name] = _value(table, column, row[column.name])
+            found[name] = read_it(row[name])
         except NOT_READ:
-            bad.append(column.name)
-            found[column.name] = _stand_in(table, column)
+            bad.append(name)
+            found[name] = _stand_in(table, column)
     return found, tuple(bad)
+
+
+@functools.cache
+def _readers(
+    table: str, columns: tuple[JournalColumn, ...]
+) -> tuple[tuple[JournalColumn, Read], ...]:
+    return tuple((column, _reader(table, column)) for column in columns)
 
 
 def _stand_in(table: str, column: JournalColumn) -> object:
     stored = instead(table, column)
     try:
-        return _value(table, column, stored)
+        return _reader(table, column)(stored)
     except NOT_READ:
         return stored  # A name has none: whose it was is not known any more.
 
@@ -66,17 +74,18 @@ def unreadable(row: sqlite3.Row, known: Names) -> list[str]:
 def _fits_one(value: object, declared: Sequence[tuple[str, JournalColumn]]) -> bool:
     for table, column in declared:
         try:
-            _value(table, column, value)
+            _reader(table, column)(value)
         except NOT_READ:
             continue
         return True
     return not declared
 
 
-def _value(table: str, column: JournalColumn, value: object) -> Any:
-    if value is None and not column.required:
-        return None
-    return _rule(table, column).read(value)
+@functools.cache
+def _reader(table: str, column: JournalColumn) -> Read:
+    """What gives the meaning of a value of a column."""
+    read_it = _rule(table, column).read
+    return read_it if column.required else lambda value: None if value is None else read_it(value)
 
 
 @functools.cache

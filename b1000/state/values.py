@@ -1,8 +1,9 @@
 """What a stored value may be: each reader gives its meaning, or raises one of :data:`NOT_READ`."""
 
+import functools
 import json
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, get_args, get_origin
@@ -170,7 +171,7 @@ def snapshot(value: Any) -> Snapshot:
         written["exclude"] = [*shellwords.texts(shellwords.split(exclude))]
     # A tuple of values is a list of lists in JSON.
     written["include"] = [_as_fields(each) for each in written.get("include", [])]
-    found: Snapshot = _made(Snapshot, written)
+    found: Snapshot = _maker(Snapshot)(written)
     return found
 
 
@@ -183,7 +184,7 @@ def _as_fields(word: Any) -> Any:
 
 def parsed(kind: Any, written: Any) -> Any:
     """The JSON of a value of the type ``kind``, checked against its annotations."""
-    return _made(kind, json.loads(text(written)))
+    return _maker(kind)(json.loads(text(written)))
 
 
 def _encodable(value: Any) -> str:
@@ -192,31 +193,35 @@ def _encodable(value: Any) -> str:
     return str(value)
 
 
-def _made(kind: Any, value: Any) -> Any:
-    """What JSON has of a value of the type ``kind``; nothing unknown, nothing of another type."""
+@functools.cache
+def _maker(kind: Any) -> Read:
+    """Makes a value of the type ``kind`` of JSON; of nothing unknown, nor of another type."""
     if kind in _PLAIN:
-        return _PLAIN[kind](value)
+        return _PLAIN[kind]
     if isinstance(kind, types.UnionType):
-        some, _ = get_args(kind)  # something or None
-        return None if value is None else _made(some, value)
+        some = _maker(get_args(kind)[0])  # something or None
+        return lambda value: None if value is None else some(value)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(value)
+        return kind
     if fields := getattr(kind, "_fields", None):
-        if not value.keys() <= set(fields):
-            raise ValueError
-        return kind(**{name: _made(kind.__annotations__[name], value[name]) for name in value})
-    return _collection(kind, value)
-
-
-def _collection(kind: Any, value: Any) -> Any:
-    kinds: Sequence[Any] = get_args(kind)
+        makers = {name: _maker(kind.__annotations__[name]) for name in fields}
+        return lambda value: kind(**{name: makers[name](each) for name, each in value.items()})
+    makers_of_parts = [_maker(each) for each in get_args(kind) if each is not Ellipsis]
     if get_origin(kind) is not tuple:
-        return {_made(kinds[0], key): _made(kinds[1], each) for key, each in value.items()}
+        key_of, value_of = makers_of_parts
+        return lambda value: {key_of(key): value_of(each) for key, each in value.items()}
+    if get_args(kind)[-1] is Ellipsis:
+        (one,) = makers_of_parts
+        return lambda value: tuple(one(each) for each in _list(value))
+    return lambda value: tuple(
+        make(each) for make, each in zip(makers_of_parts, _list(value), strict=True)
+    )
+
+
+def _list(value: Any) -> list[Any]:
     if type(value) is not list:
         raise ValueError
-    if kinds[-1] is Ellipsis:
-        return tuple(_made(kinds[0], each) for each in value)
-    return tuple(_made(each, one) for each, one in zip(kinds, value, strict=True))
+    return value
 
 
 def _truth(value: Any) -> bool:

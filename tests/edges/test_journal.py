@@ -26,10 +26,12 @@ from b1000.runs.events import (
     Message,
     Note,
     ProcessBegan,
+    Resolved,
+    RunMoved,
     Swept,
 )
 from b1000.runs.lifecycle import IllegalMove
-from b1000.runs.run import ProcessIdentity, Run, Unsettled
+from b1000.runs.run import Copy, ProcessIdentity, Run, Snapshot, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.state import columns, migrations, schema
 from b1000.state.journal import Journal
@@ -306,6 +308,35 @@ def test_the_instances_that_were_listed_last(journal: Journal, reader: Reader) -
             uid = journal.begin_listing("db", myself())
             journal.note(Note(uid, listed))
     assert reader.listed_instances() == {"db": ("b", "c")}
+
+
+def test_which_marks_are_not_wanted_any_more(journal: Journal, reader: Reader) -> None:
+    def into(place: str, number: int, ended: float = 3.0) -> Run:
+        """A sync into one directory, which has ``number`` attempts."""
+        run = build.begin(journal, instance=place, kind="sync")
+        with journal.transaction():
+            build.record(journal, run, Resolved(1.0, Snapshot(), (Copy("store", f"/s/{place}"),)))
+            for attempt in range(1, number + 1):
+                build.record(journal, run, AttemptBegan(2.0, "store", attempt))
+            build.record(journal, run, RunMoved(2.0, Step.COPYING, Status.OK))
+            build.record(journal, run, CopyMoved(2.0, "store", CopyStatus.COPYING))
+            build.record(journal, run, CopyMoved(ended, "store", CopyStatus.DONE))
+        return run
+
+    old, waits, other, removed = into("a", 1), into("b", 1), into("c", 1), into("d", 1)
+    back = into("e", 1, ended=5.0)
+    into("b", 0)
+    later = into("a", 1)
+    with journal.transaction():
+        journal.remember("/s", "d", {"removed": 3.0})
+        journal.remember("/s", "e", {"removed": 4.0})
+        journal.remember("/s", "c", {"counted": 3.0})
+    runs = [each.run_id for each in (old, waits, other, removed, back, later)]
+    assert reader.left_by_marks("store", runs) == {old.run_id, removed.run_id}
+    assert reader.left_by_marks("elsewhere", runs) == reader.left_by_marks("store", []) == set()
+    assert reader.left_by_marks("store", [later.run_id]) == set()
+    assert reader.with_leftovers(["/s/a", "/s/z"]) == {"/s/a"}
+    assert reader.with_leftovers([]) == set()
 
 
 # --- other writers, corruption, newer programs
