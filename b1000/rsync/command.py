@@ -39,6 +39,7 @@ PLAIN_NUMBERS = "--no-human-readable"
 
 # What a client sends cannot make a device here, whatever else the options say; and what its
 # daemon greets with is not taken for rsync's own words.
+_TO_STORAGE = ("--no-motd",)
 FROM_CLIENT = ("--no-motd", "--no-devices", "--no-specials")
 
 
@@ -129,7 +130,7 @@ def copy(
     options += _by_content(destination, manner.anew) if manner.by_content else []
     options += ["--debug=FILTER"] if not part and not pull else []
     options += ["--debug=DUP"] if not part else []
-    options += FROM_CLIENT if pull else ()
+    options += FROM_CLIENT if pull else _TO_STORAGE if destination.remote else ()
     # Behind all other rules: what they leave out or take in is that in each part.
     options += ["--omit-dir-times", *part.rules] if part else []
     # Behind -- nothing is taken as an option, whatever a file is called.

@@ -23,7 +23,7 @@ _MOST_BYTES = 256 * 2**20  # of a listing
 _MEMORY = 2 * 2**30  # bytes of address space
 _LAST_LINES = 20  # of what it complains
 _LONGEST_LINE = 16384
-_GLANCE = 1.0  # seconds between looks at an rsync with a helper: has it been greeted, has it ended
+_GLANCE = 1.0  # seconds between looks at an rsync: has it been let in, has it ended
 _PASSWORD_FILE = "--password-file="
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -133,11 +133,11 @@ def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> 
             if wait <= 0:
                 text = f"{session.host} did not end its answer within {session.seconds:g} s"
                 raise StorageAway(text)
-            if first_word and first_word.late(process.pid):
-                raise StorageAway(greeting.LATE.format(session.host))
+            if first_word and (trouble := first_word.trouble(process.pid)):
+                raise StorageAway(trouble.format(session.host))
             if progress and progress.stalled(process.pid):
                 raise StorageAway(f"{session.host} does nothing any more (io_timeout)")
-            found = ready.select(min(wait, _GLANCE) if helped or progress else wait)
+            found = ready.select(min(wait, _GLANCE) if first_word or progress else wait)
             if not found and helped and process.poll() is not None:
                 break  # what led it to the daemon lives on, and says no more
             for key, _ in found:

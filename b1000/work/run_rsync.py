@@ -19,7 +19,6 @@ from b1000.work.sinks import Lines, Sink
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
-_UNGREETED = "ungreeted"
 _PASSWORD_FILE = "--password-file="
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
@@ -78,9 +77,10 @@ async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
         if error.what == _STALLED:
             reason = f"the copy to {rsync.place} stood still (io_timeout) and was ended"
             return _ended(reason, "stood still and was ended (io_timeout)", Retry.YES)
-        if error.what == _UNGREETED:
-            reason = greeting.LATE.format(rsync.peer or rsync.place)
-            return Outcome(CopyStatus.FAILED, Retry.YES, reason)
+        if error.what in greeting.TROUBLES:
+            reason = error.what.format(rsync.peer or rsync.place)
+            retry = Retry.NEVER if error.what == greeting.LONG else Retry.YES
+            return Outcome(CopyStatus.FAILED, retry, reason)
         return _ended(error.what, "was ended (min_free)", Retry.NEVER)
     except OSError as error:
         return Outcome(CopyStatus.FAILED, reason=_not_started(error, rsync.argv))
@@ -117,8 +117,8 @@ def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | 
     def guard(pid: int) -> str | None:
         if progress and progress.stalled(pid):
             return _STALLED
-        if first_word and first_word.late(pid):
-            return _UNGREETED
+        if first_word and (trouble := first_word.trouble(pid)):
+            return trouble
         return rsync.space.short() if rsync.space else None
 
     return guard

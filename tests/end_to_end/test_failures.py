@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import hostile
 from tests.support.daemon import Daemon
 from tests.support.ports import free_port
 from tests.support.world import World, tree, wait_until
@@ -516,3 +517,13 @@ def test_a_failure_elsewhere_leaves_no_status_file(world: World) -> None:
     assert world.b1000().returncode == 1
     assert world.last("j")["step"] == "POST"
     assert world.status_files() == []
+
+
+def test_a_storage_that_talks_without_end_is_not_tried_again(world: World) -> None:
+    world.files()
+    with hostile.listening(hostile.greeting_for_ever) as listener:
+        job(world, {"path": listener.url("b1000")})
+        assert world.b1000().returncode == 1
+        assert listener.met == 1
+    (copy,) = world.last("j")["copies"]
+    assert copy["error"].startswith("127.0.0.1 says more than 1 MiB")
