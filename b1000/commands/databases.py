@@ -1,12 +1,13 @@
-"""What the databases of a configuration know of backups, for ``b1000 restore``."""
+"""What the databases of a configuration know of backups, for ``b1000 restore``.
+
+Where there are none, nothing of what reads them is imported.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from b1000.config.loader import Config
 from b1000.jobs import Destination, Job, Report
-from b1000.reports import known
-from b1000.reports.target import NotDelivered
 from b1000.restore.told import ToldOf, Whose
 
 T = TypeVar("T")
@@ -26,22 +27,31 @@ class Databases:
         is_own = isinstance(job, Job) and job.direction == "push"
         host = whose.host or (self._config.settings.host if is_own else "")
         path = f"{destination.path}/{whose.job}"
-        sought = known.Sought(path, host, whose.instance, whose.until)
-        what = f"what is at {destination.name}"
-        found = self._each(lambda report: [known.newest(report, sought)], what)
+
+        def ask(report: Report) -> list[float | None]:
+            from b1000.reports import known
+
+            return [known.newest(report, known.Sought(path, host, whose.instance, whose.until))]
+
+        found = self._each(ask, f"what is at {destination.name}")
         return max((each for each in found if each is not None), default=None)
 
     def stored(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
         """What storages have told of the backups of a job and some hosts."""
-        what = "which backups are known to be bad"
-        return [
-            ToldOf(*row) for row in self._each(lambda each: known.stored(each, job, hosts), what)
-        ]
+
+        def ask(report: Report) -> Sequence[ToldOf]:
+            from b1000.reports import known
+
+            return [ToldOf(*row) for row in known.stored(report, job, hosts)]
+
+        return list(self._each(ask, "which backups are known to be bad"))
 
     def _each(self, ask: Callable[[Report], Sequence[T]], what: str) -> Iterator[T]:
         for report in self._config.reports.values():
             if not report.is_database or report.name in self._silent:
                 continue
+            from b1000.reports.target import NotDelivered
+
             try:
                 yield from ask(report)
             except NotDelivered as error:

@@ -1,10 +1,7 @@
 """``b1000 restore``: brings the newest good backup of all storages back."""
 
-import json
 import os
-import shlex
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import USAGE_ERROR, say
@@ -13,12 +10,13 @@ from b1000.files import private_directory
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.restore.answer import Answer
     from b1000.restore.choice import Choice
     from b1000.restore.part import Part
     from b1000.restore.restoring import Restoring
     from b1000.runs.stored import Restore
     from b1000.storage.question import StoredRow
-    from b1000.storage.survey import Journalled
+    from b1000.storage.survey import JobSurvey, Journalled
 
 _FAILED = 1
 
@@ -36,19 +34,33 @@ def restore(argv: Sequence[str]) -> int:
 
     from b1000.config import loader
     from b1000.restore.answer import Answer
-    from b1000.storage.survey import Journalled
 
     config = loader.load(arguments.cfg)
-    _mend_journal(config)
     answer = Answer()
-    with Journalled(config) as journal:
-        code = _guarded(_Restore(config, arguments, journal, answer), answer)
+    code = _guarded(lambda: _restored(config, arguments, answer), answer)
     if arguments.json:
+        import json
+
         from b1000.logstyle import inert
 
         answer.keys["exit"] = code
         say(inert(json.dumps(answer.keys, indent=2, ensure_ascii=False)))
     return code
+
+
+def _restored(config: "Config", arguments: Any, answer: "Answer") -> int:
+    from b1000.config.selectors import selector
+    from b1000.storage import survey
+
+    wanted = survey.wanted(config, arguments.source)
+    with survey.JobSurvey(config, selector(arguments.job).job, wanted) as asked:
+        # Meanwhile what is needed next is imported, which takes as long as storages do.
+        import b1000.commands.bringing
+        import b1000.restore.asking  # noqa: F401
+
+        _mend_journal(config)
+        with survey.Journalled(config) as journal:
+            return _Restore(config, arguments, journal, answer).run(asked)
 
 
 def _mend_journal(config: "Config") -> None:
@@ -65,14 +77,15 @@ def _mend_journal(config: "Config") -> None:
             open_journal(path).close()
 
 
-def _guarded(work: "_Restore", answer: Any) -> int:
-    from b1000.logs import to_stderr
-    from b1000.restore.choice import NothingFits
-    from b1000.restore.listed import RestoreFailed
-
+def _guarded(act: Callable[[], int], answer: "Answer") -> int:
+    """What becomes of it; an error is told, and noted in the answer."""
     try:
-        return work.run()
+        return act()
     except B1000Error as error:
+        from b1000.logs import to_stderr
+        from b1000.restore.choice import NothingFits
+        from b1000.restore.listed import RestoreFailed
+
         answer.keys["error"] = str(error)
         to_stderr(error.full_message())
         return _FAILED if isinstance(error, NothingFits | RestoreFailed) else USAGE_ERROR
@@ -80,7 +93,7 @@ def _guarded(work: "_Restore", answer: Any) -> int:
 
 class _Restore:
     def __init__(
-        self, config: "Config", arguments: Any, journal: "Journalled", answer: Any
+        self, config: "Config", arguments: Any, journal: "Journalled", answer: "Answer"
     ) -> None:
         from b1000.restore import targets
 
@@ -91,16 +104,18 @@ class _Restore:
         self._words = targets.wanted(arguments.paths)
         self._begun: Restore | None = None
 
-    def run(self) -> int:
+    def run(self, asked: "JobSurvey") -> int:
         arguments = self._arguments
         self._answer.keys["to"] = os.path.abspath(arguments.to) if arguments.to else "/"
         if arguments.to and not (arguments.print or arguments.dry_run):
             self._look_at_target()
-        choice = self._choose()
+        choice = self._choose(asked)
         self._tell_choice(choice)
-        with tempfile.TemporaryDirectory(prefix="b1000-restore-") as private:
+        with private_directory("b1000-restore-") as private:
             ways = self._ways(choice, private)
             if arguments.print:
+                import shlex
+
                 for words in ways[0].commands():
                     say(shlex.join(words))
                 return 0
@@ -108,7 +123,7 @@ class _Restore:
                 return self._forecast(ways[0])
             return self._carry_out(choice, ways, private)
 
-    def _choose(self) -> "Choice":
+    def _choose(self, asked: "JobSurvey") -> "Choice":
         from b1000.commands.databases import Databases
         from b1000.config.selectors import selector
         from b1000.restore import asking
@@ -116,11 +131,12 @@ class _Restore:
 
         arguments = self._arguments
         until = moments.latest(arguments.at) if arguments.at else None
-        asked = asking.Asked(
-            selector(arguments.job), until, arguments.source, arguments.host, arguments.any
+        terms = asking.Asked(
+            selector(arguments.job), until, arguments.host, arguments.any, self._begun
         )
         databases = Databases(self._config, self._warn)
-        return asking.choose(self._config, self._journal, asked, self._begun, databases)
+        found = asked.found(self._journal)
+        return asking.choose(self._config, self._journal, found, terms, databases)
 
     def _tell_choice(self, choice: "Choice") -> None:
         text = self._answer.chosen(choice)
@@ -197,6 +213,7 @@ class _Restore:
         return targets.in_place(row.backup, manner)
 
     def _forecast(self, way: "Restoring") -> int:
+
         from b1000.figures import size
         from b1000.logs import printable
 

@@ -20,7 +20,7 @@ from b1000.files import read_file
 from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.named import NamedTuple
-from b1000.rsync import command, paths, surveys
+from b1000.rsync import fetching, paths, surveys
 from b1000.runs.run import Client
 from b1000.work.assignment import Assignment
 from b1000.work.waiting import Lock
@@ -143,7 +143,7 @@ class ReportDirectory:
             )
             into = Path(private, "reports")
             into.mkdir(mode=0o700)
-            argv = command.fetch(
+            argv = fetching.fetch(
                 module,
                 str(wanted),
                 str(into),

@@ -1,12 +1,14 @@
 """What ``b1000 restore`` answers: the choice, and what became of it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from b1000.figures import iso, moment, size
-from b1000.restore.choice import Choice
-from b1000.restore.restoring import Verified
-from b1000.rsync.totals import Totals
+
+if TYPE_CHECKING:
+    from b1000.restore.choice import Choice
+    from b1000.restore.restoring import Verified
+    from b1000.rsync.totals import Totals
 
 
 class Answer:
@@ -36,7 +38,7 @@ class Answer:
             "exit": 0,
         }
 
-    def chosen(self, choice: Choice) -> str:
+    def chosen(self, choice: "Choice") -> str:
         """Note the choice; gives it in words."""
         row = choice.row
         backup = row.backup
@@ -65,14 +67,14 @@ class Answer:
         if self.keys["choice"]:
             self.keys["choice"] |= {"destination": destination, "path": path}
 
-    def brought(self, totals: Totals, transferred: int) -> None:
+    def brought(self, totals: "Totals", transferred: int) -> None:
         """Add what one rsync has counted."""
         counts = {"files": totals.files, "bytes": totals.bytes, "transferred": transferred}
         for name, number in counts.items():
             if number is not None:
                 self.keys[name] = (self.keys[name] or 0) + number
 
-    def compared(self, found: Verified, set_aside: Sequence[str]) -> None:
+    def compared(self, found: "Verified", set_aside: Sequence[str]) -> None:
         """Note what a comparison found."""
         self.keys |= {
             "verified": not found.differing and not set_aside,

@@ -248,39 +248,6 @@ def marks(tree: str, target: str, destination: Destination, limits: Limits) -> l
     ]
 
 
-def fetch(
-    module: str,
-    names: str,
-    directory: str,
-    *,
-    largest: int,
-    password_file: str | None,
-    limits: Limits,
-    way: Transport,
-) -> list[str]:
-    """Fetch regular files, named in the file ``names`` (ended by NUL), as nothing but content.
-
-    Names are those below the module: below a directory of it, and without a chroot,
-    the daemon of rsync 3.5.0 looks for them in another place than it has listed.
-    """
-    return [
-        "rsync",
-        f"--files-from={names}",
-        "--from0",
-        "--no-relative",
-        "--no-dirs",
-        "--no-links",
-        "--times",
-        "--ignore-times",
-        f"--max-size={largest}",
-        *FROM_CLIENT,
-        *reaching(way, password_file, limits),
-        "--",
-        f"{module}/",
-        f"{directory}/",
-    ]
-
-
 def deliver(file: str, pull: Pull, limits: Limits) -> list[str]:
     """Send one file, as nothing but content, into the directory of a client's reports."""
     connected = reaching(pull.transport, pull.password_file, limits)

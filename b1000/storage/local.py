@@ -59,8 +59,8 @@ def identity(path: str) -> RootId | None:
         return None
 
 
-def entries(root: Root) -> Iterator[Entry | Unread]:
-    """All backups and marks below a root, in no order. Raises StorageAway.
+def entries(root: Root, job: str = "") -> Iterator[Entry | Unread]:
+    """All backups and marks below a root, or those of one job, in no order. Raises StorageAway.
 
     What vanishes meanwhile was not there; a directory that cannot be read costs only itself.
     """
@@ -69,9 +69,9 @@ def entries(root: Root) -> Iterator[Entry | Unread]:
     except OSError as error:
         raise StorageAway(message_of(error)) from None
     try:
-        for job in _subdirectories(top):
-            if layout.is_job(job):
-                yield from _but_unread(job, _of_job(top, job))
+        for each in [job] if job else _subdirectories(top):
+            if layout.is_job(each):
+                yield from _but_unread(each, _of_job(top, each))
     except OSError as error:
         raise StorageAway(f"{root.path}: {error.strerror}") from None
     finally:

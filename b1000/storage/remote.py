@@ -5,42 +5,29 @@ Nothing that the daemon says is trusted; what it can make a look take is bounded
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from functools import partial
 
 from b1000.b1k import claim, form, mark
 from b1000.b1k.claim import Claim
-from b1000.errors import BadValue, StorageAway, message_of
-from b1000.files import read_file
-from b1000.jobs import PLAIN, Destination, Limits, Transport
+from b1000.errors import BadValue, StorageAway
+from b1000.jobs import Destination, Limits
 from b1000.named import NamedTuple
-from b1000.rsync import command, names, paths, surveys
+from b1000.rsync import command, names, surveys
 from b1000.rsync.names import ListedFile
-from b1000.storage import gathering, layout, session
+from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Unread
 from b1000.storage.contents import Search
+from b1000.storage.fetching import PARTLY, Marks
+from b1000.storage.fetching import Reach as Reach
 from b1000.storage.layout import Place
-from b1000.storage.session import Ended, Session
+from b1000.storage.session import Ended, Running
 
 _MOST_NAMES = 1_000_000  # of one job
-_SECONDS = 600.0  # for one session
-_MOST_BYTES = 256 * 2**20  # of the marks of one job
-_LONGEST_NUMBER = 16
 _SILENCE = 60  # seconds without a word after which rsync gives up
 _UNREAD = 23
-_PARTLY = (_UNREAD, 24)  # exit codes: something could not be read, or vanished meanwhile
+_BUSY = "max connections"
 _GONE = "No such file or directory"
 _UNREADABLE = "write only"
-
-
-class Reach(NamedTuple):
-    """How a daemon is read: ``way`` are options of rsync that lead there."""
-
-    address: str
-    password_file: str | None
-    limits: Limits
-    way: tuple[str, ...] = ()
-    transport: Transport = PLAIN
-    seconds: float = _SECONDS
 
 
 def reach(destination: Destination, limits: Limits) -> Reach:
@@ -65,7 +52,9 @@ def jobs(there: Reach) -> list[str]:
             found.append(path)
 
     # A directory of which something cannot be told is one of somebody else.
-    _list(there, surveys.address(f"{address}/", password_file, limits, transport), take)
+    argv = surveys.address(f"{address}/", password_file, limits, transport)
+    with Running(there.session(argv)) as listing:
+        _list(there, listing, take)
     return sorted(found)
 
 
@@ -77,7 +66,8 @@ def entries(
     The ``search`` hears what is in them, in the same session.
     """
     for job in wanted:
-        yield from _of_job(there, job, search)
+        with Look(there, job, search) as look:
+            yield from look.entries()
 
 
 class _Listed(NamedTuple):
@@ -87,32 +77,77 @@ class _Listed(NamedTuple):
     beside: dict[str, tuple[bytes, int]]
 
 
-def _of_job(there: Reach, job: str, search: Search | None) -> Iterator[Entry | Unread]:
-    found: dict[str, _Listed] = defaultdict(lambda: _Listed(set(), {}))
+class Look:
+    """A look at one job, which has begun; what the daemon says is read later.
 
-    def take(path: str, listed: ListedFile) -> None:
-        day, name, below = _parted(path)
-        if below:
-            if search:
-                search.take("/".join(filter(None, (there.address, job, day, name))), below, listed)
-        elif listed.kind != b"d":
-            found[day].beside[name] = listed.kind, listed.size
-        elif day or not layout.is_day(name):
-            found[day].trees.add(name)
+    The ``search`` hears what is in its backups, in the same session. Marks are fetched once all
+    are listed, or ``at_once``, beside that.
+    """
 
-    more = search.pattern.rules if search else ()
-    whole = _list(there, surveys.backups(f"{there.address}/{job}/", *there[1:5], more=more), take)
-    if whole:
-        yield Unread(job, whole)
-    import tempfile  # with hashes and archives; a local storage needs none of it
+    def __init__(
+        self, there: Reach, job: str, search: Search | None = None, *, at_once: bool = False
+    ) -> None:
+        self._there = there
+        self._job = job
+        self._search = search
+        self._listing = self._listed()
+        self._marks = Marks(there, job)
+        if at_once:
+            self._marks.begin()
 
-    with tempfile.TemporaryDirectory(prefix="b1000-list-") as private:
-        _fetch(there, job, found, Path(private))
+    def _listed(self) -> Running:
+        there, search = self._there, self._search
+        more = search.pattern.rules if search else ()
+        argv = surveys.backups(f"{there.address}/{self._job}/", *there[1:5], more=more)
+        return Running(there.session(argv))
+
+    def __enter__(self) -> "Look":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Listen no longer."""
+        self._listing.end()
+        self._marks.end()
+
+    def entries(self) -> Iterator[Entry | Unread]:
+        """All backups and marks of the job. Raises StorageAway."""
+        there, job = self._there, self._job
+        found: dict[str, _Listed] = defaultdict(lambda: _Listed(set(), {}))
+
+        def take(path: str, listed: ListedFile) -> None:
+            day, name, below = _parted(path)
+            if below:
+                if self._search:
+                    place = "/".join(filter(None, (there.address, job, day, name)))
+                    self._search.take(place, below, listed)
+            elif listed.kind != b"d":
+                found[day].beside[name] = listed.kind, listed.size
+            elif day or not layout.is_day(name):
+                found[day].trees.add(name)
+
+        try:
+            whole = _list(there, self._listing, take)
+        except StorageAway as error:
+            # Perhaps there is room for one session at a time.
+            if _BUSY not in str(error) or not self._marks.waited():
+                raise
+            with self._listed() as listing:
+                whole = _list(there, listing, take)
+        if whole:
+            yield Unread(job, whole)
+        self._marks.bring(
+            [
+                "/".join(filter(None, (job, day, name)))
+                for day, listed in found.items()
+                for name, (kind, size) in listed.beside.items()
+                if kind == b"-" and size <= form.LARGEST and _is_mark(job, day, name, listed)
+            ]
+        )
         for day, listed in found.items():
-
-            def read(place: Place, listed: _Listed = listed) -> Claim:
-                return _read(place, listed, Path(private, "marks"))
-
+            read = partial(_read, listed=listed, fetched=self._marks)
             yield from gathering.entries(job, day, listed.trees, listed.beside, read)
 
 
@@ -124,12 +159,11 @@ def _parted(path: str) -> tuple[str, str, str]:
     return first, *rest.partition("/")[::2]
 
 
-def _list(there: Reach, argv: list[str], take: Callable[[str, ListedFile], None]) -> str:
+def _list(there: Reach, listing: Running, take: Callable[[str, ListedFile], None]) -> str:
     """Each path that is listed; nothing of a directory that is not there. Raises StorageAway.
 
     Gives why some of it could not be read, or "".
     """
-    host = paths.host_or_path(there.address)
     names_taken = 0
 
     def take_line(line: bytes) -> None:
@@ -139,14 +173,14 @@ def _list(there: Reach, argv: list[str], take: Callable[[str, ListedFile], None]
             return
         names_taken += 1
         if names_taken > _MOST_NAMES:
-            raise StorageAway(f"{host} lists more than {_MOST_NAMES} names")
+            raise StorageAway(f"{there.host} lists more than {_MOST_NAMES} names")
         take(listed.path.decode("utf-8", "surrogateescape"), listed)
 
-    ended = session.run(_session(there, argv), take_line)
+    ended = listing.ended(take_line)
     if _is_missing(ended):
         return ""
-    trouble = ended.trouble(host)
-    if not trouble or ended.code in _PARTLY:
+    trouble = ended.trouble(there.host)
+    if not trouble or ended.code in PARTLY:
         return trouble if ended.code == _UNREAD and _cannot_open(ended) else ""
     hint = ""
     if any(_UNREADABLE in line for line in ended.errors):
@@ -162,70 +196,17 @@ def _is_missing(ended: Ended) -> bool:
     return ended.code == 23 and any("change_dir" in line and _GONE in line for line in ended.errors)
 
 
-def _fetch(there: Reach, job: str, found: dict[str, _Listed], private: Path) -> None:
-    """Bring all marks that can be ones into ``private``/marks, in one session."""
-    into = private / "marks"
-    try:
-        into.mkdir(mode=0o700)
-        module, below = paths.parted(there.address)
-        wanted = [
-            "/".join(filter(None, (job, day, name)))
-            for day, listed in found.items()
-            for name, (kind, size) in listed.beside.items()
-            if kind == b"-" and size <= form.LARGEST and _is_mark(job, day, name, listed)
-        ]
-        if not wanted:
-            return
-        listing = private / "names"
-        listing.write_bytes(b"".join(f"{below}{each}".encode() + b"\0" for each in wanted))
-    except OSError as error:
-        raise StorageAway(f"marks cannot be stored on this host: {message_of(error)}") from None
-    argv = command.fetch(
-        module,
-        str(listing),
-        str(into),
-        largest=form.LARGEST,
-        password_file=there.password_file,
-        limits=there.limits,
-        way=there.transport,
-    )
-    argv[1:1] = [*there.way, "--out-format=%b"]
-    host = paths.host_or_path(there.address)
-    came = 0
-
-    def take(line: bytes) -> None:
-        nonlocal came
-        came += int(line) if line.isdigit() and len(line) < _LONGEST_NUMBER else 0
-        if came > _MOST_BYTES:
-            raise StorageAway(f"{host} sends more than {_MOST_BYTES} bytes of marks")
-
-    ended = session.run(_session(there, argv), take)
-    # What has gone meanwhile, or is no file any more, is no trouble of the others.
-    if ended.code not in (0, *_PARTLY):
-        raise StorageAway(ended.trouble(host))
-
-
-def _session(there: Reach, argv: list[str]) -> Session:
-    host = paths.host_or_path(there.address)
-    return Session(argv, host, there.seconds, 2 * form.LARGEST, there.limits.connect_timeout)
-
-
 def _is_mark(job: str, day: str, name: str, listed: _Listed) -> bool:
     stem = name.removesuffix(mark.SUFFIX)
     place = layout.full(job, day, stem) if day else layout.sync(job, stem)
     return stem != name and stem in listed.trees and place is not None
 
 
-def _read(place: Place, listed: _Listed, fetched: Path) -> Claim:
+def _read(place: Place, listed: _Listed, fetched: Marks) -> Claim:
     """Raises OSError and BadValue."""
-    name = place.name + mark.SUFFIX
-    kind, size = listed.beside[name]
+    kind, size = listed.beside[place.name + mark.SUFFIX]
     if kind != b"-":
         raise BadValue("it is no regular file")
     if size > form.LARGEST:
         raise BadValue(f"it has more than {form.LARGEST} bytes")
-    try:
-        data = read_file(fetched / name, form.LARGEST + 1, follow=False)
-    except FileNotFoundError:
-        raise BadValue("it could not be fetched") from None
-    return claim.read(data, place.path)
+    return claim.read(fetched.read(place.path + mark.SUFFIX), place.path)

@@ -75,6 +75,103 @@ def run(session: Session, take: Take, cut: Cut | None = None) -> Ended:
 
     ``cut`` makes what cuts its output into lines.
     """
+    with Running(session) as running:
+        return running.ended(take, cut)
+
+
+class Running:
+    """An rsync that has begun, and is read later; the end of a ``with`` is its own, too."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._until = time.monotonic() + session.seconds
+        self._first_word = greeting.watched(session.argv, session.connect_timeout)
+        self._progress = stalling.watched(session.argv, session.io_timeout)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._trouble = ""
+        try:
+            self._process = _begun(session)
+            _bound(self._process.pid, session)
+        except OSError as error:
+            self._trouble = f"rsync cannot be run: {message_of(error)}"
+        except BaseException:
+            self.end()
+            raise
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it with all that it has started."""
+        process, self._process = self._process, None
+        if process:
+            with process, suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def ended(self, take: Take, cut: Cut | None = None) -> Ended:
+        """Read it to its end, as :func:`run` does. Raises StorageAway."""
+        process = self._process
+        if not process:
+            raise StorageAway(self._trouble)
+        try:
+            errors = self._read(process, (cut or Lines)(take))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, self._until - time.monotonic()))
+        finally:
+            self.end()
+        return Ended(process.returncode, errors)
+
+    def _read(self, process: "subprocess.Popen[bytes]", lines: Feed) -> tuple[str, ...]:
+        session = self._session
+        complained: deque[bytes] = deque(maxlen=_LAST_LINES)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        takers: dict[object, Feed] = {
+            process.stdout: lines,
+            process.stderr: Lines(complained.append),
+        }
+        left = _MOST_BYTES
+        helped = transport.has_helper(session.argv)
+        with selectors.DefaultSelector() as ready:
+            for pipe in (process.stdout, process.stderr):
+                ready.register(pipe, selectors.EVENT_READ)
+            while ready.get_map():
+                wait = self._time_left(process.pid)
+                glances = self._first_word or self._progress
+                found = ready.select(min(wait, _GLANCE) if glances else wait)
+                if not found and helped and process.poll() is not None:
+                    break  # what led it to the daemon lives on, and says no more
+                for key, _ in found:
+                    data = os.read(key.fd, _CHUNK)
+                    left -= len(data)
+                    if left < 0:
+                        raise StorageAway(f"{session.host} lists more than {_MOST_BYTES} bytes")
+                    if data:
+                        takers[key.fileobj].feed(data)
+                    else:
+                        ready.unregister(key.fileobj)
+        return tuple(line.decode("utf-8", "backslashreplace") for line in complained)
+
+    def _time_left(self, pid: int) -> float:
+        """How many seconds it may still take. Raises StorageAway where that is none."""
+        session = self._session
+        wait = self._until - time.monotonic()
+        if wait <= 0:
+            text = f"{session.host} did not end its answer within {session.seconds:g} s"
+            raise StorageAway(text)
+        if self._first_word and (trouble := self._first_word.trouble(pid)):
+            raise StorageAway(trouble.format(session.host))
+        if self._progress and self._progress.stalled(pid):
+            raise StorageAway(f"{session.host} does nothing any more (io_timeout)")
+        return wait
+
+
+def _begun(session: Session) -> "subprocess.Popen[bytes]":
+    """Start it. Raises OSError."""
+    _look_at_password_file(session.argv)
     environment = {
         "PATH": _PATH,
         **transport.environment(os.environ),
@@ -83,75 +180,25 @@ def run(session: Session, take: Take, cut: Cut | None = None) -> Ended:
         "HOME": "/nonexistent",
         **session.marks,
     }
-    try:
-        _look_at_password_file(session.argv)
-        process = subprocess.Popen(
-            session.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            pass_fds=session.descriptors,
-            start_new_session=True,  # with no terminal rsync cannot ask for a password there
-        )
-    except OSError as error:
-        raise StorageAway(f"rsync cannot be run: {message_of(error)}") from None
-    with process:
-        try:
-            for what, most in (
-                (resource.RLIMIT_AS, session.memory),
-                (resource.RLIMIT_FSIZE, session.largest),
-                (resource.RLIMIT_CORE, 0),
-            ):
-                with suppress(OSError):
-                    resource.prlimit(process.pid, what, (most, most))
-            errors = _read(process, session, (cut or Lines)(take))
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    return Ended(process.returncode, errors)
+    return subprocess.Popen(
+        session.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        pass_fds=session.descriptors,
+        start_new_session=True,  # with no terminal rsync cannot ask for a password there
+    )
 
 
-def _read(process: "subprocess.Popen[bytes]", session: Session, lines: Feed) -> tuple[str, ...]:
-    until = time.monotonic() + session.seconds
-    complained: deque[bytes] = deque(maxlen=_LAST_LINES)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    takers: dict[object, Feed] = {
-        process.stdout: lines,
-        process.stderr: Lines(complained.append),
-    }
-    left = _MOST_BYTES
-    helped = transport.has_helper(session.argv)
-    first_word = greeting.watched(session.argv, session.connect_timeout)
-    progress = stalling.watched(session.argv, session.io_timeout)
-    with selectors.DefaultSelector() as ready:
-        for pipe in (process.stdout, process.stderr):
-            ready.register(pipe, selectors.EVENT_READ)
-        while ready.get_map():
-            wait = until - time.monotonic()
-            if wait <= 0:
-                text = f"{session.host} did not end its answer within {session.seconds:g} s"
-                raise StorageAway(text)
-            if first_word and (trouble := first_word.trouble(process.pid)):
-                raise StorageAway(trouble.format(session.host))
-            if progress and progress.stalled(process.pid):
-                raise StorageAway(f"{session.host} does nothing any more (io_timeout)")
-            found = ready.select(min(wait, _GLANCE) if first_word or progress else wait)
-            if not found and helped and process.poll() is not None:
-                break  # what led it to the daemon lives on, and says no more
-            for key, _ in found:
-                data = os.read(key.fd, _CHUNK)
-                left -= len(data)
-                if left < 0:
-                    raise StorageAway(f"{session.host} lists more than {_MOST_BYTES} bytes")
-                if data:
-                    takers[key.fileobj].feed(data)
-                else:
-                    ready.unregister(key.fileobj)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, until - time.monotonic()))
-    return tuple(line.decode("utf-8", "backslashreplace") for line in complained)
+def _bound(pid: int, session: Session) -> None:
+    for what, most in (
+        (resource.RLIMIT_AS, session.memory),
+        (resource.RLIMIT_FSIZE, session.largest),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(OSError):
+            resource.prlimit(pid, what, (most, most))
 
 
 class Lines:

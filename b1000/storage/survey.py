@@ -8,10 +8,8 @@ from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
 from b1000.runs.stored import Restore, Told
-from b1000.state import queries
-from b1000.state.queries import Reader
 from b1000.storage import catalogue, local, mounts, remote
-from b1000.storage.backup import Catalogue, Group, Root
+from b1000.storage.backup import Catalogue, Entry, Group, Root, Unread
 from b1000.storage.catalogue import Known
 from b1000.storage.contents import Search
 
@@ -75,15 +73,57 @@ def survey(
     ``everything``: at daemons also jobs that neither configuration nor journal knows there. The
     ``search`` hears what is in backups at daemons.
     """
-    found: list[Catalogue] = []
-    away: list[Away] = []
     with Journalled(config) as journal:
-        for destination in storages(config, wanted):
-            try:
-                found += catalogues(destination, journal, everything, search)
-            except StorageAway as error:
-                away.append(Away(destination.name, str(error)))
-    return Survey(tuple(found), tuple(away))
+        return _together(
+            (each, catalogues(each, journal, everything, search))
+            for each in storages(config, wanted)
+        )
+
+
+class JobSurvey:
+    """A look for the backups of one job alone: all daemons are asked at once, and read later."""
+
+    def __init__(self, config: Config, job: str, wanted: Wanted) -> None:
+        self._config = config
+        self._job = job
+        self._destinations = storages(config, wanted)
+        self._looks: dict[str, remote.Look] = {}
+
+    def __enter__(self) -> "JobSurvey":
+        try:
+            for each in filter(_is_remote, self._destinations):
+                there = remote.reach(each, limits(self._config, each))
+                self._looks[each.name] = remote.Look(there, self._job, at_once=True)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for look in self._looks.values():
+            look.end()
+
+    def found(self, journal: "Journalled") -> Survey:
+        """What they say. Raises JournalUnusable and JournalFailed."""
+        return _together((each, self._at(each, journal)) for each in self._destinations)
+
+    def _at(self, destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
+        look = self._looks.get(destination.name)
+        if not look:
+            return _in_trees(destination, journal, self._job)
+        root = _root(destination)
+        return _at_daemon(root, look.entries(), journal.known(root, self._job))
+
+
+def _together(found: Iterable[tuple[Destination, Iterable[Catalogue]]]) -> Survey:
+    all_catalogues: list[Catalogue] = []
+    away: list[Away] = []
+    for destination, each in found:
+        try:
+            all_catalogues += each
+        except StorageAway as error:
+            away.append(Away(destination.name, str(error)))
+    return Survey(tuple(all_catalogues), tuple(away))
 
 
 def catalogues(
@@ -91,41 +131,75 @@ def catalogues(
     journal: "Journalled",
     everything: bool = False,
     search: Search | None = None,
-) -> Iterable[Catalogue]:
+) -> Iterator[Catalogue]:
     """The catalogue of each root of one destination. Raises StorageAway."""
-    address = destination.restore_path or destination.path
-    if not address.startswith("rsync://"):
-        # What lies on the mount point is none of its disk.
-        if destination.must_be_mounted and (trouble := mounts.unmounted(address)):
-            raise StorageAway(trouble)
-        for root in local.roots(destination.name, address):
-            if destination.restore_path:
-                root = root._replace(path=destination.path, read_from=address)
-            yield catalogue.build(root, local.entries(root), journal.known(root))
+    if not _is_remote(destination):
+        yield from _in_trees(destination, journal)
         return
-    root = Root(destination.name, destination.path, read_from=address)
-    known = journal.known(root)
+    root = _root(destination)
     there = remote.reach(destination, journal.limits(destination))
+    known = journal.known(root)
     jobs = remote.jobs(there) if everything else journal.jobs_at(destination, known)
-    yield catalogue.build(root, remote.entries(there, jobs, search), known)
+    yield from _at_daemon(root, remote.entries(there, jobs, search), known)
+
+
+def _is_remote(destination: Destination) -> bool:
+    return _address(destination).startswith("rsync://")
+
+
+def _address(destination: Destination) -> str:
+    """Where its backups are read."""
+    return destination.restore_path or destination.path
+
+
+def _root(destination: Destination) -> Root:
+    """That of a daemon."""
+    return Root(destination.name, destination.path, read_from=_address(destination))
+
+
+def _in_trees(
+    destination: Destination, journal: "Journalled", job: str = ""
+) -> Iterator[Catalogue]:
+    address = _address(destination)
+    # What lies on the mount point is none of its disk.
+    if destination.must_be_mounted and (trouble := mounts.unmounted(address)):
+        raise StorageAway(trouble)
+    for root in local.roots(destination.name, address):
+        if destination.restore_path:
+            root = root._replace(path=destination.path, read_from=address)
+        yield catalogue.build(root, local.entries(root, job), journal.known(root, job))
+
+
+def _at_daemon(root: Root, entries: Iterable[Entry | Unread], known: Known) -> Iterator[Catalogue]:
+    yield catalogue.build(root, entries, known)
+
+
+def limits(config: Config, destination: Destination) -> Limits:
+    """How long things at a destination may take: as its first job has it, or else [global]."""
+    jobs = (job for job in config.jobs.values() if isinstance(job, Job))
+    found = (job.limits for job in jobs if destination.name in job.destinations)
+    return next(found, config.settings.limits)
 
 
 class Journalled:
     """What the journal knows of storages; nothing where there is no journal yet."""
 
     def __init__(self, config: Config) -> None:
+        from b1000.state import queries  # with SQLite, while storages are asked already
+
         path = Path(config.settings.journal)
         self._config = config
         self._jobs = frozenset(config.jobs)
-        self._reader = Reader(path) if queries.may_exist(path) else None
+        self._reader = queries.Reader(path) if queries.may_exist(path) else None
 
-    def known(self, root: Root) -> Known:
-        """What is known of one root."""
+    def known(self, root: Root, job: str = "") -> Known:
+        """What is known of one root, or of one job there."""
         if not self._reader:
             return Known(self._jobs)
+        below = "/".join(filter(None, (root.path.rstrip("/"), job)))
         return Known(
             self._jobs | self._reader.jobs_known(),
-            catalogue.by_place(root.path, self._reader.copies_below(root.path)),
+            catalogue.by_place(root.path, self._reader.copies_below(below)),
             self._reader.memories(root.path),
         )
 
@@ -151,10 +225,8 @@ class Journalled:
         return sorted(configured | {place.partition("/")[0] for place in known.copies})
 
     def limits(self, destination: Destination) -> Limits:
-        """How long things there may take: as its first job has it, or else [global]."""
-        jobs = (job for job in self._config.jobs.values() if isinstance(job, Job))
-        found = (job.limits for job in jobs if destination.name in job.destinations)
-        return next(found, self._config.settings.limits)
+        """How long things there may take."""
+        return limits(self._config, destination)
 
     def __enter__(self) -> "Journalled":
         return self

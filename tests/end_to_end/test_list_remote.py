@@ -59,6 +59,51 @@ def test_two_sessions_list_a_job(world: World, daemon: MakeDaemon) -> None:
     assert len(re.findall("rsync on .*", (there.directory / "log").read_text())) == before + 3
 
 
+@pytest.mark.parametrize("limit", ["", "max connections = 1\n"])
+def test_marks_that_are_fetched_at_once_are_the_same(daemon: MakeDaemon, limit: str) -> None:
+    there = daemon({"b": f"{limit}lock file = lock\n" if limit else ""})
+    root = there.module("b") / "below"
+    for number in range(3):
+        put(root, a_mark(when=NIGHT + timedelta(days=number)))
+    put(root, a_mark(when=NIGHT + timedelta(days=3)), marked=False)
+    put(root, a_mark(kind="sync"))
+    Path(f"{put(root, a_mark(when=NIGHT + timedelta(days=4)), marked=False)}.b1k").mkdir()
+    # One without its directory, and one that is too long, as many patterns fit.
+    (root / "etc" / "web2.b1k").write_text("of none")
+    reach = Reach(f"{there.url('b')}/below", None, Limits())
+    expected = sorted(map(str, remote.entries(reach, ["etc"])))
+    log = there.directory / "log"
+    before = log.read_text().count("rsync on ")
+    with remote.Look(reach, "etc", at_once=True) as look:
+        assert sorted(map(str, look.entries())) == expected
+    assert len(expected) == 7
+    if not limit:
+        assert log.read_text().count("rsync on ") == before + 2
+    with remote.Look(reach, "none", at_once=True) as look:
+        assert list(look.entries()) == []
+
+
+def test_of_one_job_all_storages_are_asked_at_once_and_nothing_else(
+    world: World, daemon: MakeDaemon
+) -> None:
+    logs, stores = [], {}
+    for name in ("one", "two"):
+        there = daemon({"b": ""})
+        for number in range(2):
+            put(there.module("b"), a_mark(host="client", when=NIGHT + timedelta(days=number)))
+            put(there.module("b"), a_mark("other", host="client"))
+        stores[f"dest:{name}"] = world.store(path=there.url("b"))
+        logs.append(there.directory / "log")
+    jobs = {f"job:{name}": world.push(dest="one two") for name in ("etc", "other")}
+    world.write({**jobs, **stores})
+    done = world.b1000("restore", "etc", "--to", str(world.root / "to"), "-n")
+    assert done.returncode == 0, done.stderr
+    for log in logs:
+        asked = re.findall("rsync on (.*) from", log.read_text())
+        assert sum("b/etc" in each for each in asked) >= 2
+        assert not [each for each in asked if "other" in each]
+
+
 NAMES = [
     *(b"-x", b"new\nline", b"caf\xe9", b"hosts", b"a b", b" first", b"last ", b"a -> b"),
     *(b"back\\slash", b"\\#101", b"*", b"[x]", b"]", b"abe", b"ace", b"a.c", "\u00fcber".encode()),
@@ -263,6 +308,22 @@ def test_too_many_bytes_of_marks_are_not_waited_for(
     there = Reach("rsync://liar/b", None, Limits(), seconds=60.0)
     with pytest.raises(StorageAway, match="sends more than 268435456 bytes of marks"):
         list(remote.entries(there, ["etc"]))
+
+
+def test_where_there_is_room_for_one_session_the_listing_comes_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = a_mark().directory.removeprefix("etc/")
+    busy = "echo '@ERROR: max connections (1) reached -- try again later' >&2; exit 5"
+    listing = f"mkdir {tmp_path}/first 2>&- && {{ {busy}; }}; echo 'd{LINE[1:]}{place}'"
+    speaking(tmp_path, f"case $* in *list-only*) {listing};; esac")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = Reach("rsync://liar/b", None, Limits(), seconds=20.0)
+    with pytest.raises(StorageAway, match="max connections"):
+        list(remote.entries(there, ["etc"]))
+    (tmp_path / "first").rmdir()
+    with remote.Look(there, "etc", at_once=True) as look:
+        assert len(list(look.entries())) == 1
 
 
 def test_a_daemon_that_lists_another_directory_or_is_slow(

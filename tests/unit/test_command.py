@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.jobs import PLAIN, Destination, Limits, Pull, Transfer
-from b1000.rsync import command, surveys
+from b1000.rsync import command, fetching, surveys
 from b1000.rsync.source import Source
 
 LOCAL = Destination("store", "/srv/b1000")
@@ -151,7 +151,7 @@ PULL = Pull("rsync://ext/reports", "ext", 3, 3, password_file="/etc/pw")
 
 
 def fetch(module: str) -> list[str]:
-    return command.fetch(
+    return fetching.fetch(
         module,
         "/names",
         "/into",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from b1000.jobs import PLAIN, Destination, Limits, Pull, Transfer, Transport
-from b1000.rsync import command, surveys, transport
+from b1000.rsync import command, fetching, surveys, transport
 from b1000.rsync.source import Source
 from b1000.storage import session
 from b1000.storage.session import Session
@@ -28,7 +28,7 @@ def _calls(way: Transport) -> list[list[str]]:
         command.probe("/empty", AT, there, limits),
         command.claim("/empty", AT, there, limits),
         command.marks("/tree", AT, there, limits),
-        command.fetch(AT, "/n", "/d", largest=1, password_file=None, limits=limits, way=way),
+        fetching.fetch(AT, "/n", "/d", largest=1, password_file=None, limits=limits, way=way),
         command.deliver("/file", pull, limits),
         surveys.whole(pulled, "/empty", here, limits),
         surveys.address(AT, None, limits, way),
