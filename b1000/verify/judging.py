@@ -146,6 +146,8 @@ def _list_findings(
     look, _, sweep, comparison, lost = case
     if look.is_sync or sweep.missed:
         return  # what lies in a sync tree changes, and what was not read has no sum
+    if comparison.listed is not None and not comparison.new:
+        return
     found = comparison.all_sums(wrong)
     if lost:
         seal = sums.known_seal(look.backup.memory.sums)
@@ -156,8 +158,6 @@ def _list_findings(
         as_it_was = "the files have the sums that were in it, and it was written anew"
         yield Finding(look.path, f"its list of sums {lost}; {as_it_was}", Kind.LIST)
     elif comparison.listed is not None:
-        if not comparison.new:
-            return
         more = counted(len(comparison.new), "file")
         yield Finding(look.path, f"has {more} that it had not when it was read first")
     try:

@@ -11,8 +11,27 @@ from b1000.verify.sums import Seal
 _LARGEST = 2**31
 
 
+class Lists:
+    """Reads lists; those of backups that share all files are the same, which is unpacked once."""
+
+    def __init__(self) -> None:
+        self._hash, self._last = "", dict[bytes, str]()
+
+    def read(self, tree: Tree, seal: Seal) -> dict[bytes, str]:
+        """The list that a reading wrote. Raises ValueError where it is not there any more."""
+        data = _data(tree, seal)
+        if self._hash != seal.file:
+            self._hash, self._last = "", {}  # two need not be in memory at once
+            self._hash, self._last = seal.file, sums.unpacked(data)
+        return self._last
+
+
 def read(tree: Tree, seal: Seal) -> dict[bytes, str]:
-    """The list that a reading wrote. Raises ValueError where it is not there any more."""
+    """One list, as :class:`Lists` reads it. Raises ValueError."""
+    return Lists().read(tree, seal)
+
+
+def _data(tree: Tree, seal: Seal) -> bytes:
     try:
         with tree.beside(layout.SUMS) as path:
             data = read_file(path, _LARGEST, follow=False)
@@ -20,7 +39,7 @@ def read(tree: Tree, seal: Seal) -> dict[bytes, str]:
         raise ValueError(f"is gone ({error.strerror})") from None
     if sums.hash_of(data) != seal.file:
         raise ValueError("was changed by somebody")
-    return sums.unpacked(data)
+    return data
 
 
 def write(tree: Tree, found: Mapping[bytes, str]) -> Seal:

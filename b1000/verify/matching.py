@@ -22,11 +22,12 @@ class Comparison:
         self.listed = listed
         self.new: dict[bytes, str] = {}
         self.wrong: list[Wrong] = []
-        self._left = {*listed} if listed is not None else set()
+        self._right = listed or {}
+        self._left = {*self._right}
 
     def take(self, name: bytes, digest: str, known: str = "") -> None:
         """A file was read; ``known`` is its sum as an earlier reading of the inode had it."""
-        right = (self.listed or {}).get(name) or known
+        right = self._right.get(name, known)
         self._left.discard(name)
         if right and digest != right:
             self.wrong.append(Wrong(name, right))
@@ -36,7 +37,7 @@ class Comparison:
     def broken(self, name: bytes) -> None:
         """A file could not be read, because the disk has lost it."""
         self._left.discard(name)
-        self.wrong.append(Wrong(name, (self.listed or {}).get(name, "")))
+        self.wrong.append(Wrong(name, self._right.get(name, "")))
 
     def gone(self, missed: Iterable[bytes]) -> list[bytes]:
         """Names of the list that are not there any more, and not below what could not be read."""
@@ -51,7 +52,7 @@ class Comparison:
         What is in the list stays in it.
         """
         right = {each.name: each.right for each in wrong}
-        found = {**self.new, **(self.listed or {}), **right}
+        found = {**self.new, **self._right, **right}
         return {name: digest for name, digest in found.items() if digest}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from b1000.expressions import expression
 from b1000.files import make_directory, open_file
 from b1000.named import NamedTuple
+from b1000.verify.reading import Found
 
 _HEADER = expression(rb"b1000 reading 1 ([0-9]{1,12})\n")
 _LINE = expression(rb"([0-9a-f]{32,64}) ([0-9]+) (-?[0-9]+) (\S+)\n")
@@ -62,7 +63,7 @@ class Noted:
         self._last = path
         self._path = path.with_name(f"{path.name}.begun")
         self._lines: list[bytes] = []
-        self._repeated: list[tuple[str, int, int, int]] = []
+        self._repeated: list[tuple[str, Found]] = []
         self._bytes = 0
         self._is_new = False
         self.began = time.time()
@@ -90,17 +91,20 @@ class Noted:
         if len(self._lines) >= _AT_ONCE or self._bytes >= _BYTES_AT_ONCE:
             self.write()
 
-    def repeat(self, size: int, changed: int, inode: int, digest: str) -> None:
+    def repeat(self, found: Found, digest: str) -> None:
         """Note the sum of an inode that was read in another backup, with the next that are read."""
-        self._repeated.append((digest, size, changed, inode))
+        self._repeated.append((digest, found))
         if len(self._repeated) >= _REPEATED_AT_ONCE:
             self.write()
 
     def write(self) -> None:
         """Write what is not written yet."""
         if self._lines or self._repeated:
-            repeated = "".join("{} {} {} {}\n".format(*each) for each in self._repeated)
-            self._append(b"".join(self._lines) + repeated.encode())
+            repeated = [
+                f"{digest} {each.size} {each.changed} {each.inode}\n"
+                for digest, each in self._repeated
+            ]
+            self._append(b"".join(self._lines) + "".join(repeated).encode())
         self._lines, self._repeated, self._bytes = [], [], 0
 
     def _append(self, data: bytes) -> None:

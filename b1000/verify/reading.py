@@ -125,9 +125,9 @@ def files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[Found]:
 def _statuses(directory: int) -> list[tuple[bytes, os.stat_result]]:
     """What is in a directory, but what goes meanwhile."""
     found = []
-    for name in sorted(map(os.fsencode, os.listdir(directory))):
+    for name in sorted(os.listdir(b"/proc/self/fd/%d" % directory)):
         try:
-            found.append((name, os.stat(name, dir_fd=directory, follow_symlinks=False)))
+            found.append((name, os.lstat(name, dir_fd=directory)))
         except FileNotFoundError:
             continue
     return found

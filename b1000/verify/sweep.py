@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 
 from b1000.rsync.restoring import CORRUPT
 from b1000.verify import reading
@@ -14,20 +13,19 @@ from b1000.verify.reading import Found, Missed, Pace, Read
 
 Key = tuple[int, int]
 """Which inode: device and number."""
-Known = dict[Key, tuple[int, int, str]]
-"""Of inodes with several names that were read: size, time and sum."""
+Known = dict[tuple[int, int, int, int], str]
+"""The sums of inodes with several names that were read, by device, number, size and time."""
 
 _LOST = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _CHANGED = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 _SET_ASIDE = CORRUPT.encode()
-_UNKNOWN = (0, 0, "")
 
 
 class Sweep:
     """Of one backup. ``bytes`` is what was read from the disk, and ``missed`` what could not be.
 
     ``set_aside`` is what an earlier verify has renamed; ``meanwhile`` counts files of a sync tree
-    that were written when they were read.
+    that were written when they were read. ``linked`` has the names of inodes that have several.
     """
 
     def __init__(self, look: Look, readers: Readers, noted: Noted, known: Known) -> None:
@@ -37,28 +35,24 @@ class Sweep:
         self._known = known
         self._last = noted.last() if look.is_sync else {}
         self._done = self.bytes = self.meanwhile = 0
-        self._counted: set[Key] = set()
-        self._several: list[Found] = []
+        self.linked: dict[Key, list[Found]] = {}
         self.missed: list[Missed] = []
         self.set_aside: list[bytes] = []
         self._differing: dict[bytes, File] = {}
 
     def read(self, pace: Pace, comparison: Comparison) -> None:
         """Read all files, and have each compared: by the sum of the last reading where it is a sync
-        tree. Raises OutOfTime; what was read until then is noted.
+        tree. Raises OutOfTime.
         """
         others: dict[Key, list[Found]] = {}
         unread = self._unread(pace, others, comparison)
-        try:
-            for found, read in self._readers.sums(self._look.tree, unread, pace):
-                self.bytes += read.size
-                names = [found, *others.pop(found.key, ())]
-                if self._is_good(names, read):
-                    self._count(found)
-                    for each in names:
-                        self._compare(each, read.digest, comparison)
-        finally:
-            self._noted.write()
+        for found, read in self._readers.sums(self._look.tree, unread, pace):
+            self.bytes += read.size
+            names = [found, *others.pop(found.key, ())]
+            if self._is_good(names, read):
+                self._done += found.size
+                for each in names:
+                    self._compare(each, read.digest, comparison)
 
     def _compare(self, found: Found, digest: str, comparison: Comparison) -> None:
         if not digest:
@@ -73,51 +67,32 @@ class Sweep:
         self, pace: Pace, others: dict[Key, list[Found]], comparison: Comparison
     ) -> Iterator[Found]:
         """The files that have to be read; those with a known sum are compared at once."""
+        noted, known, repeat = self._noted.known, self._known, self._noted.repeat
         for found in reading.files(self._look.tree, pace, self.missed):
-            if found.name.endswith(_SET_ASIDE):
-                self.set_aside.append(found.name)
+            name, device, inode, size, changed, links = found
+            if name.endswith(_SET_ASIDE):
+                self.set_aside.append(name)
                 continue
-            if found.links > 1:
-                self._several.append(found)
-            if digest := self._sum_of(found):
-                self._count(found)
-                self._compare(found, digest, comparison)
-            elif found.links == 1:
+            digest = noted.get(_file(found), "") if noted else ""
+            is_first = True
+            if links > 1:
+                names = self.linked.setdefault((device, inode), [])
+                names.append(found)
+                is_first = len(names) == 1
+                if not digest and (digest := known.get((device, inode, size, changed), "")):
+                    repeat(found, digest)
+            if digest:
+                self._done += size if is_first else 0
+                if self._last:
+                    self._compare(found, digest, comparison)
+                else:
+                    comparison.take(name, digest)
+            elif is_first or (device, inode) not in others:
+                if links > 1:
+                    others[device, inode] = []
                 yield found
-            elif (key := found.key) in others:
-                others[key].append(found)
             else:
-                others[key] = []
-                yield found
-
-    def _count(self, found: Found) -> None:
-        """It is read; of an inode with several names that says each, and it is counted once."""
-        if found.links > 1:
-            key = found.key
-            if key in self._counted:
-                return
-            self._counted.add(key)
-        self._done += found.size
-
-    def _sum_of(self, found: Found) -> str:
-        """The sum where the inode was read by this verify, or by one that was interrupted here."""
-        if self._noted.known and (noted := self._noted.known.get(_file(found))):
-            return noted
-        if found.links == 1:
-            return ""
-        size, changed, digest = self._known.get(found.key, _UNKNOWN)
-        if not digest or size != found.size or changed != found.changed:
-            return ""
-        self._noted.repeat(size, changed, found.inode, digest)
-        return digest
-
-    @cached_property
-    def linked(self) -> dict[Key, list[Found]]:
-        """The names of inodes that have several, when all were read."""
-        found: dict[Key, list[Found]] = {}
-        for each in self._several:
-            found.setdefault(each.key, []).append(each)
-        return found
+                others[device, inode].append(found)
 
     def _is_good(self, names: Sequence[Found], read: Read) -> bool:
         """Whether a file of these names was read, or is known to be lost; it is noted then."""
@@ -135,7 +110,7 @@ class Sweep:
             return False
         self._noted.add(_file(found), read.digest)
         if found.links > 1:
-            self._known[found.key] = found.size, found.changed, read.digest
+            self._known[(*found.key, found.size, found.changed)] = read.digest
         return True
 
     @property
@@ -169,6 +144,8 @@ class Sweep:
     def linked_names(self, names: Iterable[bytes]) -> dict[bytes, Found]:
         """Those of some names whose inodes have others too."""
         wanted = {*names}
+        if not wanted:
+            return {}
         return {
             each.name: each for some in self.linked.values() for each in some if each.name in wanted
         }

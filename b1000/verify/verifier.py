@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from b1000.state.journal import Journal
-from b1000.verify import listing, reading, sums
+from b1000.verify import reading, sums
 from b1000.verify.findings import Finding, Kind, Look, held_against_mark
 from b1000.verify.judging import Case, Judge, Terms, unread
+from b1000.verify.listing import Lists
 from b1000.verify.matching import Comparison
 from b1000.verify.noted import Notes
 from b1000.verify.readers import Readers
@@ -36,6 +37,7 @@ class Verifier:
         self._clock = clock
         self._judge = Judge(self._remember)
         self._known: Known = {}
+        self._lists = Lists()
         self.bytes = 0
 
     def _remember(self, look: Look, **changes: object) -> None:
@@ -79,28 +81,30 @@ class Verifier:
         noted = self._notes.of(look.root.path, look.backup.place)
         noted.resume(self._clock() - terms.period)
         sweep = Sweep(look, self._readers, noted, self._known)
-        listed, lost = _list_of(look)
+        listed, lost = self._list_of(look)
         comparison = Comparison(listed)
         try:
             sweep.read(terms.pace, comparison)
+            if _has_gone(look):
+                noted.forget()
+            else:
+                yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))
         except OutOfTime:
             self._remember(look, read_share=sweep.share)
             raise
         finally:
+            noted.write()
             self.bytes += sweep.bytes
-        if not _has_gone(look):
-            yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))
 
-
-def _list_of(look: Look) -> tuple[dict[bytes, str] | None, str]:
-    """The list of sums, None where none was ever written; what is wrong with it."""
-    seal = sums.known_seal(look.backup.memory.sums)
-    if not seal:
-        return None, ""
-    try:
-        return listing.read(look.tree, seal), ""
-    except ValueError as error:
-        return None, str(error)
+    def _list_of(self, look: Look) -> tuple[dict[bytes, str] | None, str]:
+        """The list of sums, None where none was ever written; what is wrong with it."""
+        seal = sums.known_seal(look.backup.memory.sums)
+        if not seal:
+            return None, ""
+        try:
+            return self._lists.read(look.tree, seal), ""
+        except ValueError as error:
+            return None, str(error)
 
 
 def _has_gone(look: Look) -> bool:

@@ -1,4 +1,4 @@
-"""The processes that read files: many answers at once, and one that dies."""
+"""What verify reads: by processes, of which one may die, and lists that are the same."""
 
 import os
 import signal
@@ -10,6 +10,8 @@ import pytest
 
 from b1000 import wire
 from b1000.errors import B1000Error
+from b1000.verify import listing
+from b1000.verify.listing import Lists
 from b1000.verify.readers import Readers, _Reader, _ready
 from b1000.verify.reading import Pace, Tree, files
 
@@ -47,3 +49,20 @@ def test_one_that_was_killed_is_told(tmp_path: Path) -> None:
     with pytest.raises(B1000Error, match="was killed"):
         list(readers.sums(tree, files(tree, Pace(), []), Pace()))
     readers.close()
+
+
+def test_a_list_that_was_changed_is_found_out_beside_one_that_is_the_same(tmp_path: Path) -> None:
+    one, other = (Tree(str(tmp_path), name) for name in ("one", "other"))
+    sums = {b"a": "0" * 64, b"b": "1" * 64}
+    seal = listing.write(one, sums)
+    assert listing.write(other, sums) == seal
+    lists = Lists()
+    assert lists.read(one, seal) == lists.read(other, seal) == sums
+    different = listing.write(other, {b"a": "0" * 64})
+    with pytest.raises(ValueError, match="was changed"):
+        lists.read(other, seal)
+    assert lists.read(other, different) == {b"a": "0" * 64}
+    assert lists.read(one, seal) == sums
+    (tmp_path / "one.sha256.gz").unlink()
+    with pytest.raises(ValueError, match="is gone"):
+        lists.read(one, seal)
