@@ -196,7 +196,7 @@ def test_each_library_has_a_home(name: str, module: ast.Module) -> None:
 _SLOW = frozenset(
     ("asyncio", "ssl", "dataclasses", "inspect", "multiprocessing", "concurrent", "email", "http")
 ) | {"hashlib", "random", "shutil", "tempfile", "tenacity", "psutil", "rich", "pymysql"}
-_SLOW |= {"logging", "traceback"}
+_SLOW |= {"logging", "traceback", "subprocess", "threading"}
 _OF_A_RUN = """
 import sys
 import b1000.cli

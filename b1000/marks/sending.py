@@ -1,15 +1,13 @@
 """Sends marks to a daemon, many in one session."""
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from b1000.b1k import form
 from b1000.errors import StorageAway
-from b1000.files import private_directory
 from b1000.jobs import Destination, Limits
 from b1000.logs import printable
 from b1000.marks.marking import Written
+from b1000.marks.staging import staged
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
@@ -17,25 +15,7 @@ from b1000.runs.states import CopyStatus
 from b1000.storage import session
 from b1000.storage.session import Session
 
-_MODE = 0o644
 _LONGEST = 600.0  # seconds that a session takes, whatever the configuration says
-
-
-@contextmanager
-def staged(marks: Iterable[Written]) -> Iterator[str]:
-    """A directory with marks, each where it is to lie below its root. OSError."""
-    with private_directory("b1000-marks-") as top:
-        made: set[str] = set()
-        for mark in marks:
-            path = f"{top}/{mark.file}"
-            above = os.path.dirname(path)
-            if above not in made:
-                os.makedirs(above, exist_ok=True)
-                made.add(above)
-            with open(path, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), _MODE)
-                file.write(mark.text)
-        yield top
 
 
 def send(

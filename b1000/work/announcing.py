@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator
 
 from b1000.errors import BadValue, message_of
 from b1000.identity import new_uid
-from b1000.marks import marking, placing, sending
+from b1000.marks import marking, placing
 from b1000.marks.marking import Whose, Written
+from b1000.marks.staging import staged
 from b1000.rsync import command, outcome, paths
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
@@ -96,7 +97,7 @@ async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> O
     if not targets[-1].startswith("rsync://"):
         return _put(mark, targets[-1])
     result = Outcome(CopyStatus.FAILED)
-    with sending.staged([mark]) as tree:
+    with staged([mark]) as tree:
         for target in targets:
             argv = command.marks(tree, target, destination, assignment.limits)
             purpose, place = f"{destination.name} (mark)", paths.host_or_path(target)

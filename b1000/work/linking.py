@@ -12,7 +12,6 @@ from b1000.config.addresses import one_place
 from b1000.jobs import Destination
 from b1000.rsync import outcome, paths
 from b1000.runs.run import Base, Bases, Copy
-from b1000.storage import basing
 from b1000.work.assignment import Assignment
 from b1000.work.sinks import Lines
 
@@ -40,6 +39,8 @@ def settled(
         beside = tuple(base for base in bases.known if _stands_beside(base, copy, whose))
         base: str | None = beside[0].path if beside else None
         if destination.link_dest and not destination.remote:
+            from b1000.storage import basing  # with all that is known of storages
+
             base = basing.choose(bases._replace(known=beside), whose, copy.path, now)
         if base:
             found[copy.destination] = base
