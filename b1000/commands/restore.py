@@ -143,6 +143,8 @@ class _Restore:
         for note in (*choice.notes, *filter(None, [choice.older])):
             self._warn(note)
         self._say(text)
+        for reason in choice.reasons if self._arguments.dry_run else ():
+            self._say(reason)
 
     # --- the target
 
@@ -220,7 +222,9 @@ class _Restore:
         with private_directory("b1000-empty-") as empty:
             there = not self._arguments.to or os.path.isdir(self._arguments.to)
             parts = way.parts if there else tuple(p._replace(target=f"{empty}/") for p in way.parts)
-            changes = list(way._replace(parts=parts).changes())
+            sizes: list[int] = []
+            would = way._replace(parts=parts)
+            changes = list(would.changes(lambda each: sizes.append(each.bytes)))
         deleted = [name for change, name in changes if change == "*deleting"]
         replaced = [
             name
@@ -231,15 +235,15 @@ class _Restore:
             for name in names:
                 self._say(f"would {what} {printable(name)}")
         files = sum(change[:2] in (">f", "<f", "cf") for change, _ in changes)
-        self._say(f"{counted(files, 'file')} would be restored")
+        self._say(f"{counted(files, 'file')}, {size(sum(sizes))}, would be restored")
         where = os.path.abspath(self._arguments.to or "/")
         while not os.path.exists(where):
             where = os.path.dirname(where)
         space = os.statvfs(where)
         free = space.f_bavail * space.f_frsize
         self._say(f"{size(free)} are free at {where}")
-        told = {"files": files, "free": free, "replaced": replaced, "deleted": deleted}
-        self._answer.keys |= told
+        told = {"files": files, "bytes": sum(sizes), "free": free}
+        self._answer.keys |= {**told, "replaced": replaced, "deleted": deleted}
         return 0
 
     def _carry_out(self, choice: "Choice", ways: "list[Restoring]", private: str) -> int:

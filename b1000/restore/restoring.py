@@ -9,11 +9,11 @@ from b1000.named import NamedTuple
 from b1000.restore import links, listed, receiving
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
-from b1000.rsync import names, outcome, paths
+from b1000.rsync import names, outcome, paths, verdicts
 from b1000.rsync import restoring as arguments
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.restoring import Manner, Way
-from b1000.rsync.totals import Totals, forecast, totals
+from b1000.rsync.totals import Forecast, Totals, forecast, totals
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
 from b1000.storage import session
@@ -34,6 +34,11 @@ Told = Callable[[Totals, int], None]
 
 def nobody(_: Totals, __: int) -> None:
     """Nobody wants to hear it."""
+
+
+def _last(lines: Sequence[bytes]) -> list[str]:
+    """Those among which the totals are."""
+    return [line.decode("utf-8", "replace") for line in lines[-_LAST_LINES:]]
 
 
 class Verified(NamedTuple):
@@ -129,9 +134,12 @@ class Restoring(NamedTuple):
         except OSError as error:
             return Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
         if result.exit_code == 0:
-            last = [line.decode("utf-8", "replace") for line in lines[-_LAST_LINES:]]
-            done = forecast(last)
-            told(totals(last), done.files if done else 0)
+            done = forecast(_last(lines))
+            told(totals(_last(lines)), done.files if done else 0)
+        elif manner.names and verdicts.MISSING in result.reason:
+            # A name that the backup has not is not there a minute later either.
+            reason = result.reason.replace(verdicts.MISSING, "is not in the backup")
+            return result._replace(reason=reason, retry=Retry.NEVER)
         return result
 
     def _put(self, part: Part, argv: list[str], take: Callable[[bytes], None]) -> Outcome:
@@ -172,11 +180,17 @@ class Restoring(NamedTuple):
 
     # --- looking
 
-    def changes(self) -> Iterator[tuple[str, str]]:
-        """What it would do: rsync's itemized change, and the name. Raises RestoreFailed."""
+    def changes(self, told: Callable[[Forecast], None] | None = None) -> Iterator[tuple[str, str]]:
+        """What it would do: rsync's itemized change, and the name. Raises RestoreFailed.
+
+        ``told`` hears of each part how much that is.
+        """
         for part in self.parts:
+            lines: list[bytes] = []
             argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
-            yield from self._itemized(argv)
+            yield from self._itemized(argv, lines.append)
+            if told and (found := forecast(_last(lines))):
+                told(found)
 
     def compare(self, by_content: bool = True) -> Verified:
         """Compare what is here with what the storage holds. Raises RestoreFailed.
@@ -232,13 +246,18 @@ class Restoring(NamedTuple):
                     return True
         return False
 
-    def _itemized(self, argv: Sequence[str]) -> list[tuple[str, str]]:
+    def _itemized(
+        self, argv: Sequence[str], rest: Callable[[bytes], None] | None = None
+    ) -> list[tuple[str, str]]:
+        """Changes and names; the ``rest`` of what rsync prints to another."""
         found: list[tuple[str, str]] = []
 
         def take(line: bytes) -> None:
             change, name = arguments.item(line)
             if change:
                 found.append((change.decode(), name.decode("utf-8", "surrogateescape")))
+            elif rest:
+                rest(line)
 
         self.look(argv, take)
         return found

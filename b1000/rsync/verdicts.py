@@ -13,6 +13,9 @@ from b1000.named import NamedTuple
 from b1000.rsync.helper_verdicts import COMPLAINTS
 from b1000.runs.states import CopyStatus
 
+MISSING = "is missing at the source"
+"""Ends the reason where a name that was asked for is not there."""
+
 
 class Retry(Enum):
     """Whether trying again can help."""
@@ -217,7 +220,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         {23},
         r'link_stat "(.*)"(?: \(in \S+\))? failed: No such file or directory \(\d+\)$',
         Retry.ONCE,
-        "not everything was copied: {0} is missing at the source",
+        f"not everything was copied: {{0}} {MISSING}",
     ),
     _row({23}, "", Retry.ONCE, "not everything was copied"),
     # These stay as they are until somebody changes a configuration or a program.

@@ -223,8 +223,11 @@ def test_only_the_paths_that_are_named(world: World) -> None:
     done = world.b1000("restore", "etc", "--to", str(to), "below", "file1")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in to.rglob("*")) == ["-x *", "below", "file1"]
-    strange = world.b1000("restore", "etc", "--to", str(world.root / "two"), "no/such")
+    strange = world.b1000("restore", "etc", "--to", str(world.root / "two"), "no/such", "file0")
     assert strange.returncode == 1
+    assert "no/such is not in the backup" in strange.stderr
+    assert strange.stderr.count("\n") == 2, "nobody waits for another try"
+    assert (world.root / "two" / "file0").exists()
     outside = world.b1000("restore", "etc", "--to", str(world.root / "three"), "../x")
     assert outside.returncode == 2
 
@@ -247,8 +250,12 @@ def test_a_dry_run_writes_nothing(two: tuple[World, Path, Path]) -> None:
     to = world.root / "to"
     done = world.b1000("restore", "etc", "--to", str(to), "-n")
     assert done.returncode == 0
-    assert "1 file would be restored" in done.stdout
+    assert "1 file, 4 B, would be restored" in done.stdout
+    assert "the newest of 1 backup that is good" in done.stdout
     assert "are free at" in done.stdout
+    told = json.loads(world.b1000("restore", "etc", "--to", str(to), "-n", "--json").stdout)
+    assert (told["files"], told["bytes"]) == (1, 4)
+    assert told["reasons"] == ["the newest of 1 backup that is good"]
     assert not to.exists()
 
 
