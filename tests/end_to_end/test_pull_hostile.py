@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sqlite3
 import threading
@@ -348,3 +349,38 @@ def test_data_that_does_not_come(
     assert measured.seconds < 30
     assert last(world).ending == "CLOSED"
     assert report.told() == "error"
+
+
+def test_a_client_that_freezes_while_it_is_copied(world: World, client: Client) -> None:
+    """The copy does not wait for ever, nor is it tried for ever, and another job goes on."""
+    (client.backup / "large").write_bytes(os.urandom(12_000_000))
+    limits = {"io_timeout": 1, "connect_timeout": 1, "copy_retries": 1, "copy_retry_min_sleep": 0}
+    world.files()
+    world.write(
+        {
+            **sections(world, client),
+            "global": {"host": "backup-2", "workers": 2, **limits},
+            "dest:local": {**world.store("local"), "min_free": 0, "bwlimit": 2000},
+            "dest:store": world.store(),
+            "job:etc": world.push(pre=f"until test -e {world.root}/frozen; do sleep 0.1; done"),
+        }
+    )
+    report = client.report().copying().keep_alive()
+    threading.Thread(target=report.end, daemon=True).start()
+    program = world.start()
+    wait_until(lambda: list((world.root / "local").rglob(".large.*")))
+    client.daemon.kill(signal.SIGSTOP)
+    try:
+        (world.root / "frozen").touch()
+        wait_until(lambda: last(world, "etc").step == "DONE")
+        wait_until(lambda: last(world).copies[0].status == "FAILED")
+    finally:
+        client.daemon.kill(signal.SIGCONT)
+    program.communicate(timeout=60)
+    assert program.returncode == 1
+    run = last(world)
+    assert (run.step, run.status, run.ending) == ("COPYING", "FAILED", "CLOSED")
+    assert "no data from 127.0.0.1 for too long (io_timeout)" in run.error
+    assert run.copies[0].attempts == 2
+    assert report.told() == "error"
+    assert not world.processes()
