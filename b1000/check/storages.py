@@ -10,8 +10,16 @@ _NEARLY_FULL = 0.8  # of a file system
 
 
 def findings(config: Config) -> Iterator[Finding]:
-    """Stores that nothing thins out, on file systems that are nearly full."""
+    """Stores that nothing thins out, on file systems that are nearly full; and a `keep` in vain."""
     for name, each in config.destinations.items():
+        if each.keep and each.mark_path and each.mark_path.rstrip("/") != each.path.rstrip("/"):
+            yield Finding(
+                f"dest:{name}",
+                "keep",
+                "b1000 prune removes nothing where marks do not lie beside the backups; leave out"
+                " mark_path",
+                warning=True,
+            )
         if each.type != "store" or each.keep:
             continue
         used = _used(each.path.partition("/*")[0] or "/")

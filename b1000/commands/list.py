@@ -116,7 +116,8 @@ def _exit_code(found: "Survey", answered: bool) -> int:
         for note in catalogue.notes:
             to_stderr(printable(f"b1000: {catalogue.root.path}: {note}"))
         for each in catalogue.unread:
-            text = f"{catalogue.root.path}/{each.path} could not be looked at: {each.why}"
+            path = catalogue.root.whole(each.path).rstrip("/")
+            text = f"{path} could not be looked at: {each.why}"
             to_stderr(printable(f"b1000: {text}"))
     for away in found.away:
         to_stderr(printable(f"b1000: {away.destination} could not be asked: {away.why}"))

@@ -144,7 +144,7 @@ class _Verify:
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
         for each in catalogue.unread:
             self._away.append(catalogue.root.destination)
-            path = f"{catalogue.root.path}/{each.path}"
+            path = catalogue.root.whole(each.path).rstrip("/")
             self._tell(f"b1000: {path} could not be looked at: {each.why}")
 
     def _one(

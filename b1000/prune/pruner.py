@@ -120,7 +120,7 @@ def plan(
     moment = datetime.fromtimestamp(now)
     found = pruning.plan(destination, catalogues, moment, wish, _changed)
     why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
-    notes = (*found.notes, *_filled(each.root for each in catalogues))
+    notes = (*found.notes, *_filled(each.root for each in catalogues if not each.unreadable))
     return found._replace(notes=notes, refused={**why, **found.refused})
 
 
@@ -142,7 +142,8 @@ def one_keep(found: Found) -> tuple[Found, dict[str, str]]:
             try:
                 status = os.stat(path)
             except OSError:
-                continue  # it is gone by now
+                own.append(each)  # it says why itself
+                continue
             other, above = first.setdefault((status.st_dev, status.st_ino), (destination, path))
             if other is destination or _terms(other) != _terms(destination):
                 own.append(each)

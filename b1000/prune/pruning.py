@@ -166,6 +166,8 @@ def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str)
 def _is_no_storage(catalogue: Catalogue) -> str:
     """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
     path = catalogue.root.path
+    if catalogue.unreadable:
+        return f"{path} could not be looked at: {catalogue.unreadable}"
     if catalogue.root.identity is None:
         return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
     if not catalogue.marks:

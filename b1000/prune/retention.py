@@ -202,7 +202,8 @@ class _Group:
         """Why a rule does not keep one."""
         rule = reach.rule
         if rule.period == "last":
-            return f"{reach.text}: there are {rule.number} newer ones"
+            there = "is 1 newer one" if rule.number == 1 else f"are {rule.number} newer ones"
+            return f"{reach.text}: there {there}"
         if each.at < reach.since:
             return f"{reach.text}: it is older"
         period = _PERIOD[rule.period]

@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """A directory that may hold backups and could not be looked at: JOB or JOB/DAY."""
+    """A directory that may hold backups and could not be looked at: JOB, JOB/DAY, "" for all."""
 
     path: str
     why: str
@@ -167,6 +167,11 @@ class Catalogue(NamedTuple):
     notes: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
 
+    @property
+    def unreadable(self) -> str:
+        """Why nothing at all could be looked at; "" where something could."""
+        return next((each.why for each in self.unread if not each.path), "")
+
     def unread_of(self, job: str) -> list[Unread]:
         """What could not be looked at of one job."""
-        return [each for each in self.unread if each.path.partition("/")[0] == job]
+        return [each for each in self.unread if each.path.partition("/")[0] in ("", job)]

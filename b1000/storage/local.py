@@ -12,6 +12,7 @@ from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
 from b1000.files import opened_below, read_file
+from b1000.logstyle import printable
 from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Root, Unread
 from b1000.storage.layout import Place
@@ -24,11 +25,24 @@ def roots(destination: str, path: str) -> list[Root]:
     """The directories that the path of a destination or store matches, by name.
 
     A part of it that is ``*`` stands for the directories of clients, which are no links and
-    whose names begin with no dot. Raises StorageAway.
+    whose names are UTF-8 and begin with no dot. Raises StorageAway.
     """
-    above, star, below = path.partition("/*")
-    if not star:
+    if "/*" not in path:
         return [_root(destination, path, "")]
+    return [
+        _root(destination, whole, client) for client, whole in _clients(path) if _is_text(whole)
+    ]
+
+
+def without_name(path: str) -> list[str]:
+    """As text, those whose names no journal can hold, as they are no UTF-8. Raises StorageAway."""
+    found = [whole for _, whole in _clients(path)] if "/*" in path else []
+    return [printable(whole) for whole in found if not _is_text(whole)]
+
+
+def _clients(path: str) -> list[tuple[str, str]]:
+    """The directories that ``*`` stands for, and the whole paths, by name."""
+    above, _, below = path.partition("/*")
     try:
         with os.scandir(above or "/") as entries:
             clients = sorted(
@@ -39,11 +53,11 @@ def roots(destination: str, path: str) -> list[Root]:
     except OSError as error:
         raise StorageAway(message_of(error)) from None
     found = [(client, f"{above}/{client}{below}") for client in clients]
-    return [
-        _root(destination, whole, client)
-        for client, whole in found
-        if not below or os.path.isdir(whole)
-    ]
+    return [(client, whole) for client, whole in found if not below or os.path.isdir(whole)]
+
+
+def _is_text(path: str) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in path)
 
 
 def _root(destination: str, path: str, client: str) -> Root:

@@ -168,6 +168,9 @@ def _in_trees(
         if destination.restore_path:
             root = root._replace(path=destination.path, read_from=address)
         yield catalogue.build(root, local.entries(root, job), journal.known(root, job))
+    for path in local.without_name(address):
+        why = Unread("", "its name is no UTF-8; rename it")
+        yield Catalogue(Root(destination.name, path), (), unread=(why,))
 
 
 def _at_daemon(root: Root, entries: Iterable[Entry | Unread], known: Known) -> Iterator[Catalogue]:

@@ -340,3 +340,11 @@ def test_a_store_that_nothing_thins_out_is_told_when_its_disk_is_nearly_full(wor
     assert ("nothing is ever removed" in told) == full
     world.write({"dest:kept": {"type": "store", "path": root, "keep": "last 3"}})
     assert "nothing is ever removed" not in world.b1000("check").stderr
+
+
+def test_rules_that_find_no_marks_are_told(world: World) -> None:
+    store, job = world.store(keep="last 3", mark_path=world.root / "marks"), world.push()
+    world.write({"dest:store": store, "job:etc": job})
+    assert "marks do not lie beside the backups" in world.b1000("check").stderr
+    world.write({"dest:store": {**store, "mark_path": world.root / "store"}, "job:etc": job})
+    assert "marks do not lie" not in world.b1000("check").stderr

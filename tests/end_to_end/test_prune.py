@@ -184,6 +184,22 @@ def test_no_name_of_a_client_reaches_a_terminal_as_more_than_text(world: World) 
     assert len([*strange.glob("etc/*/*.b1k")]) == 3
 
 
+def test_a_client_whose_name_is_no_utf_8_costs_itself_alone(world: World) -> None:
+    root = configure(world, keep="last 3", prune_most="100 %", path=world.root / "srv" / "*")
+    (root / "client").mkdir()
+    backups = nights(root / "client", range(5))
+    strange = Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))
+    strange.mkdir()
+    others = nights(strange, range(5))
+    for words in (["list"], ["prune"], ["verify"]):
+        done = world.b1000(*words)
+        assert done.returncode == (3 if words == ["verify"] else 1), done.stderr
+        assert "could not be looked at: its name is no UTF-8" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert there(backups) == [0, 1, 2]
+    assert there(others) == [*range(5)]
+
+
 def test_only_what_is_named_is_pruned(world: World, root: Path) -> None:
     one = nights(root, range(5))
     other = nights(root, range(5), host="web2")
