@@ -57,3 +57,9 @@ def identify(root: Path, created: datetime) -> None:
     root.mkdir(parents=True, exist_ok=True)
     text = root_id.render(RootId("0f" * 16, created.timestamp()))
     (root / root_id.FILE).write_text(text)
+
+
+def but_space(told: str) -> str:
+    """What a prune has told but that a file system is nearly full, as that of this machine may be."""
+    lines = told.splitlines(keepends=True)
+    return "".join(line for line in lines if "its file system is" not in line)
