@@ -60,6 +60,6 @@ def identify(root: Path, created: datetime) -> None:
 
 
 def but_space(told: str) -> str:
-    """What a prune has told but that a file system is nearly full, as that of this machine may be."""
+    """What a prune has told but that a file system is nearly full: that of this machine may be."""
     lines = told.splitlines(keepends=True)
     return "".join(line for line in lines if "its file system is" not in line)
