@@ -54,6 +54,7 @@ class _Prune:
             self._be_alone()
         found = self._look()
         self._tell_of_strangers([each for _, catalogues in found for each in catalogues])
+        self._tell_of_unread([each for _, catalogues in found for each in catalogues])
         found, self._disputed = pruner.one_keep(found)
         try:
             if self._dry:
@@ -116,6 +117,17 @@ class _Prune:
         keys = [group.key for each in catalogues for group in each.groups]
         words = (*self._wish.words, *self._wish.gone)
         refuse_strangers(words, keys, "at a destination with keep")
+
+    def _tell_of_unread(self, catalogues: "Sequence[Catalogue]") -> None:
+        """Of which not even the groups are known that would be held back for it."""
+        jobs = {word.partition("/")[0] for word in (*self._wish.words, *self._wish.gone)}
+        for catalogue in catalogues:
+            known = {group.key.job for group in catalogue.groups if not group.key.unmarked}
+            for each in catalogue.unread:
+                job = each.path.partition("/")[0]
+                if job and job not in known and (not self._wish.words or job in jobs):
+                    path = catalogue.root.whole(each.path)
+                    self._trouble(f"{path} could not be looked at: {each.why}")
 
     def _forecast(self, found: "Found") -> None:
         from b1000.prune import answer, pruner

@@ -349,8 +349,15 @@ def test_a_directory_that_cannot_be_read_costs_only_itself(
     assert "4 backups counted" in verified.out
     assert f"{root}/{closed[1]} could not be looked at" in verified.err
     nights[4].parent.chmod(0o700)
+    again = program.run("-f", config, "prune", user=NOBODY)
+    assert again.code == 1
+    assert again.err.splitlines()[0].endswith(
+        f"{root}/other could not be looked at: Permission denied"
+    )
+    assert not nights[0].exists(), "of a job that could be looked at"
+    assert program.run("-f", config, "prune", "etc", user=NOBODY).code == 0
+    (root / "other").chmod(0o700)
     assert program.run("-f", config, "prune", user=NOBODY).code == 0
-    assert not nights[0].exists()
 
 
 @pytest.mark.slow
