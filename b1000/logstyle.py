@@ -39,6 +39,8 @@ def printable(text: str) -> str:
 
 def unprintable(text: str, escaped: Callable[[str], str]) -> str:
     """The text with each such character as ``escaped`` writes it."""
+    if text.isprintable():
+        return text  # as nearly all are; all such characters are not
     return _CONTROL.sub(lambda found: escaped(found[0]), text)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from b1000 import logoutputs, logs, logstyle
-from b1000.logstyle import LEVELS, Line, Lines, lines
+from b1000.logstyle import LEVELS, Line, Lines, lines, printable
 
 FORMATS = [
     *("%(asctime)s", "%(asctime)-30s|", "%(created)f", "%(levelname)-7s|", "%(levelno)04d"),
@@ -71,3 +71,11 @@ def test_only_the_level_that_is_wanted_is_written(
     about.warning("50 % is told as it is")
     about.error("%d of %s", 1, "two")
     assert (tmp_path / "log").read_text() == "50 % is told as it is\n1 of two\n"
+
+
+def test_what_steers_a_terminal_is_escaped_and_all_else_stays() -> None:
+    steering = [*range(9), *range(0x0A, 0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F)]
+    steering += [*range(0x2066, 0x206A), *range(0xD800, 0xE000)]
+    escaped = [each for each in range(0x11000) if printable(chr(each)) != chr(each)]
+    assert escaped == steering
+    assert printable("a\x1bb\n") == r"a\x1bb\n"
