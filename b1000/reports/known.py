@@ -55,8 +55,9 @@ def newest(settings: Report, sought: Sought) -> float | None:
     return None if found is None else float(found)
 
 
-Stored = tuple[str, str, str, float | None, str, float | None]
-"""Storage, path, run, when it began, what is wrong with it, and when it was read."""
+Stored = tuple[str, str, str, float | None, str, float | None, str]
+"""Storage, path, run, when it began, what is wrong with it, when it was read, and the hashes of
+its list of sums."""
 
 _LONGEST_ERROR = 200  # characters of it that are told
 
@@ -67,16 +68,20 @@ def stored(settings: Report, job: str, hosts: Collection[str]) -> list[Stored]:
         if not source.has("stored"):
             return []
         seconds = source.dialect.seconds
+        sums = "sums" if "sums" in source.columns("stored") else "''"
         rows = source.rows(
             f"""SELECT storage, path, run, {seconds("started_utc")}, bad, error,
-                    {seconds("read_utc")} FROM stored
+                    {seconds("read_utc")}, {sums} FROM stored
                 WHERE host IN ({_marks(hosts)}) AND name = ?
                     AND state NOT IN ('{REMOVED}', '{MISSING}')""",
             [*hosts, job],
         )
         return [
-            (str(storage), str(path), str(run), _seconds(began), _wrong(bad, error), _seconds(read))
-            for storage, path, run, began, bad, error, read in rows
+            (
+                *(str(storage), str(path), str(run)),
+                *(_seconds(began), _wrong(bad, error), _seconds(read), str(hashes)),
+            )
+            for storage, path, run, began, bad, error, read, hashes in rows
         ]
 
 

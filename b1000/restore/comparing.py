@@ -5,17 +5,22 @@ import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from b1000.errors import counted
+from b1000.files import read_file
 from b1000.restore import listed as lists
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
 from b1000.restore.restoring import Restoring, Verified
+from b1000.rsync import names
+from b1000.rsync import restoring as arguments
 from b1000.rsync.names import OURS
-from b1000.rsync.restoring import CORRUPT
+from b1000.rsync.restoring import CORRUPT, Manner
+from b1000.storage import layout
 from b1000.storage.question import StoredRow
 from b1000.verify import listing, reading, sums
 from b1000.verify.reading import Missed, Pace, Tree
 
 _WITHOUT_LIMIT = Pace()
+_LARGEST = 2**31  # bytes of a list
 
 
 def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verified:
@@ -23,7 +28,7 @@ def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verifie
 
     ``private`` is a directory for lists of names. Raises RestoreFailed.
     """
-    listed, note = _listed(way.row)
+    listed, note = _listed(way, private)
     where = way.row.root.destination
     if listed is None:
         found = way.compare()
@@ -36,7 +41,7 @@ def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verifie
         differing |= dict.fromkeys(_wrong(part, listed, brought))
         unlisted = [
             name[len(part.root) :]
-            for name in _unlisted(way.row)
+            for name in _unlisted(way)
             if name not in listed and _is_wanted(name, words) and part.target_of(name)
             if brought is None or name in brought
         ]
@@ -47,19 +52,37 @@ def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verifie
     return found._replace(differing=tuple(differing), against=against)
 
 
-def _listed(row: StoredRow) -> tuple[dict[str, str] | None, str]:
+def _listed(way: Restoring, private: str) -> tuple[dict[str, str] | None, str]:
     """The list beside a backup, by names; None, and why, where there is none to rely on.
 
-    That is one whose hash this host knows.
+    That is one whose hash this host knows: of what lies elsewhere a database has told it.
     """
+    row = way.row
     seal = sums.known_seal(row.backup.memory.sums)
-    if not seal or row.root.remote:
+    if not seal:
         return None, ""
     try:
-        found = listing.read(_tree(row), seal)
+        if row.root.remote:
+            found = listing.checked(_fetched(way, private), seal)
+        else:
+            found = listing.read(_tree(row), seal)
     except ValueError as error:
         return None, f"the list of sums of {row.path} {error}"
     return {os.fsdecode(name): each for name, each in found.items()}, ""
+
+
+def _fetched(way: Restoring, private: str) -> bytes:
+    """The file of the list that lies at a daemon. Raises ValueError where it does not come."""
+    into = os.path.join(private, "sums")
+    os.mkdir(into, 0o700)
+    source = f"{way.source(Part('', ''))[:-1]}{layout.SUMS}"
+    try:
+        way.look(arguments.fetching(way.way, source, into), lambda _: None)
+        return read_file(os.path.join(into, os.path.basename(source)), _LARGEST, follow=False)
+    except RestoreFailed as error:
+        raise ValueError(f"could not be fetched: {error}") from None
+    except OSError as error:
+        raise ValueError(f"is gone ({error.strerror})") from None
 
 
 def _tree(row: StoredRow) -> Tree:
@@ -90,18 +113,36 @@ def _wrong(part: Part, listed: Mapping[str, str], brought: Container[str] | None
             yield name
 
 
-def _unlisted(row: StoredRow) -> Iterator[str]:
+def _unlisted(way: Restoring) -> Iterator[str]:
     """The files of a backup, among them those that came after its list was written.
 
     Raises RestoreFailed where some of them cannot be looked for.
     """
-    missed: list[Missed] = []
-    tree = _tree(row)
-    for each in reading.files(tree, _WITHOUT_LIMIT, missed):
-        name = os.fsdecode(each.name)
+    for name in _at_daemon(way) if way.row.root.remote else _in_tree(way.row):
         parts = name.split("/")
         if not parts[-1].endswith(CORRUPT) and not any(p.startswith(OURS) for p in parts):
             yield name
+
+
+def _at_daemon(way: Restoring) -> Iterator[str]:
+    found: list[str] = []
+
+    def take(line: bytes) -> None:
+        each = names.listed(line)
+        if each and each.kind == b"-":
+            found.append(os.fsdecode(each.path))
+
+    # Nothing is written where it is listed only.
+    whole = arguments.listing(way.way, way.source(Part("", "")), "/", Manner())
+    way.look(whole, take)
+    yield from found
+
+
+def _in_tree(row: StoredRow) -> Iterator[str]:
+    missed: list[Missed] = []
+    tree = _tree(row)
+    for each in reading.files(tree, _WITHOUT_LIMIT, missed):
+        yield os.fsdecode(each.name)
     for hidden in missed:
         if hidden.error != errno.EXDEV:
             raise RestoreFailed(f"{tree.shown(hidden.name)}: {hidden.why}")

@@ -17,6 +17,7 @@ class ToldOf(NamedTuple):
     """One backup as its storage has told a database of it; ``path`` is its directory there.
 
     ``bad`` says what is wrong with it, "" for nothing that is known; ``read`` when it was read.
+    ``sums`` are the hashes of the list of sums beside it, as the journal has them.
     """
 
     storage: str
@@ -25,6 +26,7 @@ class ToldOf(NamedTuple):
     started: float | None = None
     bad: str = ""
     read: float | None = None
+    sums: str = ""
 
 
 class Whose(NamedTuple):
@@ -69,6 +71,10 @@ def _with(row: StoredRow, told: Sequence[ToldOf]) -> StoredRow:
         memory = memory._replace(bad=f"{wrong.bad} (as {wrong.storage} told a database)")
     elif read and memory == Memory():
         memory = memory._replace(read=max(read))
+    # A list has the same hash wherever the same files were read.
+    sums = {each.sums for each in there or same if each.sums}
+    if len(sums) == 1:
+        memory = memory._replace(sums=sums.pop())
     return row._replace(backup=row.backup._replace(memory=memory))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from b1000.jobs import Limits, Transport
 from b1000.named import NamedTuple
 from b1000.rsync import names, transport
-from b1000.rsync.command import PLAIN_NUMBERS, reaching
+from b1000.rsync.command import FROM_CLIENT, PLAIN_NUMBERS, reaching
 
 CORRUPT = ".b1000-corrupt"
 """Ends the name of a file in a backup that verify has found to be wrong."""
@@ -130,6 +130,21 @@ def listing(way: Way, source: str, target: str, manner: Manner) -> list[str]:
         "--",
         source,
         target,
+    ]
+
+
+def fetching(way: Way, source: str, directory: str) -> list[str]:
+    """Fetch one file, as nothing but content."""
+    return [
+        "rsync",
+        "--no-dirs",
+        "--no-links",
+        *FROM_CLIENT,
+        *way.options,
+        *reaching(way.transport, way.password_file, way.limits),
+        "--",
+        source,
+        f"{directory}/",
     ]
 
 

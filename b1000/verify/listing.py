@@ -37,6 +37,15 @@ def _data(tree: Tree, seal: Seal) -> bytes:
             data = read_file(path, _LARGEST, follow=False)
     except OSError as error:
         raise ValueError(f"is gone ({error.strerror})") from None
+    return _sealed(data, seal)
+
+
+def checked(data: bytes, seal: Seal) -> dict[bytes, str]:
+    """The sums in the file of a list that was fetched. Raises ValueError where it is another."""
+    return sums.unpacked(_sealed(data, seal))
+
+
+def _sealed(data: bytes, seal: Seal) -> bytes:
     if sums.hash_of(data) != seal.file:
         raise ValueError("was changed by somebody")
     return data

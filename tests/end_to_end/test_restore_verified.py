@@ -14,7 +14,8 @@ from b1000.restore.listed import RestoreFailed
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
-from tests.support.daemon import Daemon
+from tests.support.daemon import CHROOT, Daemon
+from tests.support.hosts import Host
 from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import World, tree
 
@@ -89,6 +90,42 @@ def test_a_list_that_was_changed_is_not_relied_on(store: tuple[World, Path]) -> 
     assert "compared with the files at one, by checksum: equal" in done.stdout
 
 
+def test_a_client_relies_on_the_list_at_a_daemon_whose_hash_a_database_knows(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    there = daemon({"b": CHROOT})
+    central = {"type": "sqlite", "path": world.root / "central.sqlite3"}
+    world.files()
+    (world.source / "below").mkdir()
+    (world.source / "below" / "b \\ \n c").write_text("text")
+    far = {"type": "active", "path": f"{there.url('b')}/deep"}
+    job = world.push(dest="far", report="main, central")
+    world.write({"report:central": central, "dest:far": far, "job:etc": job})
+    assert world.b1000().returncode == 0
+    storage = Host(world.root / "storage", "backup-1")
+    kept = {"type": "store", "path": there.module("b") / "deep", "report": "central"}
+    waiting = {"host": "backup-1", "report_wait_end": 60}
+    storage.write({"global": waiting, "report:central": central, "dest:kept": kept})
+    assert storage.b1000("verify", "--all").returncode == 0
+    (backup,) = there.module("b").glob("deep/etc/*/*/")
+    against = "the list of sums at far, 4 files"
+    assert restored(world, "--to", str(world.root / "to"))["against"] == against
+    (backup / "late").write_text("late")
+    assert restored(world, "--to", str(world.root / "late"))["against"] == against
+    flip(backup / "below/b \\ \n c")
+    answer = restored(world, "--to", str(world.root / "flipped"), code=1)
+    assert (answer["against"], answer["differing"]) == (against, ["below/b \\ \n c"])
+    part = restored(world, "--to", str(world.root / "part"), "file0")
+    assert (part["against"], part["verified"]) == ("the list of sums at far, 1 file", True)
+    for content in (b"other", None):
+        list_of_sums = Path(f"{backup}.sha256.gz")
+        list_of_sums.write_bytes(content) if content else list_of_sums.unlink()
+        done = world.b1000("restore", "etc", "--to", str(world.root / str(content)))
+        assert done.returncode == 0, done.stderr
+        assert ("was changed by somebody" if content else "could not be fetched") in done.stderr
+        assert "compared with the files at far, by checksum: equal" in done.stdout
+
+
 @pytest.mark.parametrize("with_list", [True, False])
 def test_only_what_was_missing_is_compared(store: tuple[World, Path], with_list: bool) -> None:
     world, backup = store
@@ -157,7 +194,7 @@ def test_what_cannot_be_looked_for_is_not_called_compared(tmp_path: Path) -> Non
     gone = Backup("etc/gone", "sync", State.COMPLETE)
     row = StoredRow(root, GroupKey(str(tmp_path), "", "etc", "web1"), gone)
     with pytest.raises(RestoreFailed, match="gone/: No such file or directory"):
-        list(comparing._unlisted(row))
+        list(comparing._in_tree(row))
 
 
 @pytest.mark.parametrize("manner", ["", "--merge", "--no-verify"])

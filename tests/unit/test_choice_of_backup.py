@@ -124,6 +124,25 @@ def test_what_a_database_tells_of_it(told: list[ToldOf], bad: bool) -> None:
     assert (far.backup.proven.read == 9.0) == (told_of("far") in told)
 
 
+@pytest.mark.parametrize(
+    ("told", "sums"),
+    [
+        ({"far": "a b"}, "a b"),
+        ({"far": ""}, ""),
+        # A list of the same run is the same list elsewhere, where all tell the same.
+        ({"else": "a b"}, "a b"),
+        ({"else": "a b", "third": "a b"}, "a b"),
+        ({"else": "a b", "third": "c d"}, ""),
+        ({"else": "a b", "far": "c d"}, "c d"),
+        ({"else": "a b", "far": ""}, ""),
+    ],
+)
+def test_the_hash_of_a_list_is_what_databases_tell_of_it(told: dict[str, str], sums: str) -> None:
+    rows = [told_of(name)._replace(sums=each) for name, each in told.items()]
+    near, far = believed([row("near", 2), row("far", 2)], Told(rows), "etc")
+    assert (near.backup.memory.sums, far.backup.memory.sums) == ("", sums)
+
+
 def test_what_is_passed_over_is_told() -> None:
     rows = [row("near", 1), row("near", 2, memory=BAD), row("far", 3, State.MISSING)]
     assert choose(rows, ORDER, (), Terms()).notes == (
