@@ -64,7 +64,9 @@ class Pruner:
         for root in (each.root for each in catalogues):
             area = Removals(root.path, self._until)
             try:
-                yield from area.delete(area.left()).values()
+                left = iter(area.left())
+                while some := list(itertools.islice(left, _AT_ONCE)):
+                    yield from area.delete(some).values()
             except NotRemoved as error:
                 yield str(error)
 

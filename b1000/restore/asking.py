@@ -44,7 +44,7 @@ def choose(
     if asked.begun:
         rows = [row for row in rows if _is_of(asked.begun, row)]
     unseen = [
-        Away(each.root.destination, f"{each.root.path}/{unread.path}: {unread.why}")
+        Away(each.root.destination, f"{each.root.whole(unread.path).rstrip('/')}: {unread.why}")
         for each in found.catalogues
         for unread in each.unread_of(job)
     ]

@@ -200,6 +200,26 @@ def test_what_was_to_go_and_had_no_mark_is_decided_anew(place: Place) -> None:
     assert [path.is_dir() for path in backups] == [True, True, True, False]
 
 
+def test_any_number_of_half_removed_ones_goes(place: Place) -> None:
+    """As where a disk could not be written to for months: no command is too long."""
+    put(place.root, a_mark(when=NIGHT))
+    removed = place.root / ".b1000-removed"
+    for number in range(60):
+        (removed / f"{number}" / "below").mkdir(parents=True)
+    lengths: list[int] = []
+    real = Removals._run
+
+    def counted(area: Removals, *argv: str) -> str:
+        lengths.append(len(argv))
+        return real(area, *argv)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Removals, "_run", counted)
+        assert not place.prune(time.time())
+    assert [*removed.iterdir()] == []
+    assert max(lengths) < 40
+
+
 def test_a_tree_that_two_destinations_name_has_one_keep(place: Place, tmp_path: Path) -> None:
     """By another name too: where they differ, nothing goes by the rules of either."""
     put(place.root, a_mark())
