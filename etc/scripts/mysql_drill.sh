@@ -8,6 +8,11 @@
 #     drill = /usr/local/lib/b1000/scripts/mysql_drill.sh "SELECT COUNT(*) FROM shop.orders"
 #
 # All that it writes lies in TMPDIR, which b1000 removes: about the size of the data.
+#
+# A dump is a program. What the client could do for it outside of the server is turned off where the
+# client can do so (--sandbox), and so is reading and writing files by SQL; what else a server can be
+# told is done with the rights of this script. Drill the dumps of hosts that you would not let in
+# where nothing else lies.
 set -eu
 umask 077
 PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -15,6 +20,10 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 fail() {
     echo "$*" >&2
     exit 1
+}
+fail_with_log() {
+    tail -n 5 "$log" >&2
+    fail "$@"
 }
 first_of() { # the first of these programs that is installed
     for name; do
@@ -27,29 +36,34 @@ daemon=$(first_of mariadbd mysqld)
 client=$(first_of mariadb mysql)
 as=
 [ "$(id -u)" != 0 ] || as=--user=root
+only=
+case $("$client" --no-defaults --help) in
+    *--sandbox*) only=--sandbox ;;
+    *--system-command*) only=--skip-system-command ;;
+esac
 
 start() { # start [OPTION]...
     # A socket's path is short where it is relative, and both stand in its directory.
     (cd "$data" && exec "$daemon" --no-defaults "--datadir=$data" --socket=s "--tmpdir=$place" \
-        "--pid-file=$place/pid" --skip-networking --skip-log-bin \
+        "--pid-file=$place/pid" --skip-networking --skip-log-bin "--secure-file-priv=$place/none" \
         --innodb-flush-log-at-trx-commit=0 $as "$@") >>"$log" 2>&1 &
-    server=$!
+    server=$! last=$!
     tries=0
     until ask 'SELECT 1' >/dev/null 2>&1; do
-        kill -0 "$server" 2>/dev/null || { server=; tail -n 5 "$log" >&2; fail 'the server ended'; }
+        kill -0 "$server" 2>/dev/null || { server=; fail_with_log 'the server ended'; }
         tries=$((tries + 1))
-        [ "$tries" -lt 600 ] || fail 'the server does not answer'
+        [ "$tries" -lt 600 ] || fail_with_log 'the server does not answer'
         sleep 0.2
     done
 }
-stop() {
-    [ -n "$server" ] || return 0
+stop() { # what it could not write as it ended is missing from then on
     kill "$server" 2>/dev/null || true
-    wait "$server" || true
+    wait "$server" || { server=; fail_with_log 'the server did not end well'; }
     server=
 }
 load() { # SQL from standard input, ended by the first error
-    (cd "$data" && exec "$client" --no-defaults --socket=s --user=root --batch --skip-column-names)
+    (cd "$data" && exec "$client" --no-defaults --socket=s --user=root --batch \
+        --skip-column-names --local-infile=0 $only)
 }
 ask() {
     printf '%s\n' "$1" >"$place/asked"
@@ -60,24 +74,27 @@ feed() { # feed DUMP COMMAND...: through a FIFO, since a pipe hides that its lef
         *.gz) gzip -dc "$1" >"$place/fifo" & ;;
         *) cat "$1" >"$place/fifo" & ;;
     esac
-    feeder=$!
+    feeder=$! last=$!
     shift
-    "$@" <"$place/fifo" || { kill "$feeder" 2>/dev/null || true; return 1; }
-    wait "$feeder"
+    "$@" <"$place/fifo" || return 1
+    ended=$feeder feeder=
+    wait "$ended"
 }
 empty() { # empty COMMAND...: which makes an empty database
-    "$@" "--datadir=$data" $as >>"$log" 2>&1 && return
-    tail -n 5 "$log" >&2
-    fail 'no empty database could be made'
+    "$@" "--datadir=$data" $as >>"$log" 2>&1 || fail_with_log 'no empty database could be made'
 }
 
 backup=${B1000_DRILL_DIR:?is the directory with the dumps; b1000 verify --drill sets it}
-place=$(mktemp -d) server=
+place=$(mktemp -d) server= feeder= last=
 exec 9>"$place/lock"
 # A shell that a signal ends at once would leave the server running. Here it is killed: what it
-# holds is removed, and one that is asked to end while it starts may never end.
+# holds is removed, and one that is asked to end while it starts may never end. What was begun just
+# as the signal came has no name yet, but is the last of all.
 clear() {
-    [ -z "$server" ] || { kill -KILL "$server" && wait "$server" || true; } 2>/dev/null
+    [ "${!:-}" = "$last" ] || feeder="$feeder $!"
+    for each in $server $feeder; do
+        { kill -KILL "$each" && wait "$each" || true; } 2>/dev/null
+    done
     # All that was started here has the lock: an installer's own server may outlive it by a moment.
     exec 9>&-
     flock --wait 30 "$place/lock" true || true
@@ -98,7 +115,7 @@ while IFS= read -r dump; do
     grep -q '^-- Dump completed' "$place/last" || fail "${dump##*/} is cut off"
 done <"$place/dumps"
 
-mkdir "$data"
+mkdir "$data" "$place/none"
 if installer=$(command -v mariadb-install-db); then
     empty "$installer" --no-defaults --auth-root-authentication-method=normal --skip-test-db --force
 else

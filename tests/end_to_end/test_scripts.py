@@ -292,15 +292,26 @@ def test_a_drill_loads_and_counts_what_was_dumped(
 
     (dump,) = drilling.restored.iterdir()
     whole = gzip.decompress(dump.read_bytes())
+    written = tmp_path / "written"
     for damaged, why in (
         (dump.read_bytes()[:-9], "all.sql.gz is damaged"),
         (gzip.compress(whole[:-200]), "all.sql.gz is cut off"),
         (gzip.compress(b"SELECT nonsense;\n-- Dump completed\n"), "all.sql.gz cannot be loaded"),
         (gzip.compress(b"SELECT 1;\n-- Dump completed\n"), "there is no table in it"),
+        # What a dump may not do: run a command, write a file.
+        (
+            gzip.compress(f"\\! touch {written}\n-- Dump completed\n".encode()),
+            "all.sql.gz cannot be loaded",
+        ),
+        (
+            gzip.compress(f"SELECT 1 INTO OUTFILE '{written}';\n-- Dump completed\n".encode()),
+            "all.sql.gz cannot be loaded",
+        ),
     ):
         dump.write_bytes(damaged)
         code, _, err = drilling.judge()
         assert (code, err.splitlines()[-1]) == (1, why)
+    assert not written.exists()
 
     dump.write_bytes(gzip.compress(b"SELECT SLEEP(1000);\n-- Dump completed\n"))
     process = scripts.start("mysql_drill.sh", **drilling.facts)
