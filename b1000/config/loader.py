@@ -7,7 +7,7 @@ error takes only the jobs with it that need what is wrong: they become
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from b1000.config import grammar, job_sections, places
@@ -68,7 +68,7 @@ def load(file: str) -> Config:
     # What was meant for [global] would silently be replaced by defaults.
     fatal = bool(unparsed) or "global" in meant
     known = [section for section in sections if section.kind]
-    _report_duplicates(known, file)
+    repeated = _report_duplicates(known, file)
     reader = Values(known, os.uname().nodename, file)
     settings = reader.values(reader.globals)
     named = {
@@ -91,7 +91,7 @@ def load(file: str) -> Config:
     jobs = {
         section.name: found[section.name] for section in named["job"] if section.name not in unnamed
     }
-    problems = _in_order([*unparsed, *_problems([reader.globals, *sections])])
+    problems = _in_order([*unparsed, *_problems([reader.globals, *sections], repeated)])
     if fatal or reader.globals.broken:
         style, host = settings.get("log_style", "text"), settings.get("host", "")
         raise ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
@@ -127,10 +127,16 @@ def _report_unnamed(sections: Iterable[Section]) -> set[str]:
     return unnamed
 
 
-def _problems(sections: Iterable[Section]) -> Iterator[Problem]:
-    """Those of each section once: [global] is one of all, or stands in no file."""
+def _problems(sections: Iterable[Section], repeated: Collection[Section]) -> Iterator[Problem]:
+    """Those of each section once: [global] is one of all, or stands in no file.
+
+    What one that is ``repeated`` lacks may stand in the first of its name.
+    """
     for section in {id(each): each for each in sections}.values():
-        yield from section.problems
+        for problem in section.problems:
+            lacks = problem.option and problem.option not in section.values
+            if not (lacks and section in repeated):
+                yield problem
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -157,8 +163,12 @@ def _report_unknown(section: Section) -> str:
     return nearest(kind, TABLE) if section.heading else "global"
 
 
-def _report_duplicates(sections: list[Section], file: str) -> None:
-    """A section that stands twice is wrong as a whole: nobody knows which one was meant."""
+def _report_duplicates(sections: list[Section], file: str) -> list[Section]:
+    """A section that stands twice is wrong as a whole: nobody knows which one was meant.
+
+    Gives those that are not the first of their name.
+    """
+    repeated = []
     first: dict[tuple[str, str], Section] = {}
     for section in sections:
         earlier = first.setdefault((section.kind, section.name), section)
@@ -170,3 +180,5 @@ def _report_duplicates(sections: list[Section], file: str) -> None:
             text = f"stands {where}; make one of both"
             problem = Problem(section.line, earlier.heading, "", text, file=section.file)
             earlier.problems.append(problem)
+            repeated.append(section)
+    return repeated

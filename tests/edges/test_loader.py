@@ -696,6 +696,15 @@ def test_a_section_twice_is_an_error_that_names_both(read: Read, section: str) -
     assert not config.stray
 
 
+@pytest.mark.parametrize("section", ["dest:store", "report:main", "job:etc"])
+def test_what_a_section_that_stands_twice_lacks_is_not_told(read: Read, section: str) -> None:
+    problems = told(read(f"{COMMON}{JOB}[{section}]\nbogus = 1\n"))
+    of_it = [problem for problem in problems if f"[{section}]" in problem.split(": ")[1]]
+    assert len(of_it) == 2
+    assert "make one of both" in of_it[0]
+    assert "bogus: no such option" in of_it[1]
+
+
 def test_global_twice_is_an_error_of_global(refuse: Refuse) -> None:
     (line,) = refuse(f"{COMMON}[global]\nworkers = 3\n{JOB}")
     assert line == "9: [global]: stands on lines 1 and 9; make one of both"
