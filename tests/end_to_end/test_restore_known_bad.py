@@ -76,7 +76,8 @@ def test_it_is_passed_over_and_restored_on_purpose_alone(
     started = json.loads(world.b1000("list", "etc", "--json").stdout)["backups"][-1]["started"]
     named = ("--at", started)
     assert restored(world, "older", 0, *named)["choice"]["path"].endswith(f"/{good.name}")
-    answer = restored(world, "bad", 3, *named, "--any")
+    answer = restored(world, "bad", 1, *named, "--any")
+    assert answer["differing"] == ["file1"], "the list tells, whose hash the database knows"
     assert answer["choice"]["path"].endswith(f"/{bad.name}")
     assert "which is restored, is known to be bad" in answer["older"]
     assert tree(world.root / "bad") == tree(bad)
@@ -88,7 +89,10 @@ def test_it_is_passed_over_and_restored_on_purpose_alone(
     done = world.b1000("restore", "etc", "--to", str(world.root / "none"))
     assert "is known to be bad" in done.stderr
     assert "--any restores it" in done.stderr
-    assert restored(world, "all", 3, "--any")["older"].count("known to be bad") == 1
+    assert restored(world, "all", 1, "--any")["older"].count("known to be bad") == 1
+    # Where the list is gone nothing else can tell.
+    Path(f"{bad}.sha256.gz").unlink()
+    assert restored(world, "unlisted", 3, "--any")["differing"] == []
     # Nobody waits for what only a database knows.
     database_server.stop()
     try:
