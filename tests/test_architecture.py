@@ -62,7 +62,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pickle": ("wire.py",),
     "socket": ("wire.py", "supervise/", "config/", "check/", "monitor/", "reports/"),
     "rich": ("status/", "monitor/", "terminal/"),
-    # Of `monitor`, which forks nobody.
+    # Of `monitor`, which forks before it asks ahead.
     "threading": ("reports/source.py",),
     "subprocess": (
         "storage/session.py",

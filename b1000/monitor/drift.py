@@ -1,12 +1,12 @@
 """What comes and goes in a fleet without anybody having said so. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from statistics import median
+from operator import sub
 
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
 from b1000.monitor.replies import IGNORE, Replies
 from b1000.monitor.severity import Verdict
+from b1000.monitor.usual import median
 from b1000.named import NamedTuple
 from b1000.runs.states import Status
 
@@ -95,7 +95,8 @@ def _heir(
 def _alike(before: Sequence[PastRun], after: Sequence[PastRun]) -> bool:
     """Whether their sizes are about the same, as far as they are known."""
     old, new = ([run.bytes for run in runs[-_SIZES:] if run.bytes] for runs in (before, after))
-    return not (old and new) or 1 / _ALIKE <= median(new) / median(old) <= _ALIKE
+    before_all, after_all = median(old), median(new)
+    return not (before_all and after_all) or 1 / _ALIKE <= after_all / before_all <= _ALIKE
 
 
 def _renaming(
@@ -188,8 +189,9 @@ def _arrivals(
 
 def _interval(runs: Sequence[PastRun]) -> float:
     """After how long a next run should have come: a usual interval and a half."""
-    gaps = [later.started - earlier.started for earlier, later in pairwise(runs)]
-    return max(LEAST_AGE, median(gaps) * 1.5) if gaps else AGE_AFTER_ONE
+    starts = [run.started for run in runs]
+    usual = median(list(map(sub, starts[1:], starts)))
+    return AGE_AFTER_ONE if usual is None else max(LEAST_AGE, usual * 1.5)
 
 
 def _arrival(subject: Subject, runs: Sequence[PastRun], start: float, now: float) -> DriftNote:

@@ -4,6 +4,7 @@ Only what a verdict needs is read: the last runs of each instance, the last good
 where those are older, and what the copies of some of them came to.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -147,20 +148,7 @@ class Histories:
 
     def _look_at_copies(self) -> None:
         """Of each run that is not plainly good, of the last of the others and of some before it."""
-        sought: list[tuple[list[PastRun], int]] = []
-        for runs in self._histories.values():
-            good, newest, ages = 0, 0.0, list(_SAMPLED_AGES)
-            for index in range(len(runs) - 1, -1, -1):
-                if not runs[index].done:
-                    sought.append((runs, index))
-                    continue
-                newest = newest or runs[index].started
-                age = newest - runs[index].started
-                if good in _SAMPLED or (good > _SAMPLED[-1] and ages and age >= ages[0]):
-                    sought.append((runs, index))
-                    while ages and age >= ages[0]:
-                        del ages[0]
-                good += 1
+        sought = [(runs, index) for runs in self._histories.values() for index in _telling(runs)]
         deceptive = self._count_copies(sought)
         # A run that is DONE and OK without a copy: look at all others of its subject too.
         self._count_copies([(runs, index) for runs in deceptive for index in range(len(runs))])
@@ -181,6 +169,21 @@ class Histories:
                 deceptive.append(runs)
             runs[index] = with_copies(run, known)
         return deceptive
+
+
+def _telling(runs: Sequence[PastRun]) -> Sequence[int]:
+    """Places of the runs whose copies say most, the last first."""
+    good = [index for index, run in enumerate(runs) if run.done]
+    found = [good[-each - 1] for each in _SAMPLED if each < len(good)]
+    if len(good) > _SAMPLED[-1] + 1:
+        newest = runs[good[-1]].started
+        for age in _SAMPLED_AGES:
+            if newest - runs[found[-1]].started < age:
+                end = bisect_right(good, newest - age, key=lambda index: runs[index].started)
+                found += good[end - 1 : end] if end else ()
+    if len(good) < len(runs):
+        found += [index for index, run in enumerate(runs) if not run.done]
+    return found
 
 
 def _half_of_them_are_good(runs: Sequence[PastRun]) -> bool:

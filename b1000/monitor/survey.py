@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from b1000.config.loader import Config
@@ -14,6 +14,7 @@ from b1000.monitor.changes import then
 from b1000.monitor.days import Days, days_of
 from b1000.monitor.destinations import read_destinations
 from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
+from b1000.monitor.halves import halved
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.holidays import DayOff, days_off, softened
 from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
@@ -111,9 +112,10 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     try:
         with DatabaseSource(settings, read_only=not question.learn) as source:
             seen = fleet.read(source, moment, question.host, question.job)
+            judging = _judging(seen, question, moment)
             # The server reads what the processor has no need of while that judges.
             asked = read_destinations(source, moment, question.host, question.job)
-            judgements, off = _judged(seen, question, moment)
+            judgements, off = judging()
             places = asked()
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
@@ -153,34 +155,48 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     )
 
 
-def _judged(
+def _judging(
     seen: fleet.Fleet, question: MonitorQuestion, now: float
-) -> tuple[list[Judgement], list[DayOff]]:
-    """What turned is told of all where that is asked, else of what is bad; and days off."""
-    found = []
-    before: list[Judgement] = []
+) -> Callable[[], tuple[list[Judgement], list[DayOff]]]:
+    """Begin with the verdicts; what is given has them all, and days off.
+
+    What turned is told of all where that is asked, else of what is bad.
+    """
     earlier = now - (question.since or DAY)
-    for subject, runs in sorted(seen.histories.items()):
-        if not question.wants(subject):
-            continue
-        plan, ack = seen.plans.get(subject), seen.ack(subject)
-        stored = seen.stored.get(subject, NOTHING_TOLD)
+
+    def verdicts(subject: Subject) -> tuple[Judgement, Judgement | None]:
+        """Now, and then where that was asked for."""
+        runs, plan = seen.histories[subject], seen.plans.get(subject)
+        ack, stored = seen.ack(subject), seen.stored.get(subject, NOTHING_TOLD)
         judgement = judge(subject, runs, plan, now, ack, stored=stored)
-        found.append(judgement)
-        if question.since or judgement.verdict is not Verdict.OK:
-            was = then(subject, runs, plan, earlier, ack, stored=stored)
-            before += [was] if was else []
-    off = days_off(found, now)
-    # Most that did not run on a day off were judged then by themselves.
-    was_off = softened(before, [*off, *days_off(before, earlier)])
-    verdicts = {each.subject: each.verdict for each in was_off}
-    found = [
+        if not question.since and judgement.verdict is Verdict.OK:
+            return judgement, None
+        return judgement, then(subject, runs, plan, earlier, ack, stored=stored)
+
+    wanted = [subject for subject in sorted(seen.histories) if question.wants(subject)]
+    finished = halved(verdicts, wanted)
+
+    def all_of_them() -> tuple[list[Judgement], list[DayOff]]:
+        both = finished()
+        found = [judgement for judgement, _ in both]
+        off = days_off(found, now)
+        before = [was for _, was in both if was]
+        # Most that did not run on a day off were judged then by themselves.
+        was_off = softened(before, [*off, *days_off(before, earlier)])
+        return _with_turns(softened(found, off), was_off), off
+
+    return all_of_them
+
+
+def _with_turns(found: Sequence[Judgement], before: Sequence[Judgement]) -> list[Judgement]:
+    """The same, each with the verdict of before where that was another."""
+    verdicts = {each.subject: each.verdict for each in before}
+    return [
         each
         if verdicts.get(each.subject, each.verdict) is each.verdict
         else each._replace(changed=verdicts[each.subject].value)
-        for each in softened(found, off)
+        for each in found
     ]
-    return found, off
 
 
 def worst_first(found: Survey) -> list[Judgement]:
