@@ -6,6 +6,7 @@ from itertools import pairwise
 from b1000 import figures
 from b1000.monitor.facts import Facts
 from b1000.monitor.finding import RuleResult
+from b1000.monitor.freshness import WEEK
 from b1000.monitor.history import HOUR, MINUTE, PastRun, span
 from b1000.monitor.severity import Verdict
 from b1000.monitor.usual import LOOKED_BACK, band, median
@@ -22,6 +23,7 @@ _SAME = 6  # runs with one size
 _ATTEMPTS, _TRIED_RUNS = 3, 3
 _LEAST_USUAL = 5  # runs that had it before something is usual
 _MONTH = 30  # runs
+_RHYTHM, _SAME_HOUR, _NEAR = 3, 2 * HOUR, 0.35  # weeks that were alike, how much they may differ
 _FAILED = Status.FAILED.value  # looked up once
 
 
@@ -37,6 +39,32 @@ def _like(facts: Facts, last: PastRun) -> list[int]:
 
 
 def _size(facts: Facts) -> Iterator[RuleResult]:
+    found = list(_unlike_most(facts))
+    if found and not _like_each_week(facts):
+        yield from found
+
+
+def _like_each_week(facts: Facts) -> bool:
+    """Whether it was about as large at this hour in the weeks before, and others in between not.
+
+    Weekends change little, and some run a full on Sundays; a fault that lasts has no others.
+    """
+    last = facts.last_good
+    if not last or not last.bytes:
+        return False
+    of_week: dict[int, int] = {}
+    others = False
+    for run in facts.earlier:
+        since = last.local - run.local
+        week = round(since / WEEK)
+        alike = bool(run.bytes) and 1 - _NEAR <= (run.bytes or 0) / last.bytes <= 1 + _NEAR
+        others = others or (since < WEEK - _SAME_HOUR and not alike)
+        if week and abs(since - week * WEEK) <= _SAME_HOUR:
+            of_week[week] = int(alike)
+    return others and sum(of_week.get(week, 0) for week in range(1, _RHYTHM + 1)) == _RHYTHM
+
+
+def _unlike_most(facts: Facts) -> Iterator[RuleResult]:
     last = facts.last_good
     if not last or last.bytes is None:
         return

@@ -255,6 +255,36 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         OK,
         "",
     ),
+    "as small as in the weeks before on that day": (
+        [run(number * DAY + HOUR, bytes=400 if number % 7 < 1 else 1000) for number in range(30)],
+        None,
+        OK,
+        "1 h old",
+    ),
+    "smaller than in the weeks before on that day": (
+        [
+            run(number * DAY + HOUR, bytes=100 if not number else 400 if number % 7 < 1 else 1000)
+            for number in range(30)
+        ],
+        None,
+        WARNING,
+        "it shrank to 100 B, 1000 B is usual",
+    ),
+    "as small as it has been for four weeks, and large before": (
+        [run(number * DAY + HOUR, bytes=400 if number < 26 else 1000) for number in range(60)],
+        None,
+        WARNING,
+        "it shrank to 400 B",
+    ),
+    "small on that day for two weeks only": (
+        [
+            run(number * DAY + HOUR, bytes=400 if number in (0, 7, 14) else 1000)
+            for number in range(30)
+        ],
+        None,
+        WARNING,
+        "it shrank to 400 B",
+    ),
     "0 bytes": (
         [*daily(5, 27 * HOUR), run(HOUR, bytes=0)],
         None,
