@@ -1,11 +1,13 @@
 """What a verify looks at, and what it says of that, as values."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from b1000.errors import counted
 from b1000.logstyle import printable
 from b1000.named import NamedTuple
+from b1000.rsync import names
 from b1000.storage.backup import Backup, Group, Root
 from b1000.verify.reading import Tree
 
@@ -84,7 +86,23 @@ def held_against_mark(look: Look, number: int) -> tuple[str, list[Finding]]:
     return "", []
 
 
-def wrong_files(names: Sequence[bytes]) -> str:
+def left_there(look: Look, files: Iterable[bytes]) -> Iterator[Finding]:
+    """What a backup, whose mark says so, may still hold of attempts that were killed."""
+    found = sorted(filter(may_be_left, files)) if look.backup.leftovers else []
+    if found:
+        text = f"may hold {counted(len(found), 'file')} of attempts that were killed"
+        listed = first_of([*map(shown, found)])
+        why = "not removed, since a name proves nothing"
+        yield Finding(look.path, f"{text}, {why}: {listed}")
+
+
+def may_be_left(name: bytes) -> bool:
+    """Whether it looks like a file of an attempt that was killed."""
+    *above, last = os.fsdecode(name).split("/")
+    return names.is_temporary(last) or any(each.startswith(names.OURS) for each in above)
+
+
+def wrong_files(wrong: Sequence[bytes]) -> str:
     """Which files are wrong, in words."""
-    is_are = "is" if len(names) == 1 else "are"
-    return f"{counted(len(names), 'file')} {is_are} wrong: {first_of([*map(shown, names)])}"
+    is_are = "is" if len(wrong) == 1 else "are"
+    return f"{counted(len(wrong), 'file')} {is_are} wrong: {first_of([*map(shown, wrong)])}"

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 
 from b1000.state.journal import Journal
 from b1000.verify import reading, sums
-from b1000.verify.findings import Finding, Kind, Look, held_against_mark
+from b1000.verify.findings import (
+    Finding,
+    Kind,
+    Look,
+    held_against_mark,
+    left_there,
+    may_be_left,
+)
 from b1000.verify.judging import Case, Judge, Terms, unread
 from b1000.verify.listing import Lists
 from b1000.verify.matching import Comparison
@@ -54,11 +61,14 @@ class Verifier:
         missed: list[Missed] = []
         number = size = 0
         seen: set[Key] = set()
+        left: list[bytes] = []
         for each in reading.files(look.tree, terms.pace, missed):
             number += 1
             size += each.size if each.key not in seen else 0
             if each.links > 1:
                 seen.add(each.key)
+            if look.backup.leftovers and may_be_left(each.name):
+                left.append(each.name)
         if _has_gone(look):
             return
         now = self._clock()
@@ -69,7 +79,7 @@ class Verifier:
             return
         short, found = held_against_mark(look, number)
         self._remember(look, first_seen=now, counted=now, files=number, bytes=size, short=short)
-        yield from found
+        yield from (*found, *left_there(look, left))
 
     def read(self, look: Look, terms: Terms) -> Iterator[Finding]:
         """Read each file and hold it against the list of sums, which the first reading writes; in a

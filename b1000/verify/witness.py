@@ -24,6 +24,7 @@ from b1000.verify.findings import (
     Look,
     first_of,
     held_against_mark,
+    left_there,
     shown,
     wrong_files,
 )
@@ -77,6 +78,7 @@ class Witness:
             yield Finding(look.path, text, Kind.UNSTABLE)
         short, found = held_against_mark(look, len(answer.sums))
         yield from found if not answer.unread else ()
+        yield from left_there(look, answer.sums)
         changes: dict[str, object] = {"unread": answer.unread, "first_seen": began}
         if answer.unread:
             yield Finding(look.path, f"cannot be read: {answer.unread}", Kind.UNREAD)

@@ -135,6 +135,24 @@ def test_one_that_is_short_is_told_and_more_is_no_fault(world: World, root: Path
     assert not Path(f"{short}.sha256.gz").exists()
 
 
+def test_what_killed_attempts_may_have_left_is_told_and_stays(world: World, root: Path) -> None:
+    left = "file.Xy12ab", ".file.Xy12ab", ".b1000-partial/other"
+    for host, may in (("web1", True), ("web2", False)):
+        path = put(root, a_mark(host=host, when=TODAY)._replace(leftovers=may))
+        (path / ".b1000-partial").mkdir()
+        for name in left:
+            (path / name).write_text("text")
+    done = world.b1000("verify", "--count", "--json")
+    assert done.returncode == 0
+    findings = json.loads(done.stdout)["findings"]
+    told = [each["text"] for each in findings if "killed" in each["text"]]
+    assert told == [
+        "may hold 2 files of attempts that were killed, not removed, since a name proves nothing: "
+        ".b1000-partial/other, .file.Xy12ab"
+    ]
+    assert len([*root.glob("*/*/*/.file.Xy12ab")]) == 2
+
+
 @pytest.mark.parametrize("how", ["changed", "gone"])
 def test_a_list_that_is_gone_or_changed_is_found_out(world: World, root: Path, how: str) -> None:
     path = backup(root)
