@@ -11,14 +11,13 @@ from b1000.b1k.claim import Claim
 from b1000.b1k.root_id import RootId
 from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
-from b1000.files import opened_below, read_file
+from b1000.files import opened_below, read_below, read_file
 from b1000.logstyle import printable
 from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Root, Unread
 from b1000.storage.layout import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MARK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def roots(destination: str, path: str) -> list[Root]:
@@ -198,16 +197,7 @@ def _is_directory(above: int, name: str) -> bool:
 
 def _read(directory: int, place: Place) -> Claim:
     """The mark of a backup. Raises OSError and BadValue."""
-    descriptor = os.open(place.name + mark.SUFFIX, _MARK, dir_fd=directory)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadValue("it is no regular file")
-        if status.st_size > form.LARGEST:
-            raise BadValue(f"it has more than {form.LARGEST} bytes")
-        data = os.read(descriptor, status.st_size + 1)
-    finally:
-        os.close(descriptor)
+    data = read_below(directory, place.name + mark.SUFFIX, form.LARGEST + 1)
     return claim.read(data, place.path)
 
 

@@ -121,7 +121,8 @@ def test_a_hostile_mark_is_refused(
     ]
 
 
-def test_a_mark_of_no_file_is_not_taken(storage: Storage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [2**28, pytest.param(2**30, marks=pytest.mark.exhaustive)])
+def test_a_mark_of_no_file_is_not_taken(storage: Storage, tmp_path: Path, size: int) -> None:
     """Links, devices, pipes, directories, and one larger than any."""
     (storage.directory / "secret").write_text(f"{MARK}type = sync\nstate = complete\n")
     before = kept(storage)
@@ -131,19 +132,20 @@ def test_a_mark_of_no_file_is_not_taken(storage: Storage, tmp_path: Path) -> Non
     os.mkfifo(box / "etc" / "pipe.b1k")
     os.mknod(box / "etc" / "device.b1k", 0o20666, os.makedev(1, 5))
     with (box / "etc" / "sparse.b1k").open("wb") as file:
-        file.truncate(2**28)
+        file.truncate(size)
     (box / "evil").mkdir()
     (box / "evil" / "sh").write_text("no mark")
     target = storage.at("", module="b1000-marks")
     for words in (["-a"], ["-rl"], ["-rD"], ["-r", "--delete"], ["-rb"], ["-rK"], ["-r", "-H"]):
         assert "is not B1000's" in storage.push(*words, f"{box}/", target).stderr
     send(storage, box)
+    (box / "etc" / "sparse.b1k").unlink()
     # What its rsync keeps from the daemon does not help.
     with Liar(
         storage.port, lambda words: ["-re.iLsfxCIvu" if "l" in word[:4] else word for word in words]
     ) as liar:
         storage.push("-rlD", f"{box}/", liar.through(target))
-    wait_until(lambda: "268435456" in log_of(storage))
+    wait_until(lambda: str(size) in log_of(storage))
     left = storage.tree() / ".b1000" / "marks"
     wait_until(lambda: not any(each for each in left.rglob("*") if not each.is_dir()))
     assert kept(storage) == before
