@@ -20,6 +20,7 @@ LONG = "{} says more than 1 MiB (a message of the day?) before its module answer
 TROUBLES = (LATE, SLOW, LONG)
 
 _MOST_WORDS = 2**20  # bytes
+_MARGIN = 5.0  # seconds more than rsync gets to notice by itself that nobody says anything
 _OWN_WORDS = (
     3  # of rsync, each in one write: a greeting, the module, and what a password makes of it
 )
@@ -50,7 +51,8 @@ class GreetingWatch:
         helped: bool,
     ) -> None:
         self._greeted = clock() + connect_timeout if helped and connect_timeout else inf
-        self._let_in = clock() + connect_timeout + io_timeout if io_timeout else inf
+        limit = connect_timeout + io_timeout + _MARGIN
+        self._let_in = clock() + limit if io_timeout else inf
         self._clock = clock
 
     def trouble(self, pid: int) -> str:
@@ -60,9 +62,10 @@ class GreetingWatch:
             return LONG
         if said.writes > _OWN_WORDS:
             return ""
-        if said.writes == 1 and self._clock() > self._greeted:
-            return LATE
-        return SLOW if said.writes and self._clock() > self._let_in else ""
+        now = self._clock()
+        if said.writes == 1:
+            return LATE if now > min(self._greeted, self._let_in) else ""
+        return SLOW if said.writes and now > self._let_in else ""
 
 
 def watched(argv: Sequence[str], connect_timeout: int) -> GreetingWatch | None:

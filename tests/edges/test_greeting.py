@@ -56,12 +56,32 @@ def test_a_daemon_that_says_a_word_now_and_then_is_slow(behaviour: hostile.Behav
         started(["rsync", "--no-motd", "--timeout=300", listener.url("m")]) as process,
     ):
         wait_until(lambda: greeting._said(process.pid).writes == 2)
-        clock.now = 319
+        clock.now = 324
         assert watch.trouble(process.pid) == ""
-        clock.now = 321
+        clock.now = 326
         assert watch.trouble(process.pid) == greeting.SLOW
         without = GreetingWatch(20, 0, clock, helped=False)
         assert without.trouble(process.pid) == ""
+
+
+def half_a_greeting(connection: socket.socket) -> None:
+    connection.sendall(hostile.GREETING[:9])
+    connection.recv(65536)
+    connection.recv(65536)
+
+
+def test_a_greeting_that_does_not_end_is_late() -> None:
+    clock = Clock()
+    watch = GreetingWatch(20, 300, clock, helped=False)
+    with (
+        hostile.listening(half_a_greeting) as listener,
+        started(["rsync", "--no-motd", listener.url("m")]) as process,
+    ):
+        wait_until(lambda: greeting._said(process.pid).writes == 1)
+        clock.now = 324
+        assert watch.trouble(process.pid) == ""
+        clock.now = 326
+        assert watch.trouble(process.pid) == greeting.LATE
 
 
 def test_words_without_end_are_too_many(tmp_path: Path) -> None:
@@ -96,4 +116,4 @@ def test_only_an_rsync_that_reaches_a_daemon_is_watched() -> None:
     assert greeting.watched(["rsync", "--timeout=3", "--", "/a", "/b/"], 20) is None
     watch = greeting.watched(["rsync", "--timeout=3", "--", "/a", "rsync://h/m/"], 20)
     assert watch
-    assert watch._let_in - time.monotonic() == pytest.approx(23, abs=1)
+    assert watch._let_in - time.monotonic() == pytest.approx(28, abs=1)

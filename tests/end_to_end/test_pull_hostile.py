@@ -311,7 +311,7 @@ def beside(world: World, listener: hostile.Listener, **options: object) -> None:
     [
         (hostile.silent, "no data from 127.0.0.1 for too long"),
         (hostile.closing, "closed the connection at once"),
-        (hostile.dripping, "did not say in time whether the module can be used (io_timeout)"),
+        (hostile.dripping, "did not end its answer within 6 s"),
         (hostile.greeting_for_ever, "says more than 1 MiB"),
         (hostile.flooding, "rsync exit"),
     ],
