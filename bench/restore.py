@@ -1,66 +1,85 @@
-"""What a restore takes from a daemon, against bare rsync; with the comparison, and without."""
+"""What a restore takes from a daemon, against bare rsync; with the comparison, and without.
+
+Both read the same backup from the same daemon, in pairs, with what is read in the page cache.
+TMPDIR says on which file system all that lies.
+"""
 
 import os
 import shutil
 
 from bench import measure
-from bench.measure import Result, Taken
+from bench.measure import Result, Side, Taken
 from bench.site import Site, check, tree_a
 
 _FILES = int(os.environ.get("B1000_BENCH_FILES", "50000"))
-_ROUNDS = 3
+_FEW = 100
+_ROUNDS = int(os.environ.get("B1000_BENCH_ROUNDS", "9"))
 _UNVERIFIED = 3
+_TARGET = 1.05
 
 
 def restore(site: Site) -> list[Result]:
-    """Time of tree A (``B1000_BENCH_FILES``: of fewer files)."""
-    sections = {
-        "dest:store": site.store("kept"),
-        "job:j": site.push(tree_a(site.fresh("a"), _FILES)),
-    }
-    home = site.fresh("home")
-    site.b1000(sections, home=home)
-    (kept,) = site.stored.glob("kept/j/*/*/")
-    address = f"{site.daemon.url('b1000')}/{kept.relative_to(site.stored)}/"
-    rsync = ["rsync", "-a", "--numeric-ids", "--sockopts=TCP_NODELAY"]
+    """Time of tree A (``B1000_BENCH_FILES``: of fewer files), and of one that is there at once."""
+    few, many = _Backup(site, "few", _FEW), _Backup(site, "many", _FILES)
+    return [
+        # What a restore takes beside its rsync, whatever it restores.
+        few.asked("", "rsync -a", few.unverified, few.bare),
+        many.asked("", "rsync -a", many.unverified, many.bare, _TARGET),
+        many.asked(", compared", "and rsync -n --checksum", many.compared, many.bare_compared),
+    ]
 
-    def ours(number: int, *more: str, code: int = _UNVERIFIED) -> Taken:
-        to = _emptied(site, f"ours{number}")
+
+class _Backup:
+    """One at the daemon of a site."""
+
+    def __init__(self, site: Site, name: str, files: int) -> None:
+        self._site, self._name, self._files = site, name, files
+        self._sections = {
+            "dest:store": site.store(name),
+            "job:j": site.push(tree_a(site.fresh(name), files)),
+        }
+        self._home = site.fresh("home")
+        site.b1000(self._sections, home=self._home)
+        (kept,) = site.stored.glob(f"{name}/j/*/*/")
+        self._address = f"{site.daemon.url('b1000')}/{kept.relative_to(site.stored)}/"
+
+    def asked(
+        self, what: str, rival: str, ours: Side, theirs: Side, target: float | None = None
+    ) -> Result:
+        one, other = measure.pairs(ours, theirs, _ROUNDS)
+        question = f"restore of {self._files} files{what}"
+        return measure.compare(
+            question, rival, measure.walls(one), measure.walls(other), "s", target
+        )
+
+    def unverified(self, number: int) -> Taken:
+        return self._ours(number, _UNVERIFIED, "--no-verify")
+
+    def compared(self, number: int) -> Taken:
+        return self._ours(number, 0)
+
+    def _ours(self, number: int, code: int, *more: str) -> Taken:
+        to = self._emptied("ours", number)
         words = ("restore", "j", "--to", to, *more)
-        taken = measure.run(*site.command(sections, words, home), accepted=(code,))
-        check(site.directory / f"ours{number}", _FILES)
+        command = self._site.command(self._sections, words, self._home)
+        taken = measure.run(*command, accepted=(code,))
+        check(self._site.directory / to, self._files)
         return taken
 
-    def bare(number: int) -> Taken:
-        return measure.run([*rsync, address, _emptied(site, f"bare{number}")])
+    def bare(self, number: int) -> Taken:
+        return self._rsync(self._emptied("bare", number))
 
-    def compared(number: int) -> Taken:
-        first = bare(number)
-        then = measure.run(
-            [*rsync, "--dry-run", "--checksum", address, f"{site.directory}/bare{number}"]
-        )
+    def bare_compared(self, number: int) -> Taken:
+        to = self._emptied("bare", number)
+        first, then = self._rsync(to), self._rsync(to, "--dry-run", "--checksum")
         return Taken(first.wall + then.wall, first.cpu + then.cpu)
 
-    question = f"restore of {_FILES} files"
-    results = []
-    for name, rival, mine, theirs, target in (
-        (question, "rsync -a", lambda number: ours(number, "--no-verify"), bare, 1.05),
-        (
-            f"{question}, compared",
-            "and rsync -n --checksum",
-            lambda n: ours(n, code=0),
-            compared,
-            None,
-        ),
-    ):
-        one, other = measure.pairs(mine, theirs, _ROUNDS)
-        walls = measure.walls(one), measure.walls(other)
-        results.append(measure.compare(name, rival, *walls, "s", target))
-    return results
+    def _rsync(self, to: str, *more: str) -> Taken:
+        options = ("-a", "--numeric-ids", "--sockopts=TCP_NODELAY")
+        return measure.run(["rsync", *options, *more, self._address, to])
 
-
-def _emptied(site: Site, name: str) -> str:
-    """A directory that is not there; that of the round before makes room."""
-    for old in site.directory.glob(f"{name[:4]}[0-9-]*"):
-        shutil.rmtree(old)
-    return str(site.directory / name)
+    def _emptied(self, whose: str, number: int) -> str:
+        """A directory that is not there; that of the round before makes room."""
+        for old in self._site.directory.glob(f"to-{self._name}-{whose}-*"):
+            shutil.rmtree(old)
+        return str(self._site.directory / f"to-{self._name}-{whose}-{number}")
