@@ -104,8 +104,11 @@ class JobSurvey:
             look.end()
 
     def found(self, journal: "Journalled") -> Survey:
-        """What they say. Raises JournalUnusable and JournalFailed."""
-        return _together((each, self._at(each, journal)) for each in self._destinations)
+        """What they say, once. Raises JournalUnusable and JournalFailed."""
+        try:
+            return _together((each, self._at(each, journal)) for each in self._destinations)
+        finally:
+            self.__exit__()  # what was fetched is not kept while a backup comes
 
     def _at(self, destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
         look = self._looks.get(destination.name)

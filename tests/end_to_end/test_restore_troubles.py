@@ -150,10 +150,13 @@ def test_killed_at_ten_points_the_same_command_finishes_in_place(world: World, f
         each.chmod(0o711)
         os.utime(each, (1, 1))
     flow.then, whole = "hold", 48 * SIZE
-    killed = 0
+    killed, temporary = 0, world.root / "temporary"
+    temporary.mkdir()
+    words = ("restore", "etc", "--in-place", "--merge")
     for point in range(1, 11):
         # What is there already is not sent again: each time less is left.
-        flow.most, program = SIZE * 4, world.start("restore", "etc", "--in-place", "--merge")
+        flow.most = SIZE * 4
+        program = world.start(*words, environment={"TMPDIR": str(temporary)})
         wait_until(flow.held.is_set)
         killed += program.poll() is None
         program.kill()
@@ -161,6 +164,7 @@ def test_killed_at_ten_points_the_same_command_finishes_in_place(world: World, f
         flow.heal()
         assert point * SIZE < whole
     assert killed == 10
+    assert not [*temporary.glob("b1000-list-*")], "what was fetched of storages has gone before"
     (row,) = (run for run in world.status() if run["direction"] == "restore")
     assert row["error"] == "interrupted"
     lock = Locks(world.status_dir / "locks").take(run_lock("etc", ""))
