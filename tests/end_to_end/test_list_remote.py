@@ -60,8 +60,10 @@ def test_two_sessions_list_a_job(world: World, daemon: MakeDaemon) -> None:
 
 
 @pytest.mark.parametrize("limit", ["", "max connections = 1\n"])
-def test_marks_that_are_fetched_at_once_are_the_same(daemon: MakeDaemon, limit: str) -> None:
-    there = daemon({"b": f"{limit}lock file = lock\n" if limit else ""})
+def test_marks_that_are_fetched_at_once_are_the_same(
+    daemon: MakeDaemon, limit: str, tmp_path: Path
+) -> None:
+    there = daemon({"b": f"{limit}lock file = {tmp_path}/lock\n" if limit else ""})
     root = there.module("b") / "below"
     for number in range(3):
         put(root, a_mark(when=NIGHT + timedelta(days=number)))
