@@ -354,7 +354,7 @@ def test_data_that_does_not_come(
 def test_a_client_that_freezes_while_it_is_copied(world: World, client: Client) -> None:
     """The copy does not wait for ever, nor is it tried for ever, and another job goes on."""
     (client.backup / "large").write_bytes(os.urandom(12_000_000))
-    limits = {"io_timeout": 1, "connect_timeout": 1, "copy_retries": 1, "copy_retry_min_sleep": 0}
+    limits = {"io_timeout": 2, "connect_timeout": 2, "copy_retries": 1, "copy_retry_min_sleep": 0}
     world.files()
     world.write(
         {
