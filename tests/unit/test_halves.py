@@ -7,7 +7,9 @@ import pytest
 from b1000.monitor import halves
 from b1000.monitor.halves import halved
 from b1000.monitor.histories import _telling
-from b1000.monitor.history import DAY, HOUR, PastRun
+from b1000.monitor.history import DAY, HOUR, PastRun, Subject
+from b1000.monitor.judgement import Judgement
+from b1000.monitor.verdicts import judge
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,18 @@ def test_what_cannot_be_done_is_told_here() -> None:
 
     with pytest.raises(ZeroDivisionError):
         halved(work, range(6))()
+
+
+def test_verdicts_come_from_the_other_as_they_are_made_here() -> None:
+    here = os.getpid()
+
+    def work(number: int) -> tuple[Judgement, bool]:
+        subject = Subject(f"host{number}", "job", "")
+        return judge(subject, _runs(number, DAY), None, 1e9 + 9 * DAY), os.getpid() == here
+
+    found = halved(work, range(10))()
+    assert [ours for _, ours in found] == [True] * 5 + [False] * 5
+    assert [judgement for judgement, _ in found] == [work(number)[0] for number in range(10)]
 
 
 def _runs(count: int, gap: float, failed: frozenset[int] = frozenset()) -> list[PastRun]:
