@@ -89,6 +89,7 @@ PURE = (
     "exchange/claims.py",
     "exchange/offers.py",
     "reports/columns.py",
+    "reports/expected.py",
     "reports/report.py",
     "reports/stored.py",
     "reports/tables.py",

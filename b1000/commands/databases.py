@@ -1,4 +1,4 @@
-"""What the databases of a configuration know of backups, for ``b1000 restore``.
+"""What the databases of a configuration know of backups, for ``b1000 restore`` and ``list``.
 
 Where there are none, nothing of what reads them is imported.
 """
@@ -9,6 +9,7 @@ from typing import TypeVar
 from b1000.config.loader import Config
 from b1000.jobs import Destination, Job, Report
 from b1000.restore.told import ToldOf, Whose
+from b1000.runs.stored import KnownCopy
 
 T = TypeVar("T")
 
@@ -45,6 +46,27 @@ class Databases:
             return [ToldOf(*row) for row in known.stored(report, job, hosts)]
 
         return list(self._each(ask, "which backups are known to be bad"))
+
+    def expected(
+        self, destinations: Collection[Destination], jobs: Collection[str], now: float
+    ) -> list[KnownCopy]:
+        """The complete backups that have to lie there: this host's, as its journal has them.
+
+        ``jobs`` () for all; of runs that the journal would remember.
+        """
+        tops = tuple(each.path for each in destinations if each.type == "active")
+        settings = self._config.settings
+        since = now - settings.journal_keep * 86400
+
+        def ask(report: Report) -> list[KnownCopy]:
+            from b1000.reports import expected, known
+
+            pulls = any(job.direction == "pull" for job in self._config.jobs.values())
+            terms = expected.Terms(settings.host, tops, tuple(jobs), since, pulls)
+            return known.expected_at(report, terms)
+
+        found = self._each(ask, "which backups are missing") if tops else ()
+        return sorted(found, key=lambda copy: copy.started)
 
     def _each(self, ask: Callable[[Report], Sequence[T]], what: str) -> Iterator[T]:
         for report in self._config.reports.values():

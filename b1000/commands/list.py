@@ -10,6 +10,8 @@ TYPE_CHECKING = False  # type checkers know the name; to import it takes longer 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.config.selectors import Selector
+    from b1000.jobs import Destination
+    from b1000.runs.stored import KnownCopy
     from b1000.storage.contents import FoundFile, Search
     from b1000.storage.question import StoredRow
     from b1000.storage.survey import Survey
@@ -36,13 +38,27 @@ def list_backups(argv: Sequence[str]) -> int:
     config = loader.load(arguments.cfg)
     wanted = survey.wanted(config, arguments.dest)
     search = _search(arguments.files)
-    found = survey.survey(config, wanted, arguments.all, search)
+    told = () if search else _told(config, survey.storages(config, wanted), selectors)
+    found = survey.survey(config, wanted, arguments.all, search, told)
     configured = question.Configured(config.settings.host, config.jobs, config.destinations)
     rows = question.rows(found.groups(), asked, configured, _kept_by(config, found))
     answered = _files(arguments, rows, search) if search else _backups(arguments, rows)
     if not answered:
         _report_nothing(found, selectors)
     return _exit_code(found, answered)
+
+
+def _told(
+    config: "Config", storages: "Sequence[Destination]", selectors: "Sequence[Selector]"
+) -> "Sequence[KnownCopy]":
+    """The complete backups that databases know there."""
+    if not any(report.is_database for report in config.reports.values()):
+        return ()
+    from b1000.commands.databases import Databases
+    from b1000.logs import printable, to_stderr
+
+    databases = Databases(config, lambda text: to_stderr(printable(f"b1000: {text}")))
+    return databases.expected(storages, {job for job, _ in selectors}, time.time())
 
 
 def _report_nothing(found: "Survey", selectors: "Sequence[Selector]") -> None:

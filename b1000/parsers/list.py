@@ -6,7 +6,7 @@ from b1000.parsers.words import command
 
 _LIST_EPILOG = """\
 states: complete, writing, unfinished, legacy (from before there were marks), missing (the journal
-knows it and the storage has it not), unknown (of no job that is known)
+or a database knows it and the storage has it not), unknown (of no job that is known)
 
 exit codes:
   0  backups or files were found

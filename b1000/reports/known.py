@@ -1,7 +1,8 @@
 """What a database knows of backups: at a storage that cannot be asked itself, or without marks."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from b1000.config import grammar
@@ -10,10 +11,12 @@ from b1000.jobs import Report
 from b1000.logstyle import printable
 from b1000.marks.adopting import Told
 from b1000.named import NamedTuple
+from b1000.reports.expected import Stored as StoredThere
+from b1000.reports.expected import Terms, expected
 from b1000.reports.source import DatabaseSource
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE, CopyStatus
-from b1000.runs.stored import MISSING, REMOVED
+from b1000.runs.stored import MISSING, REMOVED, KnownCopy
 from b1000.storage.layout import Place
 
 
@@ -94,6 +97,46 @@ def _wrong(bad: Any, error: Any) -> str:
     return printable(str(error or "it is bad"))[:_LONGEST_ERROR] if bad else ""
 
 
+# --- for what is missing
+
+_ZONES = 2 * 86400.0  # seconds that local times of hosts are apart, at most
+
+
+def expected_at(settings: Report, terms: Terms) -> list[KnownCopy]:
+    """The complete backups that have to lie at storages. Raises NotDelivered."""
+    with DatabaseSource(settings) as source:
+        below = terms.below
+        whose, hosts = "j.host = ? AND j.direction <> 'passive'", [terms.host]
+        if terms.pulls and "relayed_by" in source.columns("jobs"):
+            whose, hosts = f"({whose} OR j.relayed_by = ?)", [terms.host, terms.host]
+        since = datetime.fromtimestamp(terms.since - _ZONES, UTC)
+        where = f"""c.status IN ({_marks(COMPLETE)}) AND {whose} AND j.start_time >= ?
+            AND ({" OR ".join(["SUBSTR(c.path, 1, ?) = ?"] * len(below))}) ORDER BY j.start_time"""
+        values = [
+            *map(str, COMPLETE),
+            *hosts,
+            f"{since:%Y-%m-%d %H:%M:%S}",
+            *(value for prefix in below for value in (len(prefix), prefix)),
+        ]
+        # A sync tree has a row for each run: the last of them is enough.
+        last = {row[_FIELDS.index("c.path")]: row for row in _rows(source, where, values)}
+        copies = list(_legible(last.values()))
+        return expected(copies, _stored_of(source, terms.host) if copies else (), terms)
+
+
+def _stored_of(source: DatabaseSource, host: str) -> Iterator[StoredThere]:
+    """What storages have told of a host's backups, and it of what lies with it."""
+    if not source.has("stored"):
+        return
+    rows = source.rows(
+        f"""SELECT storage, path, {source.dialect.seconds("started_utc")}, state
+            FROM stored WHERE host = ? OR storage = ?""",
+        [host, host],
+    )
+    for storage, path, started, state in rows:
+        yield StoredThere(str(storage), str(path), _seconds(started), state == REMOVED)
+
+
 # --- for marks
 
 _AT_ONCE = 50  # start times in one statement
@@ -114,13 +157,15 @@ def copies(settings: Report, job: str, places: Sequence[Place]) -> Iterator[Told
         for start in range(0, len(times), _AT_ONCE):
             some = [_in_database(each) for each in times[start : start + _AT_ONCE]]
             where = f"j.name = ? AND j.start_time IN ({_marks(some)})"
-            yield from _told(source, where, [job, *some])
+            yield from _legible(_rows(source, where, [job, *some]))
         if any(each.type == "sync" for each in places):
             where = f"j.name = ? ORDER BY j.start_time DESC LIMIT {_SYNCS}"
-            yield from _told(source, where, [job])
+            yield from _legible(_rows(source, where, [job]))
 
 
-def _told(source: DatabaseSource, where: str, values: Sequence[object]) -> Iterator[Told]:
+def _rows(
+    source: DatabaseSource, where: str, values: Sequence[object]
+) -> Iterator[tuple[Any, ...]]:
     there = {"j": source.columns("jobs"), "c": source.columns("copies")}
 
     def added(table: str, name: str) -> str:
@@ -134,11 +179,14 @@ def _told(source: DatabaseSource, where: str, values: Sequence[object]) -> Itera
         added("c", "copy_bytes"),
         added("c", "copy_files"),
     ]
-    rows = source.rows(
+    return source.rows(
         f"""SELECT {", ".join(fields)} FROM jobs j JOIN copies c ON c.job_id = j.job_id
             WHERE c.type <> 'passive' AND {where}""",
         values,
     )
+
+
+def _legible(rows: Iterable[tuple[Any, ...]]) -> Iterator[Told]:
     for row in rows:
         # Anybody may have written there.
         with suppress(BadValue, ValueError, OverflowError):
@@ -165,8 +213,8 @@ def _row(row: tuple[Any, ...]) -> Told:
         str(path),
         CopyStatus(str(status)),
         None if ended is None else float(ended),
-        size,
-        files,
+        size if isinstance(size, int) else None,
+        files if isinstance(files, int) else None,
     )
 
 

@@ -32,12 +32,14 @@ class Known(NamedTuple):
     """What is known beside what lies there.
 
     ``jobs`` are those that the configuration or the journal names. ``copies`` are those of the
-    journal into this root and ``memories`` what earlier looks found, both by their place.
+    journal into this root and ``memories`` what earlier looks found, both by their place. ``told``
+    are those that databases call complete: they say what is missing, and nothing of what is there.
     """
 
     jobs: Collection[str] = ()
     copies: Mapping[str, KnownCopy] = {}
     memories: Mapping[str, Memory] = {}
+    told: Mapping[str, KnownCopy] = {}
 
 
 NOTHING_KNOWN = Known()
@@ -93,8 +95,11 @@ class _Building:
             if backup:
                 self._backups[key].append(backup)
         for place, copy in self._known.copies.items():
-            if copy.complete and place not in self._seen and self._can_be_missing(place):
-                self._backups[self._key(copy)].append(self._missing(place, copy))
+            if copy.complete and place not in self._seen:
+                self._add_missing(place, copy)
+        for place, copy in self._known.told.items():
+            if place not in self._seen and layout.place(place):  # roots may lie in each other
+                self._add_missing(place, copy)
         since = self._seen_since()
         groups = (
             Group(key, tuple(sorted(backups, key=_order)), since.get(key))
@@ -115,6 +120,11 @@ class _Building:
                 key = self._settled(place)
                 found[key] = min(found.get(key, memory.removed), memory.first_seen)
         return found
+
+    def _add_missing(self, place: str, copy: KnownCopy) -> None:
+        if self._can_be_missing(place):
+            self._seen.add(place)
+            self._backups[self._key(copy)].append(self._missing(place, copy))
 
     def _can_be_missing(self, place: str) -> bool:
         """Whether what was not seen is not there: nobody removed it, and all was looked at."""

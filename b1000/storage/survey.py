@@ -1,13 +1,13 @@
 """One look at all storages of a configuration: the catalogues of their roots."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
-from b1000.runs.stored import Restore, Told
+from b1000.runs.stored import KnownCopy, Restore, Told
 from b1000.storage import catalogue, local, mounts, remote
 from b1000.storage.backup import Catalogue, Entry, Group, Root, Unread
 from b1000.storage.catalogue import Known
@@ -67,13 +67,15 @@ def survey(
     wanted: Wanted = lambda _: True,
     everything: bool = False,
     search: Search | None = None,
+    told: Sequence[KnownCopy] = (),
 ) -> Survey:
     """Look at all storages that are ``wanted``. Raises JournalUnusable and JournalFailed.
 
     ``everything``: at daemons also jobs that neither configuration nor journal knows there. The
-    ``search`` hears what is in backups at daemons.
+    ``search`` hears what is in backups at daemons. ``told`` are complete backups that databases
+    know: those that are not there are missing.
     """
-    with Journalled(config) as journal:
+    with Journalled(config, told) as journal:
         return _together(
             (each, catalogues(each, journal, everything, search))
             for each in storages(config, wanted)
@@ -143,6 +145,9 @@ def catalogues(
     there = remote.reach(destination, journal.limits(destination))
     known = journal.known(root)
     jobs = remote.jobs(there) if everything else journal.jobs_at(destination, known)
+    if not everything:  # of other jobs nothing is seen
+        told = {place: copy for place, copy in known.told.items() if copy.job in jobs}
+        known = known._replace(told=told)
     yield from _at_daemon(root, remote.entries(there, jobs, search), known)
 
 
@@ -188,25 +193,31 @@ def limits(config: Config, destination: Destination) -> Limits:
 
 
 class Journalled:
-    """What the journal knows of storages; nothing where there is no journal yet."""
+    """What the journal knows of storages; nothing where there is no journal yet.
 
-    def __init__(self, config: Config) -> None:
+    With what databases have ``told``, in the order of runs.
+    """
+
+    def __init__(self, config: Config, told: Sequence[KnownCopy] = ()) -> None:
         from b1000.state import queries  # with SQLite, while storages are asked already
 
         path = Path(config.settings.journal)
         self._config = config
+        self._told = told
         self._jobs = frozenset(config.jobs)
         self._reader = queries.Reader(path) if queries.may_exist(path) else None
 
     def known(self, root: Root, job: str = "") -> Known:
         """What is known of one root, or of one job there."""
+        told = catalogue.by_place(root.path, self._told)
         if not self._reader:
-            return Known(self._jobs)
+            return Known(self._jobs, told=told)
         below = "/".join(filter(None, (root.path.rstrip("/"), job)))
         return Known(
             self._jobs | self._reader.jobs_known(),
             catalogue.by_place(root.path, self._reader.copies_below(below)),
             self._reader.memories(root.path),
+            told,
         )
 
     def last_restore_into(self, device: int, inode: int) -> Restore | None:

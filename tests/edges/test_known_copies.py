@@ -8,6 +8,7 @@ import pytest
 from b1000.jobs import Report
 from b1000.marks import adopting
 from b1000.reports import known
+from b1000.reports.expected import Terms
 from b1000.runs.states import CopyStatus
 from b1000.storage import layout
 from b1000.storage.backup import Root
@@ -71,3 +72,18 @@ def test_what_a_database_calls_complete_is_marked(
     found = sorted(path.name for path in tmp_path.rglob("*.b1k"))
     assert found == sorted(f"{each.directory.rpartition('/')[2]}.b1k" for each in (full, tree))
     assert not [*known.copies(report, "other", places)]
+
+    def expected(host: str, *jobs: str, at: str = at, pulls: bool = True) -> list[str]:
+        found = known.expected_at(report, Terms(host, (at,), jobs, 0.0, pulls))
+        return [each.path for each in found]
+
+    both = [f"{at}/{each.directory}" for each in (tree, full)]
+    assert expected("web1") == expected("web1", "etc", pulls=False) == both
+    # Each host has a tree of its own behind the same address.
+    assert expected("web2") == expected("web1", "other") == expected("web1", at="/srv") == []
+    if old:
+        return
+    tell("db1", "2026-11-22 02:00:00", f"/srv/{full.directory}")
+    schema.query("UPDATE jobs SET direction = 'passive', relayed_by = 's' WHERE host = 'db1'")
+    assert expected("s", at="/srv") == [f"/srv/{full.directory}"]
+    assert expected("s", at="/srv", pulls=False) == expected("db1", at="/srv") == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,6 +99,41 @@ def test_what_a_run_pushed_is_complete_and_what_is_gone_is_missing(world: World)
     soon = datetime.now() + timedelta(hours=1)
     put(world.root / "store", a_mark("strange", "client", when=soon), marked=False)
     assert [each["state"] for each in listed(world)] == ["missing", "unknown"]
+
+
+def test_without_a_journal_databases_say_what_is_missing(world: World) -> None:
+    world.files()
+    central = world.root / "central.sqlite3"
+    world.write(
+        {
+            "job:etc": world.push(report="main, central"),
+            "job:tree": world.push(report="main, central", type="sync"),
+            "dest:store": world.store(),
+            "report:central": {"type": "sqlite", "path": central},
+        }
+    )
+    for _ in range(2):
+        assert world.b1000().returncode == 0
+    shutil.rmtree(world.status_dir)
+    there = listed(world)
+    assert [each["state"] for each in there] == ["complete"] * 3
+    gone, kept, tree = there
+    for each in (gone, tree):
+        shutil.rmtree(each["path"])
+        Path(f"{each['path']}.b1k").unlink()
+    found = listed(world)
+    assert [each["state"] for each in found] == ["missing", "complete", "missing"]
+    for key in ("path", "job", "host", "destination", "type", "bytes", "files"):
+        assert [each[key] for each in found] == [each[key] for each in there]
+    assert [each["path"] for each in listed(world, "etc")] == [gone["path"], kept["path"]]
+    # What lies there is no more than what is seen there.
+    Path(f"{kept['path']}.b1k").unlink()
+    assert [each["state"] for each in listed(world, "etc")] == ["missing", "unfinished"]
+    central.write_text("nothing of a database")
+    done = world.b1000("list", "etc")
+    assert (done.returncode, done.stdout.count("unfinished")) == (0, 1)
+    assert "missing" not in done.stdout
+    assert done.stderr.count("report central is not asked which backups are missing: ") == 1
 
 
 def test_groups_that_are_not_configured_any_more_take_all(world: World) -> None:

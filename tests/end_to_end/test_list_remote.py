@@ -21,6 +21,7 @@ from b1000.storage.remote import Reach
 from tests.support.daemon import CHROOT, Daemon
 from tests.support.liar import Liar
 from tests.support.ports import free_port
+from tests.support.rows import DAY, Rows
 from tests.support.stored import NIGHT, a_mark, put
 from tests.support.world import World
 
@@ -57,6 +58,29 @@ def test_two_sessions_list_a_job(world: World, daemon: MakeDaemon) -> None:
     assert (file["path"], len(file["backups"])) == ("file", 4)
     # No more than without.
     assert len(re.findall("rsync on .*", (there.directory / "log").read_text())) == before + 3
+
+
+def test_a_database_calls_missing_only_what_was_looked_for(
+    world: World, daemon: MakeDaemon
+) -> None:
+    there = daemon({"b": ""})
+    rows = Rows(world.root / "central.sqlite3")
+    for host, job in (("client", "etc"), ("other", "etc"), ("client", "old")):
+        number = rows.run(host, job, "", DAY, "store:DONE")
+        path = f"{there.url('b')}/{a_mark(job, host).directory}"
+        rows.do("UPDATE copies SET path = ? WHERE job_id = ?", path, number)
+    put(there.module("b"), a_mark("old"))
+    store = world.store(path=there.url("b"))
+    world.write({"job:etc": world.push(), "dest:store": store, "report:central": rows.section})
+    assert [(each["job"], each["state"]) for each in listed(world)] == [("etc", "missing")]
+    # The daemon is not asked for a job that is not configured but with --all.
+    assert listed(world, "old", code=1) == []
+    found = [(each["job"], each["host"], each["state"]) for each in listed(world, "--all", "old")]
+    assert found == [("old", "client", "missing"), ("old", "web1", "complete")]
+    there.stop()
+    done = world.b1000("list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "store could not be asked" in done.stderr
 
 
 @pytest.mark.parametrize("limit", ["", "max connections = 1\n"])
