@@ -63,7 +63,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "socket": ("wire.py", "supervise/", "config/", "check/", "monitor/", "reports/"),
     "rich": ("status/", "monitor/", "terminal/"),
     # Of `monitor`, which forks before it asks ahead.
-    "threading": ("reports/source.py",),
+    "threading": ("reports/mysql/connection.py",),
     "subprocess": (
         "storage/session.py",
         "check/connect.py",

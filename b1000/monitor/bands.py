@@ -97,7 +97,7 @@ def _same_size(facts: Facts) -> Iterator[RuleResult]:
     if facts.earlier[-1].bytes != last.bytes:
         return
     sizes = [run.bytes for run in facts.earlier if run.bytes] + [last.bytes]
-    if len(set(sizes[-_SAME:])) > 1:
+    if len(set(sizes[-_SAME:])) > 1 or len(set(sizes)) == 1:
         return
     start = len(sizes) - _SAME
     while start and sizes[start - 1] == last.bytes:

@@ -11,6 +11,7 @@ from b1000.monitor.history import (
     NO_PLAN,
     PastRun,
     PlanRow,
+    bad_ones,
     good_ones,
     in_order,
 )
@@ -151,7 +152,7 @@ def _past(believed: Sequence[PastRun], good: Sequence[PastRun], live: Sequence[P
     if len(good) == len(believed):
         failed = []
     else:
-        failed = [run.local for run in believed if not run.good and run not in live]
+        failed = [run.local for run in bad_ones(believed) if run not in live]
     if good and good[0].offset != good[-1].offset:
         starts.sort()
         failed.sort()

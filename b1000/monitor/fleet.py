@@ -1,6 +1,6 @@
 """What the central database knows of all subjects, and what it learns of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from b1000.monitor.drift import DriftNote
 from b1000.monitor.histories import Histories
@@ -37,10 +37,17 @@ class Fleet(NamedTuple):
         return ack_of(self.replies[subject]) if subject in self.replies else None
 
 
-def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> Fleet:
+def read(
+    source: DatabaseSource,
+    now: float,
+    host: str = "",
+    job: str = "",
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Fleet:
     """The histories and plans of the subjects that are not ignored, of a host or job perhaps.
 
-    Raises NotDelivered where the database does not answer.
+    ``meanwhile`` is called once the runs are read and whose they are is to be found out: a server
+    has nothing to do then. Raises NotDelivered where the database does not answer.
     """
     plans = {
         subject: plan
@@ -54,7 +61,7 @@ def read(source: DatabaseSource, now: float, host: str = "", job: str = "") -> F
         return not is_ignored(plans.get(subject), replies.get(subject, {}), now)
 
     reading = Histories(source, now, filter(shown, plans), host, job)
-    histories, notes = reading.all()
+    histories, notes = reading.all(meanwhile)
     for subject in plans:
         histories.setdefault(subject, [])
     return Fleet(

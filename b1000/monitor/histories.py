@@ -5,7 +5,7 @@ where those are older, and what the copies of some of them came to.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from b1000.monitor.copies import copies_of, together, with_copies
@@ -51,9 +51,15 @@ class Histories:
         """What is older may be unknown."""
         return self._last.since
 
-    def all(self) -> tuple[dict[Subject, list[PastRun]], list[tuple[Subject, DriftNote]]]:
-        """The histories in the order of time, and failures that belong to none."""
+    def all(
+        self, meanwhile: Callable[[], object]
+    ) -> tuple[dict[Subject, list[PastRun]], list[tuple[Subject, DriftNote]]]:
+        """The histories in the order of time, and failures that belong to none.
+
+        ``meanwhile`` is called once the last runs are read.
+        """
         self._last.read()
+        meanwhile()
         notes = self._put_together()
         self._look_at_copies()
         self._good_ones_of_the_past()
@@ -101,7 +107,7 @@ class Histories:
                 self._histories[subject] = in_order([*self._histories.get(subject, ()), *failures])
             if track[:2] not in by_host_and_job and (note := self._note(track, failures)):
                 notes.append((Subject(*track), note))
-        return [*notes, *self._leave_claims_out()]
+        return [*notes, *(self._leave_claims_out() if self._last.relayed else ())]
 
     def _leave_claims_out(self) -> list[tuple[Subject, DriftNote]]:
         """A client's word is no backup of another host that is not known by such words alone."""

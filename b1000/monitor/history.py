@@ -103,8 +103,13 @@ class PastRun(NamedTuple):
 
 def good_ones(runs: Sequence[PastRun]) -> list[PastRun]:
     """Those that are good, as ``PastRun.good`` says; a question less for each of many."""
+    return [run for run in runs if (run.done or run.vanished) and run.bytes != 0 and run.files != 0]
+
+
+def bad_ones(runs: Sequence[PastRun]) -> list[PastRun]:
+    """The others."""
     return [
-        run for run in runs if run.done + run.vanished > 0 and run.bytes != 0 and run.files != 0
+        run for run in runs if not (run.done or run.vanished) or run.bytes == 0 or run.files == 0
     ]
 
 

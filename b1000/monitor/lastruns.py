@@ -75,6 +75,11 @@ class LastRuns:
             ]
         )
 
+    @property
+    def relayed(self) -> bool:
+        """Whether storages have told any run for their client."""
+        return self._read.relayed
+
     def read(self) -> None:
         """Some runs of each track: those of the last days, and older ones where they are few."""
         if self._host:
@@ -208,6 +213,7 @@ class LastRuns:
             statement = self._source.dialect.union([one] * len(some))
             rows = self._source.rows(statement, [part for key in some for part in key])
             found.read(text for (text,) in rows)
+        self._read.relayed |= found.relayed
         for track, runs in found.runs.items():
             its = self.tracks[track]
             whole = {run.job_id: run for run in (*its, *runs)}

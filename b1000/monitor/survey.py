@@ -111,12 +111,9 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     unlearned: list[Judgement] = []
     try:
         with DatabaseSource(settings, read_only=not question.learn) as source:
-            seen = fleet.read(source, moment, question.host, question.job)
+            seen, places = _read(source, question, moment)
             judging = _judging(seen, question, moment)
-            # The server reads what the processor has no need of while that judges.
-            asked = read_destinations(source, moment, question.host, question.job)
             judgements, off = judging()
-            places = asked()
             if question.learn:
                 learned = fleet.learn(source, judgements, seen.plans)
                 unlearned = [
@@ -153,6 +150,19 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         sum(question.wants(subject) for subject in seen.ignored),
         question.since,
     )
+
+
+def _read(
+    source: DatabaseSource, question: MonitorQuestion, now: float
+) -> tuple[fleet.Fleet, list[Destination]]:
+    """What is known of subjects, and of destinations, which a server adds up meanwhile."""
+    asked: list[Callable[[], list[Destination]]] = []
+
+    def ask() -> None:
+        asked.append(read_destinations(source, now, question.host, question.job))
+
+    seen = fleet.read(source, now, question.host, question.job, ask)
+    return seen, asked[0]()
 
 
 def _judging(

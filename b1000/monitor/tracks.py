@@ -42,13 +42,14 @@ class _Alike(NamedTuple):
 
 
 class Tracks:
-    """Runs by track, made of texts.
+    """Runs by track, made of texts; ``relayed`` is whether storages have told any of them.
 
     Nearly all runs of an instance differ in times and numbers alone: the rest is understood once.
     """
 
     def __init__(self) -> None:
         self.runs: defaultdict[Track, list[PastRun]] = defaultdict(list)
+        self.relayed = False
         self._alike: dict[str, _Alike] = {}
         # Many are read: a name is kept only once.
         self._names: dict[str, str] = {}
@@ -92,6 +93,7 @@ class Tracks:
         ) = (self._names.setdefault(each, each) for each in rest.split(SEPARATOR, 11))  # fmt: skip
         if step not in _STEPS or (ack and not ack.isdigit()):
             raise ValueError("a name holds the separator, and all behind it is shifted")
+        self.relayed |= bool(relayed_by)
         copies = int(step == DONE and status == OK)
         ended = (
             copies, 0, copies, None, (), (), (), step, status, ack not in ("", "0"), host, instance,

@@ -185,13 +185,11 @@ def gone(facts: Facts) -> tuple[str, ...]:
     last = facts.last_good
     if not last or not last.places or last in facts.live:
         return ()
-    # Nearly all had the same ones, and of most it is not known.
-    if {run.places for run in facts.runs} <= {last.places, ()}:
-        return ()
     others = {
         run.places
-        for run in facts.runs
-        if run.places and run.places != last.places and 0 < last.started - run.started <= 30 * DAY
+        # Of most it is not known.
+        for run in [run for run in facts.runs if run.places]
+        if run.places != last.places and 0 < last.started - run.started <= 30 * DAY
     }
     if not others:
         return ()

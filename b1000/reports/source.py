@@ -6,12 +6,11 @@ the :class:`Dialect` where the two differ.
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from b1000.jobs import Report
 from b1000.named import NamedTuple
@@ -33,8 +32,6 @@ LIST_SEPARATOR = "\x1d"
 _END = "\x1e"  # of the text of one row, where many arrive as one
 _LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
 _OPENING = 12.0  # seconds until a connection has to be there
-
-T = TypeVar("T")
 
 
 class Query(NamedTuple):
@@ -97,10 +94,10 @@ class _MysqlRows:
     dialect = _MYSQL
 
     def __init__(self, settings: Report, read_only: bool) -> None:
-        from b1000.reports.mysql.connection import connect
+        from b1000.reports.mysql.connection import connect, in_time
 
         self._settings = settings
-        connection = _in_time(lambda: connect(settings, read_only), _OPENING)
+        connection = in_time(lambda: connect(settings, read_only), _OPENING)
         if connection is None:
             address = f"{settings.server}, port {settings.port}"
             raise NoAnswer(f"{address}: there was no connection within {_OPENING:.0f} seconds")
@@ -195,38 +192,22 @@ def _first_fields(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     return (text for (text,) in rows)
 
 
-def _in_time(task: Callable[[], T], seconds: float) -> T | None:
-    """What a task gives; None where it takes longer, and is left to itself.
-
-    A resolver without an answer takes half a minute, a name with many addresses a
-    time-out for each, and a server may send one byte of its greeting after the other:
-    no limit of a single step holds for all. It cannot be interrupted by a signal.
-    """
-    given: list[T] = []
-    failed: list[BaseException] = []
-
-    def carry_out() -> None:
-        try:
-            given.append(task())
-        except BaseException as error:  # for the thread that waits
-            failed.append(error)
-
-    # A daemon: the program ends without it.
-    thread = threading.Thread(target=carry_out, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failed:
-        raise failed[0]
-    return given[0] if given else None
-
-
 class DatabaseSource:
     """A database report that is open; every method raises NotDelivered where it does not answer."""
 
     def __init__(self, settings: Report, read_only: bool = True) -> None:
         kind = _MysqlRows if settings.type == "mysql" else _SqliteRows
-        self._rows = kind(settings, read_only)
-        self.dialect: Dialect = self._rows.dialect
+        self._opened = kind(settings, read_only)
+        self._asked: Future[list[tuple[Any, ...]]] | None = None
+        self.dialect: Dialect = self._opened.dialect
+
+    @property
+    def _rows(self) -> _MysqlRows | _SqliteRows:
+        """The connection, once it has answered what was asked meanwhile."""
+        if self._asked:
+            self._asked.exception()
+            self._asked = None
+        return self._opened
 
     def __enter__(self) -> "DatabaseSource":
         return self
@@ -277,11 +258,11 @@ class DatabaseSource:
     def meanwhile(
         self, statement: str, parameters: Sequence[object] = ()
     ) -> Callable[[], list[tuple[Any, ...]]]:
-        """Ask; a server works on it until the rows are called for. Nothing is asked in between."""
+        """Ask; a server works on it until the rows are called for, or something else is asked."""
         if not self.dialect.mysql:
             return lambda: list(self.rows(statement, parameters))
-        ahead = ThreadPoolExecutor(1)
-        asked = ahead.submit(lambda: list(self.rows(statement, parameters)))
+        opened, ahead = self._rows, ThreadPoolExecutor(1)
+        self._asked = asked = ahead.submit(lambda: list(opened.rows(statement, parameters)))
         ahead.shutdown(wait=False)
         return asked.result
 

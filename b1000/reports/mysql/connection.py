@@ -1,6 +1,9 @@
 """Connections to a server, with a session of our own kind."""
 
 import ssl
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 import pymysql
 from pymysql.constants import CLIENT, CR
@@ -18,6 +21,8 @@ _LONGEST_PASSWORD = 4096  # bytes of a password_file that are read
 
 # Too long is an error and not cut off, whatever the server's own default is.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO"
+
+T = TypeVar("T")
 
 
 class _Connection(pymysql.Connection):
@@ -90,3 +95,28 @@ def _password(settings: Report) -> bytes:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise NotDelivered(f"the password_file {settings.password_file}: {why}") from None
+
+
+def in_time(task: Callable[[], T], seconds: float) -> T | None:
+    """What a task gives; None where it takes longer, and is left to itself.
+
+    A resolver without an answer takes half a minute, a name with many addresses a
+    time-out for each, and a server may send one byte of its greeting after the other:
+    no limit of a single step holds for all. It cannot be interrupted by a signal.
+    """
+    given: list[T] = []
+    failed: list[BaseException] = []
+
+    def carry_out() -> None:
+        try:
+            given.append(task())
+        except BaseException as error:  # for the thread that waits
+            failed.append(error)
+
+    # A daemon: the program ends without it.
+    thread = threading.Thread(target=carry_out, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    return given[0] if given else None
