@@ -81,7 +81,8 @@ def held_against_mark(look: Look, number: int) -> tuple[str, list[Finding]]:
         short = f"{counted(number, 'file')}, and its mark says {claimed.files}"
         return short, [Finding(look.path, f"is short: {short}", Kind.SHORT)]
     if number > claimed.files:
-        text = f"has {number - claimed.files} more files than its mark says"
+        more = counted(number - claimed.files, "more file")
+        text = f"has {more} than its mark says"
         return "", [Finding(look.path, text)]
     return "", []
 

@@ -131,7 +131,7 @@ def test_one_that_is_short_is_told_and_more_is_no_fault(world: World, root: Path
     assert done.returncode == 1
     assert f"{short} is short: 1 file, and its mark says 5" in done.stderr
     assert str(gone) not in done.stderr
-    assert f"{more} has 1 more files" in done.stderr
+    assert f"{more} has 1 more file than" in done.stderr
     assert not Path(f"{short}.sha256.gz").exists()
 
 
