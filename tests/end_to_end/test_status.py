@@ -307,8 +307,9 @@ def test_progress_of_a_killed_program_is_no_progress(ready: World) -> None:
     ready.write({"dest:store": ready.store(bwlimit=100), "job:etc": ready.push()})
     program = ready.start()
     wait_until(lambda: "%" in "\n".join(lines(ready)))
-    kill(ready.processes())
-    program.kill()
+    left = ready.processes()
+    program.kill()  # first: it would tell how the others end
+    kill(left)
     program.communicate(timeout=30)
     (ready.status_dir / "progress" / "1-store.json").write_text('{"bytes": 1, "percent": 50}')
     assert "%" not in "\n".join(lines(ready))
