@@ -8,10 +8,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.daemon import CHROOT, Daemon
 from tests.support.terminal import Terminal
 from tests.support.world import ROOT, World, tree
 
@@ -31,7 +33,23 @@ ODD = ("-rf", " blank ", "new\nline", "back\\slash", "\\#012", "*[?]", "ümläut
 
 @pytest.fixture
 def backed_up(world: World) -> World:
-    """A tree with all that a tree can have, and its backup."""
+    """A tree with all that a tree can have, and its backup in a local tree."""
+    return back_up(world, world.store())
+
+
+ONLY_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only in a chroot links stay as they are")
+
+
+@pytest.fixture(params=["in a local tree", pytest.param("at a daemon", marks=ONLY_ROOT)])
+def anywhere(request: pytest.FixtureRequest, world: World, daemon: Callable[..., Daemon]) -> World:
+    """The same, and its backup at a daemon."""
+    if request.param == "at a daemon":
+        url = daemon({"b": CHROOT}).url("b")
+        return back_up(world, {"type": "active", "path": url})
+    return back_up(world, world.store())
+
+
+def back_up(world: World, store: dict[str, object]) -> World:
     source = world.source
     for number, name in enumerate(ODD):
         (source / name).mkdir(mode=0o750)
@@ -58,7 +76,7 @@ def backed_up(world: World) -> World:
         os.chown(source / " blank ", 77, 78)
     os.utime(source / "new\nline", ns=(5, 1_400_000_000_000_000_005))
     kept = dict.fromkeys(("hard_links", "acls", "xattrs", "sparse"), "yes")
-    world.write({"dest:store": world.store(), "job:etc": world.push(**kept)})
+    world.write({"dest:store": store, "job:etc": world.push(**kept)})
     assert world.b1000().returncode == 0
     return world
 
@@ -87,8 +105,8 @@ def files(directory: Path) -> dict[str, bytes]:
     }
 
 
-def test_all_is_as_it_was(backed_up: World) -> None:
-    world = backed_up
+def test_all_is_as_it_was(anywhere: World) -> None:
+    world = anywhere
     to = world.root / "to"
     done = world.b1000("restore", "etc", "--to", str(to))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
