@@ -66,7 +66,7 @@ def advice(config: Config) -> list[Finding]:
         version = _version()
         if not isinstance(version, Finding) and _LEAST_RSYNC <= version < _SAFE_FOR_PULLS:
             text = (
-                f"rsync is {_dotted(version)}; to pull from hosts that are not trusted needs "
+                f"rsync is {_dotted(version)}; pulling from hosts that are not trusted needs "
                 f"{_dotted(_SAFE_FOR_PULLS)} or newer "
                 "(CVE-2024-12084 to 12088, CVE-2022-29154)"
             )

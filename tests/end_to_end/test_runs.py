@@ -854,7 +854,7 @@ def test_check_connect_tries_what_is_named(ready: World) -> None:
     ("version", "code", "said"),
     [
         ("3.2.2", 2, "rsync is 3.2.2; B1000 needs 3.2.3 or newer"),
-        ("3.3.0", 0, "warning: rsync is 3.3.0; to pull from hosts"),
+        ("3.3.0", 0, "warning: rsync is 3.3.0; pulling from hosts"),
         ("3.4.3", 0, "[dest:store] link_dest: warning: rsync is 3.4.3, whose --link-dest"),
         ("3.4.4", 0, ""),
         ("v3.5.0pre1", 0, ""),
