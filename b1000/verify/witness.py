@@ -4,12 +4,12 @@ No list lies beside them. This host compares with what it noted when it read las
 """
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from b1000.errors import StorageAway
+from b1000.files import private_directory
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.rsync import names, paths, surveys
@@ -136,7 +136,7 @@ class Witness:
                 found[summed.name] = file, summed.digest
                 self.bytes += summed.size
 
-        with tempfile.TemporaryDirectory(prefix="b1000-verify-") as private:
+        with private_directory("b1000-verify-") as private:
             listing = Path(private, "names") if wanted else None
             if listing:
                 listing.write_bytes(b"".join(name + b"\0" for name in wanted))
