@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from b1000.jobs import Destination
     from b1000.storage.backup import Catalogue, Group, Root
     from b1000.storage.remote import Reach
-    from b1000.verify.findings import Finding
+    from b1000.verify.findings import Finding, Look
     from b1000.verify.judging import Terms
     from b1000.verify.reading_plan import Due
     from b1000.verify.verifier import Verifier
@@ -41,12 +41,20 @@ def verify(argv: Sequence[str]) -> int:
     return _Verify(config, arguments).run()
 
 
+def _is_something(catalogue: "Catalogue") -> bool:
+    """Whether something lies at a root, or may do."""
+    if catalogue.root.remote or catalogue.root.identity or catalogue.unread:
+        return True
+    return any(backup.is_there for group in catalogue.groups for backup in group.backups)
+
+
 class _Verify:
     def __init__(self, config: "Config", arguments: Any) -> None:
         self._config = config
         self._arguments = arguments
         self._until = time.monotonic() + arguments.seconds if arguments.seconds else None
-        self._findings: list[Finding] = []
+        self._findings: dict[Finding, None] = {}  # each is told once
+        self._looked: set[str] = set()
         self._away: list[str] = []
         self._counted = self._read = self._bytes = 0
         self._out_of_time = False
@@ -88,6 +96,7 @@ class _Verify:
                     self._at_daemon(Witness(journal, notes, there), destination, catalogues)
                 else:
                     self._one(working, destination, catalogues)
+                self._known(catalogues)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
@@ -130,6 +139,10 @@ class _Verify:
                     found.append((each, catalogues, there))
                     for catalogue in catalogues:
                         self._tell_of_unread(catalogue)
+                    if journal.seen_below(each) and not any(map(_is_something, catalogues)):
+                        raise StorageAway(
+                            f"{each.path} is empty, and was not; is its disk mounted?"
+                        )
                 except StorageAway as error:
                     self._is_away(each, error)
         if not self._away:
@@ -166,8 +179,24 @@ class _Verify:
         if self._arguments.count or (destination.verify is None and not self._arguments.all):
             return
         for each in self._due(destination, groups):
-            self._found(working.read(Look(*each), terms))
-            self._read += 1
+            self._read_one(working, Look(*each), terms)
+
+    def _read_one(self, reader: "Verifier | Witness", look: "Look", terms: "Terms") -> None:
+        self._found(reader.read(look, terms))
+        self._read += 1
+        self._looked.add(look.path)
+
+    def _known(self, catalogues: "Sequence[Catalogue]") -> None:
+        """What is bad stays so, and is told also when it is not read."""
+        from b1000.verify.findings import Look, known_to_be_wrong
+
+        told = self._looked | {each.path for each in self._findings if each.bad}
+        for catalogue in catalogues:
+            for group in catalogue.groups:
+                for backup in group.backups if self._wanted(group.key) else ():
+                    look = Look(catalogue.root, group, backup)
+                    if backup.is_there and backup.memory.wrong and look.path not in told:
+                        self._found([known_to_be_wrong(look)])
 
     def _identify(self, catalogue: "Catalogue") -> None:
         from b1000.marks import adopting
@@ -191,8 +220,7 @@ class _Verify:
         groups = [each for each in everything if self._wanted(each[1].key)]
         try:
             for each in self._due(destination, groups):
-                self._found(witness.read(Look(*each), terms))
-                self._read += 1
+                self._read_one(witness, Look(*each), terms)
         except StorageAway as error:
             self._is_away(destination, error)
         finally:
@@ -227,7 +255,9 @@ class _Verify:
         from b1000.logs import printable
 
         for each in findings:
-            self._findings.append(each)
+            if each in self._findings:
+                continue
+            self._findings[each] = None
             self._tell(printable(f"b1000: {each.path} {each.text}"))
 
     def _tell(self, text: str) -> None:

@@ -73,6 +73,15 @@ class StoredQueries(RunRows):
             found[path] = Memory(*memory)
         return found
 
+    def seen_below(self, above: str) -> bool:
+        """Whether backups were seen at or below a directory that were not removed since."""
+        found = self._ask(
+            """SELECT 1 FROM stored WHERE (root = ? OR root BETWEEN ? AND ?)
+               AND first_seen IS NOT NULL AND removed IS NULL LIMIT 1""",
+            (above.rstrip("/"), *_below(above)),
+        )
+        return bool(found)
+
     def drilled(self) -> list[Told]:
         """The backups of which there were drills, those too that are gone since."""
         columns = ", ".join(Memory._fields)

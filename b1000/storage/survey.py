@@ -220,6 +220,11 @@ class Journalled:
             told,
         )
 
+    def seen_below(self, destination: Destination) -> bool:
+        """Whether backups were seen at a destination that nobody has removed by prune."""
+        above = _address(destination).partition("/*")[0]
+        return bool(self._reader and self._reader.seen_below(above))
+
     def last_restore_into(self, device: int, inode: int) -> Restore | None:
         """The last restore into a directory; None where there was none."""
         return self._reader.last_restore_into(device, inode) if self._reader else None

@@ -8,6 +8,7 @@ from b1000.errors import counted
 from b1000.logstyle import printable
 from b1000.named import NamedTuple
 from b1000.rsync import names
+from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Backup, Group, Root
 from b1000.verify.reading import Tree
 
@@ -103,7 +104,21 @@ def may_be_left(name: bytes) -> bool:
     return names.is_temporary(last) or any(each.startswith(names.OURS) for each in above)
 
 
-def wrong_files(wrong: Sequence[bytes]) -> str:
-    """Which files are wrong, in words."""
+def wrong_files(wrong: Sequence[bytes], gone: Sequence[bytes]) -> str:
+    """Which files are wrong, in words, and which of them are ``gone``."""
     is_are = "is" if len(wrong) == 1 else "are"
-    return f"{counted(len(wrong), 'file')} {is_are} wrong: {first_of([*map(shown, wrong)])}"
+    missing = {*gone}
+    names = [f"{shown(each)}{' (gone)' if each in missing else ''}" for each in wrong]
+    return f"{counted(len(wrong), 'file')} {is_are} wrong: {first_of(names)}"
+
+
+def known_to_be_wrong(look: Look) -> Finding:
+    """What an earlier look has found, which stays so."""
+    memory = look.backup.memory
+    kind = Kind.BAD if memory.bad else Kind.SHORT
+    return Finding(look.path, f"is known to be {kind}: {memory.wrong}", kind)
+
+
+def is_aside(name: bytes) -> bool:
+    """Whether a file of this name was set aside, as it was wrong."""
+    return name.endswith(CORRUPT.encode())

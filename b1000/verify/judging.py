@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import filterfalse
 
 from b1000.errors import counted, message_of
 from b1000.logstyle import printable
@@ -9,7 +10,17 @@ from b1000.named import NamedTuple
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Group, Root
 from b1000.verify import condemning, listing, reading, sharing, sums
-from b1000.verify.findings import Finding, Kind, Look, first_of, shown, wrong_files
+from b1000.verify.findings import (
+    Finding,
+    Kind,
+    Look,
+    first_of,
+    held_against_mark,
+    is_aside,
+    known_to_be_wrong,
+    shown,
+    wrong_files,
+)
 from b1000.verify.matching import Comparison, Wrong
 from b1000.verify.reading import Missed, Pace
 from b1000.verify.sweep import Key, Sweep
@@ -62,12 +73,13 @@ class Judge:
             yield Finding(look.path, text, Kind.UNSTABLE)
         gone = [] if look.is_sync else comparison.gone(each.name for each in sweep.missed)
         names = [*(each.name for each in wrong), *gone]
-        bad = wrong_files(names) if names else ""
+        bad = wrong_files(names, gone) if names else ""
         if bad:
             yield Finding(look.path, bad, Kind.BAD)
         for each in _list_findings(case, wrong, self._remember):
             bad = bad or (each.text if each.kind is Kind.BAD else "")
             yield each
+        yield from self._counted_once_more(case)
         yield from self._note(case, wrong, bad)
         if bad:
             yield from case.terms.commands(look, names)
@@ -92,6 +104,16 @@ class Judge:
                 wrong.append(each)
         return wrong, unstable
 
+    def _counted_once_more(self, case: Case) -> Iterator[Finding]:
+        """A first reading knows of no file that has gone since files were counted."""
+        look, _, sweep, comparison, lost = case
+        if look.is_sync or sweep.missed or lost or comparison.listed is not None:
+            return
+        short, found = held_against_mark(look, comparison.number + len(sweep.set_aside))
+        if short:
+            self._remember(look, short=short)
+            yield from found
+
     def _note(self, case: Case, wrong: Sequence[Wrong], bad: str) -> Iterator[Finding]:
         """What is known of the backup from now on."""
         look, _, sweep, _, _ = case
@@ -103,13 +125,13 @@ class Judge:
         if sweep.meanwhile:
             text = f"{counted(sweep.meanwhile, 'file')} could not be judged: written meanwhile"
             yield Finding(look.path, text)
-        before = look.backup.memory.bad
+        before = look.backup.memory.wrong
         if bad:
             changes["bad"] = bad
         elif before and look.is_sync and not sweep.missed and not _is_without(look, sweep):
             changes["bad"] = ""  # the wrong files were sent again
         elif before:
-            yield Finding(look.path, f"is known to be bad: {before}", Kind.BAD)
+            yield known_to_be_wrong(look)
         self._remember(look, **changes)
         sweep.end(each for each in wrong if each.right)
 
@@ -124,7 +146,8 @@ class Judge:
                 text = f"shares {counted(len(shared), 'file')} that {are} wrong"
                 self._remember(other, bad=f"{text}, with {look.backup.place}")
                 yield Finding(other.path, text, Kind.BAD)
-                yield from _quarantined(other, terms, [each.name for each in shared])
+                names = [each.name for each in shared]
+                yield from _quarantined(other, terms, [*filterfalse(is_aside, names)])
         self._wrong |= keys.keys()
         yield from _quarantined(look, terms, [each.name for each in wrong])
 
@@ -148,23 +171,31 @@ def _list_findings(
         return  # what lies in a sync tree changes, and what was not read has no sum
     if comparison.listed is not None and not comparison.new:
         return
-    found = comparison.all_sums(wrong)
-    if lost:
-        seal = sums.known_seal(look.backup.memory.sums)
-        if not seal or sums.hash_of(sums.text(found)) != seal.text:
-            text = f"its list of sums {lost}, and the files are not those that were read first"
+    data, seal = sums.sealed(comparison.all_sums(wrong))
+    if comparison.listed is None:
+        first = sums.text_of(look.backup.memory.sums)
+        if first != seal.text and (first or lost):
+            why = lost or "could not be written"
+            text = f"its list of sums {why}, and the files are not those that were read first"
             yield Finding(look.path, text, Kind.BAD)
             return
-        as_it_was = "the files have the sums that were in it, and it was written anew"
-        yield Finding(look.path, f"its list of sums {lost}; {as_it_was}", Kind.LIST)
-    elif comparison.listed is not None:
+    else:
         more = counted(len(comparison.new), "file")
         yield Finding(look.path, f"has {more} that it had not when it was read first")
+    trouble = ""
     try:
-        remember(look, sums=str(listing.write(look.tree, found)))
+        listing.write(look.tree, data)
+        remember(look, sums=str(seal))
     except OSError as error:
-        text = f"its list of sums could not be written: {message_of(error)}"
-        yield Finding(look.path, text, Kind.LIST)
+        trouble = f"could not be written: {error.strerror or error}"
+        if comparison.listed is None and not lost:
+            # What its text would be says still whether the files are those that were read first.
+            remember(look, sums=str(seal._replace(file="")))
+    if lost:
+        as_it_was = "the files have the sums that were in it"
+        lost = f"{lost}; {as_it_was}, and it {trouble or 'was written anew'}"
+    if lost or trouble:
+        yield Finding(look.path, f"its list of sums {lost or trouble}", Kind.LIST)
 
 
 def _quarantined(look: Look, terms: Terms, names: Iterable[bytes]) -> Iterator[Finding]:

@@ -1,7 +1,5 @@
 """The file of a list of sums, beside its backup."""
 
-from collections.abc import Mapping
-
 from b1000.files import read_file, sync_directory, write_atomically
 from b1000.storage import layout
 from b1000.verify import sums
@@ -51,11 +49,8 @@ def _sealed(data: bytes, seal: Seal) -> bytes:
     return data
 
 
-def write(tree: Tree, found: Mapping[bytes, str]) -> Seal:
-    """Write it, to stay also after a power cut; gives its seal. Raises OSError."""
-    text = sums.text(found)
-    data = sums.packed(text)
+def write(tree: Tree, data: bytes) -> None:
+    """Write it, to stay also after a power cut. Raises OSError."""
     with tree.beside(layout.SUMS) as path:
         write_atomically(path, data, 0o600)
         sync_directory(path.parent)
-    return sums.seal(data, text)

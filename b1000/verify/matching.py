@@ -39,6 +39,11 @@ class Comparison:
         self._left.discard(name)
         self.wrong.append(Wrong(name, self._right.get(name, "")))
 
+    @property
+    def number(self) -> int:
+        """How many files were read, or could not be, as the disk has lost them."""
+        return len(self.new) + sum(each.name not in self.new for each in self.wrong)
+
     def gone(self, missed: Iterable[bytes]) -> list[bytes]:
         """Names of the list that are not there any more, and not below what could not be read."""
         above = {*missed}

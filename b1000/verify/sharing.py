@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from b1000.errors import message_of
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Group, Root
 from b1000.verify import listing, reading, sums
@@ -84,5 +83,5 @@ def set_aside(look: Look, name: bytes) -> str:
         with look.tree.opened(*above) as directory:
             os.rename(last, last + CORRUPT.encode(), src_dir_fd=directory, dst_dir_fd=directory)
     except OSError as error:
-        return message_of(error)
+        return error.strerror or str(error)
     return ""

@@ -33,15 +33,22 @@ class Seal(NamedTuple):
         return f"{self.file} {self.text}"
 
 
-def seal(data: bytes, text: bytes) -> Seal:
-    """That of a file and the text in it."""
-    return Seal(hash_of(data), hash_of(text))
+def sealed(found: Mapping[bytes, str]) -> tuple[bytes, Seal]:
+    """The file of a list, and its seal."""
+    written = text(found)
+    data = packed(written)
+    return data, Seal(hash_of(data), hash_of(written))
 
 
 def known_seal(written: str) -> Seal | None:
-    """A seal as the journal has it; None where there is none."""
+    """A seal as the journal has it; None where no list was written."""
     file, _, text = written.partition(" ")
     return Seal(file, text) if file else None
+
+
+def text_of(written: str) -> str:
+    """The hash of the text of a list as the journal has it, also where no list could be written."""
+    return written.partition(" ")[2]
 
 
 def text(sums: Mapping[bytes, str]) -> bytes:

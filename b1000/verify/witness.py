@@ -24,6 +24,7 @@ from b1000.verify.findings import (
     Look,
     first_of,
     held_against_mark,
+    known_to_be_wrong,
     left_there,
     shown,
     wrong_files,
@@ -88,13 +89,14 @@ class Witness:
             changes |= {"read": began, "read_share": 1.0}
         before = look.backup.memory.bad
         if bad:
-            changes["bad"] = wrong_files(bad)
-            yield Finding(look.path, wrong_files(bad), Kind.BAD)
+            gone = [name for name in bad if name not in answer.sums]
+            changes["bad"] = wrong_files(bad, gone)
+            yield Finding(look.path, wrong_files(bad, gone), Kind.BAD)
             yield from terms.commands(look, bad)
         elif before and look.is_sync and not answer.unread:
             changes["bad"] = ""
         elif before:
-            yield Finding(look.path, f"is known to be bad: {before}", Kind.BAD)
+            yield known_to_be_wrong(look)
         _note(noted, answer, last, bad)
         with self._journal.transaction():
             self._journal.remember(look.root.path, look.backup.place, changes)

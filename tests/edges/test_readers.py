@@ -10,7 +10,7 @@ import pytest
 
 from b1000 import wire
 from b1000.errors import B1000Error
-from b1000.verify import listing
+from b1000.verify import listing, sums
 from b1000.verify.listing import Lists
 from b1000.verify.readers import Readers, _Reader, _ready
 from b1000.verify.reading import Pace, Tree, files
@@ -53,16 +53,18 @@ def test_one_that_was_killed_is_told(tmp_path: Path) -> None:
 
 def test_a_list_that_was_changed_is_found_out_beside_one_that_is_the_same(tmp_path: Path) -> None:
     one, other = (Tree(str(tmp_path), name) for name in ("one", "other"))
-    sums = {b"a": "0" * 64, b"b": "1" * 64}
-    seal = listing.write(one, sums)
-    assert listing.write(other, sums) == seal
+    listed = {b"a": "0" * 64, b"b": "1" * 64}
+    data, seal = sums.sealed(listed)
+    listing.write(one, data)
+    listing.write(other, data)
     lists = Lists()
-    assert lists.read(one, seal) == lists.read(other, seal) == sums
-    different = listing.write(other, {b"a": "0" * 64})
+    assert lists.read(one, seal) == lists.read(other, seal) == listed
+    data, different = sums.sealed({b"a": "0" * 64})
+    listing.write(other, data)
     with pytest.raises(ValueError, match="was changed"):
         lists.read(other, seal)
     assert lists.read(other, different) == {b"a": "0" * 64}
-    assert lists.read(one, seal) == sums
+    assert lists.read(one, seal) == listed
     (tmp_path / "one.sha256.gz").unlink()
     with pytest.raises(ValueError, match="is gone"):
         lists.read(one, seal)

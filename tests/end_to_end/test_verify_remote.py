@@ -67,7 +67,7 @@ def test_what_has_changed_there_is_bad(world: World, module: Path) -> None:
         code, answer = verify(world)
         assert (code, kinds(answer)) == (1, {(path.name, "bad"), (path.name, "short")})
         (text,) = [each["text"] for each in answer["findings"] if each["kind"] == "bad"]
-        assert "2 files are wrong: file, new\\nline" in text
+        assert "2 files are wrong: file (gone), new\\nline" in text
     # Nothing is written there.
     assert bad.exists()
     listed = json.loads(world.b1000("list", "--json").stdout)["backups"]
