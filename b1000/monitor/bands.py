@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from math import log
+from operator import attrgetter
 
 from b1000 import figures
 from b1000.monitor.facts import Facts
 from b1000.monitor.finding import RuleResult
 from b1000.monitor.freshness import WEEK
-from b1000.monitor.history import HOUR, MINUTE, PastRun, span
+from b1000.monitor.history import DAY, HOUR, MINUTE, PastRun, span
 from b1000.monitor.severity import Verdict
-from b1000.monitor.usual import LOOKED_BACK, band, median
+from b1000.monitor.usual import LOOKED_BACK, Band, band, levels, median
 from b1000.named import NamedTuple
 from b1000.runs.states import Status
 
@@ -23,7 +25,8 @@ _SAME = 6  # runs with one size
 _ATTEMPTS, _TRIED_RUNS = 3, 3
 _LEAST_USUAL = 5  # runs that had it before something is usual
 _MONTH = 30  # runs
-_RHYTHM, _SAME_HOUR, _NEAR = 3, 2 * HOUR, 0.35  # weeks that were alike, how much they may differ
+_WILD = 0.25  # logarithm of the usual change from one run to the next
+_RHYTHM, _SAME_HOUR, _NEAR = 3, 2 * HOUR, 0.35  # days or weeks alike, how much they may differ
 _FAILED = Status.FAILED.value  # looked up once
 
 
@@ -40,28 +43,36 @@ def _like(facts: Facts, last: PastRun) -> list[int]:
 
 def _size(facts: Facts) -> Iterator[RuleResult]:
     found = list(_unlike_most(facts))
-    if found and not _like_each_week(facts):
+    if found and not _has_rhythm(facts, attrgetter("bytes")):
         yield from found
 
 
-def _like_each_week(facts: Facts) -> bool:
-    """Whether it was about as large at this hour in the weeks before, and others in between not.
+def _has_rhythm(facts: Facts, amount: Callable[[PastRun], int | None]) -> bool:
+    """Whether it was about as much at this hour of the days or weeks before, others between not.
 
-    Weekends change little, and some run a full on Sundays; a fault that lasts has no others.
+    Nights and weekends change little, and some run a full on Sundays; a fault that lasts has no
+    others.
     """
     last = facts.last_good
-    if not last or not last.bytes:
+    if not last or not (now := amount(last)):
         return False
-    of_week: dict[int, int] = {}
-    others = False
-    for run in facts.earlier:
-        since = last.local - run.local
-        week = round(since / WEEK)
-        alike = bool(run.bytes) and 1 - _NEAR <= (run.bytes or 0) / last.bytes <= 1 + _NEAR
-        others = others or (since < WEEK - _SAME_HOUR and not alike)
-        if week and abs(since - week * WEEK) <= _SAME_HOUR:
-            of_week[week] = int(alike)
-    return others and sum(of_week.get(week, 0) for week in range(1, _RHYTHM + 1)) == _RHYTHM
+    past = [
+        (last.local - run.local, 1 - _NEAR <= (amount(run) or 0) / now <= 1 + _NEAR)
+        for run in facts.runs
+        if run.good and 0 < last.local - run.local <= _RHYTHM * WEEK + _SAME_HOUR
+    ]
+    return any(_like_each(period, past) for period in (DAY, WEEK))
+
+
+def _like_each(period: float, past: Sequence[tuple[float, bool]]) -> bool:
+    """``past``: how long ago, and whether it was alike."""
+    before: dict[int, bool] = {}
+    for since, alike in past:
+        number = round(since / period)
+        if 0 < number <= _RHYTHM and abs(since - number * period) <= _SAME_HOUR:
+            before[number] = before.get(number, False) or alike
+    others = any(since < period - _SAME_HOUR and not alike for since, alike in past)
+    return others and sum(before.values()) == _RHYTHM
 
 
 def _unlike_most(facts: Facts) -> Iterator[RuleResult]:
@@ -72,7 +83,7 @@ def _unlike_most(facts: Facts) -> Iterator[RuleResult]:
     if not sizes:
         return
     shown = figures.size(last.bytes)
-    usual = band(sizes)
+    usual = _usual_size(sizes, last.bytes)
     if usual and not usual.holds(last.bytes):
         verb = "shrank" if last.bytes < usual.low else "grew"
         between = f"{figures.size(int(usual.low))} to {figures.size(int(usual.high))}"
@@ -85,9 +96,23 @@ def _unlike_most(facts: Facts) -> Iterator[RuleResult]:
         yield _warning("shrunk", f"it shrank to {shown}, {figures.size(round(middle))} is usual")
         return
     then = median(sizes[-_MONTH - 2 : -_MONTH + 3]) if len(sizes) >= _MONTH else None
-    if then and last.bytes < then * _SHRUNK:
+    if then and last.bytes < then * _SHRUNK and not _varies(sizes):
         text = f"it shrank to {shown}, it was {figures.size(round(then))} {_MONTH} runs before"
         yield _warning("shrunk", text)
+
+
+def _varies(sizes: Sequence[int]) -> bool:
+    """Whether each differs so much from the one before that one of a month ago says nothing."""
+    return (median([abs(log(later / earlier)) for earlier, later in pairwise(sizes)]) or 0) > _WILD
+
+
+def _usual_size(sizes: Sequence[int], size: int) -> Band | None:
+    """The band that it is in, or the nearest: there is one for each level."""
+    usual = band(sizes)
+    if not usual or len(some := levels(sizes)) == 1:
+        return usual
+    bands = [found for each in some if (found := band(each))]
+    return min(bands, key=lambda each: (not each.holds(size), abs(log(size / each.expected))))
 
 
 def _same_size(facts: Facts) -> Iterator[RuleResult]:
@@ -117,8 +142,9 @@ def _files(facts: Facts) -> Iterator[RuleResult]:
     if not last or last.files is None:
         return
     counts = [run.files for run in facts.earlier if run.files and run.kind == last.kind]
-    usual = median(counts)
-    if usual and len(counts) >= 3 and last.files < usual * _FEW_FILES:
+    usual = min(median(each) or 0.0 for each in levels(counts))
+    few = usual and len(counts) >= 3 and last.files < usual * _FEW_FILES
+    if few and not _has_rhythm(facts, attrgetter("files")):
         text = f"{last.files} files, {round(usual)} are usual, less than {_FEW_FILES:.0%} of them"
         yield _warning("files", text)
 

@@ -58,8 +58,11 @@ class Facts(NamedTuple):
 
     @property
     def before(self) -> float | None:
-        """When the good one before the last began."""
-        return self.earlier[-1].started if self.earlier else None
+        """When the last good one of a day before that of the last began."""
+        last = self.last_good
+        today = last.local // DAY if last else 0.0
+        found = (run.started for run in reversed(self.earlier) if run.local // DAY < today)
+        return next(found, None)
 
     @property
     def max_age(self) -> float | None:
@@ -92,7 +95,7 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
         believed = [run for run in runs if run.started <= now + _MOST_SKEW]
     good = good_ones(believed)
     past = _past(believed, good, live)
-    here = now + (believed[-1].offset if believed else 0.0)
+    here = freshness.clock(past, now + (believed[-1].offset if believed else 0.0))
     expected = expectation(past, plan, here)
     last_good = _last_good(good, live, expected.max_age, now)
     age = None
@@ -125,6 +128,8 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     if facts.late and live and _began_in_time(facts, past):
         return facts._replace(in_time=True)
     if facts.late and past.good:
+        if len(past.good) > 1 and expected.by != "plan" and not (facts.since or live):
+            expected = freshness.with_first_weekend(past, expected, here)
         due = freshness.due(past, expected, here)
         return facts._replace(due=due, expected=freshness.given_up(past, expected, due))
     return facts

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import ceil
 
 from b1000.monitor.history import DAY, HOUR, MINUTE, span
+from b1000.monitor.months import may_be_ahead, next_of_month
 from b1000.named import NamedTuple
 
 WEEK = 7 * DAY
@@ -26,6 +27,7 @@ _MORE = 1.1  # times the longest interval that a backup may be old
 _EVEN = 1.5  # times the usual interval that the longest is of what one age can say
 _RESTING = 2  # times the usual interval that the longest is at least where a week has days of rest
 _LEAST_DAYS = 4  # of a week on which something runs that has others without a run
+_SATURDAY, _SUNDAY = 5, 6
 _RARE = 8 * DAY  # what runs as seldom has no profile within a week
 
 
@@ -72,7 +74,37 @@ def learned(past: Past, now: float) -> Expectation:
     if gap <= _RARE and 0 < len(ages := _ages(good, len(good), gap, now)) < _LEAST_WEEKS:
         # Weekends and nights of the weeks that are known, until there are enough for a profile.
         limit = max(limit, max(ages) + slack(gap))
+    if gap > _RARE and (moment := next_of_month(good)):
+        limit = moment - good[-1] + DAY
     return Expectation(limit, limit + max(gap, HOUR), "learned", gap, False, longest)
+
+
+def with_first_weekend(past: Past, expected: Expectation, now: float) -> Expectation:
+    """The same where it may have been made for weekdays, and its first weekend comes: lost later.
+
+    Nobody knows that yet. What does not come on it is missed, and what fails is no rest.
+    """
+    good, age = past.good, expected.critical_age
+    if age is None or good[-1] - good[0] >= WEEK or _SUNDAY in map(_weekday, good):
+        return expected
+    saturday = (good[-1] // DAY + (_SATURDAY - _weekday(good[-1])) % 7) * DAY
+    if good[-1] + max(_own_gaps(past)) < saturday:
+        return expected
+    rest = min(now, saturday + 2 * DAY) - max(good[-1], saturday)
+    return expected._replace(critical_age=age + max(0.0, rest))
+
+
+def clock(past: Past, here: float) -> float:
+    """The local time of now by what is known of the host, or as it may have been put back since."""
+    good = past.good
+    if len(good) < 3 or good[-1] - good[-3] > 1.5 * DAY:
+        return here  # To what runs as rarely an hour makes no difference.
+    return here - may_be_ahead(good[-1], here)
+
+
+def _weekday(moment: float) -> int:
+    """Monday is 0; the epoch began on a Thursday."""
+    return (int(moment // DAY) + 3) % 7
 
 
 def unlearned(good: Sequence[float]) -> str:

@@ -1,7 +1,9 @@
 """What is usual of a number, by statistics that a fault of a few runs does not shift. Pure."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, groupby, pairwise
 from math import exp, log
 
 from b1000.named import NamedTuple
@@ -12,6 +14,8 @@ _LEAST = 5  # of them for a band
 _TREND = 12  # of them for a trend
 _UP, _DOWN = log(1.35), -log(0.65)
 _SPREADS = 6.0
+_APART = 2.0  # times as large as the next smaller one that a value of another level is
+_VISITS = 5  # of each level, before it is a habit
 
 
 class Band(NamedTuple):
@@ -60,6 +64,25 @@ def band(values: Sequence[float]) -> Band | None:
         spread = max(spread, _SPREADS * (median([abs(each - flat) for each in logs]) or 0.0))
         lowest, highest = min(expected, flat), max(expected, flat)
     return Band(exp(lowest - max(_DOWN, spread)), exp(expected), exp(highest + max(_UP, spread)))
+
+
+def levels(values: Sequence[float]) -> list[list[float]]:
+    """The values by levels between which they change all the time, as full and incremental do.
+
+    One list of all where they do not: what has changed once, or for a while, has no two levels.
+    """
+    ascending = sorted(values)
+    if not ascending or ascending[-1] < _APART * ascending[0]:
+        return [list(values)]
+    limits = [later for earlier, later in pairwise(ascending) if later >= _APART * earlier]
+    places = [bisect_right(limits, value) for value in values]
+    visits = Counter(place for place, _ in groupby(places))
+    if min(visits.values()) < _VISITS:
+        return [list(values)]
+    return [
+        [value for value, its in zip(values, places, strict=True) if its == place]
+        for place in sorted(visits)
+    ]
 
 
 def _slope(logs: Sequence[float]) -> float:

@@ -22,8 +22,8 @@ FAILED: dict[str, Any] = {"step": "COPYING", "status": "FAILED", "done": 0, "byt
 
 
 def made(host: str, now: datetime, **how: Any) -> Judgement:
-    """One that runs at 2:30 on weekdays, or daily; ``off``: days without a run, and without one
-    that ``failed``; ``zone``: its clock, which ``now`` is by in Warsaw."""
+    """One that runs at 2:30 on weekdays, or daily, or at ``hours``; ``off``: days without a run,
+    and without one that ``failed``; ``zone``: its clock, which ``now`` is by in Warsaw."""
     zone, off = how.get("zone", WARSAW), how.get("off", CHRISTMAS)
     when = now.replace(tzinfo=WARSAW).timestamp()
     runs = []
@@ -31,12 +31,13 @@ def made(host: str, now: datetime, **how: Any) -> Judgement:
         day = now.date() - timedelta(days=number)
         if (day.weekday() > 4 and not how.get("daily")) or day in off:
             continue
-        moment = datetime(day.year, day.month, day.day, 2, 30, tzinfo=zone)
-        if moment.timestamp() > when:
-            continue
-        offset = (moment.utcoffset() or timedelta()).total_seconds()
-        good = PastRun(moment.timestamp(), done=1, total=1, bytes=9, made_on=host, offset=offset)
-        runs.append(good._replace(**FAILED) if day in how.get("failed", ()) else good)
+        for hour in how.get("hours", (2,)):
+            moment = datetime(day.year, day.month, day.day, hour, 30, tzinfo=zone)
+            if moment.timestamp() > when:
+                continue
+            began, offset = moment.timestamp(), (moment.utcoffset() or timedelta()).total_seconds()
+            good = PastRun(began, done=1, total=1, bytes=9, made_on=host, offset=offset)
+            runs.append(good._replace(**FAILED) if day in how.get("failed", ()) else good)
     return judge(Subject(host, "etc", ""), runs, how.get("plan"), when)
 
 
@@ -67,6 +68,15 @@ def test_two_holidays_before_a_weekend_are_no_loss(hours: int) -> None:
     assert CRITICAL not in found.values()
     if now.date() > date(2025, 12, 29):
         assert set(found.values()) == {OK}
+
+
+@pytest.mark.parametrize("hours", range(0, 6 * 24, 3))
+def test_what_has_run_several_times_since_rested_too(hours: int) -> None:
+    """One that runs in the evening is not lost because the office is back at work."""
+    now = datetime(2025, 12, 25) + timedelta(hours=hours)
+    office = weekdays(now, 8, "office", hours=range(8, 18))
+    some = [*office, *weekdays(now, 4, hours=(22,)), *others(now)]
+    assert CRITICAL not in verdicts(some, now).values()
 
 
 def test_they_are_one_line() -> None:
