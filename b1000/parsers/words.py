@@ -7,10 +7,11 @@ import sys
 from contextlib import suppress
 
 from b1000.config import DEFAULT_FILE
+from b1000.errors import B1000Error
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -35,6 +36,18 @@ def _columns() -> int:
 
 class _Parser(argparse.ArgumentParser):
     """A parser that says which other commands have an option that this one has not."""
+
+    def _print_message(self, message: str, file: "Any" = None) -> None:
+        """argparse goes on where standard output cannot be written, and ends with 0."""
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        try:
+            print(message, end="", flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise B1000Error(f"the output cannot be written: {error.strerror}") from None
 
     def error(self, message: str) -> "NoReturn":
         """End with exit code 2."""

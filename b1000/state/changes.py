@@ -196,7 +196,7 @@ class Changes(Beginnings):
     def _note_attempt(self, run: Run, began: AttemptBegan) -> None:
         """It is in doubt from its beginning, so that a crash leaves it so."""
         self._db.execute(
-            """INSERT INTO attempts (run_id, destination, number, began, doubt)
+            """INSERT OR REPLACE INTO attempts (run_id, destination, number, began, doubt)
                VALUES (?, ?, ?, ?, ?)""",
             (run.run_id, began.destination, began.number, began.time, began.doubt),
         )

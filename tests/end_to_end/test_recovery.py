@@ -575,6 +575,21 @@ def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: 
     assert copied.with_name(f"{copied.name}.b1k").is_file()
 
 
+def test_a_count_of_attempts_that_was_edited_ends_nothing(ready: World) -> None:
+    away = {"type": "active", "path": "rsync://127.0.0.1:9/x"}
+    ready.write({"dest:store": away, "job:etc": ready.push(), "job:web": ready.push()})
+    assert ready.b1000().returncode == 1
+    with ready.journal() as opened:
+        opened.execute("UPDATE copies SET attempts = 0")
+    done = ready.b1000("--copy")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    for name in ("etc", "web"):
+        (copy,) = ready.last(name)["copies"]
+        assert copy["attempts"] == 1
+        assert "connection refused" in copy["error"]
+
+
 def test_a_sync_that_is_resumed_stays_one_although_the_job_is_a_full_by_now(ready: World) -> None:
     store, away = ready.root / "store", ready.root / "away"
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(type="sync")})

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -787,6 +789,22 @@ def test_version_and_help(ready: World) -> None:
 
 
 # --- check
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-q", "-v"], ["restore", "--help"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_help_that_cannot_be_written_is_an_error(words: list[str], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "b1000", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+    said = "the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr.removeprefix("b1000: ")) == (2, said)
 
 
 def test_check_tells_all_and_runs_nothing(ready: World) -> None:
