@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _UNSAID = 120  # as Python ends where its last words cannot be written
 _OBJECTS = 100_000  # that are made between looks for cycles; all imports together make fewer
+_OTHERS_WRITE = 0o002
 _PRINTED = "b1000-output"  # an option of Python's -X: the encoding of standard output
 
 
@@ -28,6 +29,8 @@ def main() -> "NoReturn":
     _open_standard_streams()
     _name_files_in_utf8()
     _stand_somewhere()
+    # Also what rsync makes on the way to a backup is for nobody else to write.
+    os.umask(os.umask(0) | _OTHERS_WRITE)
     _leave(_guarded(sys.argv[1:]))
 
 

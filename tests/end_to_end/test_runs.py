@@ -660,6 +660,21 @@ def test_the_log_file_has_its_mode_whatever_the_umask(ready: World) -> None:
     assert log.stat().st_mode & 0o777 == 0o600  # somebody wanted it so
 
 
+def test_nobody_else_can_write_what_it_makes_whatever_the_umask(ready: World) -> None:
+    stores = {name: ready.root / "new" / name for name in ("full", "sync")}
+    jobs = {f"job:{name}": ready.push(type=name, dest=name) for name in stores}
+    places = {f"dest:{name}": {"type": "active", "path": path} for name, path in stores.items()}
+    ready.write({"global": {"backup_dir": ready.root / "dumps"}, **places, **jobs})
+    before = os.umask(0)
+    try:
+        assert ready.b1000().returncode == 0
+    finally:
+        os.umask(before)
+    made = [ready.root / "new", *(ready.root / "new").rglob("*"), ready.root / "dumps"]
+    assert len(made) > len(stores)
+    assert [each for each in made if each.stat().st_mode & 0o002] == []
+
+
 def test_names_are_utf8_in_every_locale_and_output_is_for_the_terminal(ready: World) -> None:
     source = ready.root / "żółw"
     source.mkdir()
