@@ -73,7 +73,7 @@ class _Adoption:
             known |= {job for _, each in there for job in each.unmarked}
         for job in self._jobs:
             if job not in known:
-                raise unknown_job(job, known)
+                raise unknown_job(job, known, commands=False)
 
     def _lying(self) -> "tuple[list[tuple[Destination, Lying]], list[Adopted]]":
         """What lies at local destinations and stores, and which could not be looked at."""

@@ -111,7 +111,8 @@ def _not_known(job: str, instance: str, known: Collection[str]) -> UsageError:
 
 
 TO_RUN = Wording(True, _not_now)
-OF_THE_PAST = Wording(True, _never_ran)
+TO_RESUME = Wording(True, _never_ran)
+TO_FORGET = Wording(False, _never_ran)
 TO_SEE = Wording(False, _not_known)
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from b1000.config import DEFAULT_FILE
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, near
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _columns() -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says which other commands have an option that this one has not."""
+    """A parser that says who has an option that it has not itself, or which was meant."""
 
     def _print_message(self, message: str, file: "Any" = None) -> None:
         """argparse goes on where standard output cannot be written, and ends with 0."""
@@ -53,8 +53,12 @@ class _Parser(argparse.ArgumentParser):
         """End with exit code 2."""
         _, unrecognized, words = message.partition("unrecognized arguments: ")
         option = words.split(" ")[0].split("=")[0]
-        having = _commands_with(option) if unrecognized and option.startswith("-") else []
-        super().error(f"{message} ({option} is for {', '.join(having)})" if having else message)
+        if unrecognized and option.startswith("-"):
+            having = _commands_with(option)
+            known = self._option_string_actions
+            close = near(option, known) if option.startswith("--") else ""
+            message += f" ({option} is for {', '.join(having)})" if having else close
+        super().error(message)
 
 
 def _commands_with(option: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from b1000.config.selectors import Selector
+from b1000.config.selectors import TO_FORGET, TO_RESUME, Selector
 from b1000.identity import is_alive
 from b1000.logs import for_run
 from b1000.runs.run import Run, label
@@ -22,9 +22,9 @@ class EarlierRuns:
         self._kind = kind
         reader = program.records.reader
         unclosed, lasts = reader.unclosed(), reader.last_runs()
-        selection = recovery.select(
-            asked, program.config.jobs, (*lasts, *unclosed), reader.listed_instances()
-        )
+        known = (program.config.jobs, (*lasts, *unclosed), reader.listed_instances())
+        wording = TO_FORGET if kind.forgets else TO_RESUME
+        selection = recovery.select(asked, *known, wording)
         self._runs = [run for run in unclosed if recovery.is_selected(run, selection)]
         self._lasts = [run for run in lasts if recovery.is_selected(run, selection)]
         if kind is TaskKind.FORGET_WITH_POST:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from b1000.config.loader import Config
 from b1000.config.selectors import (
-    OF_THE_PAST,
+    TO_RESUME,
     Selection,
     Selector,
+    Wording,
     ever_known,
     includes,
     resolve,
@@ -103,13 +104,14 @@ def select(
     jobs: Mapping[str, Job | BrokenJob],
     runs: Iterable[Run] = (),
     listed: Mapping[str, Iterable[str]] = {},  # it is only read
+    wording: Wording = TO_RESUME,
 ) -> Selection:
     """What words mean of the past, of which these runs and listed instances are known.
 
     UsageError for a name that is not known.
     """
     seen = {(run.job, run.instance) for run in runs}
-    return resolve(asked, ever_known(jobs, seen, listed), OF_THE_PAST)
+    return resolve(asked, ever_known(jobs, seen, listed), wording)
 
 
 def _configured_no_more(run: Run) -> BrokenJob:

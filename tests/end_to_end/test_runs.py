@@ -65,6 +65,8 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
         (["--copy", "moniter"], "did you mean 'monitor'?"),
         (["etc", "list"], "no job 'list', and a command stands before all jobs; b1000 list --help"),
         (["etcc"], "did you mean 'etc'?"),
+        (["forget", "etcc"], "there is no job 'etcc'; did you mean 'etc'?; known jobs: "),
+        (["mark", "--adopt", "lisd"], "there is no job 'lisd'; known jobs: "),
         (["status", "etcc"], "there is no job 'etcc'; did you mean 'etc'?; known jobs: "),
         (["etc/one"], "has no instances"),
         (["inst/c"], "its instances: a, b"),
@@ -73,6 +75,8 @@ def test_exit_1_for_a_failure_while_the_others_are_done(ready: World) -> None:
         (["inst", "inst/c"], "its instances: a, b"),
         (["../etc"], "'.' at position 1"),
         (["--nonsense"], "--nonsense"),
+        (["--dry-rum"], "unrecognized arguments: --dry-rum; did you mean '--dry-run'?"),
+        (["check", "--conect"], "did you mean '--connect'?"),
         (["-f"], "argument"),
     ],
 )
