@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 _MOST_BELOW = 3  # lines below brief ones
 _WORD = len("never ran")
+_LEAST_NAME = 20
 
 
 class Sheet(NamedTuple):
     """These rows, and how much of each.
 
     ``bare``: of what is not wrong only its first line. ``brief``: one line each, cut where the
-    terminal ends. ``left``: what is not shown. ``with_bars``: a bar for each copy under way.
+    terminal ends; ``reasoned``: and one for why it is wrong. ``left``: what is not shown.
+    ``with_bars``: a bar for each copy under way.
     """
 
     rows: Sequence[StatusRow]
     bare: bool = False
     brief: bool = False
+    reasoned: bool = False
     left: Sequence[StatusRow] = ()
     hint: str = ""
     with_bars: bool = False
@@ -74,6 +77,7 @@ def _sheets(overview: Overview) -> Iterator[Sheet]:
     if len(wanted) < len(overview.rows):
         yield Sheet(wanted, hint=" (--all shows them)")
     yield Sheet(wanted, bare=True, hint=" (--all shows all)")
+    yield Sheet(wanted, brief=True, reasoned=True, hint=" (--all shows all)")
     yield Sheet(wanted, brief=True, hint=" (--all shows all)")
 
 
@@ -132,14 +136,20 @@ def _brief(overview: Overview, width: int, now: float, sheet: Sheet) -> "Iterato
     """A line for each run: what it is, how it fares, and as much of why as there is room for."""
     from rich.text import Text
 
-    longest = max((len(printable(row.label)) for row in sheet.rows), default=0)
-    wide = min(longest, width - len("  ") - _WORD)
+    most = width - len("  ") - _WORD
+    # One long name leaves the reasons of the others their room.
+    room = min(max(most // 3, _LEAST_NAME), most)
+    lengths = [len(printable(row.label)) for row in sheet.rows]
+    wide = max((length for length in lengths if length <= room), default=0)
     for row in sheet.rows:
-        word = WORDS[rank(row)]
-        name = _cropped(printable(row.label), wide).ljust(wide)
-        line = Text(_cropped(f"{name}  {word:<7}  {why(row) or copies_of(row)}", width))
-        line.stylize(STYLES.get(word, "cyan"), wide + 2, wide + 2 + len(word))
+        word, reason = WORDS[rank(row)], why(row) or copies_of(row)
+        name = _cropped(printable(row.label), most).ljust(wide)
+        below_it = sheet.reasoned and is_wrong(row)
+        line = Text(_cropped(f"{name}  {word:<7}  {'' if below_it else reason}".rstrip(), width))
+        line.stylize(STYLES.get(word, "cyan"), len(name) + 2, len(name) + 2 + len(word))
         yield line
+        if below_it:
+            yield Text(_cropped(f"    {reason}", width), STYLES.get(word, ""))
     if sheet.left:
         yield Text(_cropped(f"and {told(sheet.left)}", width))
     notes = [*below(overview, now)]

@@ -53,6 +53,8 @@ def _rendered(row: StatusRow, story: Story, now: float) -> "Iterator[RenderableT
         yield Padding(Text(line), (0, 0, 0, 2))
     yield Text("")
     grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for event in events(story):
         grid.add_row(_stamp(event.time), Text(event.text, STYLES.get(event.state, "")))
     for wait in row.waits:

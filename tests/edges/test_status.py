@@ -194,6 +194,7 @@ def test_everything_fits_eighty_columns_on_a_terminal(world: World, journal: Jou
     row, story, _ = story_of(load(str(world.config)), 1)
     text = timeline.shown(row, story, Screen(1, 80), NOW)
     assert max(map(len, text.splitlines())) <= 80
+    assert "x" * 100 in re.sub(r"\s", "", text).rpartition("COPYINGFAILED")[2]
     # In a pipe each run has one line, and each event.
     lines = tables.plain(found, NOW).splitlines()
     assert len(lines) == 1 + 3
@@ -254,6 +255,21 @@ def test_what_is_ok_is_folded_where_all_would_not_fit(world: World, journal: Jou
     ):
         assert len(jobs(text)) == 35
         assert text.splitlines()[-1] == count
+    journal.close()
+
+
+def test_reasons_have_the_room_that_there_is(world: World, journal: Journal) -> None:
+    found = many(world, journal, 30)
+    long = "a-very-long-name-of-a-job." * 2
+    rows = [row._replace(job=long) if row.job == "bad10" else row for row in found.rows]
+    found = found._replace(rows=rows)
+    # Of what is wrong a line says why, where all has no room for more.
+    lines = sheet.shown(found, Screen(1, 80, 12), NOW, fold=True).splitlines()
+    assert lines[:4] == ["bad2    FAILED", "    why", f"{long}  FAILED", "    why"]
+    # One long name takes the room of its own reason alone.
+    lines = sheet.shown(found, Screen(1, 80, 8), NOW, fold=True).splitlines()
+    assert lines[:2] == ["bad2    FAILED   why", f"{long}  FAILED   why"]
+    assert lines[2].startswith("warned  WARNING  ")
     journal.close()
 
 
