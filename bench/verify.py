@@ -98,7 +98,7 @@ def _shared(site: Site) -> Result:
         for other in fulls[1:]:
             os.link(fulls[0] / f"{number}", other / f"{number}")
     ours, theirs = measure.pairs(
-        lambda _: _verified(site, many), lambda _: _verified(site, one), _ROUNDS
+        lambda _: _verified(site, many), lambda _: _verified(site, one), _MANY_ROUNDS
     )
     name = f"{_FULLS} fulls that share {_SHARED} files of 1 MiB"
     return measure.compare(name, "one", measure.walls(ours), measure.walls(theirs), "s", 1.2)

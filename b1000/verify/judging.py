@@ -156,8 +156,9 @@ def _ask_others(case: Case) -> None:
     """Hold what is read first against the lists of backups that share its inodes."""
     sweep, comparison = case.sweep, case.comparison
     known = sharing.known_sums(case.look, sweep.shared(), case.terms.pace)
+    linked = sweep.linked() if known else {}
     for key, right in known.items():
-        for each in sweep.linked[key]:
+        for each in linked[key]:
             if digest := comparison.new.get(each.name):
                 comparison.take(each.name, digest, right)
 

@@ -23,20 +23,22 @@ class Comparison:
         self.new: dict[bytes, str] = {}
         self.wrong: list[Wrong] = []
         self._right = listed or {}
-        self._left = {*self._right}
+        self._there: list[bytes] = []
 
     def take(self, name: bytes, digest: str, known: str = "") -> None:
         """A file was read; ``known`` is its sum as an earlier reading of the inode had it."""
-        right = self._right.get(name, known)
-        self._left.discard(name)
-        if right and digest != right:
-            self.wrong.append(Wrong(name, right))
-        elif self.listed is None or name not in self.listed:
+        self._there.append(name)
+        right = self._right.get(name)
+        if right == digest:
+            return
+        if right is None and known in ("", digest):
             self.new[name] = digest
+        else:
+            self.wrong.append(Wrong(name, right or known))
 
     def broken(self, name: bytes) -> None:
         """A file could not be read, because the disk has lost it."""
-        self._left.discard(name)
+        self._there.append(name)
         self.wrong.append(Wrong(name, self._right.get(name, "")))
 
     @property
@@ -49,7 +51,8 @@ class Comparison:
         above = {*missed}
         if b"" in above:
             return []
-        return sorted(name for name in self._left if not _is_below(name, above))
+        left = self._right.keys() - self._there
+        return sorted(name for name in left if not _is_below(name, above))
 
     def all_sums(self, wrong: Iterable[Wrong]) -> dict[bytes, str]:
         """The sums for the list: of files that are ``wrong`` the right ones, where they are known.

@@ -7,7 +7,7 @@ host keeps, it stays until the next reading, which compares with it.
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from b1000.expressions import expression
@@ -63,7 +63,7 @@ class Noted:
         self._last = path
         self._path = path.with_name(f"{path.name}.begun")
         self._lines: list[bytes] = []
-        self._repeated: list[tuple[str, Found]] = []
+        self._repeated: list[tuple[Found, str]] = []
         self._bytes = 0
         self._is_new = False
         self.began = time.time()
@@ -91,9 +91,9 @@ class Noted:
         if len(self._lines) >= _AT_ONCE or self._bytes >= _BYTES_AT_ONCE:
             self.write()
 
-    def repeat(self, found: Found, digest: str) -> None:
-        """Note the sum of an inode that was read in another backup, with the next that are read."""
-        self._repeated.append((digest, found))
+    def repeat(self, some: Iterable[tuple[Found, str]]) -> None:
+        """Note sums of inodes that were read in another backup, with the next that are read."""
+        self._repeated += some
         if len(self._repeated) >= _REPEATED_AT_ONCE:
             self.write()
 
@@ -102,7 +102,7 @@ class Noted:
         if self._lines or self._repeated:
             repeated = [
                 f"{digest} {each.size} {each.changed} {each.inode}\n"
-                for digest, each in self._repeated
+                for each, digest in self._repeated
             ]
             self._append(b"".join(self._lines) + "".join(repeated).encode())
         self._lines, self._repeated, self._bytes = [], [], 0

@@ -25,7 +25,7 @@ class Sweep:
     """Of one backup. ``bytes`` is what was read from the disk, and ``missed`` what could not be.
 
     ``set_aside`` is what an earlier verify has renamed; ``meanwhile`` counts files of a sync tree
-    that were written when they were read. ``linked`` has the names of inodes that have several.
+    that were written when they were read.
     """
 
     def __init__(self, look: Look, readers: Readers, noted: Noted, known: Known) -> None:
@@ -35,10 +35,10 @@ class Sweep:
         self._known = known
         self._last = noted.last() if look.is_sync else {}
         self._done = self.bytes = self.meanwhile = 0
-        self.linked: dict[Key, list[Found]] = {}
         self.missed: list[Missed] = []
         self.set_aside: list[bytes] = []
         self._differing: dict[bytes, File] = {}
+        self._linked: list[Found] = []  # whatever was compared and has other names too
 
     def read(self, pace: Pace, comparison: Comparison) -> None:
         """Read all files, and have each compared: by the sum of the last reading where it is a sync
@@ -50,11 +50,14 @@ class Sweep:
             self.bytes += read.size
             names = [found, *others.pop(found.key, ())]
             if self._is_good(names, read):
-                self._done += found.size
                 for each in names:
                     self._compare(each, read.digest, comparison)
 
     def _compare(self, found: Found, digest: str, comparison: Comparison) -> None:
+        if found.links > 1:
+            self._linked.append(found)
+        else:
+            self._done += found.size
         if not digest:
             comparison.broken(found.name)
             return
@@ -67,32 +70,35 @@ class Sweep:
         self, pace: Pace, others: dict[Key, list[Found]], comparison: Comparison
     ) -> Iterator[Found]:
         """The files that have to be read; those with a known sum are compared at once."""
-        noted, known, repeat = self._noted.known, self._known, self._noted.repeat
-        for found in reading.files(self._look.tree, pace, self.missed):
+        for some in reading.some_files(self._look.tree, pace, self.missed):
+            for found in self._unknown(some, comparison):
+                if found.key in others:
+                    others[found.key].append(found)
+                elif found.links == 1 or self._unknown([found], comparison):
+                    # An inode that was read since is known now.
+                    if found.links > 1:
+                        others[found.key] = []
+                    yield found
+
+    def _unknown(self, some: Iterable[Found], comparison: Comparison) -> list[Found]:
+        """Those of some files whose sums are not known; the others are compared."""
+        noted, known = self._noted.known, self._known
+        unknown: list[Found] = []
+        again: list[tuple[Found, str]] = []
+        for found in some:
             name, device, inode, size, changed, links = found
             if name.endswith(_SET_ASIDE):
                 self.set_aside.append(name)
-                continue
-            digest = noted.get(_file(found), "") if noted else ""
-            is_first = True
-            if links > 1:
-                names = self.linked.setdefault((device, inode), [])
-                names.append(found)
-                is_first = len(names) == 1
-                if not digest and (digest := known.get((device, inode, size, changed), "")):
-                    repeat(found, digest)
-            if digest:
-                self._done += size if is_first else 0
-                if self._last:
-                    self._compare(found, digest, comparison)
-                else:
-                    comparison.take(name, digest)
-            elif is_first or (device, inode) not in others:
-                if links > 1:
-                    others[device, inode] = []
-                yield found
+            elif noted and (digest := noted.get(_file(found), "")):
+                self._compare(found, digest, comparison)
+            elif links > 1 and (digest := known.get((device, inode, size, changed), "")):
+                again.append((found, digest))
             else:
-                others[device, inode].append(found)
+                unknown.append(found)
+        self._noted.repeat(again)
+        for found, digest in again:
+            self._compare(found, digest, comparison)
+        return unknown
 
     def _is_good(self, names: Sequence[Found], read: Read) -> bool:
         """Whether a file of these names was read, or is known to be lost; it is noted then."""
@@ -122,7 +128,8 @@ class Sweep:
     def share(self) -> float:
         """How much of it has been read, where that is not all."""
         whole = self._look.backup.memory.bytes or 0
-        return min(self._done / whole, 0.99) if whole else 0.0
+        done = self._done + sum(names[0].size for names in self.linked().values())
+        return min(done / whole, 0.99) if whole else 0.0
 
     def end(self, right: Iterable[Wrong]) -> None:
         """The reading is over. ``right``: sums that are to be compared with in a sync tree, since
@@ -137,18 +144,21 @@ class Sweep:
             self._noted.add(self._differing[each.name], each.right)
         self._noted.keep()
 
+    def linked(self) -> dict[Key, list[Found]]:
+        """Of inodes that have several names, those in this backup that were compared."""
+        found: dict[Key, list[Found]] = {}
+        for each in self._linked:
+            found.setdefault(each.key, []).append(each)
+        return found
+
     def shared(self) -> set[Key]:
         """The inodes that have names outside of this backup too."""
-        return {key for key, names in self.linked.items() if len(names) < names[0].links}
+        return {key for key, names in self.linked().items() if len(names) < names[0].links}
 
     def linked_names(self, names: Iterable[bytes]) -> dict[bytes, Found]:
         """Those of some names whose inodes have others too."""
         wanted = {*names}
-        if not wanted:
-            return {}
-        return {
-            each.name: each for some in self.linked.values() for each in some if each.name in wanted
-        }
+        return {each.name: each for each in self._linked if each.name in wanted} if wanted else {}
 
 
 def _file(found: Found) -> File:

@@ -90,6 +90,28 @@ def test_an_inode_of_thirty_backups_is_read_once_and_all_are_named(
     assert (fulls[3] / "shared").exists()
 
 
+def test_names_of_an_inode_that_are_far_apart_are_read_once(world: World, root: Path) -> None:
+    older = put(root, a_mark(when=TODAY - DAY, counts=Counts(files=2504)))
+    newest = put(root, a_mark(when=TODAY, counts=Counts(files=2504)))
+    for number in range(2500):
+        (older / f"{number:04}").write_bytes(b"%d" % number)
+        os.link(older / f"{number:04}", newest / f"{number:04}")
+    # When the later ones are found the first one was read long ago.
+    for name in ("-first", "0800 too", "last"):
+        for path in (older, newest):
+            (path / name).hardlink_to(older / "0000")
+    code, answer = verify(world)
+    whole = sum(len(b"%d" % number) for number in range(2500)) + 2 * 4
+    assert (code, answer["bytes"], answer["findings"]) == (0, whole, [])
+    for path in (older, newest):
+        checked(path)
+        assert len(lines(path)) == 2504
+    flip(older / "0000")
+    code, answer = verify(world, "--all")
+    assert {name for name, kind in kinds(answer) if kind == "bad"} == {older.name, newest.name}
+    assert "4 files are wrong: -first, 0000, 0800 too, last" in answer["findings"][0]["text"]
+
+
 def test_a_first_reading_asks_the_lists_of_those_that_share_its_files(
     world: World, root: Path
 ) -> None:
