@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import daemons, on_this_host, storages, transports
+from b1000.check import daemons, directories, on_this_host, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import shellwords
 from b1000.config.loader import Config
@@ -118,12 +118,12 @@ def connect(config: Config) -> list[Finding]:
     """Try rsync, directories, scripts, destinations, reports, and where pull jobs look."""
     found = list(_rsync(config))
     settings = config.settings
-    found += _writable("global", "status_dir", settings.status_dir)
-    found += _writable("global", "journal", str(Path(settings.journal).parent))
-    found += _private("global", "journal", str(Path(settings.journal).parent))
+    found += directories.writable("global", "status_dir", settings.status_dir)
+    found += directories.writable("global", "journal", str(Path(settings.journal).parent))
+    found += directories.private("global", "journal", str(Path(settings.journal).parent))
     found += _journal(Path(settings.journal))
     if settings.backup_dir:
-        found += _writable("global", "backup_dir", settings.backup_dir)
+        found += directories.writable("global", "backup_dir", settings.backup_dir)
     found += _log(settings.log_file)
     for report in config.reports.values():
         found += _report(report)
@@ -202,30 +202,7 @@ def _report(report: Report) -> Iterable[Finding]:
 
             return [Finding(section, "path", text) for text in sqlite.findings(report)]
         case _:
-            return _writable(section, "path", report.path)
-
-
-def _private(section: str, option: str, directory: str) -> Iterator[Finding]:
-    """The journal holds commands that run as the user of B1000: nobody else may write there."""
-    try:
-        mode = os.stat(directory).st_mode
-    except OSError:
-        return
-    if mode & 0o022:
-        text = f"others can write in {directory}; chmod go-w {directory}"
-        yield Finding(section, option, text)
-
-
-def _writable(section: str, option: str, directory: str) -> Iterator[Finding]:
-    """A directory that B1000 writes; where it is missing it will be made."""
-    existing = Path(directory)
-    # Not Path.exists: it raises where a directory may not be searched.
-    while not os.path.exists(existing):
-        existing = existing.parent
-    if not existing.is_dir():
-        yield Finding(section, option, f"{directory} cannot be: {existing} is no directory")
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(section, option, f"{directory}: no permission to write in {existing}")
+            return directories.writable(section, "path", report.path)
 
 
 def _journal(path: Path) -> Iterator[Finding]:
@@ -253,7 +230,7 @@ def _log(file: str) -> Iterator[Finding]:
     elif not os.path.isdir(directory):
         trouble = f"there is no directory {directory}; make it"
     else:
-        trouble = next((found.text for found in _writable("", "", directory)), "")
+        trouble = next((found.text for found in directories.writable("", "", directory)), "")
     if trouble:
         yield Finding("global", "log_file", f"{file}: {trouble}", warning=True)
 
@@ -278,13 +255,13 @@ def _destination(config: Config, destination: Destination) -> Iterable[Finding]:
         if destination.must_be_mounted:
             trouble = mounts.unmounted(destination.path)
             return [Finding(section, "path", trouble)] if trouble else []
-        found = list(_writable(section, "path", destination.path))
+        found = list(directories.writable(section, "path", destination.path))
         if marks := destination.mark_path:
             sent = marks.startswith("rsync://")
             found += (
                 daemons.marks_of_tree(config, destination)
                 if sent
-                else _writable(section, "mark_path", marks)
+                else directories.writable(section, "mark_path", marks)
             )
         if not found and mounts.is_on_root(destination.path):
             text = (

@@ -182,3 +182,23 @@ def test_what_one_file_system_leaves_out_is_told(world: World, disk: Path) -> No
     assert not told(f"{world.source}/ '{place}'")
     assert not told(f"{world.source}/", exclude="'/da ta/'")
     assert not told(str(world.source), exclude=f"'/{world.source.name}/da ta/*'")
+
+
+@pytest.mark.parametrize(
+    ("options", "fill"),
+    [("size=64k", "head -c 1M /dev/zero > fill || true"), ("nr_inodes=2", ": > fill")],
+)
+def test_check_tells_of_a_disk_that_is_full(world: World, options: str, fill: str) -> None:
+    world.files()
+    place = world.root / "small"
+    place.mkdir()
+    full = {"type": "active", "path": place / "b1000"}
+    settings = {"status_dir": place / "status"}
+    world.write({"global": settings, "dest:store": full, "job:etc": world.push()})
+    mounting = f"mount -t tmpfs -o {options} none {place}; (cd {place}; {fill}) 2>/dev/null"
+    done = mounted(world, mounting, "check", "--connect")
+    assert done.returncode == 2, done.stderr
+    for what, path in (("[global] status_dir", "status"), ("[dest:store] path", "b1000")):
+        told = f"{what}: {place}/{path}: no space left on its disk; free some"
+        assert told in done.stderr
+    assert mounted(world, mounting.partition(";")[0], "check", "--connect").returncode == 0
