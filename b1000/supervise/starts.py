@@ -27,6 +27,7 @@ class Starts:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._skipped: set[tuple[str, str]] = set()
 
     # --- all that may start now
 
@@ -173,15 +174,21 @@ class Starts:
 
     def _skip(self, start: Start, behind: str) -> None:
         program, task = self._program, start.task
-        program.tally.skipped += 1
+        # Several runs of the past may be those of one job/instance.
+        if task.subject not in self._skipped:
+            self._skipped.add(task.subject)
+            program.tally.skipped += 1
+            self._log_skip(task, behind)
+        program.has_no_directory(task)
+        program.decide(Over(start.number))
+
+    def _log_skip(self, task: Task, behind: str) -> None:
         # That it cannot be written down changes nothing for the runs that can begin.
         if not task.kind.forgets:
-            recorder = program.records.recorder
+            recorder = self._program.records.recorder
             with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
                 journal.record_skip(*task.subject, behind)
         for_run(task.label, shown=True).log(*narrative.behind(behind, task.kind))
-        program.has_no_directory(task)
-        program.decide(Over(start.number))
 
     def _cannot_lock(self, start: Start, reason: str) -> None:
         program, task = self._program, start.task
