@@ -14,8 +14,9 @@ from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
 from b1000.named import NamedTuple
-from b1000.restore import aside, comparing, failover, noting, receiving, restoring
+from b1000.restore import aside, comparing, failover, looking, noting, receiving, restoring
 from b1000.restore.choice import Choice
+from b1000.restore.found import DIFFERS
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
 from b1000.runs.stored import Restore
@@ -95,7 +96,7 @@ class Bringing:
                     raise RestoreFailed(
                         f"{target} was replaced meanwhile; what has come is not in it"
                     )
-                error, code = self._conclude(way, words.splitlines(), private)
+                error, code = self._conclude(way, private)
             except Exception as failure:
                 self._bar.clear()
                 noted(str(failure))
@@ -187,23 +188,25 @@ class Bringing:
         """Remove what killed rsyncs of the same restore have left in its own directory."""
         if self._begun:
             began = self._begun.began
-            receiving.remove_leftovers(self._begun.target, way.leftovers(), began)
+            receiving.remove_leftovers(self._begun.target, looking.leftovers(way), began)
 
     def _warn(self, text: str) -> None:
         self._bar.clear()
         self._with.warn(text)
 
-    def _conclude(self, way: Restoring, words: Sequence[str], private: str) -> tuple[str, int]:
+    def _conclude(self, way: Restoring, private: str) -> tuple[str, int]:
         """Compare it; gives what is wrong, "" for nothing, and the exit code."""
+        words = way.wanted()
         code = _OLDER if self._choice.older else 0
         what = f"restored {self._counted()}"
+        self._tell_lost(way)
         short = "" if words else self._tell_short(way)
         if self._arguments.no_verify:
             whole = not words and aside.nothing(way.row.backup, self._keys["files"])
             lacking = self._tell_aside([] if whole else aside.found(way)) or short
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
-        found = comparing.verified(way, private, words)
+        found = comparing.verified(way, private)
         # Where all was compared, that has seen them.
         partly = way.manner.existing == "missing"
         left = aside.found(way) if partly else aside.lacking(way, found.set_aside)
@@ -219,10 +222,30 @@ class Bringing:
             self._with.warn(f"{counted(found.attributes, 'name')} could not get all attributes")
         if wrong:
             self._with.say(f"{what}, and compared with {found.against}: NOT equal")
+            self._tell_others(way)
             verb = "differs" if len(wrong) == 1 else "differ"
-            return f"{counted(len(wrong), 'name')} {verb} from the backup", _FAILED
+            return f"{counted(len(wrong), 'name')} {verb} {DIFFERS}", _FAILED
         self._with.say(f"{what}, and compared with {found.against}: equal")
         return (lacking, _FAILED) if lacking else ("", code)
+
+    def _tell_others(self, way: Restoring) -> None:
+        """Tell where the same run lies too, of which the same command can bring what differs."""
+        used = way.row.root.destination
+        others = [each.row.root.destination for each in self._ways]
+        if left := [each for each in others if each != used]:
+            text = (
+                f"the same run is at {', '.join(left)} too: the same command with --from {left[0]}"
+            )
+            self._with.warn(f"{text} brings from there what differs")
+
+    def _tell_lost(self, way: Restoring) -> None:
+        """Tell what was not made, and which owners were not kept, as nothing else shows it."""
+        others = self._with.answer.others
+        if others and not way.manner.devices:
+            what = "device, socket or FIFO" if others == 1 else "devices, sockets and FIFOs"
+            self._with.say(f"not made: {others} {what} (--devices makes them)")
+        if os.geteuid() and not self._arguments.chown:
+            self._with.say("only root can keep owners: all files belong to who runs this")
 
     def _tell_short(self, way: Restoring) -> str:
         """Tell that a full had more files once; gives that as an error, "" where it had not.

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from b1000.commands.output import USAGE_ERROR, say
-from b1000.errors import B1000Error, UsageError, counted
+from b1000.commands.output import USAGE_ERROR, say, say_of_acts
+from b1000.errors import B1000Error, UsageError
 from b1000.files import private_directory
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def restore(argv: Sequence[str]) -> int:
         parser.error("say where to: --to DIR, or --in-place with --missing, --merge or --mirror")
     if arguments.in_place and not arguments.existing:
         parser.error("--in-place needs --missing, --merge or --mirror")
+    tells = arguments.print or arguments.dry_run
 
     from b1000.config import loader
     from b1000.restore.answer import Answer
@@ -44,7 +45,13 @@ def restore(argv: Sequence[str]) -> int:
         from b1000.logstyle import inert
 
         answer.keys["exit"] = code
-        say(inert(json.dumps(answer.keys, indent=2, ensure_ascii=False)))
+        text = inert(json.dumps(answer.keys, indent=2, ensure_ascii=False))
+        if tells:
+            say(text)
+        elif trouble := say_of_acts(text):
+            from b1000.logs import to_stderr
+
+            to_stderr(f"b1000: {trouble}")
     return code
 
 
@@ -52,7 +59,11 @@ def _restored(config: "Config", arguments: Any, answer: "Answer") -> int:
     from b1000.config.selectors import selector
     from b1000.storage import survey
 
-    wanted = survey.wanted(config, arguments.source)
+    if arguments.chown:
+        from b1000.restore import owners
+
+        owners.check(arguments.chown)
+    wanted = survey.wanted(config, arguments.source or "")
     with survey.JobSurvey(config, selector(arguments.job).job, wanted) as asked:
         # Meanwhile what is needed next is imported, which takes as long as storages do.
         import b1000.commands.bringing
@@ -103,11 +114,12 @@ class _Restore:
         self._answer = answer
         self._words = targets.wanted(arguments.paths)
         self._begun: Restore | None = None
+        self._differed = False
 
     def run(self, asked: "JobSurvey") -> int:
         arguments = self._arguments
         self._answer.keys["to"] = os.path.abspath(arguments.to) if arguments.to else "/"
-        if arguments.to and not (arguments.print or arguments.dry_run):
+        if not (arguments.print or arguments.dry_run):
             self._look_at_target()
         choice = self._choose(asked)
         self._tell_choice(choice)
@@ -116,11 +128,16 @@ class _Restore:
             if arguments.print:
                 import shlex
 
-                for words in ways[0].commands():
+                from b1000.restore import printing
+
+                for words in printing.commands(ways[0]):
                     say(shlex.join(words))
                 return 0
             if arguments.dry_run:
-                return self._forecast(ways[0])
+                from b1000.commands.foretelling import forecast
+
+                forecast(ways[0], self._answer, self._say)
+                return 0
             return self._carry_out(choice, ways, private)
 
     def _choose(self, asked: "JobSurvey") -> "Choice":
@@ -132,7 +149,12 @@ class _Restore:
         arguments = self._arguments
         until = moments.latest(arguments.at) if arguments.at else None
         terms = asking.Asked(
-            selector(arguments.job), until, arguments.host, arguments.any, self._begun
+            selector(arguments.job),
+            until,
+            arguments.host or "",
+            arguments.any,
+            self._begun,
+            arguments.source or "",
         )
         databases = Databases(self._config, self._warn)
         found = asked.found(self._journal)
@@ -151,14 +173,19 @@ class _Restore:
     def _look_at_target(self) -> None:
         """A directory that is absent or empty, or was begun by the same restore. UsageError."""
         from b1000.restore import targets
+        from b1000.restore.found import DIFFERS
 
-        directory = self._arguments.to
+        directory = self._arguments.to or "/"
         names = targets.in_the_way(directory)
-        if not names or self._arguments.existing:
+        if not names:
             return
         status = os.stat(directory)
         begun = self._journal.last_restore_into(status.st_dev, status.st_ino)
-        if begun and self._is_the_same(begun):
+        begun = begun if begun and self._is_the_same(begun) else None
+        self._differed = bool(begun and begun.error.endswith(DIFFERS))
+        if self._arguments.existing:
+            return
+        if begun:
             self._begun = begun
             return
         raise UsageError(
@@ -178,108 +205,71 @@ class _Restore:
         )
 
     def _text_of_words(self) -> str:
-        return "".join(f"{word}\n" for word in self._words)
+        return "".join(f"{word.encode('unicode_escape').decode()}\n" for word in self._words)
 
     # --- how
 
     def _ways(self, choice: "Choice", private: str) -> "list[Restoring]":
-        from b1000.restore import asking, listed, restoring
+        from b1000.restore import asking, restoring
         from b1000.rsync.restoring import Manner, is_small
 
         arguments = self._arguments
-        names = listed.write(private, self._words) if self._words else ""
         ways = []
-        for row in choice.rows:
+        for number, row in enumerate(choice.rows):
             manner = Manner(
                 arguments.existing or "",
                 row.backup.options,
                 arguments.chown or "",
                 arguments.devices,
-                names,
                 resumed=not is_small(choice.row.backup.counts.bytes),
+                by_content=self._differed,
             )
             way = asking.way(self._config, self._journal, row)
             keeping = restoring.Keeping(added=private)
-            ways.append(restoring.Restoring(row, way, manner, self._parts(row), keeping))
+            parts = self._parts(row, private, f"names-{number}")
+            ways.append(restoring.Restoring(row, way, manner, parts, keeping))
         return ways
 
-    def _parts(self, row: "StoredRow") -> "tuple[Part, ...]":
-        from b1000.restore import targets
+    def _parts(self, row: "StoredRow", private: str, file: str) -> "tuple[Part, ...]":
+        from b1000.restore import listed, places, targets
 
         manner = self._arguments.existing
+        named = [places.named(word, row.backup) for word in self._words]
+        if not row.root.remote:
+            top = f"{row.root.address.rstrip('/')}/{row.backup.place}"
+            for each in named:
+                targets.real(top, os.path.dirname(os.path.join(top, each.name)))
         if not self._arguments.in_place:
             to = os.path.abspath(self._arguments.to)
-            return targets.beside_others(to, row.backup) if manner else targets.whole(to)
-        if self._words:
-            raise UsageError("with --in-place all of a backup goes to its place", "use --to DIR")
-        return targets.in_place(row.backup, manner)
-
-    def _forecast(self, way: "Restoring") -> int:
-
-        from b1000.figures import size
-        from b1000.logs import printable
-
-        with private_directory("b1000-empty-") as empty:
-            there = not self._arguments.to or os.path.isdir(self._arguments.to)
-            parts = way.parts if there else tuple(p._replace(target=f"{empty}/") for p in way.parts)
-            sizes: list[int] = []
-            would = way._replace(parts=parts)
-            changes = list(would.changes(lambda each: sizes.append(each.bytes)))
-        deleted = [name for change, name in changes if change == "*deleting"]
-        replaced = [
-            name
-            for change, name in changes
-            if change[0] in "<>c" and "+" not in change and change[1] != "d"
-        ]
-        for what, names in (("delete", deleted), ("replace", replaced)):
-            for name in names:
-                self._say(f"would {what} {printable(name)}")
-        files = sum(change[:2] in (">f", "<f", "cf") for change, _ in changes)
-        self._say(f"{counted(files, 'file')}, {size(sum(sizes))}, would be restored")
-        where = os.path.abspath(self._arguments.to or "/")
-        while not os.path.exists(where):
-            where = os.path.dirname(where)
-        space = os.statvfs(where)
-        free = space.f_bavail * space.f_frsize
-        self._say(f"{size(free)} are free at {where}")
-        told = {"files": files, "bytes": sum(sizes), "free": free}
-        self._answer.keys |= {**told, "replaced": replaced, "deleted": deleted}
-        return 0
+            (part,) = targets.beside_others(to, row.backup) if manner else targets.whole(to)
+            found = [each.name for each in named]
+            return (part._replace(names=listed.write(private, found, file) if found else ""),)
+        if not named:
+            return targets.in_place(row.backup, manner)
+        return tuple(
+            part._replace(names=listed.write(private, names, f"{file}-{number}"))
+            for number, (part, names) in enumerate(targets.some_in_place(named))
+        )
 
     def _carry_out(self, choice: "Choice", ways: "list[Restoring]", private: str) -> int:
         from b1000.commands.bringing import Bringing, Surroundings
 
         if self._arguments.existing == "mirror":
-            self._ask_before_deleting(ways[0])
+            from b1000.commands.foretelling import ask_before_deleting
+
+            ask_before_deleting(ways[0], self._arguments, self._warn)
         surroundings = Surroundings(
             self._config, self._arguments, self._journal, self._answer, self._say, self._warn
         )
         return Bringing(surroundings, choice, ways, self._begun).run(self._text_of_words(), private)
 
-    def _ask_before_deleting(self, way: "Restoring") -> None:
-        import sys
-
-        from b1000.logs import printable
-
-        if way.is_empty():
-            raise UsageError("the backup is empty: --mirror would delete everything")
-        gone = [name for change, name in way.changes() if change == "*deleting"]
-        if not gone:
-            return
-        shown = ", ".join(map(printable, gone[:10]))
-        text = f"{counted(len(gone), 'name')} would be deleted: {shown}"
-        if self._arguments.yes:
-            self._warn(text.replace("would be", "will be", 1))
-            return
-        if not sys.stdin or not sys.stdin.isatty():
-            raise UsageError(text, "--yes deletes them")
-        print(f"{text}\nDelete them? (yes/no) ", end="", flush=True)
-        if sys.stdin.readline().strip().lower() != "yes":
-            raise UsageError("nothing was restored")
-
     def _say(self, text: str) -> None:
-        if not self._arguments.json and not self._arguments.print:
+        if self._arguments.json or self._arguments.print:
+            return
+        if self._arguments.dry_run:
             say(text)
+        elif trouble := say_of_acts(text):
+            self._warn(trouble)
 
     def _warn(self, text: str) -> None:
         from b1000.logs import to_stderr

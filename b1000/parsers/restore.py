@@ -2,7 +2,7 @@
 
 import argparse
 
-from b1000.parsers.words import command
+from b1000.parsers.words import command, given
 
 _RESTORE_EPILOG = """\
 The newest complete backup of all storages is taken that is not known to be bad.
@@ -25,7 +25,7 @@ def for_restore() -> argparse.ArgumentParser:
     parser = command(
         "restore", "Bring back the newest good backup of all storages.", _RESTORE_EPILOG
     )
-    parser.add_argument("--to", metavar="DIR", default="", help="into this directory")
+    parser.add_argument("--to", metavar="DIR", type=given, help="into this directory")
     parser.add_argument(
         "--in-place", action="store_true", help="each include to the place where it was"
     )
@@ -38,15 +38,15 @@ def for_restore() -> argparse.ArgumentParser:
         existing.add_argument(
             f"--{word}", dest="existing", action="store_const", const=word, help=text
         )
-    parser.add_argument("--at", metavar="TIME", default="", help="the last one begun by then")
+    parser.add_argument("--at", metavar="TIME", type=given, help="the last one begun by then")
     parser.add_argument(
-        "--from", dest="source", metavar="DEST", default="", help="from this destination only"
+        "--from", dest="source", metavar="DEST", type=given, help="from this destination only"
     )
-    parser.add_argument("--host", metavar="H", default="", help="of this host or master")
+    parser.add_argument("--host", metavar="H", type=given, help="of this host or master")
     parser.add_argument(
         "--any", action="store_true", help="also an older, an unmarked or a bad one"
     )
-    parser.add_argument("--chown", metavar="U:G", default="", help="make all files theirs")
+    parser.add_argument("--chown", metavar="U:G", type=given, help="make all files theirs")
     parser.add_argument("--devices", action="store_true", help="make devices and FIFOs too")
     parser.add_argument("--no-verify", action="store_true", help="do not compare afterwards")
     parser.add_argument("--yes", action="store_true", help="delete with --mirror without asking")
@@ -59,6 +59,10 @@ def for_restore() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="as a JSON object")
     parser.add_argument("job", metavar="job[/instance]", help="whose backup")
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="only these, as they are in the backup"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        default=[],
+        help="only these: /... as they were at the source, else as they are in the backup",
     )
     return parser

@@ -111,6 +111,13 @@ def of_storages(parser: argparse.ArgumentParser, example: str) -> None:
     )
 
 
+def given(word: str) -> str:
+    """A word that is not empty, as a variable of a script may be that nobody has set."""
+    if not word:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return word
+
+
 def positive(word: str) -> int:
     """A number from 1 on."""
     if not re.fullmatch(r"0*[1-9]\d{0,17}", word, re.ASCII):

@@ -7,14 +7,18 @@ from b1000.figures import iso, moment, size
 
 if TYPE_CHECKING:
     from b1000.restore.choice import Choice
-    from b1000.restore.restoring import Verified
+    from b1000.restore.found import Verified
     from b1000.rsync.totals import Totals
 
 
 class Answer:
-    """The answer for programs; its keys are those of the documentation."""
+    """The answer for programs; its keys are those of the documentation.
+
+    ``others`` counts devices, sockets and FIFOs of what was asked for.
+    """
 
     def __init__(self) -> None:
+        self.others = 0
         self.keys: dict[str, Any] = {
             "format": 1,
             "choice": None,
@@ -69,6 +73,7 @@ class Answer:
 
     def brought(self, totals: "Totals", transferred: int) -> None:
         """Add what one rsync has counted."""
+        self.others += totals.others or 0
         counts = {"files": totals.files, "bytes": totals.bytes, "transferred": transferred}
         for name, number in counts.items():
             if number is not None:

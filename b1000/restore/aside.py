@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterable, Sequence
 
+from b1000.restore.found import MOST_NAMES
 from b1000.restore.part import Part
-from b1000.restore.restoring import MOST_NAMES, Restoring
+from b1000.restore.restoring import Restoring
 from b1000.rsync import names
 from b1000.rsync import restoring as arguments
 from b1000.rsync.restoring import CORRUPT
@@ -47,6 +48,6 @@ def _listed(way: Restoring, part: Part, rules: Iterable[str]) -> list[str]:
             path = each.path.decode("utf-8", "surrogateescape")
             seen.append(os.path.join(part.root, path))
 
-    argv = arguments.listing(way.way, way.source(part), part.target, way.manner)
+    argv = arguments.listing(way.way, way.source(part), part.target, way.manner_of(part))
     way.look([argv[0], *(f"--filter={rule}" for rule in (*rules, "- *")), *argv[1:]], take)
     return seen

@@ -1,10 +1,12 @@
 """Of the backups of a job at all storages the one is chosen that is restored."""
 
 from b1000.config.loader import Config
-from b1000.config.selectors import Selector
+from b1000.config.selectors import Selector, unknown_job
+from b1000.errors import B1000Error
+from b1000.jobs import Job
 from b1000.named import NamedTuple
-from b1000.restore import told
-from b1000.restore.choice import Choice, Terms, Unreached
+from b1000.restore import strangers, told
+from b1000.restore.choice import Choice, NothingFits, Terms, Unreached
 from b1000.restore.choice import choose as chosen
 from b1000.restore.told import Databases, Whose
 from b1000.rsync.restoring import Way
@@ -12,13 +14,14 @@ from b1000.runs.stored import Restore
 from b1000.storage import question, remote
 from b1000.storage.backup import Root
 from b1000.storage.question import Configured, StoredQuestion, StoredRow
-from b1000.storage.survey import Away, Journalled, Survey
+from b1000.storage.survey import Away, Journalled, Survey, jobs_there, storages
 
 
 class Asked(NamedTuple):
     """What is wanted: begun at or before ``until``, and where a restore has ``begun``, of its run.
 
-    ``any``: also an older one, one that has no mark, or one that is bad.
+    ``any``: also an older one, one that has no mark, or one that is bad. ``source`` is the only
+    destination that is asked, "" for all.
     """
 
     wanted: Selector
@@ -26,6 +29,7 @@ class Asked(NamedTuple):
     host: str = ""
     any: bool = False
     begun: Restore | None = None
+    source: str = ""
 
 
 def choose(
@@ -37,10 +41,7 @@ def choose(
     UsageError and NothingFits.
     """
     job = asked.wanted.job
-    configured = Configured(config.settings.host, config.jobs, config.destinations)
-    stored = StoredQuestion((asked.wanted,), "", asked.until, True)
-    rows = question.rows(found.groups(), stored, configured, {})
-    rows = told.believed(rows, databases, job)
+    rows = told.believed(_rows(config, found, asked), databases, job)
     if asked.begun:
         rows = [row for row in rows if _is_of(asked.begun, row)]
     unseen = [
@@ -49,11 +50,53 @@ def choose(
         for unread in each.unread_of(job)
     ]
     away = [_unreached(config, journal, each, asked) for each in (*found.away, *unseen)]
+    aside = _not_asked(config, asked)
+    others = [_unreached(config, journal, each, asked) for each in aside]
     if not asked.begun:
         away = [_known_elsewhere(config, each, asked, databases) for each in away]
+        others = [_known_elsewhere(config, each, asked, databases) for each in others]
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
-    return chosen(rows, order, away, Terms(asked.host, own, asked.any, asked.until))
+    terms = Terms(asked.host, own, asked.any, asked.until, others, asked.begun is not None)
+    try:
+        return chosen(rows, order, away, terms)
+    except NothingFits as failure:
+        if any(each.started for each in away):
+            raise
+        raise _explained(config, journal, found, asked, failure) from None
+
+
+def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:
+    configured = Configured(config.settings.host, config.jobs, config.destinations)
+    stored = StoredQuestion((asked.wanted,), "", asked.until, True)
+    return question.rows(found.groups(), stored, configured, {})
+
+
+def _not_asked(config: Config, asked: Asked) -> list[Away]:
+    if not asked.source:
+        return []
+    return [Away(each.name, "") for each in storages(config) if each.name != asked.source]
+
+
+def _explained(
+    config: Config, journal: Journalled, found: Survey, asked: Asked, failure: NothingFits
+) -> B1000Error:
+    """Why nothing fits; what nobody knows was probably mistyped."""
+    job = asked.wanted.job
+    whole = asked._replace(wanted=Selector(job), until=None)
+    seen = strangers.Seen(
+        _rows(config, found, whole),
+        _rows(config, found, asked._replace(until=None)),
+        asked.host,
+        asked.until,
+    )
+    known = job in config.jobs or job in journal.jobs()
+    if not seen.of_job and not known:
+        there = jobs_there(config, {each.destination for each in found.away}, asked.source)
+        return unknown_job(job, {*config.jobs, *there}, commands=False)
+    configured = config.jobs.get(job)
+    listed = configured.fixed_instances if isinstance(configured, Job) else None
+    return strangers.explained(asked.wanted, seen, listed or (), failure)
 
 
 def _is_of(begun: Restore, row: StoredRow) -> bool:
@@ -63,10 +106,14 @@ def _is_of(begun: Restore, row: StoredRow) -> bool:
 def _unreached(config: Config, journal: Journalled, away: Away, asked: Asked) -> Unreached:
     """A destination that does not answer, with the newest that the journal knows there."""
     root = Root(away.destination, config.destinations[away.destination].path)
+    known = journal.known(root, asked.wanted.job)
+    gone = {
+        place for place, each in known.memories.items() if each.wrong or each.removed is not None
+    }
     started = [
         each.started
-        for each in journal.known(root, asked.wanted.job).copies.values()
-        if each.complete and each.job == asked.wanted.job
+        for place, each in known.copies.items()
+        if each.complete and place not in gone and each.job == asked.wanted.job
         if asked.wanted.instance in (None, each.instance)
         if asked.host in ("", each.host, each.master_host)
         if asked.until is None or each.started <= asked.until

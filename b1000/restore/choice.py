@@ -24,13 +24,16 @@ class Terms(NamedTuple):
     """What is asked of the choice: ``any`` may be older than the newest known, unmarked, or bad.
 
     ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
-    several have some, "" where none is. ``until`` is the latest start, None for any.
+    several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
+    are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
     """
 
     host: str = ""
     own: str = ""
     any: bool = False
     until: float | None = None
+    aside: Sequence[Unreached] = ()
+    resumed: bool = False
 
 
 class Choice(NamedTuple):
@@ -70,32 +73,47 @@ def choose(
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
     there = [row for row in rows if row.backup.state in usable]
     fit = _fitting(there, terms)
-    notes = _passed_over(rows, fit)
+    notes = [*_passed_over(rows, fit)]
     if not fit:
         raise NothingFits("no complete backup fits", _other_than(rows, away))
     newest = max(fit, key=lambda row: _when(row.backup))
     same = [row for row in fit if _is_same(row.backup, newest.backup)]
     same.sort(key=lambda row: _preference(row, order))
-    newer = [each for each in away if each.started and each.started > _when(newest.backup) + 0.5]
+    first = _newest_of(away, newest.backup)
+    if not terms.resumed:
+        notes += [_silent(each) for each in away if each is not first]
     older = ""
-    if newer:
-        first = max(newer, key=lambda each: each.started or 0.0)
-        older = (
-            f"destination {first.destination} has a newer one, of {moment(first.started or 0.0)},"
-            f" and does not answer: {first.why}"
-        )
+    if first:
+        older = f"{_has_newer(first)}, and does not answer: {first.why}"
         if not terms.any:
             raise UsageError(
                 f"the newest backup that can be reached is {same[0].path}, of"
                 f" {moment(_when(newest.backup))}; {older}",
                 "--any restores the older one",
             )
+    elif other := _newest_of(terms.aside, newest.backup):
+        older = f"{_has_newer(other)}, and is not asked (--from)"
     elif newest.backup.state is State.LEGACY:
         older = "it has no mark: nothing says that it is whole"
     if wrong := newest.backup.memory.wrong:
         bad = f"{same[0].path}, which is restored, is known to be bad: {wrong}"
         older = "; ".join(filter(None, [older, bad]))
     return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+
+
+def _newest_of(unseen: Iterable[Unreached], than: Backup) -> Unreached | None:
+    """The one with the newest that is known there, if that is newer than another backup."""
+    newer = [each for each in unseen if each.started and each.started > _when(than) + 0.5]
+    return max(newer, key=lambda each: each.started or 0.0, default=None)
+
+
+def _has_newer(there: Unreached) -> str:
+    return f"destination {there.destination} has a newer one, of {moment(there.started or 0.0)}"
+
+
+def _silent(away: Unreached) -> str:
+    unknown = "" if away.started else "; whether it has a newer one, nothing on this host tells"
+    return f"destination {away.destination} does not answer: {away.why}{unknown}"
 
 
 def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
@@ -189,8 +207,14 @@ def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[st
     return notes
 
 
+def _with_known(away: Unreached) -> str:
+    return f"has one of {moment(away.started)}, and " if away.started else ""
+
+
 def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
-    silent = [f"{each.destination} does not answer ({each.why})" for each in away]
+    silent = [
+        f"{each.destination} {_with_known(each)}does not answer ({each.why})" for each in away
+    ]
     if any(row.backup.state is State.LEGACY for row in rows):
         silent.append("there are some without a mark: --any")
     bad = [row for row in rows if row.backup.memory.wrong]

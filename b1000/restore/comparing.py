@@ -7,9 +7,10 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from b1000.errors import counted
 from b1000.files import read_file
 from b1000.restore import listed as lists
+from b1000.restore.found import Verified
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
-from b1000.restore.restoring import Restoring, Verified
+from b1000.restore.restoring import Restoring
 from b1000.rsync import names
 from b1000.rsync import restoring as arguments
 from b1000.rsync.names import OURS
@@ -20,16 +21,16 @@ from b1000.verify import listing, reading, sums
 from b1000.verify.reading import Missed, Pace, Tree
 
 _WITHOUT_LIMIT = Pace()
-_LARGEST = 2**31  # bytes of a list
+_HEAD, _LINE, _MANY = 2**20, 512, 2**22  # bytes of a list: all, and for each of so many files
 
 
-def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verified:
-    """Compare what was restored; ``words`` are the paths that were, all without any.
+def verified(way: Restoring, private: str) -> Verified:
+    """Compare what was restored; ``private`` is a directory for lists of names.
 
-    ``private`` is a directory for lists of names. Raises RestoreFailed.
+    Raises RestoreFailed.
     """
     listed, note = _listed(way, private)
-    where = way.row.root.destination
+    where, words = way.row.root.destination, way.wanted()
     if listed is None:
         found = way.compare()
         return found._replace(against=f"the files at {where}, by checksum", note=note)
@@ -49,36 +50,43 @@ def verified(way: Restoring, private: str, words: Sequence[str] = ()) -> Verifie
             listing = lists.write(private, unlisted, "unlisted")
             differing |= dict.fromkeys(way.compare_these(part, listing).differing)
     against = f"the list of sums at {where}, {counted(len(listed), 'file')}"
+    if not way.row.backup.memory.sums:
+        against += " (its hash is not known here)"
     return found._replace(differing=tuple(differing), against=against)
 
 
 def _listed(way: Restoring, private: str) -> tuple[dict[str, str] | None, str]:
     """The list beside a backup, by names; None, and why, where there is none to rely on.
 
-    That is one whose hash this host knows: of what lies elsewhere a database has told it.
+    Where a hash of it is known, from the journal or a database, it is that list and no other.
     """
     row = way.row
     seal = sums.known_seal(row.backup.memory.sums)
-    if not seal:
-        return None, ""
+    if not row.backup.listed:
+        gone = "could not be fetched: none is there, though one of this run is known"
+        return None, f"the list of sums of {row.path} {gone}" if seal else ""
+    most = _HEAD + min(row.backup.counts.files or _MANY, _MANY) * _LINE
     try:
         if row.root.remote:
-            found = listing.checked(_fetched(way, private), seal)
-        else:
+            data = _fetched(way, private, most)
+            found = listing.checked(data, seal) if seal else sums.unpacked(data, most)
+        elif seal:
             found = listing.read(_tree(row), seal)
+        else:
+            found = listing.unsealed(_tree(row), most)
     except ValueError as error:
         return None, f"the list of sums of {row.path} {error}"
     return {os.fsdecode(name): each for name, each in found.items()}, ""
 
 
-def _fetched(way: Restoring, private: str) -> bytes:
+def _fetched(way: Restoring, private: str, most: int) -> bytes:
     """The file of the list that lies at a daemon. Raises ValueError where it does not come."""
     into = os.path.join(private, "sums")
     os.mkdir(into, 0o700)
     source = f"{way.source(Part('', ''))[:-1]}{layout.SUMS}"
     try:
-        way.look(arguments.fetching(way.way, source, into), lambda _: None)
-        return read_file(os.path.join(into, os.path.basename(source)), _LARGEST, follow=False)
+        way.look(arguments.fetching(way.way, source, into), lambda _: None, most)
+        return read_file(os.path.join(into, os.path.basename(source)), most, follow=False)
     except RestoreFailed as error:
         raise ValueError(f"could not be fetched: {error}") from None
     except OSError as error:

@@ -9,12 +9,14 @@ from b1000.rsync.restoring import RECEIVING
 class Part(NamedTuple):
     """One rsync of a restore: ``source`` below the backup, both as rsync takes them.
 
-    ``above`` is a directory that stays as it is, "" for none.
+    ``above`` is a directory that stays as it is, "" for none. ``names`` is a file of paths below
+    the source, ended by NUL, which alone are meant; "" for all.
     """
 
     source: str
     target: str
     above: str = ""
+    names: str = ""
 
     @property
     def whole(self) -> bool:

@@ -40,13 +40,13 @@ def directory(above: str) -> Iterator[None]:
     os.mkdir(path, 0o700)
     try:
         _note(path, before)
-        os.utime(above, ns=before.times)
+        _set_times(above, before.times)
         yield
     finally:
         with suppress(OSError):
             status = os.stat(above)
             _remove(path)
-            os.utime(above, ns=(status.st_atime_ns, status.st_mtime_ns))
+            _set_times(above, (status.st_atime_ns, status.st_mtime_ns))
 
 
 @contextmanager
@@ -91,7 +91,17 @@ def _put_back(directory: str, before: _Look) -> None:
         os.chown(directory, before.uid, before.gid)
     if stat.S_IMODE(now.st_mode) != before.mode:
         os.chmod(directory, before.mode)
-    os.utime(directory, ns=before.times)
+    if (now.st_atime_ns, now.st_mtime_ns) != before.times:
+        _set_times(directory, before.times)
+
+
+def _set_times(directory: str, times: tuple[int, int]) -> None:
+    """Of a directory of somebody else only root can. Raises OSError."""
+    try:
+        os.utime(directory, ns=times)
+    except PermissionError:
+        if os.geteuid() in (0, os.stat(directory).st_uid):
+            raise
 
 
 def _remove(path: str) -> None:

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from b1000.errors import StorageAway, message_of
-from b1000.files import private_directory
 from b1000.named import NamedTuple
 from b1000.restore import links, listed, receiving
+from b1000.restore.found import MOST_NAMES, Verified
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.part import Part
-from b1000.rsync import names, outcome, paths, verdicts
+from b1000.rsync import outcome, paths, verdicts
 from b1000.rsync import restoring as arguments
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.restoring import Manner, Way
@@ -23,7 +23,6 @@ from b1000.storage.session import Cut, Session
 _UNLIMITED = -1  # RLIM_INFINITY
 NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
 _MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
-MOST_NAMES = 1000  # of differing files that are remembered
 _PARTIAL = 23  # exit code of an rsync that copied a part
 _LAST_LINES = 40  # in which the totals are
 
@@ -39,20 +38,6 @@ def nobody(_: Totals, __: int) -> None:
 def _last(lines: Sequence[bytes]) -> list[str]:
     """Those among which the totals are."""
     return [line.decode("utf-8", "replace") for line in lines[-_LAST_LINES:]]
-
-
-class Verified(NamedTuple):
-    """What a comparison found: names that differ, and how many have other attributes.
-
-    ``set_aside`` are names that verify has set aside as wrong, where the whole was compared.
-    ``against`` says with what it was made, ``note`` why not with a list that is there.
-    """
-
-    differing: tuple[str, ...] = ()
-    attributes: int = 0
-    set_aside: tuple[str, ...] = ()
-    against: str = ""
-    note: str = ""
 
 
 class Keeping(NamedTuple):
@@ -85,14 +70,17 @@ class Restoring(NamedTuple):
     def _root(self, part: Part) -> str:
         return f"{self.way.address}/{self.row.backup.place}/{part.root}"
 
-    def commands(self) -> list[list[str]]:
-        """The plain commands that do the same."""
-        words = listed.read(self.manner.names) if self.manner.names else []
-        words = listed.patterns(words) if self.way.transport else words
+    def wanted(self) -> list[str]:
+        """The names in the backup that are meant, with all below them; none for all of it."""
         return [
-            arguments.plain(self.way, self.source(part), part.target, self.manner, words)
+            part.root + name
             for part in self.parts
+            for name in (listed.read(part.names) if part.names else ())
         ]
+
+    def manner_of(self, part: Part) -> Manner:
+        """How a part is brought."""
+        return self.manner._replace(names=part.names)
 
     # --- the act
 
@@ -104,8 +92,11 @@ class Restoring(NamedTuple):
         result = Outcome(CopyStatus.DONE, exit_code=0)
         counted: list[tuple[Totals, int]] = []
         for part in self.parts:
-            with receiving.kept_as_it_is(part.above):
-                result = self._bring(part, lambda *each: counted.append(each))
+            try:
+                with receiving.kept_as_it_is(part.above):
+                    result = self._bring(part, lambda *each: counted.append(each))
+            except OSError as error:
+                return Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
             if result.exit_code != 0:
                 return result
         for each in counted:
@@ -114,7 +105,7 @@ class Restoring(NamedTuple):
 
     def _bring(self, part: Part, told: Told) -> Outcome:
         lines: list[bytes] = []
-        source, manner = self.source(part), self.manner
+        source, manner = self.source(part), self.manner_of(part)
         try:
             if manner.names and self.row.root.remote:
                 source, names = listed.from_module(self.keeping.added, source, manner.names)
@@ -136,10 +127,6 @@ class Restoring(NamedTuple):
         if result.exit_code == 0:
             done = forecast(_last(lines))
             told(totals(_last(lines)), done.files if done else 0)
-        elif manner.names and verdicts.MISSING in result.reason:
-            # A name that the backup has not is not there a minute later either.
-            reason = result.reason.replace(verdicts.MISSING, "is not in the backup")
-            return result._replace(reason=reason, retry=Retry.NEVER)
         return result
 
     def _put(self, part: Part, argv: list[str], take: Callable[[bytes], None]) -> Outcome:
@@ -166,10 +153,10 @@ class Restoring(NamedTuple):
 
     def _kept_out(self, part: Part, found: Sequence[str]) -> str:
         """What was not brought, since links stand where the backup has directories; "": nothing."""
-        argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
+        argv = arguments.changes(self.way, self.source(part), part.target, self.manner_of(part))
         try:
             below = tuple(f"{link}/" for link in found)
-            kept = [name for _, name in self._itemized(argv) if name.startswith(below)]
+            kept = [name for _, name in self.itemized(argv) if name.startswith(below)]
         except RestoreFailed as error:
             return str(error)
         return f"{part.target}{kept[0]} lies behind a symbolic link" if kept else ""
@@ -187,8 +174,8 @@ class Restoring(NamedTuple):
         """
         for part in self.parts:
             lines: list[bytes] = []
-            argv = arguments.changes(self.way, self.source(part), part.target, self.manner)
-            yield from self._itemized(argv, lines.append)
+            argv = arguments.changes(self.way, self.source(part), part.target, self.manner_of(part))
+            yield from self.itemized(argv, lines.append)
             if told and (found := forecast(_last(lines))):
                 told(found)
 
@@ -200,7 +187,7 @@ class Restoring(NamedTuple):
         """
         found = Verified()
         for part in self.parts:
-            manner, source = self.manner._replace(aside=True), self.source(part)
+            manner, source = self.manner_of(part)._replace(aside=True), self.source(part)
             if manner.existing == "missing":
                 if not os.path.getsize(self.added(part)):
                     continue
@@ -220,7 +207,7 @@ class Restoring(NamedTuple):
         differing, attributes = list(before.differing), before.attributes
         aside = list(before.set_aside)
         argv = arguments.compared(self.way, source, part.target, manner, by_content)
-        for change, name in self._itemized(argv):
+        for change, name in self.itemized(argv):
             if name.endswith(arguments.CORRUPT):
                 aside.append(os.path.join(part.root, name.removesuffix(arguments.CORRUPT)))
             elif "+" in change or (change[1] != "d" and (change[0] in "<>c" or change[2] == "c")):
@@ -229,27 +216,10 @@ class Restoring(NamedTuple):
                 attributes += 1
         return Verified(tuple(differing[:MOST_NAMES]), attributes, tuple(aside[:MOST_NAMES]))
 
-    def leftovers(self) -> list[str]:
-        """Names that killed rsyncs have left in an own directory. Raises RestoreFailed."""
-        (part,) = self.parts
-        manner = self.manner._replace(existing="mirror", names="")
-        argv = arguments.changes(self.way, self.source(part), part.target, manner)
-        extra = [name for change, name in self._itemized(argv) if change == "*deleting"]
-        return [name for name in extra if names.is_temporary(name.rpartition("/")[2])]
-
-    def is_empty(self) -> bool:
-        """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
-        with private_directory("b1000-empty-") as empty:
-            for part in self.parts:
-                argv = arguments.changes(self.way, self.source(part), f"{empty}/", Manner())
-                if not any(name.rstrip("/") != "." for _, name in self._itemized(argv)):
-                    return True
-        return False
-
-    def _itemized(
+    def itemized(
         self, argv: Sequence[str], rest: Callable[[bytes], None] | None = None
     ) -> list[tuple[str, str]]:
-        """Changes and names; the ``rest`` of what rsync prints to another."""
+        """Changes and names; the ``rest`` of what rsync prints to another. Raises RestoreFailed."""
         found: list[tuple[str, str]] = []
 
         def take(line: bytes) -> None:
@@ -262,14 +232,22 @@ class Restoring(NamedTuple):
         self.look(argv, take)
         return found
 
-    def look(self, argv: Sequence[str], take: Callable[[bytes], None]) -> None:
-        """Give each line that an rsync prints, which changes nothing. Raises RestoreFailed."""
-        result = self._run(argv, take, looking=True)
+    def look(
+        self, argv: Sequence[str], take: Callable[[bytes], None], largest: int = _UNLIMITED
+    ) -> None:
+        """Give each line that an rsync prints, which changes nothing; no file that it writes has
+        more than ``largest`` bytes. Raises RestoreFailed.
+        """
+        result = self._run(argv, take, looking=True, largest=largest)
         if result.exit_code != 0:
             raise RestoreFailed(result.reason)
 
     def _run(
-        self, argv: Sequence[str], take: Callable[[bytes], None], looking: bool = False
+        self,
+        argv: Sequence[str],
+        take: Callable[[bytes], None],
+        looking: bool = False,
+        largest: int = _UNLIMITED,
     ) -> Outcome:
         host = paths.host_or_path(self.way.address)
         keeping = self.keeping
@@ -277,7 +255,7 @@ class Restoring(NamedTuple):
             argv,
             host,
             keeping.seconds,
-            _UNLIMITED,
+            largest,
             self.way.limits.connect_timeout,
             _MEMORY,
             keeping.descriptors,
@@ -288,4 +266,13 @@ class Restoring(NamedTuple):
             ended = session.run(whole, take, None if looking else keeping.cut)
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
-        return outcome.judge(ended.code, ended.errors, "the target", host)
+        return self._named(outcome.judge(ended.code, ended.errors, "the target", host))
+
+    def _named(self, result: Outcome) -> Outcome:
+        """A name that the backup has not is not there a minute later either."""
+        before, missing, _ = result.reason.partition(verdicts.MISSING)
+        _, place, name = before.rpartition(f"{self.row.backup.place}/")
+        if result.exit_code == 0 or not missing or not place or not self.wanted():
+            return result
+        reason = f"{name}is not in the backup; `b1000 list --files` finds paths"
+        return result._replace(reason=reason, retry=Retry.NEVER)

@@ -1,13 +1,13 @@
 """Where a backup is restored to: a directory, or each include's own place."""
 
-import glob
 import os
-import shlex
 from collections.abc import Sequence
 
 from b1000.errors import UsageError, message_of
 from b1000.logstyle import printable
+from b1000.restore import places
 from b1000.restore.part import Part
+from b1000.restore.places import Named
 from b1000.storage.backup import Backup
 
 _SHOWN = 10  # names of what is in the way
@@ -31,13 +31,15 @@ def beside_others(directory: str, backup: Backup) -> tuple[Part, ...]:
 
 
 def wanted(words: Sequence[str]) -> list[str]:
-    """Paths in a backup, as people name them: from its top, or by their place at the source."""
+    """Paths as people name them: from the top of a backup, or with a slash by their place at the
+    source. Raises UsageError.
+    """
     found = []
     for word in words:
         path = os.path.normpath(word.lstrip("/") or ".")
         if path.startswith("..") or path == ".":
             raise UsageError(f"{printable(word)!r} is no path below a backup")
-        found.append(path)
+        found.append(f"/{path}" if word.startswith("/") else path)
     return found
 
 
@@ -56,10 +58,7 @@ def in_the_way(directory: str) -> list[str]:
 
 def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
     """Each include to where it was. Raises UsageError where one has no place."""
-    try:
-        words = shlex.split(backup.include)
-    except ValueError:
-        words = []
+    words = places.includes(backup)
     if not words:
         raise UsageError("the mark of this backup does not say what was included", "use --to DIR")
     parts = [_part(word, backup.relative) for word in words]
@@ -68,7 +67,7 @@ def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
         raise UsageError(
             f"the content of {merged[0]} lies beside other includes, and nothing tells which is"
             " whose",
-            "use --to DIR",
+            "name its paths, or use --to DIR",
         )
     if manner == "mirror" and any(part.target == "/" and part.whole for part in parts):
         raise UsageError("/ is not mirrored in place: that would delete /proc and /dev", "--merge")
@@ -76,7 +75,7 @@ def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
 
 
 def _part(word: str, relative: bool) -> Part:
-    if not word.startswith("/") or glob.has_magic(word) or "$" in word or "/./" in word:
+    if not places.has_place(word):
         raise UsageError(f"the include {printable(word)!r} has no place of its own", "use --to DIR")
     path = os.path.normpath(word)
     if path == "/":
@@ -86,3 +85,34 @@ def _part(word: str, relative: bool) -> Part:
         return Part(f"{path[1:]}/" if relative else "", f"{path}/", above)
     inside = path[1:] if relative else os.path.basename(path)
     return Part(inside, f"{above.rstrip('/')}/", above)
+
+
+def some_in_place(wanted: Sequence[Named]) -> tuple[tuple[Part, list[str]], ...]:
+    """Paths to where they were, with the names for each part; directories that are there stay as
+    they are. Raises UsageError where one has no place, or behind a link.
+    """
+    parts: dict[Part, list[str]] = {}
+    for each in wanted:
+        if not each.place:
+            raise UsageError(f"nothing tells where {printable(each.name)!r} was", "use --to DIR")
+        there = real(each.above, os.path.dirname(each.place))
+        below = os.path.relpath(each.place, there)
+        source = each.name.removesuffix(below)
+        parts.setdefault(Part(source, f"{there.rstrip('/')}/", there), []).append(below)
+    return tuple(parts.items())
+
+
+def real(top: str, directory: str) -> str:
+    """How far the way from ``top`` to a directory is there. Raises UsageError at a link."""
+    there = top
+    for name in os.path.relpath(directory, top).split("/"):
+        below = os.path.normpath(os.path.join(there, name))
+        if os.path.islink(below):
+            raise UsageError(
+                f"{printable(below)} is a symbolic link, and nothing is restored by way of it",
+                "use --to DIR",
+            )
+        if not os.path.isdir(below):
+            break
+        there = below
+    return there

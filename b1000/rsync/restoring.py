@@ -36,6 +36,7 @@ class Manner(NamedTuple):
     the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup; ``exactly``
     these, without what lies below them. ``aside``: what verify has set aside is looked at too.
     ``resumed``: a file of which a part has come is gone on with, and not begun anew.
+    ``by_content``: what has the same size and time is looked at, too.
     """
 
     existing: str = ""
@@ -46,6 +47,7 @@ class Manner(NamedTuple):
     exactly: bool = False
     aside: bool = False
     resumed: bool = True
+    by_content: bool = False
 
 
 _SMALL = 2**29  # bytes of a backup: none of its files takes long to be sent again
@@ -60,19 +62,19 @@ def is_small(size: int | None) -> bool:
 
 
 def plain(
-    way: Way, source: str, target: str, manner: Manner, words: Sequence[str] = ()
+    way: Way, sources: Sequence[str], target: str, manner: Manner, *, make: bool
 ) -> list[str]:
-    """The rsync as a person would type it: what --print shows.
+    """The rsync as a person would type it: what --print shows. The manner has no names.
 
-    ``words`` are what the file of names has, which nobody else can read; for a daemon as patterns.
+    Of sources with ``/./`` in them the paths from there on are kept. ``make``: the directories
+    above the target are missing.
     """
     reached = transport.arguments(way.transport, 0) if way.transport else []
-    manner = manner._replace(names="")
     options = [*_kept(manner), *reached, *_password(way), *_which(manner)]
-    if not words:
-        return ["rsync", *options, "--", source, target]
-    found = [f"{source}./{each}" for each in words]
-    return ["rsync", *options, "--relative", "--", *found, target]
+    if any("/./" in each for each in sources):
+        options.append("--relative")
+    options += ["--mkpath"] if make else []
+    return ["rsync", *options, "--", *sources, target]
 
 
 def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
@@ -82,6 +84,7 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
         *_kept(manner),
         "--modify-window=-1",
         *([f"--partial-dir={names.PARTIAL_DIRECTORY}"] if manner.resumed else []),
+        *(["--checksum"] if manner.by_content else []),
         "--no-motd",
         "--8-bit-output",
         "--stats",
@@ -110,8 +113,8 @@ def compared(way: Way, source: str, target: str, manner: Manner, by_content: boo
 
     Without ``by_content`` what has the same size and time counts as the same.
     """
-    argv = restore(way, source, target, manner._replace(existing=""))
-    return telling(argv, "--dry-run", *(["--checksum"] if by_content else []))
+    manner = manner._replace(existing="", by_content=by_content)
+    return telling(restore(way, source, target, manner), "--dry-run")
 
 
 def listing(way: Way, source: str, target: str, manner: Manner) -> list[str]:

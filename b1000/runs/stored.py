@@ -137,10 +137,10 @@ class KnownCopy(NamedTuple):
 class Restore(NamedTuple):
     """One time that a backup was brought back into ``target``, known by ``device`` and ``inode``.
 
-    ``words`` are the paths that were asked for, ended by newlines; ``path`` is the directory of
-    the backup, ``run`` the first uid of its run. ``pid``, ``boot`` and ``ticks`` say which
-    process it is. ``ended`` is None while it is under way, or where it was killed. ``forgotten``:
-    it was given up.
+    ``words`` are the paths that were asked for, escaped and ended by newlines; ``path`` is the
+    directory of the backup, ``run`` the first uid of its run. ``pid``, ``boot`` and ``ticks`` say
+    which process it is. ``ended`` is None while it is under way, or where it was killed.
+    ``forgotten``: it was given up.
     """
 
     device: int

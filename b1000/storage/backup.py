@@ -55,6 +55,7 @@ class Entry(NamedTuple):
 
     ``mark`` is the one beside it; ``flaw`` says why that which lies there cannot be used.
     ``is_there``: the directory itself is, and not only a mark. ``protected``: NAME.keep is.
+    ``listed``: a list of sums is.
     """
 
     place: Place
@@ -62,6 +63,7 @@ class Entry(NamedTuple):
     flaw: str = ""
     protected: bool = False
     is_there: bool = True
+    listed: bool = False
 
 
 class Unread(NamedTuple):
@@ -94,7 +96,7 @@ class Backup(NamedTuple):
     ``started`` comes from the mark, the journal, or that name by the clock of this machine.
     ``mark`` is the state of the mark that lies there, "" without one that can be used; ``flaw``
     says why it cannot. ``run`` is the run's first uid. What ``counts`` has are claims; what
-    ``memory`` has the storage itself has seen.
+    ``memory`` has the storage itself has seen. ``listed``: a list of sums lies beside it.
     """
 
     place: str
@@ -116,6 +118,7 @@ class Backup(NamedTuple):
     flaw: str = ""
     protected: bool = False
     memory: Memory = Memory()
+    listed: bool = False
 
     @property
     def name(self) -> str:

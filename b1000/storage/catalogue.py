@@ -174,6 +174,7 @@ class _Building:
             "",
             entry.protected,
             self._memory(path),
+            entry.listed,
         )
 
     def _without_mark(self, entry: Entry) -> tuple[GroupKey, Backup | None]:
@@ -193,6 +194,7 @@ class _Building:
             flaw=entry.flaw,
             protected=entry.protected,
             memory=self._memory(place.path),
+            listed=entry.listed,
         )
 
     def _state(self, place: Place, copy: KnownCopy | None) -> State:

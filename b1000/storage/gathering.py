@@ -35,13 +35,15 @@ def entries(
 
 
 def _entry(place: Place, beside: Collection[str], protected: bool, read: Read) -> Entry:
+    listed = place.name + layout.SUMS in beside
     if place.name + mark.SUFFIX not in beside:
-        return Entry(place, None, "", protected)
+        return Entry(place, None, "", protected, True, listed)
     try:
-        return Entry(place, read(place), "", protected)
+        return Entry(place, read(place), "", protected, True, listed)
     except FileNotFoundError:
-        return Entry(place, None, "", protected)
+        return Entry(place, None, "", protected, True, listed)
     except OSError as error:
-        return Entry(place, None, f"it cannot be read: {error.strerror}", protected)
+        why = f"it cannot be read: {error.strerror}"
+        return Entry(place, None, why, protected, True, listed)
     except BadValue as error:
-        return Entry(place, None, str(error), protected)
+        return Entry(place, None, str(error), protected, True, listed)

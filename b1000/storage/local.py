@@ -91,6 +91,19 @@ def entries(root: Root, job: str = "") -> Iterator[Entry | Unread]:
         os.close(top)
 
 
+def jobs(root: Root) -> list[str]:
+    """The directories of jobs below a root. Raises StorageAway."""
+    try:
+        with os.scandir(root.address) as found:
+            return [
+                entry.name
+                for entry in found
+                if layout.is_job(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError as error:
+        raise StorageAway(message_of(error)) from None
+
+
 def fulls(root: Root, job: str, whose: str, since: str, most: int) -> Iterator[Entry | Unread]:
     """The fulls of a job whose names have ``whose`` before the date, of days from ``since`` on.
 

@@ -1,6 +1,7 @@
 """One look at all storages of a configuration: the catalogues of their roots."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from b1000.config.loader import Config
@@ -80,6 +81,24 @@ def survey(
             (each, catalogues(each, journal, everything, search))
             for each in storages(config, wanted)
         )
+
+
+def jobs_there(config: Config, away: Collection[str], source: str) -> set[str]:
+    """The jobs that have a directory at a storage; those that are ``away`` are not asked.
+
+    ``source`` is the only one that is, "" for all.
+    """
+    found: set[str] = set()
+    for each in storages(config, wanted(config, source)):
+        with suppress(StorageAway):
+            if each.name in away:
+                continue
+            if _is_remote(each):
+                found |= {*remote.jobs(remote.reach(each, limits(config, each)))}
+            else:
+                for root in local.roots(each.name, _address(each)):
+                    found |= {*local.jobs(root)}
+    return found
 
 
 class JobSurvey:
@@ -224,6 +243,10 @@ class Journalled:
         """Whether backups were seen at a destination that nobody has removed by prune."""
         above = _address(destination).partition("/*")[0]
         return bool(self._reader and self._reader.seen_below(above))
+
+    def jobs(self) -> frozenset[str]:
+        """The jobs that have run."""
+        return frozenset(self._reader.jobs_known()) if self._reader else frozenset()
 
     def last_restore_into(self, device: int, inode: int) -> Restore | None:
         """The last restore into a directory; None where there was none."""

@@ -30,12 +30,20 @@ def read(tree: Tree, seal: Seal) -> dict[bytes, str]:
 
 
 def _data(tree: Tree, seal: Seal) -> bytes:
+    return _sealed(_read(tree), seal)
+
+
+def _read(tree: Tree) -> bytes:
     try:
         with tree.beside(layout.SUMS) as path:
-            data = read_file(path, _LARGEST, follow=False)
+            return read_file(path, _LARGEST, follow=False)
     except OSError as error:
         raise ValueError(f"is gone ({error.strerror})") from None
-    return _sealed(data, seal)
+
+
+def unsealed(tree: Tree, most: int) -> dict[bytes, str]:
+    """One of which nothing is known; its text has ``most`` bytes at most. Raises ValueError."""
+    return sums.unpacked(_read(tree), most)
 
 
 def checked(data: bytes, seal: Seal) -> dict[bytes, str]:

@@ -7,6 +7,7 @@ return where that is not escaped.
 
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Mapping
@@ -67,12 +68,18 @@ def _line(name: bytes, digest: str) -> bytes:
     return mark + digest.encode() + b"  " + escaped + b"\n"
 
 
-def unpacked(data: bytes) -> dict[bytes, str]:
-    """The sums of a list. Raises ValueError where it is none."""
+def unpacked(data: bytes, most: int = 0) -> dict[bytes, str]:
+    """The sums of a list. Raises ValueError where it is none.
+
+    Its text has ``most`` bytes at most, or any number with 0.
+    """
     try:
-        text = gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as file:
+            text = file.read(most + 1) if most else file.read()
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"it cannot be unpacked: {error}") from None
+    if most and len(text) > most:
+        raise ValueError("is longer than that of such a backup can be")
     lines = _LINE.findall(text)
     if len(lines) != text.count(b"\n") or text.rpartition(b"\n")[2]:
         raise ValueError("a line of it is none of sha256sum")

@@ -112,6 +112,7 @@ def test_all_is_as_it_was(anywhere: World) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert differences(world.source, to, "--no-specials") == [], "FIFOs only with --devices"
     assert not os.path.lexists(to / "fifo")
+    assert "not made: 2 devices, sockets and FIFOs (--devices makes them)" in done.stdout
     assert (to / "holes").stat().st_blocks < 4 * 2**20 // 512
     assert (to / "plain").stat().st_ino == (to / "second").stat().st_ino
     # Again, with what is no file; and into what is there already, which is a detour.
@@ -159,20 +160,45 @@ def test_owners_may_be_others_and_who_is_not_root_gets_what_he_may(backed_up: Wo
         store = {"type": "store", "path": place / "store"}
         world.write({"dest:store": store, "global": {"status_dir": home / "status"}})
         config = shutil.copy(world.config, place / "b1000.cfg")
-        done = subprocess.run(
-            [PYTHON, "-m", "b1000", "-f", config, "restore", "etc", "--to", home / "to"],
-            env={"PYTHONPATH": str(ROOT)},
-            cwd="/",
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            user=65534,
-            group=65534,
-            extra_groups=(),
-        )
+        done = as_nobody(config, "restore", "etc", "--to", home / "to")
         assert done.returncode == 0, done.stderr
+        assert "only root can keep owners" in done.stdout
         assert {each.lstat().st_uid for each in (home / "to").rglob("*")} == {65534}
         assert files(home / "to") == files(world.source)
+        for words in (["--chown", "0:0"], ["--chown", ":0"]):
+            done = as_nobody(config, "restore", "etc", "--to", home / "given", *words)
+            assert done.returncode == 2
+            assert "only root can give files to others" in done.stderr
+        assert not (home / "given").exists()
+        own = as_nobody(config, "restore", "etc", "--to", home / "own", "--chown", "65534:65534")
+        assert own.returncode == 0, own.stderr
+        # Of a directory of root nothing can be changed, and it is that which is told.
+        theirs = place / "theirs"
+        theirs.mkdir()
+        (theirs / "file").touch()
+        done = as_nobody(config, "restore", "etc", "--to", theirs, "--merge")
+        assert done.returncode == 1
+        assert f"not restored: {theirs / '.b1000-restoring'}: Permission denied" in done.stderr
+        theirs.chmod(0o777)
+        done = as_nobody(config, "restore", "etc", "--to", theirs, "--missing", "plain")
+        assert done.returncode == 0, done.stderr
+        assert (theirs / "plain").read_text() == "plain"
+
+
+def as_nobody(config: Path | str, *words: object) -> "subprocess.CompletedProcess[str]":
+    """Run b1000 as a user who may do nothing."""
+    return subprocess.run(
+        [PYTHON, "-m", "b1000", "-f", str(config), *map(str, words)],
+        env={"PYTHONPATH": str(ROOT)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        user=65534,
+        group=65534,
+        extra_groups=(),
+        check=False,
+    )
 
 
 def test_each_manner_against_extra_older_newer_and_equal_files(world: World) -> None:

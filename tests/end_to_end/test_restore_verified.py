@@ -1,7 +1,9 @@
 """What was restored is compared: with the list of sums of the storage, else with its files."""
 
+import gzip
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,59 @@ def test_a_client_relies_on_the_list_at_a_daemon_whose_hash_a_database_knows(
         assert done.returncode == 0, done.stderr
         assert ("was changed by somebody" if content else "could not be fetched") in done.stderr
         assert "compared with the files at far, by checksum: equal" in done.stdout
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_list_of_which_nothing_is_known_is_compared_with_all_the_same(
+    world: World, daemon: Callable[..., Daemon], remote: bool
+) -> None:
+    """A client without a database: the storage has read the backup, and told nobody."""
+    there = daemon({"b": CHROOT})
+    store = world.store(path=there.url("b")) if remote else world.store(path=there.module("b"))
+    world.files()
+    (world.source / "odd\nname").write_text("text")
+    world.write({"dest:store": store, "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    storage = Host(world.root / "storage", "backup-1")
+    storage.write({"dest:kept": {"type": "store", "path": there.module("b")}})
+    assert storage.b1000("verify", "--all").returncode == 0
+    against = "the list of sums at store, 4 files (its hash is not known here)"
+    assert restored(world, "--to", str(world.root / "to"))["against"] == against
+    (backup,) = there.module("b").glob("etc/*/*/")
+    flip(backup / "odd\nname")
+    answer = restored(world, "--to", str(world.root / "flipped"), code=1)
+    assert (answer["against"], answer["differing"]) == (against, ["odd\nname"])
+    assert restored(world, "--to", str(world.root / "part"), "file0")["verified"] is True
+    # What is no list, or is one without end, is not relied on.
+    list_of_sums = Path(f"{backup}.sha256.gz")
+    for content in (b"none", gzip.compress(b"0" * 2**22)):
+        list_of_sums.write_bytes(content)
+        done = world.b1000("restore", "etc", "--to", str(world.root / str(len(content))))
+        assert done.returncode == 0, done.stderr
+        assert f"the list of sums of {store['path']}" in done.stderr
+        assert "compared with the files at store, by checksum: equal" in done.stdout
+
+
+def test_what_differs_is_brought_again_by_the_same_command(store: tuple[World, Path]) -> None:
+    """Though it has the size and the time that it is to have."""
+    world, backup = store
+    other = world.root / "other"
+    identify(other, NIGHT)
+    subprocess.run(["cp", "-a", backup.parents[1], other], check=True)
+    flip(backup / "a")
+    with world.config.open("a") as file:
+        file.write(f"\n[dest:other]\ntype = store\npath = {other}\n")
+    to, merged = world.root / "to", world.root / "merged"
+    merged.mkdir()
+    (merged / "mine").touch()
+    for words in (["--to", str(to)], ["--to", str(merged), "--merge"]):
+        assert restored(world, *words, code=1)["differing"] == ["a"]
+        done = world.b1000("restore", "etc", *words)
+        told = "the same run is at other too: the same command with --from other brings from there"
+        assert done.returncode == 1
+        assert told in done.stderr
+        assert restored(world, *words, "--from", "other")["transferred"] == 1
+    assert (to / "a").read_text() == (merged / "a").read_text() == "content of a"
 
 
 @pytest.mark.parametrize("with_list", [True, False])

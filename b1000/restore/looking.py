@@ -1,0 +1,27 @@
+"""What is at the target of a restore, or in its backup, before anything is brought."""
+
+from b1000.files import private_directory
+from b1000.restore.restoring import Restoring
+from b1000.rsync import names
+from b1000.rsync import restoring as arguments
+from b1000.rsync.restoring import Manner
+
+
+def leftovers(way: Restoring) -> list[str]:
+    """Names that killed rsyncs have left in an own directory. Raises RestoreFailed."""
+    (part,) = way.parts
+    manner = way.manner._replace(existing="mirror")
+    argv = arguments.changes(way.way, way.source(part), part.target, manner)
+    extra = [name for change, name in way.itemized(argv) if change == "*deleting"]
+    return [name for name in extra if names.is_temporary(name.rpartition("/")[2])]
+
+
+def is_empty(way: Restoring) -> bool:
+    """Whether a part of the backup holds nothing at all. Raises RestoreFailed."""
+    with private_directory("b1000-empty-") as empty:
+        for part in way.parts:
+            manner = Manner(names=part.names)
+            argv = arguments.changes(way.way, way.source(part), f"{empty}/", manner)
+            if not any(name.rstrip("/") != "." for _, name in way.itemized(argv)):
+                return True
+    return False
