@@ -18,6 +18,8 @@ _OF_ALL = 0.1  # of all subjects of a storage that newly fail there, others fail
 _FAILING_FOR_ONE = 4  # subjects that fail at a storage for each that it still takes
 _NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
 _NO_COPY = _NO_BACKUP | {"incomplete"}
+_FOLLOWS = _NO_COPY | {"run_failed", "flapping", "attempts", "hangs", "vanished"}
+"""What is wrong with whom a storage takes no copies of, or whose host or job fails."""
 
 
 class Cause(NamedTuple):
@@ -82,10 +84,26 @@ def causes(
         large = [each for each in of_each if len(each.subjects) >= _LEAST[each.kind]]
         if not large:
             return found
-        largest = max(large, key=lambda each: len(each.subjects))
+        largest = max(large, key=_weight)
         found.append(_cause(largest, now))
         gone = {each.subject for each in largest.subjects}
         left = [each for each in left if each.subject not in gone]
+
+
+def explained(judgements: Iterable[Judgement], known: Iterable[Cause]) -> dict[Subject, Cause]:
+    """Of what a cause tells all: nothing is wrong with it that does not follow from that."""
+    whose = {subject: cause for cause in known for subject in cause.subjects}
+    return {
+        each.subject: whose[each.subject]
+        for each in judgements
+        if each.subject in whose and each.codes <= _FOLLOWS
+    }
+
+
+def _weight(found: _Candidate) -> tuple[int, bool]:
+    """What fails at all of several storages has more likely that in common which it is."""
+    everywhere = all(len(each.failing) > 1 for each in found.subjects)
+    return len(found.subjects), found.kind != "storage" and everywhere
 
 
 def _cause(found: _Candidate, now: float) -> Cause:
@@ -117,23 +135,43 @@ def moment(when: float, now: float) -> str:
     return f"{local:%a %H:%M}" if now - when < 6 * DAY else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _storages(judgements: Iterable[Judgement], lately: Mapping[str, float]) -> list[_Candidate]:
-    """Where nearly no run since some moment has a copy; ``lately``: of the last copies there."""
-    failing: defaultdict[str, list[Judgement]] = defaultdict(list)
+def _storages(judgements: Sequence[Judgement], lately: Mapping[str, float]) -> list[_Candidate]:
+    """Where nearly no run since some moment has a copy; ``lately``: of the last copies there.
+
+    What fails at others too, which take copies as ever, fails for a reason of its own.
+    """
     copies: defaultdict[str, list[float]] = defaultdict(list)
     used: Counter[str] = Counter()
+    failing: list[Judgement] = []
     for each in judgements:
         used.update({*each.places, *each.failing})
         for place in each.places:
             copies[place].append(each.last_good or 0.0)
-        if each.codes & _NO_COPY:
-            for place in dict.fromkeys(each.failing):
-                failing[place].append(each)
+        if each.failing and each.codes & _NO_COPY:
+            failing.append(each)
+    for place, moment in lately.items():
+        if moment > max(copies[place], default=0.0):
+            copies[place].append(moment)
+    # Who fails everywhere says nothing of one of several storages, unless nearly all do.
+    some = [each for each in failing if len(each.failing) == 1 or {*each.places} - {*each.failing}]
+    down = {found.name for found in _down(some, copies, used)}
+    for found in _down(failing, copies, used):
+        if len(found.subjects) >= _SHARE * used[found.name]:
+            down.add(found.name)
+    return _down([each for each in failing if down.issuperset(each.failing)], copies, used)
+
+
+def _down(
+    failing: Iterable[Judgement], copies: Mapping[str, list[float]], used: Mapping[str, int]
+) -> list[_Candidate]:
+    """``copies``: when the last ones were made at each storage, ``used``: by how many it is."""
+    of_place: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for each in failing:
+        for place in dict.fromkeys(each.failing):
+            of_place[place].append(each)
     found: list[_Candidate] = []
-    for place, some in failing.items():
-        well = sorted(copies[place], reverse=True)
-        if lately.get(place, 0.0) > max(well, default=0.0):
-            well.insert(0, lately[place])
+    for place, some in of_place.items():
+        well = sorted(copies.get(place, ()), reverse=True)
         since, working = _down_since(well, sorted(each.last_run or 0.0 for each in some))
         after = [each for each in some if since is None or (each.last_run or 0.0) > since]
         if len(after) >= _SHARE * len(some):

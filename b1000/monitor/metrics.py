@@ -104,9 +104,8 @@ def _add_causes(found: Survey, registry: "CollectorRegistry") -> None:
             reasons.labels(*map(printable, each.subject), code).set(1)
     ignored = Gauge("b1000_backups_ignored", "Subjects that are ignored", registry=registry)
     ignored.set(found.ignored)
-    for cause in found.causes:
-        for subject in cause.subjects:
-            explained.labels(*map(printable, subject)).set(1)
+    for subject in found.explained:
+        explained.labels(*map(printable, subject)).set(1)
 
 
 def unknown(when: float) -> str:

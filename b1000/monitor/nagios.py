@@ -11,7 +11,7 @@ _MOST_BYTES = 7000  # of all lines: Nagios cuts off what is longer than 8 KiB
 
 def as_nagios(found: Survey) -> str:
     """What a plugin says: the first line alone tells what is wrong, causes before subjects."""
-    explained = {subject for cause in found.causes for subject in cause.subjects}
+    explained = found.explained
     bad = [each for each in worst_first(found) if each.verdict is not Verdict.OK]
     own = [each for each in bad if each.subject not in explained]
     notes = [note.text for note in found.notes if note.verdict is not Verdict.OK]

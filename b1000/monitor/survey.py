@@ -9,7 +9,7 @@ from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
 from b1000.monitor import fleet
-from b1000.monitor.causes import Cause, Destination, causes, with_subjects
+from b1000.monitor.causes import Cause, Destination, causes, explained, with_subjects
 from b1000.monitor.changes import then
 from b1000.monitor.days import Days, days_of
 from b1000.monitor.destinations import read_destinations
@@ -57,6 +57,11 @@ class Survey(NamedTuple):
             [each.verdict for each in self.judgements]
             + [note.verdict for note in self.notes if note.verdict is not Verdict.OK]
         )
+
+    @property
+    def explained(self) -> dict[Subject, Cause]:
+        """The subjects of which a cause tells all."""
+        return explained(self.judgements, self.causes)
 
     @property
     def counts(self) -> Counter[Verdict]:

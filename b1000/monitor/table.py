@@ -27,17 +27,22 @@ if TYPE_CHECKING:
 _EXPENDABLE = ("MAX", "SIZE", "COPIES")
 _INDENT = 4
 _NARROW = 80  # columns below which each subject has a block of its own
+_LEAST_NAME = 20
 _MOST_BELOW = 3  # notes below brief lines
 _HINT = " (--all shows all)"
 
 
 class Sheet(NamedTuple):
-    """These subjects; ``left`` are not shown. ``brief``: a line each, cut where the screen ends."""
+    """These subjects; ``left`` are not shown. ``brief``: a line each, cut where the screen ends.
+
+    ``reasoned``: and one more for the reason.
+    """
 
     subjects: Sequence[Judgement]
     left: Sequence[Judgement] = ()
     explained: int = 0
     brief: bool = False
+    reasoned: bool = False
     notes: int | None = None
     everything: bool = False
 
@@ -65,7 +70,7 @@ def as_table(found: Survey, screen: Screen, everything: bool = False) -> str:
 
 def _unexplained(found: Survey) -> list[Judgement]:
     """What is bad without a cause that it shares with others."""
-    explained = {subject for cause in found.causes for subject in cause.subjects}
+    explained = found.explained
     return [each for each in shown_of(found, False) if each.subject not in explained]
 
 
@@ -77,6 +82,7 @@ def _sheets(found: Survey) -> Iterator[Sheet]:
     if explained:
         yield Sheet(alone, explained=explained)
         yield Sheet(bad, brief=True, notes=_MOST_BELOW)
+    yield Sheet(alone, explained=explained, brief=True, reasoned=True, notes=_MOST_BELOW)
     yield Sheet(alone, explained=explained, brief=True, notes=_MOST_BELOW)
 
 
@@ -104,14 +110,14 @@ def _lines(found: Survey, room: int, sheet: Sheet) -> "Iterator[RenderableType]"
     from rich.text import Text
 
     for cause, text in zip(found.causes, above(found), strict=True):
-        line = _cropped(text, room) if sheet.brief else text
+        line = _cropped(text, room) if sheet.brief and not sheet.reasoned else text
         yield Text(line, f"bold {STYLES[cause.verdict]}", overflow="fold")
     if sheet.brief:
-        yield from _brief(sheet.subjects, room)
-    elif room < _NARROW:
+        yield from _brief(sheet.subjects, room, sheet.reasoned)
+    elif sheet.subjects and (widths := _fitting(sheet.subjects, room)):
+        yield from _columns(sheet.subjects, widths)
+    else:
         yield from _blocks(sheet.subjects)
-    elif sheet.subjects:
-        yield from _columns(sheet.subjects, room)
     for text in _uncounted(found, sheet):
         yield Text(text)
     *notes, last = below(found, sheet.everything)
@@ -137,16 +143,21 @@ def _uncounted(found: Survey, sheet: Sheet) -> list[str]:
     return [*lines, *turned, *([last] if last else [])]
 
 
-def _brief(subjects: Iterable[Judgement], room: int) -> "Iterator[RenderableType]":
+def _brief(subjects: Iterable[Judgement], room: int, reasoned: bool) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     lines = [(each, printable(each.subject.label)) for each in subjects]
-    wide = max((len(label) for _, label in lines), default=0)
+    # One long name leaves the reasons of the others their room.
+    most = max(room // 3, _LEAST_NAME)
+    wide = max((len(label) for _, label in lines if len(label) <= most), default=0)
     for each, label in lines:
-        line = f"{each.verdict:<8}{GAP}{label:<{wide}}{GAP}{printable(each.reason)}"
-        text = Text(_cropped(line, room))
+        reason = printable(each.reason)
+        line = f"{each.verdict:<8}{GAP}{label:<{wide}}{'' if reasoned else GAP + reason}"
+        text = Text(_cropped(line.rstrip(), room))
         text.stylize(STYLES[each.verdict], 0, len(each.verdict))
         yield text
+        if reasoned:
+            yield Text(_cropped(" " * _INDENT + reason, room), STYLES[each.verdict])
 
 
 def _blocks(subjects: Iterable[Judgement]) -> "Iterator[RenderableType]":
@@ -169,11 +180,10 @@ def _blocks(subjects: Iterable[Judgement]) -> "Iterator[RenderableType]":
             yield _reason(each)
 
 
-def _columns(subjects: Sequence[Judgement], room: int) -> "Iterator[RenderableType]":
+def _columns(subjects: Sequence[Judgement], widths: Sequence[int]) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     rows = [(each, cells_of(each)) for each in subjects]
-    widths = _fitting(widths_of([COLUMNS, *(cells for _, cells in rows)]), room)
     yield Text(laid_out(COLUMNS, widths), "bold", overflow="fold")
     for each, cells in rows:
         line = Text(laid_out(cells, widths), overflow="fold")
@@ -190,13 +200,17 @@ def _reason(each: Judgement) -> "RenderableType":
     return Padding(Text(printable(each.reason), STYLES[each.verdict]), (0, 0, 0, _INDENT))
 
 
-def _fitting(widths: Sequence[int], room: int) -> list[int]:
-    """The widths, 0 for columns for which there is no room."""
-    found = list(widths)
-    for column in _EXPENDABLE:
-        if sum(width + len(GAP) for width in found if width) - len(GAP) > room:
+def _fitting(subjects: Sequence[Judgement], room: int) -> list[int]:
+    """How wide the columns are, 0 for those that have no room; none where not even the names do."""
+    if room < _NARROW:
+        return []
+    found = list(widths_of([COLUMNS, *map(cells_of, subjects)]))
+    for column in (*_EXPENDABLE, None):
+        if sum(width + len(GAP) for width in found if width) - len(GAP) <= room:
+            return found
+        if column:
             found[COLUMNS.index(column)] = 0
-    return found
+    return []
 
 
 def _cropped(text: str, width: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from b1000 import figures
 from b1000.errors import counted
-from b1000.monitor.causes import Cause
+from b1000.monitor.causes import Cause, explained
 from b1000.monitor.drift import DriftNote
 from b1000.monitor.history import Subject
 from b1000.monitor.severity import SEVERITY, Verdict
@@ -44,20 +44,20 @@ class Turn(NamedTuple):
 
 
 def turns(
-    judgements: Iterable[Judgement],
+    judgements: Sequence[Judgement],
     notes: Iterable[DriftNote],
     causes: Iterable[Cause],
     told: Told,
 ) -> list[Turn]:
     """What is to be told, the worst first. What gets a little better is not: it is still bad."""
-    because = {subject: cause.text for cause in causes for subject in cause.subjects}
+    because = explained(judgements, causes)
     found = []
     for each in judgements:
         was = told.get(each.subject, Verdict.OK)
         if each.acknowledged or not _turned(was, each.verdict):
             continue
         codes = tuple(reason.code for reason in each.reasons)
-        cause = because.get(each.subject, "")
+        cause = because[each.subject].text if each.subject in because else ""
         found.append(Turn(each.subject, was, each.verdict, each.reason, codes, cause))
     for note in notes:
         was = told.get(note.subject, Verdict.OK)

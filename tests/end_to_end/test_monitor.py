@@ -251,6 +251,31 @@ def test_what_is_worst_is_on_the_screen_when_the_command_ends(world: World, cent
     assert said.splitlines()[-1] == "CRITICAL: 4 critical, 30 warning, 1 ok of 35 subjects"
 
 
+def test_names_of_any_length_break_no_row_and_leave_reasons_their_room(
+    world: World, central: Rows
+) -> None:
+    long = "a-host-with-a-long-name.of-a-customer.example.org"
+    central.daily(long, "a-job-with-a-long-name", "an-instance-with-a-long-name", 5, 9 * DAY)
+    for number in range(5):
+        central.daily(f"web{number}", f"job{number}", "", 6, (5 - number) * DAY)
+
+    def seen(columns: int, lines: int) -> list[str]:
+        shown = Terminal(_command(world), {}, columns=columns, lines=lines)
+        assert shown.finish() == 2
+        return shown.text.splitlines()
+
+    # Columns that would not fit are not broken: each has lines of its own.
+    assert f"CRITICAL {long} a-job-with-a-long-name/an-instance-with-a-long-name" in seen(100, 50)
+    assert not [line for line in seen(100, 50) if line.startswith("VERDICT")]
+    # A line more for why, where there is room, else what is left of the line.
+    two = seen(80, 18)
+    assert two[2:4] == ["CRITICAL  web0 job0", two[3]]
+    assert two[3].startswith("    missed: expected by ")
+    assert two[3].endswith("..")
+    one = seen(80, 12)
+    assert one[1].startswith("CRITICAL  web0 job0  missed: expected by ")
+
+
 def _command(world: World) -> list[str]:
     return [sys.executable, "-m", "b1000", "monitor", "-f", str(world.config)]
 

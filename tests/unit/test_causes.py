@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from b1000.monitor.causes import Cause, Destination, causes
+from b1000.monitor.causes import Cause, Destination, causes, explained
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject
-from b1000.monitor.verdicts import Judgement, judge
+from b1000.monitor.verdicts import Judgement, Reason, judge
 
 NOW = 1_800_000_000.0
 
@@ -96,6 +96,28 @@ def test_a_job_that_fails_everywhere_or_with_all_its_instances() -> None:
 def test_a_storage_that_pulls_no_more() -> None:
     silent = [subject(f"client{number}", "etc", "", False, relay="store1") for number in range(6)]
     assert of([*well(40), *silent]) == [("storage", "store1", 6)]
+
+
+def test_what_fails_at_other_storages_too_fails_for_a_reason_of_its_own() -> None:
+    down = night("+" * 5 + "-" * 20)
+    everywhere = [subject(f"ldap{number}", "ldap", "", "near", "far") for number in range(5)]
+    assert of([*down, *everywhere]) == [("storage", "far", 20), ("job", "ldap", 5)]
+    # No job is to blame, and no storage either.
+    others = [subject(f"a{number}", f"job{number}", "", "near", "far") for number in range(5)]
+    assert of([*down, *others]) == [("storage", "far", 20)]
+    # Both are down.
+    both = [subject(f"a{number}", f"job{number}", "", "near", "far") for number in range(9)]
+    (found,) = of([*both])
+    assert found in (("storage", "far", 9), ("storage", "near", 9))
+
+
+def test_a_cause_tells_not_all_of_what_is_wrong_besides() -> None:
+    down = night("-" * 20)
+    shrunk = Reason("shrunk", "it shrank")
+    down[3] = down[3]._replace(reasons=(*down[3].reasons, shrunk))
+    known = causes(down, NOW)
+    assert [len(each.subjects) for each in known] == [20]
+    assert set(explained(down, known)) == {each.subject for each in down} - {down[3].subject}
 
 
 # --- a storage that still takes a few
