@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from b1000.expressions import expression
@@ -148,6 +148,52 @@ def _remove(directory: str) -> None:
             else:
                 os.unlink(entry.path)
     os.rmdir(directory)
+
+
+def walked(top: int, failed: Callable[[OSError], None]) -> "Iterator[tuple[str, os.DirEntry[str]]]":
+    """Each entry below an open directory, with the path above it: "", or with a slash at its end.
+
+    Whoever fills a backup decides how deep it is and how long its paths are: none is too long
+    here. No link is followed. ``failed`` is told of each directory that cannot be read.
+    """
+    levels: list[_Level] = [(os.dup(top), "", [])]
+    try:
+        yield from _entries(levels[0], failed)
+        while levels:
+            holder, path, names = levels[-1]
+            if not names:
+                levels.pop()
+                os.close(holder)
+                continue
+            name = names.pop()
+            try:
+                below = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=holder)
+            except OSError as error:
+                failed(error)
+                continue
+            levels.append((below, f"{path}{name}/", []))
+            yield from _entries(levels[-1], failed)
+    finally:
+        for descriptor, _, _ in levels:
+            os.close(descriptor)
+
+
+_Level = tuple[int, str, list[str]]
+"""An open directory, its path, and the directories in it that are still to be entered."""
+
+
+def _entries(
+    level: _Level, failed: Callable[[OSError], None]
+) -> "Iterator[tuple[str, os.DirEntry[str]]]":
+    descriptor, path, names = level
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                yield path, entry
+                if entry.is_dir(follow_symlinks=False):
+                    names.append(entry.name)
+    except OSError as error:
+        failed(error)
 
 
 def make_directory(path: Path, mode: int = 0o777) -> None:

@@ -11,10 +11,10 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from b1000.errors import B1000Error, message_of
-from b1000.files import is_immutable, opened_below
+from b1000.files import is_immutable, opened_below, walked
 from b1000.named import NamedTuple
 from b1000.storage import layout, mounts
 from b1000.verify import condemning
@@ -201,10 +201,8 @@ def _make_movable(directory: int, name: str) -> None:
 def newest_change(path: str) -> float:
     """The newest ctime in a tree, in seconds; mtimes are those of its source. OSError."""
     newest = os.lstat(path).st_ctime
-    for directory, names, files in os.walk(path, onerror=_unless_gone):
-        for name in (*names, *files):
-            with contextlib.suppress(FileNotFoundError):
-                newest = max(newest, os.lstat(os.path.join(directory, name)).st_ctime)
+    for status in _states(path, _unless_gone):
+        newest = max(newest, status.st_ctime)
     return newest
 
 
@@ -213,17 +211,31 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
+def _states(path: str, failed: Callable[[OSError], None]) -> Iterator[os.stat_result]:
+    """Of all in a tree."""
+    try:
+        top = os.open(path, _DIRECTORY)
+    except OSError as error:
+        failed(error)
+        return
+    try:
+        for _, entry in walked(top, failed):
+            try:
+                yield entry.stat(follow_symlinks=False)
+            except OSError as error:
+                failed(error)
+    finally:
+        os.close(top)
+
+
 def freed_by(path: str) -> int:
     """The bytes that removing this tree alone would free: of inodes with no name elsewhere."""
     blocks: dict[int, list[int]] = {}
     total = 0
-    for directory, names, files in os.walk(path):
-        for name in (*names, *files):
-            with contextlib.suppress(FileNotFoundError):
-                status = os.lstat(os.path.join(directory, name))
-                if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
-                    total += status.st_blocks * 512
-                else:
-                    known = blocks.setdefault(status.st_ino, [0, status.st_nlink, status.st_blocks])
-                    known[0] += 1
+    for status in _states(path, lambda _: None):
+        if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
+            total += status.st_blocks * 512
+        else:
+            known = blocks.setdefault(status.st_ino, [0, status.st_nlink, status.st_blocks])
+            known[0] += 1
     return total + sum(size * 512 for found, links, size in blocks.values() if found == links)

@@ -1,12 +1,14 @@
 """Files in backups: where a path or pattern lies, with equal versions folded. Local ones are
 walked, and no link is followed; those at a daemon are listed by it."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import translate
 from re import compile as pattern_of
 
+from b1000.files import walked
 from b1000.named import NamedTuple
 from b1000.rsync import surveys
 from b1000.rsync.names import ListedFile
@@ -92,7 +94,7 @@ def in_tree(directory: str, pattern: Pattern) -> Iterator[FoundFile]:
     except OSError:
         return
     try:
-        yield from _one(top, pattern.path) if pattern.plain else _walk(top, "", pattern)
+        yield from _one(top, pattern.path) if pattern.plain else _walk(top, pattern)
     finally:
         os.close(top)
 
@@ -115,27 +117,12 @@ def _one(top: int, path: str) -> Iterator[FoundFile]:
             os.close(descriptor)
 
 
-def _walk(directory: int, above: str, pattern: Pattern) -> Iterator[FoundFile]:
-    below = []
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            path = f"{above}{entry.name}"
-            try:
-                if pattern.fits(path):
-                    yield _found(path, entry.stat(follow_symlinks=False))
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.name)
-            except OSError:
-                continue
-    for name in below:
-        try:
-            descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
-        except OSError:
-            continue
-        try:
-            yield from _walk(descriptor, f"{above}{name}/", pattern)
-        finally:
-            os.close(descriptor)
+def _walk(top: int, pattern: Pattern) -> Iterator[FoundFile]:
+    for above, entry in walked(top, lambda _: None):
+        path = f"{above}{entry.name}"
+        if pattern.fits(path):
+            with contextlib.suppress(OSError):
+                yield _found(path, entry.stat(follow_symlinks=False))
 
 
 def _found(path: str, status: os.stat_result) -> FoundFile:

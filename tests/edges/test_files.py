@@ -1,6 +1,7 @@
 """Files that are replaced as a whole, and what a killed writer leaves."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from b1000.files import private_directory, remove_unwritten, write_atomically
+from b1000.files import private_directory, remove_unwritten, walked, write_atomically
+from b1000.prune import removal
+from b1000.storage import contents
 
 _WRITER = """\
 import os, sys
@@ -61,3 +64,46 @@ def test_a_private_directory_lies_elsewhere_where_tmpdir_is_missing(
     with private_directory("ours-") as path:
         assert os.path.isdir(path)
     assert not os.path.exists(path)
+
+
+def test_a_tree_is_walked_however_deep_it_is_and_however_long_its_paths(tmp_path: Path) -> None:
+    """Whoever fills a backup decides on both; one tree must not end what is asked of all."""
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    at = os.open(backup, os.O_RDONLY)
+    try:
+        for _ in range(1100):
+            os.mkdir("deep", dir_fd=at)
+            below = os.open("deep", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+        os.symlink("/", "link", dir_fd=at)
+        (found,) = contents.in_tree(str(backup), contents.Pattern("leaf"))
+        assert found.path == "deep/" * 1100 + "leaf"
+        (found,) = contents.in_tree(str(backup), contents.Pattern("deep/*k"))
+        assert found.kind == "link"
+        blocks = os.fstat(at).st_blocks * 512
+        assert removal.freed_by(str(backup)) >= 1100 * blocks
+        assert removal.newest_change(str(backup)) == os.lstat("link", dir_fd=at).st_ctime
+    finally:
+        os.close(at)
+        subprocess.run(["rm", "-rf", backup], check=True)
+
+
+def test_a_tree_is_walked_but_for_what_cannot_be_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    top = os.open(tmp_path, os.O_RDONLY)
+    found: list[str] = []
+    failed: list[OSError] = []
+    try:
+        for above, entry in walked(top, failed.append):
+            found.append(f"{above}{entry.name}")
+            if entry.name == "a":
+                shutil.rmtree(tmp_path / "a")
+                (tmp_path / "a").symlink_to(tmp_path / "b")
+    finally:
+        os.close(top)
+    assert sorted(found) == ["a", "b", "b/file"]

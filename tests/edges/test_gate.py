@@ -43,6 +43,8 @@ def test_the_names_that_are_let_in(shell: str) -> None:
         "etc/host/",
         "etc/host:3306-db1.example-3307/",
         "a.b_c/2026-W48/",
+        "dumps.gz/host/",
+        "my.b1k/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/",
         "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/",
         "etc/2024-02-29-Thursday/h.x_y:1-2024-02-29-Thu-23:59:59/",
     ]
@@ -56,6 +58,7 @@ def test_the_names_that_are_let_in(shell: str) -> None:
         "etc/2026-11-22-Sunday/", "etc/2026-11-22-Sunday/host", "etc/2026-11-22-Sunday/host/",
         "etc/2026-11-22-Sunday/host-2026-11-23-Mon-01:02:03/",
         "etc/2026-11-22-Sunday/host-2026-11-22-Mon-01:02:03/",
+        "etc/2026-11-22-SUNDAY/", "etc/2026-11-22-sunday/",
         "etc/2026-11-22-Sun/host-2026-11-22-Sun-01:02:03/",
         "etc/2026-13-22-Sunday/host-2026-13-22-Sun-01:02:03/",
         "etc/2026-11-22-Sunday/-2026-11-22-Sun-01:02:03/",
@@ -76,6 +79,9 @@ def test_the_options_that_are_let_in(shell: str) -> None:
         ["-nre.LsfxCIvu", "--partial-dir", ".b1000-partial", "--mkpath", "--log-format=%i"],
         ["-nr", "--link-dest", f"../{other}", "--link-dest=../../2026-11-22-Sunday/" + other],
         ["-nr", "--modify-window=-1", "--ignore-existing", "--fsync", "--usermap=*:1", "-B2048"],
+        ["-nr", "-B700"],
+        ["-nr", "-B1000"],
+        ["-nr", "--block-size=131072"],
     ]:
         assert gate(full, *words, shell=shell) == "", words
     for words in [
@@ -92,6 +98,8 @@ def test_the_options_that_are_let_in(shell: str) -> None:
         ["-nr", "--files-from=x"], ["-nr", "--write-devices"], ["-nr", "--copy-as=root"],
         ["-nr", "--fake-super"], ["-nr", "--iconv=utf8"], ["-nr", "--log-file=/x"], ["-nr", "."],
         ["-nr", "--no-implied-dirs"], ["-nr", "--existing"], ["-nr", "--trust-sender"], ["-"],
+        ["-nr", "-B1"], ["-nr", "-B699"], ["-nr", "-B0700"], ["-nr", "--block-size=9x99"],
+        ["-nr", "--block-size="], ["-nr", "-B4294967297"],
     ]:  # fmt: skip
         assert gate(full, *words, shell=shell), words
     base = ["-nr", "--link-dest", f"../{other}"]

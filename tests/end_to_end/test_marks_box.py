@@ -54,6 +54,16 @@ def test_marks_come_to_their_backups(storage: Storage, tmp_path: Path) -> None:
     assert log_of(storage) == ""
 
 
+def test_a_job_may_be_called_as_no_backup_is(storage: Storage, tmp_path: Path) -> None:
+    he = Attacker(storage, tmp_path, "b1000")
+    for job in ("dumps.gz", "my.b1k", "let.keep"):
+        for path, kind in ((f"{job}/host", "sync"), (NEW.replace("etc", job), "full")):
+            assert he.rsync("-a", "--mkpath", f"{he.backup()}/", he.at(f"{path}/")) == 0, he.told
+            mark(storage, tmp_path, f"{path}.b1k", COMPLETE.replace("full", kind))
+            wait_until((storage.tree() / f"{path}.b1k").exists)
+    assert log_of(storage) == ""
+
+
 def test_the_first_mark_of_a_new_sync_is_early_and_no_fault(
     storage: Storage, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ try does harm.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -169,6 +170,24 @@ def goes_through_a_link_in_a_sync_with_ignore_existing(he: Attacker) -> None:
     he.rsync("-a", "--ignore-existing", f"{he.root}/g/", he.at("etc/host/"))
 
 
+def goes_through_a_link_in_a_sync_whose_directory_is_not_named(he: Attacker) -> None:
+    """The storage is told of no relative paths, and gets one: it makes no directory first."""
+    (he.files("f") / "way").symlink_to(f"/{OLD}")
+    he.rsync("-a", f"{he.root}/f/", he.at("etc/host/"))
+    (he.files("g") / "way").mkdir()
+    for name in ("passwd", "planted"):
+        (he.root / "g" / "way" / name).write_text("evil")
+    names = he.files("names", list="way/passwd\nway/planted\n") / "list"
+
+    def edit(words: Sequence[str]) -> Sequence[str]:
+        kept = [each for each in words if each != "--no-implied-dirs"]
+        return [re.sub("^(-[a-zA-Z]*)R", r"\1", each) for each in kept]
+
+    with Liar(he.storage.port, edit) as liar:
+        how = ("-lptR", "--no-implied-dirs", f"--files-from={names}")
+        he.rsync(*how, f"{he.root}/g/", liar.through(he.at("etc/host/")))
+
+
 def goes_through_a_link_in_place_of_a_backup(he: Attacker) -> None:
     """It is from before there was a gate."""
     (he.storage.tree() / NEW).symlink_to(OLD_NAME)
@@ -265,6 +284,8 @@ ATTACKS: list[tuple[Callable[[Attacker], None], str]] = [
     (goes_through_a_link_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_links_of_links_in_a_retry, "a symbolic link in this backup leads out of it"),
     (goes_through_a_link_in_a_sync_with_ignore_existing, "--ignore-existing is for fulls"),
+    # Let in: the link is gone by then.
+    (goes_through_a_link_in_a_sync_whose_directory_is_not_named, ""),
     (goes_through_a_link_in_place_of_a_backup, "no directory, or a symbolic link"),
     (goes_on_in_place_with_a_partial_file_that_is_linked, "a partial file in this backup has"),
     (writes_at_the_day, "the path must be"),
@@ -340,6 +361,77 @@ def test_nobody_reads_but_by_a_password_for_restores(storage: Storage, tmp_path:
         (tmp_path / "empty").mkdir(exist_ok=True)
         to = storage.at("etc/", module="b1000-restore")
         assert storage.push(*words, f"{tmp_path}/empty/", to, password="reading").returncode
+
+
+def test_partial_files_are_kept_nowhere_else(storage: Storage, tmp_path: Path) -> None:
+    """rsync before 3.4 goes on in place with what lies behind a link of that name."""
+    before = kept(storage)
+    he = Attacker(storage, tmp_path, "b1000")
+    for name, path in (("f", NEW), ("g", "etc/host")):
+        source = he.files(name, passwd="evil", big=bytes(range(256)) * 4000 + b"evil" * 4096)
+        (source / ".b1000-partial").symlink_to(f"/{OLD}")
+        words = ("--partial-dir=.b1000-partial", "--no-whole-file", f"{source}/", he.at(f"{path}/"))
+        he.rsync("-a", *words)
+        found = storage.tree() / path
+        assert (found / "passwd").read_text() == "evil"
+        assert not (found / ".b1000-partial").is_symlink()
+        (source / ".b1000-partial").unlink()
+        (source / ".b1000-partial").write_text("a file, which would stop it")
+        he.rsync("-a", "--ignore-existing" if path == NEW else "-t", *words)
+        assert not (found / ".b1000-partial").exists()
+    assert "daemon refused to receive file" in he.told
+    assert kept(storage) == before
+
+
+def test_a_sync_keeps_its_links(storage: Storage, tmp_path: Path) -> None:
+    """Those that lead out of it go before a session, which sends them again."""
+    he = Attacker(storage, tmp_path, "b1000")
+    links = {"top": "/", "job": "..", "old": f"/{OLD}", "inside": "file", "nowhere": "/etc/passwd"}
+    source = he.files("f", file="x")
+    for name, target in links.items():
+        (source / name).symlink_to(target)
+    for _ in range(2):
+        assert he.rsync("-a", f"{source}/", he.at("etc/host/")) == 0
+    found = storage.tree() / "etc" / "host"
+    assert {each: os.readlink(found / each) for each in links} == links
+    (found.parent / "host.b1k").write_text(COMPLETE.replace("full", "sync"))
+    there = {each.name: each.lstat().st_ino for each in found.iterdir()}
+    assert he.rsync("-an", f"{source}/", he.at("etc/host/")) == 0
+    assert {each.name: each.lstat().st_ino for each in found.iterdir()} == there
+    assert he.rsync("-r", f"{he.files()}/", he.at("etc/host/")) == 0
+    assert {each.name for each in found.iterdir()} == {"file", "inside", "nowhere"}
+
+
+def test_a_link_deeper_than_any_path_leads_out_too(storage: Storage, tmp_path: Path) -> None:
+    """The client sees less above it than the storage does."""
+    deep = "/".join(["d" * 200] * 20)
+    found = storage.tree() / NEW
+    found.mkdir()
+    at = os.open(found, os.O_RDONLY)
+    for part in deep.split("/"):
+        os.mkdir(part, dir_fd=at)
+        at, above = os.open(part, os.O_RDONLY, dir_fd=at), at
+        os.close(above)
+    os.symlink(f"/{OLD}", "way", dir_fd=at)
+    os.close(at)
+    assert len(f"/{NEW}/{deep}/way") < os.pathconf("/", "PC_PATH_MAX") < len(f"{found}/{deep}/way")
+    he = Attacker(storage, tmp_path, "b1000")
+    assert he.rsync("-a", "--ignore-existing", f"{he.files('f', x='x')}/", he.at(f"{NEW}/")) != 0
+    assert "a symbolic link in this backup leads out of it" in he.told
+
+
+def test_nobody_reads_by_sums_of_blocks(storage: Storage, tmp_path: Path) -> None:
+    """Whoever sends a file that differs is told a sum of each block of what is there."""
+    he = Attacker(storage, tmp_path, "b1000")
+    source = he.files("f", passwd="x" * 11)
+    words = ("-aI", "--no-whole-file", "--debug=deltasum4", BASE, f"{source}/")
+    for module, size, told in (("open", 1, "sum1=00720072"), ("b1000", 1, ""), ("b1000", 700, "")):
+        done = storage.push(*words, f"--block-size={size}", storage.at(f"{NEW}/", module=module))
+        assert told in done.stdout
+        assert ("sum1=00720072" in done.stdout) == bool(told)
+        refused = "--block-size must be from 700 to 999999" in done.stderr
+        assert refused == (module == "b1000" and size < 700)
+        shutil.rmtree(storage.tree() / NEW, ignore_errors=True)
 
 
 @contextlib.contextmanager
