@@ -10,9 +10,10 @@
 # All that it writes lies in TMPDIR, which b1000 removes: about the size of the data.
 #
 # A dump is a program. What the client could do for it outside of the server is turned off where the
-# client can do so (--sandbox), and so is reading and writing files by SQL; what else a server can be
-# told is done with the rights of this script. Drill the dumps of hosts that you would not let in
-# where nothing else lies.
+# client can do so (--sandbox), and so are plugins, events, replication, and reading and writing
+# files by SQL. But a server can be told to write its logs anywhere. So root runs both here as a user
+# who owns nothing else, and the server without a network. Where that is not possible (a container
+# without CAP_DAC_READ_SEARCH), and for other users, both have the rights of this script.
 set -eu
 umask 077
 PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -34,19 +35,34 @@ first_of() { # the first of these programs that is installed
 
 daemon=$(first_of mariadbd mysqld)
 client=$(first_of mariadb mysql)
-as=
-[ "$(id -u)" != 0 ] || as=--user=root
 only=
 case $("$client" --no-defaults --help) in
     *--sandbox*) only=--sandbox ;;
     *--system-command*) only=--skip-system-command ;;
 esac
 
+client_as= server_as= alone= user=
+unprivileged() { # so that what root starts has no rights but those of an id that nobody has
+    id=$((61184 + $$ % 4096))
+    while getent passwd "$id" || getent group "$id"; do id=$((id + 1)); done >/dev/null
+    user=--user=root
+    as="setpriv --reuid $id --regid $id --clear-groups --no-new-privs"
+    # The directories above are root's: the server may pass them.
+    pass=-all,+dac_read_search
+    pass="$as --inh-caps $pass --ambient-caps $pass --bounding-set $pass"
+    mkdir "$data/may"
+    chown "$id:$id" "$data" "$place/tmp"
+    $pass rmdir "$data/may" 2>/dev/null || { chown 0:0 "$data" "$place/tmp" && return; }
+    user= server_as=$pass client_as="$as --inh-caps -all --bounding-set -all"
+    ! unshare --net true 2>/dev/null || alone='unshare --net'
+}
 start() { # start [OPTION]...
     # A socket's path is short where it is relative, and both stand in its directory.
-    (cd "$data" && exec "$daemon" --no-defaults "--datadir=$data" --socket=s "--tmpdir=$place" \
-        "--pid-file=$place/pid" --skip-networking --skip-log-bin "--secure-file-priv=$place/none" \
-        --innodb-flush-log-at-trx-commit=0 $as "$@") >>"$log" 2>&1 &
+    (cd "$data" && exec $alone $server_as "$daemon" --no-defaults "--datadir=$data" --socket=s \
+        "--tmpdir=$place/tmp" --pid-file=pid --skip-networking --skip-log-bin \
+        "--secure-file-priv=$place/none" "--plugin-dir=$place/none" \
+        --event-scheduler=OFF --loose-skip-slave-start \
+        --innodb-flush-log-at-trx-commit=0 $user "$@") >>"$log" 2>&1 &
     server=$! last=$!
     tries=0
     until ask 'SELECT 1' >/dev/null 2>&1; do
@@ -61,9 +77,10 @@ stop() { # what it could not write as it ended is missing from then on
     wait "$server" || { server=; fail_with_log 'the server did not end well'; }
     server=
 }
-load() { # SQL from standard input, ended by the first error
-    (cd "$data" && exec "$client" --no-defaults --socket=s --user=root --batch \
-        --skip-column-names --local-infile=0 $only)
+load() { # SQL from standard input, ended by the first error; no sandbox keeps it from editing
+    (cd "$data" && export EDITOR=false VISUAL=false &&
+        exec $client_as "$client" --no-defaults --socket=s --user=root --batch \
+            --skip-column-names --local-infile=0 $only)
 }
 ask() {
     printf '%s\n' "$1" >"$place/asked"
@@ -81,7 +98,8 @@ feed() { # feed DUMP COMMAND...: through a FIFO, since a pipe hides that its lef
     wait "$ended"
 }
 empty() { # empty COMMAND...: which makes an empty database
-    "$@" "--datadir=$data" $as >>"$log" 2>&1 || fail_with_log 'no empty database could be made'
+    $server_as "$@" "--datadir=$data" $user >>"$log" 2>&1 ||
+        fail_with_log 'no empty database could be made'
 }
 
 backup=${B1000_DRILL_DIR:?is the directory with the dumps; b1000 verify --drill sets it}
@@ -115,7 +133,9 @@ while IFS= read -r dump; do
     grep -q '^-- Dump completed' "$place/last" || fail "${dump##*/} is cut off"
 done <"$place/dumps"
 
-mkdir "$data" "$place/none"
+export "TMPDIR=$place/tmp"
+mkdir "$data" "$TMPDIR" "$place/none"
+[ "$(id -u)" != 0 ] || unprivileged
 if installer=$(command -v mariadb-install-db); then
     empty "$installer" --no-defaults --auth-root-authentication-method=normal --skip-test-db --force
 else
