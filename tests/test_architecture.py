@@ -2,12 +2,15 @@
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from b1000.config import COMMANDS
 
 ROOT_OF_ALL = Path(__file__).parents[1]
 PACKAGE = ROOT_OF_ALL / "b1000"
@@ -234,6 +237,37 @@ def test_pure_rooms_touch_nothing(name: str, module: ast.Module) -> None:
 def test_every_module_says_what_it_is() -> None:
     for name, module in FILES:
         assert ast.get_docstring(module), f"{name} has no docstring"
+
+
+# --- the map
+
+
+def named_in_the_map() -> dict[str, set[str]]:
+    """The modules that docs/architecture.md names, by room."""
+    text = (ROOT_OF_ALL / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| (?:`(\w+)/`|bottom) \| (.*) \|$", text, re.MULTILINE)
+    return {name: {*re.findall(r"`([\w/]+\.py)`", row)} for name, row in rows}
+
+
+def test_the_map_names_each_module_and_no_other() -> None:
+    named = named_in_the_map()
+    there: dict[str, set[str]] = {}
+    for name, _ in FILES:
+        above, _, below = name.rpartition("/")
+        if below.removesuffix(".py") not in ROOT and name != "cli.py":
+            there.setdefault(above.split("/")[0], set()).add(below)
+    told = {
+        "parsers": "one file a command",
+        "config": "`options/` (**the** table of options)",
+    }
+    text = (ROOT_OF_ALL / "docs" / "architecture.md").read_text()
+    assert all(words in text for words in told.values())
+    there["parsers"] -= {f"{command or 'jobs'}.py" for command in ("", *COMMANDS)}
+    there["config"] -= {name.rpartition("/")[2] for name, _ in FILES if "config/options/" in name}
+    for name in there | named:
+        mine = {each for each in named.get(name, ()) if "/" not in each}
+        missing, gone = there.get(name, set()) - mine, mine - there.get(name, set())
+        assert (missing, gone) == (set(), set()), f"docs/architecture.md, {name or 'bottom'}"
 
 
 # --- sizes
