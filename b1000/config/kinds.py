@@ -229,6 +229,8 @@ def log_format(text: str) -> str:
 def _command(text: str) -> str:
     if not text.strip():
         raise BadValue("it is empty", "a command for /bin/sh")
+    if re.match(r"!\S", text):  # "! false" is the shell's
+        raise BadValue("it begins with '!', and is a command anyway", "the command alone")
     return text
 
 

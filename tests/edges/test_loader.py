@@ -389,6 +389,13 @@ def test_an_indented_file_as_pasted_from_a_page(read: Read) -> None:
     assert deferred(config, "pre") == ("/b/x",)
 
 
+@pytest.mark.parametrize("option", ["pre", "post", "on_failure"])
+def test_a_command_takes_no_mark_of_dynamic_options(read: Read, option: str) -> None:
+    text = only_problem(read(COMMON + JOB + f"{option} = !/usr/local/bin/dump.sh\n"))
+    assert f"[job:etc] {option}: it begins with '!', and is a command anyway; " in text
+    assert told(read(COMMON + JOB + f"{option} = ! grep -q x /etc/hosts\n")) == []
+
+
 @pytest.mark.parametrize("blank", ["", "\n", "\n    \n"])
 def test_an_indented_job_below_an_option_that_is_not(read: Read, blank: str) -> None:
     other = JOB.replace("job:etc", "job:other")
