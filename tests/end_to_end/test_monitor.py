@@ -265,8 +265,8 @@ def test_names_of_any_length_break_no_row_and_leave_reasons_their_room(
         return shown.text.splitlines()
 
     # Columns that would not fit are not broken: each has lines of its own.
-    assert f"CRITICAL {long} a-job-with-a-long-name/an-instance-with-a-long-name" in seen(100, 50)
-    assert not [line for line in seen(100, 50) if line.startswith("VERDICT")]
+    assert f"CRITICAL {long} a-job-with-a-long-name/an-instance-with-a-long-name" in seen(110, 50)
+    assert not [line for line in seen(110, 50) if line.startswith("VERDICT")]
     # A line more for why, where there is room, else what is left of the line.
     two = seen(80, 18)
     assert two[2:4] == ["CRITICAL  web0 job0", two[3]]
