@@ -10,7 +10,7 @@ import html
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from b1000 import figures
 from b1000.logs import printable
@@ -46,11 +46,13 @@ def page(found: Survey, template: str) -> str:
     }
     values = {
         "policy": _policy(template),
+        # For who reads without script; others see it in the way of their country.
+        "made": f"{datetime.fromtimestamp(found.when).astimezone():%Y-%m-%d %H:%M %z}",
         "summary": html.escape(summary(found)),
         "bad": _bad(found),
         "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
     }
-    return re.sub(r"@(policy|summary|facts|bad)@", lambda mark: values[mark[1]], template)
+    return re.sub(r"@(policy|made|summary|facts|bad)@", lambda mark: values[mark[1]], template)
 
 
 def _causes(found: Survey) -> list[list[object]]:

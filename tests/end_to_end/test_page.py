@@ -4,7 +4,9 @@ import os
 import random
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,40 @@ def test_it_fits(
     assert ground == ("rgb(27, 31, 36)" if dark else "rgb(255, 255, 255)")
     pictures = Path(os.environ.get("B1000_SCREENSHOTS", tmp_path))
     shown.screenshot(pictures / f"page-{width or 1400}-{'dark' if dark else 'light'}.png")
+
+
+@pytest.mark.parametrize("width", [0, 390])
+def test_of_a_long_name_something_of_each_part_is_seen(
+    world: World, browser: Callable[..., Browser], width: int
+) -> None:
+    rows = Rows(world.root / "central.sqlite3")
+    world.write({"report:central": rows.section})
+    long = "a-host-with-a-very-long-name.of-a-customer.example.org", "a-job-with-a-long-name"
+    for instance in ("orders-of-the-customer", "payments-of-the-customer"):
+        rows.daily(*long, instance, 5)
+    rows.daily("db1", "mysql", "", 5)
+    path = world.root / "backups.html"
+    world.b1000("monitor", "--html", str(path))
+    shown = browser(width=width)
+    shown.open(path)
+    parts = shown.run(
+        "return [...document.querySelectorAll('.subject .name')].map(name => "
+        "[name.title, ...[...name.children].map(each => Math.round(each.clientWidth))])"
+    )
+    assert [each[0] for each in parts if len(each) == 4] == [
+        f"{long[0]} {long[1]} / {instance}"
+        for instance in ("orders-of-the-customer", "payments-of-the-customer")
+    ]
+    assert all(min(each[1:]) > 25 for each in parts)
+    # A short one stands together.
+    (short,) = (each for each in parts if len(each) == 3)
+    assert sum(short[1:]) < 110
+
+
+def test_without_script_it_says_of_when_it_is(file: Path) -> None:
+    when = re.search(r'<small id="made">as of (.*)</small>', file.read_text())
+    assert when
+    assert abs(datetime.strptime(when[1], "%Y-%m-%d %H:%M %z").timestamp() - time.time()) < 600
 
 
 def test_every_mark_and_verdict_has_a_shape_of_its_own(
