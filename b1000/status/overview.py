@@ -132,6 +132,7 @@ class _Collector:
             question.asked,
             self._alive,
             lambda number: read(path_of_restore(self._progress, number)),
+            history=question.last > 1,
         )
         histories += [[row] for row in brought_back]
         rows = worst_first(histories)

@@ -18,13 +18,14 @@ def rows(
     asked: Sequence[Selector],
     alive: Callable[..., bool],
     progress: Callable[[int], Progress | None],
+    history: bool = False,
 ) -> list[StatusRow]:
     """The rows of those that are to be seen; ``restores`` are the last ones, in their order.
 
     ``progress`` says how far one is, by its id.
 
     One that came to no good end is to be seen until a later one of the same backup did, or the
-    directory into which it went is gone.
+    directory into which it went is gone; one that did, as part of the ``history`` alone.
     """
     seen: dict[tuple[str, str, str], list[StatusRow]] = {}
     for each in restores:
@@ -32,7 +33,8 @@ def rows(
             continue
         whose = each.job, each.instance, each.host
         if each.ended is not None and not each.error:
-            seen[whose] = [row for row in seen.get(whose, []) if row.live]
+            well = [_row(each, alive)] if history else []
+            seen[whose] = [row for row in seen.get(whose, []) if row.live or not row.error] + well
         elif each.is_open:
             row = _row(each, alive)
             current = progress(each.restore_id) if row.live else None
@@ -59,7 +61,7 @@ def _is_there(restore: Restore) -> bool:
 
 
 def _row(restore: Restore, alive: Callable[..., bool]) -> StatusRow:
-    over = restore.ended is not None
+    over, failed = restore.ended is not None, bool(restore.error)
     died = not over and not alive(restore.process)
     run = Run(
         0,  # it has no number: it is no run
@@ -73,28 +75,34 @@ def _row(restore: Restore, alive: Callable[..., bool]) -> StatusRow:
         "",
         restore.process,
         Step.COPYING,
-        Status.FAILED if over else Status.OK,
+        Status.FAILED if failed else Status.OK,
         restore.error,
-        Ending.INTERRUPTED if over else None,
+        (Ending.INTERRUPTED if failed else Ending.FINISHED) if over else None,
         restore.ended,
         began=restore.began,
         copies=(
             Copy(
                 restore.destination,
                 restore.path,
-                status=CopyStatus.FAILED if over else CopyStatus.COPYING,
+                status=_status(restore),
                 error=restore.error,
                 started=restore.began,
                 ended=restore.ended,
             ),
         ),
     )
-    notes = (_note(restore),)
-    return StatusRow(
-        run.job, run.instance, RESTORE, "", run.host, run, died, notes=notes if over or died else ()
-    )
+    notes = (_note(restore),) if over or died else ()
+    return StatusRow(run.job, run.instance, RESTORE, "", run.host, run, died, notes=notes)
+
+
+def _status(restore: Restore) -> CopyStatus:
+    if restore.ended is None:
+        return CopyStatus.COPYING
+    return CopyStatus.FAILED if restore.error else CopyStatus.DONE
 
 
 def _note(restore: Restore) -> str:
     where = "in place" if restore.target == _IN_PLACE else f"to {restore.target}"
-    return f"restore {where} of {restore.path}; the same `b1000 restore` resumes it"
+    is_well = restore.ended is not None and not restore.error
+    again = "" if is_well else "; the same `b1000 restore` resumes it"
+    return f"restore {where} of {restore.path}{again}"

@@ -86,6 +86,21 @@ def test_each_is_seen_until_a_later_one_is_well(world: World, journal: Journal) 
     assert exit_code(seen(world).rows) == 0
 
 
+def test_one_that_is_well_is_history(world: World, journal: Journal) -> None:
+    ended(journal, begun(journal, world.root / "first"), "not restored: no space")
+    ended(journal, begun(journal, world.root / "to"))
+    assert not seen(world).rows
+    question = StatusQuestion((), last=2)
+    found = collect(load(str(world.config)), question, clock=lambda: NOW)
+    (run,) = json.loads(as_json(found, NOW))["runs"]
+    assert (run["direction"], run["status"], run["error"]) == ("restore", "OK", "")
+    assert (run["copies"][0]["status"], run["copies"][0]["path"]) == ("DONE", BACKUP)
+    assert (run["finished"] is not None, run["live"]) == (True, False)
+    assert f"restore to {world.root / 'to'} of {BACKUP}" in tables.plain(found, NOW)
+    assert "resumes" not in tables.plain(found, NOW)
+    assert exit_code(found.rows) == 0
+
+
 def test_one_that_is_given_up_is_seen_no_more(world: World, journal: Journal) -> None:
     world.write({"dest:one": world.store("one"), "job:etc": world.push(dest="one")})
     begun(journal, world.root / "to")
