@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from b1000.config import grammar
 from b1000.marks.adopting import Told
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import KnownCopy
-from b1000.storage import layout
+from b1000.storage import layout, telling
 from b1000.storage.layout import Place
 
 _SAME_TIME = 1.0  # second
@@ -55,7 +54,7 @@ def expected(copies: Iterable[Told], stored: Iterable[Stored], terms: Terms) -> 
         place = _place_below(terms.tops, copy.path)
         if not place or copy.status not in COMPLETE or copy.started < terms.since:
             continue
-        if not _is_removed(copy, known.get(place.path, ()), terms.host):
+        if not _is_removed(copy, known.get(place.path, ()), terms):
             found.append(_known_copy(copy, place))
     return sorted(found, key=lambda copy: copy.started)
 
@@ -85,19 +84,21 @@ def _known_copy(copy: Told, place: Place) -> KnownCopy:
     )
 
 
-def _is_removed(copy: Told, known: Sequence[Stored], host: str) -> bool:
-    address = paths.host_or_path(copy.path)
-    storage = host if address == copy.path else address
+def _is_removed(copy: Told, known: Sequence[Stored], terms: Terms) -> bool:
     same = [
         each
         for each in known
         if each.started is None or abs(each.started - copy.started) <= _SAME_TIME
     ]
-    there = [each for each in same if grammar.is_same_host(each.storage, storage)]
-    if there:
-        return any(each.removed for each in there)
-    # Called otherwise there than here: it is one of these, whichever.
-    return bool(same) and all(each.removed for each in same)
+    storage = _storage(copy.path, terms.host)
+    others = {_storage(top, terms.host) for top in terms.tops} - {storage}
+    return telling.meant(same, storage, others).that(lambda each: each.removed) is not None
+
+
+def _storage(path: str, own: str) -> str:
+    """The host at which a path is."""
+    address = paths.host_or_path(path)
+    return own if address == path else address
 
 
 def _end(path: str) -> str:

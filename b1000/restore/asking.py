@@ -41,7 +41,7 @@ def choose(
     UsageError and NothingFits.
     """
     job = asked.wanted.job
-    rows = told.believed(_rows(config, found, asked), databases, job)
+    rows = told.believed(_rows(config, found, asked), databases, job, config.settings.host)
     if asked.begun:
         rows = [row for row in rows if _is_of(asked.begun, row)]
     unseen = [

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from b1000.config import grammar
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.stored import Memory
+from b1000.storage import telling
 from b1000.storage.question import StoredRow
 
 _SAME_TIME = 1.0  # second
@@ -48,31 +48,33 @@ class Databases(Protocol):
         """What storages have told of the backups of a job and some hosts."""
 
 
-def believed(rows: Iterable[StoredRow], databases: Databases, job: str) -> list[StoredRow]:
-    """The same rows, with what databases tell of those that lie at other hosts."""
+def believed(
+    rows: Iterable[StoredRow], databases: Databases, job: str, own: str = ""
+) -> list[StoredRow]:
+    """The same rows, with what databases tell of those that lie at other hosts; ``own`` is this."""
     rows = list(rows)
     hosts = {row.host for row in rows if row.root.remote}
     told = databases.stored(job, hosts) if hosts else ()
-    return [_with(row, told) if told and row.root.remote else row for row in rows]
+    storages = {_storage(row) if row.root.remote else own for row in rows}
+    return [_with(row, told, storages) if told and row.root.remote else row for row in rows]
 
 
-def _with(row: StoredRow, told: Sequence[ToldOf]) -> StoredRow:
+def _storage(row: StoredRow) -> str:
+    return paths.host_or_path(row.root.address)
+
+
+def _with(row: StoredRow, told: Sequence[ToldOf], storages: Collection[str]) -> StoredRow:
     same = [each for each in told if _is_same(row, each)]
-    host = paths.host_or_path(row.root.address)
-    there = [each for each in same if grammar.is_same_host(each.storage, host)]
-    memory = row.backup.memory
-    if there:
-        wrong = next((each for each in there if each.bad), None)
-    else:
-        # Called otherwise there than here: it is one of these, whichever.
-        wrong = same[0] if same and all(each.bad for each in same) else None
-    read = [each.read for each in there if each.read is not None]
-    if wrong:
+    storage, memory = _storage(row), row.backup.memory
+    meant = telling.meant(same, storage, [each for each in storages if each != storage])
+    read = [each.read for each in meant.rows if meant.sure and each.read is not None]
+    if wrong := meant.that(lambda each: each.bad):
         memory = memory._replace(bad=f"{wrong.bad} (as {wrong.storage} told a database)")
     elif read and memory == Memory():
         memory = memory._replace(read=max(read))
     # A list has the same hash wherever the same files were read.
-    sums = {each.sums for each in there or same if each.sums}
+    known = meant.rows or (same if row.backup.listed else ())
+    sums = {each.sums for each in known if each.sums}
     if len(sums) == 1:
         memory = memory._replace(sums=sums.pop())
     return row._replace(backup=row.backup._replace(memory=memory))

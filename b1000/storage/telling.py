@@ -1,8 +1,10 @@
-"""What databases are told of the backups at a storage. Pure."""
+"""What databases are told of the backups at a storage, and of which storage a row is. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from b1000.config import grammar
 from b1000.drill import Drill
 from b1000.jobs import Destination
 from b1000.rsync.paths import START_TIME
@@ -13,6 +15,43 @@ LONGEST_HOST = 128  # characters of a host's name in a database
 
 Held = Mapping[str, str]
 """Why nothing of a group is removed, by the whole path of its newest backup."""
+
+
+class OfStorage(Protocol):
+    """A row that a storage has told, whose host is called ``storage`` there."""
+
+    @property
+    def storage(self) -> str:
+        """The name of the host."""
+
+
+Row = TypeVar("Row", bound=OfStorage)
+
+
+class Meant(NamedTuple, Generic[Row]):
+    """The rows of the same backup that may be of one storage. ``sure``: they are."""
+
+    rows: Sequence[Row]
+    sure: bool
+
+    def that(self, says: Callable[[Row], object]) -> Row | None:
+        """One that ``says`` something of this storage; None where not all do that may be of it."""
+        those = [row for row in self.rows if says(row)]
+        return those[0] if those and (self.sure or len(those) == len(self.rows)) else None
+
+
+def meant(rows: Iterable[Row], storage: str, others: Collection[str] = ()) -> Meant[Row]:
+    """Those of ``rows``, all of one backup, that are of the host of a destination.
+
+    Where none has its name, it is called otherwise there than here: it is one of these, whichever,
+    but none of the ``others``, hosts of destinations too.
+    """
+    rows = [*rows]
+    of_it = [each for each in rows if grammar.is_same_host(each.storage, storage)]
+    left = [
+        each for each in rows if not any(grammar.is_same_host(each.storage, one) for one in others)
+    ]
+    return Meant(of_it or left, bool(of_it))
 
 
 class Telling:

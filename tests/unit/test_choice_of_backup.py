@@ -143,6 +143,25 @@ def test_the_hash_of_a_list_is_what_databases_tell_of_it(told: dict[str, str], s
     assert (near.backup.memory.sums, far.backup.memory.sums) == ("", sums)
 
 
+def test_what_is_told_of_another_storage_of_the_configuration_is_not_of_this() -> None:
+    """Of which nobody tells anything: its copy of the run is restored."""
+    third = row("far", 2)._replace(root=Root("third", "rsync://third.example/b1000"))
+    rows = [row("near", 2), row("far", 2), third]
+    for told in (["third"], ["third", "this"]):
+        found = believed(rows, Told([told_of(name, "f") for name in told]), "etc", "this")
+        assert [bool(each.backup.memory.wrong) for each in found] == [False, False, True]
+        assert [each.root.destination for each in choose(found, ORDER, (), Terms()).rows] == [
+            "near",
+            "far",
+        ]
+    sums = [told_of("third")._replace(sums="a b")]
+    _, far, _ = believed(rows, Told(sums), "etc")
+    assert far.backup.memory.sums == "", "no list is there"
+    listed = row("far", 2, listed=True)
+    _, far, _ = believed([rows[0], listed, third], Told(sums), "etc")
+    assert far.backup.memory.sums == "a b"
+
+
 def test_what_is_passed_over_is_told() -> None:
     rows = [row("near", 1), row("near", 2, memory=BAD), row("far", 3, State.MISSING)]
     assert choose(rows, ORDER, (), Terms()).notes == (

@@ -62,6 +62,12 @@ def test_what_was_complete_and_nobody_removed_is_expected(
     assert [each.path for each in expected([copy], known, TERMS)] == [copy.path] * found
 
 
+def test_what_another_storage_has_removed_is_still_expected_here() -> None:
+    terms = TERMS._replace(tops=(AT, "rsync://other:8730/b1000"))
+    assert expected([told()], [stored("other")], terms)
+    assert not expected([told()], [stored("third")], terms)
+
+
 def test_a_database_says_what_is_missing_and_nothing_of_what_is_there() -> None:
     root = Root("store", AT)
     later = WRITTEN.started + 60
