@@ -15,6 +15,7 @@ from b1000.locks import Locks, run_lock
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.restore import aside, comparing, failover, looking, noting, receiving, restoring
+from b1000.restore import held as holding
 from b1000.restore.choice import Choice
 from b1000.restore.found import DIFFERS
 from b1000.restore.listed import RestoreFailed
@@ -72,7 +73,7 @@ class Bringing:
         self._arguments = surroundings.arguments
         self._keys = surroundings.answer.keys
         self._choice = choice
-        self._ways = ways
+        self._ways = [*ways]
         self._begun = begun
         self._journal_path = Path(surroundings.config.settings.journal)
         self._locks = Locks(self._journal_path.parent / "locks")
@@ -80,9 +81,13 @@ class Bringing:
 
     def run(self, words: str, private: str) -> int:
         """Carry it out; gives the exit code. Raises UsageError and RestoreFailed."""
-        row = self._choice.row
         target = self._make_targets()
-        status = os.stat(target)
+        with holding.held(self._ways) as self._ways:
+            return self._run_into(target, words, private)
+
+    def _run_into(self, target: str, words: str, private: str) -> int:
+        row = self._choice.row
+        status = self._look_again(target)
         alone = self._alone(target)
         held: tuple[int, ...] = ()
         try:
@@ -124,6 +129,15 @@ class Bringing:
             raise UsageError(f"{error.filename} cannot be made: {error.strerror}") from None
         return target
 
+    def _look_again(self, target: str) -> os.stat_result:
+        """What DIR is, which was looked at by its name until now. Raises UsageError."""
+        if not self._arguments.to:
+            return os.stat(target)
+        (part,) = self._ways[0].parts
+        if not self._begun and not self._arguments.existing and os.listdir(part.target):
+            raise UsageError(f"{target} was replaced meanwhile, and nothing was restored")
+        return os.stat(part.target)
+
     def _alone(self, target: str) -> int:
         """No other restore goes to the same place meanwhile. Raises UsageError."""
         key = self._choice.row.key
@@ -162,11 +176,17 @@ class Bringing:
         config = self._with.config
         row = self._choice.row
         limits = self._with.journal.limits(config.destinations[row.root.destination])
-        keeping = Keeping(
-            held, noting.marks(), limits.copy_timeout or restoring.NO_END, self._bar.cut()
-        )
+        seconds = limits.copy_timeout or restoring.NO_END
+        keeping = Keeping((), noting.marks(), seconds, self._bar.cut())
         ways = [
-            each._replace(keeping=keeping._replace(added=each.keeping.added)) for each in self._ways
+            each._replace(
+                keeping=keeping._replace(
+                    added=each.keeping.added,
+                    names=each.keeping.names,
+                    descriptors=(*each.keeping.descriptors, *held),
+                )
+            )
+            for each in self._ways
         ]
         self._sweep(ways[0])
         began = time.monotonic()
@@ -188,7 +208,8 @@ class Bringing:
         """Remove what killed rsyncs of the same restore have left in its own directory."""
         if self._begun:
             began = self._begun.began
-            receiving.remove_leftovers(self._begun.target, looking.leftovers(way), began)
+            (part,) = way.parts
+            receiving.remove_leftovers(part.target, looking.leftovers(way), began)
 
     def _warn(self, text: str) -> None:
         self._bar.clear()

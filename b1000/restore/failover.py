@@ -1,11 +1,14 @@
 """A backup is brought back from the first storage that gives it."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 
 from b1000.restore.restoring import Restoring, Told, nobody
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
+
+_MOST = 9  # times the least, before what is drawn
 
 
 def bring(
@@ -17,12 +20,16 @@ def bring(
 ) -> tuple[Restoring, Outcome]:
     """Bring a backup back from the first storage that gives it; each is tried once before a retry.
 
-    ``told`` hears of each failure. Gives the one that succeeded, or the last one and its outcome.
+    ``wait`` is the least before a retry, and grows. ``told`` hears of each failure, and how long
+    it waits. Gives the one that succeeded, or the last one and its outcome.
     """
     left = list(all_ways)
     for turn in range(retries + 1):
         if turn:
-            time.sleep(wait)
+            pause = rest(wait, turn)
+            if pause >= 1:
+                told(f"it is tried again in {pause:.0f} s")
+            time.sleep(pause)
         for each in tuple(left):
             result = each.bring(totalled)
             if result.exit_code == 0:
@@ -33,3 +40,8 @@ def bring(
         if not left:
             break
     return each, result
+
+
+def rest(least: float, turn: int) -> float:
+    """How many seconds to wait before a retry, the first of which is 1: as copies do."""
+    return min(least * 2.0 ** (turn - 1), _MOST * least) + random.uniform(0, least)

@@ -63,7 +63,7 @@ def kept_as_it_is(directory: str) -> Iterator[None]:
 
 
 def _path(above: str) -> str:
-    return os.path.join(os.path.realpath(above), RECEIVING)
+    return os.path.join(above, RECEIVING)
 
 
 def _look(directory: str) -> _Look:

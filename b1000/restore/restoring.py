@@ -44,7 +44,8 @@ class Keeping(NamedTuple):
     """What the rsyncs of a restore have from it: ``descriptors`` they inherit, and ``marks`` in
     their environment. Each is ended after ``seconds``. ``cut`` reads what they print.
 
-    ``added`` is a private directory for the names of what was missing.
+    ``added`` is a private directory for the names of what was missing. ``names`` are those of
+    targets that are reached by a descriptor.
     """
 
     descriptors: tuple[int, ...] = ()
@@ -52,6 +53,13 @@ class Keeping(NamedTuple):
     seconds: float = NO_END
     cut: Cut | None = None
     added: str = ""
+    names: Mapping[str, str] = {}
+
+    def shown(self, text: str) -> str:
+        """A text with the names of targets in it, as people know them."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return text
 
 
 class Restoring(NamedTuple):
@@ -96,9 +104,9 @@ class Restoring(NamedTuple):
                 with receiving.kept_as_it_is(part.above):
                     result = self._bring(part, lambda *each: counted.append(each))
             except OSError as error:
-                return Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
+                result = Outcome(CopyStatus.FAILED, Retry.NEVER, message_of(error))
             if result.exit_code != 0:
-                return result
+                return result._replace(reason=self.keeping.shown(result.reason))
         for each in counted:
             told(*each)
         return result
@@ -240,7 +248,7 @@ class Restoring(NamedTuple):
         """
         result = self._run(argv, take, looking=True, largest=largest)
         if result.exit_code != 0:
-            raise RestoreFailed(result.reason)
+            raise RestoreFailed(self.keeping.shown(result.reason))
 
     def _run(
         self,

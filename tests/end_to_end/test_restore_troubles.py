@@ -202,21 +202,26 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
 
 
 @pytest.mark.usefixtures("flow")
-def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(world: World) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(
+    world: World, when: str
+) -> None:
+    """By who owns the directory above: nothing goes to where the name leads by then."""
     assert world.b1000().returncode == 0
     to, elsewhere, wrapper = (world.root / name for name in ("to", "elsewhere", "bin"))
     elsewhere.mkdir()
     wrapper.mkdir()
-    (wrapper / "rsync").write_text(
-        f'#!/bin/sh\n{shutil.which("rsync")} "$@" || exit\n'
-        f'case "$*" in *--stats*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
-    )
+    rsync = f'{shutil.which("rsync")} "$@" || exit\n'
+    swap = f'case "$*" in *--stats*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
+    order = swap + rsync if when == "before" else rsync + swap
+    (wrapper / "rsync").write_text(f"#!/bin/sh\n{order}")
     (wrapper / "rsync").chmod(0o755)
     path = {"PATH": f"{wrapper}:{os.environ['PATH']}"}
     done = world.b1000("restore", "etc", "--to", str(to), "--no-verify", environment=path)
     assert done.returncode == 1
     assert f"{to} was replaced meanwhile" in done.stderr
     assert not [*elsewhere.iterdir()]
+    assert tree(Path(f"{to}.moved")) == tree(world.source)
 
 
 @pytest.mark.usefixtures("flow")
