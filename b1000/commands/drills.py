@@ -93,6 +93,12 @@ class Drills:
 
         among = survey.storages(self._config, survey.wanted(self._config, self._arguments.dest))
         found = [each for each in among if self._rules.any_at(each) and not each.flaws]
+        mistaken = survey.mistaken(self._config, self._arguments.dest)
+        if not found and mistaken:
+            raise UsageError("; ".join(mistaken.values()))
+        for name, error in mistaken.items():
+            self._away.append(name)
+            self._tell(error)
         if not found:
             where = f"that copies to {self._arguments.dest} " if self._arguments.dest else ""
             raise UsageError(
@@ -278,6 +284,7 @@ class Drills:
             "format": 1,
             "counted": 0,
             "read": 0,
+            "bytes": 0,
             "findings": [],
             "drills": [{**each._asdict(), "passed": not each.error} for each in self._drilled],
             "away": self._away,

@@ -127,11 +127,12 @@ class _Verify:
         from b1000.prune.pruning import refuse_strangers
         from b1000.storage import remote, survey
 
-        wanted = survey.wanted(self._config, self._arguments.dest)
+        named = self._arguments.dest
+        wanted = survey.wanted(self._config, named)
         found = []
         with survey.Journalled(self._config) as journal:
             for each in survey.storages(self._config, wanted):
-                if each.flaws or (each.remote and not self._arguments.dest):
+                if each.flaws or (each.remote and not named):
                     continue
                 there = remote.reach(each, journal.limits(each)) if each.remote else None
                 try:
@@ -145,6 +146,14 @@ class _Verify:
                         )
                 except StorageAway as error:
                     self._is_away(each, error)
+        mistaken = survey.mistaken(self._config, named)
+        if mistaken and not found and not self._away:
+            raise UsageError("; ".join(mistaken.values()))
+        if not found and not self._away:
+            self._tell("b1000: no backups lie here; --dest NAME has those at a daemon read")
+        for name, why in mistaken.items():
+            self._away.append(name)
+            self._tell(f"b1000: {why}")
         if not self._away:
             keys = [group.key for _, looked, _ in found for each in looked for group in each.groups]
             refuse_strangers(self._arguments.jobs, keys, "there")

@@ -4,7 +4,7 @@ import hashlib
 
 from b1000.reports.report import Values, storable, utc
 from b1000.rsync.paths import moment
-from b1000.runs.stored import REMOVED, Facts, Told, proven
+from b1000.runs.stored import REMOVED, Facts, Memory, Proven, Told, proven
 
 
 def row(told: Told) -> Values:
@@ -29,7 +29,7 @@ def row(told: Told) -> Values:
         "first_seen_utc": utc(memory.first_seen),
         "counted_utc": utc(known.counted),
         "read_utc": utc(known.read),
-        "read_share": memory.read_share,
+        "read_share": _share(known, memory),
         "bad": int(bool(memory.wrong)),
         "error": storable(memory.wrong or memory.unread or memory.drill_error) or None,
         "restored_utc": utc(known.restored),
@@ -49,6 +49,13 @@ def row(told: Told) -> Values:
         "last_read_utc": utc(memory.read),
         "sums": memory.sums,
     }
+
+
+def _share(known: Proven, memory: Memory) -> float:
+    """How much has been read of what lies there now: nothing where it was written since."""
+    written_since = memory.read is not None and known.read is None
+    whole = memory.read_share >= 1 and not memory.wrong and not memory.unread
+    return 0.0 if whole and written_since else memory.read_share
 
 
 def whose(facts: Facts) -> int:

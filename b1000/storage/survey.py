@@ -51,6 +51,8 @@ def wanted(config: Config, name: str) -> Wanted:
         return lambda _: True
     found = config.destinations.get(name)
     known = [each.name for each in storages(config)]
+    if not found and name in (errors := mistaken(config, name)):
+        raise UsageError(errors[name])
     if not found:
         raise UsageError(
             f"there is no destination {name!r}{near(name, known)}", f"there are: {in_order(known)}"
@@ -61,6 +63,20 @@ def wanted(config: Config, name: str) -> Wanted:
             f"there are: {in_order(known)}",
         )
     return lambda destination: destination.name == name
+
+
+def mistaken(config: Config, name: str = "") -> dict[str, str]:
+    """The storages whose sections have errors, and the first of each; with a ``name`` only that
+    one. At daemons only it is one that anybody has to look at.
+    """
+    found: dict[str, str] = {}
+    for each in config.errors:
+        kind, _, section = each.section.partition(":")
+        known = config.destinations.get(section)
+        concerns = section == name if name else not (known and known.remote)
+        if kind == "dest" and concerns:
+            found.setdefault(section, each.shown(config.file))
+    return found
 
 
 def survey(

@@ -53,8 +53,8 @@ class Look(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Its whole directory."""
-        return self.tree.path
+        """Its whole directory, as it is called elsewhere, too, wherever it is read."""
+        return self.root.whole(self.backup.place)
 
     @property
     def is_sync(self) -> bool:

@@ -159,3 +159,24 @@ def test_a_disk_that_is_not_mounted_is_told(world: World, clients: str) -> None:
     (each,) = stored(world)
     assert (each["path"], each["bad"]) == (str(path), False)
     assert each["read"]
+
+
+def test_a_storage_with_a_mistake_is_not_passed_over_in_silence(world: World, root: Path) -> None:
+    good = a_backup(root)
+    wrong = {"dest:wrong": {"type": "store", "path": world.root / "w", "verify": "3x"}}
+    away = {"dest:away": {"type": "active", "path": "rsync://localhost:1/m", "keep": "all 1d"}}
+    world.write({**_stored_at(root), **wrong, **away})
+    for word in ("--all", "--count"):
+        done = world.b1000("verify", word, "--json")
+        assert (done.returncode, json.loads(done.stdout)["away"]) == (3, ["wrong"])
+        assert "[dest:wrong] verify: '3x' is no span" in done.stderr
+    (each,) = [each for each in stored(world) if each["path"] == str(good)]
+    assert each["read"]
+    for word in ("--all", "--drill"):
+        done = world.b1000("verify", word, "--dest", "wrong")
+        assert done.returncode == 2
+        assert "[dest:wrong] verify: '3x' is no span" in done.stderr
+    world.write({"dest:away": {**away["dest:away"], "keep": None}})
+    done = world.b1000("verify")
+    assert done.returncode == 0
+    assert "no backups lie here; --dest NAME has those at a daemon read" in done.stderr

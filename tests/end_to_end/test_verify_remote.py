@@ -113,3 +113,17 @@ def test_a_daemon_that_is_away_and_what_it_cannot_read(world: World, daemon: Mak
     assert world.b1000("verify").returncode == 0
     code, answer = verify(world)
     assert (code, answer["away"]) == (3, ["far"])
+
+
+def test_what_is_read_elsewhere_is_called_by_its_path(world: World, module: Path) -> None:
+    path = put(module, a_mark(host="client", when=TODAY, counts=Counts(files=2)))
+    there = world.config.read_text().split("path = rsync://")[1].split("\n")[0]
+    _, port, name = there.replace(":", "/").split("/")
+    store = {"type": "active", "path": f"rsync://localhost:{port}/{name}"}
+    store["restore_path"] = f"rsync://{there}"
+    world.write({"dest:far": store, "job:etc": world.push(dest="far")})
+    code, answer = verify(world)
+    listed = json.loads(world.b1000("list", "--json").stdout)["backups"]
+    assert code == 1
+    assert [each["path"] for each in answer["findings"]] == [each["path"] for each in listed]
+    assert listed[0]["path"] == f"{store['path']}/{path.relative_to(module)}"

@@ -114,3 +114,22 @@ def test_a_backup_fills_every_column() -> None:
     facts = Facts("storage", "kept", "etc", "web1", "full", "complete", ("central",))
     row = stored.row(Told("/b", "etc/x", 1, facts, Memory()))
     assert [*row] == [*STORED.names]
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory", "share"),
+    [
+        ("full", Memory(read=5.0, read_share=1.0), 1.0),
+        ("sync", Memory(read=5.0, read_share=1.0), 0.0),  # written since
+        ("sync", Memory(read=9.0, read_share=1.0), 1.0),
+        ("sync", Memory(read=5.0, read_share=0.25), 0.25),
+        ("full", Memory(read=5.0, read_share=1.0, bad="a is wrong"), 1.0),
+        ("full", Memory(read=5.0, read_share=0.5, unread="a"), 0.5),
+        ("full", Memory(), 0.0),
+    ],
+)
+def test_nothing_was_read_of_what_was_written_since(
+    kind: str, memory: Memory, share: float
+) -> None:
+    facts = Facts("storage", "kept", "etc", "web1", kind, "complete", ("central",), ended=7.0)
+    assert stored.row(Told("/b", "etc/x", 1, facts, memory))["read_share"] == share
