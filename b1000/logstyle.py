@@ -29,7 +29,8 @@ STYLES = ("text", "json", "journal")
 
 _JOURNAL_FORMAT = "%(run)s [%(threadName)s] %(message)s"  # the journal has time and level itself
 _PART = LONGEST - 384  # of a text that is logged in parts; the rest is for what stands before it
-_CONTROL = expression(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ALWAYS = r"\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROL, _BUT_BREAKS = (expression(rf"[\x00-\x08{each}{_ALWAYS}]") for each in (r"\x0a", ""))
 
 
 def printable(text: str) -> str:
@@ -46,7 +47,7 @@ def unprintable(text: str, escaped: Callable[[str], str]) -> str:
 
 def inert(text: str) -> str:
     """JSON in which what could steer a terminal is escaped; line breaks between values stay."""
-    return unprintable(text, lambda sign: sign if sign == "\n" else f"\\u{ord(sign):04x}")
+    return _BUT_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def parts(text: str) -> Iterator[str]:

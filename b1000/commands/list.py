@@ -99,7 +99,8 @@ def _backups(arguments: object, rows: "Sequence[StoredRow]") -> bool:
     from b1000.storage import programs, table
 
     if arguments.json:  # type: ignore[attr-defined]
-        say(programs.as_json(rows))
+        for part in programs.as_json(rows):
+            say(part)
     elif rows:
         screen = terminal()
         say(table.of_backups(rows, time.time(), screen.width if screen else None))
@@ -117,7 +118,8 @@ def _files(arguments: object, rows: "Sequence[StoredRow]", search: "Search") -> 
 
     versions = contents.folded((row, found(row)) for row in rows if row.backup.is_there)
     if arguments.json:  # type: ignore[attr-defined]
-        say(programs.files_as_json(versions))
+        for part in programs.files_as_json(versions):
+            say(part)
     elif versions:
         screen = terminal()
         say(table.of_files(versions, screen.width if screen else None))

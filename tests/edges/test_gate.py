@@ -106,6 +106,27 @@ def test_the_options_that_are_let_in(shell: str) -> None:
     assert gate("etc/host/", *base, shell=shell).startswith("--link-dest must be")
 
 
+def test_request_arguments_user_and_path_are_all_it_needs(tmp_path: Path) -> None:
+    full = "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03"
+    (tmp_path / full).mkdir(parents=True)
+    for request, told in ((full, ""), ("etc/host", ""), ("etc", "the path must be")):
+        environment = {
+            "RSYNC_REQUEST": f"b1000/{request}/",
+            "RSYNC_USER_NAME": "client-1",
+            "RSYNC_MODULE_PATH": str(tmp_path),
+            "RSYNC_ARG1": "--server",
+            "RSYNC_ARG2": "-logDtpre.iLsfxCIvu",
+            "RSYNC_ARG3": ".",
+            "RSYNC_ARG4": f"{request}/",
+        }
+        script = ROOT / "etc" / "scripts" / "b1000-gate"
+        done = subprocess.run(
+            [script], env=environment, capture_output=True, text=True, check=False
+        )
+        assert told in done.stdout
+        assert (done.returncode, done.stderr) == (1 if told else 0, "")
+
+
 def test_without_a_user_nobody_is_let_in() -> None:
     for more in (
         {"RSYNC_USER_NAME": ""},

@@ -44,7 +44,7 @@ def test_what_was_not_read_is_not_called_so(
     # What list says is the same, to programs and to people.
     backup = Backup("etc/x", kind, State(state), ended=ENDED, memory=memory)
     listed = StoredRow(Root("kept", "/b"), GroupKey("/b", "", "etc", "web1"), backup)
-    (told_of,) = json.loads(programs.as_json([listed]))["backups"]
+    (told_of,) = json.loads("\n".join(programs.as_json([listed])))["backups"]
     assert told_of["bad"] == bad
     shown = table.of_backups([listed], now=AFTER + 60).splitlines()[1]
     assert (" BAD" in shown) == bad
