@@ -41,8 +41,8 @@ else:
             fields = zip(self._fields, self, strict=True)
             return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in fields)})"
 
-        def __getnewargs__(self):
-            return tuple(self)
+        def __reduce_ex__(self, _):
+            return type(self), tuple(self)
 
     @functools.cache
     def _maker(count):

@@ -34,7 +34,7 @@ def findings(config: Config) -> Iterator[Finding]:
     """What would fail, and what others can read on the way."""
     ways = [*_ways(config)]
     yield from _unencrypted(ways, config.settings.host)
-    search = process.base_environment()["PATH"]
+    search = process.search_path()
     for way in ways:
         yield from _programs(way, search)
         if way.transport.kind == "tls":

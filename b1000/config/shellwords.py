@@ -123,12 +123,13 @@ class _Word:
 
 def fill(words: Iterable[WordTemplate], values: Mapping[str, str]) -> tuple[Word, ...]:
     """The words of one run. In a glob a value stands for itself."""
-    literal = {name: glob.escape(value) for name, value in values.items()}
-    found = (
-        (Word(references.fill(each.text, values), references.fill(each.pattern, literal)), each)
-        for each in words
-    )
+    found = ((_filled(each, values), each) for each in words)
     return tuple(word for word, template in found if word.text or template.quoted)
+
+
+def _filled(word: WordTemplate, values: Mapping[str, str]) -> Word:
+    literal = {name: glob.escape(values[name]) for name in references.names(word.pattern)}
+    return Word(references.fill(word.text, values), references.fill(word.pattern, literal))
 
 
 def known(words: Iterable[WordTemplate]) -> tuple[Word, ...]:

@@ -121,6 +121,9 @@ def unescaped(name: bytes) -> bytes:
     return _ESCAPED.sub(lambda digits: bytes([int(digits[1], 8) & 255]), name)
 
 
+REMARKS = ("removing duplicate name ", "[")
+"""How what rsync says of names that it leaves out begins."""
+
 _DUPLICATE = expression(r"removing duplicate name (?P<name>.+) from file list \(\d+\)", re.DOTALL)
 
 

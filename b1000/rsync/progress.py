@@ -42,7 +42,7 @@ def split(text: bytes) -> tuple[Figures | None, bytes]:
 
 
 class Printed:
-    """What one rsync prints: of its progress the last word, all else to a function."""
+    """What one rsync prints: of its progress the last word, all else to a function, as it comes."""
 
     def __init__(self, other: Callable[[bytes], None]) -> None:
         self.figures: Figures | None = None
@@ -52,9 +52,15 @@ class Printed:
 
     def feed(self, data: bytes) -> None:
         """Take what rsync printed: of its progress the last word, of all else each line."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
+        text = self._rest + data
+        end = text.rfind(b"\n") + 1
+        # Behind the line with the last progress all lines are others, the figures at the end.
+        plain = text.find(b"\n", text.rfind(b"\r", 0, end) + 1, end) + 1
+        for line in text[:plain].split(b"\n")[:-1]:
             self._take(line, b"\n")
+        if plain < end:
+            self._other(text[plain:end])
+        self._rest = text[end:]
         at = self._rest.rfind(b"\r")
         if at > 0:
             self._take(self._rest[:at], b"")

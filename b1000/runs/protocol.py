@@ -13,14 +13,15 @@ from b1000.runs.task import JournalFacts, TaskKind
 class Assigned(NamedTuple):
     """To a worker that is idle: what it does next; the lock of the job/instance comes with it.
 
-    ``run`` is None where the instances of a job are asked for. Workers know the jobs from their
-    fork, by name. ``marks_at`` is what others have found: where the marks of each root are taken.
-    ``alone``: no other instance can turn out to have the directory of the run, so that nothing
-    holds it at INIT.
+    ``run_id`` is the number of its run, and ``run`` all that is known of one of the past. Workers
+    know the jobs from their fork, by name. ``marks_at`` is what others have found: where the marks
+    of each root are taken. ``alone``: no other instance can turn out to have the directory of the
+    run, so that nothing holds it at INIT.
     """
 
     kind: TaskKind
     subject: RunIdentity
+    run_id: int = 0
     run: Run | None = None
     known: JournalFacts = JournalFacts()
     marks_at: Mapping[str, str] = {}

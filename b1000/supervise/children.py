@@ -11,13 +11,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from b1000 import jobs, templates
 from b1000.errors import counted
 from b1000.identity import identify_child
 from b1000.named import NamedTuple
+from b1000.runs import events, protocol, run, states, task
 from b1000.runs.run import ProcessIdentity
 from b1000.stopping import STOPPING
-from b1000.wire import Wire, pair
+from b1000.wire import Wire, pair, send_by_number
 from b1000.work.worker import BROKEN, Closable
+
+send_by_number((events, jobs, protocol, run, states, task, templates))
 
 _SHORTEST, _LONGEST = 0.0002, 0.05  # seconds between looks whether a child has ended
 

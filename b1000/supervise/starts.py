@@ -123,8 +123,15 @@ class Starts:
         program = self._program
         gate = program.plan.gate(task.job.name)
         alone = task.kind is TaskKind.RUN and (not gate or gate.alone(task.instance))
-        subject, marks_at = program.launch.subject(task), program.marks_at
-        assigned = Assigned(task.kind, subject, task.run, task.known, marks_at, alone)
+        assigned = Assigned(
+            task.kind,
+            program.launch.subject(task),
+            task.run_id or 0,
+            None if task.kind is TaskKind.RUN else task.run,
+            task.known,
+            program.marks_at,
+            alone,
+        )
         try:
             worker = program.pool.start(number, task, lock, assigned)
         except OSError as error:

@@ -1,5 +1,6 @@
 """What a worker was given to do, and how it starts processes and tells of them."""
 
+import contextlib
 import os
 import signal
 import time
@@ -18,8 +19,9 @@ from b1000.runs.run import RunIdentity, label
 from b1000.runs.states import Status, Step
 from b1000.runs.task import JournalFacts
 from b1000.stopping import STOPPING
-from b1000.work import process, scripts, tree
+from b1000.work import loop, process, scripts, tree
 from b1000.work.channel import Channel
+from b1000.work.loop import Timer
 from b1000.work.output import Output, Tail
 from b1000.work.process import Command
 from b1000.work.sinks import Captured
@@ -30,6 +32,7 @@ Value = TypeVar("Value")
 NO_DESTINATION = "the job no longer has this destination; configure it again"
 """Why a copy that is resumed cannot be made."""
 
+_LASTING = 0.05  # seconds after which the journal is told of an rsync
 _LONGEST_VALUE = 2**20  # bytes that a dynamic script may print
 _NOTHING_KNOWN = JournalFacts()
 _STOP_MAY_COME = 0.5  # seconds
@@ -105,13 +108,7 @@ class Assignment:
         """
         number = f"{kind}{os.urandom(6).hex()}"
         mark = {"B1000_RUN": self.subject.uid, "B1000_COMMAND": number}
-
-        def began(pid: int) -> None:
-            # Of a script that has ended already, too: what it left, such as a service, is spared.
-            identity = identify_child(pid) if noted else None
-            if identity:
-                self.channel.send(ProcessBegan(self.clock(), number, purpose, identity))
-
+        note = _Note(self, purpose, number) if noted else None
         environment = {
             **process.base_environment(),
             **self.subject.environment(),
@@ -121,7 +118,9 @@ class Assignment:
             environment = transport.environment(environment)
         try:
             exit_code = await process.run(
-                command._replace(environment=environment, mark=mark, began=began)
+                command._replace(
+                    environment=environment, mark=mark, began=note.began if note else None
+                )
             )
             # The first process of an rsync was killed: its others hold the lock and write on. Or
             # one that leads it to a daemon does not hear that the rsync has given up.
@@ -133,8 +132,8 @@ class Assignment:
                 await sleep(_STOP_MAY_COME)
             return exit_code
         finally:
-            if noted:
-                self.channel.send(ProcessEnded(self.clock(), number))
+            if note:
+                note.ended()
 
     async def script(
         self, purpose: str, text: str, limit: float, environment: Mapping[str, str] | None = None
@@ -197,6 +196,43 @@ class Assignment:
             raise BadValue(f"{error.what}{tail.message()}", error.hint) from None
 
 
+class _Note:
+    """What the journal is told of one process, beside the marks by which it is found.
+
+    Of a script at once, also where it has ended already: what it left, such as a service, is
+    spared. An rsync leaves none, so that one which ends soon is worth no row.
+    """
+
+    def __init__(self, assignment: Assignment, purpose: str, number: str) -> None:
+        self._assignment = assignment
+        self._purpose = purpose
+        self._number = number
+        self._timer: Timer | None = None
+        self._told = False
+
+    def began(self, pid: int) -> None:
+        """It runs."""
+        now = self._assignment.clock()
+        if self._number.startswith(tree.RSYNC):
+            self._timer = loop.running().later(_LASTING, lambda: self._tell(pid, now))
+        else:
+            self._tell(pid, now)
+
+    def _tell(self, pid: int, began: float) -> None:
+        with contextlib.suppress(OSError):  # no descriptor is left to look with
+            if identity := identify_child(pid):
+                began_so = ProcessBegan(began, self._number, self._purpose, identity)
+                self._assignment.channel.send(began_so)
+        self._told = True
+
+    def ended(self) -> None:
+        """It has ended."""
+        if self._timer:
+            self._timer.cancel()
+        if self._told:
+            self._assignment.channel.send(ProcessEnded(self._assignment.clock(), self._number))
+
+
 def _shell(text: str) -> list[str]:
     return ["/bin/sh", "-c", text]
 
@@ -210,7 +246,7 @@ def ending(code: int, text: str, printed: Iterable[str]) -> str:
     """How a command ended, in words; ``printed`` are the last lines that it printed."""
     if code < 0:
         return f"was killed by {signal_name(-code)}"
-    search = process.base_environment()["PATH"]
+    search = process.search_path()
     why = scripts.why_not_run(text, code, printed, search)
     hint = why or {126: "a command cannot be run", 127: "a command was not found"}.get(code, "")
     return f"ended with exit code {code}{f' ({hint})' if hint else ''}"

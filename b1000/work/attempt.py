@@ -107,7 +107,7 @@ class Attempt:
             self.totals = counted._replace(sent=all_sent)
         if result.status not in COMPLETE:
             return result
-        return await self._looked_at(result, out)
+        return await self._looked_at(result)
 
     async def _passes(self) -> tuple[Outcome, Tail, int]:
         """Streams, where there are any, and the rsync over all.
@@ -133,9 +133,9 @@ class Attempt:
             result, out = await self._last_pass()
         return result, out, sent
 
-    async def _looked_at(self, result: Outcome, out: Tail) -> Outcome:
+    async def _looked_at(self, result: Outcome) -> Outcome:
         """What an rsync that copied all means, when all else is known."""
-        if reason := self._trouble(out):
+        if reason := self._trouble():
             return Outcome(CopyStatus.FAILED, reason=reason, exit_code=result.exit_code)
         if self._keeps and self.standing.doubt:
             result = await self._compared(result)
@@ -143,9 +143,9 @@ class Attempt:
             await self._look_for_ours()
         return result
 
-    def _trouble(self, out: Tail) -> str:
+    def _trouble(self) -> str:
         """Why a copy FAILED of which rsync says that it is complete; "" where it is."""
-        if self._rsyncs.totals(out).files is None:
+        if self.totals.files is None:
             return "rsync ended without its totals: it cannot have copied (rsync_options?)"
         if met := self._rsyncs.twice.trouble(self._target.directory):
             return met

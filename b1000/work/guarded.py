@@ -73,7 +73,9 @@ class Guarded:
         """Takes lines, and hears of names that were left out."""
 
         def read_line(line: str) -> None:
-            if (twice := names.duplicate(line)) is not None:
+            if not line.startswith(names.REMARKS):
+                take(line)
+            elif (twice := names.duplicate(line)) is not None:
                 self.twice.take(twice)
             elif (name := names.hidden(line)) is not None:
                 self.ours.add(printable(name))

@@ -1,6 +1,7 @@
 """One script or rsync: its own session, its output, its time limit."""
 
 import contextlib
+import functools
 import math
 import os
 import resource
@@ -52,9 +53,15 @@ class Command(NamedTuple):
     bounds: Mapping[int, int] = {}
 
 
-def base_environment() -> dict[str, str]:
-    """What scripts inherit; cron leaves little, so that a PATH is added where there is none."""
-    return {"PATH": DEFAULT_PATH, **os.environ}
+def search_path() -> str:
+    """Where programs are looked for; cron leaves little, and there is one where that has none."""
+    return os.environ.get("PATH", DEFAULT_PATH)
+
+
+@functools.cache
+def base_environment() -> Mapping[str, str]:
+    """What scripts inherit: no process that runs any changes its own (work/condition.py)."""
+    return {**os.environ, "PATH": search_path()}
 
 
 async def run(command: Command) -> int:

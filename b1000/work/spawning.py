@@ -71,9 +71,18 @@ def exit_code(pid: int, *, wait: bool) -> int | None:
 
 
 def _found(program: str, search: str) -> str:
-    """Where a program is, as a shell finds it; OSError where it is nowhere."""
+    """Where a program is, as a shell finds it and remembers it; OSError where it is nowhere."""
     if "/" in program:
         return program
+    path = _looked_for(program, search)
+    if not os.access(path, os.X_OK):
+        _looked_for.cache_clear()
+        path = _looked_for(program, search)
+    return path
+
+
+@functools.lru_cache(maxsize=8)
+def _looked_for(program: str, search: str) -> str:
     there = [
         path for each in search.split(":") if os.path.isfile(path := f"{each or '.'}/{program}")
     ]

@@ -33,16 +33,15 @@ async def carry_out(
         channel,
         locks,
         lock,
-        run_id=run.run_id if run else 0,
+        run_id=assigned.run_id,
         known=assigned.known,
         marks_at=assigned.marks_at,
         alone=assigned.alone,
     )
     match assigned.kind:
         case TaskKind.RUN | TaskKind.RESUME:
-            assert run
             assert isinstance(job, Job)
-            return await _carry_out_run(assignment, job, run, assigned.kind)
+            return await _carry_out_run(assignment, job, run)
         case TaskKind.FORGET_WITH_POST:
             assert run
             return await _post(assignment, run)
@@ -86,11 +85,12 @@ def direction(name: str) -> Direction:
             return push
 
 
-async def _carry_out_run(assignment: Assignment, job: Job, run: Run, kind: TaskKind) -> bool:
+async def _carry_out_run(assignment: Assignment, job: Job, past: Run | None) -> bool:
+    """A new run, or one of the past that is resumed."""
     try:
-        if kind is TaskKind.RESUME:
-            steps = direction(run.direction)
-            await steps.resume(assignment, job._replace(type=run.type), run)
+        if past:
+            steps = direction(past.direction)
+            await steps.resume(assignment, job._replace(type=past.type), past)
         else:
             await direction(job.direction).carry_out(assignment, job)
     except (RunFailed, BadValue) as error:

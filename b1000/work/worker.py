@@ -110,7 +110,7 @@ async def _until_acknowledged(
         return STOPPED, False, channel
     except Exception:
         name = label(assigned.subject.job, assigned.subject.instance)
-        for_run(name, assigned.run.run_id if assigned.run else None).exception(
+        for_run(name, assigned.run_id or None).exception(
             "its worker failed by an internal error; please report it"
         )
         return BROKEN, False, channel
