@@ -29,8 +29,13 @@ class Locks:
         ``name`` is one path component. Whoever closes the last copy of the
         descriptor releases the lock.
         """
-        make_directory(self.directory, 0o700)
-        return _locked(open_file(self.directory / name, os.O_RDWR | os.O_CREAT, follow=False))
+        path = f"{self.directory}/{name}"
+        try:
+            descriptor = open_file(path, os.O_RDWR | os.O_CREAT, follow=False)
+        except (FileNotFoundError, NotADirectoryError):
+            make_directory(self.directory, 0o700)
+            descriptor = open_file(path, os.O_RDWR | os.O_CREAT, follow=False)
+        return _locked(descriptor)
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:

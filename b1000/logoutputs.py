@@ -104,6 +104,7 @@ class File(Descriptor):
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(self._open(), f"the log file {path}")
+        self._opened = os.fstat(self.descriptor)
 
     def _open(self) -> int:
         # Not to be waited for: a fifo that nobody reads would hold everything up.
@@ -119,17 +120,18 @@ class File(Descriptor):
         self._follow()
         super().write(line)
 
+    def _is_writable(self) -> bool:
+        # Only what may stand in its place, a fifo, keeps a line waiting.
+        return stat.S_ISREG(self._opened.st_mode) or super()._is_writable()
+
     def _follow(self) -> None:
-        try:
-            there = os.stat(self.path)
-            here = os.fstat(self.descriptor)
-            if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), self._opened):
                 return
-        except FileNotFoundError:
-            pass
         renewed = self._open()
         os.dup2(renewed, self.descriptor, inheritable=False)
         os.close(renewed)
+        self._opened = os.fstat(self.descriptor)
 
 
 class Beside(Descriptor):

@@ -1,5 +1,6 @@
 """Addresses of rsync daemons. Pure."""
 
+import functools
 import re
 
 
@@ -27,6 +28,7 @@ def one_spelling(address: str) -> str:
     return "/".join(("rsync:/", host, *filter(None, path.split("/"))))
 
 
+@functools.lru_cache(maxsize=256)
 def one_place(path: str) -> str:
     """The directory of a destination without what makes no difference in how it is written."""
     if path.startswith("rsync://"):

@@ -1,6 +1,7 @@
 """What events have made of runs, and what was done for them, as rows of the journal."""
 
 import json
+import operator
 from typing import assert_never
 
 from b1000.errors import RowDamaged
@@ -32,6 +33,13 @@ _OF_A_COPY = (
     *("status", "error", "started", "ended", "attempts", "bytes", "files", "sent", "exit_code"),
     *("claimed", "directories", "links", "others", "vanished", "linked"),
 )
+_UPDATE_COPY = f"""UPDATE copies SET {", ".join(f"{name} = ?" for name in _OF_A_COPY)}
+    WHERE run_id = ? AND destination = ?"""
+_NEW_COPY = ("destination", "background", "type", "path", "marked", *_OF_A_COPY)
+_INSERT_COPY = f"""INSERT INTO copies (run_id, position, {", ".join(_NEW_COPY)})
+    VALUES (?, ?, {", ".join("?" * len(_NEW_COPY))})"""
+_values_of_copy = operator.attrgetter(*_OF_A_COPY)
+_values_of_new_copy = operator.attrgetter(*_NEW_COPY)
 _LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"
 
 
@@ -153,11 +161,8 @@ class Changes(Beginnings):
                 self._store_copy(after.run_id, copy)
 
     def _store_copy(self, run_id: int, copy: Copy) -> None:
-        stored = self._db.execute(
-            f"""UPDATE copies SET {", ".join(f"{name} = ?" for name in _OF_A_COPY)}
-                WHERE run_id = ? AND destination = ?""",
-            (*(getattr(copy, name) for name in _OF_A_COPY), run_id, copy.destination),
-        )
+        values = (*_values_of_copy(copy), run_id, copy.destination)
+        stored = self._db.execute(_UPDATE_COPY, values)
         if not stored.rowcount:
             raise RowDamaged(f"of run {run_id} there is no copy to {copy.destination} any more")
 
@@ -176,12 +181,10 @@ class Changes(Beginnings):
                 run.run_id,
             ),
         )
-        columns = ("destination", "background", "type", "path", "marked", *_OF_A_COPY)
         self._db.executemany(
-            f"""INSERT INTO copies (run_id, position, {", ".join(columns)})
-                VALUES (?, ?, {", ".join("?" * len(columns))})""",
+            _INSERT_COPY,
             [
-                (run.run_id, position, *(getattr(copy, name) for name in columns))
+                (run.run_id, position, *_values_of_new_copy(copy))
                 for position, copy in enumerate(run.copies)
             ],
         )

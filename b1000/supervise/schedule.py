@@ -67,6 +67,7 @@ class Schedule:
         self._returning: list[int] = []
         self._waiting: list[_Waiting] = []
         self._refused: list[_Waiting] = []
+        self._put_off = 0.0  # until when something waits at the longest
         self._gates: dict[str, Gate] = {}
         self._stopped = False
 
@@ -84,6 +85,8 @@ class Schedule:
 
     def next_time(self, now: float) -> float | None:
         """When time alone may let something begin; None where it cannot."""
+        if now >= self._put_off:
+            return None
         later = [each.until for each in (*self._waiting, *self._refused) if each.until > now]
         return min(later, default=None)
 
@@ -134,6 +137,7 @@ class Schedule:
 
     def _queue(self, tasks: Sequence[_Waiting], first: bool) -> None:
         """In the order of :func:`_rank`; within one, the first stays first."""
+        self._put_off = max([self._put_off, *(each.until for each in tasks)])
         self._refused += (each for each in tasks if each.task.refusal)
         if not self._stopped:
             new = [each for each in tasks if not each.task.refusal]
