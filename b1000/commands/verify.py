@@ -106,6 +106,7 @@ class _Verify:
                 readers.close()
             telling.tell(self._config)
         self._bytes += working.bytes
+        self._read += working.whole
         return self._conclude()
 
     def _describe(
@@ -192,7 +193,6 @@ class _Verify:
 
     def _read_one(self, reader: "Verifier | Witness", look: "Look", terms: "Terms") -> None:
         self._found(reader.read(look, terms))
-        self._read += 1
         self._looked.add(look.path)
 
     def _known(self, catalogues: "Sequence[Catalogue]") -> None:
@@ -234,6 +234,7 @@ class _Verify:
             self._is_away(destination, error)
         finally:
             self._bytes += witness.bytes
+            self._read += witness.whole
 
     def _due(
         self, destination: "Destination", groups: "Sequence[tuple[Root, Group]]"

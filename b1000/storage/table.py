@@ -82,6 +82,9 @@ def _witnesses(row: StoredRow, now: float) -> Iterator[str]:
         yield printable(f"short: {memory.short}")
     if memory.unread:
         yield printable(f"unread: {memory.unread}")
+    if memory.drill_error and memory.drilled is not None:
+        ago = _age(now - memory.drilled)
+        yield printable(f"its drill failed {ago} ago: {memory.drill_error}")
     if backup.flaw:
         yield printable(f"its mark cannot be used: {backup.flaw}")
     if backup.state is State.COMPLETE and backup.ended is not None:

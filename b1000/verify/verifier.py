@@ -28,7 +28,8 @@ _TO_LAST = ("bad", "short", "unread", "sums")
 class Verifier:
     """One verify. What it finds is in the journal before the next backup is looked at.
 
-    ``bytes`` is how much was read from disks. Without ``readers`` it can only count.
+    ``bytes`` is how much was read from disks, ``whole`` how many backups were read to the end.
+    Without ``readers`` it can only count.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class Verifier:
         self._judge = Judge(self._remember)
         self._known: Known = {}
         self._lists = Lists()
-        self.bytes = 0
+        self.bytes = self.whole = 0
 
     def _remember(self, look: Look, **changes: object) -> None:
+        self.whole += "read" in changes
         # What was found right can be found once more after a power cut: it waits for no disk.
         lasting = any(changes.get(key) for key in _TO_LAST)
         with self._journal.transaction(lasting):

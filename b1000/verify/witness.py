@@ -49,7 +49,7 @@ class _Answer(NamedTuple):
 
 
 class Witness:
-    """Of one destination. ``bytes`` is how much was read there."""
+    """Of one destination. ``bytes`` is how much was read there, ``whole`` how many backups."""
 
     def __init__(
         self, journal: Journal, notes: Notes, there: Reach, clock: Callable[[], float] = time.time
@@ -59,7 +59,7 @@ class Witness:
         self._journal = journal
         self._notes = notes
         self._clock = clock
-        self.bytes = 0
+        self.bytes = self.whole = 0
 
     def read(self, look: Look, terms: Terms) -> Iterator[Finding]:
         """Have each file summed there, and hold it against the last reading.
@@ -87,6 +87,7 @@ class Witness:
             size = sum(file.size for file, _ in answer.sums.values())
             changes |= {"counted": began, "files": len(answer.sums), "bytes": size, "short": short}
             changes |= {"read": began, "read_share": 1.0}
+            self.whole += 1
         before = look.backup.memory.bad
         if bad:
             gone = [name for name in bad if name not in answer.sums]

@@ -126,8 +126,11 @@ def test_one_that_fails_is_told_and_stays_due(world: World, root: Path) -> None:
     (row,) = told(world)
     assert (row["restored_utc"], row["recovery_time"], row["bad"]) == (None, None, 0)
     assert "exit code 3: no such table" in row["error"]
+    failed = "its drill failed 0min ago: its command ended with exit code 3: no such table"
+    assert failed in world.b1000("list", "--all").stdout
     configure(world, "true")
     assert world.b1000("verify", "--drill").returncode == 0
+    assert "its drill failed" not in world.b1000("list", "--all").stdout
     (row,) = told(world)
     assert (row["restored_utc"] is None, row["error"]) == (False, None)
 

@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_never_verified(world: World, root: Path) -> None
     system = LyingSystem(world.root)
     for what in (path / "other", path / "sub"):
         code, answer = verify(world, **system.of(what, "refused"))
-        assert (code, kinds(answer)) == (1, {(path.name, "unread")})
+        assert (code, answer["read"], kinds(answer)) == (1, 0, {(path.name, "unread")})
         assert f"{what}: Permission denied" in answer["findings"][0]["text"]
         each = listed(world)[path.name]
         assert each["read"] is None
