@@ -161,8 +161,9 @@ class _Prune:
         catalogues: "list[Catalogue]",
     ) -> None:
         from b1000.prune import answer, pruner
+        from b1000.storage.noticing import note_new
 
-        working.note_new(catalogues)
+        note_new(journal, catalogues, time.time())
         for trouble in working.finish(catalogues):
             self._trouble(trouble)
         plan = pruner.plan(destination, catalogues, self._wish, time.time(), self._disputed)

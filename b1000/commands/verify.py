@@ -91,7 +91,7 @@ class _Verify:
         working = Verifier(journal, notes, readers)
         try:
             for destination, catalogues, there in self._look():
-                self._describe(journal, destination, catalogues)
+                self._note(journal, destination, catalogues)
                 if there:
                     self._at_daemon(Witness(journal, notes, there), destination, catalogues)
                 else:
@@ -109,18 +109,19 @@ class _Verify:
         self._read += working.whole
         return self._conclude()
 
-    def _describe(
+    def _note(
         self, journal: Any, destination: "Destination", catalogues: "Sequence[Catalogue]"
     ) -> None:
         """Databases are told of all that lies there; what is found of it then, follows."""
+        from b1000.storage.noticing import note_new
         from b1000.supervise.telling import telling_of
 
-        if not destination.report:
-            return
-        told = telling_of(self._config, destination)
-        with journal.transaction():
-            for each in catalogues:
-                journal.describe(each.root.path, told.described(each), whole=not each.unread)
+        if destination.report:
+            told = telling_of(self._config, destination)
+            with journal.transaction():
+                for each in catalogues:
+                    journal.describe(each.root.path, told.described(each), whole=not each.unread)
+        note_new(journal, catalogues, time.time())
 
     def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
         """What lies where; of one at a daemon, which has to be named, the way there too."""

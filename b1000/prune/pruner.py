@@ -45,14 +45,6 @@ class Pruner:
         self._until = until
         self._clock = clock
 
-    def note_new(self, catalogues: Sequence[Catalogue]) -> None:
-        """Note when what is there was seen first."""
-        now = self._clock()
-        with self._journal.transaction():
-            for root, backup in _all(catalogues):
-                if backup.memory.first_seen is None and backup.is_there:
-                    self._journal.remember(root.path, backup.place, {"first_seen": now})
-
     def finish(self, catalogues: Sequence[Catalogue]) -> Iterator[str]:
         """Finish what an earlier prune began; gives the troubles. Raises OutOfTime.
 

@@ -76,11 +76,11 @@ class Verifier:
         now = self._clock()
         if missed:
             why = unread(look, missed)
-            self._remember(look, first_seen=now, unread=why)
+            self._remember(look, unread=why)
             yield Finding(look.path, f"cannot be counted: {why}", Kind.UNREAD)
             return
         short, found = held_against_mark(look, number)
-        self._remember(look, first_seen=now, counted=now, files=number, bytes=size, short=short)
+        self._remember(look, counted=now, files=number, bytes=size, short=short)
         yield from (*found, *left_there(look, left))
 
     def read(self, look: Look, terms: Terms) -> Iterator[Finding]:

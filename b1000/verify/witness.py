@@ -80,7 +80,7 @@ class Witness:
         short, found = held_against_mark(look, len(answer.sums))
         yield from found if not answer.unread else ()
         yield from left_there(look, answer.sums)
-        changes: dict[str, object] = {"unread": answer.unread, "first_seen": began}
+        changes: dict[str, object] = {"unread": answer.unread}
         if answer.unread:
             yield Finding(look.path, f"cannot be read: {answer.unread}", Kind.UNREAD)
         else:

@@ -22,6 +22,7 @@ from b1000.state.queries import Reader
 from b1000.storage import catalogue, local
 from b1000.storage.backup import Catalogue, Root
 from b1000.storage.catalogue import Known
+from b1000.storage.noticing import note_new
 from b1000.verify import reading
 from b1000.verify.findings import Look
 from b1000.verify.judging import Terms
@@ -67,7 +68,7 @@ class Place(NamedTuple):
         store = Destination("kept", str(self.root), type="store", keep=rules, prune_most=1.0)
         store = store._replace(keep_unfinished=wait)
         working = pruner.Pruner(self.journal, Wish(), clock=lambda: now)
-        working.note_new([self.look()])
+        note_new(self.journal, [self.look()], now)
         assert not [*working.finish([self.look()])]
         plan = pruner.plan(store, [self.look()], Wish(), now)
         meanwhile()

@@ -70,6 +70,21 @@ def test_what_no_rule_keeps_goes_with_its_mark_and_its_sums(world: World, root: 
     assert again.stdout == "0 backups of 3 removed\n"
 
 
+@pytest.mark.parametrize("first", [["verify"], ["verify", "--count"], ["verify", "etc/web1"]])
+def test_what_lay_there_before_anybody_looked_is_no_plant(
+    world: World, root: Path, first: list[str]
+) -> None:
+    """However long a first look takes; what comes behind it with an old name is one."""
+    world.write({"dest:kept": {"type": "store", "path": root, "keep": "last 3", "verify": "30d"}})
+    backups = nights(root, range(40, 60))
+    assert world.b1000(*first).returncode == 0
+    late = put(root, a_mark(when=TODAY - timedelta(days=70)))
+    done = world.b1000("prune", "--more")
+    assert (done.returncode, done.stderr.count("planted?")) == (0, 1), done.stderr
+    assert there(backups) == [40, 41, 42]
+    assert late.exists()
+
+
 def test_a_dry_run_tells_all_reasons_and_changes_nothing(world: World, root: Path) -> None:
     backups = nights(root, range(5))
     os.link(backups[4] / "file", backups[3] / "link")
