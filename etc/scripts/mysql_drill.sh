@@ -49,11 +49,11 @@ unprivileged() { # so that what root starts has no rights but those of an id tha
     as="setpriv --reuid $id --regid $id --clear-groups --no-new-privs"
     # The directories above are root's: the server may pass them.
     pass=-all,+dac_read_search
-    pass="$as --inh-caps $pass --ambient-caps $pass --bounding-set $pass"
+    pass="$as --inh-caps $pass --ambient-caps $pass"
     mkdir "$data/may"
     chown "$id:$id" "$data" "$place/tmp"
     $pass rmdir "$data/may" 2>/dev/null || { chown 0:0 "$data" "$place/tmp" && return; }
-    user= server_as=$pass client_as="$as --inh-caps -all --bounding-set -all"
+    user= server_as=$pass client_as="$as --inh-caps -all"
     ! unshare --net true 2>/dev/null || alone='unshare --net'
 }
 start() { # start [OPTION]...

@@ -22,7 +22,7 @@ END = "-- Dump completed"
 pytestmark = pytest.mark.skipif(not database.is_installed(), reason="MariaDB is not installed")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="its rights are those of who runs it")
 
-Judge = Callable[[str], tuple[int, str]]
+Judge = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def place(tmp_path: Path) -> Path:
 def judge(place: Path) -> Judge:
     """Judge a dump; gives the exit code and what was printed. It leaves nothing."""
 
-    def run(dump: str) -> tuple[int, str]:
+    def run(dump: str, *way: str) -> tuple[int, str]:
         (place / "dumps" / "all.sql").write_text(f"{GOOD}\n{dump}\n{END}\n")
         done = subprocess.run(
-            [DRILL, "SELECT COUNT(*) FROM shop.orders"],
+            [*way, DRILL, "SELECT COUNT(*) FROM shop.orders"],
             env={
                 "PATH": f"{place}/bin:{os.environ['PATH']}",
                 "B1000_DRILL_DIR": str(place / "dumps"),
@@ -73,6 +73,10 @@ def test_the_server_of_root_writes_nothing_where_root_may(place: Path, judge: Ju
             "SET GLOBAL long_query_time = 0; SELECT 1;"
         )
         assert (code, said.splitlines()[-1]) == (1, "all.sql cannot be loaded")
+    # As the unit for systemd starts it, which may do neither.
+    few = "setpriv", "--bounding-set", "-setpcap,-sys_admin"
+    code, said = judge(f"SET GLOBAL general_log_file = '{written}';", *few)
+    assert (code, said.splitlines()[-1]) == (1, "all.sql cannot be loaded")
     code, said = judge(f"CREATE TABLE shop.t (i int) ENGINE = MyISAM DATA DIRECTORY = '{place}';")
     assert (code, said.splitlines()[-1]) == (1, "all.sql cannot be loaded")
     assert sorted(path.name for path in place.iterdir()) == ["bin", "dumps", "tmp"]
