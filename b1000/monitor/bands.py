@@ -142,9 +142,11 @@ def _files(facts: Facts) -> Iterator[RuleResult]:
     if not last or last.files is None:
         return
     counts = [run.files for run in facts.earlier if run.files and run.kind == last.kind]
+    usual = median(counts)
+    if not usual or len(counts) < 3 or last.files >= usual * _FEW_FILES:
+        return
     usual = min(median(each) or 0.0 for each in levels(counts))
-    few = usual and len(counts) >= 3 and last.files < usual * _FEW_FILES
-    if few and not _has_rhythm(facts, attrgetter("files")):
+    if last.files < usual * _FEW_FILES and not _has_rhythm(facts, attrgetter("files")):
         text = f"{last.files} files, {round(usual)} are usual, less than {_FEW_FILES:.0%} of them"
         yield _warning("files", text)
 

@@ -59,10 +59,12 @@ class Facts(NamedTuple):
     @property
     def before(self) -> float | None:
         """When the last good one of a day before that of the last began."""
-        last = self.last_good
-        today = last.local // DAY if last else 0.0
-        found = (run.started for run in reversed(self.earlier) if run.local // DAY < today)
-        return next(found, None)
+        if self.last_good:
+            midnight = self.last_good.local // DAY * DAY
+            for run in reversed(self.earlier):
+                if run.started + run.offset < midnight:
+                    return run.started
+        return None
 
     @property
     def max_age(self) -> float | None:

@@ -28,6 +28,7 @@ _EVEN = 1.5  # times the usual interval that the longest is of what one age can 
 _RESTING = 2  # times the usual interval that the longest is at least where a week has days of rest
 _LEAST_DAYS = 4  # of a week on which something runs that has others without a run
 _SATURDAY, _SUNDAY = 5, 6
+_MONTHS = 6  # runs of a month, half a year, that know its weekends
 _RARE = 8 * DAY  # what runs as seldom has no profile within a week
 
 
@@ -75,7 +76,8 @@ def learned(past: Past, now: float) -> Expectation:
         # Weekends and nights of the weeks that are known, until there are enough for a profile.
         limit = max(limit, max(ages) + slack(gap))
     if gap > _RARE and (moment := next_of_month(good)):
-        limit = moment - good[-1] + DAY
+        # Of a few on the 1st nobody knows yet what they do where that is a Saturday.
+        limit = moment - good[-1] + (DAY if len(good) >= _MONTHS else 3 * DAY)
     return Expectation(limit, limit + max(gap, HOUR), "learned", gap, False, longest)
 
 

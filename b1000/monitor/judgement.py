@@ -25,8 +25,8 @@ class Judgement(NamedTuple):
     was another. ``acknowledged``: by which all of the reasons are known.
     ``longest``: what one age for all hours would be. ``offset`` is how far its host's local time is
     ahead of UTC, ``rests`` whether it never runs on some days of the week, and ``missed`` since
-    when, in local time, it is late though nothing failed. ``before`` is when the good backup before
-    the last one began.
+    when, in local time, it is late though nothing failed. ``before`` is when the good backup of
+    a day before that of the last one began.
     """
 
     subject: Subject

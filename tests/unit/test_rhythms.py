@@ -144,6 +144,19 @@ def test_a_last_friday_that_was_missed_is_told_within_days() -> None:
         assert said(runs, now + 33 * DAY).verdict is CRITICAL
 
 
+def test_a_first_of_a_month_that_waits_for_a_monday_is_not_missed_while_few_are_known() -> None:
+    def first(day: date) -> Iterator[float]:
+        yield from [4.0] if day.day == 1 else []
+
+    # The 1st of August 2026 is a Saturday.
+    runs, now = made(first, date(2026, 4, 20), datetime(2026, 8, 1, 3))
+    assert [run.local for run in runs] == sorted(run.local for run in runs)
+    assert said(runs, now + 2 * DAY).verdict is OK
+    assert said(runs, now + 3.5 * DAY).codes == {"missed"}
+    longer, _ = made(first, date(2025, 12, 20), datetime(2026, 8, 1, 3))
+    assert said(longer, now + 1.5 * DAY).codes == {"missed"}
+
+
 @pytest.mark.parametrize(
     ("zone", "day"),
     [
