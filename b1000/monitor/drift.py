@@ -1,6 +1,6 @@
 """What comes and goes in a fleet without anybody having said so. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import sub
 
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
@@ -26,65 +26,96 @@ LEAST_AGE = HOUR
 AGE_AFTER_ONE = 26 * HOUR
 
 
+class Trace(NamedTuple):
+    """What comes and goes is told by of one subject, of whose runs some are known.
+
+    ``began`` and ``last`` are when the first and the last began, ``due`` is after how long a next
+    one should have come, ``size`` what its last backups have, and ``good`` whether there is one.
+    """
+
+    began: float
+    last: float
+    made_on: str
+    due: float
+    size: float | None
+    good: bool
+
+
+def trace_of(subject: Subject, runs: Sequence[PastRun]) -> Trace | None:
+    """``runs`` in the order of time; None where none says whether the instance is listed."""
+    if subject.instance:
+        # A failure of the job itself does not.
+        runs = [run for run in runs if run.listed_as or run.master_instance]
+    if not runs:
+        return None
+    return Trace(
+        runs[0].started,
+        runs[-1].started,
+        runs[-1].made_on,
+        _interval(runs),
+        median([run.bytes for run in runs[-_SIZES:] if run.bytes]),
+        any(run.good for run in runs),
+    )
+
+
 def drift(
-    histories: Mapping[Subject, Sequence[PastRun]], now: float, since: float = 0.0
+    silent: Collection[Subject],
+    traces: Mapping[Subject, Trace | None],
+    now: float,
+    since: float = 0.0,
 ) -> list[tuple[Subject, DriftNote]]:
     """Instances that vanished, came, or seem to have another host now, by name.
 
-    Histories are in the order of time; one that begins near ``since`` may have begun before.
+    ``silent`` have no run at all. One that began near ``since`` may have begun before.
     """
-    silent = [subject for subject, runs in histories.items() if not runs]
-    histories = {subject: _own(subject, runs) for subject, runs in histories.items()}
+    known = {subject: trace for subject, trace in traces.items() if trace}
     newest: dict[tuple[str, str], float] = {}
-    for subject, runs in histories.items():
-        if runs:
-            key = (runs[-1].made_on, subject.job)
-            newest[key] = max(newest.get(key, 0.0), runs[-1].started)
-    came = _arrivals(histories, now, since)
+    for subject, trace in known.items():
+        key = (trace.made_on, subject.job)
+        newest[key] = max(newest.get(key, 0.0), trace.last)
+    came = _arrivals(known, now, since)
     notes = [
         (subject, DriftNote("never_ran", f"{subject.label} is planned, and never ran"))
         for subject in silent
     ]
     moved: set[Subject] = set()
     hosts: dict[str, list[Subject]] = {}
-    for subject in sorted(histories):
+    for subject in sorted(traces):
         hosts.setdefault(subject.host, []).append(subject)
     for host, its in hosts.items():
-        if heir := _heir(its, hosts, came, histories, now):
+        if heir := _heir(its, hosts, came, known, now):
             moved.update(its)
-            notes.append((its[0], _renaming(host, its, heir, hosts[heir], (histories, now))))
-        notes += _arrivals_at(host, its, came, (histories, now))
-    for subject, runs in histories.items():
-        if runs and now - runs[-1].started > LEAST_AGE and subject not in moved:
-            others = newest[runs[-1].made_on, subject.job]
-            notes += [(subject, note) for note in _departure(subject, runs, others, now)]
+            notes.append((its[0], _renaming(host, its, heir, hosts[heir], (known, now))))
+        notes += _arrivals_at(host, its, came, (known, now))
+    for subject, trace in known.items():
+        if now - trace.last > LEAST_AGE and subject not in moved:
+            others = newest[trace.made_on, subject.job]
+            notes += [(subject, note) for note in _departure(subject, trace, others, now)]
     return sorted(notes)
 
 
-_Known = tuple[Mapping[Subject, Sequence[PastRun]], float]
-"""All histories, and the time of now."""
+_Known = tuple[Mapping[Subject, Trace], float]
+"""All traces, and the time of now."""
 
 
 def _heir(
     its: Sequence[Subject],
     hosts: Mapping[str, Sequence[Subject]],
-    came: Mapping[Subject, float],
-    histories: Mapping[Subject, Sequence[PastRun]],
+    came: Collection[Subject],
+    traces: Mapping[Subject, Trace],
     now: float,
 ) -> str:
     """The one host that began with all jobs of another when those stopped, if there is one."""
-    ran = [subject for subject in its if histories[subject]]
-    if not ran or any(
-        now - histories[subject][-1].started <= _interval(histories[subject]) for subject in ran
-    ):
+    ran = [subject for subject in its if subject in traces]
+    if not ran or any(now - traces[each].last <= traces[each].due for each in ran):
         return ""
     found = [
         other
         for other in {each.host for each in came if each.host != its[0].host}
         if all(
             (heir := subject._replace(host=other)) in came
-            and came[heir] > histories[subject][-1].started
-            and _alike(histories[subject], histories[heir])
+            and traces[heir].began > traces[subject].last
+            and _alike(traces[subject].size, traces[heir].size)
             for subject in ran
         )
         and all(each in came for each in hosts[other])
@@ -92,19 +123,17 @@ def _heir(
     return found[0] if len(found) == 1 else ""
 
 
-def _alike(before: Sequence[PastRun], after: Sequence[PastRun]) -> bool:
-    """Whether their sizes are about the same, as far as they are known."""
-    old, new = ([run.bytes for run in runs[-_SIZES:] if run.bytes] for runs in (before, after))
-    before_all, after_all = median(old), median(new)
-    return not (before_all and after_all) or 1 / _ALIKE <= after_all / before_all <= _ALIKE
+def _alike(before: float | None, after: float | None) -> bool:
+    """Whether sizes are about the same, as far as they are known."""
+    return not (before and after) or 1 / _ALIKE <= after / before <= _ALIKE
 
 
 def _renaming(
     host: str, its: Sequence[Subject], heir: str, new: Sequence[Subject], known: _Known
 ) -> DriftNote:
-    histories, now = known
-    last = max(histories[each][-1].started for each in its if histories[each])
-    began = min(histories[each][0].started for each in new)
+    traces, now = known
+    last = max(traces[each].last for each in its if each in traces)
+    began = min(traces[each].began for each in new)
     text = (
         f"{host} has not run for {span(now - last)}, and {heir} began {span(now - began)} ago with "
         f"the same jobs and about the same sizes: renamed?"
@@ -113,13 +142,13 @@ def _renaming(
 
 
 def _arrivals_at(
-    host: str, its: Sequence[Subject], came: Mapping[Subject, float], known: _Known
+    host: str, its: Sequence[Subject], came: Collection[Subject], known: _Known
 ) -> Iterator[tuple[Subject, DriftNote]]:
     """A host that came as one note, or those of its instances that did."""
-    histories, now = known
+    traces, now = known
     if len(its) > 1 and all(each in came for each in its):
-        began = min(came[each] for each in its)
-        lacking = sum(not any(run.good for run in histories[each]) for each in its)
+        began = min(traces[each].began for each in its)
+        lacking = sum(not traces[each].good for each in its)
         text = (
             f"host {host} is new: its first run began {span(now - began)} ago, {len(its)} subjects"
         )
@@ -128,7 +157,7 @@ def _arrivals_at(
         return
     for each in its:
         if each in came:
-            yield each, _arrival(each, histories[each], came[each], now)
+            yield each, _arrival(each, traces[each], now)
 
 
 def ignored_that_failed(
@@ -150,40 +179,25 @@ def ignored_that_failed(
     return notes
 
 
-def _own(subject: Subject, runs: Sequence[PastRun]) -> Sequence[PastRun]:
-    """Without failures of the job itself, which say nothing of whether an instance is listed."""
-    if not subject.instance:
-        return runs
-    return [run for run in runs if run.listed_as or run.master_instance]
-
-
-def _departure(
-    subject: Subject,
-    runs: Sequence[PastRun],
-    others: float,
-    now: float,
-) -> Iterator[DriftNote]:
+def _departure(subject: Subject, trace: Trace, others: float, now: float) -> Iterator[DriftNote]:
     """``others``: when the rest of its job ran last where it ran last."""
-    last = runs[-1]
-    silent = others - last.started
-    if silent > LEAST_AGE and silent > _interval(runs):
+    silent = others - trace.last
+    if silent > LEAST_AGE and silent > trace.due:
         text = (
-            f"{subject.label} has vanished from {last.made_on}: its last run is "
-            f"{span(now - last.started)} old, that of the rest of the job {span(now - others)}"
+            f"{subject.label} has vanished from {trace.made_on}: its last run is "
+            f"{span(now - trace.last)} old, that of the rest of the job {span(now - others)}"
         )
         yield DriftNote("vanished", text)
 
 
-def _arrivals(
-    histories: Mapping[Subject, Sequence[PastRun]], now: float, since: float
-) -> dict[Subject, float]:
-    """When subjects began that are new in a fleet that is not."""
-    oldest = min((runs[0].started for runs in histories.values() if runs), default=now)
+def _arrivals(traces: Mapping[Subject, Trace], now: float, since: float) -> set[Subject]:
+    """Subjects that are new in a fleet that is not."""
+    oldest = min((trace.began for trace in traces.values()), default=now)
     oldest = max(oldest, since)
     return {
-        subject: runs[0].started
-        for subject, runs in histories.items()
-        if runs and now - runs[0].started <= _NEW_FOR and runs[0].started - oldest > DAY
+        subject
+        for subject, trace in traces.items()
+        if now - trace.began <= _NEW_FOR and trace.began - oldest > DAY
     }
 
 
@@ -194,8 +208,8 @@ def _interval(runs: Sequence[PastRun]) -> float:
     return AGE_AFTER_ONE if usual is None else max(LEAST_AGE, usual * 1.5)
 
 
-def _arrival(subject: Subject, runs: Sequence[PastRun], start: float, now: float) -> DriftNote:
-    text = f"{subject.label} is new: its first run began {span(now - start)} ago"
-    if not any(run.good for run in runs):
+def _arrival(subject: Subject, trace: Trace, now: float) -> DriftNote:
+    text = f"{subject.label} is new: its first run began {span(now - trace.began)} ago"
+    if not trace.good:
         text += ", and it was never backed up"
     return DriftNote("new", text)

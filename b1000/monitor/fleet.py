@@ -1,33 +1,22 @@
 """What the central database knows of all subjects, and what it learns of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from b1000.monitor.drift import DriftNote
+from b1000.monitor.extents import Scope
 from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
 from b1000.monitor.stored import read_stored
-from b1000.monitor.tracks import Track
 from b1000.monitor.verdicts import Judgement
 from b1000.monitor.witnesses import Witnesses
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 
 
-class Fleet(NamedTuple):
-    """What the database knows of all subjects that are not ignored.
+class Known(NamedTuple):
+    """What the database knows of subjects beside their runs."""
 
-    ``notes``: failures that belong to no subject, each with what it would be of.
-    ``owners``: whose the last run of each track is. ``since``: what is older may be unknown.
-    """
-
-    histories: Mapping[Subject, Sequence[PastRun]]
     plans: Mapping[Subject, PlanRow]
-    notes: Sequence[tuple[Subject, DriftNote]] = ()
-    owners: Mapping[Track, Subject] = {}
-    since: float = 0.0
-    ignored: Mapping[Subject, Sequence[PastRun]] = {}
-    """The histories of those that nobody wants to know of."""
     replies: Mapping[Subject, Replies] = {}
     stored: Mapping[Subject, Witnesses] = {}
     """What storages tell."""
@@ -36,43 +25,53 @@ class Fleet(NamedTuple):
         """By which what is wrong with it was acknowledged."""
         return ack_of(self.replies[subject]) if subject in self.replies else None
 
+    def is_ignored(self, subject: Subject, now: float) -> bool:
+        """Whether nobody wants to know of it."""
+        return is_ignored(self.plans.get(subject), self.replies.get(subject, {}), now)
 
-def read(
-    source: DatabaseSource,
-    now: float,
-    host: str = "",
-    job: str = "",
-    meanwhile: Callable[[], object] = lambda: None,
-) -> Fleet:
-    """The histories and plans of the subjects that are not ignored, of a host or job perhaps.
 
-    ``meanwhile`` is called once the runs are read and whose they are is to be found out: a server
-    has nothing to do then. Raises NotDelivered where the database does not answer.
-    """
+class Fleet(NamedTuple):
+    """All subjects of which there are runs or plans, with their histories."""
+
+    known: Known
+    histories: Mapping[Subject, Sequence[PastRun]]
+    ignored: Mapping[Subject, Sequence[PastRun]] = {}
+    """The histories of those that nobody wants to know of."""
+
+
+def known(source: DatabaseSource, host: str = "", job: str = "") -> Known:
+    """Of all, or of a host or job. Raises NotDelivered where the database does not answer."""
     plans = {
         subject: plan
         for subject, plan in _plans(source)
         if host in ("", subject.host) and job in ("", subject.job)
     }
+    return Known(plans, _replies(source), read_stored(source, host, job))
 
-    replies = _replies(source)
 
-    def shown(subject: Subject) -> bool:
-        return not is_ignored(plans.get(subject), replies.get(subject, {}), now)
+def read(source: DatabaseSource, now: float) -> Fleet:
+    """All there is. Raises NotDelivered where the database does not answer."""
+    told = known(source)
+    reading = Histories(source, now, Scope())
+    reading.read()
+    planned = [subject for subject in told.plans if not told.is_ignored(subject, now)]
+    histories, _ = reading.all(planned)
+    return divided(told, histories, told.plans, now)
 
-    reading = Histories(source, now, filter(shown, plans), host, job)
-    histories, notes = reading.all(meanwhile)
-    for subject in plans:
-        histories.setdefault(subject, [])
+
+def divided(
+    known: Known,
+    histories: Mapping[Subject, Sequence[PastRun]],
+    planned: Iterable[Subject],
+    now: float,
+) -> Fleet:
+    """Those that are ignored by themselves; those that are planned without a run are there too."""
+    whole = {**dict.fromkeys(planned, ()), **histories}
+    ignored = {each for each in {*known.plans, *known.replies} if known.is_ignored(each, now)}
     return Fleet(
-        {subject: runs for subject, runs in histories.items() if shown(subject)},
-        plans,
-        [(subject, note) for subject, note in notes if shown(subject)],
-        reading.owners,
-        reading.since,
-        {subject: runs for subject, runs in histories.items() if not shown(subject)},
-        replies,
-        read_stored(source, host, job),
+        known,
+        {subject: runs for subject, runs in whole.items() if subject not in ignored},
+        {subject: runs for subject, runs in whole.items() if subject in ignored},
     )
 
 

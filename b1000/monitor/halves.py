@@ -1,58 +1,80 @@
-"""Work that is pure, and much of it: a second process does the half of it."""
+"""A second process that does half of the work, as long as two of them are worth it."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import signal
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
 
 from b1000 import wire
-from b1000.wire import Wire
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-_LEAST = 2_000  # of them, before it is worth a fork
+_LEAST = 2_000  # runs a day, before it is worth a fork
 
 
-def halved(work: Callable[[T], R], items: Sequence[T]) -> Callable[[], list[R]]:
-    """Begin with half of them; what is given does the rest, and has the results in their order.
+def worth_it(runs: int) -> bool:
+    """Whether there are so many runs a day, and a processor for each of two."""
+    return runs >= _LEAST and len(os.sched_getaffinity(0)) > 1
 
-    No thread may be at work when it begins. Who was killed has done nothing: all is done here then.
+
+class OtherGoneError(Exception):
+    """It was killed, or could not do its half: all is to be done here."""
+
+
+class Other:
+    """The second process, which is begun with ``task`` and has ended when this is left.
+
+    The task is given the other end of the wire, sends what it found, and ends. No thread may be
+    at work when it begins.
     """
-    if len(items) < _LEAST or len(os.sched_getaffinity(0)) < 2:
-        return lambda: [work(each) for each in items]
-    own, others = items[: len(items) // 2], items[len(items) // 2 :]
-    try:
-        end, child = _forked(lambda: [work(each) for each in others])
-    except OSError:
-        return lambda: [work(each) for each in items]
 
-    def finished() -> list[R]:
-        found = [work(each) for each in own]
-        with end:
-            try:
-                found += end.recv()[0]
-            except EOFError:
-                found += [work(each) for each in others]
-        os.waitpid(child, 0)
-        return found
-
-    return finished
-
-
-def _forked(task: Callable[[], list[R]]) -> tuple[Wire, int]:
-    """Where the results of a task come from, and who does it."""
-    ours, theirs = wire.pair()
-    child = os.fork()
-    if child:
+    def __init__(self, task: Callable[[wire.Wire], object]) -> None:
+        ours, theirs = wire.pair()
+        try:
+            child = os.fork()
+        except OSError as error:
+            raise OtherGoneError from error
+        if not child:
+            _carry_out(task, theirs)
         theirs.close()
-        return ours, child
+        self._wire, self._child = ours, child
+
+    def __enter__(self) -> "Other":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._wire.close()
+        if kind:
+            os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+
+    def tell(self, value: object) -> None:
+        """Send it something."""
+        try:
+            self._wire.send(value)
+        except OSError as error:
+            raise OtherGoneError from error
+
+    def hear(self) -> Any:
+        """Wait for what it sends."""
+        try:
+            return self._wire.recv()
+        except (EOFError, OSError) as error:
+            raise OtherGoneError from error
+
+
+def _carry_out(task: Callable[[wire.Wire], object], end: wire.Wire) -> None:
     code = 1
     try:
         # No connection to a database stays open here.
-        os.closerange(3, theirs.fileno())
-        os.closerange(theirs.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
-        # In a tuple: the wire sends no empty value.
-        theirs.send((task(),))
+        os.closerange(3, end.fileno())
+        os.closerange(end.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        task(end)
         code = 0
     finally:
+        # Whatever it was is told by who does it all then.
         os._exit(code)

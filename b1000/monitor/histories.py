@@ -5,16 +5,18 @@ where those are older, and what the copies of some of them came to.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from b1000.monitor.copies import copies_of, together, with_copies
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
+from b1000.monitor.extents import Extent, Scope
 from b1000.monitor.history import DAY, PastRun, Subject, in_order, span
 from b1000.monitor.lastruns import LEAST_READ, LastRuns
 from b1000.monitor.severity import Verdict
 from b1000.monitor.statements import Expressions
-from b1000.monitor.tracks import Track, of_all_writers, subjects_of
+from b1000.monitor.tracks import Track, Tracks, of_all_writers, subjects_of
+from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.runs.states import Status
 
@@ -24,46 +26,66 @@ _SAMPLED_AGES = (3 * DAY, 9 * DAY, 18 * DAY, 26 * DAY)
 """And of those that run more often than daily, at so much before the last."""
 
 
-class Histories:
-    """Reads what there is to know of all subjects, or of those of a host and a job.
+class Stray(NamedTuple):
+    """Something to know that is no subject's, with what it would be of.
 
-    ``expected`` are subjects of which there need not be a run.
+    Of one that found no client to pull, ``began`` is when that was: it is told unless one was
+    pulled since, which leaves a row of its client and none of its own.
     """
 
-    def __init__(
-        self,
-        source: DatabaseSource,
-        now: float,
-        expected: Iterable[Subject],
-        host: str = "",
-        job: str = "",
-    ) -> None:
+    subject: Subject
+    note: DriftNote
+    began: float | None = None
+
+
+def told(strays: Sequence[Stray], relayed: Mapping[str, float]) -> list[tuple[Subject, DriftNote]]:
+    """What is told of them; ``relayed`` is when the last run of each job began that was pulled."""
+    return [
+        (each.subject, each.note)
+        for each in sorted(strays, key=lambda each: each[:2])
+        if each.began is None or relayed.get(each.subject.job, each.began) <= each.began
+    ]
+
+
+class Histories:
+    """Reads what there is to know of all subjects of a scope.
+
+    ``planned`` are subjects of which there need not be a run. Once the runs are read,
+    ``found`` has them, of which another process may give or take some before they are looked at.
+    """
+
+    def __init__(self, source: DatabaseSource, now: float, scope: Scope) -> None:
         self._source = source
         self._now = now
-        self._expected = expected
         self._expressions = Expressions(source)
-        self._last = LastRuns(source, self._expressions, now, host, job)
+        self._last = LastRuns(source, self._expressions, now, scope)
         self._histories: dict[Subject, list[PastRun]] = {}
-        self.owners: dict[Track, Subject] = {}
+        self._planned: Sequence[Subject] = ()
+        self.relayed: dict[str, float] = {}
+        """When the last run of each job began that was pulled."""
 
     @property
     def since(self) -> float:
         """What is older may be unknown."""
         return self._last.since
 
-    def all(
-        self, meanwhile: Callable[[], object]
-    ) -> tuple[dict[Subject, list[PastRun]], list[tuple[Subject, DriftNote]]]:
-        """The histories in the order of time, and failures that belong to none.
+    @property
+    def found(self) -> Tracks:
+        """The runs."""
+        return self._last.found
 
-        ``meanwhile`` is called once the last runs are read.
-        """
-        self._last.read()
-        meanwhile()
-        notes = self._put_together()
+    def read(self, extent: Extent | None = None) -> None:
+        """The last runs of each instance."""
+        self._last.read(extent)
+
+    def all(self, planned: Sequence[Subject]) -> tuple[dict[Subject, list[PastRun]], list[Stray]]:
+        """The histories in the order of time, and failures that belong to none."""
+        self._planned = planned
+        self._last.good_ones_behind_failures()
+        strays = self._put_together()
         self._look_at_copies()
         self._good_ones_of_the_past()
-        return self._histories, notes
+        return self._histories, strays
 
     def _good_ones_of_the_past(self) -> None:
         """Where the last runs hold hardly a good one, whatever they said of themselves."""
@@ -80,38 +102,43 @@ class Histories:
 
     # --- whose they are
 
-    def _put_together(self) -> list[tuple[Subject, DriftNote]]:
+    def _put_together(self) -> list[Stray]:
         """Make the histories; gives what belongs to no subject."""
         self._histories = {}
-        strays: list[tuple[Track, list[PastRun]]] = []
+        nobodys: list[tuple[Track, list[PastRun]]] = []
         by_host_and_job: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, rows in self._last.tracks.items():
             runs = of_all_writers(in_order(rows))
             subjects = subjects_of(track, runs)
-            if subjects:
-                self.owners[track] = max(subjects, key=lambda each: subjects[each][-1].started)
-            else:
-                strays.append((track, runs))
+            if not subjects:
+                nobodys.append((track, runs))
             for subject, its in subjects.items():
                 if subject in self._histories:
                     self._histories[subject] = in_order([*self._histories[subject], *its])
                 else:
                     self._histories[subject] = its
                 by_host_and_job.setdefault(track[:2], {})[subject] = None
-        for subject in self._expected:
+        for subject in self._planned:
             if subject not in self._histories:
                 by_host_and_job.setdefault((subject.host, subject.job), {})[subject] = None
-        notes = []
-        for track, failures in strays:
+        strays = []
+        for track, failures in nobodys:
             for subject in by_host_and_job.get(track[:2], ()):
                 self._histories[subject] = in_order([*self._histories.get(subject, ()), *failures])
-            if track[:2] not in by_host_and_job and (note := self._note(track, failures)):
-                notes.append((Subject(*track), note))
-        return [*notes, *(self._leave_claims_out() if self._last.relayed else ())]
+            if track[:2] not in by_host_and_job and (stray := self._stray(track, failures)):
+                strays.append(stray)
+        self._see_what_was_pulled()
+        return [*strays, *(self._leave_claims_out() if self.found.relayed else ())]
 
-    def _leave_claims_out(self) -> list[tuple[Subject, DriftNote]]:
+    def _see_what_was_pulled(self) -> None:
+        for subject, runs in self._histories.items():
+            if subject.job in self.found.pulled:
+                began = [run.started for run in runs if run.direction == "passive"]
+                self.relayed[subject.job] = max([self.relayed.get(subject.job, 0.0), *began])
+
+    def _leave_claims_out(self) -> list[Stray]:
         """A client's word is no backup of another host that is not known by such words alone."""
-        notes = []
+        strays = []
         for subject, runs in self._histories.items():
             claimed = [run for run in runs if run.relayed_by and run.made_on != subject.host]
             if claimed and any(not run.relayed_by for run in runs):
@@ -121,10 +148,10 @@ class Histories:
                     f"{subject.label} has backups that do not rest on a client's word; those that "
                     f"{last.made_on} claims, relayed by {last.relayed_by}, do not count"
                 )
-                notes.append((subject, DriftNote("claim", text)))
-        return notes
+                strays.append(Stray(subject, DriftNote("claim", text)))
+        return strays
 
-    def _note(self, track: Track, failures: Sequence[PastRun]) -> DriftNote | None:
+    def _stray(self, track: Track, failures: Sequence[PastRun]) -> Stray | None:
         """A failure of a job of which no backup is known; one that found no client to pull."""
         last = failures[-1]
         if last.acknowledged or last.status != Status.FAILED:
@@ -134,21 +161,12 @@ class Histories:
         why = f": {last.error}" if last.error else ""
         if last.direction != "pull":
             text = f"{job} on {host} FAILED {span(age)} ago before it knew what to do"
-            return DriftNote(
-                "job", f"{text}, and nothing of it was ever backed up{why}", Verdict.CRITICAL
-            )
-        relayed = (
-            run.started
-            for subject, runs in self._histories.items()
-            if subject.job == job
-            for run in runs
-            if run.direction == "passive"
-        )
-        # A pull that succeeds leaves a row of its client, none of its own.
-        if age > AGE_AFTER_ONE or any(started > last.started for started in relayed):
+            text += f", and nothing of it was ever backed up{why}"
+            return Stray(Subject(*track), DriftNote("job", text, Verdict.CRITICAL))
+        if age > AGE_AFTER_ONE:
             return None
         text = f"{job} on {host} found nothing to pull {span(age)} ago{why}"
-        return DriftNote("pull", text, Verdict.WARNING)
+        return Stray(Subject(*track), DriftNote("pull", text, Verdict.WARNING), last.started)
 
     # --- their copies
 

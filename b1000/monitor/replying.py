@@ -50,7 +50,7 @@ def _written(source: DatabaseSource, wanted: ReplyRequest, now: float) -> Iterat
     whole = fleet.read(source, now)
     for subject, codes in _meant(whole, wanted, now):
         # The last counts: it is later than those before it, also within a second.
-        before = [each.when + 1 for each in whole.replies.get(subject, {}).values()]
+        before = [each.when + 1 for each in whole.known.replies.get(subject, {}).values()]
         when = max([now, *before])
         given = Reply(wanted.kind, _who(), when, wanted.until or None, wanted.note, codes)
         _remember(source, subject, given)
@@ -65,7 +65,7 @@ def _meant(
     whole: fleet.Fleet, wanted: ReplyRequest, now: float
 ) -> list[tuple[Subject, frozenset[str]]]:
     """The subjects, each with what is wrong with it where that is acknowledged."""
-    known = {*whole.histories, *whole.plans, *whole.ignored}
+    known = {*whole.histories, *whole.known.plans, *whole.ignored}
     found = named(wanted.subject, known)
     if not found and wanted.kind == EXPECT and (new := parsed(wanted.subject)):
         found = [new]
@@ -95,7 +95,7 @@ def _judged(whole: fleet.Fleet, subjects: Sequence[Subject], now: float) -> Iter
     for each in sorted(subjects):
         if each in whole.ignored:
             raise NoVerdict(f"{each.label} is ignored", "expect it before")
-        yield judge(each, whole.histories[each], whole.plans.get(each), now)
+        yield judge(each, whole.histories[each], whole.known.plans.get(each), now)
 
 
 def _who() -> str:

@@ -2,23 +2,21 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
 from b1000.jobs import Report
 from b1000.monitor import fleet
 from b1000.monitor.causes import Cause, Destination, causes, explained, with_subjects
-from b1000.monitor.changes import then
-from b1000.monitor.days import Days, days_of
-from b1000.monitor.destinations import read_destinations
-from b1000.monitor.drift import DriftNote, drift, ignored_that_failed
-from b1000.monitor.halves import halved
+from b1000.monitor.days import Days
+from b1000.monitor.drift import DriftNote, drift
+from b1000.monitor.extents import extent_of
+from b1000.monitor.histories import told
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.holidays import DayOff, days_off, softened
-from b1000.monitor.verdicts import Judgement, Verdict, judge, worst
-from b1000.monitor.witnesses import NOTHING_TOLD
+from b1000.monitor.judging import Judged, Task, judged
+from b1000.monitor.verdicts import Judgement, Verdict, worst
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.reports.target import NotDelivered
@@ -40,7 +38,7 @@ class Survey(NamedTuple):
     report: str
     judgements: Sequence[Judgement]
     notes: Sequence[DriftNote]
-    days: dict[Subject, Days] | None = None
+    days: Mapping[Subject, Days] | None = None
     learned: int | None = None
     unlearned: Sequence[Judgement] = ()
     """Those of which nothing was learned though they were backed up, each with its reason."""
@@ -115,92 +113,64 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
     learned = None
     unlearned: list[Judgement] = []
     try:
-        with DatabaseSource(settings, read_only=not question.learn) as source:
-            seen, places = _read(source, question, moment)
-            judging = _judging(seen, question, moment)
-            judgements, off = judging()
-            if question.learn:
-                learned = fleet.learn(source, judgements, seen.plans)
-                unlearned = [
-                    each for each in judgements if each.unlearned and each.subject not in seen.plans
-                ]
+        with DatabaseSource(settings) as source:
+            known = fleet.known(source, question.host, question.job)
+            extent = None if question.host else extent_of(source, moment, question.job)
+        task = Task(
+            settings,
+            known,
+            extent,
+            moment,
+            moment - (question.since or DAY),
+            bool(question.since),
+            question.host,
+            question.job,
+            question.days,
+        )
+        seen = judged(task)
+        judgements, off = _with_days_off(seen, task)
+        if question.learn:
+            with DatabaseSource(settings, read_only=False) as source:
+                learned = fleet.learn(source, judgements, known.plans)
+            unplanned = [each for each in judgements if each.subject not in known.plans]
+            unlearned = [each for each in unplanned if each.unlearned]
     except NotDelivered as error:
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
     everything = [
-        *seen.notes,
-        *drift(seen.histories, moment, seen.since),
-        *ignored_that_failed(seen.ignored, seen.replies, moment),
+        *told(seen.strays, seen.relayed),
+        *drift(seen.silent, seen.traces, moment, seen.since),
+        *sorted(seen.ignored_notes),
     ]
-    notes = [
-        note._replace(subject=subject) for subject, note in everything if question.wants(subject)
-    ]
-    days = None
-    if question.days:
-        # As many as are known of where there are too many runs to read them all.
-        shown = max(1, min(question.days, int((moment - seen.since) // DAY)))
-        days = days_of(seen.histories, date.fromtimestamp(moment), shown)
-    known = causes(judgements, moment, places, off)
+    common = causes(judgements, moment, seen.destinations, off)
     return Survey(
         moment,
         settings.name,
         judgements,
-        notes,
-        days,
+        [note._replace(subject=each) for each, note in everything if question.wants(each)],
+        seen.days if question.days else None,
         learned,
         unlearned,
-        known,
-        with_subjects(places, judgements, known),
-        sum(question.wants(subject) for subject in seen.ignored),
+        common,
+        with_subjects(seen.destinations, judgements, common),
+        sum(map(question.wants, seen.ignored)),
         question.since,
     )
 
 
-def _read(
-    source: DatabaseSource, question: MonitorQuestion, now: float
-) -> tuple[fleet.Fleet, list[Destination]]:
-    """What is known of subjects, and of destinations, which a server adds up meanwhile."""
-    asked: list[Callable[[], list[Destination]]] = []
+def _with_days_off(seen: Judged, task: Task) -> tuple[list[Judgement], list[DayOff]]:
+    """The verdicts by name, each with what it was then where that was another, and days off.
 
-    def ask() -> None:
-        asked.append(read_destinations(source, now, question.host, question.job))
-
-    seen = fleet.read(source, now, question.host, question.job, ask)
-    return seen, asked[0]()
-
-
-def _judging(
-    seen: fleet.Fleet, question: MonitorQuestion, now: float
-) -> Callable[[], tuple[list[Judgement], list[DayOff]]]:
-    """Begin with the verdicts; what is given has them all, and days off.
-
-    What turned is told of all where that is asked, else of what is bad.
+    What turned is told of all where that was asked, else of what is bad.
     """
-    earlier = now - (question.since or DAY)
-
-    def verdicts(subject: Subject) -> tuple[Judgement, Judgement | None]:
-        """Now, and then where that was asked for."""
-        runs, plan = seen.histories[subject], seen.plans.get(subject)
-        ack, stored = seen.ack(subject), seen.stored.get(subject, NOTHING_TOLD)
-        judgement = judge(subject, runs, plan, now, ack, stored=stored)
-        if not question.since and judgement.verdict is Verdict.OK:
-            return judgement, None
-        return judgement, then(subject, runs, plan, earlier, ack, stored=stored)
-
-    wanted = [subject for subject in sorted(seen.histories) if question.wants(subject)]
-    finished = halved(verdicts, wanted)
-
-    def all_of_them() -> tuple[list[Judgement], list[DayOff]]:
-        both = finished()
-        found = [judgement for judgement, _ in both]
-        off = days_off(found, now)
-        before = [was for _, was in both if was]
-        # Most that did not run on a day off were judged then by themselves.
-        was_off = softened(before, [*off, *days_off(before, earlier)])
-        return _with_turns(softened(found, off), was_off), off
-
-    return all_of_them
+    both = sorted(seen.verdicts, key=lambda each: each[0].subject)
+    found = [judgement for judgement, _ in both]
+    off = days_off(found, task.now)
+    before = [was for _, was in both if was]
+    # Most that did not run on a day off were judged then by themselves.
+    was_off = softened(before, [*off, *days_off(before, task.earlier)])
+    return _with_turns(softened(found, off), was_off), off
 
 
 def _with_turns(found: Sequence[Judgement], before: Sequence[Judgement]) -> list[Judgement]:

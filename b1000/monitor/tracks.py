@@ -44,12 +44,16 @@ class _Alike(NamedTuple):
 class Tracks:
     """Runs by track, made of texts; ``relayed`` is whether storages have told any of them.
 
+    ``subjects`` are those whose they may be: all that their rows name. ``pulled`` are jobs of
+    which a storage has pulled some.
     Nearly all runs of an instance differ in times and numbers alone: the rest is understood once.
     """
 
     def __init__(self) -> None:
         self.runs: defaultdict[Track, list[PastRun]] = defaultdict(list)
+        self.subjects: defaultdict[Track, set[Subject]] = defaultdict(set)
         self.relayed = False
+        self.pulled: set[str] = set()
         self._alike: dict[str, _Alike] = {}
         # Many are read: a name is kept only once.
         self._names: dict[str, str] = {}
@@ -94,15 +98,39 @@ class Tracks:
         if step not in _STEPS or (ack and not ack.isdigit()):
             raise ValueError("a name holds the separator, and all behind it is shifted")
         self.relayed |= bool(relayed_by)
+        if direction == "passive":
+            self.pulled.add(name)
         copies = int(step == DONE and status == OK)
         ended = (
             copies, 0, copies, None, (), (), (), step, status, ack not in ("", "0"), host, instance,
             master_host, master_instance, direction, short(error) if error else "", relayed_by, (),
             kind,
         )  # fmt: skip
-        alike = _Alike(self.runs[host, name, instance], ended)
+        track = (host, name, instance)
+        self.subjects[track].add(Subject(master_host or host, name, master_instance or instance))
+        alike = _Alike(self.runs[track], ended)
         self._alike[rest] = alike
         return alike
+
+    def add(self, others: "Tracks") -> None:
+        """Others that were read, some of them here too."""
+        self.relayed |= others.relayed
+        self.pulled |= others.pulled
+        for track, runs in others.runs.items():
+            its = self.runs[track]
+            whole = {run.job_id: run for run in (*its, *runs)}
+            # In place: it is also where others of these runs go.
+            its[:] = whole.values()
+            self.subjects[track] |= others.subjects[track]
+
+    def give(self, tracks: Iterable[Track]) -> "Tracks":
+        """Some of them, which another adds to its own; they are here no more."""
+        given = Tracks()
+        given.relayed, given.pulled = self.relayed, self.pulled
+        for track in tracks:
+            given.runs[track] = self.runs.pop(track)
+            given.subjects[track] = self.subjects.pop(track)
+        return given
 
 
 def of_all_writers(rows: list[PastRun]) -> list[PastRun]:

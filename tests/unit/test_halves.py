@@ -1,68 +1,111 @@
 """Of much work a second process does the half: the results are the same, whatever becomes of it."""
 
+import contextlib
 import os
+from collections.abc import Callable
 
 import pytest
 
 from b1000.monitor import halves
-from b1000.monitor.halves import halved
+from b1000.monitor.halves import Other, OtherGoneError
 from b1000.monitor.histories import _telling
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject
 from b1000.monitor.judgement import Judgement
+from b1000.monitor.meeting import Names, names_of, planned_here, shared
 from b1000.monitor.verdicts import judge
+from b1000.wire import Wire
 
 
-@pytest.fixture(autouse=True)
-def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processors, and little to do is enough."""
-    monkeypatch.setattr(halves, "_LEAST", 4)
+def test_one_processor_or_a_few_runs_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-
-
-def test_the_results_stand_in_their_order_and_two_have_made_them() -> None:
-    found = halved(lambda number: (number, os.getpid()), range(7))()
-    assert [number for number, _ in found] == list(range(7))
-    assert len({process for _, process in found}) == 2
-
-
-def test_few_are_done_here() -> None:
-    assert set(halved(lambda _: os.getpid(), range(3))()) == {os.getpid()}
-
-
-def test_one_processor_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert halves.worth_it(10_000)
+    assert not halves.worth_it(10)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
-    assert set(halved(lambda _: os.getpid(), range(9))()) == {os.getpid()}
+    assert not halves.worth_it(10_000)
 
 
-def test_the_half_of_one_who_was_killed_is_done_here() -> None:
-    here = os.getpid()
+def test_two_talk_and_verdicts_come_from_the_other_as_they_are_made_here() -> None:
+    def verdicts() -> list[Judgement]:
+        subjects = [Subject(f"host{number}", "job", "") for number in range(10)]
+        return [
+            judge(each, _runs(number, DAY), None, 1e9 + 9 * DAY)
+            for number, each in enumerate(subjects)
+        ]
 
-    def work(number: int) -> int:
-        if os.getpid() != here:
-            os._exit(9)
-        return number * number
+    def task(wire: Wire) -> None:
+        wire.send((wire.recv(), os.getpid(), verdicts()))
 
-    assert halved(work, range(6))() == [0, 1, 4, 9, 16, 25]
-
-
-def test_what_cannot_be_done_is_told_here() -> None:
-    def work(number: int) -> float:
-        return 1 / (5 - number)
-
-    with pytest.raises(ZeroDivisionError):
-        halved(work, range(6))()
+    with Other(task) as other:
+        other.tell("asked")
+        asked, process, found = other.hear()
+    assert (asked, found) == ("asked", verdicts())
+    assert process != os.getpid()
 
 
-def test_verdicts_come_from_the_other_as_they_are_made_here() -> None:
-    here = os.getpid()
+def _killed(_: Wire) -> None:
+    os._exit(9)
 
-    def work(number: int) -> tuple[Judgement, bool]:
-        subject = Subject(f"host{number}", "job", "")
-        return judge(subject, _runs(number, DAY), None, 1e9 + 9 * DAY), os.getpid() == here
 
-    found = halved(work, range(10))()
-    assert [ours for _, ours in found] == [True] * 5 + [False] * 5
-    assert [judgement for judgement, _ in found] == [work(number)[0] for number in range(10)]
+def _at_a_loss(_: Wire) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("task", [_killed, _at_a_loss])
+def test_one_who_was_killed_or_cannot_do_it_is_seen_to_be_gone(
+    task: Callable[[Wire], None],
+) -> None:
+    with pytest.raises(OtherGoneError), Other(task) as other:
+        other.hear()
+
+
+def test_the_other_is_gone_when_it_is_left() -> None:
+    """It waits for what never comes."""
+
+    def waits(wire: Wire) -> None:
+        wire.send(os.getpid())
+        wire.recv()
+
+    with contextlib.suppress(ZeroDivisionError), Other(waits) as other:
+        process = other.hear()
+        raise ZeroDivisionError
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+# --- what both have to do with
+
+
+def test_tracks_go_with_all_that_has_to_do_with_them() -> None:
+    """A master that both back up; jobs of a host are together, for one failure is that of all."""
+    db1, db2, web = (Subject(host, "mysql", "") for host in ("db1", "db2", "web"))
+    mine = {
+        ("slave3", "mysql", "a"): {db1},
+        ("slave3", "mysql", "b"): {db2},
+        ("slave4", "mysql", "b"): {db2},
+        ("slave3", "etc", ""): {Subject("slave3", "etc", "")},
+        ("web", "mysql", ""): {web},
+    }
+    theirs = Names({("slave1", "mysql")}, {db1})
+    given = shared(mine, theirs)
+    assert set(given) == {track for track in mine if track[1] == "mysql" and track[0] != "web"}
+    assert shared(mine, Names({("slave1", "mysql")}, {Subject("db9", "mysql", "")})) == []
+    assert shared(mine, Names({("web", "mysql")}, set())) == [("web", "mysql", "")]
+
+
+def test_what_is_planned_is_judged_by_one() -> None:
+    mine = names_of({("db1", "mysql", "3306"): {Subject("db1", "mysql", "3306")}})
+    theirs = Names({("db2", "mysql")}, {Subject("db1", "mysql", "shared")})
+    planned = [
+        Subject("db1", "mysql", "3306"),
+        Subject("db1", "mysql", "never"),
+        Subject("db1", "mysql", "shared"),
+        Subject("db2", "mysql", "never"),
+        Subject("nobody", "mysql", ""),
+    ]
+    assert planned_here(mine, theirs, planned) == planned[:2]
+
+
+# --- whose copies are looked at
 
 
 def _runs(count: int, gap: float, failed: frozenset[int] = frozenset()) -> list[PastRun]:
