@@ -55,6 +55,12 @@ def restore(argv: Sequence[str]) -> int:
     return code
 
 
+def _source(arguments: Any) -> tuple[str, str]:
+    """The destination that is named, and the client in a store; "" where none is."""
+    destination, _, client = (arguments.source or "").partition("/")
+    return destination, client
+
+
 def _restored(config: "Config", arguments: Any, answer: "Answer") -> int:
     from b1000.config.selectors import selector
     from b1000.storage import survey
@@ -63,7 +69,7 @@ def _restored(config: "Config", arguments: Any, answer: "Answer") -> int:
         from b1000.restore import owners
 
         owners.check(arguments.chown)
-    wanted = survey.wanted(config, arguments.source or "")
+    wanted = survey.wanted(config, _source(arguments)[0])
     with survey.JobSurvey(config, selector(arguments.job).job, wanted) as asked:
         # Meanwhile what is needed next is imported, which takes as long as storages do.
         import b1000.commands.bringing
@@ -154,7 +160,7 @@ class _Restore:
             arguments.host or "",
             arguments.any,
             self._begun,
-            arguments.source or "",
+            *_source(arguments),
         )
         databases = Databases(self._config, self._warn)
         found = asked.found(self._journal)

@@ -40,7 +40,11 @@ def for_restore() -> argparse.ArgumentParser:
         )
     parser.add_argument("--at", metavar="TIME", type=given, help="the last one begun by then")
     parser.add_argument(
-        "--from", dest="source", metavar="DEST", type=given, help="from this destination only"
+        "--from",
+        dest="source",
+        metavar="DEST",
+        type=given,
+        help="from this destination only; DEST/CLIENT is one client of a store",
     )
     parser.add_argument("--host", metavar="H", type=given, help="of this host or master")
     parser.add_argument(

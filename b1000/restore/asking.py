@@ -2,7 +2,7 @@
 
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, UsageError
 from b1000.jobs import Job
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
@@ -21,7 +21,7 @@ class Asked(NamedTuple):
     """What is wanted: begun at or before ``until``, and where a restore has ``begun``, of its run.
 
     ``any``: also an older one, one that has no mark, or one that is bad. ``source`` is the only
-    destination that is asked, "" for all.
+    destination that is asked, "" for all, and ``client`` the only one of a store, "" for all.
     """
 
     wanted: Selector
@@ -30,6 +30,7 @@ class Asked(NamedTuple):
     any: bool = False
     begun: Restore | None = None
     source: str = ""
+    client: str = ""
 
 
 def choose(
@@ -42,8 +43,9 @@ def choose(
     """
     job = asked.wanted.job
     rows = told.believed(_rows(config, found, asked), databases, job, config.settings.host)
+    rows = _of_client(found, rows, asked)
     if asked.begun:
-        rows = [row for row in rows if _is_of(asked.begun, row)]
+        rows = _of_begun(asked.begun, rows)
     unseen = [
         Away(each.root.destination, f"{each.root.whole(unread.path).rstrip('/')}: {unread.why}")
         for each in found.catalogues
@@ -99,8 +101,24 @@ def _explained(
     return strangers.explained(asked.wanted, seen, listed or (), failure)
 
 
-def _is_of(begun: Restore, row: StoredRow) -> bool:
-    return row.path == begun.path or bool(begun.run and row.backup.run == begun.run)
+def _of_client(found: Survey, rows: list[StoredRow], asked: Asked) -> list[StoredRow]:
+    """Those of the one client that is asked for. Raises UsageError where nobody is called so."""
+    clients = {each.root.client for each in found.catalogues if each.root.client}
+    if asked.client and asked.client not in clients and found.catalogues:
+        raise UsageError(
+            f"destination {asked.source!r} has no client {asked.client!r}",
+            f"there are: {', '.join(sorted(clients))}" if clients else "it has no clients",
+        )
+    return [row for row in rows if row.root.client == asked.client] if asked.client else rows
+
+
+def _of_begun(begun: Restore, rows: list[StoredRow]) -> list[StoredRow]:
+    """Those of the run that is being restored; what another client calls so is another's."""
+    same = [
+        row for row in rows if row.path == begun.path or (begun.run and row.backup.run == begun.run)
+    ]
+    clients = {row.root.client for row in same if row.path == begun.path}
+    return [row for row in same if not clients or row.root.client in clients]
 
 
 def _unreached(config: Config, journal: Journalled, away: Away, asked: Asked) -> Unreached:

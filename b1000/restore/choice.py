@@ -72,6 +72,7 @@ def choose(
     rows = _of_one(list(rows), terms)
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
     there = [row for row in rows if row.backup.state in usable]
+    _check_client(there)
     fit = _fitting(there, terms)
     notes = [*_passed_over(rows, fit)]
     if not fit:
@@ -170,6 +171,19 @@ def _of_one(rows: list[StoredRow], terms: Terms) -> list[StoredRow]:
             f"backups of several masters fit: {', '.join(masters)}", "choose one with --host"
         )
     return rows
+
+
+def _check_client(rows: Sequence[StoredRow]) -> None:
+    """Raises UsageError where several clients have put some there.
+
+    Each may call what it has after any host, so the newest may be of who wants to be restored.
+    """
+    if len({row.root.client for row in rows}) > 1:
+        places = sorted({row.root.place for row in rows})
+        raise UsageError(
+            f"such backups lie in the directories of several clients: {', '.join(places)}",
+            "choose one with --from",
+        )
 
 
 def _subject(row: StoredRow) -> str:

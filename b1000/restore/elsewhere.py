@@ -40,7 +40,7 @@ def _command(root: Root, group: Group, backup: Backup, names: Iterable[bytes]) -
     key = group.key
     words = ["b1000", "restore", f"{key.job}/{key.instance}" if key.instance else key.job]
     words += ["--host", key.host] if key.host else []
-    words += ["--from", root.destination]
+    words += ["--from", root.place]
     if backup.started is not None:
         words += ["--at", figures.iso(math.ceil(backup.started))]
     paths = [name.decode("utf-8", "surrogateescape") for name in names]

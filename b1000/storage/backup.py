@@ -36,6 +36,11 @@ class Root(NamedTuple):
     read_from: str = ""
 
     @property
+    def place(self) -> str:
+        """Its destination, and the client of a store: what ``b1000 restore --from`` takes."""
+        return f"{self.destination}/{self.client}" if self.client else self.destination
+
+    @property
     def address(self) -> str:
         """Where what lies there is read."""
         return self.read_from or self.path

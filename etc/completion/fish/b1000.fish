@@ -191,7 +191,7 @@ complete -c b1000 -n '__b1000_at restore' -l missing -d 'add only what is not th
 complete -c b1000 -n '__b1000_at restore' -l merge -d 'replace what differs, delete nothing'
 complete -c b1000 -n '__b1000_at restore' -l mirror -d 'replace what differs, delete what the backup has not'
 complete -c b1000 -n '__b1000_at restore' -l at -x -d 'the last one begun by then'
-complete -c b1000 -n '__b1000_at restore' -l from -x -d 'from this destination only'
+complete -c b1000 -n '__b1000_at restore' -l from -x -d 'from this destination only; DEST/CLIENT is one client of a store'
 complete -c b1000 -n '__b1000_at restore' -l host -x -d 'of this host or master'
 complete -c b1000 -n '__b1000_at restore' -l any -d 'also an older, an unmarked or a bad one'
 complete -c b1000 -n '__b1000_at restore' -l chown -x -d 'make all files theirs'
