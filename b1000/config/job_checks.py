@@ -1,5 +1,6 @@
 """What is wrong with a job although each of its options is right by itself."""
 
+import fnmatch
 import glob
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -48,7 +49,7 @@ def destinations(section: Section, chosen: Iterable[Destination]) -> None:
 
 
 def push(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
-    for word in _include(values):
+    for word in _words(values, "include"):
         if word.startswith("rsync://"):
             section.add_problem(
                 "include", f"{word} is not on this host; direction = pull fetches it"
@@ -79,7 +80,7 @@ def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destinati
                 f"[dest:{destination.name}] is at another host; "
                 "rsync copies from one host to this one, into a local path",
             )
-    words = _include(values)
+    words = _words(values, "include")
     machines = {word.split("/")[2] for word in words if word.startswith("rsync://")}
     for word in words:
         if not word.startswith("rsync://"):
@@ -98,26 +99,34 @@ def pull(section: Section, values: Mapping[str, Any], chosen: Iterable[Destinati
         )
 
 
-def _include(values: Mapping[str, Any]) -> tuple[str, ...]:
-    if "include" not in values:
+def _words(values: Mapping[str, Any], option: str) -> tuple[str, ...]:
+    if option not in values:
         return ()
-    return shellwords.texts(shellwords.fill(values["include"].words, SAMPLES))
+    return shellwords.texts(shellwords.fill(values[option].words, SAMPLES))
 
 
 def inside(section: Section, values: Mapping[str, Any], chosen: Iterable[Destination]) -> None:
     """A backup that is stored in its own source holds all earlier ones, and grows and grows."""
-    if "exclude" in values:
-        return
-    for word in _include(values):
+    for word in _words(values, "include"):
         for destination in chosen:
-            inside = f"{destination.path}/".startswith(f"{word.rstrip('/')}/")
-            if inside and not destination.remote and not destination.exclude:
+            top = f"{word.rstrip('/')}/"
+            if destination.remote or not f"{destination.path}/".startswith(top):
+                continue
+            patterns = (*_words(values, "exclude"), *destination.exclude)
+            if not _may_exclude(patterns, destination.path.removeprefix(top)):
                 section.add_problem(
                     "include",
                     f"{word} holds the destination {destination.name} "
                     f"({destination.path}); exclude it",
                     warning=True,
                 )
+
+
+def _may_exclude(patterns: Iterable[str], path: str) -> bool:
+    """Whether the last name in one of the patterns is one of the path."""
+    names = ([name for name in each.split("/") if name.strip("*")] for each in patterns)
+    lasts = [each[-1] for each in names if each]
+    return any(fnmatch.fnmatchcase(name, last) for name in path.split("/") for last in lasts)
 
 
 def transfer(section: Section, values: Mapping[str, Any]) -> None:

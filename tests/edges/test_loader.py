@@ -350,7 +350,7 @@ def test_a_word_of_a_list_may_be_as_long_as_a_file(read: Read) -> None:
 def test_commas_in_lists_of_patterns_are_warned_of(read: Read) -> None:
     config = read(
         COMMON.replace("/srv/store", "/srv/store\nexclude = a,*.o")
-        + JOB.replace("/etc", "/etc, /srv")
+        + JOB.replace("/etc", "/etc, /home")
         + "exclude = *.tmp, *.log,/x {a,b} 'x, ' c\\,\n"
     )
     assert config.errors == ()
@@ -1354,18 +1354,31 @@ def test_a_broken_destination_is_told_with_its_reason(tmp_path: Path) -> None:
     )
 
 
-def test_a_destination_inside_its_own_source_is_warned_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("exclude", "warned"),
+    [
+        ("", True),
+        ("*.tmp *~", True),
+        ("*", True),
+        ("/backup", False),
+        ("/srv/back*/***", False),
+        ("*.tmp backup/", False),
+    ],
+)
+def test_a_destination_inside_its_own_source_is_warned_of(
+    tmp_path: Path, exclude: str, warned: bool
+) -> None:
     file = tmp_path / "b1000.cfg"
     text = (
         "[report:r]\ntype = file\npath = /r\n[dest:d]\ntype = active\npath = /srv/backup\n"
         "[job:j]\ndirection = push\ntype = full\ndest = d\nreport = r\ninclude = /srv\n"
     )
-    file.write_text(text)
-    (problem,) = load(str(file)).problems
-    assert problem.warning
-    assert "/srv holds the destination d" in problem.text
-    file.write_text(f"{text}exclude = /backup\n")
-    assert load(str(file)).problems == ()
+    for place in ("[dest:d]\n", "[job:j]\n"):
+        line = f"{place}exclude = {exclude}\n" if exclude else place
+        file.write_text(text.replace(place, line))
+        problems = load(str(file)).problems
+        assert [problem.warning for problem in problems] == [True] * warned
+        assert all("/srv holds the destination d" in problem.text for problem in problems)
 
 
 # --- report databases
