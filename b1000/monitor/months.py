@@ -11,6 +11,7 @@ from itertools import pairwise
 from b1000.monitor.history import DAY, HOUR
 
 _LEAST, _MOST = 3, 6  # runs that say on which day of a month it is
+_WEEKDAYS = 6  # that say on which weekday of it: four weeks and five come in turns
 _EPOCH = date(1970, 1, 1).toordinal()
 _SUNDAY = 6
 
@@ -31,7 +32,7 @@ def next_of_month(good: Sequence[float]) -> float | None:
     year, month = divmod(months[-1] + min(steps), 12)
     found = [
         day
-        for rule in _rules(days[-1])
+        for rule in _rules(days[-1], len(days) >= _WEEKDAYS)
         if all(day.day in rule(day.year, day.month) for day in days)
         for day in rule(year, month + 1)
     ]
@@ -41,8 +42,8 @@ def next_of_month(good: Sequence[float]) -> float | None:
     return (date(year, month + 1, max(found)).toordinal() - _EPOCH) * DAY + hour
 
 
-def _rules(last: date) -> Iterator[_Rule]:
-    """All by which the last run may have been on its day."""
+def _rules(last: date, weekdays: bool) -> Iterator[_Rule]:
+    """All by which the last run may have been on its day; ``weekdays``: those of them too."""
     weekday, count = last.weekday(), (last.day - 1) // 7
 
     def of_weekday(year: int, month: int) -> list[int]:
@@ -51,8 +52,9 @@ def _rules(last: date) -> Iterator[_Rule]:
 
     yield lambda _, __: iter([last.day] if last.day <= 28 else [])
     yield lambda year, month: iter([monthrange(year, month)[1]])
-    yield lambda year, month: iter(of_weekday(year, month)[count : count + 1])
-    yield lambda year, month: iter(of_weekday(year, month)[-1:])
+    if weekdays:
+        yield lambda year, month: iter(of_weekday(year, month)[count : count + 1])
+        yield lambda year, month: iter(of_weekday(year, month)[-1:])
 
 
 def may_be_ahead(last: float, now: float) -> float:
