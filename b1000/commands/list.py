@@ -22,9 +22,9 @@ _MOST_NAMED = 20
 
 def list_backups(argv: Sequence[str]) -> int:
     """Carry it out; gives the exit code."""
-    from b1000.parsers.list import for_list
+    from b1000.parsers.list import words_of
 
-    arguments = for_list().parse_intermixed_args(argv)
+    arguments = words_of(argv)
     # A hundred thousand backups without a cycle: to look for those is a twelfth of all the work.
     gc.disable()
 

@@ -1,6 +1,7 @@
 """The words of ``b1000 list``."""
 
 import argparse
+from collections.abc import Sequence
 
 from b1000.parsers.words import command
 
@@ -41,3 +42,15 @@ def for_list() -> argparse.ArgumentParser:
         "jobs", nargs="*", metavar="job[/instance]", help="what to show (default: all jobs)"
     )
     return parser
+
+
+def words_of(argv: Sequence[str]) -> argparse.Namespace:
+    """What was said; a name that begins with a dash is a pattern all the same, and no option."""
+    parser = for_list()
+    words: list[str] = []
+    for word in argv:
+        is_pattern = word[:1] == "-" and word[:2] != "--" and word[:2] not in ("-f", "-h")
+        if words[-1:] == ["--files"] and is_pattern:
+            word = f"{words.pop()}={word}"
+        words.append(word)
+    return parser.parse_intermixed_args(words)

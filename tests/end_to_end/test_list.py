@@ -226,6 +226,10 @@ def test_files_are_found_and_equal_versions_folded(world: World) -> None:
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)["files"]
         assert {os.fsencode(each["path"]) for each in found} == {b"sub/" + name}
+    done = world.b1000("list", "--files", "-x", "--json")
+    assert [each["path"] for each in json.loads(done.stdout)["files"]] == ["sub/-x"] * 2
+    done = world.b1000("list", "--files", "--json")
+    assert (done.returncode, "expected one argument" in done.stderr) == (2, True)
     done = world.b1000("list", "--files", "sub/*")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1 + 2 * len(names)
