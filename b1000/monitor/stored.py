@@ -14,7 +14,7 @@ _MOST_FLAWED = 5000
 _GOOD = "s.state = 'complete' AND s.bad = 0"
 _WHOSE = "s.host, s.name, s.instance, s.master_host, s.master_instance"
 _PLACE = f"{_WHOSE}, s.storage, s.destination"
-_THERE = "s.state NOT IN ('removed', 'missing')"
+_KNOWN, _MISSING = "s.state <> 'removed'", "s.state = 'missing'"
 _LONGEST_ERROR = 200  # characters of it that are told
 
 _Place = tuple[Subject, str, str]
@@ -44,7 +44,11 @@ def read_stored(source: DatabaseSource, host: str = "", job: str = "") -> dict[S
     for (subject, *_), place in sorted(found.items()):
         places[subject].append(place)
     return {
-        subject: Witnesses(tuple(places[subject]), tuple(flawed[subject]))
+        subject: Witnesses(
+            tuple(each for each in places[subject] if each.is_there),
+            tuple(flawed[subject]),
+            tuple(each for each in places[subject] if each.lost is not None),
+        )
         for subject in places.keys() | flawed.keys()
     }
 
@@ -83,6 +87,9 @@ newer B1000s say when it was read before: they are those that tell a number."""
 _UNREAD_SYNC = "WHEN s.whose IS NOT NULL THEN COALESCE(s.last_read_utc, s.first_seen_utc)"
 
 
+_FACTS = 9
+
+
 def _facts(source: DatabaseSource, unread: str) -> str:
     """What is asked of the rows of one place."""
     complete, good = "CASE WHEN s.state = 'complete' THEN", f"CASE WHEN {_GOOD} THEN"
@@ -93,10 +100,13 @@ def _facts(source: DatabaseSource, unread: str) -> str:
             source.dialect.seconds,
             (
                 f"MAX({complete} s.started_utc END)",
-                *("MAX(s.read_utc)", f"MIN({unread})", "MIN(s.first_seen_utc)"),
+                *("MAX(s.read_utc)", f"MIN({unread})"),
+                f"MIN(CASE WHEN {_MISSING} THEN NULL ELSE s.first_seen_utc END)",
+                f"MAX(CASE WHEN {_MISSING} THEN s.started_utc END)",
             ),
         ),
         *(f"MAX({good} s.verify_every END)", f"MAX({good} s.drill_every END)"),
+        f"SUM(CASE WHEN {_MISSING} THEN 0 ELSE 1 END)",
     )
     return ", ".join(f"{each} AS f{number}" for number, each in enumerate(columns))
 
@@ -107,7 +117,7 @@ def _grouped(
     """By what names them."""
     rows = source.rows(
         f"SELECT {_PLACE}, {_facts(source, unread)} FROM stored s "
-        f"WHERE {_THERE} AND {scope.condition} GROUP BY {_PLACE}",
+        f"WHERE {_KNOWN} AND {scope.condition} GROUP BY {_PLACE}",
         scope.parameters,
     )
     return map(_place, rows)
@@ -116,19 +126,20 @@ def _grouped(
 def _numbered(source: DatabaseSource, unread: str) -> Iterator[tuple[_Place, AtStorage]]:
     """By the numbers of places: an index has all that is asked, in that order."""
     rows = source.rows(
-        f"SELECT {_PLACE}, {', '.join(f'g.f{number}' for number in range(7))} FROM ("
+        f"SELECT {_PLACE}, {', '.join(f'g.f{number}' for number in range(_FACTS))} FROM ("
         f"SELECT MIN(s.stored_id) AS one, {_facts(source, unread)} FROM stored s "
-        f"WHERE s.whose IS NOT NULL AND {_THERE} GROUP BY s.whose"
+        f"WHERE s.whose IS NOT NULL AND {_KNOWN} GROUP BY s.whose"
         ") g JOIN stored s ON s.stored_id = g.one"
     )
     return map(_place, rows)
 
 
 def _place(row: tuple[Any, ...]) -> tuple[_Place, AtStorage]:
-    *whose, storage, destination, kept, newest, read, since, seen, verify, drill = row
+    *whose, storage, destination, kept, newest, read, since, seen, lost, verify, drill, there = row
     place = AtStorage(
         storage, destination, int(kept), _number(newest), _number(read), _number(since),
         seen=_number(seen), verify=_number(verify), drill=_number(drill),
+        lost=_number(lost), is_there=bool(there),
     )  # fmt: skip
     return (_subject(*whose), storage, destination), place
 
@@ -156,6 +167,8 @@ def _together(one: AtStorage, other: AtStorage) -> AtStorage:
         seen=_least(one.seen, other.seen),
         verify=one.verify or other.verify,
         drill=one.drill or other.drill,
+        lost=_most(one.lost, other.lost),
+        is_there=one.is_there or other.is_there,
     )
 
 

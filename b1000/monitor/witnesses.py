@@ -23,7 +23,8 @@ class AtStorage(NamedTuple):
     waits longest was not; a sync tree waits since its last reading, though it was written since.
     ``drilled`` is when a drill last passed, which took ``recovery`` seconds; ``seen`` is when the
     first of them was. ``verify`` and ``drill`` are the seconds within which that is to be done
-    again, None for never; ``held`` says why nothing of them is removed.
+    again, None for never; ``held`` says why nothing of them is removed. ``lost`` is the start of
+    the newest that is missing, and ``is_there`` whether any other one lies there.
     """
 
     storage: str
@@ -38,6 +39,8 @@ class AtStorage(NamedTuple):
     verify: float | None = None
     drill: float | None = None
     held: str = ""
+    lost: float | None = None
+    is_there: bool = True
 
     @property
     def name(self) -> str:
@@ -67,10 +70,13 @@ class Flawed(NamedTuple):
 
 
 class Witnesses(NamedTuple):
-    """All that storages tell of a subject."""
+    """All that storages tell of a subject: ``places`` hold some of its backups, at ``lost`` ones
+    some are missing.
+    """
 
     places: tuple[AtStorage, ...] = ()
     flawed: tuple[Flawed, ...] = ()
+    lost: tuple[AtStorage, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -104,6 +110,7 @@ def wrong(found: Witnesses, last: PastRun | None, now: float) -> list[RuleResult
     """What is wrong; ``last`` is the last good run, as its host tells."""
     return [
         *_bad(found, last, now),
+        *_gone(found, last),
         *_unreadable(found, now),
         *_drill_failed(found, now),
         *_overdue(found, now),
@@ -129,6 +136,28 @@ def _bad(found: Witnesses, last: PastRun | None, now: float) -> Iterator[RuleRes
             yield RuleResult(_WARNING, f"a copy of the newest backup {where}", "bad_copy")
         else:
             yield RuleResult(_WARNING, where, "bad_copy")
+
+
+def _gone(found: Witnesses, last: PastRun | None) -> Iterator[RuleResult]:
+    """The newest backup is missing at a storage that had it."""
+    newest = max(_last(each.newest for each in found.places) or 0.0, last.started if last else 0.0)
+    lost = [each for each in found.lost if (each.lost or 0.0) > newest - _SAME]
+    bad = [each for each in found.flawed if each.bad and (each.started or 0.0) > newest - _SAME]
+    of_bad = {(each.storage, each.destination) for each in bad}
+    good = [
+        each
+        for each in found.places
+        if (each.newest or 0.0) > newest - _SAME and (each.storage, each.destination) not in of_bad
+    ]
+    # A copy of which no storage tells is not known to be gone either.
+    copies = last.done if last and last.started > newest - _SAME else 0
+    elsewhere = good or copies > len(lost) + len(bad)
+    for each in lost:
+        where = f"the newest backup is not at {each.name} any more"
+        if elsewhere:
+            yield RuleResult(_WARNING, where, "bad_copy")
+        else:
+            yield RuleResult(_CRITICAL, f"{where}; there is no other copy", "bad")
 
 
 def _unreadable(found: Witnesses, now: float) -> Iterator[RuleResult]:

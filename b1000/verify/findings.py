@@ -13,6 +13,7 @@ from b1000.storage.backup import Backup, Group, Root
 from b1000.verify.reading import Tree
 
 _SHOWN = 5
+_CORRUPT = CORRUPT.encode()
 
 
 class Kind(StrEnum):
@@ -104,11 +105,14 @@ def may_be_left(name: bytes) -> bool:
     return names.is_temporary(last) or any(each.startswith(names.OURS) for each in above)
 
 
-def wrong_files(wrong: Sequence[bytes], gone: Sequence[bytes]) -> str:
-    """Which files are wrong, in words, and which of them are ``gone``."""
+def wrong_files(wrong: Sequence[bytes], gone: Sequence[bytes], aside: Sequence[bytes] = ()) -> str:
+    """Which files are wrong, in words, and of those that are ``gone``, which bear the names of
+    files that were set ``aside``.
+    """
     is_are = "is" if len(wrong) == 1 else "are"
-    missing = {*gone}
-    names = [f"{shown(each)}{' (gone)' if each in missing else ''}" for each in wrong]
+    there = {*aside}
+    why = {name: "set aside" if name + _CORRUPT in there else "gone" for name in gone}
+    names = [f"{shown(each)} ({why[each]})" if each in why else shown(each) for each in wrong]
     return f"{counted(len(wrong), 'file')} {is_are} wrong: {first_of(names)}"
 
 
@@ -121,4 +125,4 @@ def known_to_be_wrong(look: Look) -> Finding:
 
 def is_aside(name: bytes) -> bool:
     """Whether a file of this name was set aside, as it was wrong."""
-    return name.endswith(CORRUPT.encode())
+    return name.endswith(_CORRUPT)

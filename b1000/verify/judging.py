@@ -73,7 +73,7 @@ class Judge:
             yield Finding(look.path, text, Kind.UNSTABLE)
         gone = [] if look.is_sync else comparison.gone(each.name for each in sweep.missed)
         names = [*(each.name for each in wrong), *gone]
-        bad = wrong_files(names, gone) if names else ""
+        bad = wrong_files(names, gone, sweep.set_aside) if names else ""
         if bad:
             yield Finding(look.path, bad, Kind.BAD)
         for each in _list_findings(case, wrong, self._remember):

@@ -166,6 +166,9 @@ def test_the_monitor_reads_what_storages_tell(
         Told("/b", "mysqldb/bad", 8, other, SEEN._replace(bad="a is wrong")),
         Told("/b", "mysqldb/old", 9, other._replace(host="web2", started=5e8), SEEN),
         Told("/b", "mysqldb/gone", 10, other._replace(state="removed"), good),
+        # Missing: besides others there, and all that there was.
+        Told("/b", "mysqldb/lost", 12, FACTS._replace(state="missing", started=7e8), good),
+        Told("/c", "mysqldb/lost", 13, other._replace(state="missing", destination="far"), good),
         Told(
             "/b",
             "etc/failed",
@@ -196,8 +199,11 @@ def test_the_monitor_reads_what_storages_tell(
     first, second = mysqldb.places
     whole = float(int(then))
     assert first == AtStorage(
-        "backup-1", "kept", 1, FACTS.started, whole, whole, whole, 61.5, 1_795_306_700.0, 86400.0
+        *("backup-1", "kept", 1, FACTS.started, whole, whole, whole, 61.5, 1_795_306_700.0),
+        *(86400.0, None, "", 7e8),
     )
+    assert [each.lost for each in mysqldb.lost] == [7e8, FACTS.started]
+    assert mysqldb.lost[1].name == "far of backup-2"
     assert (second.storage, second.kept, second.newest) == ("backup-2", 1, FACTS.started)
     assert (second.held, second.drill, second.drilled) == ("it is short", 3600.0, whole)
     assert (mysqldb.kept, mysqldb.read, mysqldb.recovery) == (2, whole, 61.5)

@@ -1,5 +1,6 @@
 """What a storage tells databases of its backups: late perhaps, and never lost."""
 
+import json
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,3 +121,33 @@ def test_what_could_not_be_removed_is_not_told_to_be_gone(world: World) -> None:
     (root / ".b1000-removed").unlink()
     assert world.b1000("prune").returncode == 0
     assert [row["state"] for row in sqlite_rows(file).values()].count("removed") == 2
+
+
+def test_the_monitor_misses_the_newest_backup_of_a_storage(world: World) -> None:
+    world.files()
+    places = {f"d{number}": world.root / f"d{number}" for number in (1, 2)}
+    world.write(
+        {
+            "report:file": {"type": "sqlite", "path": world.root / "central.sqlite3"},
+            **{
+                f"dest:{name}": {"type": "active", "path": path, "report": "file"}
+                for name, path in places.items()
+            },
+            "job:etc": world.push(dest="d1 d2", report="file"),
+        }
+    )
+
+    def judged() -> tuple[str, str]:
+        assert world.b1000("verify", "-q").returncode in (0, 3)
+        (subject,) = json.loads(world.b1000("monitor", "--json").stdout)["subjects"]
+        return subject["verdict"], "; ".join(each["text"] for each in subject["reasons"])
+
+    assert world.b1000().returncode == 0
+    assert judged()[0] == "OK"
+    for number, verdict in (("1", "WARNING"), ("2", "CRITICAL")):
+        shutil.rmtree(places[f"d{number}"] / "etc")
+        said = judged()
+        assert said[0] == verdict
+        assert f"the newest backup is not at d{number} of client any more" in said[1]
+    assert world.b1000().returncode == 0
+    assert judged()[0] == "OK"

@@ -104,6 +104,8 @@ def test_a_file_that_is_gone_is_told_as_gone(world: World, root: Path) -> None:
     (path / "other").unlink()
     findings = verified(world)[1]
     assert findings[0]["text"] == "2 files are wrong: file, other (gone)"
+    findings = verified(world)[1]
+    assert findings[0]["text"] == "2 files are wrong: file (set aside), other (gone)"
 
 
 def test_where_no_list_can_be_written_its_hash_tells_of_changes(world: World, root: Path) -> None:

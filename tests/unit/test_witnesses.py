@@ -48,6 +48,24 @@ def test_a_bad_backup(flawed: Flawed, copies: int, expected: tuple[str, str]) ->
     assert codes(found, copies, NOW - 61) == [], "it was not known then"
 
 
+def test_a_newest_backup_that_is_missing() -> None:
+    there = AtStorage("s1", "kept", 3, NOW - DAY)
+    lost = AtStorage("s2", "other", lost=NOW - DAY, is_there=False)
+    assert codes(Witnesses((there,), (), (lost,)), 2) == [("WARNING", "bad_copy")]
+    assert codes(Witnesses((), (), (lost,)), 1) == [("CRITICAL", "bad")]
+    assert codes(Witnesses((), (), (lost, lost)), 2) == [("CRITICAL", "bad")] * 2
+    assert codes(Witnesses((), (), (lost,)), 2) == [("WARNING", "bad_copy")], "another is not told"
+    older = there._replace(newest=NOW - 2 * DAY)
+    assert codes(Witnesses((older,), (), (lost,)), 1) == [("CRITICAL", "bad")]
+    # Both go for the same run: what is left of it is bad.
+    flawed = BAD._replace(good=0)
+    assert codes(Witnesses((there,), (flawed,), (lost,)), 2)[-1] == ("CRITICAL", "bad")
+    # An older one is nothing that anybody would restore first.
+    old = lost._replace(lost=NOW - 2 * DAY)
+    assert codes(Witnesses((there,), (), (old,)), 1) == []
+    assert codes(Witnesses((), (), (old,)), 1) == []
+
+
 def test_a_bad_backup_is_not_the_newest_once_there_is_a_later_run() -> None:
     found = Witnesses((HERE,), (BAD,))
     assert codes(found, 1, NOW, NOW - DAY / 2) == [("WARNING", "bad_copy")]
