@@ -61,6 +61,8 @@ def _check_storage(
             section.add_problem(
                 "path", "one * may stand for the directories of the clients, as in /srv/backup/*"
             )
+    elif section.variant == "active" and "*" in path.split("/"):
+        section.add_problem("path", "* stands for the directories of clients in type = store alone")
     for option in OF_LOCAL_STORAGES & section.values.keys():
         if path.startswith("rsync://"):
             section.add_problem(

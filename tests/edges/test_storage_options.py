@@ -144,3 +144,14 @@ def test_where_no_job_copies_the_limits_are_those_of_global(tmp_path: Path) -> N
     with survey.Journalled(config) as journal:
         found = journal.limits(config.destinations["kept"])
         assert (found.copy_retry_min_sleep, found.io_timeout) == (7, 9)
+
+
+@pytest.mark.parametrize("path", ["/srv/*", "/srv/*/b1000", "rsync://s/b1000/*"])
+def test_a_star_is_for_stores(tmp_path: Path, path: str) -> None:
+    """Copies went into a directory of that name, and list looked beside it."""
+    config = load(tmp_path, HEAD.replace("path = /srv/disk", f"path = {path}"))
+    assert "dest:disk path: * stands for the directories of clients in type = store alone" in told(
+        config
+    )
+    assert isinstance(config.jobs["etc"], BrokenJob)
+    assert told(load(tmp_path, HEAD.replace("/srv/disk", "/srv/5*"))) == []
