@@ -55,6 +55,7 @@ class _Verify:
         self._until = time.monotonic() + arguments.seconds if arguments.seconds else None
         self._findings: dict[Finding, None] = {}  # each is told once
         self._looked: set[str] = set()
+        self._catalogues: list[Catalogue] = []
         self._away: list[str] = []
         self._counted = self._read = self._bytes = 0
         self._out_of_time = False
@@ -96,7 +97,6 @@ class _Verify:
                     self._at_daemon(Witness(journal, notes, there), destination, catalogues)
                 else:
                     self._one(working, destination, catalogues)
-                self._known(catalogues)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
@@ -140,12 +140,12 @@ class _Verify:
                 try:
                     catalogues = list(survey.catalogues(each, journal))
                     found.append((each, catalogues, there))
+                    self._catalogues += catalogues
                     for catalogue in catalogues:
                         self._tell_of_unread(catalogue)
                     if journal.seen_below(each) and not any(map(_is_something, catalogues)):
-                        raise StorageAway(
-                            f"{each.path} is empty, and was not; is its disk mounted?"
-                        )
+                        why = "is empty, and was not; is its disk mounted?"
+                        raise StorageAway(f"{each.path} {why}")
                 except StorageAway as error:
                     self._is_away(each, error)
         mistaken = survey.mistaken(self._config, named)
@@ -196,12 +196,12 @@ class _Verify:
         self._found(reader.read(look, terms))
         self._looked.add(look.path)
 
-    def _known(self, catalogues: "Sequence[Catalogue]") -> None:
+    def _tell_of_known(self) -> None:
         """What is bad stays so, and is told also when it is not read."""
         from b1000.verify.findings import Look, known_to_be_wrong
 
         told = self._looked | {each.path for each in self._findings if each.bad}
-        for catalogue in catalogues:
+        for catalogue in self._catalogues:
             for group in catalogue.groups:
                 for backup in group.backups if self._wanted(group.key) else ():
                     look = Look(catalogue.root, group, backup)
@@ -266,10 +266,9 @@ class _Verify:
         from b1000.logs import printable
 
         for each in findings:
-            if each in self._findings:
-                continue
-            self._findings[each] = None
-            self._tell(printable(f"b1000: {each.path} {each.text}"))
+            if each not in self._findings:
+                self._findings[each] = None
+                self._tell(printable(f"b1000: {each.path} {each.text}"))
 
     def _tell(self, text: str) -> None:
         from b1000.logs import to_stderr
@@ -277,6 +276,7 @@ class _Verify:
         to_stderr(text)
 
     def _conclude(self) -> int:
+        self._tell_of_known()
         bad = sorted({each.path for each in self._findings if each.bad})
         if self._arguments.json:
             from b1000.logstyle import inert

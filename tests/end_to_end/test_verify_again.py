@@ -76,8 +76,16 @@ def test_what_is_known_to_be_bad_is_told_also_when_it_is_not_read(
         (finding,) = json.loads(done.stdout)["findings"]
         assert done.returncode == 1
         assert (finding["path"], finding["kind"], finding["bad"]) == (str(path), how, True)
+    # Nor does it matter that there was no time for it.
+    world.write(_stored_at(root, verify_rate="1k"))
+    (a_backup(root, 1) / "large").write_bytes(bytes(10000))
+    done = world.b1000("verify", "--json", "--for", "1s")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["out_of_time"]) == (1, True)
+    assert (str(path), how) in {(each["path"], each["kind"]) for each in answer["findings"]}
     shutil.rmtree(path)
-    assert verified(world) == (0, [])
+    world.write(_stored_at(root))
+    assert verified(world)[0] == 0
 
 
 def _stored_at(root: Path, **options: object) -> dict[str, dict[str, object]]:
