@@ -50,6 +50,8 @@ class Facts(NamedTuple):
     in_time: bool
     rests: bool = False
     """Whether it never runs on some days of the week."""
+    newcomer: bool = False
+    """Whether what is missed may be its first weekend, on which it never runs."""
 
     @property
     def missed(self) -> float | None:
@@ -129,12 +131,17 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     )
     if facts.late and live and _began_in_time(facts, past):
         return facts._replace(in_time=True)
-    if facts.late and past.good:
-        if len(past.good) > 1 and expected.by != "plan" and not (facts.since or live):
-            expected = freshness.with_first_weekend(past, expected, here)
-        due = freshness.due(past, expected, here)
-        return facts._replace(due=due, expected=freshness.given_up(past, expected, due))
-    return facts
+    return _missed(facts, past, here) if facts.late and past.good else facts
+
+
+def _missed(facts: Facts, past: Past, here: float) -> Facts:
+    """The same with what was missed, and when it counts as lost."""
+    rest = 0.0
+    if facts.expected.by != "plan" and not (facts.since or facts.live):
+        rest = freshness.first_weekend(past, here)
+    due = freshness.due(past, facts.expected, here)
+    expected = freshness.given_up(past, facts.expected, due, rest)
+    return facts._replace(due=due, expected=expected, newcomer=rest > 0)
 
 
 def _began_in_time(facts: Facts, past: Past) -> bool:

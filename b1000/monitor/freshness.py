@@ -81,19 +81,18 @@ def learned(past: Past, now: float) -> Expectation:
     return Expectation(limit, limit + max(gap, HOUR), "learned", gap, False, longest)
 
 
-def with_first_weekend(past: Past, expected: Expectation, now: float) -> Expectation:
-    """The same where it may have been made for weekdays, and its first weekend comes: lost later.
+def first_weekend(past: Past, now: float) -> float:
+    """How much of the silence is the first weekend of what may have been made for weekdays.
 
-    Nobody knows that yet. What does not come on it is missed, and what fails is no rest.
+    Nobody knows that yet: what does not come on it is missed, and is lost by so much later.
     """
-    good, age = past.good, expected.critical_age
-    if age is None or good[-1] - good[0] >= WEEK or _SUNDAY in map(_weekday, good):
-        return expected
+    good = past.good
+    if len(good) < 2 or good[-1] - good[0] >= WEEK or _SUNDAY in map(_weekday, good):
+        return 0.0
     saturday = (good[-1] // DAY + (_SATURDAY - _weekday(good[-1])) % 7) * DAY
     if good[-1] + max(_own_gaps(past)) < saturday:
-        return expected
-    rest = min(now, saturday + 2 * DAY) - max(good[-1], saturday)
-    return expected._replace(critical_age=age + max(0.0, rest))
+        return 0.0
+    return max(0.0, min(now, saturday + 2 * DAY) - max(good[-1], saturday))
 
 
 def clock(past: Past, here: float) -> float:
@@ -165,13 +164,16 @@ def due(past: Past, expected: Expectation, now: float) -> float:
     return known[-2] if len(known) >= _LEAST_WEEKS else known[-1]
 
 
-def given_up(past: Past, expected: Expectation, missed: float) -> Expectation:
+def given_up(past: Past, expected: Expectation, missed: float, rest: float) -> Expectation:
     """The same with the age at which it counts as lost: one more usual interval after that.
 
     By the hour of the week alone that would be at once where the interval missed was a long one.
+    ``rest`` is what does not count of it.
     """
-    if not expected.profile or expected.max_age is None:
+    if expected.max_age is None or expected.critical_age is None:
         return expected
+    if not expected.profile:
+        return expected._replace(critical_age=expected.critical_age + rest)
     age = missed - past.good[-1] + lateness(expected.gap) + max(expected.gap, HOUR)
     return expected._replace(critical_age=max(age, expected.max_age))
 

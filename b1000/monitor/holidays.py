@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from b1000.monitor.history import DAY, Subject
+from b1000.monitor.history import DAY, HOUR, Subject, span
 from b1000.monitor.judgement import Judgement, Reason
 from b1000.monitor.severity import Verdict
 from b1000.named import NamedTuple
@@ -18,6 +18,8 @@ _SHARE = 0.9  # of all that were due on that day by their clock
 _WELL = 0.8  # of the others, which know no such day
 _LONGEST = 5 * DAY  # Christmas with a weekend: then they are missed, whatever the reason
 _NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
+_MONDAY = 4  # of the days of a week since the epoch, modulo 7
+_LATE = 2 * HOUR  # that its first run after the weekend may be
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -78,6 +80,39 @@ def _went_on_after(day: int, each: Judgement) -> bool:
 def _began(moment: float | None, each: Judgement) -> int:
     """The day of a run by the clock of its host."""
     return -1 if moment is None else int((moment + each.offset) // DAY)
+
+
+def settled(some: Sequence[Judgement], judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The same, with newcomers OK on a first weekend on which nobody else runs their job.
+
+    ``judgements``: those on the whole fleet.
+    """
+    if not any(each.newcomer for each in some):
+        return list(some)
+    of_job: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for each in judgements:
+        if each.rests:
+            of_job[each.subject.job].append(each)
+    return [_settled(each, of_job[each.subject.job]) for each in some]
+
+
+def _settled(each: Judgement, others: Sequence[Judgement]) -> Judgement:
+    if not each.newcomer or each.missed is None or each.codes != {"missed"}:
+        return each
+    day = int(each.missed // DAY)
+    last = (each.last_good or 0.0) + each.offset
+    monday = day + (_MONDAY - day) % 7
+    if last + (each.age or 0.0) > monday * DAY + last % DAY + _LATE:
+        return each
+    rested = sum(_still_rests(day, other) or _went_on_after(day, other) for other in others)
+    if rested < _LEAST_HOSTS or rested < _SHARE * len(others):
+        return each
+    text = f"{span(each.age or 0.0)} old; {rested} others of job {each.subject.job} rest, too"
+    return each._replace(verdict=Verdict.OK, reason=text, reasons=(), missed=None)
+
+
+def _still_rests(day: int, each: Judgement) -> bool:
+    return each.verdict is Verdict.OK and _began(each.last_run, each) < day
 
 
 def softened(judgements: Sequence[Judgement], off: Iterable[DayOff]) -> list[Judgement]:

@@ -26,7 +26,7 @@ class Judgement(NamedTuple):
     ``longest``: what one age for all hours would be. ``offset`` is how far its host's local time is
     ahead of UTC, ``rests`` whether it never runs on some days of the week, and ``missed`` since
     when, in local time, it is late though nothing failed. ``before`` is when the good backup of
-    a day before that of the last one began.
+    a day before that of the last one began. ``newcomer``: what is missed may be its first weekend.
     """
 
     subject: Subject
@@ -57,6 +57,7 @@ class Judgement(NamedTuple):
     rests: bool = False
     missed: float | None = None
     before: float | None = None
+    newcomer: bool = False
 
     @property
     def codes(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ from b1000.monitor.drift import DriftNote, drift
 from b1000.monitor.extents import extent_of
 from b1000.monitor.histories import told
 from b1000.monitor.history import DAY, Subject
-from b1000.monitor.holidays import DayOff, days_off, softened
+from b1000.monitor.holidays import DayOff, days_off, settled, softened
 from b1000.monitor.judging import Judged, Task, judged
 from b1000.monitor.verdicts import Judgement, Verdict, worst
 from b1000.named import NamedTuple
@@ -166,8 +166,9 @@ def _with_days_off(seen: Judged, task: Task) -> tuple[list[Judgement], list[DayO
     """
     both = sorted(seen.verdicts, key=lambda each: each[0].subject)
     found = [judgement for judgement, _ in both]
+    found = settled(found, found)
     off = days_off(found, task.now)
-    before = [was for _, was in both if was]
+    before = settled([was for _, was in both if was], found)
     # Most that did not run on a day off were judged then by themselves.
     was_off = softened(before, [*off, *days_off(before, task.earlier)])
     return _with_turns(softened(found, off), was_off), off

@@ -73,6 +73,7 @@ def judge(
         longest=facts.expected.longest,
         stored=stored,
         offset=newest.offset, rests=facts.rests, missed=facts.missed, before=facts.before,
+        newcomer=facts.newcomer,
     )  # fmt: skip
 
 

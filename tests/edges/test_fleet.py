@@ -56,6 +56,21 @@ def test_the_numbers_of_a_subject(rows: Rows) -> None:
     assert found.max_age == pytest.approx(30 * HOUR, rel=0.05)
 
 
+def test_a_newcomer_rests_on_its_first_weekend_as_the_others_of_its_job(rows: Rows) -> None:
+    rows.now = datetime(2026, 9, 13, 12).timestamp()  # a Sunday
+    for name, weeks in (("web1", 8), ("web2", 8), ("new", 1)):
+        for day in range(7 * weeks):
+            if day % 7 > 1:  # neither today nor yesterday
+                rows.run(name, "etc", "", day * DAY + 9 * HOUR)
+    rows.run("alone", "home", "", 2 * DAY + 9 * HOUR)
+    rows.run("alone", "home", "", 5 * DAY + 9 * HOUR)
+    rows.run("alone", "home", "", 4 * DAY + 9 * HOUR)
+    rows.run("alone", "home", "", 3 * DAY + 9 * HOUR)
+    found = {name: each.verdict for name, each in judged(rows).items()}
+    assert found.pop("alone home") is Verdict.WARNING
+    assert set(found.values()) == {Verdict.OK}
+
+
 def test_subjects_are_those_of_the_master(rows: Rows) -> None:
     rows.daily("slave3", "mysql", "3307", master_host="db1", master_instance="payments")
     rows.daily("slave3", "mysql", "3308", master_host="db2")

@@ -8,7 +8,7 @@ import pytest
 
 from b1000.monitor.causes import causes
 from b1000.monitor.history import PastRun, PlanRow, Subject
-from b1000.monitor.holidays import days_off, softened
+from b1000.monitor.holidays import days_off, settled, softened
 from b1000.monitor.severity import Verdict
 from b1000.monitor.verdicts import Judgement, judge
 
@@ -27,7 +27,7 @@ def made(host: str, now: datetime, **how: Any) -> Judgement:
     zone, off = how.get("zone", WARSAW), how.get("off", CHRISTMAS)
     when = now.replace(tzinfo=WARSAW).timestamp()
     runs = []
-    for number in range(60, -1, -1):
+    for number in range(how.get("days", 60), -1, -1):
         day = now.date() - timedelta(days=number)
         if (day.weekday() > 4 and not how.get("daily")) or day in off:
             continue
@@ -184,3 +184,39 @@ def test_a_bad_copy_is_not_explained_by_a_holiday() -> None:
     found = verdicts([bad, *rest, *others(SATURDAY)], SATURDAY)
     assert found["web0"] is CRITICAL
     assert set(found.values()) == {CRITICAL, WARNING, OK}
+
+
+# --- who is new, and has its first weekend
+
+SUNDAY = datetime(2025, 12, 14, 12)
+
+
+def of_newcomer(*fleet: Judgement, now: datetime = SUNDAY, **how: Any) -> Judgement:
+    """What is said of one that runs since Monday, among others."""
+    newcomer = made("new", now, **{"days": 6, "off": (), **how})
+    (found,) = settled([newcomer], [newcomer, *fleet])
+    return found
+
+
+def test_a_newcomer_rests_with_the_others_of_its_job() -> None:
+    known = weekdays(SUNDAY, 4, off=())
+    found = of_newcomer(*known)
+    assert (found.verdict, found.codes) == (OK, frozenset())
+    assert found.reason == "2 d 9 h old; 4 others of job etc rest, too"
+    # At noon on Monday those have run again, and it has not.
+    monday = datetime(2025, 12, 15, 12)
+    late = of_newcomer(*weekdays(monday, 4, off=()), now=monday, days=7, off={monday.date()})
+    assert late.verdict is WARNING
+
+
+def test_a_newcomer_is_missed_where_nobody_else_rests() -> None:
+    assert of_newcomer().verdict is WARNING
+    assert of_newcomer(*weekdays(SUNDAY, 1, off=())).verdict is WARNING
+    daily = [made(f"db{number}", SUNDAY, daily=True, off=()) for number in range(4)]
+    assert of_newcomer(*daily).verdict is WARNING
+    other = [each._replace(subject=each.subject._replace(job="home")) for each in weekdays(SUNDAY)]
+    assert of_newcomer(*other).verdict is WARNING
+    # What failed did not rest, and what missed a Friday did not either.
+    assert of_newcomer(*weekdays(SUNDAY, 4, off=()), off={date(2025, 12, 12)}).verdict is not OK
+    failed = {date(2025, 12, 12)}
+    assert of_newcomer(*weekdays(SUNDAY, 4, off=()), failed=failed).verdict is not OK
