@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from b1000.commands.output import terminal
 from b1000.commands.restore_bar import Bar
+from b1000.commands.restore_orphans import end_orphans
 from b1000.errors import UsageError, counted
 from b1000.figures import clock, size
 from b1000.identity import is_alive
@@ -20,6 +21,7 @@ from b1000.restore.choice import Choice
 from b1000.restore.found import DIFFERS
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
+from b1000.rsync.restoring import is_small
 from b1000.runs.stored import Restore
 
 if TYPE_CHECKING:
@@ -40,15 +42,6 @@ class Surroundings(NamedTuple):
     answer: "Answer"
     say: Callable[[str], None]
     warn: Callable[[str], None]
-
-
-def end_orphans(begun: Restore) -> None:
-    """End the rsyncs of a restore whose b1000 was killed."""
-    from b1000.work.tree import TreeEnding
-
-    ending = TreeEnding(noting.marks(begun.process))
-    while (pause := ending.step()) is not None:
-        time.sleep(pause)
 
 
 def _is_still(path: str, before: os.stat_result) -> bool:
@@ -209,7 +202,9 @@ class Bringing:
         if self._begun:
             began = self._begun.began
             (part,) = way.parts
-            receiving.remove_leftovers(part.target, looking.leftovers(way), began)
+            left = looking.leftovers(way)
+            resumed = way.manner.resumed
+            receiving.remove_leftovers(part.target, left, began, resumed=resumed)
 
     def _warn(self, text: str) -> None:
         self._bar.clear()
@@ -227,6 +222,8 @@ class Bringing:
             lacking = self._tell_aside([] if whole else aside.found(way)) or short
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
+        if not is_small(self._keys["bytes"] or 0):
+            self._with.say(f"{size(self._keys['bytes'])} have come; now they are compared")
         found = comparing.verified(way, private)
         # Where all was compared, that has seen them.
         partly = way.manner.existing == "missing"

@@ -71,7 +71,7 @@ def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[
             code = _UNDER_WAY
             for_all().warning("%s is at work; it is not given up", what)
             continue
-        from b1000.commands.bringing import end_orphans
+        from b1000.commands.restore_orphans import end_orphans
         from b1000.restore import noting
 
         if each.ended is None:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from b1000.commands.output import USAGE_ERROR, say, say_of_acts
-from b1000.errors import B1000Error, UsageError
+from b1000.commands.output import USAGE_ERROR, say, say_of_acts, terminal
+from b1000.errors import B1000Error, UsageError, in_order
 from b1000.files import private_directory
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ def _restored(config: "Config", arguments: Any, answer: "Answer") -> int:
         owners.check(arguments.chown)
     wanted = survey.wanted(config, _source(arguments)[0])
     with survey.JobSurvey(config, selector(arguments.job).job, wanted) as asked:
+        if not (arguments.json or arguments.print) and terminal():
+            names = in_order(each.name for each in survey.storages(config, wanted))
+            say(f"asking {names}")
         # Meanwhile what is needed next is imported, which takes as long as storages do.
         import b1000.commands.bringing
         import b1000.restore.asking  # noqa: F401

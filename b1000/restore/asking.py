@@ -1,8 +1,11 @@
 """Of the backups of a job at all storages the one is chosen that is restored."""
 
+from collections.abc import Collection
+from contextlib import suppress
+
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
-from b1000.errors import B1000Error, UsageError
+from b1000.errors import B1000Error, StorageAway, UsageError
 from b1000.jobs import Job
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
@@ -11,10 +14,10 @@ from b1000.restore.choice import choose as chosen
 from b1000.restore.told import Databases, Whose
 from b1000.rsync.restoring import Way
 from b1000.runs.stored import Restore
-from b1000.storage import question, remote
+from b1000.storage import local, question, remote, survey
 from b1000.storage.backup import Root
 from b1000.storage.question import Configured, StoredQuestion, StoredRow
-from b1000.storage.survey import Away, Journalled, Survey, jobs_there, storages
+from b1000.storage.survey import Away, Journalled, Survey
 
 
 class Asked(NamedTuple):
@@ -77,7 +80,7 @@ def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:
 def _not_asked(config: Config, asked: Asked) -> list[Away]:
     if not asked.source:
         return []
-    return [Away(each.name, "") for each in storages(config) if each.name != asked.source]
+    return [Away(each.name, "") for each in survey.storages(config) if each.name != asked.source]
 
 
 def _explained(
@@ -94,7 +97,7 @@ def _explained(
     )
     known = job in config.jobs or job in journal.jobs()
     if not seen.of_job and not known:
-        there = jobs_there(config, {each.destination for each in found.away}, asked.source)
+        there = _jobs_there(config, {each.destination for each in found.away}, asked.source)
         return unknown_job(job, {*config.jobs, *there}, commands=False)
     configured = config.jobs.get(job)
     listed = configured.fixed_instances if isinstance(configured, Job) else None
@@ -123,6 +126,8 @@ def _of_begun(begun: Restore, rows: list[StoredRow]) -> list[StoredRow]:
 
 def _unreached(config: Config, journal: Journalled, away: Away, asked: Asked) -> Unreached:
     """A destination that does not answer, with the newest that the journal knows there."""
+    if away.destination not in config.destinations:
+        return Unreached(away.destination, away.why)
     root = Root(away.destination, config.destinations[away.destination].path)
     known = journal.known(root, asked.wanted.job)
     gone = {
@@ -143,10 +148,27 @@ def _unreached(config: Config, journal: Journalled, away: Away, asked: Asked) ->
 def _known_elsewhere(
     config: Config, away: Unreached, asked: Asked, databases: Databases
 ) -> Unreached:
+    if away.destination not in config.destinations:
+        return away
     whose = Whose(*asked.wanted, asked.host, asked.until)
     found = databases.newest(config.destinations[away.destination], whose)
     started = [each for each in (away.started, found) if each is not None]
     return away._replace(started=max(started, default=None))
+
+
+def _jobs_there(config: Config, away: Collection[str], source: str) -> set[str]:
+    """The jobs that have a directory at a storage that answers, or at the ``source`` alone."""
+    found: set[str] = set()
+    for each in survey.storages(config, survey.wanted(config, source)):
+        with suppress(StorageAway):
+            if each.name in away:
+                continue
+            if survey.is_remote(each):
+                found |= {*remote.jobs(remote.reach(each, survey.limits(config, each)))}
+                continue
+            for root in local.roots(each.name, survey.read_at(each)):
+                found |= {*local.jobs(root)}
+    return found
 
 
 def way(config: Config, journal: Journalled, row: StoredRow) -> Way:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from b1000.files import opened_below
 from b1000.named import NamedTuple
+from b1000.rsync import names
 from b1000.rsync.restoring import RECEIVING
 from b1000.verify.reading import Tree
 
@@ -124,11 +126,38 @@ def _remove(path: str) -> None:
             time.sleep(_PAUSE)
 
 
-def remove_leftovers(target: str, leftovers: Iterable[str], since: float) -> None:
-    """Remove files of these names that were made since then; no link is followed."""
-    for name in leftovers:
-        *above, last = os.fsencode(name).split(b"/")
+class Leftover(NamedTuple):
+    """What a killed rsync has left of a file; ``wanted`` is the file, "" where it needs none."""
+
+    name: str
+    wanted: str = ""
+
+
+def remove_leftovers(
+    target: str, leftovers: Iterable[Leftover], since: float, *, resumed: bool
+) -> None:
+    """Remove files of these names that were made since then; no link is followed.
+
+    With ``resumed`` the next rsync of a file goes on from the largest that is left of it.
+    """
+    for each in leftovers:
+        *above, last = os.fsencode(each.name).split(b"/")
         with suppress(OSError), Tree(target, ".").opened(*above) as directory:
             status = os.stat(last, dir_fd=directory, follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and status.st_ctime >= since - _SLACK:
+            if not stat.S_ISREG(status.st_mode) or status.st_ctime < since - _SLACK:
+                continue
+            wanted = os.fsencode(each.wanted).rpartition(b"/")[2] if resumed else b""
+            if not (wanted and _is_kept(directory, last, wanted, status.st_size)):
                 os.unlink(last, dir_fd=directory)
+
+
+def _is_kept(directory: int, left: bytes, wanted: bytes, size: int) -> bool:
+    """Whether it lies now where rsync looks for a part of its file. Raises OSError."""
+    with suppress(FileExistsError):
+        os.mkdir(names.PARTIAL_DIRECTORY, 0o700, dir_fd=directory)
+    with opened_below(f"/proc/self/fd/{directory}", [names.PARTIAL_DIRECTORY]) as kept:
+        with suppress(FileNotFoundError):
+            if os.stat(wanted, dir_fd=kept, follow_symlinks=False).st_size >= size:
+                return False
+        os.rename(left, wanted, src_dir_fd=directory, dst_dir_fd=kept)
+    return True

@@ -27,7 +27,7 @@ _SILENCE = 60  # seconds without a word after which rsync gives up
 _UNREAD = 23
 _BUSY = "max connections"
 _GONE = "No such file or directory"
-_UNREADABLE = "write only"
+_UNREADABLE = ("write only", "b1000-gate: ")  # which lets writers in alone
 
 
 def reach(destination: Destination, limits: Limits) -> Reach:
@@ -183,7 +183,7 @@ def _list(there: Reach, listing: Running, take: Callable[[str, ListedFile], None
     if not trouble or ended.code in PARTLY:
         return trouble if ended.code == _UNREAD and _cannot_open(ended) else ""
     hint = ""
-    if any(_UNREADABLE in line for line in ended.errors):
+    if any(word in line for line in ended.errors for word in _UNREADABLE):
         hint = "it can only be written to; restore_path names a module that can be read"
     raise StorageAway(trouble, hint)
 

@@ -1,7 +1,6 @@
 """One look at all storages of a configuration: the catalogues of their roots."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.config.loader import Config
@@ -93,28 +92,18 @@ def survey(
     know: those that are not there are missing.
     """
     with Journalled(config, told) as journal:
-        return _together(
+        found = _together(
             (each, catalogues(each, journal, everything, search))
             for each in storages(config, wanted)
         )
+    return found._replace(away=(*found.away, *_misconfigured(config, wanted)))
 
 
-def jobs_there(config: Config, away: Collection[str], source: str) -> set[str]:
-    """The jobs that have a directory at a storage; those that are ``away`` are not asked.
-
-    ``source`` is the only one that is, "" for all.
-    """
-    found: set[str] = set()
-    for each in storages(config, wanted(config, source)):
-        with suppress(StorageAway):
-            if each.name in away:
-                continue
-            if _is_remote(each):
-                found |= {*remote.jobs(remote.reach(each, limits(config, each)))}
-            else:
-                for root in local.roots(each.name, _address(each)):
-                    found |= {*local.jobs(root)}
-    return found
+def _misconfigured(config: Config, wanted: Wanted) -> Iterator[Away]:
+    """Destinations of which nothing can be used, so that they cannot be asked."""
+    for name, why in mistaken(config).items():
+        if name not in config.destinations and wanted(Destination(name)):
+            yield Away(name, why)
 
 
 class JobSurvey:
@@ -124,11 +113,12 @@ class JobSurvey:
         self._config = config
         self._job = job
         self._destinations = storages(config, wanted)
+        self._misconfigured = tuple(_misconfigured(config, wanted))
         self._looks: dict[str, remote.Look] = {}
 
     def __enter__(self) -> "JobSurvey":
         try:
-            for each in filter(_is_remote, self._destinations):
+            for each in filter(is_remote, self._destinations):
                 there = remote.reach(each, limits(self._config, each))
                 self._looks[each.name] = remote.Look(there, self._job, at_once=True)
         except BaseException:
@@ -143,7 +133,8 @@ class JobSurvey:
     def found(self, journal: "Journalled") -> Survey:
         """What they say, once. Raises JournalUnusable and JournalFailed."""
         try:
-            return _together((each, self._at(each, journal)) for each in self._destinations)
+            found = _together((each, self._at(each, journal)) for each in self._destinations)
+            return found._replace(away=(*found.away, *self._misconfigured))
         finally:
             self.__exit__()  # what was fetched is not kept while a backup comes
 
@@ -173,7 +164,7 @@ def catalogues(
     search: Search | None = None,
 ) -> Iterator[Catalogue]:
     """The catalogue of each root of one destination. Raises StorageAway."""
-    if not _is_remote(destination):
+    if not is_remote(destination):
         yield from _in_trees(destination, journal)
         return
     root = _root(destination)
@@ -186,24 +177,24 @@ def catalogues(
     yield from _at_daemon(root, remote.entries(there, jobs, search), known)
 
 
-def _is_remote(destination: Destination) -> bool:
-    return _address(destination).startswith("rsync://")
+def is_remote(destination: Destination) -> bool:
+    return read_at(destination).startswith("rsync://")
 
 
-def _address(destination: Destination) -> str:
+def read_at(destination: Destination) -> str:
     """Where its backups are read."""
     return destination.restore_path or destination.path
 
 
 def _root(destination: Destination) -> Root:
     """That of a daemon."""
-    return Root(destination.name, destination.path, read_from=_address(destination))
+    return Root(destination.name, destination.path, read_from=read_at(destination))
 
 
 def _in_trees(
     destination: Destination, journal: "Journalled", job: str = ""
 ) -> Iterator[Catalogue]:
-    address = _address(destination)
+    address = read_at(destination)
     # What lies on the mount point is none of its disk.
     if destination.must_be_mounted and (trouble := mounts.unmounted(address)):
         raise StorageAway(trouble)
@@ -257,7 +248,7 @@ class Journalled:
 
     def seen_below(self, destination: Destination) -> bool:
         """Whether backups were seen at a destination that nobody has removed by prune."""
-        above = _address(destination).partition("/*")[0]
+        above = read_at(destination).partition("/*")[0]
         return bool(self._reader and self._reader.seen_below(above))
 
     def jobs(self) -> frozenset[str]:

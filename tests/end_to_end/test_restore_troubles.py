@@ -201,6 +201,30 @@ def test_a_signal_ends_it_and_its_rsync(world: World, flow: Flow) -> None:
     assert tree(to) == {**tree(world.source), ".mine.conf": b"of somebody"}
 
 
+def test_a_large_file_is_gone_on_with_where_it_was_killed(world: World, flow: Flow) -> None:
+    for each in world.source.iterdir():
+        each.unlink()
+    for name in ("dump", ".dump"):
+        (world.source / name).write_bytes(os.urandom(2_000_000))
+    assert world.b1000().returncode == 0
+    (mark,) = Path(world.config.parent).glob("**/etc/*/*.b1k")
+    text = mark.read_text()
+    mark.write_text(text.replace("bytes = 4000000", f"bytes = {2**30}"))
+    to = world.root / "to"
+    for most in (1_500_000, 1_200_000, 1_200_000):
+        flow.then, flow.most = "hold", most
+        program = world.start("restore", "etc", "--to", str(to))
+        wait_until(flow.held.is_set)
+        program.kill()
+        program.communicate()
+        flow.heal()
+    # Of each part that had come nothing is sent again: all that is missing is less than this.
+    flow.then, flow.most = "cut", 1_500_000
+    done = world.b1000("restore", "etc", "--to", str(to))
+    assert done.returncode == 0, done.stderr
+    assert tree(to) == tree(world.source)
+
+
 @pytest.mark.usefixtures("flow")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(

@@ -1,0 +1,14 @@
+"""What restores have left whose b1000 was killed."""
+
+import time
+
+from b1000.restore import noting
+from b1000.runs.stored import Restore
+from b1000.work.tree import TreeEnding
+
+
+def end_orphans(begun: Restore) -> None:
+    """End the rsyncs of such a restore."""
+    ending = TreeEnding(noting.marks(begun.process))
+    while (pause := ending.step()) is not None:
+        time.sleep(pause)
