@@ -87,6 +87,7 @@ class _Prune:
 
     def _look(self) -> "Found":
         from b1000.errors import UsageError
+        from b1000.prune.pruner import is_unused
         from b1000.storage.local import StorageAway
         from b1000.storage.survey import Journalled, catalogues, storages
 
@@ -94,9 +95,13 @@ class _Prune:
         with Journalled(self._config) as journal:
             for each in storages(self._config, lambda each: bool(each.keep) and not each.remote):
                 try:
-                    found.append((each, list(catalogues(each, journal))))
+                    looked = list(catalogues(each, journal))
                 except StorageAway as error:
                     self._trouble(f"destination {each.name}: {error}")
+                    continue
+                if "*" in each.path:
+                    looked = [one for one in looked if not is_unused(one, journal.known)]
+                found.append((each, looked))
         if not found and not self._troubles:
             raise UsageError(
                 "no destination has the option keep: nothing is removed",

@@ -17,6 +17,7 @@ from b1000.prune.removal import NotRemoved, Removals
 from b1000.state.journal import Journal
 from b1000.storage import layout, local
 from b1000.storage.backup import Backup, Catalogue, Root
+from b1000.storage.catalogue import Known
 
 _AT_ONCE = 25  # backups that one rm removes
 _SLACK = timedelta(seconds=0.02)  # by which the clock of a file system may be behind
@@ -116,6 +117,19 @@ def plan(
     why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
     notes = (*found.notes, *_filled(each.root for each in catalogues if not each.unreadable))
     return found._replace(notes=notes, refused={**why, **found.refused})
+
+
+def is_unused(catalogue: Catalogue, known: Callable[[Root], Known]) -> bool:
+    """Whether a directory holds no backup, and none was seen there that is not removed.
+
+    So it is with lost+found, and with a client that has yet to send its first backup; a disk that
+    is not mounted was seen to hold some.
+    """
+    root, groups, marks, _, unread = catalogue
+    if groups or marks or unread or root.identity:
+        return False
+    memories = known(root).memories.values()
+    return all(each.first_seen is None or each.removed is not None for each in memories)
 
 
 Found = Sequence[tuple[Destination, list[Catalogue]]]

@@ -128,6 +128,27 @@ def test_an_unmounted_disk_prunes_nothing(world: World, root: Path) -> None:
     assert len(there(backups)) == 6
 
 
+def test_a_directory_that_never_held_a_backup_is_passed_over(world: World) -> None:
+    """A client that has yet to send, and lost+found; a disk that is not mounted held some."""
+    top = configure(world)
+    options = {"type": "store", "path": f"{top}/*", "keep": "last 3", "prune_most": "100 %"}
+    world.write({"dest:kept": options})
+    backups = nights(top / "client-1", range(6))
+    for name in ("client-2", "lost+found"):
+        (top / name).mkdir(mode=0o700)
+    done = world.b1000("prune")
+    assert (done.returncode, but_space(done.stderr)) == (0, "")
+    assert there(backups) == [0, 1, 2]
+    (top / "client-1").rename(world.root / "away")
+    (top / "client-1").mkdir()
+    done = world.b1000("prune")
+    assert (done.returncode, done.stderr.count("is its disk mounted?")) == (1, 1)
+    assert f"{top}/client-1 has no .b1000-id" in done.stderr
+    nights(top / "client-2", [])
+    done = world.b1000("prune")
+    assert f"{top}/client-2 has no backup with a mark" in done.stderr
+
+
 def test_more_than_a_share_is_held_back(world: World) -> None:
     root = configure(world, keep="last 3")
     backups = nights(root, range(10))
