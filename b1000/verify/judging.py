@@ -25,6 +25,8 @@ from b1000.verify.matching import Comparison, Wrong
 from b1000.verify.reading import Missed, Pace
 from b1000.verify.sweep import Key, Sweep
 
+_LEAST_TEXT, _TEXT_OF_FILE = 1 << 20, 512
+
 
 class Terms(NamedTuple):
     """How a storage is read. ``period`` is how old a reading may be that is gone on with, in
@@ -67,6 +69,7 @@ class Judge:
         look, _, sweep, comparison, _ = case
         if comparison.listed is None and not look.is_sync:
             _ask_others(case)
+            yield from _ask_strange_list(case)
         wrong, unstable = self._read_again(case)
         for name in unstable:
             text = f"{shown(name)} was read differently twice: unstable reads (memory?)"
@@ -161,6 +164,28 @@ def _ask_others(case: Case) -> None:
         for each in linked[key]:
             if digest := comparison.new.get(each.name):
                 comparison.take(each.name, digest, right)
+
+
+def _ask_strange_list(case: Case) -> Iterator[Finding]:
+    """Hold what is read first against a list that lies there, as where the journal was lost.
+
+    Who may write there can make what is stored there look bad, as by a change of its files.
+    """
+    look, _, _, comparison, lost = case
+    if lost or look.backup.memory.sums:
+        return
+    # More text than so many files may need is not unpacked.
+    longest = _LEAST_TEXT + _TEXT_OF_FILE * comparison.number
+    differ = [
+        (name, digest, right)
+        for name, right in listing.strange(look.tree, longest).items()
+        if (digest := comparison.new.get(name)) and digest != right
+    ]
+    for name, digest, right in differ:
+        comparison.take(name, digest, right)
+    if differ:
+        text = "has a list of sums of which nothing is known here, and which says otherwise"
+        yield Finding(look.path, text)
 
 
 def _list_findings(

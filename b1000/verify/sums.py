@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from b1000.expressions import expression
 from b1000.named import NamedTuple
@@ -83,6 +83,20 @@ def unpacked(data: bytes, most: int = 0) -> dict[bytes, str]:
     lines = _LINE.findall(text)
     if len(lines) != text.count(b"\n") or text.rpartition(b"\n")[2]:
         raise ValueError("a line of it is none of sha256sum")
+    return _by_names(lines)
+
+
+def strange(data: bytes, longest: int) -> dict[bytes, str]:
+    """The sums of a list that anybody may have made, as far as it is one: of so much text alone."""
+    try:
+        text = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, longest)
+    except zlib.error:
+        return {}
+    return _by_names(_LINE.findall(text))
+
+
+def _by_names(lines: Iterable[tuple[bytes, bytes, bytes]]) -> dict[bytes, str]:
+    lines = [*lines]
     found = {name: digest.decode() for mark, digest, name in lines if not mark}
     for mark, digest, name in lines:
         if mark:

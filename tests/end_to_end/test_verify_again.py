@@ -1,8 +1,10 @@
 """`b1000 verify` night after night: what it knows of the nights before."""
 
+import gzip
 import json
 import os
 import shutil
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -190,3 +192,32 @@ def test_a_storage_with_a_mistake_is_not_passed_over_in_silence(world: World, ro
     done = world.b1000("verify")
     assert done.returncode == 0
     assert "no backups lie here; --dest NAME has those at a daemon read" in done.stderr
+
+
+def test_where_the_journal_was_lost_the_lists_that_lie_there_count(
+    world: World, root: Path
+) -> None:
+    right, rotten = a_backup(root, 1), a_backup(root)
+    assert verified(world)[0] == 0
+    shutil.rmtree(world.status_dir)
+    flip(rotten / "file")
+    code, findings = verified(world)
+    assert code == 1
+    assert {each["path"] for each in findings if each["bad"]} == {str(rotten)}
+    assert "which says otherwise" in findings[0]["text"]
+    assert [each["bad"] for each in stored(world)] == [False, True]
+    assert (rotten / "file.b1000-corrupt").exists()
+    # The list keeps what is right.
+    (rotten / "file").write_text("text")
+    listed = gzip.decompress(Path(f"{rotten}.sha256.gz").read_bytes())
+    subprocess.run(["sha256sum", "-c", "--strict", "--quiet"], input=listed, cwd=rotten, check=True)
+    assert right.exists()
+
+
+@pytest.mark.parametrize("text", [b"no list", b"\0" * (1 << 29)])
+def test_what_looks_like_a_list_harms_nobody(world: World, root: Path, text: bytes) -> None:
+    path = a_backup(root)
+    listed = Path(f"{path}.sha256.gz")
+    listed.write_bytes(gzip.compress(text))
+    assert verified(world) == (0, [])
+    assert b"  other" in gzip.decompress(listed.read_bytes())
