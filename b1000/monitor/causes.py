@@ -18,7 +18,11 @@ _OF_ALL = 0.1  # of all subjects of a storage that newly fail there, others fail
 _FAILING_FOR_ONE = 4  # subjects that fail at a storage for each that it still takes
 _NO_BACKUP = frozenset({"never", "missed", "too_old", "failed"})
 _NO_COPY = _NO_BACKUP | {"incomplete"}
-_FOLLOWS = _NO_COPY | {"run_failed", "flapping", "attempts", "hangs", "vanished"}
+_FOLLOWS = (
+    _NO_COPY
+    | {"run_failed", "flapping", "attempts", "hangs", "vanished"}
+    | {"unread", "drill_overdue", "held_back", "one_storage"}
+)
 """What is wrong with whom a storage takes no copies of, or whose host or job fails."""
 
 

@@ -12,7 +12,7 @@ from b1000.monitor.bands import UNUSUAL
 from b1000.monitor.facts import Facts, facts_of
 from b1000.monitor.finding import RuleResult, ending
 from b1000.monitor.freshness import AGE_AFTER_ONE, TRIAL
-from b1000.monitor.history import DAY, PastRun, PlanRow, Subject, span
+from b1000.monitor.history import DAY, HOUR, PastRun, PlanRow, Subject, span
 from b1000.monitor.judgement import Judgement, Reason
 from b1000.monitor.replies import Reply, acknowledged, softened
 from b1000.monitor.severity import SEVERITY, Verdict, worst
@@ -114,7 +114,7 @@ def _not_fresh(facts: Facts) -> Iterator[RuleResult]:
         return
     parts = []
     if facts.due is not None and facts.expected.by != "plan":
-        parts.append(f"missed: expected by {_clock_text(facts)}; last good {span(facts.age)} ago")
+        parts.append(f"missed: expected by {_clock_text(facts)}; last good {_ago(facts.age)} ago")
     if facts.too_old:
         parts.append(
             f"the last good backup is {span(facts.age)} old, "
@@ -129,6 +129,11 @@ def _not_fresh(facts: Facts) -> Iterator[RuleResult]:
         parts.append("nothing has run since")
     verdict, code = (_CRITICAL, "too_old") if facts.too_old else (_WARNING, "missed")
     yield RuleResult(verdict, "; ".join(parts), code)
+
+
+def _ago(age: float) -> str:
+    """A night that was missed is told in hours."""
+    return f"{age // HOUR:.0f} h" if DAY <= age < 2 * DAY else span(age)
 
 
 def _usually(facts: Facts) -> str:

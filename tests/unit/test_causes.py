@@ -115,6 +115,8 @@ def test_a_cause_tells_not_all_of_what_is_wrong_besides() -> None:
     down = night("-" * 20)
     shrunk = Reason("shrunk", "it shrank")
     down[3] = down[3]._replace(reasons=(*down[3].reasons, shrunk))
+    # Nobody reads at a storage that is down.
+    down[4] = down[4]._replace(reasons=(*down[4].reasons, Reason("unread", "not read")))
     known = causes(down, NOW)
     assert [len(each.subjects) for each in known] == [20]
     assert set(explained(down, known)) == {each.subject for each in down} - {down[3].subject}

@@ -89,13 +89,13 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         daily(7, 31 * HOUR),
         None,
         WARNING,
-        "missed: expected by Mon 11:00; last good 1 d 7 h ago; nothing has run since",
+        "missed: expected by Mon 11:00; last good 31 h ago; nothing has run since",
     ),
     "daily for weeks, missed": (
         daily(42, 27 * HOUR),
         None,
         WARNING,
-        "missed: expected by Mon 09:00; last good 1 d 3 h ago; nothing has run since",
+        "missed: expected by Mon 09:00; last good 27 h ago; nothing has run since",
     ),
     "daily for weeks, the next is under way": (
         [*daily(42, 27 * HOUR, duration=3 * HOUR), run(2.9 * HOUR, done=0, step="COPYING")],
