@@ -138,19 +138,11 @@ _ATTRIBUTES: Mapping[str, Callable[[Line], object]] = {
 """Those of Python's logging, ``run`` and ``offset``; ``message`` is the style's."""
 
 
-class _Attributes:
-    """Of one line; what a format does not ask for is not looked up."""
+class _Attributes(dict[str, object]):
+    """Those of one line that its format asks for."""
 
-    def __init__(self, line: Line, message: str) -> None:
-        self._line = line
-        self._message = message
-
-    def __getitem__(self, name: str) -> object:
-        if name == "message":
-            return self._message
-        if name not in _ATTRIBUTES:
-            raise ValueError(f"there is no attribute {name!r}")
-        return _ATTRIBUTES[name](self._line)
+    def __missing__(self, name: str) -> object:
+        raise ValueError(f"there is no attribute {name!r}")
 
 
 # --- styles
@@ -163,6 +155,7 @@ class Lines:
 
     def __init__(self, line_format: str = "%(message)s") -> None:
         self._format = line_format
+        self._asked = [each for each in _ATTRIBUTES.items() if f"%({each[0]})" in line_format]
 
     def message(self, line: Line) -> str:
         """The message as it stands in the line."""
@@ -170,7 +163,9 @@ class Lines:
 
     def format(self, line: Line) -> str:
         """The line; ValueError, KeyError or TypeError for a format that cannot be used."""
-        text = self._format % _Attributes(line, self.message(line))
+        attributes = _Attributes((name, value_of(line)) for name, value_of in self._asked)
+        attributes["message"] = self.message(line)
+        text = self._format % attributes
         return f"{text}\n{line.trace}" if line.trace else text
 
 

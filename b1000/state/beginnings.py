@@ -1,5 +1,6 @@
 """What the beginning of a run, or of what is done for one, writes into the journal."""
 
+import functools
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +11,22 @@ from b1000.runs.lifecycle import Transition
 from b1000.runs.run import ProcessIdentity, Run, Snapshot
 from b1000.state.conditions import CAN_BE_RETRIED
 from b1000.state.writer import Writer
+
+
+# The same for nearly all runs of one program.
+@functools.lru_cache(maxsize=16)
+def _list_of(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
+
+
+@functools.lru_cache(maxsize=16)
+def _snapshot_of(data_age: float | None) -> str:
+    return json.dumps({"data_age": data_age})
+
+
+@functools.cache
+def _inserting(columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 class Beginnings(Writer):
@@ -96,14 +113,10 @@ class Beginnings(Writer):
             "step": run.step,
             "status": run.status,
             "data_age": run.snapshot.data_age,
-            "frozen": json.dumps({"data_age": run.snapshot.data_age}),
-            "reports": json.dumps(run.reports),
+            "frozen": _snapshot_of(run.snapshot.data_age),
+            "reports": _list_of(run.reports),
         }
-        placeholders = ", ".join("?" * len(columns))
-        cursor = self._db.execute(
-            f"INSERT INTO runs ({', '.join(columns)}) VALUES ({placeholders})",
-            tuple(columns.values()),
-        )
+        cursor = self._db.execute(_inserting(tuple(columns)), tuple(columns.values()))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 

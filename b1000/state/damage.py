@@ -3,27 +3,29 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 from b1000.errors import JournalFailed
 from b1000.files import open_file
-from b1000.state.reading import Illegible, legible
+from b1000.state.reading import NO_TEXT, Illegible
 
 
-@contextlib.contextmanager
-def failing() -> Iterator[None]:
+class failing:  # noqa: N801
     """Turn what may happen to any database (disk, locks, corruption) into JournalFailed.
 
-    What can only be a mistake of this program stays what it is.
+    What can only be a mistake of this program stays what it is. A class, not a generator: each
+    run asks a dozen times.
     """
-    try:
-        with legible():
-            yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except sqlite3.DatabaseError as error:
-        raise JournalFailed(str(error)) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UnicodeDecodeError):
+            error = Illegible(NO_TEXT)
+        ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        if isinstance(error, sqlite3.DatabaseError) and not ours:
+            raise JournalFailed(str(error)) from error
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -11,6 +11,9 @@ from b1000.files import refuse_special
 AS_IT_IS = "immutable=1"
 """Look at the file alone, whatever is beside it."""
 
+NO_TEXT = "a name in it is no text"
+"""What is said of damage that SQLite's own words cannot be read for."""
+
 _REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _NO_INDEX = (  # there is no space for it
     sqlite3.SQLITE_IOERR_SHMMAP,
@@ -29,7 +32,7 @@ def legible() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError:
-        raise Illegible("a name in it is no text") from None
+        raise Illegible(NO_TEXT) from None
 
 
 def connect(path: Path, timeout: float) -> sqlite3.Connection:

@@ -30,11 +30,8 @@ class Reservations:
         with contextlib.suppress(OSError):
             flags = os.O_RDWR | os.O_CREAT
             self._file = open_file(place or _place(), flags, follow=False)
-
-    @property
-    def are_of_machine(self) -> bool:
+        self.are_of_machine = self._file is not None and host == socket.gethostname()
         """Whether no other run makes a backup of such a name: it is this machine's, and noted."""
-        return self._file is not None and self._host == socket.gethostname()
 
     def reserve(self, task: Task, second: int) -> int:
         """Take a second for a run; gives that, or the first that is free where it is taken."""
