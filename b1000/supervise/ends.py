@@ -1,8 +1,11 @@
 """What is done when a worker has ended its task, or itself."""
 
+from collections.abc import Iterable
+
 from b1000.errors import signal_name
 from b1000.logs import for_run
 from b1000.runs.events import Died, InstancesListed, Swept
+from b1000.runs.protocol import Batch, Delivered
 from b1000.runs.states import Ending
 from b1000.runs.task import TaskKind
 from b1000.supervise.cleanup import Cleanup
@@ -22,6 +25,18 @@ class Ends:
         self._program = program
         self._heard = heard
         self._starts = starts
+
+    def hear(self, batches: Iterable[tuple[Worker, Batch]], delivered: Iterable[Delivered]) -> None:
+        """Make what was said durable, in one commit with what takes free slots; act on it."""
+        said = self._heard.hear(batches, delivered)
+        try:
+            begun = self._starts.begin(self._program.take_starts())
+        except OSError:
+            self._program.write()
+            raise
+        for worker in self._heard.act(said):
+            self.end(worker, idle=True)
+        self._starts.follow(begun)
 
     def end(self, worker: Worker, idle: bool) -> None:
         """A task is over: its worker waits for another one, or has ended."""

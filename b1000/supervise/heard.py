@@ -29,7 +29,7 @@ from b1000.runs.events import (
 )
 from b1000.runs.lifecycle import IllegalMove, changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered, MarksTaken
-from b1000.runs.run import Run
+from b1000.runs.run import Run, end_option
 from b1000.runs.states import BEGUN, Ending, Status
 from b1000.runs.task import TaskKind
 from b1000.supervise import narrative
@@ -40,7 +40,7 @@ from b1000.supervise.program import Program
 from b1000.supervise.recorder import Entry
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
     """One batch of a worker, and what it makes of its run."""
 
     worker: Worker
@@ -54,18 +54,37 @@ class Heard:
     def __init__(self, program: Program) -> None:
         self._program = program
 
-    def take(
+    def hear(
         self, batches: Iterable[tuple[Worker, Batch]], delivered: Iterable[Delivered]
-    ) -> list[Worker]:
-        """Make all of it durable in one commit, then act on it; gives who is idle now."""
+    ) -> list[Said]:
+        """What is to be recorded now; runs that are over and leave nothing to do give up slots."""
         said = [
-            _Said(worker, batch, list(self._made_of(worker, batch.messages)))
+            Said(worker, batch, list(self._made_of(worker, batch.messages)))
             for worker, batch in batches
         ]
-        self._program.write([entry for each in said for entry in each.entries], delivered)
+        entries = [entry for each in said for entry in each.entries]
+        self._program.records.recorder.keep(entries, delivered)
+        for worker, batch, _ in said:
+            if batch.idle and self._is_done(worker):
+                self._program.decide(GaveUp(worker.number))
+        return said
+
+    def _is_done(self, worker: Worker) -> bool:
+        """Whether no command follows the end of a run, which would go before new runs."""
+        run = worker.run
+        if not run or worker.kind not in (TaskKind.RUN, TaskKind.RESUME):
+            return False
+        well = run.ending is Ending.FINISHED and run.status is not Status.FAILED
+        return well and not worker.task.job.end_command(end_option(run))
+
+    def act(self, said: Iterable[Said]) -> list[Worker]:
+        """Act on what is durable now; gives who is idle."""
+        idle = []
         for each in said:
             self._act(each)
-        return [each.worker for each in said if each.batch.idle]
+            if each.batch.idle:
+                idle.append(each.worker)
+        return idle
 
     def say(self, worker: Worker, message: Message) -> None:
         """Record a message that the supervisor gives in a worker's stead."""
@@ -107,7 +126,7 @@ class Heard:
         interrupted = f"interrupted by {signal_name(signal)}"
         return Died(self._program.clock(), interrupted, Ending.INTERRUPTED)
 
-    def _act(self, said: _Said) -> None:
+    def _act(self, said: Said) -> None:
         worker, batch, entries = said
         closed = any(isinstance(message, Closed) for message in batch.messages)
         for entry in entries:

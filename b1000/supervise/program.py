@@ -15,7 +15,7 @@ from b1000.runs.protocol import Delivered, MarksTaken
 from b1000.runs.run import Run, end_option
 from b1000.runs.task import Task, TaskKind
 from b1000.supervise.cleanup import Cleanup
-from b1000.supervise.decisions import Action, DirectoryResolved, Event, TasksAdded
+from b1000.supervise.decisions import Action, DirectoryResolved, Event, Start, TasksAdded
 from b1000.supervise.launch import Launch
 from b1000.supervise.plan import Plan
 from b1000.supervise.pool import Pool
@@ -61,7 +61,19 @@ class Program:
         """Tell the schedule; what is to be done because of it is done later in the loop."""
         self.actions += self.schedule.decide(event, self.clock())
 
-    def write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> None:
+    def take_starts(self) -> list[Start]:
+        """The tasks that may begin now, but for commands that follow the end of a run."""
+        found: list[Start] = []
+        left: list[Action] = []
+        for each in self.actions:
+            if isinstance(each, Start) and each.task.kind is not TaskKind.ON_END:
+                found.append(each)
+            else:
+                left.append(each)
+        self.actions = left
+        return found
+
+    def write(self, entries: Iterable[Entry] = (), delivered: Iterable[Delivered] = ()) -> None:
         """Make something durable, or keep it until that is possible."""
         if self.records.recorder.write(entries, delivered):
             self.reporting.wake()

@@ -66,51 +66,47 @@ class Recorder:
 
     @contextmanager
     def transaction(self) -> Iterator[Journal]:
-        """Begin something new in one commit; JournalFailed where that cannot be done now."""
-        try:
-            with self._journal.transaction():
-                yield self._journal
-        except JournalFailed as error:
-            raise self._not_written(error) from None
-        self._works()
+        """One commit for all that is to be recorded, and for what is begun within.
 
-    def add(self, entry: Entry) -> None:
-        """Record something together with whatever is written next."""
-        self._unwritten.append(entry)
-
-    def write(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> bool:
-        """Make everything that is known durable, in one commit; gives whether there was any.
-
-        When the journal fails, all is kept and written later: no copy under way
-        is stopped for it.
+        JournalFailed where that cannot be done now: all is kept, and nothing has begun.
         """
-        self._unwritten += entries
-        self._delivered += (
-            each for each in delivered if each.states or each.stored or self._is_news(each)
-        )
-        if not self._unwritten and not self._delivered:
-            return False
         try:
             with self._journal.transaction():
                 for _, entries in itertools.groupby(self._unwritten, _run_of):
                     self._record(tuple(entries))
                 for each in self._delivered:
-                    for run_id, transition in each.states:
-                        self._journal.record_delivered(each.report, run_id, transition)
-                    for told in each.stored:
-                        self._journal.record_told(each.report, *told)
-                    if not each.states and not each.stored:
-                        self._journal.record_trouble(each.report, each.trouble)
+                    self._record_delivered(each)
+                yield self._journal
         except JournalFailed as error:
-            self._not_written(error)
-            return False
+            raise self._not_written(error) from None
         self._works()
-        changed = bool(self._unwritten)
         for each in self._delivered:
             self._note_trouble(each)
         self._unwritten.clear()
         self._delivered.clear()
-        return changed
+
+    def keep(self, entries: Iterable[Entry], delivered: Iterable[Delivered] = ()) -> None:
+        """Record something together with whatever is written next."""
+        self._unwritten += entries
+        self._delivered += (
+            each for each in delivered if each.states or each.stored or self._is_news(each)
+        )
+
+    def write(self, entries: Iterable[Entry] = (), delivered: Iterable[Delivered] = ()) -> bool:
+        """Make everything that is known durable, in one commit; gives whether runs have changed.
+
+        When the journal fails, all is kept and written later: no copy under way
+        is stopped for it.
+        """
+        self.keep(entries, delivered)
+        changed = bool(self._unwritten)
+        if not changed and not self._delivered:
+            return False
+        try:
+            with self.transaction():
+                return changed
+        except JournalFailed:
+            return False
 
     def _record(self, entries: Sequence[Entry]) -> None:
         """Write entries that follow each other: notes, or changes of one run."""
@@ -125,6 +121,14 @@ class Recorder:
             # All other runs go on.
             self._refused += len(changes)
             self._log.error("the journal %s is damaged: %s", self._path, error)
+
+    def _record_delivered(self, news: Delivered) -> None:
+        for run_id, transition in news.states:
+            self._journal.record_delivered(news.report, run_id, transition)
+        for told in news.stored:
+            self._journal.record_told(news.report, *told)
+        if not news.states and not news.stored:
+            self._journal.record_trouble(news.report, news.trouble)
 
     def _is_news(self, news: Delivered) -> bool:
         """Whether the journal does not know yet how a report fares."""

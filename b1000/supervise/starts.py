@@ -1,7 +1,7 @@
 """What is done about tasks that may start: they begin together, in one commit."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from b1000.errors import JournalFailed
 from b1000.locks import run_lock
@@ -21,6 +21,8 @@ from b1000.supervise.prepared import Busy, LeftRunning, NameTaken, Ready, Unlock
 from b1000.supervise.program import Program
 from b1000.supervise.recorder import RETRY
 
+Beginning = tuple[Start, Ready, Begun]
+
 
 class Starts:
     """Begins the tasks of one program."""
@@ -37,29 +39,49 @@ class Starts:
             if start.task.kind is TaskKind.ON_END:
                 self._start_on_end(start)
         left = [each for each in starts if each.task.kind is not TaskKind.ON_END]
-        ready: list[tuple[Start, Ready]] = []
-        begun: list[Begun] = []
+        self.follow(self.begin(left))
+
+    def begin(self, starts: Sequence[Start]) -> list[Beginning]:
+        """Begin tasks in one commit with all that is to be recorded; gives what has begun."""
+        ready = self._ready(starts)
+        if not ready:
+            self._program.write()
+            return []
         try:
-            while left:
-                if found := self._prepared(left[0]):
-                    ready.append((left[0], found))
-                left.pop(0)
-            if ready:
-                with self._program.records.recorder.transaction() as journal:
-                    begin = self._program.launch.begin
-                    begun = [begin(journal, start.task, each) for start, each in ready]
+            with self._program.records.recorder.transaction() as journal:
+                begin = self._program.launch.begin
+                begun = [(start, each, begin(journal, start.task, each)) for start, each in ready]
         except JournalFailed as error:
-            self._program.records.recorder.mark_failed(error)
             for _, each in ready:
                 self._program.pool.release(each.lock)
-            again = self._program.clock() + RETRY
-            for start in reversed([*(start for start, _ in ready), *left]):
-                self._program.decide(NotYet(start.number, again))
-            return
-        for (start, each), follows in zip(ready, begun, strict=True):
-            self._follow(start, each, follows)
-        if ready:
-            self._program.reporting.wake()
+            self._put_off([start for start, _ in ready], error)
+            return []
+        self._program.reporting.wake()
+        return begun
+
+    def _ready(self, starts: Sequence[Start]) -> list[tuple[Start, Ready]]:
+        """Those that can begin, with what they need; what is to be done about others is done."""
+        ready: list[tuple[Start, Ready]] = []
+        for position, start in enumerate(starts):
+            try:
+                if found := self._prepared(start):
+                    ready.append((start, found))
+            except JournalFailed as error:
+                self._put_off(starts[position:], error)
+                break
+        return ready
+
+    def _put_off(self, starts: Sequence[Start], error: JournalFailed) -> None:
+        """They come again, in this order, when the journal is tried again."""
+        self._program.records.recorder.mark_failed(error)
+        again = self._program.clock() + RETRY
+        for start in reversed(starts):
+            self._program.decide(NotYet(start.number, again))
+
+    def follow(self, begun: Iterable[Beginning]) -> None:
+        """Do what follows from beginnings that are durable."""
+        for each in begun:
+            self._follow(*each)
 
     def _prepared(self, start: Start) -> Ready | None:
         """What a task needs to begin; None where it cannot, which is then settled."""
@@ -143,7 +165,7 @@ class Starts:
             # Becomes durable with the next commit, which no act of the worker precedes.
             command = f"worker-{identity.pid}"
             began = ProcessBegan(program.clock(), command, "worker", identity)
-            program.records.recorder.add(Note(task.uid, began))
+            program.records.recorder.keep([Note(task.uid, began)])
 
     def _not_started(self, number: int, task: Task, reason: str) -> None:
         """The system gives no more processes or descriptors: this run alone suffers."""

@@ -86,8 +86,7 @@ class Supervisor:
             clock,
         )
         self._starts = Starts(self._program)
-        self._heard = Heard(self._program)
-        self._ends = Ends(self._program, self._heard, self._starts)
+        self._ends = Ends(self._program, Heard(self._program), self._starts)
         self._planning = Planning(self._program)
         self._signals = Signals()
         self._opened = False
@@ -238,7 +237,7 @@ class Supervisor:
             if self._is_done():
                 break
             self._turn()
-        program.write([])
+        program.write()
 
     def _is_done(self) -> bool:
         program = self._program
@@ -261,8 +260,7 @@ class Supervisor:
         if program.signal:
             program.records.recorder.shorten_timeout()
         said = [(worker, each) for worker, batches in program.pool.hear(ready) for each in batches]
-        for worker in self._heard.take(said, program.reporting.settle(ready)):
-            self._ends.end(worker, idle=True)
+        self._ends.hear(said, program.reporting.settle(ready))
         # After what they said last, which may have come together with their end.
         for worker in program.pool.ended():
             self._ends.end(worker, idle=False)
