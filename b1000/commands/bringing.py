@@ -103,6 +103,7 @@ class Bringing:
                 self._warn(f"{noting.INTERRUPTED}; the same command resumes it")
                 noted(noting.INTERRUPTED)
                 raise
+            self._keys["error"] = error
             noted(error)
             return code
         finally:

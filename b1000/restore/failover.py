@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from b1000.restore.restoring import Restoring, Told, nobody
+from b1000.restore.restoring import TARGET, Restoring, Told, nobody
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 
@@ -34,12 +34,20 @@ def bring(
             result = each.bring(totalled)
             if result.exit_code == 0:
                 return each, result
+            if _is_here(result):
+                return each, result
             told(f"{each.row.path}: {result.reason}")
             if result.retry is Retry.NEVER or (result.retry is Retry.ONCE and turn):
                 left.remove(each)
         if not left:
             break
     return each, result
+
+
+def _is_here(result: Outcome) -> bool:
+    """Whether it failed for what no storage changes: a full disk, or who may not write there."""
+    never_ran = result.exit_code is None and result.retry is Retry.NEVER
+    return never_ran or f" at {TARGET}" in result.reason
 
 
 def rest(least: float, turn: int) -> float:

@@ -25,6 +25,8 @@ NO_END = 10.0**6  # seconds, eleven days: io_timeout ends what stands still
 _MEMORY = 8 * 2**30  # bytes of address space: a tree with many hard links takes some
 _PARTIAL = 23  # exit code of an rsync that copied a part
 _LAST_LINES = 40  # in which the totals are
+TARGET = "the target"
+"""What reasons call the place into which is restored."""
 
 
 Told = Callable[[Totals, int], None]
@@ -274,7 +276,7 @@ class Restoring(NamedTuple):
             ended = session.run(whole, take, None if looking else keeping.cut)
         except StorageAway as error:
             return Outcome(CopyStatus.FAILED, Retry.YES, str(error))
-        return self._named(outcome.judge(ended.code, ended.errors, "the target", host))
+        return self._named(outcome.judge(ended.code, ended.errors, TARGET, host))
 
     def _named(self, result: Outcome) -> Outcome:
         """A name that the backup has not is not there a minute later either."""

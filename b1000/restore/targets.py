@@ -40,11 +40,16 @@ def wanted(words: Sequence[str]) -> list[str]:
         if path.startswith("..") or path == ".":
             raise UsageError(f"{printable(word)!r} is no path below a backup")
         found.append(f"/{path}" if word.startswith("/") else path)
-    return found
+    return [*dict.fromkeys(found)]
 
 
 def in_the_way(directory: str) -> list[str]:
     """The first names in a directory that is to be empty; none where it is absent. UsageError."""
+    if any("\udc80" <= letter <= "\udcff" for letter in os.path.abspath(directory)):
+        raise UsageError(
+            f"the name {printable(directory)} is no UTF-8, and no journal can hold it",
+            "a directory of another name",
+        )
     try:
         with os.scandir(directory) as entries:
             names = sorted(entry.name for entry in entries)

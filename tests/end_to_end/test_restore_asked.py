@@ -80,6 +80,20 @@ def test_a_job_that_is_known_and_has_no_backup_is_no_mistake(world: World) -> No
     assert "no backup of etc had begun at 2020-01-01 23:59:59; the oldest is of" in early.stderr
 
 
+def test_a_directory_whose_name_no_journal_can_hold_is_refused(stored: World) -> None:
+    to = os.path.join(stored.root, "\udcff")
+    done = stored.b1000("restore", "etc", "--to", to)
+    assert done.returncode == 2
+    assert "is no UTF-8, and no journal can hold it" in done.stderr
+    assert not os.path.exists(to)
+
+
+def test_a_path_that_is_named_twice_is_one(stored: World) -> None:
+    words = ["conf/plain", "conf//plain", "conf/below/../plain"]
+    done = stored.b1000("restore", "etc", "--to", str(stored.root / "to"), *words, "--json")
+    assert json.loads(done.stdout)["files"] == 1
+
+
 def test_a_missing_job_is_told_and_no_missing_path(world: World) -> None:
     done = world.b1000("restore", "--to", "/nowhere")
     assert done.returncode == 2

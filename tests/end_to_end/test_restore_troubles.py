@@ -130,6 +130,20 @@ def test_a_database_knows_of_a_newer_one_where_the_journal_is_lost(
     assert tree(to) == tree(world.source)
 
 
+def test_what_is_wrong_here_no_other_storage_is_asked_for(world: World) -> None:
+    for name in ("one", "two"):
+        put(world.root / name, a_mark(when=TODAY))
+    stores = {name: {"type": "store", "path": world.root / name} for name in ("one", "two")}
+    world.write({f"dest:{name}": store for name, store in stores.items()})
+    to = world.root / "to"
+    (to / ".b1000-restoring" / "of somebody").mkdir(parents=True)
+    done = world.b1000("restore", "etc", "--to", str(to), "--merge")
+    assert done.returncode == 1
+    (told,) = done.stderr.splitlines()
+    assert told.startswith(f"b1000: not restored: {to}/.b1000-restoring")
+    assert (to / ".b1000-restoring" / "of somebody").is_dir()
+
+
 # --- killed
 
 

@@ -172,7 +172,8 @@ def test_what_differs_is_brought_again_by_the_same_command(store: tuple[World, P
     merged.mkdir()
     (merged / "mine").touch()
     for words in (["--to", str(to)], ["--to", str(merged), "--merge"]):
-        assert restored(world, *words, code=1)["differing"] == ["a"]
+        answer = restored(world, *words, code=1)
+        assert (answer["differing"], answer["error"]) == (["a"], "1 name differs from the backup")
         done = world.b1000("restore", "etc", *words)
         told = "the same run is at other too: the same command with --from other brings from there"
         assert done.returncode == 1
