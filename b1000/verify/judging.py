@@ -176,14 +176,7 @@ def _ask_strange_list(case: Case) -> Iterator[Finding]:
         return
     # More text than so many files may need is not unpacked.
     longest = _LEAST_TEXT + _TEXT_OF_FILE * comparison.number
-    differ = [
-        (name, digest, right)
-        for name, right in listing.strange(look.tree, longest).items()
-        if (digest := comparison.new.get(name)) and digest != right
-    ]
-    for name, digest, right in differ:
-        comparison.take(name, digest, right)
-    if differ:
+    if comparison.hold_against(listing.strange(look.tree, longest)):
         text = "has a list of sums of which nothing is known here, and which says otherwise"
         yield Finding(look.path, text)
 

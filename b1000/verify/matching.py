@@ -24,6 +24,7 @@ class Comparison:
         self.wrong: list[Wrong] = []
         self._right = listed or {}
         self._there: list[bytes] = []
+        self._expected: list[bytes] = []
 
     def take(self, name: bytes, digest: str, known: str = "") -> None:
         """A file was read; ``known`` is its sum as an earlier reading of the inode had it."""
@@ -46,12 +47,23 @@ class Comparison:
         """How many files were read, or could not be, as the disk has lost them."""
         return len(self.new) + sum(each.name not in self.new for each in self.wrong)
 
+    def hold_against(self, strange: Mapping[bytes, str]) -> bool:
+        """Compare what was read with another list than its own; gives whether it says otherwise."""
+        broken = {each.name for each in self.wrong}
+        for name, right in strange.items():
+            digest = self.new.get(name)
+            if digest and digest != right:
+                self.take(name, digest, right)
+            elif not digest and name not in broken:
+                self._expected.append(name)
+        return bool(self._expected) or len(self.wrong) > len(broken)
+
     def gone(self, missed: Iterable[bytes]) -> list[bytes]:
         """Names of the list that are not there any more, and not below what could not be read."""
         above = {*missed}
         if b"" in above:
             return []
-        left = self._right.keys() - self._there
+        left = (self._right.keys() - self._there) | {*self._expected}
         return sorted(name for name in left if not _is_below(name, above))
 
     def all_sums(self, wrong: Iterable[Wrong]) -> dict[bytes, str]:

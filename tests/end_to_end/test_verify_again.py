@@ -207,6 +207,13 @@ def test_where_the_journal_was_lost_the_lists_that_lie_there_count(
     assert "which says otherwise" in findings[0]["text"]
     assert [each["bad"] for each in stored(world)] == [False, True]
     assert (rotten / "file.b1000-corrupt").exists()
+    # So it is when it is lost once more, also of what was set aside by then.
+    shutil.rmtree(world.status_dir)
+    (right / "other").unlink()
+    code, findings = verified(world)
+    assert code == 1
+    found = {each["text"] for each in findings if each["kind"] == "bad"}
+    assert found == {"1 file is wrong: file (set aside)", "1 file is wrong: other (gone)"}
     # The list keeps what is right.
     (rotten / "file").write_text("text")
     listed = gzip.decompress(Path(f"{rotten}.sha256.gz").read_bytes())
