@@ -15,7 +15,7 @@ from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
 from b1000.logs import printable
 from b1000.named import NamedTuple
-from b1000.restore import aside, comparing, failover, looking, noting, receiving, restoring
+from b1000.restore import aside, failover, looking, noting, receiving, restoring
 from b1000.restore import held as holding
 from b1000.restore.choice import Choice
 from b1000.restore.found import DIFFERS
@@ -223,6 +223,8 @@ class Bringing:
             lacking = self._tell_aside([] if whole else aside.found(way)) or short
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
+        from b1000.restore import comparing  # with hashes and archives, once all has come
+
         if not is_small(self._keys["bytes"] or 0):
             self._with.say(f"{size(self._keys['bytes'])} have come; now they are compared")
         found = comparing.verified(way, private)

@@ -18,7 +18,7 @@ from b1000.files import is_immutable, opened_below, walked
 from b1000.named import NamedTuple
 from b1000.storage import layout, mounts
 from b1000.verify import condemning
-from b1000.verify.reading import Tree
+from b1000.verify.tree import Tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IDLE = ("nice", "-n", "19", "ionice", "-c", "3")

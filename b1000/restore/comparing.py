@@ -18,7 +18,8 @@ from b1000.rsync.restoring import CORRUPT, Manner
 from b1000.storage import layout
 from b1000.storage.question import StoredRow
 from b1000.verify import listing, reading, sums
-from b1000.verify.reading import Missed, Pace, Tree
+from b1000.verify.reading import Missed, Pace
+from b1000.verify.tree import Tree
 
 _WITHOUT_LIMIT = Pace()
 _HEAD, _LINE, _MANY = 2**20, 512, 2**22  # bytes of a list: all, and for each of so many files

@@ -12,7 +12,7 @@ from b1000.files import opened_below
 from b1000.named import NamedTuple
 from b1000.rsync import names
 from b1000.rsync.restoring import RECEIVING
-from b1000.verify.reading import Tree
+from b1000.verify.tree import Tree
 
 _NOTE = ".b1000-above"
 _TRIES = 20  # what a killed rsync was about to make may come a moment later

@@ -8,6 +8,13 @@ from b1000.rsync import names
 from b1000.rsync.command import FROM_CLIENT, PLAIN_NUMBERS, connection, excluding, reaching
 from b1000.rsync.source import Source
 
+TOTALS = "--stats"
+"""Has rsync count; no daemon hears of it, so that none can refuse it."""
+LAST = b"total size is "
+"""Begins the last line of that. With it all is done and every complaint was made, some 20 ms before
+rsync ends: one of its processes sleeps so long before it looks whether the other has ended.
+"""
+
 
 def whole(source: Source, empty: str, destination: Destination, limits: Limits) -> list[str]:
     """List what a copy would copy, with its names there; ``empty`` is an empty directory."""

@@ -13,7 +13,7 @@ from b1000.errors import BadValue, StorageAway, message_of
 from b1000.files import private_directory, read_file
 from b1000.jobs import PLAIN, Limits, Transport
 from b1000.named import NamedTuple
-from b1000.rsync import fetching, paths
+from b1000.rsync import fetching, paths, surveys
 from b1000.storage.session import Running, Session
 
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ class Reach(NamedTuple):
 
     def session(self, argv: list[str]) -> Session:
         """One with it, for nothing that is larger than marks are."""
+        argv = [argv[0], surveys.TOTALS, *argv[1:]]
         timeout = self.limits.connect_timeout
-        return Session(argv, self.host, self.seconds, 2 * form.LARGEST, timeout)
+        largest = 2 * form.LARGEST
+        return Session(argv, self.host, self.seconds, largest, timeout, last=surveys.LAST)
 
 
 class Marks:

@@ -23,6 +23,7 @@ _MOST_BYTES = 256 * 2**20  # of a listing
 _MEMORY = 2 * 2**30  # bytes of address space
 _LAST_LINES = 20  # of what it complains
 _LONGEST_LINE = 16384
+_LAST_LINE = 200  # bytes in which the last line is
 _GLANCE = 1.0  # seconds between looks at an rsync: has it been let in, has it ended
 _PASSWORD_FILE = "--password-file="
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,6 +46,8 @@ class Session(NamedTuple):
     what errors call the other end; it has ``connect_timeout`` seconds for its first word. It may
     take ``memory`` bytes of address space, inherits ``descriptors`` and has ``marks`` in its
     environment. It is ended where it does nothing for ``io_timeout`` seconds; 0: its time ends it.
+    Where ``last`` begins the last line of one that has not complained, all is well, and nobody
+    waits for its end.
     """
 
     argv: Sequence[str]
@@ -56,6 +59,7 @@ class Session(NamedTuple):
     descriptors: tuple[int, ...] = ()
     marks: Mapping[str, str] = {}
     io_timeout: int = 0
+    last: bytes = b""
 
 
 class Ended(NamedTuple):
@@ -118,13 +122,16 @@ class Running:
             raise StorageAway(self._trouble)
         try:
             errors = self._read(process, (cut or Lines)(take))
+            if errors is None:
+                return Ended(0, ())
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, self._until - time.monotonic()))
         finally:
             self.end()
         return Ended(process.returncode, errors)
 
-    def _read(self, process: "subprocess.Popen[bytes]", lines: Feed) -> tuple[str, ...]:
+    def _read(self, process: "subprocess.Popen[bytes]", lines: Feed) -> tuple[str, ...] | None:
+        """The last of what it complains; None where it has said its last line, and nothing else."""
         session = self._session
         complained: deque[bytes] = deque(maxlen=_LAST_LINES)
         assert process.stdout is not None
@@ -134,6 +141,7 @@ class Running:
             process.stderr: Lines(complained.append),
         }
         left = _MOST_BYTES
+        said = complaint = b""
         helped = transport.has_helper(session.argv)
         with selectors.DefaultSelector() as ready:
             for pipe in (process.stdout, process.stderr):
@@ -153,6 +161,12 @@ class Running:
                         takers[key.fileobj].feed(data)
                     else:
                         ready.unregister(key.fileobj)
+                    if key.fileobj is process.stdout:
+                        said = (said + data)[-_LAST_LINE:]
+                    else:
+                        complaint += data[:1]
+                if _is_last(said, session.last) and not complaint and not ready.select(0):
+                    return None
         return tuple(line.decode("utf-8", "backslashreplace") for line in complained)
 
     def _time_left(self, pid: int) -> float:
@@ -167,6 +181,12 @@ class Running:
         if self._progress and self._progress.stalled(pid):
             raise StorageAway(f"{session.host} does nothing any more (io_timeout)")
         return wait
+
+
+def _is_last(said: bytes, last: bytes) -> bool:
+    """Whether what was said ends with the line that so begins."""
+    line = said.rpartition(b"\n")[0].rpartition(b"\n")[2]
+    return bool(last) and said.endswith(b"\n") and line.startswith(last)
 
 
 def _begun(session: Session) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ import contextlib
 import os
 
 from b1000.files import opened_below
-from b1000.verify.reading import Tree
+from b1000.verify.tree import Tree
 
 _BOX = ".b1000"
 _BAD = "bad"

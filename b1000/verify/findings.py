@@ -10,7 +10,7 @@ from b1000.named import NamedTuple
 from b1000.rsync import names
 from b1000.rsync.restoring import CORRUPT
 from b1000.storage.backup import Backup, Group, Root
-from b1000.verify.reading import Tree
+from b1000.verify.tree import Tree
 
 _SHOWN = 5
 _CORRUPT = CORRUPT.encode()

@@ -3,8 +3,8 @@
 from b1000.files import read_file, sync_directory, write_atomically
 from b1000.storage import layout
 from b1000.verify import sums
-from b1000.verify.reading import Tree
 from b1000.verify.sums import Seal
+from b1000.verify.tree import Tree
 
 _LARGEST = 2**31
 

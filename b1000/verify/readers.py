@@ -10,7 +10,8 @@ from b1000 import wire
 from b1000.errors import B1000Error
 from b1000.named import NamedTuple
 from b1000.verify import priority, reading
-from b1000.verify.reading import Found, OutOfTime, Pace, Read, Tree
+from b1000.verify.reading import Found, OutOfTime, Pace, Read
+from b1000.verify.tree import Tree
 from b1000.wire import Wire
 
 _BATCH_FILES, _BATCH_BYTES = 64, 1 << 20

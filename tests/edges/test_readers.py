@@ -13,7 +13,8 @@ from b1000.errors import B1000Error
 from b1000.verify import listing, sums
 from b1000.verify.listing import Lists
 from b1000.verify.readers import Readers, _Reader, _ready
-from b1000.verify.reading import Pace, Tree, files
+from b1000.verify.reading import Pace, files
+from b1000.verify.tree import Tree
 
 
 def test_answers_that_come_together_are_all_taken(tmp_path: Path) -> None:

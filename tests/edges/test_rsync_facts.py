@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from b1000.jobs import Destination, Limits, Transfer
-from b1000.rsync import command, outcome, paths, totals
+from b1000.jobs import PLAIN, Destination, Limits, Transfer
+from b1000.rsync import command, fetching, outcome, paths, surveys, totals
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
+from b1000.storage.remote import Reach
 from tests.support.daemon import Daemon
 from tests.support.ports import free_port
 from tests.support.world import wait_until
@@ -254,3 +255,39 @@ def test_a_sender_that_handles_a_signal_writes_wrong_files(source: Path, storage
     assert any(wrong), "this rsync does it no longer: see docs/decisions/11 for what hangs on it"
     killed = [_interrupted(source, storage, signal.SIGKILL, trial) for trial in range(10)]
     assert not any(killed)
+
+
+def test_the_totals_are_said_when_all_else_was(
+    daemon: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    """So that nobody has to wait for the end of one that says them, and has not complained."""
+    there = daemon({"b": "uid = nobody\ngid = nogroup\n", "refusing": "refuse options = *stats\n"})
+    root = there.module("b")
+    root.chmod(0o755)
+    for number in range(200):
+        (root / f"{number:03}").mkdir(mode=0o755)
+        (root / f"{number:03}" / "file").write_text("text")
+    (root / "100").chmod(0)
+    reach = Reach(there.url("b"), None, Limits())
+    listed = reach.session(surveys.backups(f"{there.url('b')}/", None, Limits())).argv
+    fetched = reach.session(
+        fetching.fetch_all(
+            [f"{there.url('b')}/*/file"],
+            str(tmp_path),
+            largest=9,
+            password_file=None,
+            limits=Limits(),
+            way=PLAIN,
+        )
+    ).argv
+    for argv in (listed, fetched):
+        done = subprocess.run(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False
+        )
+        assert done.returncode == 23
+        *_, last, verdict = done.stdout.splitlines()
+        assert last.startswith(surveys.LAST)
+        assert verdict.startswith(b"rsync error: ")
+        assert b"Permission denied" in done.stdout.partition(last)[0]
+    refused = reach.session(surveys.backups(f"{there.url('refusing')}/", None, Limits())).argv
+    assert rsync([*refused]).returncode == 0

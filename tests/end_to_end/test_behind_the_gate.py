@@ -12,7 +12,7 @@ import pytest
 from b1000.b1k import mark
 from b1000.check import daemons
 from b1000.verify.condemning import condemn
-from b1000.verify.reading import Tree
+from b1000.verify.tree import Tree
 from tests.end_to_end.test_link_dest import Interrupter, rot, shared, state
 from tests.support.daemon import Daemon
 from tests.support.storage import SHIPPED, Storage

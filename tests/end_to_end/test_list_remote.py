@@ -352,6 +352,52 @@ def test_where_there_is_room_for_one_session_the_listing_comes_second(
         assert len(list(look.entries())) == 1
 
 
+TOTALS = "Number of files: 2\n\nsent 1 bytes  received 2 bytes\ntotal size is 4  speedup is 1.00"
+
+
+def test_an_rsync_that_has_said_its_last_line_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = a_mark().directory.removeprefix("etc/")
+    told = f"echo 'd{LINE[1:]}{place}'; echo '{TOTALS}'"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = Reach("rsync://liar/b", None, Limits(), seconds=5.0)
+    speaking(tmp_path, f"{told}; sleep 60")
+    (entry,) = remote.entries(there, ["etc"])
+    assert isinstance(entry, Entry)
+    assert entry.is_there
+    # One that has complained is: its exit code says what that means.
+    error = "echo 'rsync: [sender] opendir \"x\" failed: Permission denied (13)' >&2"
+    speaking(tmp_path, f"{error}; {told}; exit 23")
+    assert any(isinstance(each, Unread) for each in remote.entries(there, ["etc"]))
+    there = there._replace(seconds=1.0)
+    (tmp_path / "more").write_text(f"{TOTALS}\nmore\n")
+    for script in (
+        f"{error}; {told}",
+        f"printf complaint >&2; {told}",
+        f"echo '{TOTALS}' >&2",
+        f"cat {tmp_path}/more",  # in one write, so that the last line is another
+        f"printf '{TOTALS}'",
+        f"echo '{LINE}{TOTALS.splitlines()[-1]}'",
+    ):
+        speaking(tmp_path, f"{script}; sleep 60")
+        with pytest.raises(StorageAway, match="did not end its answer within 1 s"):
+            list(remote.entries(there, ["etc"]))
+
+
+def test_names_that_look_like_a_last_line_are_names(daemon: MakeDaemon) -> None:
+    there = daemon({"b": ""})
+    root = there.module("b")
+    for number in range(3):
+        put(root, a_mark(when=NIGHT + timedelta(days=number)))
+    for name in ("0\ntotal size is 4", "total size is 4", "2026\ntotal size is 4\n"):
+        (root / "etc" / name).write_text("text")
+    found = list(remote.entries(Reach(there.url("b"), None, Limits()), ["etc"]))
+    assert len([each for each in found if isinstance(each, Entry) and each.is_there]) == 3
+    # Nothing is lost by it on the other side.
+    assert "error" not in (there.directory / "log").read_text()
+
+
 def test_a_daemon_that_lists_another_directory_or_is_slow(
     daemon: MakeDaemon, tmp_path: Path
 ) -> None:

@@ -250,7 +250,7 @@ def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(
     elsewhere.mkdir()
     wrapper.mkdir()
     rsync = f'{shutil.which("rsync")} "$@" || exit\n'
-    swap = f'case "$*" in *--stats*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
+    swap = f'case "$*" in *--modify-window*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
     order = swap + rsync if when == "before" else rsync + swap
     (wrapper / "rsync").write_text(f"#!/bin/sh\n{order}")
     (wrapper / "rsync").chmod(0o755)

@@ -11,7 +11,8 @@ import pytest
 
 from b1000.b1k import root_id
 from b1000.b1k.mark import Counts
-from b1000.verify.reading import Missed, Pace, Tree, files
+from b1000.verify.reading import Missed, Pace, files
+from b1000.verify.tree import Tree
 from tests.support.stored import a_mark, put
 from tests.support.world import World
 
