@@ -217,7 +217,8 @@ class Bringing:
         code = _OLDER if self._choice.older else 0
         what = f"restored {self._counted()}"
         self._tell_lost(way)
-        short = "" if words else self._tell_short(way)
+        partly = words or any(part.spared for part in way.parts)
+        short = "" if partly else self._tell_short(way)
         if self._arguments.no_verify:
             whole = not words and aside.nothing(way.row.backup, self._keys["files"])
             lacking = self._tell_aside([] if whole else aside.found(way)) or short
@@ -229,8 +230,8 @@ class Bringing:
             self._with.say(f"{size(self._keys['bytes'])} have come; now they are compared")
         found = comparing.verified(way, private)
         # Where all was compared, that has seen them.
-        partly = way.manner.existing == "missing"
-        left = aside.found(way) if partly else aside.lacking(way, found.set_aside)
+        only_missing = way.manner.existing == "missing"
+        left = aside.found(way) if only_missing else aside.lacking(way, found.set_aside)
         lacking = self._tell_aside(left) or short
         self._with.answer.compared(found, left)
         self._keys["verified"] = self._keys["verified"] and not short

@@ -152,7 +152,7 @@ class _Restore:
     def _choose(self, asked: "JobSurvey") -> "Choice":
         from b1000.commands.databases import Databases
         from b1000.config.selectors import selector
-        from b1000.restore import asking
+        from b1000.restore import asking, sparing
         from b1000.storage import moments
 
         arguments = self._arguments
@@ -167,6 +167,8 @@ class _Restore:
         )
         databases = Databases(self._config, self._warn)
         found = asked.found(self._journal)
+        if arguments.to:
+            sparing.check(arguments.to, found)
         return asking.choose(self._config, self._journal, found, terms, databases)
 
     def _tell_choice(self, choice: "Choice") -> None:
@@ -219,10 +221,11 @@ class _Restore:
     # --- how
 
     def _ways(self, choice: "Choice", private: str) -> "list[Restoring]":
-        from b1000.restore import asking, restoring
+        from b1000.restore import asking, restoring, sparing, targets
         from b1000.rsync.restoring import Manner, is_small
 
         arguments = self._arguments
+        own = sparing.own(self._config) if arguments.existing else []
         ways = []
         for number, row in enumerate(choice.rows):
             manner = Manner(
@@ -236,7 +239,13 @@ class _Restore:
             way = asking.way(self._config, self._journal, row)
             keeping = restoring.Keeping(added=private)
             parts = self._parts(row, private, f"names-{number}")
+            parts = tuple(sparing.sparing(part, own) for part in parts)
             ways.append(restoring.Restoring(row, way, manner, parts, keeping))
+        if arguments.existing == "mirror":
+            targets.check_mirrored(ways[0].parts)
+        for part in ways[0].parts:
+            for path in part.spared:
+                self._warn(f"{os.path.join(part.target, path)} stays as it is: it is b1000's own")
         return ways
 
     def _parts(self, row: "StoredRow", private: str, file: str) -> "tuple[Part, ...]":
@@ -254,7 +263,7 @@ class _Restore:
             found = [each.name for each in named]
             return (part._replace(names=listed.write(private, found, file) if found else ""),)
         if not named:
-            return targets.in_place(row.backup, manner)
+            return targets.in_place(row.backup)
         return tuple(
             part._replace(names=listed.write(private, names, f"{file}-{number}"))
             for number, (part, names) in enumerate(targets.some_in_place(named))

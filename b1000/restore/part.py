@@ -10,13 +10,15 @@ class Part(NamedTuple):
     """One rsync of a restore: ``source`` below the backup, both as rsync takes them.
 
     ``above`` is a directory that stays as it is, "" for none. ``names`` is a file of paths below
-    the source, ended by NUL, which alone are meant; "" for all.
+    the source, ended by NUL, which alone are meant; "" for all. ``spared`` are paths below the
+    target that stay as they are, whatever the backup has there.
     """
 
     source: str
     target: str
     above: str = ""
     names: str = ""
+    spared: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -33,7 +35,10 @@ class Part(NamedTuple):
         source = self.source.rstrip("/")
         if source and name != source and not name.startswith(f"{source}/"):
             return ""
-        return self.target + name[len(self.root) :]
+        below = name[len(self.root) :]
+        if any(below == each or below.startswith(f"{each}/") for each in self.spared):
+            return ""
+        return self.target + below
 
     @property
     def receiving(self) -> str:

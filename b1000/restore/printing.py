@@ -16,7 +16,7 @@ def commands(way: Restoring) -> list[list[str]]:
             way.way,
             _sources(way, part),
             part.target,
-            way.manner,
+            way.manner._replace(spared=part.spared),
             make=not os.path.isdir(os.path.dirname(part.target.rstrip("/")) or "/"),
         )
         for part in way.parts

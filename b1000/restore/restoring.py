@@ -90,7 +90,7 @@ class Restoring(NamedTuple):
 
     def manner_of(self, part: Part) -> Manner:
         """How a part is brought."""
-        return self.manner._replace(names=part.names)
+        return self.manner._replace(names=part.names, spared=part.spared)
 
     # --- the act
 

@@ -1,7 +1,7 @@
 """Where a backup is restored to: a directory, or each include's own place."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from b1000.errors import UsageError, message_of
 from b1000.logstyle import printable
@@ -61,7 +61,7 @@ def in_the_way(directory: str) -> list[str]:
     return [*map(printable, names[:_SHOWN]), *more]
 
 
-def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
+def in_place(backup: Backup) -> tuple[Part, ...]:
     """Each include to where it was. Raises UsageError where one has no place."""
     words = places.includes(backup)
     if not words:
@@ -74,9 +74,14 @@ def in_place(backup: Backup, manner: str) -> tuple[Part, ...]:
             " whose",
             "name its paths, or use --to DIR",
         )
-    if manner == "mirror" and any(part.target == "/" and part.whole for part in parts):
-        raise UsageError("/ is not mirrored in place: that would delete /proc and /dev", "--merge")
     return tuple(parts)
+
+
+def check_mirrored(parts: Iterable[Part]) -> None:
+    """Raises UsageError where all of this host would be deleted but the backup."""
+    for part in parts:
+        if os.path.realpath(part.target) == "/" and part.whole and not part.names:
+            raise UsageError("/ is not mirrored: that would delete /proc and /dev", "--merge")
 
 
 def _part(word: str, relative: bool) -> Part:

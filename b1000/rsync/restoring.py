@@ -36,7 +36,8 @@ class Manner(NamedTuple):
     the mark. ``names`` is a file of paths ended by NUL, "" for all of the backup; ``exactly``
     these, without what lies below them. ``aside``: what verify has set aside is looked at too.
     ``resumed``: a file of which a part has come is gone on with, and not begun anew.
-    ``by_content``: what has the same size and time is looked at, too.
+    ``by_content``: what has the same size and time is looked at, too. ``spared`` are paths below
+    the target that stay as they are.
     """
 
     existing: str = ""
@@ -48,6 +49,7 @@ class Manner(NamedTuple):
     aside: bool = False
     resumed: bool = True
     by_content: bool = False
+    spared: tuple[str, ...] = ()
 
 
 _SMALL = 2**29  # bytes of a backup: none of its files takes long to be sent again
@@ -167,6 +169,9 @@ def _which(manner: Manner) -> list[str]:
     # What verify has set aside is wrong, and names of ours are no data.
     options = [] if manner.aside else [f"--exclude=*{CORRUPT}"]
     options.append(f"--exclude={names.PATTERN}")
+    for path in manner.spared:
+        pattern = names.pattern(path.encode("utf-8", "surrogateescape"))
+        options.append(f"--exclude=/{pattern.decode('utf-8', 'surrogateescape')}")
     if manner.existing == "missing":
         options.append("--ignore-existing")
     elif manner.existing == "mirror":

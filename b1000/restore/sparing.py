@@ -1,0 +1,60 @@
+"""What no restore touches, wherever it goes: the state of this host's own b1000, and backups.
+
+A journal that went back in time would call complete backups interrupted, and go on with them.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from b1000.config.loader import Config
+from b1000.errors import UsageError
+from b1000.logstyle import printable
+from b1000.progress_files import directory_of
+from b1000.restore import listed
+from b1000.restore.part import Part
+from b1000.storage import survey
+from b1000.storage.survey import Survey
+
+
+def own(config: Config) -> list[str]:
+    """The directories and files of this host's b1000, and its local storages."""
+    journal = Path(config.settings.journal)
+    files = [journal, *(Path(f"{journal}{end}") for end in ("-wal", "-shm"))]
+    state = [Path(config.settings.status_dir), *files, journal.parent / "locks"]
+    found = [os.path.realpath(each) for each in (*state, directory_of(journal))]
+    for each in survey.storages(config):
+        if not survey.is_remote(each):
+            found.append(os.path.realpath(survey.read_at(each).partition("/*")[0]))
+    return [path for path in dict.fromkeys(found) if not any(_is_in(path, one) for one in found)]
+
+
+def sparing(part: Part, paths: Iterable[str]) -> Part:
+    """The part without these paths; one that alone is asked for is not spared."""
+    target = os.path.realpath(part.target)
+    below = (os.path.relpath(each, target) for each in paths if _is_in(each, target))
+    tops = listed.read(part.names) if part.names else []
+    if not part.whole:
+        tops = [os.path.basename(part.source)]
+    spared = (each for each in below if not tops or any(_is_in(each, top) for top in tops))
+    return part._replace(spared=tuple(spared))
+
+
+def check(directory: str, found: Survey) -> None:
+    """Whether something may be restored into a directory. Raises UsageError in a backup."""
+    whole = os.path.realpath(directory)
+    for root, group in found.groups():
+        top = "" if root.remote else os.path.realpath(root.address)
+        if not top or not _is_in(whole, top):
+            continue
+        place = os.path.relpath(whole, top)
+        for backup in group.backups:
+            if place == backup.place or _is_in(place, backup.place):
+                raise UsageError(
+                    f"{printable(directory)} is in a backup, {printable(root.whole(backup.place))}",
+                    "a directory elsewhere",
+                )
+
+
+def _is_in(path: str, directory: str) -> bool:
+    return path.startswith(f"{directory.rstrip('/')}/") and path != directory
