@@ -1,6 +1,8 @@
 """Marks that clients bring to a storage, and what becomes of them."""
 
 import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,9 @@ from tests.support.attacker import (
     send,
 )
 from tests.support.liar import Liar
+from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
-from tests.support.world import wait_until
+from tests.support.world import ROOT, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has a chroot")
 
@@ -187,3 +190,52 @@ def test_a_mark_follows_no_link(storage: Storage, tmp_path: Path, place: str) ->
     he.rsync("-a", f"{he.files()}/", he.at(path.replace(".b1k", "/")))
     assert ("symbolic link" in he.told) == (place in ("link", "job-link"))
     assert ("no regular file" in he.told) == place.startswith("mark")
+
+
+SCRIPT = ROOT / "etc" / "scripts" / "b1000-marks"
+
+
+def look(storage: Storage) -> int:
+    """What the daemon runs after each session."""
+    box = storage.tree() / ".b1000" / "marks"
+    environment = {"RSYNC_MODULE_PATH": str(box), "RSYNC_USER_NAME": "client-1"}
+    return subprocess.run([SCRIPT], env=environment, check=False, timeout=60).returncode
+
+
+@needs_mounts
+def test_a_mark_outlives_a_full_disk(storage: Storage) -> None:
+    """The client was told that it has arrived, and sends it no more."""
+    above = storage.tree() / ".b1000"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", storage.tree()], check=True)
+    try:
+        for path in (NEW, "etc/host"):
+            (storage.tree() / path).mkdir(parents=True)
+            (above / "marks" / path).parent.mkdir(parents=True, exist_ok=True)
+        (above / "marks" / f"{NEW}.b1k").write_text(COMPLETE)
+        (above / "marks" / "etc" / "host.b1k").write_text(COMPLETE.replace("full", "sync"))
+        (above / "taken" / DAY).mkdir(parents=True)
+        with open(storage.tree() / "full", "wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        for _ in range(2):
+            assert look(storage) == 0
+            assert not [*(storage.tree() / "etc").rglob("*.b1k"), *above.rglob(".b1000-mark*")]
+        (storage.tree() / "full").unlink()
+        assert look(storage) == 0
+        assert (storage.tree() / f"{NEW}.b1k").read_text() == COMPLETE
+        assert (storage.tree() / "etc" / "host.b1k").exists()
+        assert not (above / "taken").exists()
+    finally:
+        subprocess.run(["umount", storage.tree()], check=True)
+
+
+def test_a_mark_that_a_power_cut_left_on_its_way_arrives(storage: Storage, tmp_path: Path) -> None:
+    (storage.tree() / NEW).mkdir()
+    left = storage.tree() / ".b1000" / "taken" / f"{NEW}.b1k"
+    left.parent.mkdir(parents=True)
+    left.write_text(COMPLETE)
+    (left.parent / "no directory.b1k").mkdir()
+    mark(storage, tmp_path, "etc/host.b1k", COMPLETE.replace("full", "sync"))
+    wait_until((storage.tree() / "etc" / "host.b1k").exists)
+    assert (storage.tree() / f"{NEW}.b1k").read_text() == COMPLETE
+    wait_until(lambda: not (storage.tree() / ".b1000" / "taken").exists())
