@@ -66,6 +66,11 @@ def choose(
     try:
         return chosen(rows, order, away, terms)
     except NothingFits as failure:
+        if asked.begun:
+            raise NothingFits(
+                f"{asked.begun.path}, with which {asked.begun.target} was begun, cannot be had now",
+                f"{failure.hint}; another DIR, or --merge, takes another backup",
+            ) from None
         if any(each.started for each in away):
             raise
         raise _explained(config, journal, found, asked, failure) from None

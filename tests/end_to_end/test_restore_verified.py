@@ -182,6 +182,21 @@ def test_what_differs_is_brought_again_by_the_same_command(store: tuple[World, P
     assert (to / "a").read_text() == (merged / "a").read_text() == "content of a"
 
 
+def test_one_that_was_begun_with_what_is_gone_says_what_helps(store: tuple[World, Path]) -> None:
+    world, backup = store
+    put(world.root / "one", a_mark(when=NIGHT.replace(day=21)))
+    flip(backup / "a")
+    to = world.root / "to"
+    restored(world, "--to", str(to), code=1)
+    Path(f"{backup}.b1k").unlink()
+    backup.rename(world.root / "gone")
+    done = world.b1000("restore", "etc", "--to", str(to))
+    assert done.returncode == 1
+    assert f"{backup}, with which {to} was begun, cannot be had now; " in done.stderr
+    assert "another DIR, or --merge, takes another backup" in done.stderr
+    assert restored(world, "--to", str(to), "--merge")["choice"]["path"] != str(backup)
+
+
 @pytest.mark.parametrize("with_list", [True, False])
 def test_only_what_was_missing_is_compared(store: tuple[World, Path], with_list: bool) -> None:
     world, backup = store
