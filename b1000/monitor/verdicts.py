@@ -140,7 +140,8 @@ def _usually(facts: Facts) -> str:
     """Who says how old it may be."""
     if facts.expected.by == "default" and facts.max_age == AGE_AFTER_ONE:
         return "expected after a single backup"
-    return _EXPECTED[facts.expected.by]
+    by_hour = " at this hour of the week" if facts.expected.profile else ""
+    return _EXPECTED[facts.expected.by] + by_hour
 
 
 def _clock_text(facts: Facts) -> str:
