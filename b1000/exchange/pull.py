@@ -123,7 +123,8 @@ class _Pulling:
         while True:
             client = await self._finder.find()
             await self._follower.relay(client)
-            await self._wait(f"{client.host} to prepare {_job_of(client)}")
+            if not offers.is_offered(client):
+                await self._wait(f"{client.host} to prepare {_job_of(client)}")
             try:
                 return await self._follower.until_offered(client)
             except ClientGone as lost:

@@ -118,6 +118,24 @@ def test_a_pull_from_init_to_done(world: World, client: Client) -> None:
         assert f"  ext/ext: {step}\n" in shown
 
 
+@pytest.mark.parametrize("prepared", [True, False])
+def test_only_a_client_that_is_not_ready_is_waited_for(
+    world: World, client: Client, prepared: bool
+) -> None:
+    storage(world, client)
+    report = client.report().write("PRE").keep_alive()
+    if prepared:
+        in_background(report.copying().end)
+    running = world.start()
+    if not prepared:
+        wait_until(lambda: client_is_at(world, "PRE"))
+        report.copying()
+        report.end()
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 0, out + err
+    assert ("ext to prepare" in out) != prepared
+
+
 def test_what_was_sent_is_what_the_client_has_sent(world: World, client: Client) -> None:
     storage(world, client)
     (client.backup / "large").write_bytes(os.urandom(300_000))
