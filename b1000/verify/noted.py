@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from b1000.errors import B1000Error
 from b1000.expressions import expression
 from b1000.files import make_directory, open_file
 from b1000.named import NamedTuple
@@ -112,8 +113,12 @@ class Noted:
         if self._is_new:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             data = b"b1000 reading 1 %d\n" % int(self.began) + data
-        with os.fdopen(open_file(self._path, flags, follow=False), "ab") as file:
-            file.write(data)
+        try:
+            with os.fdopen(open_file(self._path, flags, follow=False), "ab") as file:
+                file.write(data)
+        except OSError as error:
+            told = error.strerror or error
+            raise B1000Error(f"{self._path} could not be written: {told}") from None
         self._is_new = False
 
     def keep(self) -> None:

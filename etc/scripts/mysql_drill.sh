@@ -129,8 +129,10 @@ find "$backup" -type f \( -name '*.sql' -o -name '*.sql.gz' \) >"$place/dumps"
 [ -s "$place/dumps" ] || fail "there is no dump (*.sql, *.sql.gz) in this backup"
 mkfifo "$place/fifo"
 while IFS= read -r dump; do
-    feed "$dump" tail -n 1 >"$place/last" || fail "${dump##*/} is damaged"
-    grep -q '^-- Dump completed' "$place/last" || fail "${dump##*/} is cut off"
+    # A line may be as long as the memory of the host: its end is enough.
+    feed "$dump" tail -c 1000 >"$place/last" || fail "${dump##*/} is damaged"
+    tail -n 1 "$place/last" >"$place/line"
+    grep -q '^-- Dump completed' "$place/line" || fail "${dump##*/} is cut off"
 done <"$place/dumps"
 
 export "TMPDIR=$place/tmp"

@@ -1,6 +1,7 @@
 """What verify reads: by processes, of which one may die, and lists that are the same."""
 
 import os
+import resource
 import signal
 from collections import deque
 from pathlib import Path
@@ -12,6 +13,7 @@ from b1000 import wire
 from b1000.errors import B1000Error
 from b1000.verify import listing, sums
 from b1000.verify.listing import Lists
+from b1000.verify.noted import File, Notes
 from b1000.verify.readers import Readers, _Reader, _ready
 from b1000.verify.reading import Pace, files
 from b1000.verify.tree import Tree
@@ -69,3 +71,20 @@ def test_a_list_that_was_changed_is_found_out_beside_one_that_is_the_same(tmp_pa
     (tmp_path / "one.sha256.gz").unlink()
     with pytest.raises(ValueError, match="is gone"):
         lists.read(one, seal)
+
+
+def test_a_disk_that_is_full_is_told_with_the_file_that_could_not_be_written(
+    tmp_path: Path,
+) -> None:
+    noted = Notes(tmp_path).of("/srv", "etc/web1")
+    noted.resume(0.0)
+    noted.add(File(4, 5, b"6"), "0" * 64)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(B1000Error) as told:
+            noted.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (file,) = tmp_path.iterdir()
+    assert str(told.value) == f"{file} could not be written: File too large"

@@ -139,3 +139,10 @@ def test_what_it_would_do_by_itself_it_does_not(judge: Judge) -> None:
         "SELECT SLEEP(2);"
     )
     assert (code, said.splitlines()[-1]) == (0, "1 tables, 1 rows")
+
+
+def test_a_line_without_an_end_is_not_held_in_memory(place: Path, judge: Judge) -> None:
+    (place / "dumps" / "line.sql").write_bytes(b"x" * (256 << 20))
+    # The server, which needs more, is never begun.
+    code, said = judge("", "prlimit", f"--as={128 << 20}")
+    assert (code, said) == (1, "line.sql is cut off\n")
