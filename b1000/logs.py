@@ -44,9 +44,13 @@ class Log:
         """What has failed, with the traceback of the exception that is handled."""
         self.log(ERROR, text, *arguments, trace=True)
 
+    def takes(self, level: int) -> bool:
+        """Whether a line of this level is written anywhere."""
+        return any(level >= output.least for output in outputs)
+
     def log(self, level: int, text: str, *arguments: object, trace: bool = False) -> None:
         """A line of a level of :mod:`b1000.logstyle`."""
-        if any(level >= output.least for output in outputs):
+        if self.takes(level):
             text = text % arguments if arguments else text
             line = Line(level, text, time.time(), *self._about)
             _write(line._replace(trace=_trace()) if trace else line)

@@ -5,6 +5,7 @@ is left out. Only what the journal knows to be under way counts.
 """
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Collection, Iterator
@@ -37,6 +38,12 @@ class Progress(NamedTuple):
 def directory_of(journal: Path) -> Path:
     """Where the files of one journal are."""
     return journal.parent / DIRECTORY
+
+
+@functools.cache
+def directory_beside(locks: Path) -> Path:
+    """The same, of the journal whose locks are in a directory."""
+    return locks.with_name(DIRECTORY)
 
 
 def path_of(directory: Path, run_id: int, destination: str) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from b1000.config.addresses import one_place
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
-from b1000.progress_files import DIRECTORY, path_of
+from b1000.progress_files import directory_beside, path_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.totals import Totals
 from b1000.rsync.verdicts import Retry
@@ -112,7 +112,7 @@ def begin(
     began = copy.started or assignment.clock()
     # An attempt of which nobody knows the end had made the directory, as far as is known.
     claimed = shared or copy.claimed or (copy.attempts > 0 and known is not None)
-    progress = assignment.locks.directory.with_name(DIRECTORY)
+    progress = directory_beside(assignment.locks.directory)
     base, bad = snapshot.bases.get(copy.destination), assignment.known.bases.bad
     begun = shared or copy.attempts > 0
     distrusted = linking.distrust(bad, destination, copy.path, base) if begun else ""

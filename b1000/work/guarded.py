@@ -89,7 +89,8 @@ class Guarded:
     ) -> Outcome:
         """Run one rsync to its end; a ``quiet`` one leaves its errors to the last pass."""
         destination, log = self.target.destination, self.assignment.log
-        log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
+        if log.takes(DEBUG):
+            log.debug("%s: %s", destination.name, " ".join(map(printable, argv)))
         pull = self.source.pull
 
         self.vanished = 0
