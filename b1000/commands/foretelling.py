@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from b1000.config import grammar
 from b1000.errors import UsageError, counted
 from b1000.figures import size
 from b1000.files import private_directory
@@ -14,6 +15,7 @@ from b1000.restore.answer import Answer
 from b1000.restore.part import Part
 from b1000.restore.restoring import Restoring
 from b1000.rsync.totals import Forecast
+from b1000.storage.question import StoredRow
 
 _SHOWN = 10  # names that would be deleted
 
@@ -72,10 +74,30 @@ def ask_before_deleting(way: Restoring, arguments: Any, warn: Callable[[str], No
     if arguments.yes:
         warn(text.replace("would be", "will be", 1))
         return
-    if not sys.stdin or not sys.stdin.isatty():
+    if not _has_terminal():
         raise UsageError(text, "--yes deletes them")
+    _ask(f"{text}\nDelete them?", arguments)
+
+
+def ask_whose(row: StoredRow, own: str, arguments: Any, warn: Callable[[str], None]) -> None:
+    """Files of another host go to their places on this one only if that is meant. UsageError."""
+    is_meant = not arguments.in_place or arguments.host or arguments.yes
+    if is_meant or grammar.is_same_host(row.host, own):
+        return
+    text = f"the backup is of {row.host}, and this host is {own}"
+    if _has_terminal():
+        _ask(f"{text}\nRestore it in place here?", arguments)
+    else:
+        warn(f"{text}: --host {row.host} says that this is meant")
+
+
+def _has_terminal() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty())
+
+
+def _ask(question: str, arguments: Any) -> None:
     asks = sys.stderr if arguments.json else sys.stdout
-    print(f"{text}\nDelete them? (yes/no) ", end="", flush=True, file=asks)
+    print(f"{question} (yes/no) ", end="", flush=True, file=asks)
     if sys.stdin.readline().strip().lower() != "yes":
         raise UsageError("nothing was restored")
 

@@ -272,10 +272,13 @@ class _Restore:
     def _carry_out(self, choice: "Choice", ways: "list[Restoring]", private: str) -> int:
         from b1000.commands.bringing import Bringing, Surroundings
 
-        if self._arguments.existing == "mirror":
-            from b1000.commands.foretelling import ask_before_deleting
+        if self._arguments.existing:
+            from b1000.commands import foretelling
 
-            ask_before_deleting(ways[0], self._arguments, self._warn)
+            own = self._config.settings.host
+            foretelling.ask_whose(choice.row, own, self._arguments, self._warn)
+            if self._arguments.existing == "mirror":
+                foretelling.ask_before_deleting(ways[0], self._arguments, self._warn)
         surroundings = Surroundings(
             self._config, self._arguments, self._journal, self._answer, self._say, self._warn
         )

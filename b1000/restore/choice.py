@@ -236,4 +236,8 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
         silent.append(
             f"{bad[-1].path} is known to be bad ({bad[-1].backup.memory.wrong}): --any restores it"
         )
+    begun = [row for row in rows if row.backup.state in (State.WRITING, State.UNFINISHED)]
+    if begun:
+        last = max(begun, key=lambda row: _when(row.backup))
+        silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
     return "; ".join(silent) or "`b1000 list --all` shows what lies there"

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.daemon import CHROOT, Daemon
 from tests.support.stored import NIGHT, a_mark, identify, put
+from tests.support.terminal import Terminal
 from tests.support.world import World, tree
 
 ODD = "new\nline -x *[?] 'q' \\ é"
@@ -220,6 +221,25 @@ def test_a_path_that_is_not_there_is_told_by_its_name(stored: World) -> None:
     told = "conf/nosuch is not in the backup; `b1000 list --files` finds paths"
     assert done.stderr.endswith(f"b1000: not restored: {told}\n")
     assert "link_stat" not in done.stderr
+
+
+def test_files_of_another_host_come_in_place_here_only_if_that_is_meant(world: World) -> None:
+    """As on a storage, where the command of the client that is gone may be typed."""
+    put(world.root / "one", a_mark()._replace(include=f"{world.source}/"))
+    world.write({"dest:one": {"type": "store", "path": world.root / "one"}})
+    words = ["restore", "etc", "--in-place", "--merge"]
+    argv = [*_python(), "-f", str(world.config), *words]
+    terminal = Terminal(argv, {}, columns=100)
+    terminal.read_until(lambda: "Restore it in place here?" in terminal.text)
+    assert "the backup is of web1, and this host is client" in terminal.text
+    terminal.keys(b"no\n")
+    assert terminal.finish() == 2
+    assert not list(world.source.iterdir())
+    named = world.b1000(*words, "--host", "web1")
+    assert (named.returncode, named.stderr) == (0, "")
+    piped = world.b1000(*words)
+    assert piped.returncode == 0
+    assert "--host web1 says that this is meant" in piped.stderr
 
 
 # --- where nobody looks

@@ -162,6 +162,13 @@ def test_what_is_told_of_another_storage_of_the_configuration_is_not_of_this() -
     assert far.backup.memory.sums == "a b"
 
 
+@pytest.mark.parametrize("state", [State.WRITING, State.UNFINISHED])
+def test_where_nothing_is_whole_it_is_told_what_is_there(state: State) -> None:
+    rows = [row("far", 1, state), row("far", 2, state), row("near", 1, state)]
+    with pytest.raises(NothingFits, match=f"far/b1000/etc/day/02 is {state}: what is there"):
+        choose(rows, ORDER, (), Terms(any=True))
+
+
 def test_what_is_passed_over_is_told() -> None:
     rows = [row("near", 1), row("near", 2, memory=BAD), row("far", 3, State.MISSING)]
     assert choose(rows, ORDER, (), Terms()).notes == (
