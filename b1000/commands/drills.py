@@ -167,6 +167,7 @@ class Drills:
         key = which.group.key
         path = which.root.whole(which.backup.place)
         cut_off = bool(trouble) and self._left() <= 0
+        trouble = "the time of --for was over" if cut_off else trouble
         self._out_of_time = self._out_of_time or cut_off
         ended = _Drilled(path, key.job, key.instance, key.host, seconds, trouble, cut_off)
         self._drilled.append(ended)

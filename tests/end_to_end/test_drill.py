@@ -167,6 +167,7 @@ def test_one_that_hangs_is_ended(world: World, root: Path) -> None:
     configure(world, "sleep 1000 & sleep 1000")
     done = world.b1000("verify", "--drill", "--for", "2s")
     assert done.returncode == 3
+    assert "failed: the time of --for was over" in done.stderr
     assert nothing_left(world)
 
 

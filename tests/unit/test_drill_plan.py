@@ -45,6 +45,12 @@ def test_longest_ago_comes_first_and_one_that_failed_does_not_starve_others() ->
     assert jobs(*drill_plan.now_due(among[:1], now, named=True)) == ["lately"]
 
 
+def test_a_clock_that_was_ahead_puts_off_nothing() -> None:
+    ahead = candidate("ahead", 500 * DAY, 500 * DAY)
+    assert jobs(*drill_plan.now_due([ahead], 100 * DAY)) == ["ahead"]
+    assert jobs(*drill_plan.now_due([ahead], 499.5 * DAY)) == []
+
+
 @pytest.mark.parametrize("count", [1, 30, 31, 100])
 def test_each_is_drilled_in_time_night_by_night(count: int) -> None:
     passed: dict[str, float] = {}

@@ -31,6 +31,14 @@ def test_never_read_ones_come_first_and_the_newest_of_each_group_before_others()
     ]  # fmt: skip
 
 
+def test_a_clock_that_was_ahead_puts_off_nothing() -> None:
+    now = 1000 * NIGHT
+    read = [backup("ahead", now + 365 * NIGHT), *(backup(f"{n}", now - n) for n in range(29))]
+    due = reading_plan.order([group("a", read)])
+    chosen = reading_plan.tonight(due, 30 * NIGHT, now)
+    assert "ahead" in [each.backup.place for each in chosen]
+
+
 @given(
     st.lists(st.integers(0, 6), min_size=40, max_size=90),
     st.lists(st.integers(0, 8), min_size=40, max_size=90),
