@@ -69,7 +69,8 @@ def _label(row: StoredRow) -> str:
 
 
 def _more(row: StoredRow, now: float) -> tuple[str, str]:
-    kept = [*(["protected"] if row.backup.protected else []), *filter(None, [row.kept_by])]
+    beside = ["protected"] if row.backup.protected and "protected" not in row.kept_by else []
+    kept = [*beside, *filter(None, [row.kept_by])]
     return "; ".join(_witnesses(row, now)) or "-", "; ".join(kept) or "-"
 
 
