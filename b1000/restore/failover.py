@@ -47,7 +47,7 @@ def bring(
 def _is_here(result: Outcome) -> bool:
     """Whether it failed for what no storage changes: a full disk, or who may not write there."""
     never_ran = result.exit_code is None and result.retry is Retry.NEVER
-    return never_ran or f" at {TARGET}" in result.reason
+    return never_ran or TARGET in result.reason.partition(" (rsync exit")[0]
 
 
 def rest(least: float, turn: int) -> float:

@@ -222,6 +222,12 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         Retry.ONCE,
         f"not everything was copied: {{0}} {MISSING}",
     ),
+    _row(
+        {23},
+        r"(?:rsync_xal_set|set_acl): .*: Operation not supported \(\d+\)$",
+        Retry.NEVER,
+        "not everything was copied: the file system at {place} keeps no such attributes or ACLs",
+    ),
     _row({23}, "", Retry.ONCE, "not everything was copied"),
     # These stay as they are until somebody changes a configuration or a program.
     _door(

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,10 @@ import pytest
 from b1000.locks import Locks, run_lock
 from tests.support.daemon import Daemon
 from tests.support.flow import Flow
+from tests.support.mounting import needs_mounts
 from tests.support.stored import a_mark, put
 from tests.support.terminal import Terminal
-from tests.support.world import World, tree, wait_until
+from tests.support.world import ROOT, World, tree, wait_until
 
 TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
 SIZE = 20_000
@@ -142,6 +144,30 @@ def test_what_is_wrong_here_no_other_storage_is_asked_for(world: World) -> None:
     (told,) = done.stderr.splitlines()
     assert told.startswith(f"b1000: not restored: {to}/.b1000-restoring")
     assert (to / ".b1000-restoring" / "of somebody").is_dir()
+
+
+@needs_mounts
+def test_a_target_without_attributes_is_told_once(world: World) -> None:
+    for name in ("one", "two"):
+        backup = put(world.root / name, a_mark(when=TODAY)._replace(options=("xattrs",)))
+        os.setxattr(backup / "file", "user.colour", b"blue")
+    stores = {name: {"type": "store", "path": world.root / name} for name in ("one", "two")}
+    retries = {"copy_retries": 3, "copy_retry_min_sleep": 60}
+    world.write({"global": retries, **{f"dest:{name}": each for name, each in stores.items()}})
+    to = world.root / "to"
+    to.mkdir()
+    program = f'mount -t ramfs ramfs {to}; "$0" -m b1000 -f {world.config} "$@"; ls {to}'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", program, sys.executable, "restore", "etc", "--to", to],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+    (told,) = done.stderr.splitlines()
+    assert "the file system at the target keeps no such attributes or ACLs" in told
+    assert done.stdout.endswith("file\n"), "what could be restored is there"
 
 
 # --- killed

@@ -169,6 +169,12 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      ONCE, "not everything was copied: no permission to write at backup-3"),
     (23, ['rsync: [sender] link_stat "/nosuch" failed: No such file or directory (2)', noise(23)],
      ONCE, "not everything was copied: /nosuch is missing at the source"),
+    (23, ['rsync: [receiver] rsync_xal_set: lsetxattr("/d/f","user.k") failed: '
+          "Operation not supported (95)", noise(23)], NEVER,
+     "not everything was copied: the file system at backup-3 keeps no such attributes or ACLs"),
+    (23, ["rsync: [receiver] set_acl: sys_acl_set_file(f, ACL_TYPE_ACCESS): "
+          "Operation not supported (95)", noise(23)], NEVER,
+     "not everything was copied: the file system at backup-3 keeps no such attributes or ACLs"),
     (23, ["cannot delete non-empty directory: x",
           "could not make way for new regular file: x", noise(23)], ONCE,
      "not everything was copied"),
