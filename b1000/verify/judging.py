@@ -145,12 +145,15 @@ class Judge:
         keys = {each.key: each for each in linked.values() if each.key not in self._wrong}
         if keys:
             for other, shared in sharing.sharers(look, keys, terms.around):
-                are = "is" if len(shared) == 1 else "are"
-                text = f"shares {counted(len(shared), 'file')} that {are} wrong"
-                self._remember(other, bad=f"{text}, with {look.backup.place}")
+                names = [*filterfalse(is_aside, (each.name for each in shared))]
+                if not names:
+                    continue  # it was told when they were set aside
+                are = "is" if len(names) == 1 else "are"
+                text = f"shares {counted(len(names), 'file')} that {are} wrong"
+                if not other.backup.memory.bad:
+                    self._remember(other, bad=f"{text}, with {look.backup.place}")
                 yield Finding(other.path, text, Kind.BAD)
-                names = [each.name for each in shared]
-                yield from _quarantined(other, terms, [*filterfalse(is_aside, names)])
+                yield from _quarantined(other, terms, names)
         self._wrong |= keys.keys()
         yield from _quarantined(look, terms, [each.name for each in wrong])
 

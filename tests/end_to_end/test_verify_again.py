@@ -58,6 +58,9 @@ def test_what_was_set_aside_is_not_set_aside_once_more(world: World, root: Path)
         assert {each["path"] for each in findings if each["bad"]} == {str(older), str(newest)}
         assert sorted(os.listdir(newest)) == ["file.b1000-corrupt", "other"]
     assert sorted(os.listdir(older)) == ["file", "other"]
+    # What is known of it stays as it was told first: by its own reading.
+    said = world.b1000("list").stdout
+    assert ("bad: 1 file is wrong: file (set aside)" in said, "shares" in said) == (True, False)
 
 
 @pytest.mark.parametrize("how", ["bad", "short"])
