@@ -27,6 +27,7 @@ _SILENCE = 60  # seconds without a word after which rsync gives up
 _UNREAD = 23
 _BUSY = "max connections"
 _GONE = "No such file or directory"
+_UNKNOWN_USER = "auth failed on module"
 _UNREADABLE = ("write only", "b1000-gate: ")  # which lets writers in alone
 
 
@@ -185,6 +186,8 @@ def _list(there: Reach, listing: Running, take: Callable[[str, ListedFile], None
     hint = ""
     if any(word in line for line in ended.errors for word in _UNREADABLE):
         hint = "it can only be written to; restore_path names a module that can be read"
+    elif any(_UNKNOWN_USER in line for line in ended.errors):
+        hint = "restore_password_file has the password of who reads, where it is another one"
     raise StorageAway(trouble, hint)
 
 

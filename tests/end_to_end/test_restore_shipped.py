@@ -72,6 +72,18 @@ def test_the_option_is_named_that_a_storage_needs(shipped: tuple[World, Storage]
     assert not (world.root / "to").exists()
 
 
+def test_a_wrong_password_is_told_with_its_option(shipped: tuple[World, Storage]) -> None:
+    world, storage = shipped
+    storage.password("reading", "backing-up\n")
+    done = world.b1000("restore", "etc", "--to", str(world.root / "to"))
+    assert done.returncode == 1
+    assert "far has one of" in done.stderr
+    assert "refuses user or password for module 'b1000-restore'" in done.stderr
+    assert "restore_password_file has the password of who reads" in done.stderr
+    assert "backing-up" not in done.stdout + done.stderr
+    assert not (world.root / "to").exists()
+
+
 def test_a_destination_that_is_written_wrongly_is_told(shipped: tuple[World, Storage]) -> None:
     world, _ = shipped
     change(world, "type = active", "type = active\ntransport = tsl")
