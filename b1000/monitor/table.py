@@ -29,6 +29,7 @@ _INDENT = 4
 _NARROW = 80  # columns below which each subject has a block of its own
 _LEAST_NAME = 20
 _MOST_BELOW = 3  # notes below brief lines
+_WELL = ("acknowledged: ", "drift: ")
 _HINT = " (--all shows all)"
 
 
@@ -81,9 +82,14 @@ def _sheets(found: Survey) -> Iterator[Sheet]:
     explained = len(bad) - len(alone)
     if explained:
         yield Sheet(alone, explained=explained)
-        yield Sheet(bad, brief=True, notes=_MOST_BELOW)
-    yield Sheet(alone, explained=explained, brief=True, reasoned=True, notes=_MOST_BELOW)
-    yield Sheet(alone, explained=explained, brief=True, notes=_MOST_BELOW)
+        yield from _by_notes(Sheet(bad, brief=True))
+    yield from _by_notes(Sheet(alone, explained=explained, brief=True, reasoned=True))
+    yield from _by_notes(Sheet(alone, explained=explained, brief=True))
+
+
+def _by_notes(sheet: Sheet) -> Iterator[Sheet]:
+    """With many notes, then with few."""
+    return (sheet._replace(notes=count) for count in (4 * _MOST_BELOW, _MOST_BELOW))
 
 
 def _cut(found: Survey, screen: Screen) -> str:
@@ -121,12 +127,21 @@ def _lines(found: Survey, room: int, sheet: Sheet) -> "Iterator[RenderableType]"
     for text in _uncounted(found, sheet):
         yield Text(text)
     *notes, last = below(found, sheet.everything)
-    if notes[: sheet.notes] or not sheet.brief:
+    if sheet.brief:
+        notes = [_cropped(text, room) for text in _most(notes, sheet.notes or 0)]
+    if notes or not sheet.brief:
         yield Text("")
-    for text in notes[: sheet.notes]:
-        yield Text(_cropped(text, room) if sheet.brief else text)
+    yield from map(Text, notes)
     hint = _HINT if sheet.reduced else ""
     yield Text(last + hint, STYLES[found.verdict])
+
+
+def _most(notes: Sequence[str], count: int) -> list[str]:
+    """So many of them, what is wrong first, and how many more there are; none where none are."""
+    if not count or len(notes) <= count:
+        return [*notes[:count]]
+    some = sorted(notes, key=lambda text: text.startswith(_WELL))
+    return [*some[:count], f"and {len(notes) - count} more"]
 
 
 def _uncounted(found: Survey, sheet: Sheet) -> list[str]:

@@ -274,6 +274,16 @@ def test_names_of_any_length_break_no_row_and_leave_reasons_their_room(
     assert two[3].endswith("..")
     one = seen(80, 12)
     assert one[1].startswith("CRITICAL  web0 job0  missed: expected by ")
+    # Of what comes below, as much as there is room for, what is wrong before the rest.
+    for number in range(4):
+        central.daily(f"new{number}", f"job{number}", "", 3)
+    central.run("db1", "pull", "", HOUR, "", step="INIT", status="FAILED", direction="pull")
+    below = seen(80, 18)
+    first = below.index("and 4 OK") if "and 4 OK" in below else below.index("and 5 OK")
+    assert below[first + 2].startswith("WARNING: ")
+    assert [line[:12] for line in below[first + 3 : first + 5]] == ["drift: new0 ", "drift: new1 "]
+    assert re.fullmatch(r"and \d more", below[first + 5])
+    assert not [line for line in seen(80, 40) if re.fullmatch(r"and \d more", line)]
 
 
 def _command(world: World) -> list[str]:
