@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from math import log
 from operator import attrgetter
+from typing import TypeVar
 
 from b1000 import figures
 from b1000.monitor.facts import Facts
@@ -28,17 +29,26 @@ _MONTH = 30  # runs
 _WILD = 0.25  # logarithm of the usual change from one run to the next
 _RHYTHM, _SAME_HOUR, _NEAR = 3, 2 * HOUR, 0.35  # days or weeks alike, how much they may differ
 _FAILED = Status.FAILED.value  # looked up once
+_T = TypeVar("_T")
 
 
 def _warning(code: str, text: str) -> RuleResult:
     return RuleResult(Verdict.WARNING, text, code)
 
 
-def _like(facts: Facts, last: PastRun) -> list[int]:
+def _alike(facts: Facts, column: Sequence[_T]) -> Sequence[_T]:
+    """Of a column of good runs those of the last one's kind, which is one of them."""
+    kinds = facts.good.kind
+    if kinds.count(kinds[-1]) == len(kinds):
+        return column
+    return [each for each, kind in zip(column, kinds, strict=True) if kind == kinds[-1]]
+
+
+def _like(facts: Facts) -> list[int]:
     """The sizes of earlier backups of its kind: a full is no larger incremental."""
-    if all(run.kind == last.kind for run in facts.earlier[-1:]) and not last.kind:
-        return [run.bytes for run in facts.earlier if run.bytes]
-    return [run.bytes for run in facts.earlier if run.bytes and run.kind == last.kind]
+    told = any(facts.good.kind[-2:])
+    sizes = _alike(facts, facts.good.bytes) if told else facts.good.bytes
+    return [size for size in sizes[:-1] if size]
 
 
 def _size(facts: Facts) -> Iterator[RuleResult]:
@@ -79,7 +89,7 @@ def _unlike_most(facts: Facts) -> Iterator[RuleResult]:
     last = facts.last_good
     if not last or last.bytes is None:
         return
-    sizes = _like(facts, last)
+    sizes = _like(facts)
     if not sizes:
         return
     shown = figures.size(last.bytes)
@@ -121,7 +131,7 @@ def _same_size(facts: Facts) -> Iterator[RuleResult]:
         return
     if facts.earlier[-1].bytes != last.bytes:
         return
-    sizes = [run.bytes for run in facts.earlier if run.bytes] + [last.bytes]
+    sizes = [size for size in facts.good.bytes if size]
     if len(set(sizes[-_SAME:])) > 1 or len(set(sizes)) == 1:
         return
     start = len(sizes) - _SAME
@@ -141,7 +151,7 @@ def _files(facts: Facts) -> Iterator[RuleResult]:
     last = facts.last_good
     if not last or last.files is None:
         return
-    counts = [run.files for run in facts.earlier if run.files and run.kind == last.kind]
+    counts = [count for count in _alike(facts, facts.good.files)[:-1] if count]
     usual = median(counts)
     if not usual or len(counts) < 3 or last.files >= usual * _FEW_FILES:
         return
@@ -155,11 +165,7 @@ def _slow(facts: Facts) -> Iterator[RuleResult]:
     last = facts.last_good
     if not last or last.duration is None:
         return
-    taken = [
-        run.duration
-        for run in (*facts.earlier, last)
-        if run.duration is not None and run.kind == last.kind
-    ]
+    taken = [each for each in _alike(facts, facts.good.duration) if each is not None]
     recent, before = taken[-_SLOW_RUNS:], taken[:-_SLOW_RUNS]
     if len(before) < _SLOW_RUNS or min(recent) < MINUTE:
         return

@@ -11,7 +11,8 @@ DAYS = PROFILE_WEEKS * 7 + 2
 """What rules look at."""
 _MOST_ROWS = 600_000  # of the last days
 _SCATTERED = 3  # so many rows are passed for one that is read
-_LEAST_SHARE = 0.25  # of all, that makes a second process worth it
+_SHARE = 0.43  # of all, for the first process, which waits for what a server adds up
+_LEAST_SHARE = 0.25  # that makes a second one worth it
 
 
 class Hosts(NamedTuple):
@@ -80,14 +81,13 @@ def extent_of(source: DatabaseSource, now: float, job: str = "") -> Extent:
 
 
 def _middle(of_hosts: list[tuple[str, int]], daily: int) -> str:
-    """The host from which on there are as many runs as before it; "" where one has most of them."""
+    """The host from which on there are about as many runs as before; "" where one has too many."""
     upto = accumulate(count for _, count in of_hosts)
-    halves = [
-        (abs(daily - 2 * (some - count)), host)
-        for some, (host, count) in zip(upto, of_hosts, strict=True)
-    ]
-    off, host = min(halves, default=(0, ""))
-    return host if off <= (1 - 2 * _LEAST_SHARE) * daily else ""
+    shares = {
+        host: (some - count) / daily for some, (host, count) in zip(upto, of_hosts, strict=True)
+    }
+    host = min(shares, key=lambda host: abs(shares[host] - _SHARE), default="")
+    return host if _LEAST_SHARE <= shares.get(host, 0.0) <= 1 - _LEAST_SHARE else ""
 
 
 def ago(now: float, days: float) -> str:

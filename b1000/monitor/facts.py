@@ -1,6 +1,7 @@
 """From the history of a subject to the facts that the rules of the monitor look at. Pure."""
 
 from collections.abc import Iterable, Sequence
+from operator import add
 
 from b1000.monitor import freshness
 from b1000.monitor.freshness import Expectation, Past
@@ -9,9 +10,11 @@ from b1000.monitor.history import (
     HOUR,
     MINUTE,
     NO_PLAN,
+    Columns,
     PastRun,
     PlanRow,
     bad_ones,
+    columns_of,
     good_ones,
     in_order,
 )
@@ -29,6 +32,7 @@ _MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
 class Facts(NamedTuple):
     """All that rules look at.
 
+    ``columns`` are those of ``runs``, ``good`` those of ``earlier`` with the last good one.
     ``earlier``: good runs before the last one, the latest last, at most ``LOOKED_BACK``.
     ``since``: ended runs after the last good one that made none. ``due``: by when the
     next was expected, where that is over. ``in_time``: the next is under way, began when it
@@ -48,6 +52,8 @@ class Facts(NamedTuple):
     earlier: Sequence[PastRun]
     due: float | None
     in_time: bool
+    columns: Columns
+    good: Columns
     rests: bool = False
     """Whether it never runs on some days of the week."""
     newcomer: bool = False
@@ -91,14 +97,15 @@ class Facts(NamedTuple):
 def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Facts:
     """What the rules look at; ``history`` in any order."""
     runs = in_order(history)
-    live = _live(runs)
+    columns = columns_of(runs)
+    live = _live(runs, columns)
     ahead: Sequence[PastRun] = ()
     believed = runs
     if runs and runs[-1].started > now + SKEW:
         ahead = [run for run in runs if run.started > now + SKEW]
         believed = [run for run in runs if run.started <= now + _MOST_SKEW]
-    good = good_ones(believed)
-    past = _past(believed, good, live)
+    good, of_good = _good(believed, columns if believed is runs else columns_of(believed))
+    past = _past(believed, good, of_good, live)
     here = freshness.clock(past, now + (believed[-1].offset if believed else 0.0))
     expected = expectation(past, plan, here)
     last_good = _last_good(good, live, expected.max_age, now)
@@ -109,10 +116,11 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
             past = Past([each for each in past.good if each <= last_good.local], past.failed)
         expected = _in_real_time(expected, here - now - last_good.offset)
     since: Sequence[PastRun] = believed
-    earlier: Sequence[PastRun] = ()
     if last_good:
         since = () if last_good is believed[-1] else believed[believed.index(last_good) + 1 :]
-        earlier = good[:-1] if last_good is good[-1] else good[: good.index(last_good)]
+        if last_good is not good[-1]:
+            good = good[: good.index(last_good) + 1]
+            of_good = columns_of(good)
     facts = Facts(
         runs=runs,
         plan=plan or NO_PLAN,
@@ -124,9 +132,11 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
         expected=expected,
         unlearned=freshness.unlearned(past.good) or freshness.inexpressible(expected),
         since=[run for run in since if not (run.good or run.acknowledged or run in live)],
-        earlier=earlier[-LOOKED_BACK:],
+        earlier=good[-LOOKED_BACK - 1 : -1],
         due=None,
         in_time=False,
+        columns=columns,
+        good=of_good.last(LOOKED_BACK + 1),
         rests=freshness.rests(past.good, expected),
     )
     if facts.late and live and _began_in_time(facts, past):
@@ -142,6 +152,14 @@ def _missed(facts: Facts, past: Past, here: float) -> Facts:
     due = freshness.due(past, facts.expected, here)
     expected = freshness.given_up(past, facts.expected, due, rest)
     return facts._replace(due=due, expected=expected, newcomer=rest > 0)
+
+
+def _good(runs: list[PastRun], columns: Columns) -> tuple[list[PastRun], Columns]:
+    """Those that are good, most often all, and their columns."""
+    if columns.all_good:
+        return runs, columns
+    good = good_ones(runs)
+    return good, columns_of(good)
 
 
 def _began_in_time(facts: Facts, past: Past) -> bool:
@@ -160,9 +178,14 @@ def _began_in_time(facts: Facts, past: Past) -> bool:
     return False
 
 
-def _past(believed: Sequence[PastRun], good: Sequence[PastRun], live: Sequence[PastRun]) -> Past:
+def _past(
+    believed: Sequence[PastRun],
+    good: Sequence[PastRun],
+    columns: Columns,
+    live: Sequence[PastRun],
+) -> Past:
     """Local times, in their own order: the hour that comes twice is there twice."""
-    starts = [run.started + run.offset for run in good]
+    starts = [*map(add, columns.started, columns.offset)]
     if len(good) == len(believed):
         failed = []
     else:
@@ -173,9 +196,11 @@ def _past(believed: Sequence[PastRun], good: Sequence[PastRun], live: Sequence[P
     return Past(starts, failed)
 
 
-def _live(runs: Sequence[PastRun]) -> list[PastRun]:
+def _live(runs: Sequence[PastRun], columns: Columns) -> list[PastRun]:
     """Runs without an end; one that another run of its instance followed is dead."""
-    # As ``ended`` says it, and for most that is all to be asked.
+    # For most that is all to be asked.
+    if columns.step.count(_DONE) == len(runs):
+        return []
     if not [run for run in runs if run.step != _DONE and run.status != _FAILED]:
         return []
     last = {(run.made_on, run.listed_as): run for run in runs}

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
+from operator import ge, sub
 
 from b1000.monitor.history import DAY, HOUR, MINUTE, span
 from b1000.monitor.months import may_be_ahead, next_of_month
@@ -232,10 +233,12 @@ def _ages(good: Sequence[float], count: int, gap: float, now: float) -> list[flo
 def _explains(past: Past, gap: float) -> bool:
     """Whether the profile would have called the last two weeks as good as they were."""
     good = past.good
-    first = bisect_left(good, good[-1] - 2 * WEEK)
+    first = max(bisect_left(good, good[-1] - 2 * WEEK), 1)
     wrong = seen = 0
     late, more = lateness(gap), slack(gap)
-    for index in range(max(first, 1), len(good)):
+    if not past.failed and _surely_all_hold(good, first, late, more):
+        return True
+    for index in range(first, len(good)):
         earlier, later = good[index - 1], good[index]
         if past.failed and _failed(past, earlier, later):
             continue
@@ -247,6 +250,22 @@ def _explains(past: Past, gap: float) -> bool:
             wrong += later - earlier > limit
         seen += 1
     return bool(seen) and wrong <= min(seen // 10, 3)
+
+
+def _surely_all_hold(good: Sequence[float], first: int, late: float, more: float) -> bool:
+    """Whether that is so of each from the first on, by the two weeks before it; as most often."""
+    moments = good[first:]
+    least = [each - more for each in map(sub, moments, good[first - 1 :])]
+    if not least or max(least) > WEEK - more:
+        return False
+    if good[0] > moments[0] - WEEK - (_LEAST_WEEKS - 1) * WEEK - late:
+        return False
+    for _ in range(2):
+        moments = [moment - WEEK for moment in moments]
+        last = [good[bisect_right(good, moment - late) - 1] for moment in moments]
+        if not all(map(ge, map(sub, moments, last), least)):
+            return False
+    return True
 
 
 def _surely_holds(

@@ -60,6 +60,7 @@ class Histories:
         self._expressions = Expressions(source)
         self._last = LastRuns(source, self._expressions, now, scope)
         self._histories: dict[Subject, list[PastRun]] = {}
+        self._telling: dict[Subject, Sequence[int]] = {}
         self._planned: Sequence[Subject] = ()
         self.relayed: dict[str, float] = {}
         """When the last run of each job began that was pulled."""
@@ -108,15 +109,16 @@ class Histories:
         nobodys: list[tuple[Track, list[PastRun]]] = []
         by_host_and_job: dict[tuple[str, str], dict[Subject, None]] = {}
         for track, rows in self._last.tracks.items():
-            runs = of_all_writers(in_order(rows))
-            subjects = subjects_of(track, runs)
+            runs = in_order(rows)
+            if self.found.relayed:
+                runs = of_all_writers(runs)
+            subjects = subjects_of(track, runs, self.found.subjects[track])
             if not subjects:
                 nobodys.append((track, runs))
             for subject, its in subjects.items():
                 if subject in self._histories:
-                    self._histories[subject] = in_order([*self._histories[subject], *its])
-                else:
-                    self._histories[subject] = its
+                    its = in_order([*self._histories[subject], *its])
+                self._put(subject, its)
                 by_host_and_job.setdefault(track[:2], {})[subject] = None
         for subject in self._planned:
             if subject not in self._histories:
@@ -124,11 +126,16 @@ class Histories:
         strays = []
         for track, failures in nobodys:
             for subject in by_host_and_job.get(track[:2], ()):
-                self._histories[subject] = in_order([*self._histories.get(subject, ()), *failures])
+                self._put(subject, in_order([*self._histories.get(subject, ()), *failures]))
             if track[:2] not in by_host_and_job and (stray := self._stray(track, failures)):
                 strays.append(stray)
         self._see_what_was_pulled()
         return [*strays, *(self._leave_claims_out() if self.found.relayed else ())]
+
+    def _put(self, subject: Subject, runs: list[PastRun]) -> None:
+        """At once with what else is asked of each run: it takes longest to find it in memory."""
+        self._histories[subject] = runs
+        self._telling[subject] = _telling(runs)
 
     def _see_what_was_pulled(self) -> None:
         for subject, runs in self._histories.items():
@@ -142,7 +149,7 @@ class Histories:
         for subject, runs in self._histories.items():
             claimed = [run for run in runs if run.relayed_by and run.made_on != subject.host]
             if claimed and any(not run.relayed_by for run in runs):
-                self._histories[subject] = [run for run in runs if run not in claimed]
+                self._put(subject, [run for run in runs if run not in claimed])
                 last = claimed[-1]
                 text = (
                     f"{subject.label} has backups that do not rest on a client's word; those that "
@@ -172,7 +179,11 @@ class Histories:
 
     def _look_at_copies(self) -> None:
         """Of each run that is not plainly good, of the last of the others and of some before it."""
-        sought = [(runs, index) for runs in self._histories.values() for index in _telling(runs)]
+        sought = [
+            (runs, index)
+            for subject, runs in self._histories.items()
+            for index in self._telling[subject]
+        ]
         deceptive = self._count_copies(sought)
         # A run that is DONE and OK without a copy: look at all others of its subject too.
         self._count_copies([(runs, index) for runs in deceptive for index in range(len(runs))])

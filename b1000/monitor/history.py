@@ -6,7 +6,7 @@ since the epoch, all ages seconds.
 """
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter, lt
+from operator import attrgetter, itemgetter, lt
 
 from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
@@ -99,6 +99,37 @@ class PastRun(NamedTuple):
     def ended(self) -> bool:
         """Nothing more is to be expected of it, unless it is retried."""
         return self.step == _DONE or self.status == _FAILED
+
+
+class Columns(NamedTuple):
+    """Runs field by field, as rules look at many: a question less for each of them."""
+
+    started: tuple[float, ...] = ()
+    bytes: tuple[int | None, ...] = ()
+    duration: tuple[float | None, ...] = ()
+    files: tuple[int | None, ...] = ()
+    offset: tuple[float, ...] = ()
+    done: tuple[int, ...] = ()
+    places: tuple[tuple[str, ...], ...] = ()
+    step: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+
+    @property
+    def all_good(self) -> bool:
+        """Whether each has a copy that is DONE, and something in it."""
+        return 0 not in self.done and 0 not in self.bytes and 0 not in self.files
+
+    def last(self, count: int) -> "Columns":
+        """Those of the last ones."""
+        return Columns._make([column[-count:] for column in self])
+
+
+_picked = itemgetter(*map(PastRun._fields.index, Columns._fields))
+
+
+def columns_of(runs: Sequence[PastRun]) -> Columns:
+    """The fields of these."""
+    return Columns._make(_picked([*zip(*runs, strict=True)])) if runs else Columns()
 
 
 def good_ones(runs: Sequence[PastRun]) -> list[PastRun]:

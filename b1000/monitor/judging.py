@@ -22,6 +22,9 @@ from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.wire import Wire
 
+_LAST_SEEN: list[Fleet] = []
+"""Kept until another is read, or the process ends: it takes long to free so many runs."""
+
 
 class Task(NamedTuple):
     """What is asked of which database. Empty names mean all.
@@ -103,19 +106,21 @@ def _half(task: Task, scope: Scope, meet: meeting.Meeting) -> Judged:
     with DatabaseSource(task.settings) as source:
         reading = Histories(source, task.now, scope)
         reading.read(task.extent)
-        planned = meet(reading.found, known.plans)
         # Which a server adds up while it is found out whose the runs are.
         destinations: Callable[[], Sequence[Destination]] = tuple
         if not scope.hosts.since:
             destinations = read_destinations(source, task.now, task.host, task.job)
+        planned = meet(reading.found, known.plans)
         histories, strays = reading.all(
             [subject for subject in planned if not known.is_ignored(subject, task.now)]
         )
         places = destinations()
     seen = fleet.divided(known, histories, planned, task.now)
+    _LAST_SEEN[:] = [seen]
+    verdicts, traces = _looked_at(seen, task)
     return Judged(
-        _verdicts(seen, task),
-        {subject: trace_of(subject, runs) for subject, runs in seen.histories.items()},
+        verdicts,
+        traces,
         [subject for subject, runs in seen.histories.items() if not runs],
         [each for each in strays if not known.is_ignored(each.subject, task.now)],
         reading.relayed,
@@ -127,11 +132,20 @@ def _half(task: Task, scope: Scope, meet: meeting.Meeting) -> Judged:
     )
 
 
-def _verdicts(seen: Fleet, task: Task) -> list[tuple[Judgement, Judgement | None]]:
-    return [_verdict(seen, subject, task) for subject in seen.histories if task.wants(subject)]
+_Verdict = tuple[Judgement, Judgement | None]
 
 
-def _verdict(seen: Fleet, subject: Subject, task: Task) -> tuple[Judgement, Judgement | None]:
+def _looked_at(seen: Fleet, task: Task) -> tuple[list[_Verdict], dict[Subject, Trace | None]]:
+    """Both of one subject after the other: it takes longer to look for its runs in memory."""
+    verdicts, traces = [], {}
+    for subject, runs in seen.histories.items():
+        if task.wants(subject):
+            verdicts.append(_verdict(seen, subject, task))
+        traces[subject] = trace_of(subject, runs)
+    return verdicts, traces
+
+
+def _verdict(seen: Fleet, subject: Subject, task: Task) -> _Verdict:
     """Now, and then where that was asked for."""
     runs, plan = seen.histories[subject], seen.known.plans.get(subject)
     ack, stored = seen.known.ack(subject), seen.known.stored.get(subject, NOTHING_TOLD)

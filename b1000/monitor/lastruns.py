@@ -110,8 +110,8 @@ class LastRuns:
         """What is usual is learned from good ones: failures must not hide them."""
         self.last_good_ones_of(
             track
-            for track, runs in self.tracks.items()
-            if len(runs) >= LEAST_READ and not _enough_are_done(runs)
+            for track in self.found.flawed
+            if len(self.tracks[track]) >= LEAST_READ and not _enough_are_done(self.tracks[track])
         )
 
     def _last_runs_of_host(self) -> None:

@@ -4,7 +4,7 @@ A track is what one host backs up of one instance.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -44,14 +44,15 @@ class _Alike(NamedTuple):
 class Tracks:
     """Runs by track, made of texts; ``relayed`` is whether storages have told any of them.
 
-    ``subjects`` are those whose they may be: all that their rows name. ``pulled`` are jobs of
-    which a storage has pulled some.
+    ``subjects`` are those whose they may be: all that their rows name. ``flawed`` are tracks of
+    which not all runs are DONE and OK, ``pulled`` jobs of which a storage has pulled some.
     Nearly all runs of an instance differ in times and numbers alone: the rest is understood once.
     """
 
     def __init__(self) -> None:
         self.runs: defaultdict[Track, list[PastRun]] = defaultdict(list)
         self.subjects: defaultdict[Track, set[Subject]] = defaultdict(set)
+        self.flawed: set[Track] = set()
         self.relayed = False
         self.pulled: set[str] = set()
         self._alike: dict[str, _Alike] = {}
@@ -108,6 +109,8 @@ class Tracks:
         )  # fmt: skip
         track = (host, name, instance)
         self.subjects[track].add(Subject(master_host or host, name, master_instance or instance))
+        if not copies:
+            self.flawed.add(track)
         alike = _Alike(self.runs[track], ended)
         self._alike[rest] = alike
         return alike
@@ -116,6 +119,7 @@ class Tracks:
         """Others that were read, some of them here too."""
         self.relayed |= others.relayed
         self.pulled |= others.pulled
+        self.flawed |= others.flawed
         for track, runs in others.runs.items():
             its = self.runs[track]
             whole = {run.job_id: run for run in (*its, *runs)}
@@ -130,6 +134,8 @@ class Tracks:
         for track in tracks:
             given.runs[track] = self.runs.pop(track)
             given.subjects[track] = self.subjects.pop(track)
+        given.flawed = self.flawed & given.runs.keys()
+        self.flawed -= given.flawed
         return given
 
 
@@ -158,14 +164,16 @@ def _of_one_run(rows: Sequence[PastRun]) -> PastRun:
     )
 
 
-def subjects_of(track: Track, runs: list[PastRun]) -> dict[Subject, list[PastRun]]:
+def subjects_of(
+    track: Track, runs: list[PastRun], named: Collection[Subject]
+) -> dict[Subject, list[PastRun]]:
     """Whose the runs of a track are; nobody's where none came so far as to know its master.
 
-    One that FAILED before is that of its neighbours.
+    One that FAILED before is that of its neighbours. ``named`` are all subjects that runs of it
+    name, most often one.
     """
-    hosts, instances = ({run.master_host for run in runs}, {run.master_instance for run in runs})
-    if len(hosts) == len(instances) == 1 and _knows_its_master(runs[0]):
-        return {_subject(track, runs[0]): runs}
+    if len(named) == 1 and _knows_its_master(runs[0]):
+        return dict.fromkeys(named, runs)
     known = [run for run in runs if _knows_its_master(run)]
     if not known:
         return {Subject(*track): runs} if track[2] else {}

@@ -58,7 +58,7 @@ def judge(
         facts.expected.by,
         kept.data_age,
         kept.bytes,
-        median([run.bytes for run in facts.earlier[-15:] if run.bytes]),
+        median([size for size in facts.good.bytes[-16:-1] if size]),
         shown.done,
         shown.total,
         newest.started if facts.runs else None,
@@ -192,12 +192,10 @@ def gone(facts: Facts) -> tuple[str, ...]:
     last = facts.last_good
     if not last or not last.places or last in facts.live:
         return ()
-    others = {
-        run.places
-        # Of most it is not known.
-        for run in [run for run in facts.runs if run.places]
-        if run.places != last.places and 0 < last.started - run.started <= 30 * DAY
-    }
+    # Of most it is not known.
+    others = {*facts.columns.places} - {(), last.places}
+    if others:
+        others &= {run.places for run in facts.runs if 0 < last.started - run.started <= 30 * DAY}
     if not others:
         return ()
     known = {place for places in others for place in places}
