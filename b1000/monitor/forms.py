@@ -56,7 +56,7 @@ def _named(each: Judgement) -> dict[str, object]:
 
 def _object(each: Judgement) -> dict[str, object]:
     last_good = _when(each.last_good)
-    # Most often the same, and to say it takes as long as all the rest.
+    # Most often the same.
     last_run = last_good if each.last_run == each.last_good else _when(each.last_run)
     return {
         "job": each.subject.job,
