@@ -27,7 +27,8 @@ class Result:
 
     ``better`` is "less" where ours divided by the rival's is to be at most the
     target, "more" where it is to be at least that. ``target`` is None where the
-    project promises nothing.
+    project promises nothing. ``paired`` is the median of the ratios of pairs:
+    what slows both sides of a pair says nothing in it. None where there are none.
     """
 
     question: str
@@ -40,10 +41,13 @@ class Result:
     better: str = "less"
     note: str = ""
     extra: Mapping[str, float] = field(default_factory=dict)
+    paired: float | None = None
 
     @property
     def ratio(self) -> float:
         """Ours divided by theirs."""
+        if self.paired is not None:
+            return self.paired
         return self.ours / self.theirs if self.theirs else float("inf")
 
     @property
@@ -113,7 +117,7 @@ def compare(
     better: str = "less",
     note: str = "",
 ) -> Result:
-    """The medians of paired measurements; the spread is half the range of the pairs' ratios."""
+    """The medians of paired measurements and of their ratios; the spread is half those' range."""
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     middle = statistics.median(ratios)
     spread = (max(ratios) - min(ratios)) / 2 / middle if middle else 0.0
@@ -127,6 +131,7 @@ def compare(
         target,
         better,
         note,
+        paired=middle,
     )
 
 

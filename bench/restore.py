@@ -6,6 +6,8 @@ TMPDIR says on which file system all that lies.
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bench import measure
 from bench.measure import Result, Side, Taken
@@ -14,6 +16,7 @@ from bench.site import Site, check, tree_a
 _FILES = int(os.environ.get("B1000_BENCH_FILES", "50000"))
 _FEW = 100
 _ROUNDS = int(os.environ.get("B1000_BENCH_ROUNDS", "9"))
+_ROUNDS_OF_FEW = 3 * _ROUNDS
 _UNVERIFIED = 3
 _TARGET = 1.05
 
@@ -46,7 +49,8 @@ class _Backup:
     def asked(
         self, what: str, rival: str, ours: Side, theirs: Side, target: float | None = None
     ) -> Result:
-        one, other = measure.pairs(ours, theirs, _ROUNDS)
+        rounds = _ROUNDS_OF_FEW if self._files == _FEW else _ROUNDS
+        one, other = measure.pairs(ours, theirs, rounds)
         question = f"restore of {self._files} files{what}"
         return measure.compare(
             question, rival, measure.walls(one), measure.walls(other), "s", target
@@ -59,27 +63,30 @@ class _Backup:
         return self._ours(number, 0)
 
     def _ours(self, number: int, code: int, *more: str) -> Taken:
-        to = self._emptied("ours", number)
-        words = ("restore", "j", "--to", to, *more)
-        command = self._site.command(self._sections, words, self._home)
-        taken = measure.run(*command, accepted=(code,))
-        check(self._site.directory / to, self._files)
-        return taken
+        with self._target("ours", number) as to:
+            words = ("restore", "j", "--to", to, *more)
+            command = self._site.command(self._sections, words, self._home)
+            return measure.run(*command, accepted=(code,))
 
     def bare(self, number: int) -> Taken:
-        return self._rsync(self._emptied("bare", number))
+        with self._target("bare", number) as to:
+            return self._rsync(to)
 
     def bare_compared(self, number: int) -> Taken:
-        to = self._emptied("bare", number)
-        first, then = self._rsync(to), self._rsync(to, "--dry-run", "--checksum")
-        return Taken(first.wall + then.wall, first.cpu + then.cpu)
+        with self._target("bare", number) as to:
+            first, then = self._rsync(to), self._rsync(to, "--dry-run", "--checksum")
+            return Taken(first.wall + then.wall, first.cpu + then.cpu)
 
     def _rsync(self, to: str, *more: str) -> Taken:
         options = ("-a", "--numeric-ids", "--sockopts=TCP_NODELAY")
         return measure.run(["rsync", *options, *more, self._address, to])
 
-    def _emptied(self, whose: str, number: int) -> str:
-        """A directory that is not there; that of the round before makes room."""
-        for old in self._site.directory.glob(f"to-{self._name}-{whose}-*"):
-            shutil.rmtree(old)
-        return str(self._site.directory / f"to-{self._name}-{whose}-{number}")
+    @contextmanager
+    def _target(self, whose: str, number: int) -> Iterator[str]:
+        """A directory that is not there. What came is counted, and goes at once: what the system
+        does then for its memory is done before the next side begins.
+        """
+        to = self._site.directory / f"to-{self._name}-{whose}-{number}"
+        yield str(to)
+        check(to, self._files)
+        shutil.rmtree(to)
