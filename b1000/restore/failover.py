@@ -1,6 +1,5 @@
 """A backup is brought back from the first storage that gives it."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 
@@ -52,4 +51,6 @@ def _is_here(result: Outcome) -> bool:
 
 def rest(least: float, turn: int) -> float:
     """How many seconds to wait before a retry, the first of which is 1: as copies do."""
+    import random  # with hashes, which a restore at the first go needs not
+
     return min(least * 2.0 ** (turn - 1), _MOST * least) + random.uniform(0, least)
