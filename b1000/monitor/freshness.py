@@ -156,11 +156,12 @@ def due(past: Past, expected: Expectation, now: float) -> float:
     if expected.profile:
         for week in _weeks(past.good, now):
             index = bisect_right(past.good, last - week * WEEK + expected.gap / 2)
-            if index < len(past.good):
+            # Of weeks before the first one nothing is known.
+            if 0 < index < len(past.good):
                 found.append(past.good[index] + week * WEEK)
     known = sorted(moment for moment in found if last < moment <= now)
     if not known:
-        return min(now, last + (expected.max_age or 0.0))
+        return min(now, last + max(expected.max_age or 0.0, expected.gap))
     # The latest of them, but for one week that was unlike all others.
     return known[-2] if len(known) >= _LEAST_WEEKS else known[-1]
 

@@ -95,6 +95,14 @@ def test_a_failure_is_no_rest_and_a_friday_no_weekend() -> None:
     assert said(until_thursday, now).verdict is CRITICAL
 
 
+@pytest.mark.parametrize("days", [3, 10, 16, 25, 31])
+def test_what_is_missed_is_the_first_that_did_not_come_however_long_ago(days: int) -> None:
+    runs, now = made(lambda _: iter([2.5]), date(2026, 6, 1), datetime(2026, 7, 31, 12))
+    reason = said(runs[-31:], now + days * DAY).reason
+    expected = "Sat 02:30" if days < 6 else "2026-08-01 02:30"
+    assert reason.startswith(f"missed: expected by {expected}; ")
+
+
 # --- by the calendar
 
 
