@@ -1,7 +1,8 @@
 """What the parts of one supervisor share: its journal, its workers, and what is to be done."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from b1000.config.loader import Config
@@ -14,6 +15,7 @@ from b1000.runs.events import InstancesListed
 from b1000.runs.protocol import Delivered, MarksTaken
 from b1000.runs.run import Run, end_option
 from b1000.runs.task import Task, TaskKind
+from b1000.state.journal import Journal
 from b1000.supervise.cleanup import Cleanup
 from b1000.supervise.decisions import Action, DirectoryResolved, Event, Start, TasksAdded
 from b1000.supervise.launch import Launch
@@ -72,6 +74,15 @@ class Program:
                 left.append(each)
         self.actions = left
         return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[Journal]:
+        """One commit for what is begun within and all that is to be recorded, and a look of the
+        reporters at both. JournalFailed.
+        """
+        with self.records.recorder.transaction() as journal:
+            yield journal
+        self.reporting.wake()
 
     def write(self, entries: Iterable[Entry] = (), delivered: Iterable[Delivered] = ()) -> None:
         """Make something durable, or keep it until that is possible."""

@@ -48,7 +48,7 @@ class Starts:
             self._program.write()
             return []
         try:
-            with self._program.records.recorder.transaction() as journal:
+            with self._program.transaction() as journal:
                 begin = self._program.launch.begin
                 begun = [(start, each, begin(journal, start.task, each)) for start, each in ready]
         except JournalFailed as error:
@@ -56,7 +56,6 @@ class Starts:
                 self._program.pool.release(each.lock)
             self._put_off([start for start, _ in ready], error)
             return []
-        self._program.reporting.wake()
         return begun
 
     def _ready(self, starts: Sequence[Start]) -> list[tuple[Start, Ready]]:
@@ -133,8 +132,7 @@ class Starts:
         task = start.task
         assert task.run
         begun = task._replace(uid=task.run.uid)
-        recorder = self._program.records.recorder
-        with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
+        with contextlib.suppress(JournalFailed), self._program.transaction() as journal:
             begun = self._program.launch.begin(journal, task, Ready(None)).task or begun
         self.hand_over(start.number, begun, None)
 
@@ -214,8 +212,7 @@ class Starts:
     def _log_skip(self, task: Task, behind: str) -> None:
         # That it cannot be written down changes nothing for the runs that can begin.
         if not task.kind.forgets:
-            recorder = self._program.records.recorder
-            with contextlib.suppress(JournalFailed), recorder.transaction() as journal:
+            with contextlib.suppress(JournalFailed), self._program.transaction() as journal:
                 journal.record_skip(*task.subject, behind)
         for_run(task.label, shown=True).log(*narrative.behind(behind, task.kind))
 
@@ -240,7 +237,7 @@ class Starts:
             return
         message = RunMoved(program.clock(), Step.INIT, Status.FAILED, task.refusal)
         try:
-            with program.records.recorder.transaction() as journal:
+            with program.transaction() as journal:
                 run = program.launch.begin_run(journal, task.job, task.instance)
                 failed = changed(run, message)
                 journal.store(failed)
@@ -250,6 +247,5 @@ class Starts:
         else:
             for_run(task.label, run.run_id).error("FAILED at INIT: %s", task.refusal)
             program.note_failure(failed.after)
-            program.reporting.wake()
         program.has_no_directory(task)
         program.decide(Over(fail.number))

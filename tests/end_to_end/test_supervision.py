@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from b1000.locks import Locks, run_lock
 from tests.support.processes import living
 from tests.support.world import ROOT, World, tree, wait_until
 
@@ -210,6 +211,41 @@ def test_a_job_that_still_runs_is_left_out(world: World) -> None:
     first.communicate(timeout=30)
     assert first.returncode == 0
     assert world.b1000().returncode == 0
+
+
+def test_an_end_is_reported_though_what_takes_its_slot_is_left_out(world: World) -> None:
+    world.files()
+    go = world.root / "go"
+    world.write(
+        {
+            "global": {"workers": 2},
+            "dest:store": world.store(),
+            "job:long": world.push(pre=f"while ! [ -e {go} ]; do sleep 0.1; done"),
+            # Its reporter has nothing to do when it ends.
+            "job:quick": world.push(post="sleep 3"),
+            "job:taken": world.push(),
+        }
+    )
+    lock = Locks(world.status_dir / "locks").take(run_lock("taken", ""))
+    assert lock is not None
+    program = world.start()
+
+    def steps() -> set[str]:
+        return {
+            line
+            for each in world.reports.glob("quick-*.b1k")
+            for line in each.read_text().splitlines()
+        }
+
+    try:
+        wait_until(lambda: "step = POST" in steps())
+        wait_until(lambda: "step = DONE" in steps())
+    finally:
+        go.touch()
+        os.close(lock)
+        out, _ = program.communicate(timeout=30)
+    assert program.returncode == 3, out
+    assert "[taken     ] skipped" in out
 
 
 def test_a_service_that_a_script_left_does_not_hold_the_lock(world: World) -> None:
