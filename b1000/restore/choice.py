@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from b1000.errors import B1000Error, UsageError
 from b1000.figures import moment
 from b1000.named import NamedTuple
-from b1000.storage.backup import Backup, State
+from b1000.storage.backup import Backup, Root, State
 from b1000.storage.question import StoredRow
 
 
@@ -177,9 +177,13 @@ def _check_client(rows: Sequence[StoredRow]) -> None:
     """Raises UsageError where several clients have put some there.
 
     Each may call what it has after any host, so the newest may be of who wants to be restored.
+    A directory that two destinations name is one: that of this host's own backups in a store.
     """
-    if len({row.root.client for row in rows}) > 1:
-        places = sorted({row.root.place for row in rows})
+    whose: dict[str, Root] = {}
+    for row in sorted(rows, key=lambda row: row.root.client):
+        whose.setdefault(row.path, row.root)
+    if len({root.client for root in whose.values()}) > 1:
+        places = sorted({root.place for root in whose.values()})
         raise UsageError(
             f"such backups lie in the directories of several clients: {', '.join(places)}",
             "choose one with --from",

@@ -64,6 +64,21 @@ def test_the_same_host_in_two_stores_is_one_client(stores: World) -> None:
     assert restored(stores, "--host", "web2", "--from", "clients")[2] == "text"
 
 
+def test_what_this_host_puts_into_its_own_store_is_no_other_client(stores: World) -> None:
+    store = {"type": "store", "path": stores.root / "srv" / "*"}
+    own = {"type": "active", "path": stores.root / "srv" / "self"}
+    job = stores.push(dest="own")
+    settings = {"host": "storage"}
+    stores.write({"global": settings, "dest:clients": store, "dest:own": own, "job:etc": job})
+    put(stores.root / "srv" / "self", a_mark(host="storage"))
+    assert restored(stores)[::2] == (0, "text")
+    assert restored(stores, "--from", "clients/self")[::2] == (0, "text")
+    forge(stores, "storage")
+    code, told, _ = restored(stores)
+    assert code == 2
+    assert "several clients: clients/c1, own; choose one with --from" in told
+
+
 def test_a_client_that_is_not_there_is_refused(stores: World) -> None:
     code, told, _ = restored(stores, "--from", "clients/c9")
     assert code == 2
