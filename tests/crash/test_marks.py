@@ -40,7 +40,8 @@ def write(world: World, storage: Daemon, mark_path: str) -> None:
             "global": {"mark_wait": 1},
             "dest:near": world.store("near"),
             "dest:far": {**far, "mark_path": f"{mark_path}/{name}"},
-            "job:etc": world.push(type="sync", dest="near& far"),
+            # The worker waits for the commit of each step, so that a slow machine has them all.
+            "job:etc": world.push(type="sync", dest="near& far", pre="true", post="true"),
         }
     )
 
