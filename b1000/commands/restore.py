@@ -168,7 +168,7 @@ class _Restore:
         databases = Databases(self._config, self._warn)
         found = asked.found(self._journal)
         if arguments.to:
-            sparing.check(arguments.to, found)
+            sparing.check(arguments.to, arguments.existing, self._config, self._journal)
         return asking.choose(self._config, self._journal, found, terms, databases)
 
     def _tell_choice(self, choice: "Choice") -> None:

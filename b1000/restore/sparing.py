@@ -3,18 +3,20 @@
 A journal that went back in time would call complete backups interrupted, and go on with them.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from b1000.config.loader import Config
-from b1000.errors import UsageError
+from b1000.errors import StorageAway, UsageError
 from b1000.logstyle import printable
 from b1000.progress_files import directory_of
 from b1000.restore import listed
 from b1000.restore.part import Part
-from b1000.storage import survey
-from b1000.storage.survey import Survey
+from b1000.storage import local, survey
+from b1000.storage.backup import Root
+from b1000.storage.survey import Journalled
 
 
 def own(config: Config) -> list[str]:
@@ -40,18 +42,37 @@ def sparing(part: Part, paths: Iterable[str]) -> Part:
     return part._replace(spared=tuple(spared))
 
 
-def check(directory: str, found: Survey) -> None:
-    """Whether something may be restored into a directory. Raises UsageError in a backup."""
+def check(directory: str, existing: str, config: Config, journal: Journalled) -> None:
+    """Whether something may be restored into a directory. Raises UsageError in a backup, and where
+    backups or the state of b1000 would be deleted.
+    """
     whole = os.path.realpath(directory)
-    for root, group in found.groups():
-        top = "" if root.remote else os.path.realpath(root.address)
-        if not top or not _is_in(whole, top):
-            continue
-        place = os.path.relpath(whole, top)
-        for backup in group.backups:
+    if existing == "mirror":
+        for path in own(config):
+            if whole == path or _is_in(whole, path):
+                raise UsageError(
+                    f"{printable(directory)} is b1000's own, and what lies there would be deleted",
+                    "a directory elsewhere, or --merge",
+                )
+    for each in survey.storages(config, lambda storage: not survey.is_remote(storage)):
+        with contextlib.suppress(StorageAway):
+            for root in local.roots(each.name, survey.read_at(each)):
+                _check_root(whole, root, config, journal)
+
+
+def _check_root(whole: str, root: Root, config: Config, journal: Journalled) -> None:
+    top = os.path.realpath(root.address)
+    if not _is_in(whole, top):
+        return
+    place = os.path.relpath(whole, top)
+    here = lambda storage: storage.name == root.destination  # noqa: E731
+    with survey.JobSurvey(config, place.partition("/")[0], here) as asked:
+        found = asked.found(journal)
+    for other, group in found.groups():
+        for backup in group.backups if other.path == root.path else ():
             if place == backup.place or _is_in(place, backup.place):
                 raise UsageError(
-                    f"{printable(directory)} is in a backup, {printable(root.whole(backup.place))}",
+                    f"{printable(whole)} is in a backup, {printable(root.whole(backup.place))}",
                     "a directory elsewhere",
                 )
 

@@ -67,10 +67,12 @@ def test_a_mirror_leaves_the_storages_of_this_host(world: World) -> None:
     assert tree(srv / "backup") == before
 
 
+@pytest.mark.parametrize("job", ["etc", "www"])
 @pytest.mark.parametrize("below", ["", "new", "new/deeper"])
-def test_nothing_is_restored_into_a_backup(world: World, below: str) -> None:
+def test_nothing_is_restored_into_a_backup(world: World, below: str, job: str) -> None:
     root = world.root / "one"
-    backup = put(root, a_mark())
+    backup = put(root, a_mark(job=job))
+    put(root, a_mark())
     before = tree(root)
     alias = world.root / "alias"
     alias.symlink_to(backup)
@@ -82,6 +84,25 @@ def test_nothing_is_restored_into_a_backup(world: World, below: str) -> None:
             assert done.returncode == 2
             assert f"is in a backup, {backup}; a directory elsewhere" in done.stderr or not below
     assert tree(root) == before
+
+
+def test_no_mirror_deletes_what_lies_at_a_storage_or_the_journal(world: World) -> None:
+    """Whoever mistypes DIR, such as the storage itself, or a client there, or a job."""
+    srv = world.root / "srv"
+    client = srv / "client-1"
+    put(client, a_mark())
+    put(client, a_mark(job="www"))
+    world.write({"dest:one": {"type": "store", "path": srv / "*"}})
+    before = tree(srv)
+    locks = world.status_dir / "locks"
+    locks.mkdir(parents=True)
+    for to in (srv, client, client / "www", client / "new", world.status_dir, locks):
+        done = world.b1000("restore", "etc", "--to", str(to), "--mirror", "--yes")
+        assert done.returncode == 2
+        assert f"{to} is b1000's own, and what lies there would be deleted" in done.stderr
+    assert tree(srv) == before
+    done = world.b1000("restore", "etc", "--to", str(client / "new"), "--merge")
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_of_a_host_is_not_mirrored() -> None:
