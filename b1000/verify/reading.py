@@ -13,6 +13,7 @@ from b1000.verify.tree import Tree
 
 _BUFFER = memoryview(bytearray(1 << 18))
 _AT_ONCE = 1000
+_Name = tuple[bytes, int]  # and which inode the directory says it is
 _Status = tuple[bytes, os.stat_result]
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
@@ -41,6 +42,39 @@ class Found(NamedTuple):
         return self.device, self.inode
 
 
+class Known:
+    """Files with several names that one verify has read.
+
+    ``files`` has by device and inode their sizes, times, numbers of names, and sums. A directory
+    says which inode a name is, so that none of them has to be looked at by each of its names.
+    Some file systems say another one there than the file itself does (FUSE, overlayfs): on
+    ``differing`` devices each name is looked at.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[int, int], tuple[int, int, int, str]] = {}
+        self.differing: set[int] = set()
+
+    def add(self, found: Found, digest: str) -> None:
+        """A file was read."""
+        self.files[found.key] = (found.size, found.changed, found.links, digest)
+
+    def split(
+        self, prefix: bytes, device: int, names: list[_Name]
+    ) -> tuple[list[Found], list[_Name]]:
+        """Those of some names whose files are known, and the others."""
+        files = self.files
+        if not files or device in self.differing:
+            return [], names
+        made = tuple.__new__
+        known = [
+            made(Found, (prefix + name, device, inode, *files[device, inode][:3]))
+            for name, inode in names
+            if (device, inode) in files
+        ]
+        return known, [each for each in names if (device, each[1]) not in files] if known else names
+
+
 class Missed(NamedTuple):
     """A file or directory that could not be read: its name below the backup, and why."""
 
@@ -61,12 +95,14 @@ def files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[Found]:
     What cannot be looked at is added to ``missed``. Each directory is reached from the root, so
     that no swap leads elsewhere. Raises OutOfTime.
     """
-    for some in some_files(tree, pace, missed):
+    for some in some_files(tree, pace, missed, Known()):
         yield from some
 
 
-def some_files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[list[Found]]:
-    """The same, some of a directory at a time."""
+def some_files(
+    tree: Tree, pace: "Pace", missed: list[Missed], known: Known
+) -> Iterator[list[Found]]:
+    """The same, some of a directory at a time; those that are ``known`` come before others."""
     waiting: list[bytes] = [b""]
     device = 0
     while waiting:
@@ -77,7 +113,10 @@ def some_files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[list[
         try:
             with tree.opened(*filter(None, above.split(b"/"))) as directory:
                 device = device or os.fstat(directory).st_dev
-                for some in _statuses(directory):
+                for names in _names(directory):
+                    found, others = known.split(prefix, device, names)
+                    yield found
+                    some = _statuses(directory, others, known.differing)
                     found = _regular(prefix, some)
                     if len(found) < len(some):
                         deeper += _directories(prefix, some)
@@ -89,21 +128,28 @@ def some_files(tree: Tree, pace: "Pace", missed: list[Missed]) -> Iterator[list[
         waiting += (path for path, there in reversed(deeper) if there == device)
 
 
-def _statuses(directory: int) -> Iterator[list[_Status]]:
-    """What is in a directory, but what goes meanwhile.
+def _names(directory: int) -> Iterator[list[_Name]]:
+    """What is in a directory, some of it at a time."""
+    with os.scandir(b"/proc/self/fd/%d" % directory) as entries:
+        names = sorted((entry.name, entry.inode()) for entry in entries)
+    return (names[first : first + _AT_ONCE] for first in range(0, len(names), _AT_ONCE))
 
-    Some of it at a time: calls of the system in a row take less time than those between which
-    something else is done.
+
+def _statuses(directory: int, names: Iterable[_Name], differing: set[int]) -> list[_Status]:
+    """What the names are, but those that go meanwhile.
+
+    Calls of the system in a row take less time than those between which something else is done.
     """
-    lstat, names = os.lstat, sorted(os.listdir(b"/proc/self/fd/%d" % directory))
-    for first in range(0, len(names), _AT_ONCE):
-        found = []
-        for name in names[first : first + _AT_ONCE]:
-            try:
-                found.append((name, lstat(name, dir_fd=directory)))
-            except FileNotFoundError:
-                continue
-        yield found
+    lstat, found = os.lstat, []
+    for name, inode in names:
+        try:
+            status = lstat(name, dir_fd=directory)
+        except FileNotFoundError:
+            continue
+        found.append((name, status))
+        if status.st_ino != inode:  # as it is where something is mounted, too
+            differing.add(status.st_dev)
+    return found
 
 
 def _regular(prefix: bytes, some: Iterable[_Status]) -> list[Found]:

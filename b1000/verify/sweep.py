@@ -9,15 +9,14 @@ from b1000.verify.findings import Look
 from b1000.verify.matching import Comparison, Wrong
 from b1000.verify.noted import File, Noted
 from b1000.verify.readers import Readers
-from b1000.verify.reading import Found, Missed, Pace, Read
+from b1000.verify.reading import Found, Known, Missed, Pace, Read
 
 Key = tuple[int, int]
 """Which inode: device and number."""
-Known = dict[tuple[int, int, int, int], str]
-"""The sums of inodes with several names that were read, by device, number, size and time."""
 
 _LOST = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _CHANGED = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
+_NONE = (-1, 0, 0, "")
 _SET_ASIDE = CORRUPT.encode()
 
 
@@ -70,7 +69,9 @@ class Sweep:
         self, pace: Pace, others: dict[Key, list[Found]], comparison: Comparison
     ) -> Iterator[Found]:
         """The files that have to be read; those with a known sum are compared at once."""
-        for some in reading.some_files(self._look.tree, pace, self.missed):
+        # What is in a sync tree may be another file than a moment ago.
+        known = Known() if self._look.is_sync else self._known
+        for some in reading.some_files(self._look.tree, pace, self.missed, known):
             for found in self._unknown(some, comparison):
                 if found.key in others:
                     others[found.key].append(found)
@@ -82,7 +83,7 @@ class Sweep:
 
     def _unknown(self, some: Iterable[Found], comparison: Comparison) -> list[Found]:
         """Those of some files whose sums are not known; the others are compared."""
-        noted, known = self._noted.known, self._known
+        noted, known = self._noted.known, self._known.files
         unknown: list[Found] = []
         again: list[tuple[Found, str]] = []
         for found in some:
@@ -91,8 +92,8 @@ class Sweep:
                 self.set_aside.append(name)
             elif noted and (digest := noted.get(_file(found), "")):
                 self._compare(found, digest, comparison)
-            elif links > 1 and (digest := known.get((device, inode, size, changed), "")):
-                again.append((found, digest))
+            elif links > 1 and known.get((device, inode), _NONE)[:2] == (size, changed):
+                again.append((found, known[device, inode][3]))
             else:
                 unknown.append(found)
         self._noted.repeat(again)
@@ -116,7 +117,7 @@ class Sweep:
             return False
         self._noted.add(_file(found), read.digest)
         if found.links > 1:
-            self._known[(*found.key, found.size, found.changed)] = read.digest
+            self._known.add(found, read.digest)
         return True
 
     @property

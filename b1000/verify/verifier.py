@@ -19,8 +19,8 @@ from b1000.verify.listing import Lists
 from b1000.verify.matching import Comparison
 from b1000.verify.noted import Notes
 from b1000.verify.readers import Readers
-from b1000.verify.reading import Missed, OutOfTime
-from b1000.verify.sweep import Key, Known, Sweep
+from b1000.verify.reading import Known, Missed, OutOfTime
+from b1000.verify.sweep import Key, Sweep
 
 _TO_LAST = ("bad", "short", "unread", "sums")
 
@@ -44,7 +44,7 @@ class Verifier:
         self._readers = readers
         self._clock = clock
         self._judge = Judge(self._remember)
-        self._known: Known = {}
+        self._known = Known()
         self._lists = Lists()
         self.bytes = self.whole = 0
 
