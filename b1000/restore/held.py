@@ -30,7 +30,8 @@ def _by(opened: dict[str, int], way: Restoring) -> Restoring:
             parts.append(part)
             continue
         names[path] = part.target
-        above = path if part.above == part.target.rstrip("/") else part.above
+        is_target = part.above and os.path.join(part.above, "") == part.target
+        above = path if is_target else part.above
         parts.append(part._replace(target=path, above=above))
     descriptors = (*way.keeping.descriptors, *opened.values())
     keeping = way.keeping._replace(descriptors=descriptors, names=names)

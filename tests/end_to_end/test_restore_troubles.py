@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -265,6 +266,18 @@ def test_a_large_file_is_gone_on_with_where_it_was_killed(world: World, flow: Fl
     assert tree(to) == tree(world.source)
 
 
+def replacing(world: World, to: Path, elsewhere: Path, when: str) -> dict[str, str]:
+    """An environment in which the rsync of a restore finds ``to`` replaced, or replaces it."""
+    wrapper = world.root / "bin"
+    wrapper.mkdir()
+    rsync = f'{shutil.which("rsync")} "$@" || exit\n'
+    swap = f'case "$*" in *--modify-window*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
+    order = swap + rsync if when == "before" else rsync + swap
+    (wrapper / "rsync").write_text(f"#!/bin/sh\n{order}")
+    (wrapper / "rsync").chmod(0o755)
+    return {"PATH": f"{wrapper}:{os.environ['PATH']}"}
+
+
 @pytest.mark.usefixtures("flow")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(
@@ -272,20 +285,35 @@ def test_a_directory_that_is_replaced_meanwhile_is_not_called_restored(
 ) -> None:
     """By who owns the directory above: nothing goes to where the name leads by then."""
     assert world.b1000().returncode == 0
-    to, elsewhere, wrapper = (world.root / name for name in ("to", "elsewhere", "bin"))
+    to, elsewhere = world.root / "to", world.root / "elsewhere"
     elsewhere.mkdir()
-    wrapper.mkdir()
-    rsync = f'{shutil.which("rsync")} "$@" || exit\n'
-    swap = f'case "$*" in *--modify-window*) mv {to} {to}.moved; ln -s {elsewhere} {to};; esac\n'
-    order = swap + rsync if when == "before" else rsync + swap
-    (wrapper / "rsync").write_text(f"#!/bin/sh\n{order}")
-    (wrapper / "rsync").chmod(0o755)
-    path = {"PATH": f"{wrapper}:{os.environ['PATH']}"}
+    path = replacing(world, to, elsewhere, when)
     done = world.b1000("restore", "etc", "--to", str(to), "--no-verify", environment=path)
     assert done.returncode == 1
     assert f"{to} was replaced meanwhile" in done.stderr
     assert not [*elsewhere.iterdir()]
     assert tree(Path(f"{to}.moved")) == tree(world.source)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_one_that_is_replaced_while_it_is_merged_into_is_the_one_that_stays_as_it_is(
+    world: World, when: str
+) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push(include=world.source)})
+    assert world.b1000().returncode == 0
+    to, elsewhere = world.root / "to", world.root / "elsewhere"
+    for directory, mode in ((to, 0o755), (elsewhere, 0o700)):
+        directory.mkdir()
+        (directory / "mine").touch()
+        directory.chmod(mode)
+        os.utime(directory, (1, mode))
+    path = replacing(world, to, elsewhere, when)
+    world.b1000("restore", "etc", "--to", str(to), "--merge", "--no-verify", environment=path)
+    for directory, mode in ((Path(f"{to}.moved"), 0o755), (elsewhere, 0o700)):
+        status = directory.stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_mtime) == (mode, mode)
+    assert [each.name for each in elsewhere.iterdir()] == ["mine"]
 
 
 @pytest.mark.usefixtures("flow")
