@@ -252,8 +252,8 @@ class Bringing:
 
     def _tell_others(self, way: Restoring) -> None:
         """Tell where the same run lies too, of which the same command can bring what differs."""
-        used = way.row.root.destination
-        others = [each.row.root.destination for each in self._ways]
+        used = way.row.root.place
+        others = [each.row.root.place for each in self._ways]
         if left := [each for each in others if each != used]:
             text = (
                 f"the same run is at {', '.join(left)} too: the same command with --from {left[0]}"

@@ -1,5 +1,6 @@
 """A store holds what many clients have put there, and each may call what it has after any host."""
 
+import gzip
 from datetime import timedelta
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def test_what_this_host_puts_into_its_own_store_is_no_other_client(stores: World
     code, told, _ = restored(stores)
     assert code == 2
     assert "several clients: clients/c1, own; choose one with --from" in told
+
+
+def test_where_the_same_run_lies_too_is_told_as_it_can_be_asked_for(stores: World) -> None:
+    second = {"type": "store", "path": stores.root / "disk2" / "*"}
+    store = {"type": "store", "path": stores.root / "srv" / "*"}
+    stores.write({"global": {"host": "storage"}, "dest:clients": store, "dest:disk2": second})
+    put(stores.root / "disk2" / "c2", a_mark(host="web2"))
+    backup = stores.root / "srv" / "c2" / a_mark(host="web2").directory
+    Path(f"{backup}.sha256.gz").write_bytes(gzip.compress(b"0" * 64 + b"  file\n"))
+    code, told, _ = restored(stores, "--host", "web2")
+    assert code == 1
+    assert "the same run is at disk2/c2 too: the same command with --from disk2/c2" in told
+    assert restored(stores, "--host", "web2", "--from", "disk2/c2")[0] == 0
 
 
 def test_a_client_that_is_not_there_is_refused(stores: World) -> None:
