@@ -96,11 +96,13 @@ class _Prune:
             for each in storages(self._config, lambda each: bool(each.keep) and not each.remote):
                 try:
                     looked = list(catalogues(each, journal))
+                    if "*" in each.path:
+                        looked = [one for one in looked if not is_unused(one, journal.known)]
+                    if not looked:
+                        journal.refuse_empty(each, looked)
                 except StorageAway as error:
                     self._trouble(f"destination {each.name}: {error}")
                     continue
-                if "*" in each.path:
-                    looked = [one for one in looked if not is_unused(one, journal.known)]
                 found.append((each, looked))
         if not found and not self._troubles:
             raise UsageError(

@@ -41,13 +41,6 @@ def verify(argv: Sequence[str]) -> int:
     return _Verify(config, arguments).run()
 
 
-def _is_something(catalogue: "Catalogue") -> bool:
-    """Whether something lies at a root, or may do."""
-    if catalogue.root.remote or catalogue.root.identity or catalogue.unread:
-        return True
-    return any(backup.is_there for group in catalogue.groups for backup in group.backups)
-
-
 class _Verify:
     def __init__(self, config: "Config", arguments: Any) -> None:
         self._config = config
@@ -143,9 +136,7 @@ class _Verify:
                     self._catalogues += catalogues
                     for catalogue in catalogues:
                         self._tell_of_unread(catalogue)
-                    if journal.seen_below(each) and not any(map(_is_something, catalogues)):
-                        why = "is empty, and was not; is its disk mounted?"
-                        raise StorageAway(f"{each.path} {why}")
+                    journal.refuse_empty(each, catalogues)
                 except StorageAway as error:
                     self._is_away(each, error)
         mistaken = survey.mistaken(self._config, named)

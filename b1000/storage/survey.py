@@ -218,6 +218,12 @@ def limits(config: Config, destination: Destination) -> Limits:
     return next(found, config.settings.limits)
 
 
+def _is_something(each: Catalogue) -> bool:
+    """Whether something lies at a root, or may do."""
+    there = (backup.is_there for group in each.groups for backup in group.backups)
+    return bool(each.root.remote or each.root.identity or each.unread) or any(there)
+
+
 class Journalled:
     """What the journal knows of storages; nothing where there is no journal yet.
 
@@ -246,10 +252,11 @@ class Journalled:
             told,
         )
 
-    def seen_below(self, destination: Destination) -> bool:
-        """Whether backups were seen at a destination that nobody has removed by prune."""
+    def refuse_empty(self, destination: Destination, found: Iterable[Catalogue]) -> None:
+        """Raises StorageAway where nothing lies at a destination, and what did was not pruned."""
         above = read_at(destination).partition("/*")[0]
-        return bool(self._reader and self._reader.seen_below(above))
+        if self._reader and self._reader.seen_below(above) and not any(map(_is_something, found)):
+            raise StorageAway(f"{destination.path} is empty, and was not; is its disk mounted?")
 
     def jobs(self) -> frozenset[str]:
         """The jobs that have run."""

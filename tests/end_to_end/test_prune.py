@@ -144,6 +144,14 @@ def test_a_directory_that_never_held_a_backup_is_passed_over(world: World) -> No
     done = world.b1000("prune")
     assert (done.returncode, done.stderr.count("is its disk mounted?")) == (1, 1)
     assert f"{top}/client-1 has no .b1000-id" in done.stderr
+    # Nor may all of them be gone.
+    top.rename(world.root / "unmounted")
+    top.mkdir()
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert f"{top}/* is empty, and was not; is its disk mounted?" in done.stderr
+    top.rmdir()
+    (world.root / "unmounted").rename(top)
     nights(top / "client-2", [])
     done = world.b1000("prune")
     assert f"{top}/client-2 has no backup with a mark" in done.stderr
