@@ -50,7 +50,6 @@ class PastRun(NamedTuple):
     bytes: int | None = None
     duration: float | None = None
     files: int | None = None
-    attempts: int = 0
     job_id: int = 0
     offset: float = 0.0
     # what its copies came to, as CopyCounts,
@@ -74,6 +73,7 @@ class PastRun(NamedTuple):
     relayed_by: str = ""
     also: tuple[int, ...] = ()
     kind: str = ""
+    attempts: int = 0
 
     @property
     def good(self) -> bool:

@@ -46,32 +46,31 @@ class LastRuns:
         self.good_ones_read: set[Track] = set()
         self.since = 0.0
         self._expressions = expressions
-        self._fields = source.dialect.joined(
-            [
-                # Times and numbers first, then what many runs have in common.
-                "j.job_id",
-                # What older writers told is local time only.
-                expressions.started("jobs"),
-                source.dialect.seconds("j.start_time"),
-                "j.data_age",
-                expressions.column("jobs", "bytes"),
-                expressions.column("jobs", "duration"),
-                expressions.column("jobs", "files"),
-                expressions.column("jobs", "attempts"),
-                "j.host",
-                "j.name",
-                "j.instance",
-                "j.step",
-                "j.status",
-                "j.ack",
-                "j.master_host",
-                "j.master_instance",
-                "j.direction",
-                expressions.column("jobs", "relayed_by"),
-                expressions.column("jobs", "backup_type"),
-                expressions.error("jobs", Status.OK),
-            ]
-        )
+        self._columns = [
+            # Times and numbers first, then what many runs have in common.
+            "j.job_id",
+            # What older writers told is local time only.
+            expressions.started("jobs"),
+            source.dialect.seconds("j.start_time"),
+            "j.data_age",
+            expressions.column("jobs", "bytes"),
+            expressions.column("jobs", "duration"),
+            expressions.column("jobs", "files"),
+            "j.host",
+            "j.name",
+            "j.instance",
+            "j.step",
+            "j.status",
+            "j.ack",
+            "j.master_host",
+            "j.master_instance",
+            "j.direction",
+            expressions.column("jobs", "relayed_by"),
+            expressions.column("jobs", "backup_type"),
+            expressions.column("jobs", "attempts"),
+        ]
+        error = expressions.error("jobs", Status.OK)
+        self._fields = source.dialect.joined([*self._columns, error])
 
     def read(self, extent: Extent | None = None) -> None:
         """Some runs of each track: those of the last days, and older ones where they are few."""
@@ -144,12 +143,14 @@ class LastRuns:
         since = self._ago(extent.days)
         if extent.first:
             # In a range of the table itself, so that no index leads to each.
-            table = self._source.dialect.in_order("jobs j")
+            dialect = self._source.dialect
+            fields = dialect.joined([*self._columns, self._expressions.error_of_few])
+            table = dialect.in_order("jobs j")
             origin = f"{table} WHERE j.job_id >= ? AND j.job_id < ? AND j.start_time >= ?"
             step = -(-(extent.last + 1 - extent.first) // int(extent.days + 1))
             return [
                 Query(
-                    self._fields,
+                    fields,
                     origin + hosts.condition("j.host"),
                     (number, number + step, since, *hosts.given),
                 )

@@ -65,8 +65,8 @@ class Tracks:
         make = tuple.__new__  # as PastRun._make does it, without its question for their number
         for text in texts:
             try:
-                (number, began, local, data_age, size, duration, files, attempts, rest) = (
-                    text.split(SEPARATOR, 8)
+                number, began, local, data_age, size, duration, files, rest = text.split(
+                    SEPARATOR, 7
                 )
                 alike = known.get(rest) or self._understood(rest)
                 if began == local:
@@ -81,7 +81,6 @@ class Tracks:
                     int(size) if size else None,
                     float(duration) if duration else None,
                     int(files) if files else None,
-                    int(attempts) if attempts else 0,
                     int(number),
                     offset,
                 )
@@ -94,10 +93,11 @@ class Tracks:
         """ValueError for a name that no B1000 writes."""
         (
             host, name, instance, step, status, ack, master_host, master_instance, direction,
-            relayed_by, kind, error,
-        ) = (self._names.setdefault(each, each) for each in rest.split(SEPARATOR, 11))  # fmt: skip
+            relayed_by, kind, attempts, error,
+        ) = (self._names.setdefault(each, each) for each in rest.split(SEPARATOR, 12))  # fmt: skip
         if step not in _STEPS or (ack and not ack.isdigit()):
             raise ValueError("a name holds the separator, and all behind it is shifted")
+        tried = int(attempts) if attempts else 0
         self.relayed |= bool(relayed_by)
         if direction == "passive":
             self.pulled.add(name)
@@ -105,7 +105,7 @@ class Tracks:
         ended = (
             copies, 0, copies, None, (), (), (), step, status, ack not in ("", "0"), host, instance,
             master_host, master_instance, direction, short(error) if error else "", relayed_by, (),
-            kind,
+            kind, tried,
         )  # fmt: skip
         track = (host, name, instance)
         self.subjects[track].add(Subject(master_host or host, name, master_instance or instance))

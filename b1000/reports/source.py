@@ -31,6 +31,7 @@ LIST_SEPARATOR = "\x1d"
 
 _END = "\x1e"  # of the text of one row, where many arrive as one
 _LONGEST = 2**24  # bytes of those; what a server's own limits cut off is asked for again
+_EPOCH = 62_167_219_200  # seconds from the year 0, from which MySQL counts, to 1970
 _OPENING = 12.0  # seconds until a connection has to be there
 
 
@@ -71,7 +72,8 @@ class Dialect(NamedTuple):
     def seconds(self, column: str) -> str:
         """An expression: a column in UTC as seconds since the epoch, whatever the time zone."""
         if self.mysql:
-            return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"
+            # TIMESTAMPDIFF takes twice as long.
+            return f"(TO_SECONDS({column}) - {_EPOCH})"
         return f"CAST(strftime('%s', {column}) AS INTEGER)"
 
     def in_order(self, table: str) -> str:

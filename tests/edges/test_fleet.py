@@ -1,7 +1,7 @@
 """From rows to histories and verdicts, in a real MariaDB and in SQLite alike."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from b1000.monitor.freshness import GAPS
 from b1000.monitor.history import Subject
 from b1000.monitor.survey import MonitorQuestion, Survey, summary, survey
 from b1000.monitor.verdicts import Judgement, Verdict
+from b1000.reports.source import DatabaseSource
 from b1000.reports.tables import TABLES
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
@@ -181,6 +182,23 @@ def test_local_times_of_hosts_are_not_looked_at(
         monkeypatch.undo()
         time.tzset()
     assert found.age == 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "1970-01-01 00:00:00",
+        "2024-02-29 23:59:59.999",
+        "2026-03-29 02:30:00",
+        "2100-03-01 00:00:01",
+    ],
+)
+def test_a_time_is_read_in_whole_seconds_since_the_epoch(rows: Rows, moment: str) -> None:
+    with DatabaseSource(rows.report) as source:
+        seconds = source.dialect.seconds
+        (found,) = source.rows(f"SELECT {seconds('?')}, {seconds('NULL')}", (moment,))
+    whole = datetime.fromisoformat(moment).replace(microsecond=0, tzinfo=UTC)
+    assert found == (whole.timestamp(), None)
 
 
 def test_rows_of_older_writers_are_read_in_our_own_zone(
