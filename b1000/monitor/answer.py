@@ -61,7 +61,11 @@ def answer(
     """Ask what the configuration names. ``screen``: the terminal, if there is one."""
     try:
         settings = database(loader.load(file), question.report)
-        found = survey(settings, question._replace(days=SHOWN_DAYS if wanted.html else 0))
+        found = survey(
+            settings,
+            question._replace(days=SHOWN_DAYS if wanted.html else 0),
+            write=forms.json_line if wanted.form is Form.JSON else None,
+        )
     except B1000Error as error:
         reason = str(error)
         return _notified(

@@ -11,7 +11,7 @@ DAYS = PROFILE_WEEKS * 7 + 2
 """What rules look at."""
 _MOST_ROWS = 600_000  # of the last days
 _SCATTERED = 3  # so many rows are passed for one that is read
-_SHARE = 0.43  # of all, for the first process, which waits for what a server adds up
+_SHARE = 0.48  # of all, for the first process, which puts both halves together
 _LEAST_SHARE = 0.25  # that makes a second one worth it
 
 

@@ -24,8 +24,10 @@ _MOST_UNLEARNED = 20
 
 
 def as_json(found: Survey) -> str:
-    """One object, with one line for each subject."""
-    subjects = ",\n".join(_encoded(_object(each)) for each in found.judgements)
+    """One object, with one line for each subject, which may be among its texts."""
+    subjects = ",\n".join(
+        found.texts.get(each.subject) or json_line(each) for each in found.judgements
+    )
     notes = [
         {"kind": each.kind, "verdict": each.verdict, "text": each.text} for each in found.notes
     ]
@@ -40,6 +42,11 @@ def as_json(found: Survey) -> str:
         unlearned = [{**_named(each), "reason": each.unlearned} for each in found.unlearned]
         head += f', "learned": {found.learned}, "unlearned": {_encoded(unlearned)}'
     return f'{head}, "subjects": [\n{subjects}\n]}}'
+
+
+def json_line(each: Judgement) -> str:
+    """What is said there of a subject."""
+    return _encoded(_object(each))
 
 
 # One for all: json.dumps makes a new one for each object.

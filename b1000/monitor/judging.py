@@ -31,7 +31,7 @@ class Task(NamedTuple):
 
     ``extent`` is None where one host alone is asked for. ``earlier`` is with when all is compared,
     or what is bad alone where not ``all_turns`` are asked for. ``days``: of so many of the past it
-    is told what each held.
+    is told what each held. ``write`` makes a text of each verdict.
     """
 
     settings: Report
@@ -43,6 +43,7 @@ class Task(NamedTuple):
     host: str = ""
     job: str = ""
     days: int = 0
+    write: Callable[[Judgement], str] | None = None
 
     def wants(self, subject: Subject) -> bool:
         """Whether it is asked about this one."""
@@ -52,12 +53,13 @@ class Task(NamedTuple):
 class Judged(NamedTuple):
     """What was found of the subjects whose runs a process has read.
 
-    ``verdicts`` are those of now and of then, where that was asked for, by name; ``traces`` of
-    all that are not ignored; ``relayed`` is as ``histories.told`` needs it. ``since``: what is
-    older may be unknown.
+    ``verdicts`` are those of now and of then, where that was asked for, by name; ``texts`` what
+    ``Task.write`` made of those of now; ``traces`` of all that are not ignored; ``relayed`` is as
+    ``histories.told`` needs it. ``since``: what is older may be unknown.
     """
 
     verdicts: Sequence[tuple[Judgement, Judgement | None]]
+    texts: Mapping[Subject, str]
     traces: Mapping[Subject, Trace | None]
     silent: Sequence[Subject]
     strays: Sequence[Stray]
@@ -120,6 +122,7 @@ def _half(task: Task, scope: Scope, meet: meeting.Meeting) -> Judged:
     verdicts, traces = _looked_at(seen, task)
     return Judged(
         verdicts,
+        {each.subject: task.write(each) for each, _ in verdicts} if task.write else {},
         traces,
         [subject for subject, runs in seen.histories.items() if not runs],
         [each for each in strays if not known.is_ignored(each.subject, task.now)],
@@ -169,6 +172,7 @@ def _together(one: Judged, other: Judged) -> Judged:
         raise halves.OtherGoneError
     return Judged(
         [*one.verdicts, *other.verdicts],
+        {**one.texts, **other.texts},
         {**one.traces, **other.traces},
         [*one.silent, *other.silent],
         [*one.strays, *other.strays],

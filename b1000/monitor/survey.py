@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, counted
@@ -13,7 +13,7 @@ from b1000.monitor.days import Days
 from b1000.monitor.drift import DriftNote, drift
 from b1000.monitor.extents import extent_of
 from b1000.monitor.histories import told
-from b1000.monitor.history import DAY, Subject
+from b1000.monitor.history import DAY, PlanRow, Subject
 from b1000.monitor.holidays import DayOff, days_off, settled, softened
 from b1000.monitor.judging import Judged, Task, judged
 from b1000.monitor.verdicts import Judgement, Verdict, worst
@@ -47,6 +47,8 @@ class Survey(NamedTuple):
     ignored: int = 0
     since: float = 0.0
     """Compared with so many seconds ago, where that was asked."""
+    texts: Mapping[Subject, str] = {}
+    """Of some of the judgements, as they were asked for."""
 
     @property
     def verdict(self) -> Verdict:
@@ -107,48 +109,38 @@ def database(config: Config, name: str) -> Report:
     return next(iter(known.values()))
 
 
-def survey(settings: Report, question: MonitorQuestion, now: float | None = None) -> Survey:
-    """Ask the database of a report. Raises NoVerdict where it does not answer."""
+def survey(
+    settings: Report,
+    question: MonitorQuestion,
+    now: float | None = None,
+    write: Callable[[Judgement], str] | None = None,
+) -> Survey:
+    """Ask the database of a report. Raises NoVerdict where it does not answer.
+
+    ``write`` is used by all processes that judge, for ``Survey.texts``.
+    """
     moment = time.time() if now is None else now
     learned = None
     unlearned: list[Judgement] = []
     try:
-        with DatabaseSource(settings) as source:
-            known = fleet.known(source, question.host, question.job)
-            extent = None if question.host else extent_of(source, moment, question.job)
-        task = Task(
-            settings,
-            known,
-            extent,
-            moment,
-            moment - (question.since or DAY),
-            bool(question.since),
-            question.host,
-            question.job,
-            question.days,
-        )
+        task = _task(settings, question, moment)._replace(write=write)
         seen = judged(task)
         judgements, off = _with_days_off(seen, task)
         if question.learn:
-            with DatabaseSource(settings, read_only=False) as source:
-                learned = fleet.learn(source, judgements, known.plans)
-            unplanned = [each for each in judgements if each.subject not in known.plans]
-            unlearned = [each for each in unplanned if each.unlearned]
+            learned, unlearned = _learned(settings, judgements, task.known.plans)
     except NotDelivered as error:
         raise NoVerdict(
             f"the database of report {settings.name} does not answer: {error}"
         ) from None
-    everything = [
-        *told(seen.strays, seen.relayed),
-        *drift(seen.silent, seen.traces, moment, seen.since),
-        *sorted(seen.ignored_notes),
+    notes = [
+        note._replace(subject=each) for each, note in _notes(seen, moment) if question.wants(each)
     ]
     common = causes(judgements, moment, seen.destinations, off)
     return Survey(
         moment,
         settings.name,
         judgements,
-        [note._replace(subject=each) for each, note in everything if question.wants(each)],
+        notes,
         seen.days if question.days else None,
         learned,
         unlearned,
@@ -156,7 +148,53 @@ def survey(settings: Report, question: MonitorQuestion, now: float | None = None
         with_subjects(seen.destinations, judgements, common),
         sum(map(question.wants, seen.ignored)),
         question.since,
+        _texts(seen, judgements),
     )
+
+
+def _task(settings: Report, question: MonitorQuestion, now: float) -> Task:
+    """What is known beside runs, and how much of those is to be read."""
+    with DatabaseSource(settings) as source:
+        known = fleet.known(source, question.host, question.job)
+        extent = None if question.host else extent_of(source, now, question.job)
+    return Task(
+        settings,
+        known,
+        extent,
+        now,
+        now - (question.since or DAY),
+        bool(question.since),
+        question.host,
+        question.job,
+        question.days,
+    )
+
+
+def _learned(
+    settings: Report, judgements: Sequence[Judgement], plans: Mapping[Subject, PlanRow]
+) -> tuple[int, list[Judgement]]:
+    """How many plans were made, and of which subjects none could be."""
+    with DatabaseSource(settings, read_only=False) as source:
+        learned = fleet.learn(source, judgements, plans)
+    return learned, [each for each in judgements if each.unlearned and each.subject not in plans]
+
+
+def _notes(seen: Judged, now: float) -> list[tuple[Subject, DriftNote]]:
+    return [
+        *told(seen.strays, seen.relayed),
+        *drift(seen.silent, seen.traces, now, seen.since),
+        *sorted(seen.ignored_notes),
+    ]
+
+
+def _texts(seen: Judged, judgements: Sequence[Judgement]) -> dict[Subject, str]:
+    """Of those that are still as they were judged first, without a look at others."""
+    if not seen.texts:
+        return {}
+    first = {each.subject: each for each, _ in seen.verdicts}
+    return {
+        each.subject: seen.texts[each.subject] for each in judgements if each is first[each.subject]
+    }
 
 
 def _with_days_off(seen: Judged, task: Task) -> tuple[list[Judgement], list[DayOff]]:

@@ -9,7 +9,7 @@ import pytest
 
 from b1000.monitor import extents, halves, judging, meeting
 from b1000.monitor.extents import Extent, extent_of
-from b1000.monitor.forms import as_json
+from b1000.monitor.forms import as_json, json_line
 from b1000.monitor.survey import MonitorQuestion, survey
 from b1000.reports.source import DatabaseSource
 from tests.support.rows import DAY, HOUR, Rows
@@ -69,7 +69,10 @@ def halves_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _asked(rows: Rows, worth: bool, monkeypatch: pytest.MonkeyPatch, **question: object) -> str:
     monkeypatch.setattr(halves, "worth_it", lambda _: worth)
-    found = survey(rows.report, MonitorQuestion(**question), rows.now)  # type: ignore[arg-type]
+    asked = MonitorQuestion(**question)  # type: ignore[arg-type]
+    # Two write what they have judged, one writes all at the end.
+    found = survey(rows.report, asked, rows.now, json_line if worth else None)
+    assert bool(found.texts) == worth
     days = sorted((found.days or {}).items())
     return json.dumps([json.loads(as_json(found)), repr(days)], indent=1)
 
@@ -85,6 +88,18 @@ def test_two_find_what_one_does(
     assert halves_read == ["all"]
     assert _asked(rows, True, monkeypatch, **question) == by_one
     assert halves_read == ["all", "half"]
+
+
+def test_what_others_change_of_a_verdict_is_written_anew(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "worth_it", lambda _: True)
+    found = survey(rows.report, MonitorQuestion(since=3 * DAY), rows.now, json_line)
+    changed = {each.subject for each in found.judgements if each.changed}
+    assert changed
+    assert found.texts == {
+        each.subject: json_line(each) for each in found.judgements if each.subject not in changed
+    }
 
 
 def test_one_alone_does_it_where_the_other_was_killed(
