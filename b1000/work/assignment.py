@@ -207,22 +207,22 @@ class _Note:
         self._assignment = assignment
         self._purpose = purpose
         self._number = number
+        self._begins = assignment.clock()  # it may have run for a while when that is heard
         self._timer: Timer | None = None
         self._told = False
 
     def began(self, pid: int) -> None:
         """It runs."""
-        now = self._assignment.clock()
         if self._number.startswith(tree.RSYNC):
-            self._timer = loop.running().later(_LASTING, lambda: self._tell(pid, now))
+            self._timer = loop.running().later(_LASTING, lambda: self._tell(pid))
         else:
-            self._tell(pid, now)
+            self._tell(pid)
 
-    def _tell(self, pid: int, began: float) -> None:
+    def _tell(self, pid: int) -> None:
         with contextlib.suppress(OSError):  # no descriptor is left to look with
             if identity := identify_child(pid):
-                began_so = ProcessBegan(began, self._number, self._purpose, identity)
-                self._assignment.channel.send(began_so)
+                began = ProcessBegan(self._begins, self._number, self._purpose, identity)
+                self._assignment.channel.send(began)
         self._told = True
 
     def ended(self) -> None:
