@@ -73,7 +73,7 @@ def _pushed(
         return copy(f"{source}/", f"{address}/bare{short}{number}/")
 
     mine, theirs = measure.pairs(ours, bare, _ROUNDS)
-    (made,) = site.stored.glob(f"{short}1/j/*/*")
+    (made,) = (each for each in site.stored.glob(f"{short}1/j/*/*") if each.is_dir())
     check(made, files)
     check(site.stored / f"bare{short}1", files)
     return measure.compare(
