@@ -29,7 +29,7 @@ from b1000.runs.events import (
 )
 from b1000.runs.lifecycle import IllegalMove, changed
 from b1000.runs.protocol import Acknowledged, Batch, Delivered, MarksTaken
-from b1000.runs.run import Run, end_option
+from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
 from b1000.runs.task import TaskKind
 from b1000.supervise import narrative
@@ -75,7 +75,7 @@ class Heard:
         if not run or worker.kind not in (TaskKind.RUN, TaskKind.RESUME):
             return False
         well = run.ending is Ending.FINISHED and run.status is not Status.FAILED
-        return well and not worker.task.job.end_command(end_option(run))
+        return well and not self._program.following(run)
 
     def act(self, said: Iterable[Said]) -> list[Worker]:
         """Act on what is durable now; gives who is idle."""

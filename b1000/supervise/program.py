@@ -113,10 +113,15 @@ class Program:
         self.tally.failed += 1
         self.follow_end(run)
 
+    def following(self, run: Run) -> Job | BrokenJob | None:
+        """The job, if it has an ``on_failure`` or ``on_success`` for how a run ended."""
+        job = self.config.jobs.get(run.job)
+        return job if job and job.end_command(end_option(run)) else None
+
     def follow_end(self, run: Run) -> None:
         """Run ``on_failure`` or ``on_success``, where the job has it."""
-        job = self.config.jobs.get(run.job)
-        if job and not self.signal and job.end_command(end_option(run)):
+        job = self.following(run)
+        if job and not self.signal:
             self.decide(TasksAdded((Task(TaskKind.ON_END, job, run.instance, run),)))
 
     def make_backup_dir(self) -> None:

@@ -8,8 +8,7 @@ from b1000.jobs import BrokenJob, Destination, Job
 from b1000.named import NamedTuple
 from b1000.runs.stored import Told
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root
-
-_NIGHT = 86400.0
+from b1000.verify.reading_plan import NIGHT
 
 
 class Rules(NamedTuple):
@@ -56,7 +55,7 @@ class Candidate(NamedTuple):
 
     def is_due(self, now: float) -> bool:
         """Whether none has passed for as long as it may."""
-        if self.passed is None or self.passed - now > _NIGHT:  # by a clock that was ahead
+        if self.passed is None or self.passed - now > NIGHT:  # by a clock that was ahead
             return True
         return now - self.passed >= self.drill.every
 
@@ -97,7 +96,7 @@ def now_due(among: Iterable[Candidate], now: float, named: bool = False) -> list
     ``named``: somebody asked for them, whether they are due or not.
     """
     every = list(among)
-    share = math.ceil(sum(_NIGHT / max(each.drill.every, _NIGHT) for each in every) - 1e-9)
+    share = math.ceil(sum(NIGHT / max(each.drill.every, NIGHT) for each in every) - 1e-9)
     due = [each for each in every if named or each.is_due(now)]
     due.sort(key=lambda each: (each.tried or 0.0, *each.group.key))
     return due[: max(1, share)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Group, Root
 
-_NIGHT = 86400.0
+NIGHT = 86400.0
 
 
 class Due(NamedTuple):
@@ -46,7 +46,7 @@ def tonight(due: Sequence[Due], period: float, now: float) -> list[Due]:
     As many bytes as a night's share, but all whose last reading would be too old before the next
     night, and those first.
     """
-    nights = int(max(period / _NIGHT, 1.0))
+    nights = int(max(period / NIGHT, 1.0))
     late = [each for each in due if _is_late(each.backup, period, now)]
     left = sum(map(_weight, due)) / nights - sum(map(_weight, late))
     chosen = [*late]
@@ -66,6 +66,6 @@ def _is_late(backup: Backup, period: float, now: float) -> bool:
     read = backup.memory.read
     if read is None:
         seen = backup.memory.first_seen
-        return seen is not None and now - seen > period - _NIGHT
+        return seen is not None and now - seen > period - NIGHT
     # A clock that was ahead puts off nothing.
-    return now - read > period - _NIGHT or read - now > _NIGHT
+    return now - read > period - NIGHT or read - now > NIGHT
