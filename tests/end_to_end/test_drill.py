@@ -18,7 +18,7 @@ from tests.support.processes import living
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World, open_sqlite, wait_until
 
-TODAY = datetime.now().replace(hour=1, minute=17, second=1, microsecond=0)
+TODAY = datetime.now().replace(microsecond=0) - timedelta(hours=2)
 DAY = timedelta(days=1)
 
 
