@@ -30,7 +30,7 @@ def run_jobs(argv: Sequence[str]) -> int:
     from b1000.config.selectors import TO_RUN, JobSelection, can_be_run, resolve, selector
     from b1000.errors import UsageError
     from b1000.runs.task import TaskKind
-    from b1000.supervise.supervisor import Supervisor
+    from b1000.supervise.ahead import fork_worker
 
     try:
         config = loader.load(arguments.cfg)
@@ -59,7 +59,11 @@ def run_jobs(argv: Sequence[str]) -> int:
         logs.announce(_level(problem), problem.shown(config.file), arguments.quiet)
     display = None if arguments.quiet else _display(settings.journal)
     everything = not (selectors or arguments.copy)
-    supervisor = Supervisor(config, selection, display=display, everything=everything)
+    ahead = fork_worker(config, selection)
+
+    from b1000.supervise.supervisor import Supervisor  # while the worker imports what it needs
+
+    supervisor = Supervisor(config, selection, display=display, everything=everything, ahead=ahead)
     code = supervisor.recover(selectors, TaskKind.RESUME) if arguments.copy else supervisor.run()
     logs.log_where()
     return code

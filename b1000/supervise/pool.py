@@ -108,6 +108,12 @@ class Pool:
 
     # --- work
 
+    def adopt(self, *idle: Child) -> None:
+        """Take workers that were forked before there was a pool."""
+        for child in idle:
+            self._idle.append(child)
+            self._watch.add(child)
+
     def start(self, number: int, task: Task, lock: int | None, listed: Assigned) -> Worker:
         """Hand a task over to a worker that is idle, or to a new one; raises OSError.
 

@@ -55,17 +55,18 @@ class ReporterChild:
         self._busy = False
         self._due = False
 
-    def wake_up(self) -> None:
+    def owe(self) -> None:
         """The journal may owe something."""
         self._due = True
-        if not self._busy:
-            self._send(Deliver())
 
     def answered(self) -> None:
-        """It has told what arrived: order the next look, if there was need in the meantime."""
+        """It has told what arrived."""
         self._busy = False
-        if self._due:
-            self.wake_up()
+
+    def order(self) -> None:
+        """Order a look, where there is need of one and it has told of the last."""
+        if self._due and not self._busy:
+            self._send(Deliver())
 
     def last_delivery(self) -> None:
         """It is to end when nothing is owed any more."""
@@ -158,18 +159,30 @@ class Reporting:
             self._watch.add(child.child)
 
     def keep(self, names: Collection[str]) -> None:
-        """Let those go that have nothing to do, and wake the others."""
+        """Let those go that have nothing to do; the journal may owe something to the others."""
         for child in self.children:
             if child.name in names:
-                child.wake_up()
+                child.owe()
             else:
                 child.last_delivery()
 
-    def wake(self) -> None:
-        """Tell all that the journal may owe something."""
+    def owe(self) -> None:
+        """The journal may owe something to all that are wanted still."""
         for child in self.children:
             if child.wanted:
-                child.wake_up()
+                child.owe()
+
+    def wake(self) -> None:
+        """Order the looks that are due. They take processors, so that work which has begun in the
+        same turn comes first.
+        """
+        for child in self.children:
+            child.order()
+
+    def order_last(self) -> None:
+        """All are to end when nothing is pending any more."""
+        for child in self.children:
+            child.last_delivery()
 
     def marks_are_taken(self, where: MarksTaken) -> None:
         """Tell whoever brings the marks of that destination."""
@@ -213,8 +226,7 @@ class Reporting:
         ``seconds`` at most, for reports and for marks.
         """
         began = time.monotonic()
-        for reporter in self.children:
-            reporter.last_delivery()
+        self.order_last()
         # A child that hangs is not waited for longer than this.
         while (left := self._left(*seconds) - (time.monotonic() - began)) > 0:
             ready = self._watch.wait(left)

@@ -24,7 +24,7 @@ from b1000.runs.protocol import Acknowledged, Refused, Stop
 from b1000.runs.run import Run
 from b1000.runs.states import CopyStatus
 from b1000.runs.task import TaskKind
-from b1000.supervise.children import Watch, allow_many_files
+from b1000.supervise.children import Child, Watch, allow_many_files
 from b1000.supervise.decisions import (
     Action,
     Fail,
@@ -61,6 +61,7 @@ class Supervisor:
     """Runs what was selected; :meth:`run` gives the exit code of the program.
 
     ``everything``: no job was named, so that one that is not known to be one is missing.
+    ``ahead`` are workers that wait for a task already.
     """
 
     def __init__(
@@ -68,15 +69,17 @@ class Supervisor:
         config: Config,
         selection: Selection,
         clock: Callable[[], float] = time.time,
+        *,
         display: Display | None = None,
         everything: bool = False,
+        ahead: Sequence[Child] = (),
     ) -> None:
         self._config = config
         self._settings = config.settings
         self._log = for_all()
         self._selection = selection
         self._missing = everything and config.stray
-        self._display = display
+        self._display, self._ahead = display, ahead
         self._watch = Watch()
         self._program = Program(
             config,
@@ -172,11 +175,11 @@ class Supervisor:
         program.pool = Pool(
             self._config.jobs, program.locks, self._settings.workers, self._watch, self._not_shared
         )
+        program.pool.adopt(*self._ahead)
         with self._signals, self._no_child_left(), self._displayed():
             self._watch.add(self._signals)
-            program.reporting.start(
-                self._config, journal, program.locks, program.pool.not_for_children
-            )
+            inherited = program.pool.not_for_children
+            program.reporting.start(self._config, journal, program.locks, inherited)
             program.records = Records(self._config, program.clock, self._is_stopped)
             self._opened = True
             self._know_the_journal()
@@ -203,8 +206,7 @@ class Supervisor:
         """What no child may keep."""
         program = self._program
         reporters = (reporter.child.wire for reporter in program.reporting.children)
-        signals = (self._signals.reader, self._signals.writer)
-        return [*reporters, *signals, self._watch]
+        return [*reporters, self._signals.reader, self._signals.writer, self._watch]
 
     @contextlib.contextmanager
     def _displayed(self) -> Iterator[None]:
@@ -243,7 +245,7 @@ class Supervisor:
         program = self._program
         if not program.schedule.idle or program.cleanups or self._planning.waits:
             return False
-        return not program.records.recorder.unwritten or not self._journal_is_waited_for()
+        return not (program.records.recorder.unwritten and self._journal_is_waited_for())
 
     def _journal_is_waited_for(self) -> bool:
         """Whether a journal that fails may still be waited for."""
@@ -255,6 +257,7 @@ class Supervisor:
     def _turn(self) -> None:
         """Wait for something, make it durable, and act on it."""
         program = self._program
+        program.reporting.wake()
         ready = self._watch.wait(self._timeout())
         self._take_signals()
         if program.signal:
@@ -333,13 +336,14 @@ class Supervisor:
     # --- reports
 
     def _keep_reporting(self, used: Iterable[str]) -> None:
-        """Wake the reporters that are used, or that something waits for; others may go."""
+        """Keep the reporters that are used, or that something waits for; others may go."""
         pending = self._program.records.reader.pending_by_report()
         self._program.reporting.keep({*used, *pending})
 
     def _finish_reporting(self) -> None:
         """Wait a little for what is pending; runs have given back lock and slot before."""
         program = self._program
+        program.reporting.order_last()  # they look while idle workers end
         program.pool.rest()
         most = _STOP_REPORTS if program.signal else self._settings.mark_wait
         seconds = _STOP_REPORTS if program.signal else self._settings.report_wait_end

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from b1000.config.loader import Config, load
 from b1000.jobs import Job, Transfer
 from b1000.locks import Locks
 from b1000.runs.events import ProcessEnded
 from b1000.runs.protocol import Acknowledged, Assigned, Batch, Stop
 from b1000.runs.run import RunIdentity
 from b1000.runs.task import Task, TaskKind
+from b1000.supervise.ahead import fork_worker
 from b1000.supervise.children import Watch
 from b1000.supervise.pool import Pool, Worker
 from b1000.work import tasks
 from b1000.work.channel import Channel
+from b1000.work.worker import STOPPED
 from tests.support.world import wait_until
 
 JOB = Job("etc", "push", "full", (), (), {}, transfer=Transfer())
@@ -317,3 +320,48 @@ def test_an_idle_worker_ends_with_its_supervisor(make: Make) -> None:
     child.send(Stop("the end"))
     assert child.reap(10)
     assert child.exit_code == 143
+
+
+def configuration(directory: Path, job: str) -> Config:
+    file = directory / "b1000.cfg"
+    file.write_text(
+        f"[global]\nhost = client\nstatus_dir = {directory}\n"
+        f"[dest:store]\ntype = active\npath = {directory / 'store'}\n"
+        f"[report:main]\ntype = file\npath = {directory / 'reports'}\n"
+        f"[job:etc]\ndirection = push\ntype = full\ndest = store\nreport = main\n{job}\n"
+    )
+    return load(str(file))
+
+
+def test_a_worker_that_was_forked_ahead_has_the_first_task(make: Make, tmp_path: Path) -> None:
+    pooled = make({})
+    (ahead,) = fork_worker(configuration(tmp_path, "include = /etc"), ["etc"])
+    pooled.pool.adopt(ahead)
+    done = [pooled.carry_out("nothing") for _ in range(2)]
+    assert done == [(ahead.pid, True)] * 2
+
+
+def test_one_that_was_forked_ahead_and_died_costs_the_task_nothing(
+    make: Make, tmp_path: Path
+) -> None:
+    pooled = make({})
+    (ahead,) = fork_worker(configuration(tmp_path, "include = /etc"), ["etc"])
+    pooled.pool.adopt(ahead)
+    os.kill(ahead.pid, signal.SIGKILL)
+    wait_until(lambda: Path(f"/proc/{ahead.pid}/stat").read_text().split()[2] == "Z")
+    pid, good = pooled.carry_out("nothing")
+    assert good
+    assert pid != ahead.pid
+    assert ahead.exit_code == -signal.SIGKILL
+
+
+def test_one_that_was_forked_ahead_ends_with_its_parent(tmp_path: Path) -> None:
+    (ahead,) = fork_worker(configuration(tmp_path, "include = /etc"), ["etc"])
+    ahead.wire.close()
+    assert ahead.reap(10)
+    assert ahead.exit_code == STOPPED
+
+
+def test_none_is_forked_ahead_where_no_job_can_run(tmp_path: Path) -> None:
+    assert fork_worker(configuration(tmp_path, "include = /etc\nno_such = 1"), ["etc"]) == []
+    assert fork_worker(configuration(tmp_path, "include = /etc"), []) == []

@@ -1,0 +1,38 @@
+"""The first worker, forked before the rest of the program is imported.
+
+What a worker needs takes about as long to import as what only its supervisor needs: where there
+are two processors, both are imported side by side. It waits for its task as any idle worker.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from b1000.config.loader import Config
+from b1000.jobs import Job
+from b1000.locks import Locks
+from b1000.supervise.children import Child, fork
+from b1000.wire import Wire
+from b1000.work import tasks
+from b1000.work import worker as work
+
+
+def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
+    """A worker for the directions of the jobs that are selected; none where no job can run.
+
+    Where the system has no process for it, the pool says so when it needs one.
+    """
+    chosen = (config.jobs[name] for name in selected)
+    directions = {job.direction for job in chosen if isinstance(job, Job)}
+    if not directions:
+        return []
+    locks = Locks(Path(config.settings.journal).parent / "locks")
+
+    def main(wire: Wire) -> int:
+        for each in directions:
+            tasks.direction(each)
+        return work.serve(config.jobs, locks, wire)
+
+    try:
+        return [fork(main, ())]
+    except OSError:
+        return []
