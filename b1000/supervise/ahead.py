@@ -10,7 +10,7 @@ from pathlib import Path
 from b1000.config.loader import Config
 from b1000.jobs import Job
 from b1000.locks import Locks
-from b1000.supervise.children import Child, fork
+from b1000.supervise.children import Child, allow_many_files, fork
 from b1000.wire import Wire
 from b1000.work import tasks
 from b1000.work import worker as work
@@ -19,11 +19,11 @@ from b1000.work import worker as work
 def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
     """A worker for the directions of the jobs that are selected; none where no job can run.
 
-    Where the system has no process for it, the pool says so when it needs one.
+    Where the system has too few descriptors or no process for it, that is told when one is needed.
     """
     chosen = (config.jobs[name] for name in selected)
     directions = {job.direction for job in chosen if isinstance(job, Job)}
-    if not directions:
+    if not directions or allow_many_files(config.settings.workers, reports=0):
         return []
     locks = Locks(Path(config.settings.journal).parent / "locks")
 

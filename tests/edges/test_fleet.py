@@ -15,6 +15,8 @@ from b1000.reports.tables import TABLES
 from tests.support.database import Database, Schema
 from tests.support.rows import DAY, HOUR, Rows
 
+NOON = datetime(2026, 9, 13, 12).timestamp()  # of a Sunday
+
 
 @pytest.fixture(params=["sqlite", "mysql"])
 def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Rows:
@@ -58,7 +60,7 @@ def test_the_numbers_of_a_subject(rows: Rows) -> None:
 
 
 def test_a_newcomer_rests_on_its_first_weekend_as_the_others_of_its_job(rows: Rows) -> None:
-    rows.now = datetime(2026, 9, 13, 12).timestamp()  # a Sunday
+    rows.now = NOON
     for name, weeks in (("web1", 8), ("web2", 8), ("new", 1)):
         for day in range(7 * weeks):
             if day % 7 > 1:  # neither today nor yesterday
@@ -552,6 +554,7 @@ def test_what_a_server_cuts_off_is_asked_for_again(own_server: Database) -> None
 
 
 def test_days_of_the_page(rows: Rows) -> None:
+    rows.now = NOON
     rows.daily("db1", "etc", "", 3, 0)
     rows.run("db1", "etc", "", 3 * DAY, "near:DONE far:FAILED", bytes=5)
     rows.run("db1", "etc", "", 4 * DAY, "near:FAILED far:FAILED")
@@ -561,6 +564,7 @@ def test_days_of_the_page(rows: Rows) -> None:
 
 
 def test_a_day_on_which_the_master_was_not_known_is_one_of_the_master(rows: Rows) -> None:
+    rows.now = NOON
     rows.daily("slave3", "mysql", "3307", 3, DAY, master_host="db1")
     rows.run("slave3", "mysql", "3307", 0, "", step="INIT", status="FAILED")
     (subject,) = (ask(rows, days=5).days or {}).items()
