@@ -272,3 +272,9 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def enlarge_pipe(descriptor: int, size: int) -> None:
+    """Let a pipe hold so many bytes, where the system lets it (pipe(7), "Pipe capacity")."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)

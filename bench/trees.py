@@ -6,7 +6,7 @@ from bench import measure
 from bench.measure import Result, Taken
 from bench.site import Site, check, tree_a, tree_b
 
-_ROUNDS = 3
+_ROUNDS = 9
 
 
 def first_full(site: Site) -> list[Result]:

@@ -82,12 +82,12 @@ class Program:
         """
         with self.records.recorder.transaction() as journal:
             yield journal
-        self.reporting.owe()
+        self.reporting.look_soon()
 
     def write(self, entries: Iterable[Entry] = (), delivered: Iterable[Delivered] = ()) -> None:
         """Make something durable, or keep it until that is possible."""
         if self.records.recorder.write(entries, delivered):
-            self.reporting.owe()
+            self.reporting.look_soon()
 
     def marks_are_taken(self, where: MarksTaken) -> None:
         """A daemon was asked where it takes marks: neither runs nor the reporter need ask again."""

@@ -20,6 +20,7 @@ from b1000.work.worker import BROKEN, Closable
 if TYPE_CHECKING:
     from b1000.reports.reporter import Reporter
 
+_SOON = 0.01  # seconds between a commit and the look of reporters at it
 _LAST_SECONDS = 2.0  # for a reporter that hangs in a call that cannot be interrupted
 
 
@@ -52,12 +53,8 @@ class ReporterChild:
         self.child = fork(main, inherited)
         self.wanted = True
         self.troubled = False
+        self.due = False
         self._busy = False
-        self._due = False
-
-    def owe(self) -> None:
-        """The journal may owe something."""
-        self._due = True
 
     def answered(self) -> None:
         """It has told what arrived."""
@@ -65,17 +62,17 @@ class ReporterChild:
 
     def order(self) -> None:
         """Order a look, where there is need of one and it has told of the last."""
-        if self._due and not self._busy:
+        if self.due and not self._busy:
             self._send(Deliver())
 
     def last_delivery(self) -> None:
-        """It is to end when nothing is owed any more."""
+        """It is to end when nothing is pending any more."""
         if self.wanted:
             self.wanted = False
             self._send(Deliver(last=True))
 
     def _send(self, order: Deliver) -> None:
-        self._busy, self._due = True, False
+        self._busy, self.due = True, False
         self.child.send(order)
 
 
@@ -116,6 +113,7 @@ class Reporting:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self.children: list[ReporterChild] = []
+        self._wake_at: float | None = None
         self._log = for_all()
 
     def start(
@@ -159,25 +157,35 @@ class Reporting:
             self._watch.add(child.child)
 
     def keep(self, names: Collection[str]) -> None:
-        """Let those go that have nothing to do; the journal may owe something to the others."""
+        """Let those go that have nothing to do; something may be pending for the others."""
         for child in self.children:
-            if child.name in names:
-                child.owe()
-            else:
+            if child.name not in names:
                 child.last_delivery()
+        self.look_soon()
 
-    def owe(self) -> None:
-        """The journal may owe something to all that are wanted still."""
-        for child in self.children:
-            if child.wanted:
-                child.owe()
+    def look_soon(self) -> None:
+        """All that are wanted look into the journal soon: something may be pending for them.
 
-    def wake(self) -> None:
-        """Order the looks that are due. They take processors, so that work which has begun in the
-        same turn comes first.
+        Their looks take processors, and what is begun at this moment comes first.
         """
         for child in self.children:
-            child.order()
+            child.due = child.wanted
+        self._wake_soon()
+
+    def _wake_soon(self) -> None:
+        if self._wake_at is None:
+            self._wake_at = time.monotonic() + _SOON
+
+    def left(self, now: float) -> list[float]:
+        """The seconds until there is somebody to wake; none where there is nobody."""
+        return [] if self._wake_at is None else [self._wake_at - now]
+
+    def wake(self) -> None:
+        """Order the looks that are due, once it is time."""
+        if self._wake_at is not None and self._wake_at <= time.monotonic():
+            self._wake_at = None
+            for child in self.children:
+                child.order()
 
     def order_last(self) -> None:
         """All are to end when nothing is pending any more."""
@@ -202,6 +210,8 @@ class Reporting:
                 reporter.troubled = bool(message.trouble)
                 if not message.trying:
                     reporter.answered()
+                    if reporter.due:
+                        self._wake_soon()
             if not child.wire.open:
                 self._dismiss(reporter)
                 if child.exit_code:

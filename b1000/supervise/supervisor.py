@@ -279,7 +279,7 @@ class Supervisor:
         limits = [RETRY] if program.records.recorder.failing else []
         if program.signal:
             limits.append(self._kill_at - now)
-        limits += [cleanup.due - now for cleanup in program.cleanups]
+        limits += [cleanup.due - now for cleanup in program.cleanups] + program.reporting.left(now)
         if until := program.schedule.next_time(program.clock()):
             # Not all of it at once: the clock may be set back meanwhile.
             limits.append(min(1.0, until - program.clock()))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from b1000.errors import B1000Error
+from b1000.files import enlarge_pipe
 from b1000.named import NamedTuple
 from b1000.work import loop, spawning
 from b1000.work.loop import Future
@@ -18,7 +19,7 @@ from b1000.work.tree import end_tree
 from b1000.work.waiting import first, shielded
 
 _GUARD = 1.0  # seconds between questions to a guard
-_CHUNK = 65536
+_CHUNK = 2**18  # bytes that a pipe holds whose sink lets more gather
 _REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -130,6 +131,9 @@ class _Stream:
         self._sink = sink
         self._loop = loop.running()
         self._open = True
+        if sink.pause:
+            # rsync tells of each file: more than 43,000 a second would wait for a pipe of 64 KiB.
+            enlarge_pipe(pipe, _CHUNK)
 
     def listen(self) -> None:
         """Read along from now on."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def test_all_output_of_a_process_that_ended_is_read() -> None:
     captured = Captured(2**22)
     loop.run(process.run(command("head -c 3000000 /dev/zero", captured)))
     assert len(captured.data) == 3000000
+
+
+def test_a_pipe_holds_what_gathers_while_nobody_reads() -> None:
+    class Seldom(Captured):
+        pause = 0.02
+
+    asks = "import fcntl; print(fcntl.fcntl(1, fcntl.F_GETPIPE_SZ))"
+    sizes = []
+    for captured in (Captured(100), Seldom(100)):
+        loop.run(process.run(command(f"{sys.executable} -c '{asks}'", captured)))
+        sizes.append(int(captured.data))
+    assert sizes[0] < sizes[1] == 2**18
 
 
 def test_output_beyond_the_limit_is_not_kept() -> None:
