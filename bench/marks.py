@@ -29,8 +29,8 @@ def marks(site: Site) -> list[Result]:
         )
 
     ours, theirs = measure.pairs(lambda _: backed_up("yes"), lambda _: backed_up("no"), _ROUNDS)
-    there = len([*site.stored.glob("yes*/j/*/*.b1k")])
-    if there != _COUNT * (_ROUNDS + 1) or [*site.stored.glob("no*/j/*/*.b1k")]:
+    there = len([*site.marks.glob("yes*/j/*/*.b1k")])
+    if there != _COUNT * (_ROUNDS + 1) or [*site.marks.glob("no*/j/*/*.b1k")]:
         raise RuntimeError(f"{there} marks are there")
     question, rival = f"marks: {_COUNT} instances", "mark = no"
     walls = measure.walls(ours), measure.walls(theirs)

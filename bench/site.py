@@ -78,7 +78,7 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.daemon = Daemon(directory / "daemon", {"b1000": ""}).start()
+        self.daemon = Daemon(directory / "daemon", {"b1000": "", "b1000-marks": ""}).start()
 
     def fresh(self, name: str) -> Path:
         """A new directory that nobody used before."""
@@ -88,6 +88,11 @@ class Site:
     def stored(self) -> Path:
         """Where the daemon's module lies."""
         return self.daemon.module("b1000")
+
+    @property
+    def marks(self) -> Path:
+        """Where the module for marks lies."""
+        return self.daemon.module("b1000-marks")
 
     def b1000(
         self,
