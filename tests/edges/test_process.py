@@ -1,6 +1,7 @@
 """One command: its lines, its output that nobody closes, its limit, the end of its tree."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -57,16 +58,36 @@ def test_all_output_of_a_process_that_ended_is_read() -> None:
     assert len(captured.data) == 3000000
 
 
+def may_be_large() -> bool:
+    """Whether the system lets a pipe of this user hold more now."""
+    ours = os.pipe()
+    try:
+        return fcntl.fcntl(ours[0], fcntl.F_SETPIPE_SZ, 2**18) == 2**18
+    except PermissionError:
+        return False
+    finally:
+        for each in ours:
+            os.close(each)
+
+
 def test_a_pipe_holds_what_gathers_while_nobody_reads() -> None:
     class Seldom(Captured):
         pause = 0.02
 
     asks = "import fcntl; print(fcntl.fcntl(1, fcntl.F_GETPIPE_SZ))"
-    sizes = []
-    for captured in (Captured(100), Seldom(100)):
+
+    def size(captured: Captured) -> int:
         loop.run(process.run(command(f"{sys.executable} -c '{asks}'", captured)))
-        sizes.append(int(captured.data))
-    assert sizes[0] < sizes[1] == 2**18
+        return int(captured.data)
+
+    assert size(Captured(100)) <= 2**16
+    for _ in range(10):  # other tests have pipes, too
+        large = may_be_large()
+        if size(Seldom(100)) == 2**18:
+            return
+        if not (large and may_be_large()):
+            pytest.skip("this user's pipes hold as much as they may (pipe-user-pages-soft)")
+    raise AssertionError("a pipe that may be large is not")
 
 
 def test_output_beyond_the_limit_is_not_kept() -> None:
