@@ -19,7 +19,8 @@ from b1000.work.tree import end_tree
 from b1000.work.waiting import first, shielded
 
 _GUARD = 1.0  # seconds between questions to a guard
-_CHUNK = 2**18  # bytes that a pipe holds whose sink lets more gather
+_CHUNK = 65536
+_GATHERED = 2**18  # bytes that a pipe holds whose sink lets more gather
 _REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -131,9 +132,11 @@ class _Stream:
         self._sink = sink
         self._loop = loop.running()
         self._open = True
+        self._most = _CHUNK
         if sink.pause:
             # rsync tells of each file: more than 43,000 a second would wait for a pipe of 64 KiB.
-            enlarge_pipe(pipe, _CHUNK)
+            self._most = _GATHERED
+            enlarge_pipe(pipe, _GATHERED)
 
     def listen(self) -> None:
         """Read along from now on."""
@@ -141,7 +144,7 @@ class _Stream:
             self._loop.add_reader(self._pipe, self._read)
 
     def _read(self) -> None:
-        data = os.read(self._pipe, _CHUNK)
+        data = os.read(self._pipe, self._most)
         if not data or self._sink.pause:
             self._loop.remove_reader(self._pipe)
         if data:
