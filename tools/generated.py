@@ -1,4 +1,4 @@
-"""All files that are made from the tables: reference, man pages and completions."""
+"""All files that are made from tables: reference, man pages, completions, the new journal."""
 
 from pathlib import Path
 
@@ -10,12 +10,14 @@ from tools.completion.zsh import zsh
 from tools.manual import program_page
 from tools.reference import reference
 from tools.troff import configuration_page
+from tools.whole_schema import whole_schema
 
 
 def files() -> dict[str, str]:
     """Path below the checkout → content of each file that is made from the tables."""
     found = program({name: make() for name, make in PARSERS.items()})
     return {
+        "b1000/state/whole_schema.py": whole_schema(),
         "docs/reference.md": reference(),
         "etc/man/b1000.1": program_page(),
         "etc/man/b1000.cfg.5": configuration_page(),

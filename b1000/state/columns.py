@@ -88,6 +88,8 @@ def is_complete(connection: sqlite3.Connection) -> bool:
     """
     if is_as_made(connection):
         return True
+    if not _definitions(connection):
+        return False  # a new one
     ours, found = declared(), tables(connection)
     complete = all(
         found.get(table, {}).get(name) == column

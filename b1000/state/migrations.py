@@ -1,10 +1,11 @@
-"""How an older journal becomes a newer one.
+"""How a journal gets its tables, and an older one those of today.
 
-``user_version`` is the number of migrations that a journal has seen.
+``user_version`` is the number of migrations that a journal has seen. A new one sees none of them:
+its tables are made as they are today, by one script instead of many.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from b1000.errors import JournalUnusable
 from b1000.state import schema
@@ -38,8 +39,8 @@ def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
     try:
         # Another program may have migrated while this one waited for the lock.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, script in enumerate(schema.MIGRATIONS[version:], start=version + 1):
-            for statement in _statements(script):
+        for number, script in _missing(version):
+            for statement in statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
@@ -48,11 +49,24 @@ def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
         raise
 
 
-def _statements(script: str) -> Iterable[str]:
+def _missing(version: int) -> Iterator[tuple[int, str]]:
+    """The scripts that a journal has not seen, each with the number that it then has."""
+    newest = len(schema.MIGRATIONS)
+    if version == 0:
+        from b1000.state import whole_schema  # a journal is new once
+
+        # Otherwise a migration has been added, and ``make generated`` not been called yet.
+        if newest == whole_schema.VERSION:
+            yield newest, whole_schema.SCRIPT
+            return
+    yield from enumerate(schema.MIGRATIONS[version:], start=version + 1)
+
+
+def statements(script: str) -> Iterable[str]:
     """The single statements: executescript would commit between them."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
-        if sqlite3.complete_statement(statement):
+        if ";" in line and sqlite3.complete_statement(statement):
             yield statement
             statement = ""

@@ -33,7 +33,7 @@ from b1000.runs.events import (
 from b1000.runs.lifecycle import IllegalMove
 from b1000.runs.run import Copy, ProcessIdentity, Run, Snapshot, Unsettled
 from b1000.runs.states import CopyStatus, Ending, Status, Step
-from b1000.state import columns, migrations, schema
+from b1000.state import columns, migrations, schema, whole_schema
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
 from b1000.state.queries import Reader
@@ -81,10 +81,20 @@ def test_it_is_for_its_owner_alone(journal: Journal) -> None:
     assert {oct(path.stat().st_mode & 0o777) for path in journal.path.parent.iterdir()} == {"0o600"}
 
 
-def test_its_tables_are_known_at_a_glance_and_are_those_of_the_migrations() -> None:
+def test_its_tables_are_known_at_a_glance_and_are_those_of_the_migrations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever adds a migration writes the new number into the schema."""
-    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+    with (
+        contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made,
+        contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as migrated,
+    ):
         migrations.migrate(made)
+        monkeypatch.setattr(whole_schema, "VERSION", 0)
+        migrations.migrate(migrated)
+        assert list(made.iterdump()) == list(migrated.iterdump()), "make generated"
+        version = "PRAGMA user_version"
+        assert made.execute(version).fetchone() == migrated.execute(version).fetchone()
         assert columns.fingerprint(made) == schema.FINGERPRINT
         assert columns.made(made) == columns.declared().tables
         made.execute("ALTER TABLE runs ADD COLUMN more TEXT")
