@@ -274,7 +274,11 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def enlarge_pipe(descriptor: int, size: int) -> None:
-    """Let a pipe hold so many bytes, where the system lets it (pipe(7), "Pipe capacity")."""
+def enlarge_pipe(descriptor: int, size: int) -> int:
+    """Let a pipe hold so many bytes, where the system lets it (pipe(7), "Pipe capacity").
+
+    Gives how many it then holds.
+    """
     with contextlib.suppress(OSError):
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)

@@ -83,7 +83,7 @@ class Output:
 class _Stream:
     """One stream: line by line into the tail, until that is full; then only its end is kept."""
 
-    pause = 0.0
+    gathers = False
 
     def __init__(self, tail: Tail, log: Log) -> None:
         self._tail = tail

@@ -21,6 +21,7 @@ from b1000.work.waiting import first, shielded
 _GUARD = 1.0  # seconds between questions to a guard
 _CHUNK = 65536
 _GATHERED = 2**18  # bytes that a pipe holds whose sink lets more gather
+_FASTEST = 5 * 2**20  # bytes a second: what rsync says of 70,000 files
 _REST = 16 * 2**20  # bytes read of what is still in a pipe when its process has ended
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -132,11 +133,9 @@ class _Stream:
         self._sink = sink
         self._loop = loop.running()
         self._open = True
-        self._most = _CHUNK
-        if sink.pause:
-            # rsync tells of each file: more than 43,000 a second would wait for a pipe of 64 KiB.
-            self._most = _GATHERED
-            enlarge_pipe(pipe, _GATHERED)
+        # To be woken up for each file of which rsync tells would cost more than small ones do.
+        self._most = enlarge_pipe(pipe, _GATHERED) if sink.gathers else _CHUNK
+        self._pause = self._most / _FASTEST if sink.gathers else 0.0
 
     def listen(self) -> None:
         """Read along from now on."""
@@ -144,22 +143,27 @@ class _Stream:
             self._loop.add_reader(self._pipe, self._read)
 
     def _read(self) -> None:
-        data = os.read(self._pipe, self._most)
-        if not data or self._sink.pause:
+        more = self._take(self._most)
+        if self._pause or not more:
             self._loop.remove_reader(self._pipe)
-        if data:
-            self._sink.feed(data)
-            if self._sink.pause:
-                self._loop.later(self._sink.pause, self.listen)
+        if self._pause and more:
+            self._loop.later(self._pause, self.listen)
+
+    def _take(self, most: int) -> bool:
+        """Give the sink what is there by now, about so many bytes at most; False at its end."""
+        with contextlib.suppress(BlockingIOError):
+            while most > 0:
+                data = os.read(self._pipe, _CHUNK)
+                if not data:
+                    return False
+                self._sink.feed(data)
+                most = most - _CHUNK if len(data) == _CHUNK else 0
+        return True
 
     def end(self) -> None:
         """Read what is there now; a service that holds the other end is not waited for."""
         self._loop.remove_reader(self._pipe)
-        left = _REST
-        with contextlib.suppress(BlockingIOError):
-            while left > 0 and (data := os.read(self._pipe, _CHUNK)):
-                left -= len(data)
-                self._sink.feed(data)
+        self._take(_REST)
         self._sink.close()
         self._open = False
         os.close(self._pipe)

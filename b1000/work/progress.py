@@ -16,8 +16,7 @@ _EVERY = 1.0  # seconds between writes at least; a copy that is shorter is not t
 class _Printed(Printed):
     """What one rsync prints: of its progress the last word, all other lines to a function."""
 
-    # rsync tells of each file: waking up for each would cost more than copying small ones.
-    pause = 0.02
+    gathers = True
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self._lines: Sink = Lines(take)

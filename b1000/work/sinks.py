@@ -9,12 +9,12 @@ _LONGEST_LINE = 16384  # bytes; a longer line is cut into several
 class Sink(Protocol):
     """Takes what a process prints.
 
-    ``pause`` are the seconds after each read in which more may gather.
+    ``gathers``: what it is given may be some hundredths of a second old, so that it is read seldom.
     """
 
     @property
-    def pause(self) -> float:
-        """0 where all is taken at once."""
+    def gathers(self) -> bool:
+        """False where all is taken at once."""
 
     def feed(self, data: bytes) -> None:
         """Take some bytes."""
@@ -26,7 +26,7 @@ class Sink(Protocol):
 class Lines:
     """Gives each line, decoded, to a function."""
 
-    pause = 0.0
+    gathers = False
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self._take = take
@@ -57,7 +57,7 @@ class Lines:
 class RawLines:
     """Gives each line as bytes to a function; what is no line at all is left out."""
 
-    pause = 0.02
+    gathers = True
     _longest = 65536
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
@@ -77,7 +77,7 @@ class RawLines:
 class Captured:
     """Keeps all bytes up to a limit; ``too_much`` once there were more."""
 
-    pause = 0.0
+    gathers = False
 
     def __init__(self, limit: int) -> None:
         self.data = b""

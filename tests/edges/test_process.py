@@ -72,7 +72,7 @@ def may_be_large() -> bool:
 
 def test_a_pipe_holds_what_gathers_while_nobody_reads() -> None:
     class Seldom(Captured):
-        pause = 0.02
+        gathers = True
 
     asks = "import fcntl; print(fcntl.fcntl(1, fcntl.F_GETPIPE_SZ))"
 
