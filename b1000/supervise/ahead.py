@@ -12,8 +12,6 @@ from b1000.jobs import Job
 from b1000.locks import Locks
 from b1000.supervise.children import Child, allow_many_files, fork
 from b1000.wire import Wire
-from b1000.work import tasks
-from b1000.work import worker as work
 
 
 def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
@@ -28,9 +26,12 @@ def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
     locks = Locks(Path(config.settings.journal).parent / "locks")
 
     def main(wire: Wire) -> int:
+        from b1000.work import tasks
+        from b1000.work.worker import serve
+
         for each in directions:
             tasks.direction(each)
-        return work.serve(config.jobs, locks, wire)
+        return serve(config.jobs, locks, wire)
 
     try:
         return [fork(main, ())]

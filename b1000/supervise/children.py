@@ -19,7 +19,7 @@ from b1000.runs import events, protocol, run, states, task
 from b1000.runs.run import ProcessIdentity
 from b1000.stopping import STOPPING
 from b1000.wire import Wire, pair, send_by_number
-from b1000.work.worker import BROKEN, Closable
+from b1000.work.forked import BROKEN, Closable, leave_parent
 
 send_by_number((events, jobs, protocol, run, states, task, templates))
 
@@ -147,8 +147,6 @@ def fork(main: Callable[[Wire], int], inherited: Iterable[Closable]) -> Child:
 
 def _be(main: Callable[[Wire], int], wire: Wire, inherited: Iterable[Closable]) -> None:
     """The life of a child, which never returns."""
-    from b1000.work.worker import leave_parent
-
     code = BROKEN
     try:
         leave_parent(inherited)

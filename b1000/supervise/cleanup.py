@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from b1000.locks import Locks
 from b1000.runs.run import Leftovers
 from b1000.supervise.orphans import kill_at_once
-from b1000.work.tree import TreeEnding
 
 _LOCK_TIME = 16.0  # seconds: more than a worker takes to end its tree: SIGTERM, 10 s, SIGKILL
 _POLL = 0.1  # seconds between looks at a lock
@@ -27,6 +26,8 @@ class Cleanup:
 
         ``of_death``: what a worker of this program left, which is ended in any case.
         """
+        from b1000.work.tree import TreeEnding  # with the loop of workers; there seldom are any
+
         self._leftovers = leftovers
         self._trees = [
             TreeEnding({"B1000_RUN": each.uid}, each.processes, each.ended) for each in leftovers

@@ -15,7 +15,7 @@ from b1000.supervise.orphans import kill_at_once
 from b1000.supervise.pool import Worker
 from b1000.supervise.program import Program
 from b1000.supervise.starts import Starts
-from b1000.work import worker as work
+from b1000.work.forked import BROKEN, STOPPED
 
 
 class Ends:
@@ -75,7 +75,7 @@ class Ends:
         cause = f"interrupted by {signal_name(signal)}" if signal else worker.fault or _cause(code)
         last = self._last_word(worker, cause)
         program.tally.failed += worker.kind is TaskKind.FORGET_WITH_POST
-        if signal and code == work.STOPPED:
+        if signal and code == STOPPED:
             self._settle(worker, last)
         elif signal or worker.kind is TaskKind.LISTING:
             kill_at_once({worker.uid: worker.ended})
@@ -106,8 +106,8 @@ def _cause(code: int | None) -> str:
         name = signal_name(-code)
         memory = "; out of memory?" if name == "SIGKILL" else ""
         return f"its worker was killed by {name}{memory}"
-    if code == work.STOPPED:
+    if code == STOPPED:
         return "its worker was ended by SIGTERM"
-    if code == work.BROKEN:
+    if code == BROKEN:
         return "its worker failed by an internal error; the log has the traceback"
     return f"its worker ended with exit code {code}"

@@ -6,8 +6,6 @@ import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from b1000.work.tree import every_process
-
 if TYPE_CHECKING:
     import psutil
 _LOOKS = 20  # a process that forks while it is looked for is found by a later look
@@ -22,6 +20,8 @@ def kill_at_once(spared: Mapping[str, Collection[str]]) -> None:
     if not spared:
         return
     import psutil  # here: most programs never need it, and it takes time to import
+
+    from b1000.work.tree import every_process
 
     def belongs(member: "psutil.Process") -> bool:
         try:

@@ -11,9 +11,7 @@ from b1000.runs.task import Task, TaskKind
 from b1000.supervise.children import Child, Descriptor, Watch, fork
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
-from b1000.work import tasks
-from b1000.work import worker as work
-from b1000.work.worker import Closable
+from b1000.work.forked import Closable
 
 _FORKS = 3  # how often a worker is forked for one task, if each ends at once
 _MOMENT = 5.0  # seconds that a process takes at most from closing its wire to its end
@@ -130,11 +128,14 @@ class Pool:
         raise ChildProcessError(None, "new workers end at once")
 
     def _fork(self, task: Task) -> Child:
-        # Imported here, its pages are shared by all workers.
+        # Imported here, not by each of them: its pages are shared by all workers.
+        from b1000.work import tasks
+        from b1000.work.worker import serve
+
         tasks.direction(task.job.direction)
 
         def main(wire: Wire) -> int:
-            return work.serve(self._jobs, self._locks, wire)
+            return serve(self._jobs, self._locks, wire)
 
         child = fork(main, self.not_for_children())
         self._watch.add(child)

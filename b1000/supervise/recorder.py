@@ -157,8 +157,8 @@ class Recorder:
         """The program is to end soon: do not wait long for others who have the journal locked."""
         self._journal.shorten_timeout()
 
-    def close(self, keep_days: int) -> None:
-        """Forget old history, tell what could not be written, and close the journal."""
+    def forget_old(self, keep_days: int) -> None:
+        """Forget history that is older."""
         try:
             forgotten = self._journal.prune(keep_days)
         except JournalFailed as error:
@@ -168,6 +168,9 @@ class Recorder:
         else:
             if forgotten:
                 self._log.info("forgot %d runs older than %d days", forgotten, keep_days)
+
+    def close(self) -> None:
+        """Tell what could not be written, and close the journal."""
         if self._unwritten:
             self._log.error(
                 "%d states could not be written to the journal %s and are lost: runs may be shown "

@@ -84,12 +84,20 @@ class Records:
             self.recorder.mend()
             self.reader.damaged.clear()
 
-    def close(self) -> None:
-        """Bring all up to date, forget old history, and close the journal."""
+    def live(self) -> set[int]:
+        """The runs that are under way, whichever program's they are."""
+        return {run.run_id for run in self.reader.unfinished() if is_alive(run.supervisor)}
+
+    def tidy(self) -> None:
+        """Nothing is at work any more: bring all up to date, and forget old history."""
         self.refresh_status_files()
         self.mend()
+        self.recorder.forget_old(self._config.settings.journal_keep)
+
+    def close(self) -> None:
+        """Close the journal."""
         self.reader.close()
-        self.recorder.close(self._config.settings.journal_keep)
+        self.recorder.close()
 
     # --- status files
 

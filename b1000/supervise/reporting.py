@@ -15,7 +15,7 @@ from b1000.runs.protocol import Deliver, Delivered, MarksTaken
 from b1000.state import outbox
 from b1000.supervise.children import Watch, fork
 from b1000.wire import Wire
-from b1000.work.worker import BROKEN, Closable
+from b1000.work.forked import BROKEN, Closable
 
 if TYPE_CHECKING:
     from b1000.reports.reporter import Reporter

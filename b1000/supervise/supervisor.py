@@ -15,7 +15,6 @@ from typing import assert_never
 from b1000.config.loader import Config
 from b1000.config.selectors import Selection, Selector
 from b1000.errors import JournalUnusable, message_of, signal_name
-from b1000.identity import is_alive
 from b1000.locks import Locks
 from b1000.logs import for_all, that_nothing_was_done
 from b1000.logstyle import DEBUG
@@ -50,7 +49,7 @@ from b1000.supervise.records import Records
 from b1000.supervise.reporting import Reporting, number_of, told_of
 from b1000.supervise.signals import Signals
 from b1000.supervise.starts import Starts
-from b1000.work.worker import Closable
+from b1000.work.forked import Closable
 
 _STOP_TIME = 12.0  # seconds that workers have to end their trees once the program is stopped
 _KILLS = 2  # how often what lingers then is killed, a second apart
@@ -183,9 +182,7 @@ class Supervisor:
             program.records = Records(self._config, program.clock, self._is_stopped)
             self._opened = True
             self._know_the_journal()
-            reader = program.records.reader
-            live = {run.run_id for run in reader.unfinished() if is_alive(run.supervisor)}
-            remove_stale(directory_of(journal), live)
+            remove_stale(directory_of(journal), program.records.live())
             yield
         self._names.close()
         program.records.close()
@@ -343,8 +340,9 @@ class Supervisor:
     def _finish_reporting(self) -> None:
         """Wait a little for what is pending; runs have given back lock and slot before."""
         program = self._program
-        program.reporting.order_last()  # they look while idle workers end
+        program.reporting.order_last()  # they look while idle workers end and all is tidied up
         program.pool.rest()
+        program.records.tidy()
         most = _STOP_REPORTS if program.signal else self._settings.mark_wait
         seconds = _STOP_REPORTS if program.signal else self._settings.report_wait_end
         program.reporting.finish(

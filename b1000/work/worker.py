@@ -1,48 +1,23 @@
-"""The main of a forked worker: its own session, default signals, one task after the other."""
+"""The main of a forked worker: one task after the other."""
 
 import contextlib
-import gc
 import os
 import signal
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 from b1000.jobs import BrokenJob, Job
 from b1000.locks import Locks
 from b1000.logs import for_run
 from b1000.runs.protocol import Assigned, Stop
 from b1000.runs.run import label
-from b1000.stopping import be_as_if_begun_anew
 from b1000.wire import Wire
 from b1000.work import loop, tasks
 from b1000.work.channel import Channel
 from b1000.work.condition import condition, is_as, size
+from b1000.work.forked import BROKEN, STOPPED
 from b1000.work.loop import Cancelled
 
 _MOST_TASKS = 100  # of one worker
-
-STOPPED = 143  # exit code of a worker that ended because it was told to
-BROKEN = 70  # EX_SOFTWARE: an internal error
-
-
-class Closable(Protocol):
-    """Something of the supervisor's that a child must not keep open."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
-def leave_parent(inherited: Iterable[Closable]) -> None:
-    """Make a forked child stand on its own: session, default signals, nothing inherited."""
-    be_as_if_begun_anew()
-    os.setsid()
-    for each in inherited:
-        each.close()
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        os.chdir("/")  # rsync does not start in a directory that was removed
-    gc.freeze()  # No collection touches the pages that are shared with the supervisor.
 
 
 def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:

@@ -24,7 +24,7 @@ from b1000.supervise.children import Watch
 from b1000.supervise.pool import Pool, Worker
 from b1000.work import tasks
 from b1000.work.channel import Channel
-from b1000.work.worker import STOPPED
+from b1000.work.forked import STOPPED
 from tests.support.world import wait_until
 
 JOB = Job("etc", "push", "full", (), (), {}, transfer=Transfer())

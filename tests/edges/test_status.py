@@ -82,12 +82,12 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
     # What was owed meanwhile is no success yet; that all has arrived is.
     recorder.write([], [Delivered("main", ((run.run_id, 0),))])
     assert pending() == [("main", 1, NOW, "connection refused")]
-    recorder.close(400)
+    recorder.close()
     # Another program knows of the trouble too.
     recorder = Recorder(path, lambda: NOW, lambda: False)
     recorder.write([], [Delivered("main", ((run.run_id, 10),)), Delivered("main", ())])
     assert pending() == []
-    recorder.close(400)
+    recorder.close()
     with open_sqlite(path) as database:
         assert database.execute("SELECT count(*) FROM report_troubles").fetchone() == (0,)
 
@@ -95,7 +95,7 @@ def test_why_a_report_is_behind_is_known_until_all_has_arrived(tmp_path: Path) -
 def test_that_all_is_well_costs_no_commit(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "journal.sqlite3", lambda: NOW, lambda: False)
     assert recorder.write([], [Delivered("main", ())]) is False
-    recorder.close(400)
+    recorder.close()
 
 
 # --- what was left out
