@@ -6,7 +6,6 @@ is left out. Only what the journal knows to be under way counts.
 
 import contextlib
 import functools
-import json
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -72,6 +71,8 @@ def _closed(directory: Path) -> Iterator[int]:
 
 def write(path: Path, progress: Progress) -> None:
     """Replace the file: readers see the old text or the new one."""
+    import json  # where a copy takes a second, or somebody looks
+
     text = json.dumps(progress._asdict()).encode()
     temporary = f".{path.name}"
     with contextlib.suppress(OSError):
@@ -91,6 +92,8 @@ def write(path: Path, progress: Progress) -> None:
 
 def read(path: Path) -> Progress | None:
     """What a file says; None where there is none that could be read."""
+    import json
+
     try:
         return Progress(**json.loads(read_file(path, _LONGEST, follow=False)))
     except (OSError, ValueError, TypeError, RecursionError):

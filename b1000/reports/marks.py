@@ -18,7 +18,6 @@ from b1000.runs.protocol import MarksTaken
 from b1000.runs.run import Copy, Run
 from b1000.runs.states import COMPLETE
 from b1000.state.queries import Reader
-from b1000.storage import local
 
 _AWAY = frozenset({errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT})
 """What a file system says that is not there just now."""
@@ -116,7 +115,7 @@ class MarkTarget:
         wanted = {*marks}
         if not root.startswith("rsync://"):
             wanted = {number for number, mark in marks.items() if placing.is_there(mark)}
-            if wanted != {*marks} and not local.identity(root):
+            if wanted != {*marks} and not _is_known(root):
                 gone = next(mark for number, mark in marks.items() if number not in wanted)
                 raise NotDelivered(f"{root}/{gone.place} is not there; is its disk mounted?")
             placing.sync(root)
@@ -149,3 +148,10 @@ class MarkTarget:
                 continue
             text = f"{target}: {result.reason}"
             raise _Refused(text) if result.retry is Retry.NEVER else NotDelivered(text)
+
+
+def _is_known(root: str) -> bool:
+    """Whether there is a root, with its id."""
+    from b1000.storage import local  # where a backup is not there
+
+    return bool(local.identity(root))
