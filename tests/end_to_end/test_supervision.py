@@ -195,19 +195,23 @@ def test_many_instances_keep_to_the_number_of_workers(world: World) -> None:
 
 def test_a_job_that_still_runs_is_left_out(world: World) -> None:
     world.files()
+    go = world.root / "go"
     world.write(
         {
             "dest:store": world.store(),
-            "job:slow": world.push(pre=f"echo x > {world.root}/script.pid; sleep 2"),
+            "job:slow": world.push(
+                pre=f": > {world.root}/began; while ! [ -e {go} ]; do sleep 0.1; done"
+            ),
             "job:other": world.push(),
         }
     )
     first = world.start("slow")
-    wait_until((world.root / "script.pid").exists)
+    wait_until((world.root / "began").exists)
     second = world.b1000()
     assert second.returncode == 3
     assert "is still running" in second.stdout
     assert world.last("other")["status"] == "OK"
+    go.touch()
     first.communicate(timeout=30)
     assert first.returncode == 0
     assert world.b1000().returncode == 0
