@@ -71,11 +71,11 @@ def _closed(directory: Path) -> Iterator[int]:
 
 def write(path: Path, progress: Progress) -> None:
     """Replace the file: readers see the old text or the new one."""
-    import json  # where a copy takes a second, or somebody looks
-
-    text = json.dumps(progress._asdict()).encode()
     temporary = f".{path.name}"
     with contextlib.suppress(OSError):
+        import json  # most copies are over before anything is told of them
+
+        text = json.dumps(progress._asdict()).encode()
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with _closed(path.parent) as directory:
             # Whatever is there under that name is not opened.
@@ -92,9 +92,9 @@ def write(path: Path, progress: Progress) -> None:
 
 def read(path: Path) -> Progress | None:
     """What a file says; None where there is none that could be read."""
-    import json
-
     try:
+        import json
+
         return Progress(**json.loads(read_file(path, _LONGEST, follow=False)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None

@@ -1,7 +1,7 @@
 """How a journal gets its tables, and an older one those of today.
 
-``user_version`` is the number of migrations that a journal has seen. A new one sees none of them:
-its tables are made as they are today, by one script instead of many.
+``user_version`` is the number of migrations that a journal has seen. A new one counts as having
+seen all: its tables are made as they are today, by one script instead of many.
 """
 
 import sqlite3

@@ -26,7 +26,7 @@ class Cleanup:
 
         ``of_death``: what a worker of this program left, which is ended in any case.
         """
-        from b1000.work.tree import TreeEnding  # with the loop of workers; there seldom are any
+        from b1000.work.tree import TreeEnding  # with the loop of workers
 
         self._leftovers = leftovers
         self._trees = [

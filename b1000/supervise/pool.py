@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from b1000.jobs import BrokenJob, Job
+from b1000.jobs import ON_END, BrokenJob, Job
 from b1000.locks import Locks
 from b1000.runs.protocol import Assigned, Batch
 from b1000.runs.run import Run
@@ -12,6 +12,8 @@ from b1000.supervise.children import Child, Descriptor, Watch, fork
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
 from b1000.work.forked import Closable
+
+Serve = Callable[[Mapping[str, Job | BrokenJob], Locks, Wire], int]
 
 _FORKS = 3  # how often a worker is forked for one task, if each ends at once
 _MOMENT = 5.0  # seconds that a process takes at most from closing its wire to its end
@@ -81,6 +83,7 @@ class Pool:
         self._working: list[Worker] = []
         self._idle: list[Child] = []
         self._held: set[int] = set()
+        self._loaded: set[bool] = set()
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(tuple(self._working))
@@ -127,12 +130,24 @@ class Pool:
             self._dismiss(child)
         raise ChildProcessError(None, "new workers end at once")
 
-    def _fork(self, task: Task) -> Child:
-        # Imported here, not by each of them: its pages are shared by all workers.
-        from b1000.work import tasks
-        from b1000.work.worker import serve
+    def load(self, more: bool) -> None:
+        """Import what is wanted where a worker dies, and where others are forked.
 
-        tasks.direction(task.job.direction)
+        That may be in hours, when the program's files are those of another version. ``more``: tasks
+        wait; others follow the end of a run.
+        """
+        if more in self._loaded:
+            return
+        self._loaded.add(more)
+        import b1000.work.tree  # noqa: F401
+
+        for job in self._jobs.values():
+            if more or any(map(job.end_command, ON_END)):
+                _import_for(job.direction)
+
+    def _fork(self, task: Task) -> Child:
+        # Imported here, not by each of them: its pages are shared by all that are forked here.
+        serve = _import_for(task.job.direction)
 
         def main(wire: Wire) -> int:
             return serve(self._jobs, self._locks, wire)
@@ -209,6 +224,15 @@ class Pool:
         for worker in left:
             self._watch.remove(worker.child)
         return left
+
+
+def _import_for(direction: str) -> Serve:
+    """What a worker does, with all that jobs of this direction need imported."""
+    from b1000.work import tasks
+    from b1000.work.worker import serve
+
+    tasks.direction(direction)
+    return serve
 
 
 def labels(workers: "Pool") -> str:

@@ -29,6 +29,7 @@ class Records:
         self._clock = clock
         self._stopped = stopped
         self._opened_anew = False
+        self._tidied = False
         self._log = for_all()
         self._open(())
 
@@ -89,13 +90,23 @@ class Records:
         return {run.run_id for run in self.reader.unfinished() if is_alive(run.supervisor)}
 
     def tidy(self) -> None:
-        """Nothing is at work any more: bring all up to date, and forget old history."""
+        """No run is at work any more: bring all up to date, and forget old history.
+
+        Where something is still to be written, :meth:`close` does that.
+        """
+        if not self.recorder.unwritten:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        self._tidied = True
         self.refresh_status_files()
         self.mend()
         self.recorder.forget_old(self._config.settings.journal_keep)
 
     def close(self) -> None:
-        """Close the journal."""
+        """Tidy up what :meth:`tidy` could not, and close the journal."""
+        if not self._tidied:
+            self._tidy()
         self.reader.close()
         self.recorder.close()
 

@@ -39,7 +39,10 @@ class Starts:
             if start.task.kind is TaskKind.ON_END:
                 self._start_on_end(start)
         left = [each for each in starts if each.task.kind is not TaskKind.ON_END]
-        self.follow(self.begin(left))
+        begun = self.begin(left)
+        self.follow(begun)
+        if begun:
+            self._program.pool.load(more=self._program.schedule.waits)
 
     def begin(self, starts: Sequence[Start]) -> list[Beginning]:
         """Begin tasks in one commit with all that is to be recorded; gives what has begun."""

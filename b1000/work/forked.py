@@ -1,6 +1,6 @@
-"""A forked child, of whatever kind: it stands on its own, and how it ends.
+"""What workers and reporters, which are forked, have in common: how they begin, and how they end.
 
-Nothing that only a worker needs is imported here: the supervisor does that when it forks one.
+Nothing that only a worker needs is imported here, for the supervisor imports this when it starts.
 """
 
 import gc

@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from b1000 import progress_files
 from b1000.progress_files import Progress
 from b1000.work import loop, waiting
 from b1000.work.progress import ProgressWriter
+from tests.support.world import ROOT
 
 # Recorded: a large file and small ones with --out-format=%n, one message to standard error.
 PRINTED = (
@@ -166,3 +169,22 @@ def test_a_directory_that_is_not_ours_is_left_alone(tmp_path: Path, kind: str) -
     assert {path.name: path.read_text() for path in place.iterdir()} == {
         "1-store.json": "as it was"
     }
+
+
+def test_where_no_file_can_be_opened_nothing_is_told(tmp_path: Path) -> None:
+    """A worker whose system has no descriptor left goes on copying."""
+    text = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from b1000.progress_files import Progress, write\n"
+        "try:\n"
+        "    while True:\n"
+        "        os.dup(1)\n"
+        "except OSError:\n"
+        f"    write(Path({str(tmp_path)!r}, '1-store.json'), Progress(1))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert not [*tmp_path.iterdir()]

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from b1000.config import loader
 from b1000.errors import JournalFailed
 from b1000.identity import myself
-from b1000.runs.events import RunMoved
+from b1000.runs.events import Resolved, RunMoved
 from b1000.runs.lifecycle import Change, changed
-from b1000.runs.run import Run
+from b1000.runs.run import Copy, Run, Snapshot
 from b1000.runs.states import Status, Step
 from b1000.state.journal import Journal
 from b1000.state.queries import Reader
 from b1000.supervise.recorder import Recorder
+from b1000.supervise.records import Records
+from tests.support import build
 from tests.support.world import open_sqlite
 
 NOW = 1_800_000_000.0
@@ -89,3 +92,31 @@ def test_what_cannot_begin_takes_nothing_with_it(path: Path, recorder: Recorder)
     assert known(path) == {"a": Status.OK}
     assert recorder.write()
     assert known(path) == {"a": Status.FAILED}
+
+
+def test_what_is_written_last_of_all_has_its_status_file(tmp_path: Path) -> None:
+    """The journal could not be written when all was tidied up, and can be before it is closed."""
+    path = tmp_path / "b1000.cfg"
+    path.write_text(
+        f"[global]\nstatus_dir = {tmp_path / 'status'}\n"
+        f"[dest:store]\ntype = active\npath = {tmp_path / 'store'}\n"
+        f"[job:etc]\ndirection = push\ntype = full\ndest = store\ninclude = {tmp_path}\n"
+    )
+    config = loader.load(str(path))
+    records = Records(config, lambda: NOW, lambda: False)
+    records.recorder.shorten_timeout()
+    with records.recorder.transaction() as journal:
+        run = begin(journal, "")
+        copying = Copy("store", str(tmp_path / "store" / "etc"))
+        run = build.record(journal, run, Resolved(NOW, Snapshot(), (copying,)))
+        for step in (Step.PRE, Step.COPYING):
+            run = build.record(journal, run, RunMoved(NOW, step, Status.OK))
+    with open_sqlite(Path(config.settings.journal)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        failed = changed(run, RunMoved(NOW, Step.COPYING, Status.FAILED, "no route"))
+        assert not records.recorder.write([failed])
+        records.tidy()
+        other.execute("ROLLBACK")
+    assert records.recorder.write([])
+    records.close()
+    assert [*(tmp_path / "status").glob("*-etc--*.json")]

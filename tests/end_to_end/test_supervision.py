@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
+import b1000
 from b1000.locks import Locks, run_lock
 from tests.support.processes import living
 from tests.support.world import ROOT, World, tree, wait_until
@@ -215,6 +218,28 @@ def test_a_job_that_still_runs_is_left_out(world: World) -> None:
     first.communicate(timeout=30)
     assert first.returncode == 0
     assert world.b1000().returncode == 0
+
+
+@pytest.mark.parametrize("later", ["job", "on_failure"])
+def test_what_is_running_goes_on_though_the_program_is_upgraded(world: World, later: str) -> None:
+    """Its files go while the first run is at work, whose worker is replaced for what comes then."""
+    world.files()
+    package = world.root / "package"
+    shutil.copytree(Path(b1000.__file__).parent, package / "b1000")
+    told = f"until ls {world.reports}/first-*; do sleep 0.1; done; sleep 0.5"
+    gone = f"mv {package}/b1000 {package}/before; exit 1"
+    done = world.root / "done"
+    first = world.push(pre=f"{told}; {gone}")
+    sections = {
+        "job": {"job:first": first, "job:second": world.push(post=f": > {done}")},
+        "on_failure": {"job:first": first | {"on_failure": f": > {done}"}},
+    }
+    world.write({"global": {"workers": 1}, "dest:store": world.store(), **sections[later]})
+    program = world.b1000(environment={"PYTHONPATH": str(package)})
+    assert (package / "before").exists()
+    assert program.returncode == 1, program.stdout + program.stderr
+    assert done.exists(), program.stdout + program.stderr
+    assert world.last("first")["status"] == "FAILED"
 
 
 def test_an_end_is_reported_though_what_takes_its_slot_is_left_out(world: World) -> None:
