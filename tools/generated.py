@@ -1,4 +1,4 @@
-"""All files that are made from tables: reference, man pages, completions, the new journal."""
+"""All files that are made from tables: reference, man pages, completions, a new journal."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from b1000.config.loader import Config
 from b1000.jobs import Job
 from b1000.locks import Locks
-from b1000.supervise.children import Child, allow_many_files, fork
+from b1000.supervise.children import Child, allow_many_files, fork, worker_for
 from b1000.wire import Wire
 
 
@@ -26,12 +26,7 @@ def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
     locks = Locks(Path(config.settings.journal).parent / "locks")
 
     def main(wire: Wire) -> int:
-        from b1000.work import tasks
-        from b1000.work.worker import serve
-
-        for each in directions:
-            tasks.direction(each)
-        return serve(config.jobs, locks, wire)
+        return worker_for(*directions)(config.jobs, locks, wire)
 
     try:
         return [fork(main, ())]

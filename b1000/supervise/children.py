@@ -8,12 +8,13 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from b1000 import jobs, templates
 from b1000.errors import counted
 from b1000.identity import identify_child
+from b1000.locks import Locks
 from b1000.named import NamedTuple
 from b1000.runs import events, protocol, run, states, task
 from b1000.runs.run import ProcessIdentity
@@ -22,6 +23,8 @@ from b1000.wire import Wire, pair, send_by_number
 from b1000.work.forked import BROKEN, Closable, leave_parent
 
 send_by_number((events, jobs, protocol, run, states, task, templates))
+
+Serve = Callable[[Mapping[str, jobs.Job | jobs.BrokenJob], Locks, Wire], int]
 
 _SHORTEST, _LONGEST = 0.0002, 0.05  # seconds between looks whether a child has ended
 
@@ -143,6 +146,16 @@ def fork(main: Callable[[Wire], int], inherited: Iterable[Closable]) -> Child:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
     return Child(pid, ours)
+
+
+def worker_for(*directions: str) -> Serve:
+    """What a worker does, with all that jobs of these directions need imported."""
+    from b1000.work import tasks
+    from b1000.work.worker import serve
+
+    for each in directions:
+        tasks.direction(each)
+    return serve
 
 
 def _be(main: Callable[[Wire], int], wire: Wire, inherited: Iterable[Closable]) -> None:

@@ -8,12 +8,10 @@ from b1000.locks import Locks
 from b1000.runs.protocol import Assigned, Batch
 from b1000.runs.run import Run
 from b1000.runs.task import Task, TaskKind
-from b1000.supervise.children import Child, Descriptor, Watch, fork
+from b1000.supervise.children import Child, Descriptor, Watch, fork, worker_for
 from b1000.supervise.orphans import kill_at_once
 from b1000.wire import Wire
 from b1000.work.forked import Closable
-
-Serve = Callable[[Mapping[str, Job | BrokenJob], Locks, Wire], int]
 
 _FORKS = 3  # how often a worker is forked for one task, if each ends at once
 _MOMENT = 5.0  # seconds that a process takes at most from closing its wire to its end
@@ -143,11 +141,11 @@ class Pool:
 
         for job in self._jobs.values():
             if more or any(map(job.end_command, ON_END)):
-                _import_for(job.direction)
+                worker_for(job.direction)
 
     def _fork(self, task: Task) -> Child:
         # Imported here, not by each of them: its pages are shared by all that are forked here.
-        serve = _import_for(task.job.direction)
+        serve = worker_for(task.job.direction)
 
         def main(wire: Wire) -> int:
             return serve(self._jobs, self._locks, wire)
@@ -224,15 +222,6 @@ class Pool:
         for worker in left:
             self._watch.remove(worker.child)
         return left
-
-
-def _import_for(direction: str) -> Serve:
-    """What a worker does, with all that jobs of this direction need imported."""
-    from b1000.work import tasks
-    from b1000.work.worker import serve
-
-    tasks.direction(direction)
-    return serve
 
 
 def labels(workers: "Pool") -> str:

@@ -158,7 +158,7 @@ class Recorder:
         self._journal.shorten_timeout()
 
     def forget_old(self, keep_days: int) -> None:
-        """Forget history that is older."""
+        """Forget runs that are older than so many days."""
         try:
             forgotten = self._journal.prune(keep_days)
         except JournalFailed as error:
