@@ -23,6 +23,11 @@ class Locks:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
+    @classmethod
+    def beside(cls, journal: str | Path) -> "Locks":
+        """Those of a journal, whose directory holds all that belongs to it."""
+        return cls(Path(journal).parent / "locks")
+
     def take(self, name: str) -> int | None:
         """Take the lock: a descriptor that holds it, or None where somebody else does.
 

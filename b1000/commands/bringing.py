@@ -69,7 +69,7 @@ class Bringing:
         self._ways = [*ways]
         self._begun = begun
         self._journal_path = Path(surroundings.config.settings.journal)
-        self._locks = Locks(self._journal_path.parent / "locks")
+        self._locks = Locks.beside(self._journal_path)
         self._bar = Bar(choice.row, None if self._arguments.json else terminal())
 
     def run(self, words: str, private: str) -> int:

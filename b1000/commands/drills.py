@@ -68,7 +68,7 @@ class Drills:
         wanted = self._wanted()
         journal = open_journal(path)
         try:
-            if Locks(path.parent / "locks").take("drill") is None:
+            if Locks.beside(path).take("drill") is None:
                 raise UsageError("another b1000 verify --drill is at work")
             for trouble in drilling.clear(Path(self._config.settings.drill_dir)):
                 self._tell(trouble)

@@ -76,7 +76,7 @@ class _Prune:
         from b1000.locks import Locks
 
         journal = Path(self._config.settings.journal)
-        if Locks(journal.parent / "locks").take("prune") is None:
+        if Locks.beside(journal).take("prune") is None:
             raise B1000Error("another b1000 prune is at work")
 
     def _tell_of_errors(self) -> None:

@@ -78,7 +78,7 @@ class _Verify:
         readers = None if self._arguments.count else Readers()
         path = Path(self._config.settings.journal)
         journal = open_journal(path)
-        if Locks(path.parent / "locks").take("verify") is None:
+        if Locks.beside(path).take("verify") is None:
             raise B1000Error("another b1000 verify is at work")
         notes = Notes(path.parent / "reading")
         notes.remove_stale()

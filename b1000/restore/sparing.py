@@ -10,6 +10,7 @@ from pathlib import Path
 
 from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError
+from b1000.locks import Locks
 from b1000.logstyle import printable
 from b1000.progress_files import directory_of
 from b1000.restore import listed
@@ -23,7 +24,7 @@ def own(config: Config) -> list[str]:
     """The directories and files of this host's b1000, and its local storages."""
     journal = Path(config.settings.journal)
     files = [journal, *(Path(f"{journal}{end}") for end in ("-wal", "-shm"))]
-    state = [Path(config.settings.status_dir), *files, journal.parent / "locks"]
+    state = [Path(config.settings.status_dir), *files, Locks.beside(journal).directory]
     found = [os.path.realpath(each) for each in (*state, directory_of(journal))]
     for each in survey.storages(config):
         if not survey.is_remote(each):

@@ -40,7 +40,7 @@ def open_journal(
             if not _is_corrupt(error):
                 raise
         # One program sets it aside; whoever waited finds a new one.
-        with Locks(path.parent / "locks").hold("journal"):
+        with Locks.beside(path).hold("journal"):
             try:
                 return _with_damage_logged(Journal(path, clock))
             except sqlite3.DatabaseError as error:

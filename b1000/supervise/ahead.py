@@ -5,7 +5,6 @@ are two processors, both are imported side by side. It waits for its task as any
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from b1000.config.loader import Config
 from b1000.jobs import Job
@@ -23,7 +22,7 @@ def fork_worker(config: Config, selected: Iterable[str]) -> list[Child]:
     directions = {job.direction for job in chosen if isinstance(job, Job)}
     if not directions or allow_many_files(config.settings.workers, reports=0):
         return []
-    locks = Locks(Path(config.settings.journal).parent / "locks")
+    locks = Locks.beside(config.settings.journal)
 
     def main(wire: Wire) -> int:
         return worker_for(*directions)(config.jobs, locks, wire)

@@ -82,7 +82,7 @@ class Supervisor:
         self._watch = Watch()
         self._program = Program(
             config,
-            Locks(Path(config.settings.journal).parent / "locks"),
+            Locks.beside(config.settings.journal),
             Plan(config.jobs, selection),
             Reporting(self._watch),
             clock,

@@ -42,7 +42,7 @@ def tell(config: Config) -> None:
     reporting.start_some(
         told,
         journal,
-        Locks(journal.parent / "locks"),
+        Locks.beside(journal),
         lambda: [watch, *(each.child.wire for each in reporting.children)],
     )
     try:
