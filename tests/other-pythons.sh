@@ -3,16 +3,8 @@
 # (3.11 or newer) beside PYTHON, which has run them already, with all examples that Hypothesis
 # draws, and here with a tenth of them. Says which it did not find.
 set -eu
+. tests/find-python.sh
 done_with=$("$1" -c 'import sys; print("3.%d" % sys.version_info.minor)')
-
-find_python() {
-    for found in "$(command -v "python$1" || true)" "$HOME/.pyenv/versions/$1".*/bin/python; do
-        if [ -x "$found" ] && "$found" -c 'import venv, ensurepip, sqlite3, ssl' 2>/dev/null; then
-            echo "$found"
-            return
-        fi
-    done
-}
 
 run() {
     environment=.venv-$1
