@@ -159,7 +159,7 @@ class Bringing:
         if lock is None:
             raise UsageError(
                 f"a run of {self._arguments.job} is at work; nothing was restored",
-                "`b1000 status` shows it; try again when it has ended",
+                f"`{self._with.config.command('status')}` shows it; try again when it has ended",
             )
         return (lock,)
 

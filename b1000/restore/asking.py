@@ -63,6 +63,7 @@ def choose(
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
     terms = Terms(asked.host, own, asked.any, asked.until, others, asked.begun is not None)
+    terms = terms._replace(listing=config.command("list", "--all"))
     try:
         return chosen(rows, order, away, terms)
     except NothingFits as failure:

@@ -26,6 +26,7 @@ class Terms(NamedTuple):
     ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
     several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
     are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
+    ``listing`` is the command that shows what lies at storages, as people type it.
     """
 
     host: str = ""
@@ -34,6 +35,7 @@ class Terms(NamedTuple):
     until: float | None = None
     aside: Sequence[Unreached] = ()
     resumed: bool = False
+    listing: str = "b1000 list --all"
 
 
 class Choice(NamedTuple):
@@ -76,7 +78,7 @@ def choose(
     fit = _fitting(there, terms)
     notes = [*_passed_over(rows, fit)]
     if not fit:
-        raise NothingFits("no complete backup fits", _other_than(rows, away))
+        raise NothingFits("no complete backup fits", _other_than(rows, away, terms))
     newest = max(fit, key=lambda row: _when(row.backup))
     same = [row for row in fit if _is_same(row.backup, newest.backup)]
     same.sort(key=lambda row: _preference(row, order))
@@ -229,7 +231,7 @@ def _with_known(away: Unreached) -> str:
     return f"has one of {moment(away.started)}, and " if away.started else ""
 
 
-def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
+def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached], terms: Terms) -> str:
     silent = [
         f"{each.destination} {_with_known(each)}does not answer ({each.why})" for each in away
     ]
@@ -244,4 +246,4 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
     if begun:
         last = max(begun, key=lambda row: _when(row.backup))
         silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
-    return "; ".join(silent) or "`b1000 list --all` shows what lies there"
+    return "; ".join(silent) or f"`{terms.listing}` shows what lies there"
