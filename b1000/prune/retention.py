@@ -46,6 +46,13 @@ class Held(NamedTuple):
     protected: bool = False
     flawed: bool = False
 
+    @property
+    def wrong(self) -> str:
+        """Why it satisfies no rule and no floor; "" where nothing speaks against it."""
+        if self.bad:
+            return "known bad"
+        return "fewer files than its mark says" if self.short else ""
+
 
 class Terms(NamedTuple):
     """What the configuration says of a group, and the storage's clock.
@@ -111,8 +118,8 @@ class _Group:
         self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
         self._complete = [each for each in counted if each.state == COMPLETE]
-        self._good = [each for each in self._complete if not each.bad]
-        self._legacy = [each for each in counted if each.state == LEGACY and not each.bad]
+        self._good = [each for each in self._complete if not each.wrong]
+        self._legacy = [each for each in counted if each.state == LEGACY and not each.wrong]
         self._enough = len(self._good) >= terms.least
         anchor = self._newest(self._complete or self._legacy)
         self._reaches = [] if anchor is None else [_reach(rule, anchor) for rule in terms.rules]
@@ -122,7 +129,7 @@ class _Group:
         self._reasons |= _by_rules(self._legacy, self._reaches)
         if not self._enough:
             text = f"there are fewer than {terms.least} good complete ones"
-            _add(self._reasons, [each for each in self._complete if each.bad], text)
+            _add(self._reasons, [each for each in self._complete if each.wrong], text)
             _add(self._reasons, self._legacy[-terms.least :], text)
 
     @staticmethod
@@ -192,8 +199,8 @@ class _Group:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
         if self._planted(each):
             return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
-        if each.bad:
-            return ["known bad: it satisfies no rule"]
+        if each.wrong:
+            return [f"{each.wrong}: it satisfies no rule"]
         # Of a hundred thousand backups most go for a few reasons.
         texts = (self._passed_over(reach, each) for reach in self._reaches)
         return [self._texts.setdefault(text, text) for text in texts]

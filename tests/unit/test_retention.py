@@ -78,12 +78,37 @@ def test_an_unfinished_one_displaces_nothing_and_stays_while_it_may_be_resumed()
     assert kept(retention.decide([held(90), newer], terms("last 1"))) == [0, 90]
 
 
-def test_what_is_known_bad_satisfies_no_rule() -> None:
-    nights = [held(ago, bad=ago in (1, 2)) for ago in range(6)]
+WRONG = pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"bad": True}, "known bad"), ({"short": True}, "fewer files than its mark says")],
+    ids=["bad", "short"],
+)
+
+
+@WRONG
+def test_what_is_known_bad_satisfies_no_rule(wrong: dict[str, Any], words: str) -> None:
+    nights = [held(ago, **wrong if ago in (1, 2) else {}) for ago in range(6)]
     verdict = retention.decide(nights, terms("last 3"))
     assert kept(verdict) == [0, 3, 4]
-    few = [held(0), held(1, bad=True), held(2)]
+    assert verdict.decisions[4].reasons == (f"{words}: it satisfies no rule",)
+    few = [held(0), held(1, **wrong), held(2)]
     assert kept(retention.decide(few, terms("last 1"))) == [0, 1, 2]
+
+
+@WRONG
+def test_what_is_known_bad_displaces_no_good_one(wrong: dict[str, Any], words: str) -> None:
+    """Two each day, of which the later one of the third day is wrong; nor is it of the floor."""
+    group = [held(ago + part) for ago in range(5) for part in (0, 0.25)]
+    group[4] = group[4]._replace(**wrong)
+    later, earlier = group[4], group[5]
+    for text, least in (("daily 30d", 1), ("last 1", 3)):
+        verdict = retention.decide(group, terms(text, least=least))
+        assert later.name in verdict.removed
+        assert earlier.name not in verdict.removed or text == "last 1"
+    reasons = {each.name: each.reasons for each in verdict.decisions}
+    assert reasons[later.name] == (f"{words}: it satisfies no rule",)
+    floor = retention.decide([held(0), held(1, **wrong), held(2), held(3)], terms("last 1"))
+    assert kept(floor) == [0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +290,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     if come:
         newest = max(come, key=lambda each: each.at)
         assert newest.name not in gone, "even if nobody had looked for long when it came"
-    good = [each for each in complete if not each.bad]
+    good = [each for each in complete if not (each.bad or each.short)]
     assert not gone & {each.name for each in good[-how.least :]}, "so many stay"
     left = [each for each in complete if each.name not in gone]
     assert len(left) >= min(how.least, len(complete))
@@ -336,7 +361,7 @@ def test_one_more_complete_one_leaves_as_many_as_the_floor(
         each
         for each in (*group, extra)
         if each.state == COMPLETE
-        and not (each.bad or each.sync or planted(each, how))
+        and not (each.bad or each.short or each.sync or planted(each, how))
         # One that is further ahead at both times counts for nothing.
         and each.at <= max(how.now, now) + DAY
     ]
