@@ -164,7 +164,7 @@ def one_keep(found: Found) -> tuple[Found, dict[str, str]]:
 
 
 def _terms(one: Destination) -> tuple[object, ...]:
-    return one.keep, one.keep_least, one.keep_unfinished, one.prune_most
+    return one.keep, one.keep_least, one.keep_unfinished, one.prune_most, one.flaws
 
 
 def _changed(root: Root, backup: Backup) -> datetime:

@@ -1,8 +1,4 @@
-"""What a prune would do at one destination: groups to plans. Pure.
-
-Nothing is removed where the configuration may not mean what lies there: without an id file and
-a mark in the root (a disk that is not mounted), and while a pattern of ``keep`` fits no group.
-"""
+"""What a prune would do at one destination: groups to plans. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +8,7 @@ from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
 from b1000.named import NamedTuple
-from b1000.prune import retention
+from b1000.prune import refusing, retention
 from b1000.prune.retention import Decision, Held, Terms, Verdict
 from b1000.rsync import paths
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
@@ -28,6 +24,7 @@ UNDER_WAY = (State.WRITING, State.UNFINISHED)
 """States of what its client may go on with."""
 
 _NOBODYS = "it has no mark that says whose it is, see `b1000 mark --adopt`"
+_FLAWED = "nothing goes while an option of its destination is wrong"
 
 
 class Wish(NamedTuple):
@@ -122,12 +119,7 @@ def plan(
     ]
     planner = _Planner(destination, now, wish, changed)
     plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
-    refused = {
-        catalogue.root.path: why for catalogue in catalogues if (why := _is_no_storage(catalogue))
-    }
-    strange = _unmatched(destination.keep, catalogues)
-    if strange and not wish.more:
-        refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
+    refused = refusing.refused(destination, catalogues, wish.more)
     notes = [note for catalogue in catalogues for note in catalogue.notes]
     return Plan(destination.name, now, plans, refused, tuple(notes))
 
@@ -163,27 +155,6 @@ def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str)
             )
 
 
-def _is_no_storage(catalogue: Catalogue) -> str:
-    """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
-    path = catalogue.root.path
-    if catalogue.unreadable:
-        return f"{path} could not be looked at: {catalogue.unreadable}"
-    if catalogue.root.identity is None:
-        return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
-    if not catalogue.marks:
-        return f"{path} has no backup with a mark; is its disk mounted?"
-    return ""
-
-
-def _unmatched(lines: Iterable[Line], catalogues: Iterable[Catalogue]) -> list[str]:
-    keys = [group.key for catalogue in catalogues for group in catalogue.groups]
-    return [
-        line.pattern
-        for line in lines
-        if line.pattern and not any(line.fits(key.job, key.host, key.instance) for key in keys)
-    ]
-
-
 class _Planner(NamedTuple):
     destination: Destination
     now: datetime
@@ -193,14 +164,17 @@ class _Planner(NamedTuple):
     def plan(self, root: Root, group: Group) -> GroupPlan:
         key = group.key
         if key.unmarked:
-            return GroupPlan(root, group, None, _untouched(group))
+            # Nothing goes that may be of anybody; what is not there is none to be told of.
+            there = [each for each in group.backups if each.is_there]
+            return GroupPlan(root, group, None, _all_kept(there, _NOBODYS))
         here = [each for each in group.backups if each.state in _STATES]
+        if self.destination.flaws:
+            return GroupPlan(root, group, None, _all_kept(here, _FLAWED))
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
         if any(fits(word, key) for word in self.wish.gone):
             return GroupPlan(root, group, line, self._gone(root, here))
         if line is None:
-            kept = tuple(Decision(each.place, True, ("no line of keep fits",)) for each in here)
-            return GroupPlan(root, group, None, Verdict(kept))
+            return GroupPlan(root, group, None, _all_kept(here, "no line of keep fits"))
         seen = [held(each, self.now) for each in here]
         terms = Terms(
             line.rules,
@@ -259,10 +233,8 @@ class _Planner(NamedTuple):
         )
 
 
-def _untouched(group: Group) -> Verdict:
-    """Nothing goes that may be of anybody; what is not there is none to be told of."""
-    here = (each.place for each in group.backups if each.state is not State.MISSING)
-    return Verdict(tuple(Decision(place, True, (_NOBODYS,)) for place in here))
+def _all_kept(backups: Iterable[Backup], why: str) -> Verdict:
+    return Verdict(tuple(Decision(each.place, True, (why,)) for each in backups))
 
 
 def _seen_before(group: Group) -> Iterator[datetime]:

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from b1000.b1k.mark import Counts
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World
@@ -54,3 +56,73 @@ def test_one_that_is_short_is_none_of_the_floor(world: World) -> None:
     assert world.b1000("verify").returncode == 1
     assert world.b1000("prune").returncode == 0
     assert [path.exists() for path in nights] == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("keep", "dialy 7d", "did you mean 'daily'"),
+        ("keep_least", "ten", "must be an integer from 1 to 100000, not 'ten'"),
+        ("keep_unfinished", "30", "'30' is no span"),
+        ("prune_most", "5", "'5' is no percentage"),
+        ("keep_least", "$keep_most", "$keep_most is not an option"),
+        ("verify", "30", "'30' is no span"),
+        ("report", "nobody", "there is no [report:nobody]"),
+    ],
+)
+@pytest.mark.parametrize("words", [["--more"], ["--gone", "etc/web1"], ["-n", "--more"]])
+def test_nothing_goes_where_an_option_of_keeping_is_wrong(
+    world: World, option: str, value: str, told: str, words: list[str]
+) -> None:
+    """By the default in its place more would go than is meant. Other destinations go on."""
+    root, other = world.root / "srv", world.root / "other"
+    rules = {"type": "store", "keep": "last 3", "prune_most": "100 %"}
+    world.write(
+        {
+            "dest:wrong": {**rules, "path": root, option: value},
+            "dest:right": {**rules, "path": other},
+        }
+    )
+    kept: list[Path] = []
+    thinned: list[Path] = []
+    for where, nights, host in ((root, kept, "web1"), (other, thinned, "web2")):
+        identify(where, TODAY - 1000 * DAY)
+        nights += [put(where, a_mark(when=TODAY - ago * DAY, host=host)) for ago in range(6)]
+    done = world.b1000("prune", *words)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "destination wrong: nothing is removed: an option of it is wrong: " in done.stderr
+    assert all(path.exists() for path in kept)
+    left = [path.exists() for path in thinned]
+    assert left == [True] * (6 if "-n" in words else 3) + [False] * (0 if "-n" in words else 3)
+    if "-n" in words:
+        assert f"remove {kept[5].relative_to(root)}" not in done.stdout
+        assert "nothing goes while an option of its destination is wrong" in done.stdout
+
+
+def test_a_keep_without_marks_removes_nothing(world: World) -> None:
+    """It is an error of the configuration, and was told while backups went by it."""
+    root = world.root / "srv"
+    rules = {"type": "active", "keep": "last 3", "prune_most": "100 %", "mark": "no"}
+    world.write({"dest:kept": {**rules, "path": root}})
+    identify(root, TODAY - 1000 * DAY)
+    nights = [put(root, a_mark(when=TODAY - ago * DAY)) for ago in range(6)]
+    done = world.b1000("prune", "--more")
+    assert done.returncode == 1
+    assert "with mark = no nothing says which backups are complete" in done.stderr
+    assert all(path.exists() for path in nights)
+
+
+@pytest.mark.parametrize("wrong", [{"keep": "dialy 7d"}, {"keep_least": "ten"}])
+def test_nothing_goes_of_a_tree_whose_other_section_is_wrong(
+    world: World, wrong: dict[str, str]
+) -> None:
+    root = world.root / "srv"
+    rules = {"type": "store", "path": root, "keep": "last 3", "prune_most": "100 %"}
+    world.write({"dest:right": rules, "dest:wrong": {**rules, **wrong}})
+    identify(root, TODAY - 1000 * DAY)
+    nights = [put(root, a_mark(when=TODAY - ago * DAY)) for ago in range(6)]
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert "destinations right and wrong have different rules" in done.stderr
+    assert all(path.exists() for path in nights)

@@ -1,0 +1,56 @@
+"""Where a prune removes nothing at all, and why. Pure.
+
+So it is where the configuration may not mean what lies there: without an id file and a mark in
+the root (a disk that is not mounted), while a pattern of ``keep`` fits no group, and while
+anything is wrong that the section says of how its storage is kept.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from b1000.jobs import Destination
+from b1000.keep import Line
+from b1000.storage.backup import Catalogue
+
+
+def is_pruned(destination: Destination) -> bool:
+    """Whether somebody wants a destination pruned here, be it with a ``keep`` that is wrong."""
+    wanted = destination.keep or any(each.startswith("keep:") for each in destination.flaws)
+    return bool(wanted) and not destination.remote
+
+
+def refused(
+    destination: Destination, catalogues: Sequence[Catalogue], more: bool
+) -> dict[str, str]:
+    """Why nothing is removed at some roots, by their paths, or with "" at all of them.
+
+    ``more``: a pattern may fit no group.
+    """
+    found = {each.root.path: why for each in catalogues if (why := _is_no_storage(each))}
+    strange = _unmatched(destination.keep, catalogues)
+    if destination.flaws:
+        # By a default in its place more might go than is meant.
+        found[""] = f"an option of it is wrong: {'; '.join(destination.flaws)}"
+    elif strange and not more:
+        found[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
+    return found
+
+
+def _is_no_storage(catalogue: Catalogue) -> str:
+    """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
+    path = catalogue.root.path
+    if catalogue.unreadable:
+        return f"{path} could not be looked at: {catalogue.unreadable}"
+    if catalogue.root.identity is None:
+        return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
+    if not catalogue.marks:
+        return f"{path} has no backup with a mark; is its disk mounted?"
+    return ""
+
+
+def _unmatched(lines: Iterable[Line], catalogues: Iterable[Catalogue]) -> list[str]:
+    keys = [group.key for catalogue in catalogues for group in catalogue.groups]
+    return [
+        line.pattern
+        for line in lines
+        if line.pattern and not any(line.fits(key.job, key.host, key.instance) for key in keys)
+    ]
