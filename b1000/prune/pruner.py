@@ -126,7 +126,7 @@ def is_unused(catalogue: Catalogue, known: Callable[[Root], Known]) -> bool:
     is not mounted was seen to hold some.
     """
     root, groups, marks, _, unread = catalogue
-    if groups or marks or unread or root.identity:
+    if groups or marks or unread or root.identity or root.damage:
         return False
     memories = known(root).memories.values()
     return all(each.first_seen is None or each.removed is not None for each in memories)

@@ -11,6 +11,8 @@ from b1000.jobs import Destination
 from b1000.keep import Line
 from b1000.storage.backup import Catalogue
 
+_MOUNTED = "is its disk mounted?"
+
 
 def is_pruned(destination: Destination) -> bool:
     """Whether somebody wants a destination pruned here, be it with a ``keep`` that is wrong."""
@@ -37,13 +39,17 @@ def refused(
 
 def _is_no_storage(catalogue: Catalogue) -> str:
     """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
-    path = catalogue.root.path
+    root, path = catalogue.root, catalogue.root.path
     if catalogue.unreadable:
         return f"{path} could not be looked at: {catalogue.unreadable}"
-    if catalogue.root.identity is None:
-        return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
+    if root.damage and catalogue.marks:
+        return root.damaged
+    if root.damage:
+        return f"{path} has no backup with a mark, and its .b1000-id {root.damage}; {_MOUNTED}"
+    if root.identity is None:
+        return f"{path} has no .b1000-id; {_MOUNTED} `b1000 mark --adopt` writes one"
     if not catalogue.marks:
-        return f"{path} has no backup with a mark; is its disk mounted?"
+        return f"{path} has no backup with a mark; {_MOUNTED}"
     return ""
 
 

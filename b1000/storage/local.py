@@ -1,5 +1,6 @@
 """Reads what lies below a local root. Nothing in it is trusted, and no link is followed."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from functools import partial
 from b1000.b1k import claim, form, mark, root_id
 from b1000.b1k.claim import Claim
 from b1000.b1k.root_id import RootId
-from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
+from b1000.errors import message_of
 from b1000.files import opened_below, read_below, read_file
 from b1000.logstyle import printable
 from b1000.storage import gathering, layout
@@ -60,16 +61,26 @@ def _is_text(path: str) -> bool:
 
 
 def _root(destination: str, path: str, client: str) -> Root:
-    return Root(destination, path, client, identity(path))
+    known, damage = _id_file(path)
+    return Root(destination, path, client, known, damage=damage)
 
 
 def identity(path: str) -> RootId | None:
     """What the id file of a root says; None where there is none that can be read."""
+    return _id_file(path)[0]
+
+
+def _id_file(path: str) -> tuple[RootId | None, str]:
+    """What the id file of a root says, or what is wrong with it; None and "" without one."""
     try:
         data = read_file(os.path.join(path, root_id.FILE), root_id.LONGEST, follow=False)
-        return root_id.parse(data)
-    except (OSError, BadValue):
-        return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ""
+    except OSError as error:
+        special = error.errno in (errno.EISDIR, errno.EINVAL)  # as open_file tells of it
+        return None, f"{error.strerror}" if special else f"cannot be read: {error.strerror}"
+    wrong = root_id.damage(data)
+    return (None, wrong) if wrong else (root_id.parse(data), "")
 
 
 def entries(root: Root, job: str = "") -> Iterator[Entry | Unread]:

@@ -1,10 +1,13 @@
 """`b1000 prune` where a backup, the configuration or the root's own file is wrong."""
 
+import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from b1000.b1k import root_id
 from b1000.b1k.mark import Counts
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World
@@ -126,3 +129,98 @@ def test_nothing_goes_of_a_tree_whose_other_section_is_wrong(
     assert done.returncode == 1
     assert "destinations right and wrong have different rules" in done.stderr
     assert all(path.exists() for path in nights)
+
+
+def nights_at(root: Path, number: int = 6) -> list[Path]:
+    return [put(root, a_mark(when=TODAY - ago * DAY)) for ago in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"\0" * 64, "holds no id"),
+        (b"uid = 0f\ntime = yesterday at noon....\n", "holds no id"),
+        (b"x" * 100_000, "holds no id"),
+    ],
+    ids=["empty", "zeros", "garbled", "long"],
+)
+def test_an_id_file_that_is_damaged_is_told_and_written_anew_by_adopt(
+    world: World, content: bytes, told: str
+) -> None:
+    root = configure(world, keep="last 3")
+    nights = nights_at(root)
+    file = root / ".b1000-id"
+    file.write_bytes(content)
+    changed = file.stat().st_ctime
+    done = world.b1000("prune")
+    assert done.returncode == 1
+    assert f"nothing is removed: {file} {told}; `b1000 mark --adopt` writes it anew" in done.stderr
+    assert "mounted" not in done.stderr
+    done = world.b1000("verify")
+    assert done.returncode == 1
+    assert f"{file} {told}; `b1000 mark --adopt` writes it anew" in done.stderr
+    assert file.read_bytes() == content, "by its time backups go: no verify sets that"
+    done = world.b1000("mark", "--adopt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{file}: was damaged, and is written anew\n0 marks written\n"
+    assert root_id.parse(file.read_bytes()).created == int(changed)
+    assert sorted(path.name for path in root.iterdir()) == [".b1000-id", "etc"]
+    before = file.read_bytes()
+    assert world.b1000("mark", "--adopt").stdout == "0 marks written\n"
+    assert file.read_bytes() == before
+    assert world.b1000("prune").returncode == 0
+    assert [path.exists() for path in nights] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize("what", ["FIFO", "directory", "symbolic link"])
+def test_what_is_no_file_in_the_place_of_an_id_is_told_and_left(world: World, what: str) -> None:
+    root = configure(world, keep="last 3")
+    nights = nights_at(root)
+    file, elsewhere = root / ".b1000-id", world.root / "elsewhere"
+    file.rename(elsewhere)
+    if what == "FIFO":
+        os.mkfifo(file)
+    elif what == "directory":
+        file.mkdir()
+    else:
+        elsewhere.write_bytes(b"")
+        file.symlink_to(elsewhere)
+    before = (file.lstat().st_ino, elsewhere.read_bytes())
+    told = f"{file} is a {what}, not a file; mend that, or remove it and let `b1000 mark --adopt`"
+    for words in (["prune"], ["verify"], ["mark", "--adopt"]):
+        done = world.b1000(*words)
+        assert done.returncode == 1, words
+        assert told in done.stderr
+    assert (file.lstat().st_ino, elsewhere.read_bytes()) == before
+    assert all(path.exists() for path in nights)
+
+
+def test_an_id_file_that_is_damaged_makes_no_root_of_a_mount_point(world: World) -> None:
+    """Where no mark lies nothing says that it is the root, and nothing is written there."""
+    root = configure(world, keep="last 3")
+    put(root, a_mark(), marked=False)
+    (root / ".b1000-id").write_bytes(b"")
+    for words in (["prune"], ["mark", "--adopt"]):
+        done = world.b1000(*words)
+        assert done.returncode == 1, words
+        assert ".b1000-id is empty" in done.stderr
+        assert "is its disk mounted?" in done.stderr
+    world.b1000("verify")
+    assert (root / ".b1000-id").read_bytes() == b""
+
+
+def test_what_was_unfinished_since_the_damage_stays_so_and_is_none_of_the_past(
+    world: World,
+) -> None:
+    """The new time is that of the damage: legacy stays legacy, and a later upload unfinished."""
+    root = configure(world, keep="last 3")
+    nights_at(root, 2)
+    when = datetime.now() + HOUR
+    old = put(root, a_mark(when=TODAY - 50 * DAY), marked=False)
+    late = put(root, a_mark(when=when), marked=False)
+    (root / ".b1000-id").write_bytes(b"\0")
+    assert world.b1000("mark", "--adopt").returncode == 0
+    backups = json.loads(world.b1000("list", "--json").stdout)["backups"]
+    states = {each["path"]: each["state"] for each in backups}
+    assert (states[str(old)], states[str(late)]) == ("legacy", "unfinished")
