@@ -85,7 +85,7 @@ class Plan(NamedTuple):
 
     @property
     def held_back(self) -> bool:
-        """Whether something was kept that a rule would have let go."""
+        """Whether there is a reason for which nothing goes, be it that nothing was to go yet."""
         return bool(self.refused) or any(each.verdict.held_back for each in self.groups)
 
     def why_held(self, group: GroupPlan) -> str:

@@ -89,7 +89,7 @@ class Decision(NamedTuple):
 class Verdict(NamedTuple):
     """The decisions on a group, oldest first, and what an operator is told of it.
 
-    ``held_back``: why nothing at all is removed; the decisions are those without that.
+    ``held_back``: why nothing at all is removed, or would be; the decisions are those without that.
     """
 
     decisions: tuple[Decision, ...]
@@ -152,7 +152,7 @@ class _Group:
         gone = [
             each for each, decision in zip(self._held, decisions, strict=True) if not decision.keep
         ]
-        return Verdict(decisions, self._held_back(gone) if gone else "", tuple(self._notes()))
+        return Verdict(decisions, self._held_back(gone), tuple(self._notes()))
 
     def _decision(self, each: Held) -> Decision:
         kept = self._untouched(each) or self._reasons.get(each.name) or self._young(each)
@@ -222,8 +222,8 @@ class _Group:
         return f"{reach.text}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
 
     def _held_back(self, gone: Sequence[Held]) -> str:
-        sick = self._sick()
-        if sick:
+        # Also where nothing is due yet; but of one backup alone nothing ever goes.
+        if len(self._held) > 1 and (sick := self._sick()):
             return sick
         # After a month of failed nights many unfinished ones may go on one day: nothing is lost.
         total, going = (

@@ -224,3 +224,28 @@ def test_what_was_unfinished_since_the_damage_stays_so_and_is_none_of_the_past(
     backups = json.loads(world.b1000("list", "--json").stdout)["backups"]
     states = {each["path"]: each["state"] for each in backups}
     assert (states[str(old)], states[str(late)]) == ("legacy", "unfinished")
+
+
+@pytest.mark.parametrize("words", [[], ["-n"]])
+def test_a_sick_group_is_told_also_where_nothing_is_due(world: World, words: list[str]) -> None:
+    """Of a prune from cron somebody would hear only once there are more than keep_least."""
+    keep = "etc: last 3\n  mail/web1: last 3"
+    root = configure(world, keep=keep)
+    nights = nights_at(root, 3)
+    (nights[0] / "file").unlink()
+    alone = put(root, a_mark("mail"))  # of one backup nothing ever goes
+    strange = [put(root, a_mark("photos", when=TODAY - ago * DAY)) for ago in range(3)]
+    for path in (alone, strange[0]):
+        (path / "file").unlink()
+    assert world.b1000("verify").returncode == 1
+    done = world.b1000("prune", *words)
+    assert done.returncode == 1
+    name = nights[0].relative_to(root)
+    why = f"the newest complete one, {name}, has fewer files than its mark says"
+    assert f"kept: etc/web1 is held back: {why}" in done.stderr
+    assert done.stderr.count("held back") == 1, "no line of keep fits the others"
+    answer = json.loads(world.b1000("prune", *words, "--json").stdout)
+    told = {(each["job"], each["held_back"]) for each in answer["backups"]}
+    assert told == {("etc", why), ("mail", ""), ("photos", "")}
+    assert {each["decision"] for each in answer["backups"]} == {"keep"}
+    assert all(path.exists() for path in (*nights, alone, *strange))

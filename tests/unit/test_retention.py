@@ -125,6 +125,13 @@ def test_a_sick_group_is_not_thinned(newest: dict[str, Any], words: str) -> None
     assert verdict.removed == ()
     assert words in verdict.held_back
     assert len(retention.decide([held(0, size=51), *nights], terms("last 3")).removed) == 17
+    few = retention.decide([held(0, **newest), *nights[:2]], terms("last 3"))
+    assert words in few.held_back, "also where nothing is due yet"
+    alone = retention.decide([held(0, **newest)], terms("last 3"))
+    assert alone.held_back == "", "of one alone nothing ever goes"
+    for strange in ({"sync": True}, {"state": UNFINISHED}):
+        other = [each._replace(**strange) for each in (held(0, **newest), *nights[:2])]
+        assert retention.decide(other, terms("last 3")).held_back == ""
 
 
 def test_more_than_a_share_does_not_go_at_once_but_one_always_may() -> None:
@@ -306,6 +313,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
             assert NOW - each.newest_change >= how.unfinished
     if complete and (complete[-1].bad or complete[-1].short):
         assert not gone
+        assert verdict.held_back or len(group) == 1
     going = [each for each in group if each.name in gone and each.state != UNFINISHED]
     if len(going) > 1 and not how.more:
         assert len(going) <= len(group) * how.most
