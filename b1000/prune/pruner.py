@@ -113,7 +113,8 @@ def plan(
 ) -> Plan:
     """What a prune would do at one destination now; nothing at roots that are ``disputed``."""
     moment = datetime.fromtimestamp(now)
-    found = pruning.plan(destination, catalogues, moment, wish, _changed)
+    look = pruning.Look(_changed, local.marked_at)
+    found = pruning.plan(destination, catalogues, moment, wish, look)
     why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
     notes = (*found.notes, *_filled(each.root for each in catalogues if not each.unreadable))
     return found._replace(notes=notes, refused={**why, **found.refused})

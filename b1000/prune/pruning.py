@@ -96,8 +96,14 @@ class Plan(NamedTuple):
         return refused or group.verdict.held_back
 
 
-Changed = Callable[[Root, Backup], datetime]
-"""The newest ctime in a backup, by the storage's clock."""
+class Look(NamedTuple):
+    """What is looked at where the rules do not settle it: ctimes, which no client can set.
+
+    ``changed``: the newest in a backup. ``marked``: that of its mark, None where none is there.
+    """
+
+    changed: Callable[[Root, Backup], datetime]
+    marked: Callable[[Root, Backup], datetime | None]
 
 
 def plan(
@@ -105,19 +111,16 @@ def plan(
     catalogues: Sequence[Catalogue],
     now: datetime,
     wish: Wish,
-    changed: Changed,
+    look: Look,
 ) -> Plan:
-    """The plan for one destination.
-
-    ``changed`` is asked only of backups under way that nothing else keeps.
-    """
+    """The plan for one destination; few of its backups have to be looked at."""
     groups = [
         (catalogue.root, group)
         for catalogue in catalogues
         for group in catalogue.groups
         if _wanted(group.key, wish)
     ]
-    planner = _Planner(destination, now, wish, changed)
+    planner = _Planner(destination, now, wish, look)
     plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
     refused = refusing.refused(destination, catalogues, wish.more)
     notes = [note for catalogue in catalogues for note in catalogue.notes]
@@ -159,7 +162,7 @@ class _Planner(NamedTuple):
     destination: Destination
     now: datetime
     wish: Wish
-    changed: Changed
+    look: Look
 
     def plan(self, root: Root, group: Group) -> GroupPlan:
         key = group.key
@@ -192,20 +195,28 @@ class _Planner(NamedTuple):
     ) -> Verdict:
         """The verdict, once those that only their age would let go have been looked at."""
         aged = [
-            each._replace(newest_change=datetime.min) if each.state == State.UNFINISHED else each
-            for each in seen
+            self._as_it_came(root, backup, each, terms)
+            for each, backup in zip(seen, here, strict=True)
         ]
         first = retention.decide(aged, terms)
         gone = {each.name for each in first.decisions if not each.keep}
         if not any(each.name in gone for each in seen if each.state == State.UNFINISHED):
             return first
         looked = [
-            each._replace(newest_change=self.changed(root, backup))
+            each._replace(newest_change=self.look.changed(root, backup))
             if each.name in gone and each.state == State.UNFINISHED
             else each
             for each, backup in zip(aged, here, strict=True)
         ]
         return retention.decide(looked, terms)
+
+    def _as_it_came(self, root: Root, backup: Backup, each: Held, terms: Terms) -> Held:
+        """One under way as if it were old; others were there when their marks were."""
+        if each.state == State.UNFINISHED:
+            return each._replace(newest_change=datetime.min)
+        if each.state == State.COMPLETE and retention.planted(each, terms):
+            return come_by(each, self.look.marked(root, backup))
+        return each
 
     def _gone(self, root: Root, here: Iterable[Backup]) -> Verdict:
         """All of a group goes whose source is gone for good, but what is protected.
@@ -223,7 +234,7 @@ class _Planner(NamedTuple):
 
     def _may_be_written(self, root: Root, backup: Backup) -> str:
         """Why its client may go on with it; "" where it has not for long."""
-        changed, wait = self.changed(root, backup), self.destination.keep_unfinished
+        changed, wait = self.look.changed(root, backup), self.destination.keep_unfinished
         if self.now - changed >= timedelta(seconds=wait):
             return ""
         when = f"was written to at {changed:%Y-%m-%d %H:%M}" if changed < datetime.max else ""
@@ -240,6 +251,16 @@ def _all_kept(backups: Iterable[Backup], why: str) -> Verdict:
 def _seen_before(group: Group) -> Iterator[datetime]:
     if group.seen_since is not None:
         yield datetime.fromtimestamp(group.seen_since)
+
+
+def come_by(each: Held, marked: datetime | None) -> Held:
+    """One that was there when its mark was ``marked``, though nobody looked before ``first_seen``.
+
+    A ctime before the time of the name is that of a clock that was behind: it proves nothing.
+    """
+    if marked is None or marked < each.at - timedelta(days=1):
+        return each
+    return each._replace(first_seen=min(each.first_seen, marked))
 
 
 def held(backup: Backup, now: datetime) -> Held:

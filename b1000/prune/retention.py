@@ -110,6 +110,12 @@ def decide(group: Iterable[Held], terms: Terms) -> Verdict:
     return _Group(held, terms).verdict()
 
 
+def planted(each: Held, terms: Terms) -> bool:
+    """Whether it came much later than its name says, into a group that was known by then."""
+    known = terms.read_since < each.first_seen
+    return known and each.first_seen - each.at > terms.unfinished
+
+
 class _Group:
     def __init__(self, held: Sequence[Held], terms: Terms) -> None:
         self._held = held
@@ -137,15 +143,10 @@ class _Group:
         return held[-1].at if held else None
 
     def _counts(self, each: Held) -> bool:
-        return not (each.sync or self._ahead(each) or self._planted(each))
+        return not (each.sync or self._ahead(each) or planted(each, self._terms))
 
     def _ahead(self, each: Held) -> bool:
         return each.at > self._terms.now + _AHEAD
-
-    def _planted(self, each: Held) -> bool:
-        """Whether it came much later than its name says, into a group that was known by then."""
-        known = self._terms.read_since < each.first_seen
-        return known and each.first_seen - each.at > self._terms.unfinished
 
     def verdict(self) -> Verdict:
         decisions = tuple(map(self._decision, self._held))
@@ -176,12 +177,12 @@ class _Group:
 
     def _young(self, each: Held) -> list[str]:
         """Reasons to keep what is not complete, or came too late."""
-        planted = self._planted(each)
-        if not planted and each.state != UNFINISHED:
+        late = planted(each, self._terms)
+        if not late and each.state != UNFINISHED:
             return []
         wait, now = self._terms.unfinished, self._terms.now
         newest, changed = self._newest(self._complete), each.newest_change
-        seen = f"{'planted? ' if planted else ''}first seen {each.first_seen:%Y-%m-%d}"
+        seen = f"{'planted? ' if late else ''}first seen {each.first_seen:%Y-%m-%d}"
         reasons = [(now - each.first_seen < wait, seen)]
         if each.state != LEGACY:
             # Of a client that has ended while nobody looked, all that is new came late.
@@ -197,7 +198,7 @@ class _Group:
         days = self._terms.unfinished.days
         if each.state == UNFINISHED:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
-        if self._planted(each):
+        if planted(each, self._terms):
             return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
         if each.wrong:
             return [f"{each.wrong}: it satisfies no rule"]
@@ -257,7 +258,7 @@ class _Group:
         for each in self._held:
             if self._ahead(each):
                 yield f"{each.name}: its name is more than a day ahead of this clock"
-            elif self._planted(each) and not each.sync:
+            elif planted(each, self._terms) and not each.sync:
                 yield f"{each.name}: planted? It came long after the time in its name"
 
 

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 
 from b1000.b1k import claim, form, mark, root_id
@@ -15,7 +16,7 @@ from b1000.errors import message_of
 from b1000.files import opened_below, read_below, read_file
 from b1000.logstyle import printable
 from b1000.storage import gathering, layout
-from b1000.storage.backup import Entry, Root, Unread
+from b1000.storage.backup import Backup, Entry, Root, Unread
 from b1000.storage.layout import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -149,6 +150,16 @@ def entry(root: Root, place: Place) -> Entry | None:
             place.job, place.day, trees, there - trees, partial(_read, directory)
         )
         return next((each for each in found if each.place == place), None)
+
+
+def marked_at(root: Root, backup: Backup) -> datetime | None:
+    """When the mark beside a backup was put there by this host's clock: a ctime, which no client
+    sets. None where there is none, or where it lies at another host.
+    """
+    try:
+        return datetime.fromtimestamp(os.lstat(root.whole(backup.place) + mark.SUFFIX).st_ctime)
+    except OSError:
+        return None
 
 
 def _but_unread(path: str, found: Iterator[Entry | Unread]) -> Iterator[Entry | Unread]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000 import keep
-from b1000.prune import retention
+from b1000.prune import pruning, retention
 from b1000.prune.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
 from tests.support.chance import examples
 
@@ -149,6 +149,25 @@ def test_a_date_in_the_future_is_never_the_newest() -> None:
     verdict = retention.decide([ahead, *NIGHTS], terms("all 7d"))
     assert kept(verdict) == [-3650, *range(8)]
     assert "ahead of this clock" in verdict.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("marked", "is_planted"),
+    [
+        (None, True),
+        (29.9, False),  # as it was copied
+        (16.1, False),
+        (15.9, True),
+        (0.5, True),  # long after its name, though before anybody looked
+        (30.9, False),  # the storage is in another time zone
+        (31.1, True),  # by a clock that was behind, which proves nothing
+    ],
+)
+def test_what_came_when_its_mark_did_is_not_planted(marked: float | None, is_planted: bool) -> None:
+    late = held(30, first_seen=NOW)
+    when = None if marked is None else NOW - marked * DAY
+    assert retention.planted(late, terms("all 90d"))
+    assert retention.planted(pruning.come_by(late, when), terms("all 90d")) is is_planted
 
 
 def test_planted_backups_fill_no_slot_and_go_by_themselves() -> None:
