@@ -12,6 +12,8 @@ from b1000.named import NamedTuple
 FILE = ".b1000-id"
 LONGEST = 4096
 """Bytes of it that are read."""
+EMPTY, GARBLED = "is empty", "holds no id"
+"""What is wrong with a file that can be read, and be written anew."""
 
 _TEXT = expression(rb"uid = (?P<uid>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})\ntime = (?P<time>\S{20})\n")
 
@@ -26,6 +28,22 @@ class RootId(NamedTuple):
 def render(root: RootId) -> str:
     """The text of the file."""
     return f"uid = {root.uid}\ntime = {checks.instant_text(root.created)}\n"
+
+
+def damage(data: bytes) -> str:
+    """What is wrong with what the file holds; "" for nothing."""
+    try:
+        parse(data)
+    except BadValue:
+        return GARBLED if data else EMPTY
+    return ""
+
+
+def remedy(wrong: str) -> str:
+    """What an operator does about a file that is ``wrong`` so."""
+    if wrong in (EMPTY, GARBLED):
+        return "`b1000 mark --adopt` writes it anew"
+    return "mend that, or remove it and let `b1000 mark --adopt` write a new one"
 
 
 def parse(data: bytes) -> RootId:

@@ -83,12 +83,14 @@ def _kept_by(config: "Config", found: "Survey") -> dict[str, str]:
     from datetime import datetime
 
     from b1000.prune import pruning
+    from b1000.storage import local
 
     now = datetime.now()
+    look = pruning.Look(lambda *_: now, local.marked_at)
     kept: dict[str, str] = {}
     for destination in config.destinations.values():
         roots = [each for each in found.catalogues if each.root.destination == destination.name]
-        plan = pruning.plan(destination, roots, now, pruning.Wish(), lambda *_: now)
+        plan = pruning.plan(destination, roots, now, pruning.Wish(), look)
         for group in plan.groups if not destination.flaws else ():
             for each in group.verdict.decisions if group.line else ():
                 kept[group.root.whole(each.name)] = "; ".join(each.reasons) if each.keep else ""

@@ -32,6 +32,8 @@ def mark(argv: Sequence[str]) -> int:
         if each.trouble:
             failed += 1
             to_stderr(f"b1000: {each.path}: {each.trouble}")
+        elif each.instead:
+            untold = untold or say_of_acts(f"{each.path}: {each.instead}")
         else:
             written += 1
             untold = untold or say_of_acts(each.path)
@@ -96,14 +98,16 @@ class _Adoption:
         found, away = self._lying()
         yield from away
         for destination, lying in found:
-            written = False
+            written = lying.marked
             for job, places in lying.unmarked.items():
                 if self._jobs and job not in self._jobs:
                     continue
                 for each in self._of_job(destination, lying, job, places):
                     written |= not each.trouble
                     yield each
-            if (lying.marked or written) and lying.root.identity is None:
+            if lying.root.damage:
+                yield from adopting.mended(lying._replace(marked=written), self._now)
+            elif written and lying.root.identity is None:
                 yield from adopting.identified(lying.root.path, self._now)
 
     def _of_job(

@@ -82,7 +82,7 @@ class _Prune:
             raise B1000Error("another b1000 prune is at work")
 
     def _tell_of_errors(self) -> None:
-        """A wrong ``keep`` is an error of its destination alone."""
+        """A wrong ``keep`` is an error of its destination alone, at which nothing is removed."""
         for problem in self._config.errors:
             if problem.section.startswith("dest:"):
                 self._trouble(problem.shown(self._config.file))
@@ -90,12 +90,13 @@ class _Prune:
     def _look(self) -> "Found":
         from b1000.errors import UsageError
         from b1000.prune.pruner import is_unused
+        from b1000.prune.refusing import is_pruned
         from b1000.storage.local import StorageAway
         from b1000.storage.survey import Journalled, catalogues, storages
 
         found = []
         with Journalled(self._config) as journal:
-            for each in storages(self._config, lambda each: bool(each.keep) and not each.remote):
+            for each in storages(self._config, is_pruned):
                 try:
                     looked = list(catalogues(each, journal))
                     if "*" in each.path:

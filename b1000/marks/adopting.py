@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from b1000.b1k import root_id
 from b1000.config.loader import Config
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.identity import new_uid
@@ -24,10 +25,14 @@ from b1000.storage.layout import Place
 
 
 class Adopted(NamedTuple):
-    """A backup that has got its mark, or ``trouble``: why it has none."""
+    """A backup that has got its mark, or ``trouble``: why it has none.
+
+    ``instead`` says what was done that is no mark.
+    """
 
     path: str
     trouble: str = ""
+    instead: str = ""
 
 
 class Told(NamedTuple):
@@ -79,6 +84,10 @@ def identified_by_marks(catalogue: Catalogue, now: float) -> Iterator[Adopted]:
     root = catalogue.root
     if not catalogue.marks or root.identity or root.remote:
         return
+    if root.damage:
+        # It never changes by itself: by its time it is told what is unfinished, and may go.
+        yield Adopted(root.path, root.damaged)
+        return
     marked = (each for group in catalogue.groups for each in group.backups if each.mark)
     first = min((each.started for each in marked if each.started is not None), default=now)
     yield from identified(root.address, min(first, now))
@@ -91,6 +100,24 @@ def identified(root: str, now: float) -> Iterator[Adopted]:
         placing.sync(root)
     except OSError as error:
         yield Adopted(root, message_of(error))
+
+
+def mended(lying: "Lying", now: float) -> Iterator[Adopted]:
+    """An id file that is damaged is written anew below which a mark lies: it is no mount point."""
+    root = lying.root
+    if not lying.marked:
+        text = "and no backup there has a mark; is its disk mounted?"
+        yield Adopted(root.path, f"its {root_id.FILE} {root.damage}, {text}")
+        return
+    if root.damage not in (root_id.EMPTY, root_id.GARBLED):
+        yield Adopted(root.path, root.damaged)
+        return
+    try:
+        if placing.identify_anew(root.path, new_uid(), now):
+            placing.sync(root.path)
+            yield Adopted(root.whole(root_id.FILE), instead="was damaged, and is written anew")
+    except OSError as error:
+        yield Adopted(root.path, message_of(error))
 
 
 def _wanted(config: Config, reader: Reader, run: Run, copy: Copy) -> Written | None:

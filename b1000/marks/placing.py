@@ -7,7 +7,7 @@ from pathlib import Path
 
 from b1000.b1k import root_id
 from b1000.b1k.root_id import RootId
-from b1000.files import opened_below, remove_unwritten, write_atomically
+from b1000.files import open_file, opened_below, remove_unwritten, write_atomically
 from b1000.marks.marking import Written
 
 _MODE = 0o644
@@ -39,6 +39,21 @@ def identify(root: str, uid: str, created: float) -> None:
             os.link(temporary, path)
     finally:
         temporary.unlink()
+
+
+def identify_anew(root: str, uid: str, now: float) -> bool:
+    """Replace the id file of a root if it holds no id; gives whether it did. OSError.
+
+    What is no file, and what cannot be read, stays. The file had been written once: its last
+    change is no earlier than the time in it, before which nothing unmarked is unfinished.
+    """
+    path = Path(root, root_id.FILE)
+    with os.fdopen(open_file(path, os.O_RDONLY, follow=False), "rb") as file:
+        changed = os.fstat(file.fileno()).st_ctime
+        if not root_id.damage(file.read(root_id.LONGEST)):
+            return False
+    write_atomically(path, root_id.render(RootId(uid, min(changed, now))), _MODE)
+    return True
 
 
 def put(mark: Written, root: str, *, durable: bool = False) -> None:

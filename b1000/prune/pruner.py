@@ -113,7 +113,8 @@ def plan(
 ) -> Plan:
     """What a prune would do at one destination now; nothing at roots that are ``disputed``."""
     moment = datetime.fromtimestamp(now)
-    found = pruning.plan(destination, catalogues, moment, wish, _changed)
+    look = pruning.Look(_changed, local.marked_at)
+    found = pruning.plan(destination, catalogues, moment, wish, look)
     why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
     notes = (*found.notes, *_filled(each.root for each in catalogues if not each.unreadable))
     return found._replace(notes=notes, refused={**why, **found.refused})
@@ -126,7 +127,7 @@ def is_unused(catalogue: Catalogue, known: Callable[[Root], Known]) -> bool:
     is not mounted was seen to hold some.
     """
     root, groups, marks, _, unread = catalogue
-    if groups or marks or unread or root.identity:
+    if groups or marks or unread or root.identity or root.damage:
         return False
     memories = known(root).memories.values()
     return all(each.first_seen is None or each.removed is not None for each in memories)
@@ -164,7 +165,7 @@ def one_keep(found: Found) -> tuple[Found, dict[str, str]]:
 
 
 def _terms(one: Destination) -> tuple[object, ...]:
-    return one.keep, one.keep_least, one.keep_unfinished, one.prune_most
+    return one.keep, one.keep_least, one.keep_unfinished, one.prune_most, one.flaws
 
 
 def _changed(root: Root, backup: Backup) -> datetime:

@@ -1,8 +1,4 @@
-"""What a prune would do at one destination: groups to plans. Pure.
-
-Nothing is removed where the configuration may not mean what lies there: without an id file and
-a mark in the root (a disk that is not mounted), and while a pattern of ``keep`` fits no group.
-"""
+"""What a prune would do at one destination: groups to plans. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +8,7 @@ from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
 from b1000.named import NamedTuple
-from b1000.prune import retention
+from b1000.prune import refusing, retention
 from b1000.prune.retention import Decision, Held, Terms, Verdict
 from b1000.rsync import paths
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
@@ -26,6 +22,8 @@ _STATES = {
 
 UNDER_WAY = (State.WRITING, State.UNFINISHED)
 """States of what its client may go on with."""
+
+_FLAWED = "nothing goes while an option of its destination is wrong"
 
 
 class Wish(NamedTuple):
@@ -90,7 +88,7 @@ class Plan(NamedTuple):
 
     @property
     def held_back(self) -> bool:
-        """Whether something was kept that a rule would have let go."""
+        """Whether there is a reason for which nothing goes, be it that nothing was to go yet."""
         return bool(self.refused) or any(each.verdict.held_back for each in self.groups)
 
     def why_held(self, group: GroupPlan) -> str:
@@ -101,8 +99,14 @@ class Plan(NamedTuple):
         return refused or group.verdict.held_back
 
 
-Changed = Callable[[Root, Backup], datetime]
-"""The newest ctime in a backup, by the storage's clock."""
+class Look(NamedTuple):
+    """What is looked at where the rules do not settle it: ctimes, which no client can set.
+
+    ``changed``: the newest in a backup. ``marked``: that of its mark, None where none is there.
+    """
+
+    changed: Callable[[Root, Backup], datetime]
+    marked: Callable[[Root, Backup], datetime | None]
 
 
 def plan(
@@ -110,25 +114,18 @@ def plan(
     catalogues: Sequence[Catalogue],
     now: datetime,
     wish: Wish,
-    changed: Changed,
+    look: Look,
 ) -> Plan:
-    """The plan for one destination.
-
-    ``changed`` is asked only of backups under way that nothing else keeps.
-    """
+    """The plan for one destination; few of its backups have to be looked at."""
     groups = [
         (catalogue.root, group)
         for catalogue in catalogues
         for group in catalogue.groups
         if _wanted(group.key, wish)
     ]
-    planner = _Planner(destination, now, wish, changed)
+    planner = _Planner(destination, now, wish, look)
     plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
-    reasons = {each.root.path: _is_no_storage(each, wish) for each in catalogues}
-    refused = {path: why for path, why in reasons.items() if why}
-    strange = _unmatched(destination.keep, catalogues)
-    if strange and not wish.more:
-        refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
+    refused = refusing.refused(destination, catalogues, wish.more, wish.adopting)
     notes = [note for catalogue in catalogues for note in catalogue.notes]
     return Plan(destination.name, now, plans, refused, tuple(notes))
 
@@ -164,44 +161,27 @@ def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str)
             )
 
 
-def _is_no_storage(catalogue: Catalogue, wish: Wish) -> str:
-    """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
-    path = catalogue.root.path
-    if catalogue.unreadable:
-        return f"{path} could not be looked at: {catalogue.unreadable}"
-    if catalogue.root.identity is None:
-        return f"{path} has no .b1000-id; is its disk mounted? `{wish.adopting}` writes one"
-    if not catalogue.marks:
-        return f"{path} has no backup with a mark; is its disk mounted?"
-    return ""
-
-
-def _unmatched(lines: Iterable[Line], catalogues: Iterable[Catalogue]) -> list[str]:
-    keys = [group.key for catalogue in catalogues for group in catalogue.groups]
-    return [
-        line.pattern
-        for line in lines
-        if line.pattern and not any(line.fits(key.job, key.host, key.instance) for key in keys)
-    ]
-
-
 class _Planner(NamedTuple):
     destination: Destination
     now: datetime
     wish: Wish
-    changed: Changed
+    look: Look
 
     def plan(self, root: Root, group: Group) -> GroupPlan:
         key = group.key
         if key.unmarked:
-            return GroupPlan(root, group, None, _untouched(group, self.wish))
+            # Nothing goes that may be of anybody; what is not there is none to be told of.
+            there = [each for each in group.backups if each.is_there]
+            why = f"it has no mark that says whose it is, see `{self.wish.adopting}`"
+            return GroupPlan(root, group, None, _all_kept(there, why))
         here = [each for each in group.backups if each.state in _STATES]
+        if self.destination.flaws:
+            return GroupPlan(root, group, None, _all_kept(here, _FLAWED))
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
         if any(fits(word, key) for word in self.wish.gone):
             return GroupPlan(root, group, line, self._gone(root, here))
         if line is None:
-            kept = tuple(Decision(each.place, True, ("no line of keep fits",)) for each in here)
-            return GroupPlan(root, group, None, Verdict(kept))
+            return GroupPlan(root, group, None, _all_kept(here, "no line of keep fits"))
         seen = [held(each, self.now) for each in here]
         terms = Terms(
             line.rules,
@@ -219,20 +199,28 @@ class _Planner(NamedTuple):
     ) -> Verdict:
         """The verdict, once those that only their age would let go have been looked at."""
         aged = [
-            each._replace(newest_change=datetime.min) if each.state == State.UNFINISHED else each
-            for each in seen
+            self._as_it_came(root, backup, each, terms)
+            for each, backup in zip(seen, here, strict=True)
         ]
         first = retention.decide(aged, terms)
         gone = {each.name for each in first.decisions if not each.keep}
         if not any(each.name in gone for each in seen if each.state == State.UNFINISHED):
             return first
         looked = [
-            each._replace(newest_change=self.changed(root, backup))
+            each._replace(newest_change=self.look.changed(root, backup))
             if each.name in gone and each.state == State.UNFINISHED
             else each
             for each, backup in zip(aged, here, strict=True)
         ]
         return retention.decide(looked, terms)
+
+    def _as_it_came(self, root: Root, backup: Backup, each: Held, terms: Terms) -> Held:
+        """One under way as if it were old; others were there when their marks were."""
+        if each.state == State.UNFINISHED:
+            return each._replace(newest_change=datetime.min)
+        if each.state == State.COMPLETE and retention.planted(each, terms):
+            return come_by(each, self.look.marked(root, backup))
+        return each
 
     def _gone(self, root: Root, here: Iterable[Backup]) -> Verdict:
         """All of a group goes whose source is gone for good, but what is protected.
@@ -250,7 +238,7 @@ class _Planner(NamedTuple):
 
     def _may_be_written(self, root: Root, backup: Backup) -> str:
         """Why its client may go on with it; "" where it has not for long."""
-        changed, wait = self.changed(root, backup), self.destination.keep_unfinished
+        changed, wait = self.look.changed(root, backup), self.destination.keep_unfinished
         if self.now - changed >= timedelta(seconds=wait):
             return ""
         when = f"was written to at {changed:%Y-%m-%d %H:%M}" if changed < datetime.max else ""
@@ -260,16 +248,23 @@ class _Planner(NamedTuple):
         )
 
 
-def _untouched(group: Group, wish: Wish) -> Verdict:
-    """Nothing goes that may be of anybody; what is not there is none to be told of."""
-    here = (each.place for each in group.backups if each.state is not State.MISSING)
-    why = f"it has no mark that says whose it is, see `{wish.adopting}`"
-    return Verdict(tuple(Decision(place, True, (why,)) for place in here))
+def _all_kept(backups: Iterable[Backup], why: str) -> Verdict:
+    return Verdict(tuple(Decision(each.place, True, (why,)) for each in backups))
 
 
 def _seen_before(group: Group) -> Iterator[datetime]:
     if group.seen_since is not None:
         yield datetime.fromtimestamp(group.seen_since)
+
+
+def come_by(each: Held, marked: datetime | None) -> Held:
+    """One that was there when its mark was ``marked``, though nobody looked before ``first_seen``.
+
+    A ctime before the time of the name is that of a clock that was behind: it proves nothing.
+    """
+    if marked is None or marked < each.at - timedelta(days=1):
+        return each
+    return each._replace(first_seen=min(each.first_seen, marked))
 
 
 def held(backup: Backup, now: datetime) -> Held:

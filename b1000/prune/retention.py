@@ -46,6 +46,13 @@ class Held(NamedTuple):
     protected: bool = False
     flawed: bool = False
 
+    @property
+    def wrong(self) -> str:
+        """Why it satisfies no rule and no floor; "" where nothing speaks against it."""
+        if self.bad:
+            return "known bad"
+        return "fewer files than its mark says" if self.short else ""
+
 
 class Terms(NamedTuple):
     """What the configuration says of a group, and the storage's clock.
@@ -82,7 +89,7 @@ class Decision(NamedTuple):
 class Verdict(NamedTuple):
     """The decisions on a group, oldest first, and what an operator is told of it.
 
-    ``held_back``: why nothing at all is removed; the decisions are those without that.
+    ``held_back``: why nothing at all is removed, or would be; the decisions are those without that.
     """
 
     decisions: tuple[Decision, ...]
@@ -103,6 +110,12 @@ def decide(group: Iterable[Held], terms: Terms) -> Verdict:
     return _Group(held, terms).verdict()
 
 
+def planted(each: Held, terms: Terms) -> bool:
+    """Whether it came much later than its name says, into a group that was known by then."""
+    known = terms.read_since < each.first_seen
+    return known and each.first_seen - each.at > terms.unfinished
+
+
 class _Group:
     def __init__(self, held: Sequence[Held], terms: Terms) -> None:
         self._held = held
@@ -111,8 +124,8 @@ class _Group:
         self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
         self._complete = [each for each in counted if each.state == COMPLETE]
-        self._good = [each for each in self._complete if not each.bad]
-        self._legacy = [each for each in counted if each.state == LEGACY and not each.bad]
+        self._good = [each for each in self._complete if not each.wrong]
+        self._legacy = [each for each in counted if each.state == LEGACY and not each.wrong]
         self._enough = len(self._good) >= terms.least
         anchor = self._newest(self._complete or self._legacy)
         self._reaches = [] if anchor is None else [_reach(rule, anchor) for rule in terms.rules]
@@ -122,7 +135,7 @@ class _Group:
         self._reasons |= _by_rules(self._legacy, self._reaches)
         if not self._enough:
             text = f"there are fewer than {terms.least} good complete ones"
-            _add(self._reasons, [each for each in self._complete if each.bad], text)
+            _add(self._reasons, [each for each in self._complete if each.wrong], text)
             _add(self._reasons, self._legacy[-terms.least :], text)
 
     @staticmethod
@@ -130,22 +143,17 @@ class _Group:
         return held[-1].at if held else None
 
     def _counts(self, each: Held) -> bool:
-        return not (each.sync or self._ahead(each) or self._planted(each))
+        return not (each.sync or self._ahead(each) or planted(each, self._terms))
 
     def _ahead(self, each: Held) -> bool:
         return each.at > self._terms.now + _AHEAD
-
-    def _planted(self, each: Held) -> bool:
-        """Whether it came much later than its name says, into a group that was known by then."""
-        known = self._terms.read_since < each.first_seen
-        return known and each.first_seen - each.at > self._terms.unfinished
 
     def verdict(self) -> Verdict:
         decisions = tuple(map(self._decision, self._held))
         gone = [
             each for each, decision in zip(self._held, decisions, strict=True) if not decision.keep
         ]
-        return Verdict(decisions, self._held_back(gone) if gone else "", tuple(self._notes()))
+        return Verdict(decisions, self._held_back(gone), tuple(self._notes()))
 
     def _decision(self, each: Held) -> Decision:
         kept = self._untouched(each) or self._reasons.get(each.name) or self._young(each)
@@ -169,12 +177,12 @@ class _Group:
 
     def _young(self, each: Held) -> list[str]:
         """Reasons to keep what is not complete, or came too late."""
-        planted = self._planted(each)
-        if not planted and each.state != UNFINISHED:
+        late = planted(each, self._terms)
+        if not late and each.state != UNFINISHED:
             return []
         wait, now = self._terms.unfinished, self._terms.now
         newest, changed = self._newest(self._complete), each.newest_change
-        seen = f"{'planted? ' if planted else ''}first seen {each.first_seen:%Y-%m-%d}"
+        seen = f"{'planted? ' if late else ''}first seen {each.first_seen:%Y-%m-%d}"
         reasons = [(now - each.first_seen < wait, seen)]
         if each.state != LEGACY:
             # Of a client that has ended while nobody looked, all that is new came late.
@@ -190,10 +198,10 @@ class _Group:
         days = self._terms.unfinished.days
         if each.state == UNFINISHED:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
-        if self._planted(each):
+        if planted(each, self._terms):
             return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
-        if each.bad:
-            return ["known bad: it satisfies no rule"]
+        if each.wrong:
+            return [f"{each.wrong}: it satisfies no rule"]
         # Of a hundred thousand backups most go for a few reasons.
         texts = (self._passed_over(reach, each) for reach in self._reaches)
         return [self._texts.setdefault(text, text) for text in texts]
@@ -215,8 +223,8 @@ class _Group:
         return f"{reach.text}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
 
     def _held_back(self, gone: Sequence[Held]) -> str:
-        sick = self._sick()
-        if sick:
+        # Also where nothing is due yet; but of one backup alone nothing ever goes.
+        if len(self._held) > 1 and (sick := self._sick()):
             return sick
         # After a month of failed nights many unfinished ones may go on one day: nothing is lost.
         total, going = (
@@ -250,7 +258,7 @@ class _Group:
         for each in self._held:
             if self._ahead(each):
                 yield f"{each.name}: its name is more than a day ahead of this clock"
-            elif self._planted(each) and not each.sync:
+            elif planted(each, self._terms) and not each.sync:
                 yield f"{each.name}: planted? It came long after the time in its name"
 
 

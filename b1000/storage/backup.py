@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from b1000.b1k import root_id
 from b1000.b1k.claim import Claim
 from b1000.b1k.mark import Counts
 from b1000.b1k.root_id import RootId
@@ -26,7 +27,8 @@ class Root(NamedTuple):
 
     ``path`` is local or an rsync:// address, without a slash at its end. ``client`` is what the
     ``*`` of a store's path stood for, "" without one. ``identity`` is its id file, None where
-    it has none or none can be seen. ``read_from`` is where it is read, "" for its path.
+    it has none or none can be seen; ``damage`` says what is wrong with the one that lies there.
+    ``read_from`` is where it is read, "" for its path.
     """
 
     destination: str
@@ -34,6 +36,7 @@ class Root(NamedTuple):
     client: str = ""
     identity: RootId | None = None
     read_from: str = ""
+    damage: str = ""
 
     @property
     def place(self) -> str:
@@ -49,6 +52,14 @@ class Root(NamedTuple):
     def remote(self) -> bool:
         """Whether it is read through a daemon."""
         return self.address.startswith("rsync://")
+
+    @property
+    def damaged(self) -> str:
+        """Which file is damaged, what is wrong with it and what to do; "" where it is not."""
+        if not self.damage:
+            return ""
+        file = f"{self.address.rstrip('/')}/{root_id.FILE}"
+        return f"{file} {self.damage}; {root_id.remedy(self.damage)}"
 
     def whole(self, place: str) -> str:
         """The whole directory of a place below it."""

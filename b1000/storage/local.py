@@ -1,20 +1,22 @@
 """Reads what lies below a local root. Nothing in it is trusted, and no link is followed."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 
 from b1000.b1k import claim, form, mark, root_id
 from b1000.b1k.claim import Claim
 from b1000.b1k.root_id import RootId
-from b1000.errors import BadValue, message_of
 from b1000.errors import StorageAway as StorageAway
+from b1000.errors import message_of
 from b1000.files import opened_below, read_below, read_file
 from b1000.logstyle import printable
 from b1000.storage import gathering, layout
-from b1000.storage.backup import Entry, Root, Unread
+from b1000.storage.backup import Backup, Entry, Root, Unread
 from b1000.storage.layout import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -60,16 +62,26 @@ def _is_text(path: str) -> bool:
 
 
 def _root(destination: str, path: str, client: str) -> Root:
-    return Root(destination, path, client, identity(path))
+    known, damage = _id_file(path)
+    return Root(destination, path, client, known, damage=damage)
 
 
 def identity(path: str) -> RootId | None:
     """What the id file of a root says; None where there is none that can be read."""
+    return _id_file(path)[0]
+
+
+def _id_file(path: str) -> tuple[RootId | None, str]:
+    """What the id file of a root says, or what is wrong with it; None and "" without one."""
     try:
         data = read_file(os.path.join(path, root_id.FILE), root_id.LONGEST, follow=False)
-        return root_id.parse(data)
-    except (OSError, BadValue):
-        return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ""
+    except OSError as error:
+        special = error.errno in (errno.EISDIR, errno.EINVAL)  # as open_file tells of it
+        return None, f"{error.strerror}" if special else f"cannot be read: {error.strerror}"
+    wrong = root_id.damage(data)
+    return (None, wrong) if wrong else (root_id.parse(data), "")
 
 
 def entries(root: Root, job: str = "") -> Iterator[Entry | Unread]:
@@ -138,6 +150,16 @@ def entry(root: Root, place: Place) -> Entry | None:
             place.job, place.day, trees, there - trees, partial(_read, directory)
         )
         return next((each for each in found if each.place == place), None)
+
+
+def marked_at(root: Root, backup: Backup) -> datetime | None:
+    """When the mark beside a backup was put there by this host's clock: a ctime, which no client
+    sets. None where there is none, or where it lies at another host.
+    """
+    try:
+        return datetime.fromtimestamp(os.lstat(root.whole(backup.place) + mark.SUFFIX).st_ctime)
+    except OSError:
+        return None
 
 
 def _but_unread(path: str, found: Iterator[Entry | Unread]) -> Iterator[Entry | Unread]:

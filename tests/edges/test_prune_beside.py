@@ -132,6 +132,21 @@ def test_a_clock_that_was_ahead_for_a_day_makes_nothing_planted_or_old(place: Pl
         assert [path.is_dir() for path in nights] == [False, False, True, True, True], day
 
 
+def test_what_came_in_time_stays_though_nobody_looked_for_weeks(place: Place) -> None:
+    """That it was there is proved by the ctime of its mark, which is late for what is planted."""
+    now = time.time()
+    today = datetime.fromtimestamp(now).replace(hour=1, minute=0, second=0, microsecond=0)
+    put(place.root, a_mark(when=today - timedelta(days=5)))
+    place.prune(now - 2.5 * DAYS, keep_text="all 90d")
+    nights = [put(place.root, a_mark(when=today - timedelta(days=ago))) for ago in (2, 1, 0)]
+    plant = put(place.root, a_mark(when=today - timedelta(days=30)))
+    for day in (20, 40):
+        put(place.root, a_mark(when=today + timedelta(days=day - 1)))
+        place.prune(now + day * DAYS, keep_text="all 90d")
+        assert [path.is_dir() for path in nights] == [True, True, True], day
+    assert not plant.exists()
+
+
 def test_what_has_changed_since_it_was_decided_stays(place: Place) -> None:
     """Hours may lie between: a sign is put beside one, a mark arrives late, a client goes on far
     below, somebody removes one by hand. All else goes.

@@ -159,7 +159,8 @@ def a_catalogue(*written: tuple[str, str, int]) -> Catalogue:
 
 def planned(*catalogues: Catalogue, keeping: Destination = STORE, gone: str = "") -> Plan:
     wish = Wish(gone=(gone,) if gone else ())
-    return pruning.plan(keeping, catalogues, NOW, wish, lambda *_: datetime.min)
+    look = pruning.Look(lambda *_: datetime.min, lambda *_: None)
+    return pruning.plan(keeping, catalogues, NOW, wish, look)
 
 
 def removed(plan: Plan) -> list[int]:

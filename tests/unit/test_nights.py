@@ -15,7 +15,7 @@ from b1000.b1k.mark import Mark
 from b1000.b1k.root_id import RootId
 from b1000.jobs import Destination
 from b1000.prune import pruning
-from b1000.prune.pruning import Wish
+from b1000.prune.pruning import Look, Wish
 from b1000.runs.stored import Memory
 from b1000.storage import catalogue, layout
 from b1000.storage.backup import Backup, Catalogue, Entry, Root
@@ -124,7 +124,9 @@ class Storage:
         def changed(_: Root, backup: Backup) -> datetime:
             return datetime.fromtimestamp(self.memories[backup.place].first_seen or 0)
 
-        plan = pruning.plan(self.store, [self.look(without)], now, Wish(), changed)
+        plan = pruning.plan(
+            self.store, [self.look(without)], now, Wish(), Look(changed, lambda *_: None)
+        )
         return {each.backup.place for each in plan.removals()}
 
     def remove(self, gone: set[str], now: datetime) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b1000 import keep
-from b1000.prune import retention
+from b1000.prune import pruning, retention
 from b1000.prune.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
 from tests.support.chance import examples
 
@@ -78,12 +78,37 @@ def test_an_unfinished_one_displaces_nothing_and_stays_while_it_may_be_resumed()
     assert kept(retention.decide([held(90), newer], terms("last 1"))) == [0, 90]
 
 
-def test_what_is_known_bad_satisfies_no_rule() -> None:
-    nights = [held(ago, bad=ago in (1, 2)) for ago in range(6)]
+WRONG = pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"bad": True}, "known bad"), ({"short": True}, "fewer files than its mark says")],
+    ids=["bad", "short"],
+)
+
+
+@WRONG
+def test_what_is_known_bad_satisfies_no_rule(wrong: dict[str, Any], words: str) -> None:
+    nights = [held(ago, **wrong if ago in (1, 2) else {}) for ago in range(6)]
     verdict = retention.decide(nights, terms("last 3"))
     assert kept(verdict) == [0, 3, 4]
-    few = [held(0), held(1, bad=True), held(2)]
+    assert verdict.decisions[4].reasons == (f"{words}: it satisfies no rule",)
+    few = [held(0), held(1, **wrong), held(2)]
     assert kept(retention.decide(few, terms("last 1"))) == [0, 1, 2]
+
+
+@WRONG
+def test_what_is_known_bad_displaces_no_good_one(wrong: dict[str, Any], words: str) -> None:
+    """Two each day, of which the later one of the third day is wrong; nor is it of the floor."""
+    group = [held(ago + part) for ago in range(5) for part in (0, 0.25)]
+    group[4] = group[4]._replace(**wrong)
+    later, earlier = group[4], group[5]
+    for text, least in (("daily 30d", 1), ("last 1", 3)):
+        verdict = retention.decide(group, terms(text, least=least))
+        assert later.name in verdict.removed
+        assert earlier.name not in verdict.removed or text == "last 1"
+    reasons = {each.name: each.reasons for each in verdict.decisions}
+    assert reasons[later.name] == (f"{words}: it satisfies no rule",)
+    floor = retention.decide([held(0), held(1, **wrong), held(2), held(3)], terms("last 1"))
+    assert kept(floor) == [0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +125,13 @@ def test_a_sick_group_is_not_thinned(newest: dict[str, Any], words: str) -> None
     assert verdict.removed == ()
     assert words in verdict.held_back
     assert len(retention.decide([held(0, size=51), *nights], terms("last 3")).removed) == 17
+    few = retention.decide([held(0, **newest), *nights[:2]], terms("last 3"))
+    assert words in few.held_back, "also where nothing is due yet"
+    alone = retention.decide([held(0, **newest)], terms("last 3"))
+    assert alone.held_back == "", "of one alone nothing ever goes"
+    for strange in ({"sync": True}, {"state": UNFINISHED}):
+        other = [each._replace(**strange) for each in (held(0, **newest), *nights[:2])]
+        assert retention.decide(other, terms("last 3")).held_back == ""
 
 
 def test_more_than_a_share_does_not_go_at_once_but_one_always_may() -> None:
@@ -117,6 +149,25 @@ def test_a_date_in_the_future_is_never_the_newest() -> None:
     verdict = retention.decide([ahead, *NIGHTS], terms("all 7d"))
     assert kept(verdict) == [-3650, *range(8)]
     assert "ahead of this clock" in verdict.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("marked", "is_planted"),
+    [
+        (None, True),
+        (29.9, False),  # as it was copied
+        (16.1, False),
+        (15.9, True),
+        (0.5, True),  # long after its name, though before anybody looked
+        (30.9, False),  # the storage is in another time zone
+        (31.1, True),  # by a clock that was behind, which proves nothing
+    ],
+)
+def test_what_came_when_its_mark_did_is_not_planted(marked: float | None, is_planted: bool) -> None:
+    late = held(30, first_seen=NOW)
+    when = None if marked is None else NOW - marked * DAY
+    assert retention.planted(late, terms("all 90d"))
+    assert retention.planted(pruning.come_by(late, when), terms("all 90d")) is is_planted
 
 
 def test_planted_backups_fill_no_slot_and_go_by_themselves() -> None:
@@ -265,7 +316,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     if come:
         newest = max(come, key=lambda each: each.at)
         assert newest.name not in gone, "even if nobody had looked for long when it came"
-    good = [each for each in complete if not each.bad]
+    good = [each for each in complete if not (each.bad or each.short)]
     assert not gone & {each.name for each in good[-how.least :]}, "so many stay"
     left = [each for each in complete if each.name not in gone]
     assert len(left) >= min(how.least, len(complete))
@@ -281,6 +332,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
             assert NOW - each.newest_change >= how.unfinished
     if complete and (complete[-1].bad or complete[-1].short):
         assert not gone
+        assert verdict.held_back or len(group) == 1
     going = [each for each in group if each.name in gone and each.state != UNFINISHED]
     if len(going) > 1 and not how.more:
         assert len(going) <= len(group) * how.most
@@ -336,7 +388,7 @@ def test_one_more_complete_one_leaves_as_many_as_the_floor(
         each
         for each in (*group, extra)
         if each.state == COMPLETE
-        and not (each.bad or each.sync or planted(each, how))
+        and not (each.bad or each.short or each.sync or planted(each, how))
         # One that is further ahead at both times counts for nothing.
         and each.at <= max(how.now, now) + DAY
     ]
