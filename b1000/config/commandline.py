@@ -20,4 +20,6 @@ def ways_out(place: str, run: Run) -> str:
     """What can be done about a run that waits for it."""
     word = selecting(run.job, run.instance)
     retry, give_up = (commandline(place, act, word) for act in ("--copy", "forget"))
+    if run.hopeless:
+        return f"give it up with {give_up}"
     return f"retry with {retry}, or give it up with {give_up}"
