@@ -602,6 +602,26 @@ def test_a_new_journal_says_nothing_of_files_that_are_not_its_own(ready: World) 
 # --- configurations that changed
 
 
+def test_that_the_destination_has_moved_is_told_where_the_old_place_fails(ready: World) -> None:
+    down = {**DOWN, "path": "rsync://somebody@127.0.0.1:9/x"}
+    ready.write({"dest:d": down, "job:etc": ready.push(dest="d")})
+    assert ready.b1000().returncode == 1
+    told = f"path of [dest:d] is {ready.root}/new now: b1000 forget gives the old one up"
+    # The same place, written in another way, is no other one.
+    ready.write({"dest:d": {**DOWN, "path": "rsync://127.0.0.1:9/x/"},
+                 "job:etc": ready.push(dest="d")})  # fmt: skip
+    assert told.partition(" is ")[0] not in ready.b1000("--copy").stderr
+    ready.write({"dest:d": ready.store("new"), "job:etc": ready.push(dest="d")})
+    again = ready.b1000("--copy")
+    assert again.returncode == 1
+    assert "connection refused by 127.0.0.1" in again.stderr
+    assert again.stderr.count(told) == 1
+    assert told in ready.last("etc")["copies"][0]["error"]
+    assert ready.b1000("forget", "etc").returncode == 0
+    assert ready.b1000().returncode == 0
+    assert ready.last("etc")["copies"][0]["path"].startswith(f"{ready.root}/new/")
+
+
 def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: World) -> None:
     """Neither the address nor min_free nor the excludes of today are the run's."""
     blocked = ready.root / "blocked"
