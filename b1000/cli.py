@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from b1000 import __version__
 from b1000.commands.output import USAGE_ERROR, say
 from b1000.config import COMMANDS
-from b1000.errors import B1000Error
+from b1000.errors import B1000Error, JournalUnusable
 from b1000.errors import message_of as words_of
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
@@ -84,9 +84,7 @@ def _guarded(argv: Sequence[str]) -> int:
     try:
         return run(argv)
     except B1000Error as error:
-        from b1000.logs import to_stderr
-
-        to_stderr(error.full_message())
+        _tell(error)
         return USAGE_ERROR
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining at its exit.
@@ -108,6 +106,18 @@ def _guarded(argv: Sequence[str]) -> int:
         if not ended_by():
             raise
         return 128 + ended_by()
+
+
+def _tell(error: B1000Error) -> None:
+    """On standard error; that there is no journal stops all backups, and the log says so too."""
+    from b1000 import logs
+
+    if isinstance(error, JournalUnusable):
+        from b1000.logstyle import ERROR
+
+        logs.announce(ERROR, error.full_message())
+    else:
+        logs.to_stderr(error.full_message())
 
 
 def run(argv: Sequence[str]) -> int:

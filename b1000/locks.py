@@ -15,6 +15,7 @@ from pathlib import Path
 from b1000.files import make_directory, open_file
 
 _POLL = 0.1  # seconds between attempts
+_OF_RUNS = "run@"
 
 
 class Locks:
@@ -41,6 +42,14 @@ class Locks:
             make_directory(self.directory, 0o700)
             descriptor = open_file(path, os.O_RDWR | os.O_CREAT, follow=False)
         return _locked(descriptor)
+
+    def know_runs(self) -> bool:
+        """Whether a run was ever locked here: the files stay."""
+        try:
+            with os.scandir(self.directory) as found:
+                return any(each.name.startswith(_OF_RUNS) for each in found)
+        except OSError:
+            return False
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
@@ -84,4 +93,4 @@ def _locked(descriptor: int) -> int | None:
 
 def run_lock(job: str, instance: str) -> str:
     """The name of the lock of a job/instance; ``@`` stands in no name."""
-    return f"run@{job}@{instance}"
+    return f"{_OF_RUNS}{job}@{instance}"

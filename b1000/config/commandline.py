@@ -1,6 +1,8 @@
 """Command lines that people are told to type: each acts by the configuration in use. Pure."""
 
 from b1000.config import DEFAULT_FILE
+from b1000.config.selectors import selecting
+from b1000.runs.run import Run
 
 
 def commandline(place: str, *words: str) -> str:
@@ -12,3 +14,12 @@ def commandline(place: str, *words: str) -> str:
 
     named = () if place == DEFAULT_FILE else ("-f", place)
     return shlex.join(("b1000", *words, *named))
+
+
+def ways_out(place: str, run: Run) -> str:
+    """What can be done about a run that waits for it."""
+    word = selecting(run.job, run.instance)
+    retry, give_up = (commandline(place, act, word) for act in ("--copy", "forget"))
+    if run.hopeless:
+        return f"give it up with {give_up}"
+    return f"retry with {retry}, or give it up with {give_up}"

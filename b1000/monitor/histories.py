@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from b1000.config.addresses import host_of
 from b1000.monitor.copies import copies_of, together, with_copies
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
 from b1000.monitor.extents import Extent, Scope
@@ -29,22 +30,43 @@ _SAMPLED_AGES = (3 * DAY, 9 * DAY, 18 * DAY, 26 * DAY)
 class Stray(NamedTuple):
     """Something to know that is no subject's, with what it would be of.
 
-    Of one that found no client to pull, ``began`` is when that was: it is told unless one was
-    pulled since, which leaves a row of its client and none of its own.
+    Of one that found no client to pull, ``began`` is when that was, and ``client`` the host that
+    it asked: it is told unless one was pulled since, which leaves a row of its client, under the
+    name of the client's job, and none of its own.
     """
 
     subject: Subject
     note: DriftNote
     began: float | None = None
+    client: str = ""
 
 
 def told(strays: Sequence[Stray], relayed: Mapping[str, float]) -> list[tuple[Subject, DriftNote]]:
-    """What is told of them; ``relayed`` is when the last run of each job began that was pulled."""
+    """What is told of them; ``relayed`` is as in Histories."""
     return [
         (each.subject, each.note)
         for each in sorted(strays, key=lambda each: each[:2])
-        if each.began is None or relayed.get(each.subject.job, each.began) <= each.began
+        if each.began is None or not _pulled_since(each, each.began, relayed)
     ]
+
+
+def _pulled_since(stray: Stray, began: float, relayed: Mapping[str, float]) -> bool:
+    """Whether a run of that job, or one of that client by the same storage, was pulled later."""
+    since = (whose for whose, when in relayed.items() if when > began)
+    return any(
+        whose == stray.subject.job or _is_of(whose, stray.subject.host, stray.client)
+        for whose in since
+    )
+
+
+def _is_of(whose: str, storage: str, client: str) -> bool:
+    """Whether it names the two; short against full only where one has no dot."""
+    by, _, host = whose.lower().partition(" ")
+    asked = client.lower()
+    if by != storage.lower() or not (asked and host):
+        return False
+    alike = asked.partition(".")[0] == host.partition(".")[0]
+    return asked == host or (alike and "." not in min(asked, host, key=len))
 
 
 class Histories:
@@ -63,7 +85,7 @@ class Histories:
         self._telling: dict[Subject, Sequence[int]] = {}
         self._planned: Sequence[Subject] = ()
         self.relayed: dict[str, float] = {}
-        """When the last run of each job began that was pulled."""
+        """When the last run began that was pulled: of each job, and of each ``STORAGE CLIENT``."""
 
     @property
     def since(self) -> float:
@@ -142,6 +164,10 @@ class Histories:
             if subject.job in self.found.pulled:
                 began = [run.started for run in runs if run.direction == "passive"]
                 self.relayed[subject.job] = max([self.relayed.get(subject.job, 0.0), *began])
+                for run in runs if began else ():
+                    for storage in filter(None, run.relayed_by.split(", ")):
+                        whose = f"{storage} {run.made_on}"
+                        self.relayed[whose] = max(self.relayed.get(whose, 0.0), run.started)
 
     def _leave_claims_out(self) -> list[Stray]:
         """A client's word is no backup of another host that is not known by such words alone."""
@@ -173,7 +199,8 @@ class Histories:
         if age > AGE_AFTER_ONE:
             return None
         text = f"{job} on {host} found nothing to pull {span(age)} ago{why}"
-        return Stray(Subject(*track), DriftNote("pull", text, Verdict.WARNING), last.started)
+        note, asked = DriftNote("pull", text, Verdict.WARNING), last.error.partition(" at ")[2]
+        return Stray(Subject(*track), note, last.started, host_of(asked))
 
     # --- their copies
 

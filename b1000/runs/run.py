@@ -46,6 +46,10 @@ class Snapshot(NamedTuple):
     """
 
 
+ONLY_FORGET = "b1000 forget gives this one up"
+"""How an error of a copy ends that no retry mends."""
+
+
 class Copy(NamedTuple):
     """One run's data at one destination; ``path`` is the directory there."""
 
@@ -77,6 +81,11 @@ class Copy(NamedTuple):
     def complete(self) -> bool:
         """Whether all data is at the destination."""
         return self.status in COMPLETE
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no retry can complete it, as its error says."""
+        return self.status is CopyStatus.FAILED and self.error.endswith(ONLY_FORGET)
 
 
 class Base(NamedTuple):
@@ -199,6 +208,12 @@ class Run(NamedTuple):
     def label(self) -> str:
         """``job`` or ``job/instance``, as it is written on the command line."""
         return label(self.job, self.instance)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no retry can complete any of the copies that are missing."""
+        missing = [copy for copy in self.copies if not copy.complete]
+        return bool(missing) and all(copy.hopeless for copy in missing)
 
     @property
     def finished(self) -> float | None:

@@ -22,10 +22,11 @@ def is_misnumbered(version: int, is_complete: Callable[[], bool]) -> bool:
     return (strange or version < len(schema.MIGRATIONS)) and is_complete()
 
 
-def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
+def migrate(connection: sqlite3.Connection, path: object = "in memory") -> bool:
     """Bring the journal at ``path`` to this program's schema, in one transaction.
 
-    Raises JournalUnusable where a newer program has written it.
+    Gives whether it had no tables before. Raises JournalUnusable where a newer program has
+    written it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(schema.MIGRATIONS):
@@ -34,7 +35,7 @@ def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
             "use the newer b1000 that wrote it, or another journal",
         )
     if version == len(schema.MIGRATIONS):
-        return
+        return False
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another program may have migrated while this one waited for the lock.
@@ -47,6 +48,7 @@ def migrate(connection: sqlite3.Connection, path: object = "in memory") -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return bool(version == 0)
 
 
 def _missing(version: int) -> Iterator[tuple[int, str]]:

@@ -19,6 +19,12 @@ from b1000.state.mending import Damage
 
 _BUSY_AT_START = 60.0  # seconds that another writer may hold the journal when it is opened
 _MOST_LOGGED = 20  # damaged rows that are told one by one
+_LOST = (
+    "the journal %s was empty or missing and a new one is begun, although jobs have run here "
+    "(their locks are in %s): what it knew of failed runs and pending reports is lost, and --copy "
+    "retries none of them; run again what had failed, or, if the journal only lies elsewhere, put "
+    "it back while no b1000 runs"
+)
 
 
 def open_journal(
@@ -35,7 +41,10 @@ def open_journal(
     try:
         make_directory(path.parent, 0o700)
         try:
-            return _with_damage_logged(_when_it_is_free(path, clock, stopped))
+            journal = _with_damage_logged(_when_it_is_free(path, clock, stopped))
+            if journal.new and (locks := Locks.beside(path)).know_runs():
+                for_all().error(_LOST, path, locks.directory)
+            return journal
         except sqlite3.DatabaseError as error:
             if not _is_corrupt(error):
                 raise

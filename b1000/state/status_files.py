@@ -3,9 +3,10 @@
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from b1000.config.selectors import selecting
 from b1000.expressions import expression
@@ -16,12 +17,14 @@ from b1000.files import (
     sync_directory,
     write_atomically,
 )
+from b1000.logs import for_all
 from b1000.rsync.paths import file_stem
 from b1000.runs.run import Copy, ProcessIdentity, Run
-from b1000.runs.states import CopyStatus, Status
+from b1000.runs.states import COMPLETE, CopyStatus, Status
 from b1000.state.queries import Reader
 
 _LONGEST = 2**20  # bytes of a file that is compared
+_MOST_LOGGED = 20  # runs that are told one by one
 _NAME = expression(r".+-\d{4}(-\d\d){5}\.json")
 
 
@@ -65,6 +68,22 @@ def content(run: Run, config: str, journal: str) -> str:
             ensure_ascii=False,
         )
         + "\n"
+    )
+
+
+def lost(read: Mapping[str, Any], file: str) -> str:
+    """What is told of a run that is in no journal any more, by what its status file held."""
+    left = [
+        f"{copy['destination']} {copy['path']}"
+        for copy in read["copies"]
+        if copy["status"] not in COMPLETE
+    ]
+    word = selecting(read["job"], read["instance"])
+    return (
+        f"the journal {read['journal']} does not know run {read['run_id']} of {word}, begun "
+        f"{read['start_time']}, which FAILED at {read['step']}: {read['error']} (not copied to "
+        f"{', '.join(left) or 'none'}); nothing retries it, its status file {file} is removed: "
+        f"run {word} again"
     )
 
 
@@ -113,7 +132,31 @@ class StatusFiles:
         make_directory(self._directory, 0o700)
         remove_unwritten(self._directory)
         self._there = {file for file in os.listdir(self._directory) if _NAME.fullmatch(file)}
-        self._settle(set(self._there), self._reader.retriable(self._is_alive), None)
+        runs = self._reader.retriable(self._is_alive)
+        self._tell_of_lost(sorted(self._there - {name(run) for run in runs}))
+        self._settle(set(self._there), runs, None)
+
+    def _tell_of_lost(self, files: Iterable[str]) -> None:
+        """What goes now may be the last that is known of runs whose journal was lost."""
+        lost = [text for file in files if (text := self._lost(file))]
+        for text in lost[:_MOST_LOGGED]:
+            for_all().error("%s", text)
+        if len(lost) > _MOST_LOGGED:
+            text = "%d runs in all whose status files are removed are not in the journal"
+            for_all().error(text, len(lost))
+
+    def _lost(self, file: str) -> str:
+        """What is told of a run of this journal that it does not know; "" of all others."""
+        if not self._is_ours(file, None):
+            return ""
+        try:
+            read = json.loads(_read(self._directory / file))
+            known = self._reader.run(read["run_id"])
+            if known and name(known) == file:
+                return ""
+            return lost(read, file)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            return ""  # nothing that we wrote
 
     def refresh_subject(self, job: str, instance: str, failed: bool) -> None:
         """The same for one job/instance whose run has just ``failed`` or been resumed."""

@@ -64,7 +64,7 @@ class Writer:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if is_misnumbered(version, lambda: columns.is_complete(self._db)):
             self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        migrate(self._db, self.path)
+        self.new = migrate(self._db, self.path)
         if not columns.is_complete(self._db):
             raise Corrupt("its tables are not those that b1000 made")
 

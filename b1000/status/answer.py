@@ -63,6 +63,6 @@ class Asked(NamedTuple):
         else:
             text, notes = tables.plain(found, now), tables.notes(found, now)
         runs = [(row.run, row.died) for row in found.rows]
-        states = (runs, found.pending, found.skipped)
+        states = (runs, found.unseen, found.pending, found.skipped)
         counts = counted(found.rows)
         return StatusAnswer(text, exit_code(found.rows), states, found.damaged, notes, counts)

@@ -29,10 +29,12 @@ _SOON = 10.0  # seconds within which a report may lack a state without being beh
 class Overview(NamedTuple):
     """The answer: rows, the worst first, of each the newest run first; and what else is known.
 
+    ``unseen`` are runs that ``--copy`` would go on with and that have no row, the newest first.
     ``damaged`` says which rows of the journal could not be read.
     """
 
     rows: list[StatusRow]
+    unseen: Sequence[StatusRow] = ()
     pending: Sequence[Backlog] = ()
     skipped: Sequence[Skipped] = ()
     damaged: str = ""
@@ -140,6 +142,7 @@ class _Collector:
             rows = [row for row in rows if row.status is Status.FAILED]
         return Overview(
             rows,
+            self._unseen(question, rows),
             [
                 backlog
                 for backlog in map(self._as_configured, self._reader.backlogs())
@@ -147,6 +150,12 @@ class _Collector:
             ],
             [each for each in self._reader.skipped() if each[:2] in subjects and self._still(each)],
         )
+
+    def _unseen(self, question: StatusQuestion, rows: Iterable[StatusRow]) -> list[StatusRow]:
+        """What ``--copy`` goes on with, of what is asked for, although no row says so."""
+        shown = {row.run.run_id for row in rows if row.run}
+        runs = [run for run in self._reader.retriable(self._alive) if run.run_id not in shown]
+        return [self.row(run) for run in reversed(runs) if question.means(run.job, run.instance)]
 
     def _still(self, skipped: Skipped) -> bool:
         """Whether what it would have had to wait for is under way."""

@@ -22,6 +22,12 @@ class StatusQuestion(NamedTuple):
     failed: bool = False
     last: int = 1
 
+    def means(self, job: str, instance: str) -> bool:
+        """Whether its words ask for a job/instance; without any all are meant."""
+        return not self.asked or any(
+            job == each and its in (None, instance) for each, its in self.asked
+        )
+
 
 def shown(
     config: Config,

@@ -75,10 +75,12 @@ class StatusRow(NamedTuple):
 
     @property
     def way_out(self) -> str:
-        """How it is resumed, where it can be; else ""."""
+        """How it is resumed, or given up where that is no use; "" where it is left alone."""
         if not self.resumable:
             return ""
         word = selecting(self.job, self.instance)
+        if self.run and self.run.hopeless:
+            return f"{commandline(self.place, 'forget', word)} gives it up"
         return f"{commandline(self.place, '--copy', word)} resumes it"
 
     def duration(self, now: float) -> float | None:

@@ -156,7 +156,8 @@ def _brief(overview: Overview, width: int, now: float, sheet: Sheet) -> "Iterato
     for text in notes[:_MOST_BELOW]:
         yield Text(_cropped(text, width), "yellow")
     if len(notes) > _MOST_BELOW:
-        yield Text(f"and {len(notes) - _MOST_BELOW} more that are pending or skipped", "yellow")
+        more = f"and {len(notes) - _MOST_BELOW} more that are pending, skipped or to be retried"
+        yield Text(_cropped(more, width), "yellow")
     yield from _counts(overview, width, sheet)
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from b1000 import errors, figures
+from b1000.config.commandline import commandline, ways_out
 from b1000.logs import printable
 from b1000.runs.run import Copy
 from b1000.runs.states import CopyStatus
@@ -28,6 +29,7 @@ _GAP = "  "
 _INDENT = 4
 _NARROW = 80  # columns below which each run has a block of its own
 _LEAST_NAME = 10
+_MOST_UNSEEN = 5  # runs that are told one by one although they have no row
 
 
 # --- for a pipe
@@ -104,11 +106,27 @@ def why(row: StatusRow) -> str:
 
 
 def below(overview: Overview, now: float) -> Iterator[str]:
-    """What was skipped, and what reports and storages have not been told yet."""
+    """What is retried unseen, what was skipped, what reports and storages were not told yet."""
+    yield from _unseen(overview.unseen)
     for each in overview.skipped:
         yield _skipped(each, now)
     for backlog in overview.pending:
         yield _pending(backlog, now)
+
+
+def _unseen(rows: Sequence[StatusRow]) -> Iterator[str]:
+    """A line for each run that ``--copy`` goes on with although it is not in the table."""
+    for row in rows[:_MOST_UNSEEN]:
+        assert row.run
+        which = f"run {row.run.run_id} of {figures.moment(row.run.started)}"
+        how = f"{row.status} at {row.step}: {row.error}"
+        ways = ways_out(row.place, row.run)
+        yield printable(f"not in the table: {row.label}, {which} {how}; {ways}")
+    if len(rows) > _MOST_UNSEEN:
+        names = commandline(rows[0].place, "-n", "--copy")
+        retry = commandline(rows[0].place, "--copy")
+        more = len(rows) - _MOST_UNSEEN
+        yield f"not in the table: {more} more such runs; {names} names them, {retry} retries all"
 
 
 def _skipped(each: Skipped, now: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from b1000.config.commandline import ways_out
 from b1000.errors import JournalFailed, message_of
 from b1000.identity import is_alive, new_uid
 from b1000.jobs import BrokenJob, Job
@@ -226,8 +227,8 @@ class Launch:
             reason = "; ".join(task.job.reasons)
             if not task.job.configured and past.error != reason:
                 self._fail_without_job(journal, past, reason)
-            ways_out = narrative.ways_out(past, self._place)
-            text = f"{_which(past)} cannot be resumed: {reason}; {ways_out}"
+            ways = ways_out(self._place, past)
+            text = f"{_which(past)} cannot be resumed: {reason}; {ways}"
             return Begun(None, past, (ERROR, text), failed=True)
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
         journal.store(resumed)

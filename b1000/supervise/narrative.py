@@ -6,8 +6,7 @@ from typing import assert_never
 
 from b1000 import figures
 from b1000.config import DEFAULT_FILE
-from b1000.config.commandline import commandline
-from b1000.config.selectors import selecting
+from b1000.config.commandline import ways_out
 from b1000.errors import counted
 from b1000.logstyle import ERROR, INFO, WARNING
 from b1000.runs.events import (
@@ -49,7 +48,7 @@ def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tup
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in after.copies)
             return INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after, place)}"
+            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(place, after)}"
         case RunMoved(status=Status.FAILED):
             return ERROR, f"FAILED at {event.step}: {event.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
@@ -67,7 +66,7 @@ def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tup
         case Relayed(client=client):
             return INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            more = f"; {ways_out(after, place)}" if before.step in RESUMED_WHEN_DIED else ""
+            more = f"; {ways_out(place, after)}" if before.step in RESUMED_WHEN_DIED else ""
             return ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
             return INFO, f"{event.destination}: DONE{_copied(event)}"
@@ -99,13 +98,6 @@ def _next_attempt(event: AttemptEnded) -> tuple[int, str] | None:
 def is_shown(event: RunEvent) -> bool:
     """Whether somebody at a terminal is to see it, wherever the log goes."""
     return not isinstance(event, Resolved | Relayed)
-
-
-def ways_out(run: Run, place: str) -> str:
-    """What can be done about a run that waits for it, by the configuration at ``place``."""
-    word = selecting(run.job, run.instance)
-    retry, give_up = (commandline(place, act, word) for act in ("--copy", "forget"))
-    return f"retry with {retry}, or give it up with {give_up}"
 
 
 def _took(run: Run) -> str:

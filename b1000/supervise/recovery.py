@@ -169,7 +169,9 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
             assert isinstance(job, Job)
             missing = [copy for copy in run.copies if not copy.complete]
             what = [f"copy to {copy.destination}: {_where(copy, job)}" for copy in missing]
-            fine = all(copy.destination in job.destinations for copy in missing)
+            fine = all(
+                copy.destination in job.destinations and not copy.hopeless for copy in missing
+            )
             if fine and run.snapshot.post:
                 what.append(f"post: {printable(run.snapshot.post)}")
             return Foretold(", ".join(what) or "nothing is left to be copied", fine)
@@ -183,5 +185,6 @@ def _would(run: Run, job: Job | BrokenJob) -> Foretold:
 
 
 def _where(copy: Copy, job: Job) -> str:
-    known = copy.destination in job.destinations
-    return copy.path if known else "cannot be made: the job no longer has this destination"
+    if copy.destination not in job.destinations:
+        return "cannot be made: the job no longer has this destination"
+    return f"cannot be made: {copy.error}" if copy.hopeless else copy.path

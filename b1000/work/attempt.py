@@ -9,6 +9,7 @@ from b1000.rsync import command, names, outcome
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
 from b1000.rsync.totals import Totals
+from b1000.runs.run import ONLY_FORGET
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work import claiming, inventory, keeping
 from b1000.work.assignment import Assignment
@@ -268,5 +269,5 @@ def spoilt(which: str) -> str:
     return (
         f"an interrupted attempt left files there whose content is not the source's ({which}); as "
         "they may be shared with an older backup, or the storage keeps what it has, they are not "
-        "changed: a new run makes a new directory, b1000 forget gives this one up"
+        f"changed: a new run makes a new directory, {ONLY_FORGET}"
     )

@@ -11,6 +11,7 @@ from b1000.expressions import expression
 from b1000.files import private_directory
 from b1000.rsync import command
 from b1000.rsync.outcome import Outcome
+from b1000.runs.run import ONLY_FORGET
 from b1000.runs.states import COMPLETE
 from b1000.work.guarded import Guarded
 from b1000.work.output import Tail
@@ -51,5 +52,5 @@ def taken(directory: str) -> str:
     return (
         f"{directory} is there already and this run did not make it: another b1000, with another "
         "journal, has begun a run of this job in the same second; the next run makes a directory "
-        "of its own, b1000 forget gives this one up"
+        f"of its own, {ONLY_FORGET}"
     )

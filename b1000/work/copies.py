@@ -121,6 +121,7 @@ class Copies:
         result = await self._all_attempts(copying, tried)
         if result.status in COMPLETE and (doubt := await self._executor.origin.verify()):
             result = Outcome(CopyStatus.FAILED, reason=doubt, exit_code=result.exit_code)
+        result = copying.told(result)
         now = self._assignment.clock()
         # What follows, a post or the end, makes it durable together with its own beginning.
         self._assignment.channel.send(

@@ -9,8 +9,8 @@ from b1000.progress_files import directory_beside, path_of
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.totals import Totals
 from b1000.rsync.verdicts import Retry
-from b1000.runs.run import Copy, Snapshot, Unsettled
-from b1000.runs.states import COMPLETE
+from b1000.runs.run import ONLY_FORGET, Copy, Snapshot, Unsettled
+from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.work import linking
 from b1000.work.assignment import Assignment
 from b1000.work.linking import Linking
@@ -59,8 +59,12 @@ class Copying:
     has to be before the first.
     """
 
-    def __init__(self, copy: Copy, target: Target, since: float, standing: Standing) -> None:
+    def __init__(
+        self, copy: Copy, target: Target, since: float, standing: Standing, moved: str = ""
+    ) -> None:
+        """``moved``: the path that its destination has now, where that is another one."""
         self.copy = copy
+        self.moved = moved
         self.target = target
         self.number = copy.attempts
         self.since = since
@@ -82,6 +86,17 @@ class Copying:
         if result.status in COMPLETE or not known or not standing.claimed:
             return None
         return Unsettled(self.since, standing.doubt, standing.spoilt)
+
+    def told(self, result: Outcome) -> Outcome:
+        """An outcome as it is told: of a FAILED copy also that its destination has moved."""
+        hopeless = result.reason.endswith(ONLY_FORGET)
+        if not self.moved or hopeless or result.status is not CopyStatus.FAILED:
+            return result
+        return result._replace(
+            reason=f"{result.reason}; it goes on where its run began, and path of "
+            f"[dest:{self.copy.destination}] is {self.moved} now: b1000 forget gives the old one "
+            "up, a new run copies there"
+        )
 
     def again(self, result: Outcome) -> bool:
         """Whether it is tried again after an attempt that ended so."""
@@ -105,9 +120,9 @@ def begin(
     ``shared``: its directory is not of this run alone.
     """
     excludes = dict(snapshot.destination_excludes)
-    destination = destinations[copy.destination].as_at(
-        copy.path, excludes.get(copy.destination, ())
-    )
+    configured = destinations[copy.destination]
+    destination = configured.as_at(copy.path, excludes.get(copy.destination, ()))
+    beneath = one_place(copy.path).startswith(f"{one_place(configured.path)}/")
     known = assignment.known.unsettled.get(one_place(copy.path))
     began = copy.started or assignment.clock()
     # An attempt of which nobody knows the end had made the directory, as far as is known.
@@ -137,4 +152,5 @@ def begin(
             claimed=claimed,
             spoilt=known is not None and known.spoilt,
         ),
+        "" if beneath else configured.path,
     )

@@ -371,6 +371,37 @@ def test_a_pull_that_found_no_client_makes_no_subject(rows: Rows) -> None:
     assert ask(rows).notes == []
 
 
+@pytest.mark.parametrize(
+    ("host", "storage", "source", "quiet"),
+    [
+        ("ext", "backup-2", "rsync://storage@ext/reports", True),
+        ("ext.example.org", "backup-2", "rsync://ext:8730/reports", True),
+        ("ext", "backup-2", "rsync://Ext.example.org/reports", True),
+        ("ext", "backup-1, backup-2", "rsync://ext/reports", True),
+        ("ext.example.org", "backup-2", "rsync://ext.example.com/reports", False),
+        ("web1", "backup-2", "rsync://ext/reports", False),
+        ("ext", "backup-1", "rsync://ext/reports", False),
+        ("ext", "backup-2", "rsync://192.0.2.4/reports", False),
+    ],
+)
+def test_a_pull_that_found_no_client_is_told_until_that_client_is_pulled(
+    rows: Rows, host: str, storage: str, source: str, quiet: bool
+) -> None:
+    """The manual's own names: job system of the storage pulls job ext of the client."""
+    error = f"no report for backup-2 at {source}, polled 10 times (report_poll_retries)"
+    relayed = {"direction": "passive"}
+    for each in storage.split(", "):
+        rows.run(host, "ext", "", 2 * HOUR, "local:DONE", relayed_by=each, **relayed)
+    pull = {"direction": "pull", "step": "INIT", "status": "FAILED", "error": error}
+    rows.run("backup-2", "system", "", HOUR, "", **pull)
+    assert [note.kind for note in ask(rows).notes if note.kind == "pull"] == ["pull"]
+    for each in storage.split(", "):
+        rows.run(host, "ext", "", 60, "local:DONE", relayed_by=each, **relayed)
+    found = ask(rows)
+    assert [note.kind for note in found.notes if note.kind == "pull"] == ["pull"] * (not quiet)
+    assert found.verdict is (Verdict.OK if quiet else Verdict.WARNING)
+
+
 def test_a_run_that_failed_before_its_master_was_known_is_that_masters(rows: Rows) -> None:
     rows.daily("slave3", "mysql", "3307", 5, 27 * HOUR, master_host="db1")
     rows.run("slave3", "mysql", "3307", HOUR, "", step="INIT", status="FAILED", error="no master")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from b1000.config.loader import load
+from b1000.config.selectors import Selector
 from b1000.identity import myself
 from b1000.progress_files import Progress, directory_of, path_of, write
 from b1000.runs.events import AttemptBegan, AttemptEnded, RunMoved
@@ -115,6 +116,55 @@ def test_what_was_left_out_is_known_until_it_runs_again(world: World, journal: J
     build.done(journal, run)
     assert overview(world).skipped == []
     journal.close()
+
+
+# --- what is retried unseen
+
+
+def test_what_copy_goes_on_with_is_told_although_no_row_shows_it(
+    world: World, journal: Journal
+) -> None:
+    for job, instance in (("db", ""), ("gone", ""), ("gone", "x"), ("etc", "vanished")):
+        build.failed_at_copying(journal, build.begin(journal, job, instance))
+    own = build.begin(journal, "etc")
+    build.failed_at_copying(journal, own, own_dump=True)
+    build.failed_at_copying(journal, build.begin(journal, "etc"))  # superseded by the next
+    build.done(journal, build.begin(journal, "etc"))
+    cases: list[tuple[StatusQuestion, list[tuple[str, str]]]] = [
+        (StatusQuestion(), [("etc", ""), ("etc", "vanished"), ("gone", "x"), ("gone", "")]),
+        (StatusQuestion(everything=True), [("etc", "")]),
+        (
+            StatusQuestion(failed=True),
+            [("etc", ""), ("etc", "vanished"), ("gone", "x"), ("gone", "")],
+        ),
+        (StatusQuestion(everything=True, last=3), []),
+        (StatusQuestion((Selector("etc"),)), [("etc", ""), ("etc", "vanished")]),
+        (StatusQuestion((Selector("etc", ""),)), [("etc", "")]),
+        (StatusQuestion((Selector("db"),)), []),
+    ]
+    for question, expected in cases:
+        found = overview(world, question)
+        assert [(each.job, each.instance) for each in found.unseen] == expected, question
+        assert all(each.resumable for each in found.unseen)
+        assert len(json.loads(as_json(found))["runs"]) == len(found.rows)
+
+
+def test_many_of_them_are_counted(world: World, journal: Journal) -> None:
+    for number in range(7):
+        build.failed_at_copying(journal, build.begin(journal, "gone", f"i{number}"))
+    *told, rest, pending, counts = tables.notes(overview(world), NOW + 60).splitlines()
+    assert pending.startswith("report main: 7 updates pending")
+    assert [line.split(",")[0] for line in told] == [
+        f"not in the table: gone/i{number}" for number in (6, 5, 4, 3, 2)
+    ]
+    assert rest == (
+        f"not in the table: 2 more such runs; b1000 -n --copy -f {world.config} names them, "
+        f"b1000 --copy -f {world.config} retries all"
+    )
+    assert counts == "2: 2 never ran"
+    # They come first of what is said below brief rows, of which there is room for three lines.
+    text = sheet.shown(overview(world), Screen(1, 60, 4), NOW + 60, fold=True)
+    assert "and 4 more that are pending, skipped or to be retried" in text
 
 
 # --- what a run waits for

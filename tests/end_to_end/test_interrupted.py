@@ -246,6 +246,13 @@ def test_a_full_with_a_base_is_given_up_where_it_is_wrong(world: World, daemon: 
     again = world.b1000("--copy")
     assert again.returncode == 1
     assert "--checksum" not in again.stdout
+    # Nor is one offered: it makes no difference.
+    for said in (done.stderr, again.stderr):
+        assert said.endswith(f"this one up; give it up with b1000 forget etc -f {world.config}\n")
+    assert f"\nb1000 forget etc -f {world.config} gives it up\n" in world.b1000(
+        "status", "--run", "2").stdout  # fmt: skip
+    told = world.b1000("-n", "--copy")
+    assert (told.returncode, "copy to store: cannot be made: " in told.stdout) == (1, True)
     assert wrong.read_bytes() == spoilt
     assert world.b1000().returncode == 0
     (third,) = set(storage.module("b1000").glob("etc/*/*/")) - {old, new}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.world import ROOT, World, wait_until
+from tests.support.world import ROOT, World, open_sqlite, wait_until
 
 # Each process writes numbered lines, of which every third is longer than a pipe takes at once.
 WRITERS = """
@@ -297,6 +297,21 @@ def test_what_cannot_be_used_at_all_is_logged_in_its_style(world: World) -> None
     assert (line["host"], line["level"]) == ("client", "ERROR")
     assert "this one counts" in str(warning["message"])
     assert warning["level"] == "WARNING"
+
+
+@pytest.mark.parametrize("words", [("-q",), (), ("--copy",), ("forget", "etc")])
+def test_why_no_journal_can_be_opened_is_logged_too(world: World, words: tuple[str, ...]) -> None:
+    log, journal = world.root / "log", world.root / "journal"
+    settings = {"log_file": log, "journal": journal / "j"}
+    world.write({"global": settings, "dest:store": world.store(), "job:etc": world.push()})
+    journal.mkdir()
+    with open_sqlite(journal / "j") as opened:
+        opened.execute("PRAGMA user_version = 9999")
+    done = world.b1000(*words)
+    assert done.returncode == 2
+    assert done.stderr.count(f"the journal {journal}/j has schema 9999") == 1
+    (line,) = [each for each in log.read_text().splitlines() if "has schema 9999" in each]
+    assert " ERROR " in line
 
 
 def rotate(log: Path) -> None:

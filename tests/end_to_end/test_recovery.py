@@ -556,7 +556,70 @@ def test_a_journal_that_nobody_has_written_yet_is_an_empty_one(ready: World) -> 
     assert "never" in shown.stdout
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_what_a_journal_knew_that_is_gone_is_told_once(ready: World, empty: bool) -> None:
+    """The status file is the last that knows of a failed run; it does not go without a word."""
+    log = ready.root / "log"
+    jobs = {"job:etc": ready.push(dest="store bad"), "job:ok": ready.push()}
+    settings: dict[str, object] = {"log_file": log}
+    ready.write({"global": settings, "dest:store": ready.store(), "dest:bad": DOWN, **jobs})
+    first = ready.b1000("-q")
+    assert "FAILED" in first.stderr
+    assert "is begun" not in first.stderr
+    (file,) = ready.status_files()
+    (path,) = [copy["path"] for copy in ready.last("etc")["copies"] if copy["destination"] == "bad"]
+    journal = ready.status_dir / "journal.sqlite3"
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{journal}{suffix}").unlink(missing_ok=True)
+    if empty:
+        journal.touch()
+    log.unlink()
+    done = ready.b1000("-q", "--copy")
+    assert done.returncode == 0
+    about_all, about_one = done.stderr.splitlines()
+    assert f"the journal {journal} was empty or missing and a new one is begun" in about_all
+    assert "does not know run 1 of etc, begun 20" in about_one
+    assert "connection refused by 127.0.0.1" in about_one
+    assert f"(not copied to bad {path}); nothing retries it, its status file {file}" in about_one
+    assert about_one.endswith("is removed: run etc again")
+    assert [line in log.read_text() for line in (about_all, about_one)] == [True, True]
+    assert ready.status_files() == []
+    assert ready.b1000("-q", "--copy").stderr == ""
+    assert ready.b1000("-q", "ok").stderr == ""
+
+
+def test_a_new_journal_says_nothing_of_files_that_are_not_its_own(ready: World) -> None:
+    """On a new host, and where the status files are those of another journal."""
+    failed_once(ready)
+    (file,) = ready.status_files()
+    job = ready.push()
+    other = {"journal": ready.root / "other" / "journal.sqlite3"}
+    ready.write({"global": other, "dest:store": ready.store(), "job:etc": job})
+    done = ready.b1000("-q")
+    assert (done.returncode, done.stderr, ready.status_files()) == (0, "", [file])
+
+
 # --- configurations that changed
+
+
+def test_that_the_destination_has_moved_is_told_where_the_old_place_fails(ready: World) -> None:
+    down = {**DOWN, "path": "rsync://somebody@127.0.0.1:9/x"}
+    ready.write({"dest:d": down, "job:etc": ready.push(dest="d")})
+    assert ready.b1000().returncode == 1
+    told = f"path of [dest:d] is {ready.root}/new now: b1000 forget gives the old one up"
+    # The same place, written in another way, is no other one.
+    ready.write({"dest:d": {**DOWN, "path": "rsync://127.0.0.1:9/x/"},
+                 "job:etc": ready.push(dest="d")})  # fmt: skip
+    assert told.partition(" is ")[0] not in ready.b1000("--copy").stderr
+    ready.write({"dest:d": ready.store("new"), "job:etc": ready.push(dest="d")})
+    again = ready.b1000("--copy")
+    assert again.returncode == 1
+    assert "connection refused by 127.0.0.1" in again.stderr
+    assert again.stderr.count(told) == 1
+    assert told in ready.last("etc")["copies"][0]["error"]
+    assert ready.b1000("forget", "etc").returncode == 0
+    assert ready.b1000().returncode == 0
+    assert ready.last("etc")["copies"][0]["path"].startswith(f"{ready.root}/new/")
 
 
 def test_a_run_goes_on_where_it_began_although_the_destination_has_moved(ready: World) -> None:

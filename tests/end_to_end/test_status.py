@@ -1,6 +1,7 @@
 """``b1000 status``: each of its options, on real runs."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,29 @@ def test_what_is_configured_no_more_is_shown_by_its_name(ready: World) -> None:
     assert names(ready, "many") == ["many/b", "many/c"]
     assert names(ready, "many/a") == ["many/a"]
     assert names(ready, "many", "--all") == ["many/a", "many/b", "many/c"]
+
+
+def test_what_copy_still_fails_on_is_told_below_the_table(ready: World) -> None:
+    """Rows and exit code are of what is configured; --copy goes on with the rest."""
+    ready.b1000("bad", "etc")
+    ready.write({"dest:store": ready.store(), "job:etc": ready.push()})
+    assert ready.b1000("--copy").returncode == 1
+    done = ready.b1000("status")
+    assert (done.returncode, names(ready)) == (0, ["etc"])
+    told, counts = done.stderr.splitlines()
+    assert re.fullmatch(
+        r"not in the table: bad, run \d of \S+ \S+ FAILED at COPYING: \[job:bad\] is no longer "
+        r"configured; configure it again; "
+        rf"retry with b1000 --copy bad -f {ready.config}, "
+        rf"or give it up with b1000 forget bad -f {ready.config}",
+        told,
+    )
+    assert counts == "1: 1 OK"
+    assert "not in the table" not in ready.b1000("status", "--all").stderr
+    assert [run["job"] for run in ready.status()] == ["etc"]
+    assert ready.b1000("forget", "bad").returncode == 0
+    assert ready.b1000("status").stderr == "1: 1 OK\n"
+    assert ready.b1000("--copy").returncode == 0
 
 
 def test_failed_shows_failures_only(ready: World) -> None:

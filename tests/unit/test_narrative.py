@@ -9,7 +9,10 @@ from b1000.runs.events import CopyMoved, Died, RunEvent, RunMoved
 from b1000.runs.lifecycle import changed
 from b1000.runs.run import Copy, ProcessIdentity, Run
 from b1000.runs.states import CopyStatus, Ending, Status, Step
+from b1000.status.row import StatusRow
 from b1000.supervise import narrative
+from b1000.work import claiming
+from b1000.work.attempt import spoilt
 
 RUN = Run(
     *(1, "uid", "db", "a", "client", "push", "full", 1000.0, "2026-11-22-10-11-12"),
@@ -36,6 +39,39 @@ def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
     assert told
     ways = "; retry with b1000 --copy db/a -f /srv/b.cfg, or give it up with b1000 forget db/a"
     assert told[1].endswith(f"{ways} -f /srv/b.cfg") == (step in (Step.COPYING, Step.POST))
+
+
+TAKEN = claiming.taken("/x")
+
+
+@pytest.mark.parametrize(
+    ("copies", "only_given_up"),
+    [
+        (((CopyStatus.FAILED, spoilt("a")),), True),
+        (((CopyStatus.FAILED, TAKEN),), True),
+        (((CopyStatus.DONE, ""), (CopyStatus.FAILED, spoilt("found before"))), True),
+        (((CopyStatus.FAILED, TAKEN), (CopyStatus.FAILED, "connection refused")), False),
+        (((CopyStatus.FAILED, TAKEN), (CopyStatus.INIT, "")), False),
+        (((CopyStatus.FAILED, "connection refused"),), False),
+        (((CopyStatus.FAILED, f"{spoilt('a')} (rsync exit 23)"),), False),
+        (((CopyStatus.DONE, ""),), False),
+        ((), False),
+    ],
+)
+def test_no_retry_is_offered_for_what_none_can_mend(
+    copies: tuple[tuple[CopyStatus, str], ...], only_given_up: bool
+) -> None:
+    made = [Copy(str(number), "/x", status=status, error=error)
+            for number, (status, error) in enumerate(copies)]  # fmt: skip
+    run = RUN._replace(step=Step.COPYING, copies=tuple(made))
+    spoken = line(RunMoved(1.0, Step.COPYING, Status.FAILED, "why"), run)
+    assert spoken
+    assert spoken[1].endswith("give it up with b1000 forget db/a")
+    assert ("--copy" in spoken[1]) is not only_given_up
+    failed = run._replace(status=Status.FAILED, ending=Ending.FINISHED)
+    row = StatusRow("db", "a", "push", "full", "client", failed)
+    word = "b1000 forget db/a gives it up" if only_given_up else "b1000 --copy db/a resumes it"
+    assert (row.resumable, row.way_out) == (True, word)
 
 
 @pytest.mark.parametrize(
