@@ -10,6 +10,7 @@ from tests.support.client import last
 from tests.support.clock import Clock
 from tests.support.daemon import Daemon
 from tests.support.hosts import WHOLE, ClientHost, StorageHost
+from tests.support.world import World
 
 HOUR, MONTH = 1 / 24, 30.0
 
@@ -67,3 +68,28 @@ def test_many_reports_of_a_future_hide_no_report(
         (reports / f"ext--{year}-01-01-00-00-00.b1k").write_text(text)
     pulled(*hosts, clock.at(0), clock.at(0))
     assert storage.copied() == [WHOLE] * 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "days"), [("UTC-1", 0.0), ("UTC0", MONTH)], ids=["other zone", "ahead"]
+)
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_last_runs_keep_their_report_files(
+    world: World, clock: Clock, zone: str, days: float, keep: int
+) -> None:
+    """Local time goes back after the first of them."""
+    world.files()
+    world.write(
+        {
+            "report:main": {"keep": keep},
+            "dest:store": world.store(),
+            "job:etc": world.push(),
+        }
+    )
+    names: list[str] = []
+    for environment in ({"TZ": zone, **clock.at(days)}, *[{"TZ": "UTC0", **clock.at(0)}] * 3):
+        done = world.b1000(environment=environment)
+        assert done.returncode == 0, done.stdout
+        names.append(f"etc--{last(world, 'etc').start_time}.b1k")
+        assert sorted(world.report_files()) == sorted(names[-keep:])
+    assert names[0] == max(names)
