@@ -78,22 +78,27 @@ def choose(found: Iterable[Offer], wanted: str, claimed: frozenset[str]) -> Choi
 
 
 def superseded(clients: Iterable[Client]) -> set[str]:
-    """The files of those runs of which a newer one of the same job/instance is there.
-
-    One that FAILED at INIT has touched no data: it makes no older one out of date.
-    """
+    """The files of those runs of which a newer one of the same job/instance is there."""
     of_subject: dict[tuple[str, str], list[Client]] = defaultdict(list)
     for client in clients:
         of_subject[client.job, client.instance].append(client)
     old: set[str] = set()
     for runs in of_subject.values():
-        newest: Client | None = None
-        for client in runs:
-            touched = (client.step, client.status) != (Step.INIT, Status.FAILED)
-            if touched and (newest is None or not is_newer(newest, client)):
-                newest = client
-        old |= {each.file for each in runs if newest and is_newer(newest, each)}
+        old |= {each.file for each in runs if any(_supersedes(other, each) for other in runs)}
     return old
+
+
+def _supersedes(one: Client, other: Client) -> bool:
+    """Whether the one run makes the other out of date.
+
+    One that FAILED at INIT has touched no data, and does not. Nor does one that had ended when
+    the other still went on, by the order in the client's own journal: the clock was put back.
+    """
+    if (one.step, one.status) == (Step.INIT, Status.FAILED) or not is_newer(one, other):
+        return False
+    if one.transition is None or other.transition is None or offers.is_finished(other):
+        return True
+    return not (offers.is_finished(one) and one.transition < other.transition)
 
 
 def is_newer(one: Client, other: Client) -> bool:

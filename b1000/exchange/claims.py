@@ -4,24 +4,32 @@ A report that says more is refused. What is left is still the word of the client
 """
 
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 
 from b1000.config import addresses, grammar
 from b1000.exchange import choice
 from b1000.jobs import Pull
-from b1000.rsync.paths import moment
+from b1000.rsync.paths import START_TIME, moment
 from b1000.runs.run import Client
+from b1000.runs.task import Taken
 
 _MOST_AHEAD = 86400.0  # seconds by which a client's clock may be ahead of ours
 _MOST_EAST, _MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more
 
 
-def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Client]) -> str:
+def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Taken]) -> str:
     """Why a report is not to be believed; "" where nothing speaks against it.
 
-    ``taken`` are runs of clients that were copied before, ``now`` seconds since the epoch.
+    ``taken`` are runs of clients that were copied before, the last of them first, ``now``
+    seconds since the epoch.
     """
-    return _of_its_host(client, pull) or _of_its_time(client, now) or _of_the_past(client, taken)
+    by_itself = _of_its_host(client, pull) or _of_its_time(client, now)
+    return by_itself or _of_the_past(client, now, taken)
+
+
+def latest_name(now: float) -> str:
+    """The latest start time in the name of a report that is believed, in whatever time zone."""
+    return datetime.fromtimestamp(now + _MOST_AHEAD + _MOST_EAST, UTC).strftime(START_TIME)
 
 
 def _of_its_host(client: Client, pull: Pull) -> str:
@@ -42,8 +50,7 @@ def _of_its_host(client: Client, pull: Pull) -> str:
 
 
 def _of_its_time(client: Client, now: float) -> str:
-    named = moment(client.start_time)
-    began = named.timestamp() if client.started is None else client.started
+    named, began = moment(client.start_time), _began(client)
     if began > now + _MOST_AHEAD:
         return "it says that it began more than a day ahead of this host's clock"
     zone = named.replace(tzinfo=UTC).timestamp() - began
@@ -52,9 +59,25 @@ def _of_its_time(client: Client, now: float) -> str:
     return ""
 
 
-def _of_the_past(client: Client, taken: Iterable[Client]) -> str:
+def _of_the_past(client: Client, now: float, taken: Iterable[Taken]) -> str:
+    """Whether it is dated before the last run that was copied, of those that are not of the future.
+
+    Clocks are put right: of a client that was ahead, what was copied had begun by then, whatever
+    it said. Where this host was ahead too, nothing is known of when that was.
+    """
     whose = (client.host, client.job, client.instance)
-    for each in taken:
-        if (each.host, each.job, each.instance) == whose and choice.is_newer(each, client):
-            return f"it says that it began before the run of {each.start_time}, which was copied"
+    for last, at in taken:
+        known = _began(last) if at is None else min(_began(last), at)
+        if (last.host, last.job, last.instance) != whose or known > now:
+            continue
+        # Those before it do not count: they are older, or were dated by a clock that was ahead.
+        if choice.is_newer(last, client) and (at is None or _began(client) < at):
+            before = f"it says that it began before the run of {last.start_time}, which was copied"
+            return f"{before}; is its clock behind?"
+        return ""
     return ""
+
+
+def _began(client: Client) -> float:
+    """When it says that it began; an older program has its local time alone."""
+    return moment(client.start_time).timestamp() if client.started is None else client.started

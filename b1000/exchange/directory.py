@@ -13,7 +13,7 @@ from b1000.b1k import names
 from b1000.b1k.form import LARGEST
 from b1000.b1k.names import ReportName
 from b1000.errors import BadValue, message_of
-from b1000.exchange import offers
+from b1000.exchange import claims, offers
 from b1000.exchange.listing import MOST_ENTRIES, ListedEntry, Listing
 from b1000.exchange.peer import Peer, PollFailed
 from b1000.files import read_file
@@ -74,7 +74,7 @@ class ReportDirectory:
             unusable: dict[str, str] = {}
             read: dict[ListedEntry, Seen | str] = {}
             unread: list[ListedEntry] = []
-            for name in _newest(entries, stem):
+            for name in _newest(entries, stem, self._assignment.clock()):
                 entry = entries[name.file]
                 if entry.kind != "-":
                     unusable[entry.name] = "it is no regular file"
@@ -185,8 +185,16 @@ class ReportDirectory:
         self._assignment.log.warning("%s", printable(text))
 
 
-def _newest(entries: Mapping[str, ListedEntry], stem: str | None) -> list[ReportName]:
-    """The names of those reports that matter: the newest of each job/instance before all others."""
+def _newest(entries: Mapping[str, ListedEntry], stem: str | None, now: float) -> list[ReportName]:
+    """The names of those reports that matter: the newest of each job/instance before all others.
+
+    Those of a future that is not believed come last: a clock was ahead, and wrote many of them.
+    """
+    latest = claims.latest_name(now)
+
+    def age(name: ReportName) -> tuple[bool, str]:
+        return name.start_time <= latest, name.start_time
+
     by_stem: dict[str, list[ReportName]] = defaultdict(list)
     for file in entries:
         name = names.report_name(file)
@@ -194,12 +202,8 @@ def _newest(entries: Mapping[str, ListedEntry], stem: str | None) -> list[Report
             by_stem[name.stem].append(name)
     ranked: list[list[ReportName]] = [[] for _ in range(_OF_ONE_SUBJECT)]
     for found in by_stem.values():
-        found.sort(key=_start_time, reverse=True)
+        found.sort(key=age, reverse=True)
         for rank, name in zip(ranked, found, strict=False):
             rank.append(name)
-    newest = [name for rank in ranked for name in sorted(rank, key=_start_time, reverse=True)]
+    newest = [name for rank in ranked for name in sorted(rank, key=age, reverse=True)]
     return newest[:_MOST_FETCHED]
-
-
-def _start_time(name: ReportName) -> str:
-    return name.start_time

@@ -41,7 +41,7 @@ class Polling:
     def is_outdated(self, client: Client, poll: Poll) -> bool:
         """Whether a newer run of the same job/instance has begun, as far as is believed."""
         old = self._superseded(poll, self._refused(poll))
-        return client.file in old or _is_hidden(client, poll)
+        return client.file in old or self._is_hidden(client, poll)
 
     def offers(self, poll: Poll) -> Iterator[Offer]:
         """All reports that could be read, with what speaks against each."""
@@ -52,7 +52,7 @@ class Polling:
                 seen.client,
                 self.expired(seen),
                 poll.answered(seen.client),
-                file in old or _is_hidden(seen.client, poll),
+                file in old or self._is_hidden(seen.client, poll),
             )
             why = refused.get(file, "")
             if why and seen.client.destination and not offer.obstacle:
@@ -74,16 +74,17 @@ class Polling:
             seen.client for file, seen in poll.seen.items() if file not in refused
         )
 
+    def _is_hidden(self, client: Client, poll: Poll) -> bool:
+        """Whether a newer report of the same job/instance is there that cannot be read."""
+        stem, latest = stem_of(client), claims.latest_name(self._assignment.clock())
+        reports = filter(None, map(names.report_name, poll.unusable))
+        return any(
+            each.stem == stem and client.start_time < each.start_time <= latest for each in reports
+        )
+
 
 def stem_of(client: Client) -> str:
     """What the names of all report files of its job/instance begin with."""
     name = names.report_name(client.file)
     assert name
     return name.stem
-
-
-def _is_hidden(client: Client, poll: Poll) -> bool:
-    """Whether a newer report of the same job/instance is there that cannot be read."""
-    stem = stem_of(client)
-    reports = filter(None, map(names.report_name, poll.unusable))
-    return any(each.stem == stem and each.start_time > client.start_time for each in reports)

@@ -4,7 +4,8 @@ import contextlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from b1000.b1k import names
@@ -13,15 +14,18 @@ from b1000.files import remove_unwritten, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.jobs import Report
 from b1000.reports import report
-from b1000.rsync.paths import file_stem
+from b1000.reports.outdated import Runs, outdated
+from b1000.rsync.paths import START_TIME, file_stem
 from b1000.runs.run import Run
+
+_MOST_AHEAD = 86400.0  # seconds by which the name of a file may be ahead, in whatever time zone
 
 
 class FileReport:
     """Writes the files of one ``[report:NAME]``.
 
-    ``unfinished`` gives the start times of the runs of a file stem that are not
-    over or can be retried: their files stay.
+    ``runs`` gives the runs of some files of a stem; those that are not over or can be
+    retried stay.
     """
 
     settle, linger = 0.5, 0.0
@@ -29,12 +33,12 @@ class FileReport:
     def __init__(
         self,
         settings: Report,
-        unfinished: Callable[[str], set[str]],
+        runs: Callable[[str, Collection[str]], Runs],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory = Path(settings.path)
         self._keep = settings.keep
-        self._unfinished = unfinished
+        self._runs = runs
         self._clock = clock
         self._begun = False
         # The start times of the files of each stem; others may remove some in the meantime.
@@ -66,10 +70,12 @@ class FileReport:
             except OSError as error:
                 trouble = trouble or error
         ended = {
-            file_stem(run.job, run.instance) for run in runs if run.ending and run.run_id in written
+            file_stem(run.job, run.instance): run.start_time
+            for run in runs
+            if run.ending and run.run_id in written
         }
-        for stem in ended:
-            trouble = self._remove_old(stem) or trouble
+        for stem, last in ended.items():
+            trouble = self._remove_old(stem, last) or trouble
         if any(map(_is_to_last, runs)):
             sync_directory(self._directory)
         return written, trouble
@@ -92,14 +98,18 @@ class FileReport:
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _remove_old(self, stem: str) -> OSError | None:
-        """Remove finished runs' files beyond those that are kept; gives what was in the way."""
+    def _remove_old(self, stem: str, last: str) -> OSError | None:
+        """Remove finished runs' files beyond those that are kept; gives what was in the way.
+
+        That of the ``last`` one to end is not removed, also where it is an old run.
+        """
         there = self._there[stem]
         if len(there) <= self._keep:
             return None
         trouble: OSError | None = None
-        finished = sorted(there - self._unfinished(stem), reverse=True)
-        for start_time in finished[self._keep :]:
+        known = self._runs(stem, there)
+        latest = datetime.fromtimestamp(self._clock() + _MOST_AHEAD).strftime(START_TIME)
+        for start_time in set(outdated(there, known, self._keep, latest)) - {last}:
             there.discard(start_time)
             try:
                 (self._directory / f"{stem}-{start_time}{names.SUFFIX}").unlink(missing_ok=True)

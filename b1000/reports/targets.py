@@ -28,4 +28,4 @@ def target_of(
 
             return SqliteReport(settings)
         case _:
-            return FileReport(settings, lambda stem: reader().unfinished_files(stem))
+            return FileReport(settings, lambda *asked: reader().runs_of_files(*asked))

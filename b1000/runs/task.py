@@ -29,19 +29,30 @@ class TaskKind(Enum):
         return self in (TaskKind.ON_END, TaskKind.FORGET_WITH_POST)
 
 
+class Taken(NamedTuple):
+    """A run of a client that a pull copied, or began to copy; ``at`` is when, by this host's clock.
+
+    None where that is not known.
+    """
+
+    client: Client
+    at: float | None = None
+
+
 class JournalFacts(NamedTuple):
     """What the journal knows that a run has to know.
 
     ``bases`` are the earlier fulls that it may link to, ``unsettled`` the directories at
     destinations that no attempt has finished, by path, ``taken`` the runs of clients that
-    earlier pulls of its job copied. ``reserved``: no other b1000, here or elsewhere, makes a backup
-    of the run's name. ``first_uid`` and ``started`` are those of the run. ``sealed`` are the trees
-    of its sync that a mark calls complete, although their destination has marks no more.
+    earlier pulls of its job copied, the last pull first. ``reserved``: no other b1000, here or
+    elsewhere, makes a backup of the run's name. ``first_uid`` and ``started`` are those of the
+    run. ``sealed`` are the trees of its sync that a mark calls complete, although their
+    destination has marks no more.
     """
 
     bases: Bases = Bases()
     unsettled: Mapping[str, Unsettled] = {}
-    taken: Sequence[Client] = ()
+    taken: Sequence[Taken] = ()
     reserved: bool = False
     first_uid: str = ""
     started: float = 0.0

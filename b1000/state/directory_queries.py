@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from b1000.config.addresses import one_place
 from b1000.jobs import Job
 from b1000.runs.run import Base, Bases, Client, Unsettled
-from b1000.runs.states import COMPLETE
+from b1000.runs.states import COMPLETE, Step
+from b1000.runs.task import Taken
 from b1000.state.conditions import quoted
 from b1000.state.run_rows import RunRows
 
@@ -107,17 +108,19 @@ class DirectoryQueries(RunRows):
         )
         return frozenset(row["path"] for row in rows if row["marked"])
 
-    def taken(self, job: str, instance: str) -> list[Client]:
-        """The runs of clients that the last pulls of a job copied, or began to copy."""
+    def taken(self, job: str, instance: str) -> list[Taken]:
+        """The runs of clients that the last pulls of a job copied, or began to; the last first."""
         asked = self._ask(
-            f"""SELECT {PULLED}
+            f"""SELECT {PULLED},
+                (SELECT min(time) FROM transitions WHERE transitions.run_id = runs.run_id
+                 AND destination = '' AND step = '{Step.COPYING}') AS at
                 FROM runs WHERE runs.job = ? AND runs.instance = ? AND runs.direction = 'pull'
                 AND EXISTS (SELECT 1 FROM copies WHERE copies.run_id = runs.run_id)
                 ORDER BY runs.run_id DESC LIMIT {_TAKEN_LOOKED_AT}""",
             (job, instance),
         )
-        found = [self._client(row["pulled"]) for row in asked if row["pulled"]]
-        return [client for client in found if client]
+        found = [(self._client(row["pulled"]), row["at"]) for row in asked if row["pulled"]]
+        return [Taken(client, at) for client, at in found if client]
 
     def unsettled(self) -> dict[str, Unsettled]:
         """The directories at destinations that no attempt has finished, by their one_place."""

@@ -1,7 +1,7 @@
 """What is asked of runs: the last ones, unfinished ones, those to be retried, their names."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from b1000.rsync.paths import START_TIME, file_stem
@@ -12,6 +12,7 @@ from b1000.state.run_rows import RunRows, supervisor
 
 _LATEST = "JOIN latest USING (run_id)"
 _OF_SUBJECT = "runs.job = ? AND runs.instance = ?"
+_AT_ONCE = 500  # files in one statement
 _NAMES_AWAITED = 2  # seconds that a run waits for a second that no other is named by
 
 
@@ -116,16 +117,22 @@ class RunQueries(RunRows):
                 return max(now, float(second))
         return now
 
-    def unfinished_files(self, file_stem: str) -> set[str]:
-        """The start times of the runs of one name that are not over or can be retried."""
-        return {
-            row["start_time"]
+    def runs_of_files(self, file_stem: str, start_times: Collection[str]) -> dict[str, int | None]:
+        """The numbers of the runs of one name, of some start times.
+
+        None of one that is not over or can be retried.
+        """
+        asked, found = list(start_times), {}
+        for start in range(0, len(asked), _AT_ONCE):
+            some = asked[start : start + _AT_ONCE]
             for row in self._ask(
-                f"""SELECT start_time FROM runs WHERE file_stem = ?
-                    AND (ending IS NULL OR {CAN_BE_RETRIED})""",
-                (file_stem,),
-            )
-        }
+                f"""SELECT start_time, run_id, ending IS NULL OR {CAN_BE_RETRIED} AS open
+                    FROM runs WHERE file_stem = ?
+                    AND start_time IN ({", ".join("?" * len(some))})""",
+                (file_stem, *some),
+            ):
+                found[row["start_time"]] = None if row["open"] else row["run_id"]
+        return found
 
     def listed_instances(self) -> dict[str, tuple[str, ...]]:
         """The instances that each job's command gave when it was last asked with success."""

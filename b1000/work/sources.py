@@ -13,6 +13,8 @@ from b1000.templates import Word
 from b1000.work import merging
 from b1000.work.merging import Meeting
 
+EMPTIED = "with delete = yes the destination would be emptied of what was copied from there"
+
 _MOST_NAMED = 5  # paths in an error text
 
 
@@ -35,8 +37,8 @@ def find(include: Sequence[Word], relative: bool, delete: bool) -> Sources:
     """Expand the includes on this host.
 
     Each is a path or a glob; one that matches nothing is trouble, while the
-    others are copied. With ``delete`` any missing or empty source is unusable,
-    since rsync would empty the destination.
+    others are copied. With ``delete`` any missing or empty source is unusable, since rsync would
+    empty the destination: of what a glob matches each, as a disk that is not mounted looks so.
     """
     paths: list[str] = []
     missing: list[str] = []
@@ -57,7 +59,7 @@ def find(include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         if empty := [path for path in paths if _is_empty(path)]:
             reasons.append(f"the source {_shown(empty)} is empty")
         if reasons:
-            reasons.append("with delete = yes the destination would be emptied")
+            reasons.append(EMPTIED)
             return Sources((), "; ".join(reasons), unusable=True)
     meeting = Meeting() if relative else merging.seen(paths)
     warning = ""

@@ -33,7 +33,7 @@ class Kept:
         """
         if not self.several:
             return True
-        name = os.fsdecode(names.unescaped(os.fsencode(name)))
+        name = _as_it_is(name)
         places = [os.path.join(made, name)] if made else [*self._places(name)]
         found = []
         for place in places:
@@ -49,6 +49,16 @@ class Kept:
                 yield os.path.join(root, name)
 
 
+def _as_it_is(name: str) -> str:
+    """A name that rsync has printed."""
+    return os.fsdecode(names.unescaped(os.fsencode(name)))
+
+
+def _as_read(name: str) -> str:
+    """A name as it is in a line that was read, whatever bytes it has."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _above(name: str) -> Iterator[str]:
     """The names of the directories that a name is in; "" is the last."""
     while name:
@@ -62,13 +72,14 @@ class Twice:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._name = ""
+        self._same = frozenset(map(_as_read, source.same))
         self._kept = Kept(source.paths if source.transfer.relative else ())
         self._met: set[str] = set()  # what several sources of a client brought
 
     def take(self, name: str) -> None:
         """Several bring this one; what a client brings is seen once it is here."""
         if not self._source.transfer.relative:
-            if name.partition("/")[0] not in self._source.same:
+            if _as_read(_as_it_is(name)).partition("/")[0] not in self._same:
                 self._name = self._name or printable(name)
         elif self._source.pull and self._kept.several and len(self._met) < _MOST:
             self._met.add(name)

@@ -102,7 +102,7 @@ def work(scene: Scene) -> None:
             assert not reader.damaged, "it is mended for good"
         files = StatusFiles(scene.world.status_dir, "client", "b1000.cfg", reader, is_alive)
         files.refresh()
-        told = FileReport(Report("main", "file", str(scene.world.reports)), reader.unfinished_files)
+        told = FileReport(Report("main", "file", str(scene.world.reports)), reader.runs_of_files)
         with journal.transaction():
             for owed in reader.pending("main"):
                 list(report.rows(owed.run))

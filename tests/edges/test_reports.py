@@ -17,6 +17,7 @@ from b1000.runs.protocol import Deliver
 from b1000.runs.run import Run
 from b1000.state.journal import Journal
 from b1000.state.opening import open_journal
+from b1000.state.queries import Reader
 from b1000.wire import pair
 from tests.support import build
 from tests.support.world import World
@@ -133,6 +134,42 @@ def test_files_of_runs_that_can_be_retried_stay(world: World) -> None:
         assert world.b1000().returncode == 0
     assert failed in world.report_files()
     assert len(world.report_files()) == 2
+
+
+def test_how_an_old_run_has_ended_is_told_until_the_next_one_has(world: World) -> None:
+    """--copy goes on with a run that others have followed."""
+    world.files()
+    ready = world.root / "d-$start_time"
+    world.write(
+        {
+            "report:main": {"keep": 1},
+            "dest:store": world.store(),
+            "job:etc": world.push(
+                pre=f"cp -r {world.source} {ready}",
+                include=f"{ready}/",
+            ),
+        }
+    )
+    place = world.root / "store"
+    place.write_text("in the way")
+    assert world.b1000().returncode == 1
+    (old,) = world.report_files()
+    place.unlink()
+    for _ in range(2):
+        assert world.b1000().returncode == 0
+        assert set(world.report_files()) == {old, f"etc--{last_start(world)}.b1k"}
+    done = world.b1000("--copy")
+    assert done.returncode == 0, done.stdout
+    assert read(world.reports / old)["jobstatus:etc"]["step"] == "DONE"
+    assert world.b1000().returncode == 0
+    assert world.report_files() == [f"etc--{last_start(world)}.b1k"]
+
+
+def last_start(world: World) -> str:
+    with Reader(world.status_dir / "journal.sqlite3") as reader:
+        run = reader.last_run("etc", "")
+        assert run
+        return run.start_time
 
 
 def test_a_report_that_cannot_be_written_fails_no_backup_and_comes_later(ready: World) -> None:

@@ -124,6 +124,23 @@ def test_one_thing_that_is_included_twice_is_copied(world: World, sites: Path) -
     assert [path.read_text() for path in (world.root / "store").rglob("index.html")] == ["a"]
 
 
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("name", ["f\nx", "f\\#012x", "f\\x", "f\x7fx", "fü", "f\udcffx", "f x"])
+def test_one_thing_is_one_whatever_it_is_called(world: World, name: str, streams: int) -> None:
+    """What rsync says of a name has other letters than that."""
+    for directory in (world.source / name, world.source / "plain"):
+        directory.mkdir()
+        (directory / "q").write_text("one")
+        (directory / name).write_text("deeper")
+    for include in (f"{world.source}/ {world.source}/*", f"{world.source}/f* {world.source}/"):
+        job = world.push(include=include, type="sync")
+        world.write({"dest:store": world.store(streams=streams), "job:web": job})
+        done = world.b1000()
+        assert done.returncode == 0, done.stdout
+    (copy,) = (world.root / "store").glob("web/*/")
+    assert dict(tree(copy)) == dict(tree(world.source))
+
+
 @pytest.mark.parametrize("streams", [1, 2])
 def test_what_comes_while_it_is_copied_makes_the_copy_fail(
     world: World, sites: Path, streams: int

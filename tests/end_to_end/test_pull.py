@@ -692,6 +692,33 @@ def test_an_error_is_told_and_the_run_is_closed(world: World, client: Client) ->
     assert not world.status_files()
 
 
+@pytest.mark.parametrize(
+    ("include", "kept"), [("home/*", "b[x]b/file"), ("home/b*/ backup/home/a*", "file")]
+)
+def test_with_delete_each_directory_of_a_glob_is_looked_into(
+    world: World, client: Client, include: str, kept: str
+) -> None:
+    """As in a push: a disk that is not mounted at the client is empty."""
+    home = client.backup / "home"
+    for name in ("ann", "b[x]b", "c d"):
+        (home / name).mkdir(parents=True)
+        (home / name / "file").write_text(name)
+    (home / "link").symlink_to("nowhere")
+    addresses = map(client.daemon.url, f"backup/{include}".split())
+    storage(world, client, type="sync", delete="yes", include=" ".join(addresses))
+    for code in (0, 1):
+        report = client.report(start=f"{datetime.now():%Y-%m-%d %H:%M:%S}").copying().keep_alive()
+        in_background(report.end)
+        done = world.b1000()
+        assert done.returncode == code, done.stdout
+        assert (world.root / "local/system/ext" / kept).read_text() == "b[x]b"
+        report.kill()
+        (home / "b[x]b" / "file").unlink(missing_ok=True)
+        time.sleep(1)  # a start time of its own
+    error = last(world).copies[0].error
+    assert "is empty; with delete = yes the destination would be emptied of what" in error
+
+
 def test_an_empty_source_with_delete_empties_nothing(world: World, client: Client) -> None:
     (client.backup / "empty").mkdir()
     for include in ("other", "backup/empty", "backup/empty/", "backup/missing", "other/*"):

@@ -21,6 +21,7 @@ def client(
     instance: str = "",
     destination: str = "atm",
     started: float | None = None,
+    transition: int | None = None,
 ) -> Client:
     return Client(
         f"{job}-{instance}-{start}.b1k",
@@ -34,6 +35,7 @@ def client(
         "backup-2",
         CopyStatus.INIT,
         started=started,
+        transition=transition,
     )
 
 
@@ -116,6 +118,30 @@ def test_in_the_hour_that_autumn_repeats_the_true_time_counts() -> None:
     new = client(start="2026-10-25-02-10-00", started=1300.0)
     assert choice.superseded([old, new]) == {old.file}
     assert choice.superseded([new, old]) == {old.file}
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "first", "then", "old"),
+    [
+        (Step.DONE, Status.OK, 8, 9, False),
+        (Step.PRE, Status.FAILED, 8, 9, False),
+        (Step.DONE, Status.OK, 9, 8, True),  # another journal, or one that never was
+        (Step.PRE, Status.OK, 8, 9, True),  # both are at work, as they say
+        (Step.DONE, Status.OK, None, 9, True),
+        (Step.DONE, Status.OK, 8, None, True),
+    ],
+)
+def test_what_had_ended_by_then_makes_none_out_of_date(
+    step: Step, status: Status, first: int | None, then: int | None, old: bool
+) -> None:
+    """The clock of the client was an hour ahead, and was put right."""
+    ahead = client(
+        start="2026-11-23-05-29-00", step=step, status=status, started=3700.0, transition=first
+    )
+    right = client(started=100.0, transition=then)
+    assert choice.superseded([ahead, right]) == ({right.file} if old else set())
+    over = right._replace(step=Step.DONE)
+    assert choice.superseded([ahead, over]) == {over.file}
 
 
 @given(
