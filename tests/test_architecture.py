@@ -119,6 +119,7 @@ PURE = (
     "monitor/page.py",
     "monitor/replies.py",
     "monitor/severity.py",
+    "monitor/telling.py",
     "monitor/turns.py",
     "monitor/usual.py",
     "monitor/verdicts.py",
