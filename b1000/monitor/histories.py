@@ -56,7 +56,7 @@ class Histories:
         self._moments = moments
         self._now = moments.now
         self._expressions = Expressions(source)
-        self._last = LastRuns(source, self._expressions, moments.now, scope)
+        self._last = LastRuns(source, self._expressions, moments, scope)
         self._histories: dict[Subject, list[PastRun]] = {}
         self._telling: dict[Subject, Sequence[int]] = {}
         self._planned: Sequence[Subject] = ()

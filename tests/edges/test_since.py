@@ -161,3 +161,14 @@ def test_a_destination_that_was_gone_then_too_is_no_turn(rows: _AtOnce) -> None:
         assert ("gone" in turned) == (hours > 126), hours
         assert ("once" in turned) == (hours > 54), hours
         assert turned.get("long") == "WARNING", hours
+
+
+@pytest.mark.parametrize("host", ["", "daily"])
+def test_of_longer_ago_as_much_is_read_as_of_today(rows: _AtOnce, host: str) -> None:
+    """Else nothing was known of it then, and nothing would have turned."""
+    days = [*range(57), *range(66, 99)]
+    _write(rows, {"daily": [(6 * HOUR + day * DAY, ("d1",), "OK", 60.0) for day in days]})
+    for ago in (3, 60, 70):
+        question = MonitorQuestion(host=host, since=ago * DAY)
+        (found,) = survey(rows.report, question, rows.now).judgements
+        assert (found.verdict, found.changed) == ("OK", "CRITICAL" if ago == 60 else ""), ago
