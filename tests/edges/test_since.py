@@ -1,8 +1,9 @@
 """What is judged by few rows is what all rows say, then and now; what turned is the difference."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,7 +29,7 @@ class _AtOnce(Rows):
     def anew(self) -> Iterator[None]:
         """Forget all, and let others see what is written meanwhile."""
         assert isinstance(self._place, Path)
-        with closing(sqlite3.connect(self._place)) as self._kept, self._kept:
+        with contextlib.closing(sqlite3.connect(self._place)) as self._kept, self._kept:
             self.do("DELETE FROM copies")
             self.do("DELETE FROM jobs")
             yield
