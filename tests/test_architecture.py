@@ -120,6 +120,7 @@ PURE = (
     "monitor/page.py",
     "monitor/replies.py",
     "monitor/severity.py",
+    "monitor/telling.py",
     "monitor/turns.py",
     "monitor/usual.py",
     "monitor/verdicts.py",

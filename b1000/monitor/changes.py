@@ -23,9 +23,14 @@ def then(
     return judge(subject, known, plan, when, said, stored=stored) if known or plan else None
 
 
+def had_ended(run: PastRun, when: float) -> bool:
+    """Whether it had by that time; of one without an end nothing else is known now."""
+    return run.duration is None or run.started + run.duration <= when or not run.ended
+
+
 def _as_it_was(run: PastRun, when: float) -> PastRun:
     """One that had not ended yet had no copy that is known of."""
-    if run.duration is None or run.started + run.duration <= when or not run.ended:
+    if had_ended(run, when):
         return run
     return run._replace(
         step="COPYING", status="OK", done=0, vanished=0, bytes=None, files=None, duration=None,

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 
 from b1000.monitor.freshness import PROFILE_WEEKS
+from b1000.monitor.history import DAY
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 
@@ -58,8 +59,10 @@ class Scope(NamedTuple):
     hosts: Hosts = ALL_HOSTS
 
 
-def extent_of(source: DatabaseSource, now: float, job: str = "") -> Extent:
-    """As much as rules look at, or as can soon be read."""
+def extent_of(
+    source: DatabaseSource, now: float, job: str = "", earlier: float | None = None
+) -> Extent:
+    """As much as rules look at, now and at an earlier moment, or as can soon be read."""
     of_hosts = list(
         source.rows(
             f"SELECT host, COUNT(*) FROM jobs WHERE start_time >= ?{' AND name = ?' if job else ''}"
@@ -68,7 +71,7 @@ def extent_of(source: DatabaseSource, now: float, job: str = "") -> Extent:
         )
     )
     daily = sum(count for _, count in of_hosts)
-    days = min(DAYS, _MOST_ROWS / max(1, daily))
+    days = min(days_before(now, earlier), _MOST_ROWS / max(1, daily))
     found = Extent(days, daily, half=_middle(of_hosts, daily))
     if job or source.key("jobs") != ["job_id"]:
         return found
@@ -78,6 +81,11 @@ def extent_of(source: DatabaseSource, now: float, job: str = "") -> Extent:
     )
     close = count and last - first < _SCATTERED * count
     return found._replace(first=first, last=last) if close else found
+
+
+def days_before(now: float, earlier: float | None) -> float:
+    """What rules look at, at both moments."""
+    return DAYS if earlier is None else DAYS + (now - earlier) / DAY
 
 
 def _middle(of_hosts: list[tuple[str, int]], daily: int) -> str:

@@ -26,7 +26,8 @@ SKEW = 10 * MINUTE
 """By which clocks may differ before it is told."""
 _DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once
 _LONGER = 2  # times its longest that a run may take before it counts for nothing
-_MOST_SKEW = 26 * HOUR  # a clock further ahead says nothing of when a run was
+MOST_SKEW = 26 * HOUR
+"""A clock further ahead says nothing of when a run was."""
 
 
 class Facts(NamedTuple):
@@ -103,7 +104,7 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     believed = runs
     if runs and runs[-1].started > now + SKEW:
         ahead = [run for run in runs if run.started > now + SKEW]
-        believed = [run for run in runs if run.started <= now + _MOST_SKEW]
+        believed = [run for run in runs if run.started <= now + MOST_SKEW]
     good, of_good = _good(believed, columns if believed is runs else columns_of(believed))
     past = _past(believed, good, of_good, live)
     here = freshness.clock(past, now + (believed[-1].offset if believed else 0.0))

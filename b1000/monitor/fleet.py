@@ -7,6 +7,7 @@ from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
 from b1000.monitor.stored import read_stored
+from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import Judgement
 from b1000.monitor.witnesses import Witnesses
 from b1000.named import NamedTuple
@@ -52,7 +53,7 @@ def known(source: DatabaseSource, host: str = "", job: str = "") -> Known:
 def read(source: DatabaseSource, now: float) -> Fleet:
     """All there is. Raises NotDelivered where the database does not answer."""
     told = known(source)
-    reading = Histories(source, now, Scope())
+    reading = Histories(source, Moments(now, now), Scope())
     reading.read()
     planned = [subject for subject in told.plans if not told.is_ignored(subject, now)]
     histories, _ = reading.all(planned)

@@ -1,10 +1,10 @@
 """Whose the runs are that a central database knows of: the history of each subject.
 
-Only what a verdict needs is read: the last runs of each instance, the last good ones
-where those are older, and what the copies of some of them came to.
+Only what a verdict of now and one of an earlier moment need is read: the last runs of each
+instance, the last good ones where those are older, what the copies of some of them came to, and
+at which destinations others were.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -12,19 +12,16 @@ from b1000.config.addresses import host_of
 from b1000.monitor.copies import copies_of, together, with_copies
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
 from b1000.monitor.extents import Extent, Scope
-from b1000.monitor.history import DAY, PastRun, Subject, in_order, span
+from b1000.monitor.former import put_former_places
+from b1000.monitor.history import PastRun, Subject, in_order, span
 from b1000.monitor.lastruns import LEAST_READ, LastRuns
 from b1000.monitor.severity import Verdict
 from b1000.monitor.statements import Expressions
+from b1000.monitor.telling import Moments, before, telling
 from b1000.monitor.tracks import Track, Tracks, of_all_writers, subjects_of
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.runs.states import Status
-
-_SAMPLED = (0, 1, 4, 13, 27)
-"""Of the good ones, the last first: where their copies are is looked at."""
-_SAMPLED_AGES = (3 * DAY, 9 * DAY, 18 * DAY, 26 * DAY)
-"""And of those that run more often than daily, at so much before the last."""
 
 
 class Stray(NamedTuple):
@@ -76,11 +73,12 @@ class Histories:
     ``found`` has them, of which another process may give or take some before they are looked at.
     """
 
-    def __init__(self, source: DatabaseSource, now: float, scope: Scope) -> None:
+    def __init__(self, source: DatabaseSource, moments: Moments, scope: Scope) -> None:
         self._source = source
-        self._now = now
+        self._moments = moments
+        self._now = moments.now
         self._expressions = Expressions(source)
-        self._last = LastRuns(source, self._expressions, now, scope)
+        self._last = LastRuns(source, self._expressions, moments, scope)
         self._histories: dict[Subject, list[PastRun]] = {}
         self._telling: dict[Subject, Sequence[int]] = {}
         self._planned: Sequence[Subject] = ()
@@ -108,6 +106,8 @@ class Histories:
         strays = self._put_together()
         self._look_at_copies()
         self._good_ones_of_the_past()
+        some = [before(runs, self._moments) for runs in self._histories.values()]
+        put_former_places(self._source, [each for each in some if each], self.found.relayed)
         return self._histories, strays
 
     def _good_ones_of_the_past(self) -> None:
@@ -138,9 +138,11 @@ class Histories:
             if not subjects:
                 nobodys.append((track, runs))
             for subject, its in subjects.items():
+                all_done = track not in self.found.flawed
                 if subject in self._histories:
                     its = in_order([*self._histories[subject], *its])
-                self._put(subject, its)
+                    all_done = False
+                self._put(subject, its, all_done)
                 by_host_and_job.setdefault(track[:2], {})[subject] = None
         for subject in self._planned:
             if subject not in self._histories:
@@ -154,10 +156,10 @@ class Histories:
         self._see_what_was_pulled()
         return [*strays, *(self._leave_claims_out() if self.found.relayed else ())]
 
-    def _put(self, subject: Subject, runs: list[PastRun]) -> None:
+    def _put(self, subject: Subject, runs: list[PastRun], all_done: bool = False) -> None:
         """At once with what else is asked of each run: it takes longest to find it in memory."""
         self._histories[subject] = runs
-        self._telling[subject] = _telling(runs)
+        self._telling[subject] = telling(runs, self._moments, all_done)
 
     def _see_what_was_pulled(self) -> None:
         for subject, runs in self._histories.items():
@@ -205,7 +207,7 @@ class Histories:
     # --- their copies
 
     def _look_at_copies(self) -> None:
-        """Of each run that is not plainly good, of the last of the others and of some before it."""
+        """Of each run that is not plainly good, and of the last of the others then and now."""
         sought = [
             (runs, index)
             for subject, runs in self._histories.items()
@@ -231,21 +233,6 @@ class Histories:
                 deceptive.append(runs)
             runs[index] = with_copies(run, known)
         return deceptive
-
-
-def _telling(runs: Sequence[PastRun]) -> Sequence[int]:
-    """Places of the runs whose copies say most, the last first."""
-    good = [index for index, run in enumerate(runs) if run.done]
-    found = [good[-each - 1] for each in _SAMPLED if each < len(good)]
-    if len(good) > _SAMPLED[-1] + 1:
-        newest = runs[good[-1]].started
-        for age in _SAMPLED_AGES:
-            if newest - runs[found[-1]].started < age:
-                end = bisect_right(good, newest - age, key=lambda index: runs[index].started)
-                found += good[end - 1 : end] if end else ()
-    if len(good) < len(runs):
-        found += [index for index, run in enumerate(runs) if not run.done]
-    return found
 
 
 def _half_of_them_are_good(runs: Sequence[PastRun]) -> bool:

@@ -41,7 +41,8 @@ class PastRun(NamedTuple):
     names destinations without a copy. ``relayed_by`` names the storages that told it for
     their client, ``also`` are the numbers of the rows by which others of them did. ``offset`` is
     how far the host's local time is ahead of UTC, ``kind`` full or incremental. ``places`` are
-    the destinations that have it and ``lacking`` those that do not, as far as both are known.
+    the destinations that have it and ``lacking`` those that do not, as far as both are known; of a
+    run before the last good one perhaps those alone that this one has not.
     """
 
     started: float

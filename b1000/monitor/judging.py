@@ -16,6 +16,7 @@ from b1000.monitor.histories import Histories, Stray
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.judgement import Judgement
 from b1000.monitor.severity import Verdict
+from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import judge
 from b1000.monitor.witnesses import NOTHING_TOLD
 from b1000.named import NamedTuple
@@ -44,6 +45,11 @@ class Task(NamedTuple):
     job: str = ""
     days: int = 0
     write: Callable[[Judgement], str] | None = None
+
+    @property
+    def moments(self) -> Moments:
+        """For when it is judged."""
+        return Moments(self.now, self.earlier)
 
     def wants(self, subject: Subject) -> bool:
         """Whether it is asked about this one."""
@@ -106,7 +112,7 @@ def _half(task: Task, scope: Scope, meet: meeting.Meeting) -> Judged:
     """What hosts of the scope have told, by a connection of its own."""
     known = task.known
     with DatabaseSource(task.settings) as source:
-        reading = Histories(source, task.now, scope)
+        reading = Histories(source, task.moments, scope)
         reading.read(task.extent)
         # Which a server adds up while it is found out whose the runs are.
         destinations: Callable[[], Sequence[Destination]] = tuple

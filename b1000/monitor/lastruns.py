@@ -8,10 +8,11 @@ Of two processes each may read those of half of the hosts.
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
 
-from b1000.monitor.extents import ALL_HOSTS, DAYS, Extent, Hosts, Scope, ago, extent_of
+from b1000.monitor.extents import ALL_HOSTS, Extent, Hosts, Scope, ago, days_before, extent_of
 from b1000.monitor.freshness import GAPS
 from b1000.monitor.history import DAY, PastRun
 from b1000.monitor.statements import Expressions, batches
+from b1000.monitor.telling import Moments
 from b1000.monitor.tracks import Track, Tracks, names
 from b1000.reports.source import DatabaseSource, Query
 from b1000.runs.states import Status
@@ -35,11 +36,12 @@ class LastRuns:
         self,
         source: DatabaseSource,
         expressions: Expressions,
-        now: float,
+        moments: Moments,
         scope: Scope,
     ) -> None:
         self._source = source
-        self._now = now
+        self._now = moments.now
+        self._earlier = moments.earlier
         self._scope = scope
         self.found = Tracks()
         self.tracks = self.found.runs
@@ -117,7 +119,7 @@ class LastRuns:
         """The same of one host, of whose subjects others may make the backups: nothing else."""
         own = self._names_of("host, name, instance", "host")
         of_master = self._names_of("master_host, name, master_instance", "master_host")
-        since = self._ago(DAYS)
+        since = self._ago(days_before(self._now, self._earlier))
         for condition, keys in ((_OF_TRACK, own), (_OF_MASTER, of_master)):
             for some in batches(keys, _KEYS_AT_ONCE):
                 one = f"SELECT {self._fields} FROM jobs j WHERE {condition} AND j.start_time >= ?"

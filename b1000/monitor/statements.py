@@ -89,9 +89,12 @@ def _unless(fine: str, status: str, error: str) -> str:
     return f"CASE {status} WHEN '{fine}' THEN '' ELSE substr({error}, 1, {_LONGEST_ERROR}) END"
 
 
-def among(job_ids: Sequence[int]) -> str:
-    """A condition that holds for these, ascending, and perhaps for a few in between."""
-    if job_ids[-1] - job_ids[0] < _DENSE * len(job_ids):
+def among(job_ids: Sequence[int], dense: int = _DENSE) -> str:
+    """A condition that holds for these, ascending, and perhaps for a few in between.
+
+    ``dense``: so many in a row are soon passed over for one that is looked for.
+    """
+    if job_ids[-1] - job_ids[0] < dense * len(job_ids):
         return f"c.job_id BETWEEN {job_ids[0]} AND {job_ids[-1]}"
     return f"c.job_id IN ({', '.join(map(str, job_ids))})"
 

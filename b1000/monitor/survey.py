@@ -156,7 +156,8 @@ def _task(settings: Report, question: MonitorQuestion, now: float) -> Task:
     """What is known beside runs, and how much of those is to be read."""
     with DatabaseSource(settings) as source:
         known = fleet.known(source, question.host, question.job)
-        extent = None if question.host else extent_of(source, now, question.job)
+        earlier = now - question.since if question.since else None
+        extent = None if question.host else extent_of(source, now, question.job, earlier)
     return Task(
         settings,
         known,

@@ -20,6 +20,8 @@ from b1000.monitor.usual import median
 from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses, wrong
 from b1000.runs.states import Step
 
+GONE_FOR = 30 * DAY
+"""So long a destination that is gone is missed."""
 _NO_RUN = PastRun(0.0, data_age=None)
 
 __all__ = ["Judgement", "Reason", "RuleResult", "Verdict", "judge", "worst"]
@@ -195,7 +197,7 @@ def gone(facts: Facts) -> tuple[str, ...]:
     # Of most it is not known.
     others = {*facts.columns.places} - {(), last.places}
     if others:
-        others &= {run.places for run in facts.runs if 0 < last.started - run.started <= 30 * DAY}
+        others &= {run.places for run in facts.runs if 0 < last.started - run.started <= GONE_FOR}
     if not others:
         return ()
     known = {place for places in others for place in places}

@@ -8,10 +8,10 @@ import pytest
 
 from b1000.monitor import halves
 from b1000.monitor.halves import Other, OtherGoneError
-from b1000.monitor.histories import _telling
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject
 from b1000.monitor.judgement import Judgement
 from b1000.monitor.meeting import Names, names_of, planned_here, shared
+from b1000.monitor.telling import Moments, telling
 from b1000.monitor.verdicts import judge
 from b1000.wire import Wire
 
@@ -116,19 +116,28 @@ def _runs(count: int, gap: float, failed: frozenset[int] = frozenset()) -> list[
 
 
 @pytest.mark.parametrize(
-    ("runs", "places"),
+    ("runs", "ago", "places"),
     [
-        ([], []),
-        (_runs(1, DAY), [0]),
-        (_runs(44, DAY), [43, 42, 39, 30, 16]),
-        # Those that failed as well, and they do not count among the others.
-        (_runs(6, DAY, frozenset({1, 5})), [4, 3, 1, 5]),
-        (_runs(3, DAY, frozenset({0, 1, 2})), [0, 1, 2]),
-        # Of what runs each hour 27 runs are a day: some days ago is looked at, too.
-        (_runs(1000, HOUR), [999, 998, 995, 986, 972, 927, 783, 567, 375]),
-        # So far as it is known.
-        (_runs(100, HOUR), [99, 98, 95, 86, 72, 27]),
+        ([], HOUR, []),
+        (_runs(1, DAY), HOUR, [0]),
+        (_runs(44, DAY), 0, [43]),
+        # The last one of then, too, where that was another.
+        (_runs(44, DAY), 2 * DAY + HOUR, [43, 40]),
+        (_runs(1000, HOUR), 2.5 * HOUR, [999, 996]),
+        (_runs(3, DAY), 9 * DAY, [2]),
+        # Those that failed as well, and they are not the last good one.
+        (_runs(6, DAY, frozenset({1, 5})), HOUR, [4, 1, 5]),
+        (_runs(6, DAY, frozenset({1, 5})), 4 * DAY, [4, 0, 1, 5]),
+        (_runs(3, DAY, frozenset({0, 1, 2})), HOUR, [0, 1, 2]),
+        # What is empty is none, and what had not ended was none then.
+        ([*_runs(3, DAY), PastRun(1e9 + 3 * DAY, bytes=0, done=1)], HOUR, [2]),
+        ([*_runs(3, DAY), PastRun(1e9 + 2.5 * DAY, duration=DAY, done=1)], HOUR, [3, 2]),
+        # Of one under way it is not known yet whether it counts, of one dated far ahead it is.
+        ([*_runs(3, DAY), PastRun(1e9 + 3 * DAY, done=1, total=2, step="POST")], HOUR, [3, 2]),
+        ([*_runs(3, DAY), PastRun(1e9 + 9 * DAY, done=1)], HOUR, [2]),
     ],
 )
-def test_whose_copies_are_looked_at(runs: list[PastRun], places: list[int]) -> None:
-    assert list(_telling(runs)) == places
+def test_whose_copies_are_looked_at(runs: list[PastRun], ago: float, places: list[int]) -> None:
+    now = 1e9 + 3 * DAY if len(runs) == 4 else runs[-1].started if runs else 1e9
+    all_done = all(run.done for run in runs)
+    assert telling(runs, Moments(now, now - ago), all_done) == places
