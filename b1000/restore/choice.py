@@ -8,6 +8,8 @@ from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Root, State
 from b1000.storage.question import StoredRow
 
+_SAME = 0.5  # seconds by which what is told of one moment may differ
+
 
 class Unreached(NamedTuple):
     """A destination that does not answer, and the newest complete backup that is known there.
@@ -69,7 +71,9 @@ def choose(
     ``order`` has the place of each destination in the file. Raises UsageError where nobody can
     tell which is meant or a newer one is where nobody answers, and NothingFits.
     """
-    rows = _of_one(list(rows), terms)
+    silent = {each.destination for each in away}
+    rows = [row for row in rows if row.backup.is_there or row.root.destination not in silent]
+    rows = _of_one(rows, terms)
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
     there = [row for row in rows if row.backup.state in usable]
     _check_client(there)
@@ -77,34 +81,56 @@ def choose(
     notes = [*_passed_over(rows, fit)]
     if not fit:
         raise NothingFits("no complete backup fits", _other_than(rows, away))
-    newest = max(fit, key=lambda row: _when(row.backup))
+    newest = max(fit, key=lambda row: row.backup.moment)
     same = [row for row in fit if _is_same(row.backup, newest.backup)]
     same.sort(key=lambda row: _preference(row, order))
     first = _newest_of(away, newest.backup)
     if not terms.resumed:
         notes += [_silent(each) for each in away if each is not first]
-    older = ""
-    if first:
-        older = f"{_has_newer(first)}, and does not answer: {first.why}"
-        if not terms.any:
-            raise UsageError(
-                f"the newest backup that can be reached is {same[0].path}, of"
-                f" {moment(_when(newest.backup))}; {older}",
-                "--any restores the older one",
-            )
-    elif other := _newest_of(terms.aside, newest.backup):
-        older = f"{_has_newer(other)}, and is not asked (--from)"
-    elif newest.backup.state is State.LEGACY:
-        older = "it has no mark: nothing says that it is whole"
-    if wrong := newest.backup.memory.wrong:
-        bad = f"{same[0].path}, which is restored, is known to be bad: {wrong}"
-        older = "; ".join(filter(None, [older, bad]))
+    if first and not terms.any:
+        raise UsageError(
+            f"the newest backup that can be reached is {same[0].path}, of"
+            f" {moment(newest.backup.moment)}; {_has_newer(first)}, and does not answer:"
+            f" {first.why}",
+            "--any restores the older one",
+        )
+    older = "; ".join(_against(same[0], rows, first, terms))
     return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+
+
+def _against(
+    chosen: StoredRow, rows: Iterable[StoredRow], away: Unreached | None, terms: Terms
+) -> Iterator[str]:
+    """What speaks against the one that is chosen."""
+    backup = chosen.backup
+    if away:
+        yield f"{_has_newer(away)}, and does not answer: {away.why}"
+    elif other := _newest_of(terms.aside, backup):
+        yield f"{_has_newer(other)}, and is not asked (--from)"
+    elif gone := _newest_gone(rows, backup):
+        yield f"a newer one, of {moment(gone.backup.moment)}, is missing: {gone.path}"
+    elif backup.state is State.LEGACY:
+        yield "it has no mark: nothing says that it is whole"
+    if wrong := backup.memory.wrong:
+        yield f"{chosen.path}, which is restored, is known to be bad: {wrong}"
+
+
+def _newest_gone(rows: Iterable[StoredRow], than: Backup) -> StoredRow | None:
+    """The newest that is known to be complete and that its storage, which answers, has not."""
+    gone = (
+        row
+        for row in rows
+        if not row.backup.is_there
+        and not row.backup.memory.wrong
+        and row.backup.moment > than.moment + _SAME
+        and not _is_same(row.backup, than)
+    )
+    return max(gone, key=lambda row: row.backup.moment, default=None)
 
 
 def _newest_of(unseen: Iterable[Unreached], than: Backup) -> Unreached | None:
     """The one with the newest that is known there, if that is newer than another backup."""
-    newer = [each for each in unseen if each.started and each.started > _when(than) + 0.5]
+    newer = [each for each in unseen if each.started and each.started > than.moment + _SAME]
     return max(newer, key=lambda each: each.started or 0.0, default=None)
 
 
@@ -125,7 +151,7 @@ def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
     if not terms.any:
         return good
     named = [
-        row for row in there if terms.until is not None and 0 <= terms.until - _when(row.backup) < 1
+        row for row in there if terms.until is not None and 0 <= terms.until - row.backup.moment < 1
     ]
     return [row for row in named if row in good] or named or good or there
 
@@ -195,10 +221,6 @@ def _subject(row: StoredRow) -> str:
     return f"{key.job}/{key.instance}" if key.instance else key.job
 
 
-def _when(backup: Backup) -> float:
-    return backup.started or 0.0
-
-
 def _is_same(one: Backup, other: Backup) -> bool:
     """Whether two directories hold the data of one run."""
     if one.run and other.run:
@@ -212,14 +234,16 @@ def _preference(row: StoredRow, order: Mapping[str, int]) -> tuple[bool, bool, i
 
 def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[str]:
     """Why newer ones than the chosen are no choice."""
-    least = max((_when(row.backup) for row in fit), default=0.0)
+    least = max((row.backup.moment for row in fit), default=0.0)
     notes = []
-    for row in sorted(rows, key=lambda row: _when(row.backup)):
+    for row in sorted(rows, key=lambda row: row.backup.moment):
         backup = row.backup
-        if row in fit or _when(backup) < least:
+        if row in fit or backup.moment < least:
             continue
         why = (
-            f"known to be bad: {backup.memory.wrong}" if backup.memory.wrong else str(backup.state)
+            f"known to be bad: {backup.memory.wrong}"
+            if backup.memory.wrong and backup.is_there
+            else str(backup.state)
         )
         notes.append(f"{row.path} is passed over: {why}")
     return notes
@@ -235,13 +259,17 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
     ]
     if any(row.backup.state is State.LEGACY for row in rows):
         silent.append("there are some without a mark: --any")
-    bad = [row for row in rows if row.backup.memory.wrong]
+    gone = [row for row in rows if not row.backup.is_there]
+    if gone:
+        last = max(gone, key=lambda row: row.backup.moment)
+        silent.append(f"{last.path}, of {moment(last.backup.moment)}, is missing")
+    bad = [row for row in rows if row.backup.is_there and row.backup.memory.wrong]
     if bad:
         silent.append(
             f"{bad[-1].path} is known to be bad ({bad[-1].backup.memory.wrong}): --any restores it"
         )
     begun = [row for row in rows if row.backup.state in (State.WRITING, State.UNFINISHED)]
     if begun:
-        last = max(begun, key=lambda row: _when(row.backup))
+        last = max(begun, key=lambda row: row.backup.moment)
         silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
     return "; ".join(silent) or "`b1000 list --all` shows what lies there"

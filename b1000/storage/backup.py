@@ -145,6 +145,11 @@ class Backup(NamedTuple):
         """Whether the storage has it."""
         return self.state is not State.MISSING
 
+    @property
+    def moment(self) -> float:
+        """When its run began, by which **the** newest is told; 0.0 where nothing tells."""
+        return self.started or 0.0
+
 
 class Group(NamedTuple):
     """Backups of one job, host and instance at one root, oldest first.

@@ -178,6 +178,38 @@ def test_what_is_passed_over_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gone", "older"),
+    [
+        ([row("far", 3, State.MISSING)], True),
+        ([row("far", 3, State.MISSING, run="run2")], False),
+        ([row("far", 3, State.MISSING, memory=BAD)], False),
+        ([row("far", 1, State.MISSING)], False),
+        ([row("far", 2, State.MISSING)], False),
+        ([row("far", 3, State.UNFINISHED), row("far", 4, State.WRITING)], False),
+    ],
+)
+def test_the_newest_that_is_missing_is_named(gone: list[StoredRow], older: bool) -> None:
+    found = choose([row("near", 2), *gone], ORDER, (), Terms())
+    assert found.row.root.destination == "near"
+    assert ("is missing: rsync://far/b1000/etc/day/03" in found.older) == older
+    # A storage that does not answer cannot miss anything.
+    away = (Unreached("far", "down", 3 * 3600.0 if older else None),)
+    found = choose([row("near", 2), *gone], ORDER, away, Terms(any=True))
+    assert "missing" not in "".join([found.older, *found.notes])
+    assert ("far has a newer one" in found.older) == older
+
+
+def test_all_missing_is_told_as_that() -> None:
+    rows = [row("near", hour, State.MISSING, memory=Memory(short="f")) for hour in (1, 2)]
+    with pytest.raises(NothingFits) as raised:
+        choose(rows, ORDER, (), Terms())
+    told = str(raised.value.full_message())
+    assert "/srv/near/etc/day/02, of 1970-01-01" in told
+    assert "is missing" in told
+    assert "bad" not in told
+
+
+@pytest.mark.parametrize(
     ("rows", "words"),
     [
         ([row("near", 1), row("near", 2, host="web2")], "2 hosts have such backups: web1, web2"),
@@ -259,4 +291,10 @@ def test_what_must_hold(rows: list[StoredRow], away: list[Unreached], any_will_d
         assert each.backup.started == newest
     if not any_will_do:
         assert all((each.started or 0) <= newest + 1 for each in away)
-        assert not found.older
+        gone = [each for each in rows if each.backup.state is State.MISSING]
+        newer = [each for each in gone if (each.backup.started or 0) > newest]
+        if not found.older:
+            assert all(each.backup.memory.bad for each in newer)
+        else:
+            assert newer
+            assert "is missing" in found.older
