@@ -4,16 +4,14 @@ A report that says more is refused. What is left is still the word of the client
 """
 
 from collections.abc import Iterable
-from datetime import UTC
 
 from b1000.config import addresses, grammar
 from b1000.exchange import choice
 from b1000.jobs import Pull
-from b1000.rsync.paths import moment
+from b1000.rsync.paths import is_local_time, moment
 from b1000.runs.run import Client
 
 _MOST_AHEAD = 86400.0  # seconds by which a client's clock may be ahead of ours
-_MOST_EAST, _MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more
 
 
 def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Client]) -> str:
@@ -46,8 +44,7 @@ def _of_its_time(client: Client, now: float) -> str:
     began = named.timestamp() if client.started is None else client.started
     if began > now + _MOST_AHEAD:
         return "it says that it began more than a day ahead of this host's clock"
-    zone = named.replace(tzinfo=UTC).timestamp() - began
-    if client.started is not None and not -_MOST_WEST <= zone <= _MOST_EAST:
+    if client.started is not None and not is_local_time(client.start_time, client.started):
         return "its start_time and its started are not the same time in any time zone"
     return ""
 

@@ -1,5 +1,6 @@
 """Of the backups of a job at all storages the one is chosen that is restored."""
 
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -64,7 +65,8 @@ def choose(
         others = [_known_elsewhere(config, each, asked, databases) for each in others]
     order = {name: number for number, name in enumerate(config.destinations)}
     own = config.settings.host if job in config.jobs else ""
-    terms = Terms(asked.host, own, asked.any, asked.until, others, asked.begun is not None)
+    resumed = asked.begun is not None
+    terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
     try:
         return chosen(rows, order, away, terms)
     except NothingFits as failure:

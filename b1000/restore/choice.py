@@ -8,6 +8,7 @@ from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Root, State
 from b1000.storage.question import StoredRow
 
+_AHEAD = 86400.0  # seconds by which what is told of one that is not seen may be ahead
 _SAME = 0.5  # seconds by which what is told of one moment may differ
 
 
@@ -28,6 +29,7 @@ class Terms(NamedTuple):
     ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
     several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
     are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
+    ``now`` is this clock, None where nothing is ahead of it.
     """
 
     host: str = ""
@@ -36,6 +38,15 @@ class Terms(NamedTuple):
     until: float | None = None
     aside: Sequence[Unreached] = ()
     resumed: bool = False
+    now: float | None = None
+
+    def trouble(self, backup: Backup) -> str:
+        """Why one that is complete is restored on purpose alone; "" where nothing is known."""
+        if backup.memory.wrong:
+            return f"known to be bad: {backup.memory.wrong}"
+        if self.now is not None and backup.is_ahead(self.now):
+            return "more than a day ahead of this clock by its name"
+        return ""
 
 
 class Choice(NamedTuple):
@@ -78,13 +89,13 @@ def choose(
     there = [row for row in rows if row.backup.state in usable]
     _check_client(there)
     fit = _fitting(there, terms)
-    notes = [*_passed_over(rows, fit)]
+    notes = [*_passed_over(rows, fit, terms)]
     if not fit:
-        raise NothingFits("no complete backup fits", _other_than(rows, away))
+        raise NothingFits("no complete backup fits", _other_than(rows, away, terms))
     newest = max(fit, key=lambda row: row.backup.moment)
     same = [row for row in fit if _is_same(row.backup, newest.backup)]
     same.sort(key=lambda row: _preference(row, order))
-    first = _newest_of(away, newest.backup)
+    first = _newest_of(away, newest.backup, terms)
     if not terms.resumed:
         notes += [_silent(each) for each in away if each is not first]
     if first and not terms.any:
@@ -95,7 +106,7 @@ def choose(
             "--any restores the older one",
         )
     older = "; ".join(_against(same[0], rows, first, terms))
-    return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+    return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order, terms)))
 
 
 def _against(
@@ -105,32 +116,37 @@ def _against(
     backup = chosen.backup
     if away:
         yield f"{_has_newer(away)}, and does not answer: {away.why}"
-    elif other := _newest_of(terms.aside, backup):
+    elif other := _newest_of(terms.aside, backup, terms):
         yield f"{_has_newer(other)}, and is not asked (--from)"
-    elif gone := _newest_gone(rows, backup):
+    elif gone := _newest_gone(rows, backup, terms):
         yield f"a newer one, of {moment(gone.backup.moment)}, is missing: {gone.path}"
     elif backup.state is State.LEGACY:
         yield "it has no mark: nothing says that it is whole"
-    if wrong := backup.memory.wrong:
-        yield f"{chosen.path}, which is restored, is known to be bad: {wrong}"
+    if trouble := terms.trouble(backup):
+        yield f"{chosen.path}, which is restored, is {trouble}"
 
 
-def _newest_gone(rows: Iterable[StoredRow], than: Backup) -> StoredRow | None:
+def _newest_gone(rows: Iterable[StoredRow], than: Backup, terms: Terms) -> StoredRow | None:
     """The newest that is known to be complete and that its storage, which answers, has not."""
     gone = (
         row
         for row in rows
         if not row.backup.is_there
-        and not row.backup.memory.wrong
+        and not terms.trouble(row.backup)
         and row.backup.moment > than.moment + _SAME
         and not _is_same(row.backup, than)
     )
     return max(gone, key=lambda row: row.backup.moment, default=None)
 
 
-def _newest_of(unseen: Iterable[Unreached], than: Backup) -> Unreached | None:
+def _newest_of(unseen: Iterable[Unreached], than: Backup, terms: Terms) -> Unreached | None:
     """The one with the newest that is known there, if that is newer than another backup."""
-    newer = [each for each in unseen if each.started and each.started > than.moment + _SAME]
+    newer = [
+        each
+        for each in unseen
+        if each.started and each.started > than.moment + _SAME
+        if terms.now is None or each.started <= terms.now + _AHEAD
+    ]
     return max(newer, key=lambda each: each.started or 0.0, default=None)
 
 
@@ -144,10 +160,10 @@ def _silent(away: Unreached) -> str:
 
 
 def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
-    """Those that are not known to be bad; on purpose the bad ones, where there is no other, or
-    the one that is named by its start.
+    """Those that are not known to be bad, or ahead of this clock; on purpose these, where there
+    is no other, or the one that is named by its start.
     """
-    good = [row for row in there if not row.backup.memory.wrong]
+    good = [row for row in there if not terms.trouble(row.backup)]
     if not terms.any:
         return good
     named = [
@@ -157,10 +173,10 @@ def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
 
 
 def _reasons(
-    fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int]
+    fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int], terms: Terms
 ) -> Iterator[str]:
     kinds = "backup" if len(fit) == 1 else "backups"
-    which = "good" if not same[0].backup.memory.wrong else "known to be bad"
+    which = terms.trouble(same[0].backup).partition(":")[0] or "good"
     yield f"the newest of {len(fit)} {kinds} that {'is' if len(fit) == 1 else 'are'} {which}"
     if len(same) == 1:
         return
@@ -232,7 +248,7 @@ def _preference(row: StoredRow, order: Mapping[str, int]) -> tuple[bool, bool, i
     return row.root.remote, row.backup.proven.read is None, order.get(row.root.destination, 0)
 
 
-def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[str]:
+def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow], terms: Terms) -> list[str]:
     """Why newer ones than the chosen are no choice."""
     least = max((row.backup.moment for row in fit), default=0.0)
     notes = []
@@ -240,11 +256,7 @@ def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[st
         backup = row.backup
         if row in fit or backup.moment < least:
             continue
-        why = (
-            f"known to be bad: {backup.memory.wrong}"
-            if backup.memory.wrong and backup.is_there
-            else str(backup.state)
-        )
+        why = (terms.trouble(backup) if backup.is_there else "") or str(backup.state)
         notes.append(f"{row.path} is passed over: {why}")
     return notes
 
@@ -253,7 +265,7 @@ def _with_known(away: Unreached) -> str:
     return f"has one of {moment(away.started)}, and " if away.started else ""
 
 
-def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
+def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached], terms: Terms) -> str:
     silent = [
         f"{each.destination} {_with_known(each)}does not answer ({each.why})" for each in away
     ]
@@ -263,11 +275,11 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached]) -> str:
     if gone:
         last = max(gone, key=lambda row: row.backup.moment)
         silent.append(f"{last.path}, of {moment(last.backup.moment)}, is missing")
-    bad = [row for row in rows if row.backup.is_there and row.backup.memory.wrong]
+    bad = [row for row in rows if row.backup.is_there and terms.trouble(row.backup)]
     if bad:
-        silent.append(
-            f"{bad[-1].path} is known to be bad ({bad[-1].backup.memory.wrong}): --any restores it"
-        )
+        last = bad[-1]
+        kind, _, why = terms.trouble(last.backup).partition(": ")
+        silent.append(f"{last.path} is {kind}{f' ({why})' if why else ''}: --any restores it")
     begun = [row for row in rows if row.backup.state in (State.WRITING, State.UNFINISHED)]
     if begun:
         last = max(begun, key=lambda row: row.backup.moment)

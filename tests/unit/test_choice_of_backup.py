@@ -1,5 +1,7 @@
 """Which backup is restored: tables of what lies where, and what must hold whatever does."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,6 +199,48 @@ def test_the_newest_that_is_missing_is_named(gone: list[StoredRow], older: bool)
     found = choose([row("near", 2), *gone], ORDER, away, Terms(any=True))
     assert "missing" not in "".join([found.older, *found.notes])
     assert ("far has a newer one" in found.older) == older
+
+
+def day(where: str, number: int, state: State = State.COMPLETE) -> StoredRow:
+    """A full with a name, of a day of November 2026."""
+    at = datetime(2026, 11, number, 1)
+    named = f"{at:%Y-%m-%d-%H-%M-%S}"
+    return row(where, number, state, start_time=named, started=at.timestamp())
+
+
+def test_a_name_ahead_of_the_clock_is_never_the_newest() -> None:
+    """As prune has it: more than a day ahead."""
+    now = datetime(2026, 11, 20, 2).timestamp()
+    rows = [day("near", 20), day("near", 23)]
+    found = choose(rows, ORDER, (), Terms(now=now))
+    assert found.row is rows[0]
+    assert found.notes == (
+        "/srv/near/etc/day/23 is passed over: more than a day ahead of this clock by its name",
+    )
+    assert not found.older
+    assert choose([rows[0], day("near", 21)], ORDER, (), Terms(now=now)).row.backup.place[-2:] == (
+        "21"
+    )
+    with pytest.raises(NothingFits) as raised:
+        choose(rows[1:], ORDER, (), Terms(now=now))
+    assert "day/23 is more than a day ahead of this clock by its name: --any restores it" in str(
+        raised.value.full_message()
+    )
+    found = choose(rows[1:], ORDER, (), Terms(now=now, any=True))
+    assert "is more than a day ahead of this clock" in found.older
+    assert choose(rows, ORDER, (), Terms(now=now, any=True)).row is rows[0]
+    # Nor is one newer that nobody sees, and that a clock was ahead for.
+    gone = day("far", 23, State.MISSING)
+    assert not choose([rows[0], gone], ORDER, (), Terms(now=now)).older
+    away = (Unreached("far", "down", now + 86401),)
+    assert not choose(rows, ORDER, away, Terms(now=now)).older
+    assert choose(rows, ORDER, away, Terms(now=now + 2, any=True)).older
+
+
+def test_a_tree_that_began_in_the_future_is_never_the_newest() -> None:
+    rows = [row("near", hour, type="sync", start_time="", run="") for hour in (1, 30)]
+    found = choose(rows, ORDER, (), Terms(now=2 * 3600.0))
+    assert found.row is rows[0]
 
 
 def test_all_missing_is_told_as_that() -> None:
