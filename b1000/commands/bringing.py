@@ -19,12 +19,14 @@ from b1000.restore import held as holding
 from b1000.restore.choice import Choice
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
+from b1000.runs.run import label
 from b1000.runs.stored import Restore
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.config.selectors import Selector
     from b1000.restore.answer import Answer
-    from b1000.storage.survey import Journalled
+    from b1000.storage.survey import Journalled, Survey
 
 
 class Surroundings(NamedTuple):
@@ -44,6 +46,24 @@ def _is_still(path: str, before: os.stat_result) -> bool:
         return os.path.samestat(os.stat(path), before)
     except OSError:
         return False
+
+
+def refuse_live(config: "Config", wanted: "Selector", found: "Survey") -> None:
+    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree."""
+    job, instance = wanted
+    there = {group.key.instance for _, group in found.groups() if group.key.job == job}
+    for each in {"", *there} if instance is None else {instance}:
+        lock = Locks.beside(config.settings.journal).take(run_lock(job, each))
+        if lock is None:
+            raise _live(label(job, each))
+        os.close(lock)
+
+
+def _live(what: str) -> UsageError:
+    return UsageError(
+        f"a run of {what} is at work; nothing was restored",
+        "`b1000 status` shows it; try again when it has ended",
+    )
 
 
 class Bringing:
@@ -152,10 +172,7 @@ class Bringing:
         key = self._choice.row.key
         lock = self._locks.take(run_lock(key.job, key.instance))
         if lock is None:
-            raise UsageError(
-                f"a run of {self._arguments.job} is at work; nothing was restored",
-                "`b1000 status` shows it; try again when it has ended",
-            )
+            raise _live(self._arguments.job)
         return (lock,)
 
     # --- the act
