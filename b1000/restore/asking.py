@@ -46,7 +46,9 @@ def choose(
     UsageError and NothingFits.
     """
     job = asked.wanted.job
-    rows = told.believed(_rows(config, found, asked), databases, job, config.settings.host)
+    own = config.settings.host
+    rows = told.believed(_rows(config, found, asked), databases, job, own)
+    rows = told.but_removed(rows, databases, job, own)
     rows = _of_client(found, rows, asked)
     if asked.begun:
         rows = _of_begun(asked.begun, rows)
@@ -64,7 +66,7 @@ def choose(
         away = [_known_elsewhere(config, each, asked, databases) for each in away]
         others = [_known_elsewhere(config, each, asked, databases) for each in others]
     order = {name: number for number, name in enumerate(config.destinations)}
-    own = config.settings.host if job in config.jobs else ""
+    own = own if job in config.jobs else ""
     resumed = asked.begun is not None
     terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
     try:

@@ -1,5 +1,6 @@
 """b1000 restore and list where the newest backup has gone: with its whole disk, or alone."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.hosts import Host
 from tests.support.world import World, tree
 
 
@@ -146,6 +148,45 @@ def test_what_prune_removed_is_not_missing(world: World) -> None:
     came, told = restored(world, 0)
     assert (came, told) == ("old", "")
     assert tree(world.root / "to") == {"which": b"old"}
+
+
+def test_what_another_host_has_pruned_databases_tell(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    there = daemon({"b": ""})
+    older_at_two(world, there.url("b"), report="main, central")
+    (pruned,) = there.module("b").glob("etc/*/*/")
+    assert world.b1000().returncode == 0
+    central = {"type": "sqlite", "path": world.root / "central.sqlite3"}
+    rules = {"keep": "last 1", "keep_least": 1, "prune_most": "100%"}
+    storage = Host(world.root / "storage", "backup-1")
+    storage.write(
+        {
+            "global": {"host": "backup-1", "report_wait_end": 60},
+            "report:central": central,
+            "dest:kept": {
+                "type": "store",
+                "path": there.module("b"),
+                "report": "central",
+                **rules,
+            },
+        }
+    )
+    assert storage.b1000("verify", "--count").returncode == 0
+    started = json.loads(world.b1000("list", "--dest", "one", "--json").stdout)["backups"][0]
+    at = ("--at", started["started"])
+    assert restored(world, 0, *at)[0] == "new"
+    assert storage.b1000("prune").returncode == 0
+    assert not pruned.exists()
+    assert restored(world, 0, *at) == ("old", "")
+    # Nobody tells that it was pruned where no database does.
+    world.config.write_text(
+        world.config.read_text()
+        .replace("report = main, central", "report = main")
+        .replace(str(central["path"]), str(world.root / "another.sqlite3"))
+    )
+    came, told = restored(world, 3, *at)
+    assert (came, "is missing" in told) == ("old", True)
 
 
 def test_where_all_are_missing_no_word_of_bad_ones(world: World) -> None:

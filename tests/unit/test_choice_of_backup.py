@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from b1000.errors import UsageError
 from b1000.restore.choice import NothingFits, Terms, Unreached, choose
-from b1000.restore.told import ToldOf, believed
+from b1000.restore.told import ToldOf, believed, but_removed
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
@@ -100,7 +100,10 @@ class Told:
         return None
 
     def stored(self, *_: object) -> list[ToldOf]:
-        return self.rows
+        return [each for each in self.rows if not each.removed]
+
+    def removed(self, *_: object) -> list[ToldOf]:
+        return [each for each in self.rows if each.removed]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,26 @@ def test_what_a_database_tells_of_it(told: list[ToldOf], bad: bool) -> None:
     assert not near.backup.memory.wrong, "of its own disk the host itself knows"
     assert bool(far.backup.memory.wrong) == bad
     assert (far.backup.proven.read == 9.0) == (told_of("far") in told)
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ([], True),
+        ([told_of("far")._replace(removed=True)], False),
+        ([told_of("far")], True),
+        ([told_of("far", place="etc/day/03")._replace(removed=True)], True),
+        # Another storage of the same run has removed it, which has another name.
+        ([told_of("else")._replace(removed=True), told_of("far")], True),
+        ([told_of("else")._replace(removed=True)], False),
+        ([told_of("else")._replace(removed=True), told_of("third")], True),
+    ],
+)
+def test_what_its_storage_has_removed_is_not_missing(told: list[ToldOf], missing: bool) -> None:
+    rows = [row("near", 1), row("near", 2, State.MISSING), row("far", 2, State.MISSING)]
+    found = but_removed(rows, Told(told), "etc")
+    assert found == (rows if missing else rows[:2])
+    assert but_removed(rows[:1], Told([told_of("far")]), "etc") == rows[:1]
 
 
 @pytest.mark.parametrize(
