@@ -81,6 +81,7 @@ PURE = (
     "rsync/",
     "config/addresses.py",
     "config/allowed.py",
+    "config/commandline.py",
     "config/foreign.py",
     "config/grammar.py",
     "config/ini.py",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
+from b1000.config.selectors import selecting
 from b1000.expressions import expression
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job
@@ -63,7 +64,8 @@ def _of_commands(config: Config) -> Iterator[Finding]:
     """Jobs that an upgrade may have hidden behind a command."""
     for name in config.jobs:
         if name in COMMANDS:
-            text = f"`b1000 {name}` is a command; `b1000 job:{name}` runs this job"
+            runs = config.command(selecting(name, ""))
+            text = f"`b1000 {name}` is a command; `{runs}` runs this job"
             yield Finding(f"job:{name}", "", text, warning=True)
 
 

@@ -28,7 +28,8 @@ def findings(config: Config) -> Iterator[Finding]:
                 f"dest:{name}",
                 "keep",
                 f"its file system is {used:.0%} full and nothing is ever removed; say what stays, "
-                "such as 'keep = all 7d, daily 5w, monthly 13m', and run b1000 prune from cron",
+                "such as 'keep = all 7d, daily 5w, monthly 13m', "
+                f"and run {config.command('prune')} from cron",
                 warning=True,
             )
 

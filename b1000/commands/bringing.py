@@ -55,14 +55,14 @@ def refuse_live(config: "Config", wanted: "Selector", found: "Survey") -> None:
     for each in {"", *there} if instance is None else {instance}:
         lock = Locks.beside(config.settings.journal).take(run_lock(job, each))
         if lock is None:
-            raise _live(label(job, each))
+            raise _live(label(job, each), config)
         os.close(lock)
 
 
-def _live(what: str) -> UsageError:
+def _live(what: str, config: "Config") -> UsageError:
     return UsageError(
         f"a run of {what} is at work; nothing was restored",
-        "`b1000 status` shows it; try again when it has ended",
+        f"`{config.command('status')}` shows it; try again when it has ended",
     )
 
 
@@ -172,7 +172,7 @@ class Bringing:
         key = self._choice.row.key
         lock = self._locks.take(run_lock(key.job, key.instance))
         if lock is None:
-            raise _live(self._arguments.job)
+            raise _live(self._arguments.job, self._with.config)
         return (lock,)
 
     # --- the act

@@ -52,7 +52,10 @@ def _reply(arguments: Any) -> int:
         arguments.reply, " ".join(arguments.subject), arguments.until, arguments.note
     )
     try:
-        settings = database(loader.load(arguments.cfg), arguments.report)
+        config = loader.load(arguments.cfg)
+        settings = database(config, arguments.report)
+        asked = ("--report", arguments.report) if arguments.report else ()
+        wanted = wanted._replace(listing=config.command("monitor", "--all", *asked))
         for line in reply(settings, wanted, time.time()):
             say(printable(line))
     except B1000Error as error:

@@ -38,7 +38,9 @@ class _Prune:
         self._json = arguments.json
         self._quiet = arguments.quiet or arguments.json
         self._until = time.monotonic() + arguments.seconds if arguments.seconds else None
-        self._wish: Wish = Wish(tuple(arguments.jobs), tuple(arguments.gone), arguments.more)
+        words, gone = tuple(arguments.jobs), tuple(arguments.gone)
+        adopting = config.command("mark", "--adopt")
+        self._wish: Wish = Wish(words, gone, arguments.more, adopting)
         self._plans: list[Plan] = []
         self._outcomes: list[Outcome] = []
         self._troubles: list[str] = []

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from b1000.config import grammar, job_sections, places
+from b1000.config.commandline import commandline
 from b1000.config.options import TABLE
 from b1000.config.reading import read
 from b1000.config.sections import ConfigUnreadable as ConfigUnreadable
@@ -31,6 +32,7 @@ def log_defaults() -> tuple[str, str]:
 class Config(NamedTuple):
     """A file that was read: what can be run, and what is wrong.
 
+    ``file`` is as it was named, ``place`` its whole path, by which it is found from anywhere.
     ``stray`` is set where an error belongs to no job that could be told of as
     FAILED, such as a section whose heading is not known. ``lines`` are those of
     sections and options, a section's own under the option "". ``files`` are all that were read,
@@ -38,6 +40,7 @@ class Config(NamedTuple):
     """
 
     file: str
+    place: str
     settings: Settings
     jobs: Mapping[str, Job | BrokenJob]
     destinations: Mapping[str, Destination]
@@ -51,6 +54,10 @@ class Config(NamedTuple):
     def line(self, section: str, option: str) -> int:
         """Where an option stands, or its section where it does not; 0 where neither does."""
         return self.lines.get((section, option)) or self.lines.get((section, ""), 0)
+
+    def command(self, *words: str) -> str:
+        """A command line for people to type, which acts by this configuration."""
+        return commandline(self.place, *words)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -97,13 +104,13 @@ def load(file: str) -> Config:
         raise ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
     return Config(
         file,
+        os.path.abspath(file),
         _settings(settings),
         {name: job_sections.claimed(name, job, jobs) for name, job in jobs.items()},
         {name: each for name, each in reversed(destinations.items()) if each},
         {name: each for name, each in reversed(reports.items()) if each},
         tuple(problems),
-        stray=any(section.name not in jobs for section in named["job"])
-        or len(known) < len(sections),
+        stray=bool(meant) or any(section.name not in jobs for section in named["job"]),
         lines=_lines_of(reversed([reader.globals, *sections])),
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},

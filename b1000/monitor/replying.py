@@ -22,12 +22,16 @@ _MOST_LISTED = 12
 
 
 class ReplyRequest(NamedTuple):
-    """What is said of which subject; ``until`` 0: without an end."""
+    """What is said of which subject; ``until`` 0: without an end.
+
+    ``listing`` is the command that shows all subjects, as people type it.
+    """
 
     kind: str
     subject: str
     until: float = 0.0
     note: str = ""
+    listing: str = "b1000 monitor --all"
 
 
 def reply(settings: Report, wanted: ReplyRequest, now: float) -> list[str]:
@@ -72,7 +76,7 @@ def _meant(
     if not found:
         raise NoVerdict(
             f"{wanted.subject!r} is no subject{near(wanted.subject, [s.label for s in known])}",
-            _known(known),
+            _known(known, wanted.listing),
         )
     if wanted.kind != ACK:
         return [(subject, frozenset()) for subject in sorted(found)]
@@ -85,9 +89,9 @@ def _meant(
     return [(each.subject, each.codes) for each in bad]
 
 
-def _known(subjects: set[Subject]) -> str:
+def _known(subjects: set[Subject], listing: str) -> str:
     if len(subjects) > _MOST_LISTED:
-        return f"b1000 monitor --all lists all {len(subjects)}"
+        return f"{listing} lists all {len(subjects)}"
     return f"there is {in_order(each.label for each in subjects)}"
 
 

@@ -27,15 +27,17 @@ _STATES = {
 UNDER_WAY = (State.WRITING, State.UNFINISHED)
 """States of what its client may go on with."""
 
-_NOBODYS = "it has no mark that says whose it is, see `b1000 mark --adopt`"
-
 
 class Wish(NamedTuple):
-    """What the command line asks for. Words are JOB, JOB/HOST or JOB/HOST/INSTANCE."""
+    """What the command line asks for. Words are JOB, JOB/HOST or JOB/HOST/INSTANCE.
+
+    ``adopting`` is the command that writes marks, as people type it.
+    """
 
     words: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     more: bool = False
+    adopting: str = "b1000 mark --adopt"
 
 
 class Removal(NamedTuple):
@@ -122,9 +124,8 @@ def plan(
     ]
     planner = _Planner(destination, now, wish, changed)
     plans = tuple(_where_all_was_read(planner.plan(*each), catalogues) for each in groups)
-    refused = {
-        catalogue.root.path: why for catalogue in catalogues if (why := _is_no_storage(catalogue))
-    }
+    reasons = {each.root.path: _is_no_storage(each, wish) for each in catalogues}
+    refused = {path: why for path, why in reasons.items() if why}
     strange = _unmatched(destination.keep, catalogues)
     if strange and not wish.more:
         refused[""] = f"no group fits the pattern {strange[0]!r} of keep; correct it, or use --more"
@@ -163,13 +164,13 @@ def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str)
             )
 
 
-def _is_no_storage(catalogue: Catalogue) -> str:
+def _is_no_storage(catalogue: Catalogue, wish: Wish) -> str:
     """Why nothing may be removed at a root; "" where it is one that B1000 has written to."""
     path = catalogue.root.path
     if catalogue.unreadable:
         return f"{path} could not be looked at: {catalogue.unreadable}"
     if catalogue.root.identity is None:
-        return f"{path} has no .b1000-id; is its disk mounted? `b1000 mark --adopt` writes one"
+        return f"{path} has no .b1000-id; is its disk mounted? `{wish.adopting}` writes one"
     if not catalogue.marks:
         return f"{path} has no backup with a mark; is its disk mounted?"
     return ""
@@ -193,7 +194,7 @@ class _Planner(NamedTuple):
     def plan(self, root: Root, group: Group) -> GroupPlan:
         key = group.key
         if key.unmarked:
-            return GroupPlan(root, group, None, _untouched(group))
+            return GroupPlan(root, group, None, _untouched(group, self.wish))
         here = [each for each in group.backups if each.state in _STATES]
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
         if any(fits(word, key) for word in self.wish.gone):
@@ -259,10 +260,11 @@ class _Planner(NamedTuple):
         )
 
 
-def _untouched(group: Group) -> Verdict:
+def _untouched(group: Group, wish: Wish) -> Verdict:
     """Nothing goes that may be of anybody; what is not there is none to be told of."""
     here = (each.place for each in group.backups if each.state is not State.MISSING)
-    return Verdict(tuple(Decision(place, True, (_NOBODYS,)) for place in here))
+    why = f"it has no mark that says whose it is, see `{wish.adopting}`"
+    return Verdict(tuple(Decision(place, True, (why,)) for place in here))
 
 
 def _seen_before(group: Group) -> Iterator[datetime]:

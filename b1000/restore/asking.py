@@ -69,6 +69,7 @@ def choose(
     own = own if job in config.jobs else ""
     resumed = asked.begun is not None
     terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
+    terms = terms._replace(listing=config.command("list", "--all"))
     try:
         return chosen(rows, order, away, terms)
     except NothingFits as failure:

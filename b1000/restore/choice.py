@@ -30,6 +30,7 @@ class Terms(NamedTuple):
     several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
     are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
     ``now`` is this clock, None where nothing is ahead of it.
+    ``listing`` is the command that shows what lies at storages, as people type it.
     """
 
     host: str = ""
@@ -39,6 +40,7 @@ class Terms(NamedTuple):
     aside: Sequence[Unreached] = ()
     resumed: bool = False
     now: float | None = None
+    listing: str = "b1000 list --all"
 
     def trouble(self, backup: Backup) -> str:
         """Why one that is complete is restored on purpose alone; "" where nothing is known."""
@@ -284,4 +286,4 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached], terms: Ter
     if begun:
         last = max(begun, key=lambda row: row.backup.moment)
         silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
-    return "; ".join(silent) or "`b1000 list --all` shows what lies there"
+    return "; ".join(silent) or f"`{terms.listing}` shows what lies there"

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 
 from b1000 import figures
@@ -29,19 +28,19 @@ class Elsewhere:
         """The commands that restore files of a backup from where the same run lies as well."""
         run = look.backup.run
         return [
-            _command(root, group, backup, names)
+            self._config.command(*_words(root, group, backup, names))
             for root, group in (self._beside(look.root.destination) if run else ())
             for backup in group.backups
             if backup.run == run and backup.complete and not backup.memory.bad
         ]
 
 
-def _command(root: Root, group: Group, backup: Backup, names: Iterable[bytes]) -> str:
+def _words(root: Root, group: Group, backup: Backup, names: Iterable[bytes]) -> list[str]:
     key = group.key
-    words = ["b1000", "restore", f"{key.job}/{key.instance}" if key.instance else key.job]
+    words = ["restore", f"{key.job}/{key.instance}" if key.instance else key.job]
     words += ["--host", key.host] if key.host else []
     words += ["--from", root.place]
     if backup.started is not None:
         words += ["--at", figures.iso(math.ceil(backup.started))]
     paths = [name.decode("utf-8", "surrogateescape") for name in names]
-    return shlex.join([*words, "--to", "DIR", *(paths if len(paths) <= _MOST_PATHS else ())])
+    return [*words, "--to", "DIR", *(paths if len(paths) <= _MOST_PATHS else ())]

@@ -21,7 +21,10 @@ _WHOSE = (
     "it belongs to the user who runs the backups, mostly root; "
     "docs/status.md says how others may read it"
 )
-_OLDER = "the next b1000 that runs jobs brings it up to date, and b1000 --copy does so now"
+_OLDER = (  # no command to be copied: which configuration it would need, is not known here
+    "the next b1000 that runs jobs brings it up to date, "
+    "and --copy by this configuration does so now"
+)
 _NEWER = "use the newer b1000 that wrote it"
 _SPACE = "see the space on its disk, and whether that is sound"
 _WHERE = "see status_dir and journal in the configuration"

@@ -79,7 +79,7 @@ def story_of(
                 return row, Story.read(reader, run), damage(reader)
     raise UsageError(
         f"the journal {journal} has no run {run_id}",
-        "b1000 status --last 10 shows the numbers of the last runs",
+        f"{config.command('status', '--last', '10')} shows the numbers of the last runs",
     )
 
 
@@ -167,7 +167,8 @@ class _Collector:
     def row(self, run: Run) -> StatusRow:
         """One run."""
         died = run.ending is None and not self._alive(run.supervisor)
-        row = StatusRow(run.job, run.instance, run.direction, run.type, run.host, run, died)
+        what = (run.job, run.instance, run.direction, run.type, run.host)
+        row = StatusRow(*what, run, died, place=self._config.place)
         if not row.live:
             return row._replace(notes=tuple(self._doubts(run)))
         progress = {}

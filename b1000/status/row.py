@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from b1000.config import DEFAULT_FILE
+from b1000.config.commandline import commandline
 from b1000.config.loader import Config
 from b1000.config.selectors import selecting
 from b1000.named import NamedTuple
@@ -18,7 +20,7 @@ class StatusRow(NamedTuple):
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
     says for what it waits, ``notes`` what else there is to know of its copies, ``progress`` how
-    far they are, by destination.
+    far they are, by destination. ``place`` is that of the configuration.
     """
 
     job: str
@@ -32,16 +34,12 @@ class StatusRow(NamedTuple):
     waits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     progress: Mapping[str, Progress] = {}
+    place: str = DEFAULT_FILE
 
     @property
     def label(self) -> str:
         """``job`` or ``job/instance``."""
         return label(self.job, self.instance)
-
-    @property
-    def selecting(self) -> str:
-        """The same as a word of the command line."""
-        return selecting(self.job, self.instance)
 
     @property
     def step(self) -> Step | None:
@@ -74,6 +72,14 @@ class StatusRow(NamedTuple):
         if not run or run.superseded or self.direction == RESTORE:
             return False
         return can_be_retried(run.step, run.status, run.ending, self.died)
+
+    @property
+    def way_out(self) -> str:
+        """How it is resumed, where it can be; else ""."""
+        if not self.resumable:
+            return ""
+        word = selecting(self.job, self.instance)
+        return f"{commandline(self.place, '--copy', word)} resumes it"
 
     def duration(self, now: float) -> float | None:
         """Seconds from start to end, or until now; None where the end is not known."""

@@ -218,8 +218,8 @@ def _reasons(row: StatusRow) -> "Iterator[RenderableType]":
         yield from _indented(Text(printable(note), "yellow"), _INDENT)
     for wait in row.waits:
         yield from _indented(Text(printable(f"waits for {wait}"), "cyan"), _INDENT)
-    if row.resumable:
-        yield from _indented(Text(f"b1000 --copy {row.selecting} resumes it"), _INDENT)
+    if row.way_out:
+        yield from _indented(Text(printable(row.way_out)), _INDENT)
 
 
 def _styled_copies(row: StatusRow) -> "Text":

@@ -86,8 +86,8 @@ def _head(row: StatusRow, now: float) -> list[str]:
     if row.error:
         lines.append(printable(f"why: {row.error}"))
     lines += map(printable, row.notes)
-    if row.resumable:
-        lines.append(f"b1000 --copy {row.selecting} resumes it")
+    if row.way_out:
+        lines.append(printable(row.way_out))
     for copy in run.copies:
         current = row.progress.get(copy.destination)
         numbers = [

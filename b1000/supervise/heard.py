@@ -156,7 +156,7 @@ class Heard:
             self._act_on_note(worker, entry.event)
             return
         before, event, after = entry
-        if spoken := narrative.line(entry, closed):
+        if spoken := narrative.line(entry, closed, self._program.config.place):
             for_run(after.label, after.run_id, narrative.is_shown(event)).log(*spoken)
         match event:
             case RunMoved():

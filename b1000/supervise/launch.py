@@ -52,8 +52,11 @@ class Launch:
         clock: Callable[[], float],
         *,
         names: Reservations,
+        place: str,
     ) -> None:
+        """``place`` is that of the configuration."""
         self._host = host
+        self._place = place
         self._names = names
         self._me = me
         self._reader = reader
@@ -223,7 +226,8 @@ class Launch:
             reason = "; ".join(task.job.reasons)
             if not task.job.configured and past.error != reason:
                 self._fail_without_job(journal, past, reason)
-            text = f"{_which(past)} cannot be resumed: {reason}; {narrative.ways_out(past)}"
+            ways_out = narrative.ways_out(past, self._place)
+            text = f"{_which(past)} cannot be resumed: {reason}; {ways_out}"
             return Begun(None, past, (ERROR, text), failed=True)
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))
         journal.store(resumed)

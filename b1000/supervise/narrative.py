@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import assert_never
 
 from b1000 import figures
+from b1000.config import DEFAULT_FILE
+from b1000.config.commandline import commandline
 from b1000.config.selectors import selecting
 from b1000.errors import counted
 from b1000.logstyle import ERROR, INFO, WARNING
@@ -35,10 +37,11 @@ _LIMITS = {
 }
 
 
-def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
+def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tuple[int, str] | None:
     """The level and the text for what happened to a run; None for nothing to say.
 
-    ``closed``: the run is closed together with it, so that nobody goes on with it.
+    ``closed``: the run is closed together with it, so that nobody goes on with it. ``place`` is
+    that of the configuration.
     """
     before, event, after = change
     match event:
@@ -46,7 +49,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in after.copies)
             return INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after)}"
+            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(after, place)}"
         case RunMoved(status=Status.FAILED):
             return ERROR, f"FAILED at {event.step}: {event.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
@@ -64,7 +67,7 @@ def line(change: Change, closed: bool = False) -> tuple[int, str] | None:
         case Relayed(client=client):
             return INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            more = f"; {ways_out(after)}" if before.step in RESUMED_WHEN_DIED else ""
+            more = f"; {ways_out(after, place)}" if before.step in RESUMED_WHEN_DIED else ""
             return ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
             return INFO, f"{event.destination}: DONE{_copied(event)}"
@@ -98,10 +101,11 @@ def is_shown(event: RunEvent) -> bool:
     return not isinstance(event, Resolved | Relayed)
 
 
-def ways_out(run: Run) -> str:
-    """What can be done about a run that waits for it."""
+def ways_out(run: Run, place: str) -> str:
+    """What can be done about a run that waits for it, by the configuration at ``place``."""
     word = selecting(run.job, run.instance)
-    return f"retry with b1000 --copy {word}, or give it up with b1000 forget {word}"
+    retry, give_up = (commandline(place, act, word) for act in ("--copy", "forget"))
+    return f"retry with {retry}, or give it up with {give_up}"
 
 
 def _took(run: Run) -> str:

@@ -1,6 +1,5 @@
 """What a supervisor writes and reads: the journal, and the status files beside it."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class Records:
         self._status_files = StatusFiles(
             Path(settings.status_dir),
             settings.host,
-            os.path.abspath(self._config.file),
+            self._config.place,
             self.reader,
             is_alive,
         )

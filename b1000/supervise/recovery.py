@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 
+from b1000.config.commandline import commandline
 from b1000.config.loader import Config
 from b1000.config.selectors import (
     TO_RESUME,
@@ -75,8 +76,11 @@ def has_post_left(run: Run) -> bool:
     )
 
 
-def left_alone(run: Run, with_post: bool) -> str:
-    """What ``forget`` has to say of a last run that nothing retries; "" where it is well."""
+def left_alone(run: Run, with_post: bool, place: str) -> str:
+    """What ``forget`` has to say of a last run that nothing retries; "" where it is well.
+
+    ``place`` is that of the configuration.
+    """
     if run.status is not Status.FAILED:
         return ""
     which = f"there is nothing to forget: run {run.run_id} of {run.start_time}"
@@ -84,8 +88,8 @@ def left_alone(run: Run, with_post: bool) -> str:
         return f"{which} is closed already"
     what = f"{which} FAILED at {run.step}, and nothing retries it"
     if run.step is Step.POST:
-        word = selecting(run.job, run.instance)
-        return f"{what}; all is copied, and b1000 forget --post {word} runs its post again"
+        again = commandline(place, "forget", "--post", selecting(run.job, run.instance))
+        return f"{what}; all is copied, and {again} runs its post again"
     return f"{what}; {why_no_post(run)}" if with_post else what
 
 

@@ -197,6 +197,7 @@ class Supervisor:
             program.locks,
             program.clock,
             names=self._names,
+            place=self._config.place,
         )
 
     def _not_shared(self) -> list[Closable]:

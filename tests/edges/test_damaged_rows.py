@@ -59,7 +59,7 @@ class Scene:
 def scene() -> Iterator[Scene]:
     # In memory, where there is such a place: the journal is durable some thousand times here.
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="b1000-damaged-", dir=place) as directory:
+    with tempfile.TemporaryDirectory(prefix="b1000-rows-", dir=place) as directory:
         yield Scene(Path(directory) / "world")
 
 

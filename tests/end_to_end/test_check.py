@@ -40,7 +40,8 @@ def test_a_job_that_bears_the_name_of_a_command_is_told_how_to_be_reached(
     ready: World, name: str
 ) -> None:
     ready.write({"dest:store": ready.store(), f"job:{name}": ready.push()})
-    told = f"[job:{name}]: warning: `b1000 {name}` is a command; `b1000 job:{name}` runs this job"
+    runs = f"b1000 job:{name} -f {ready.config}"
+    told = f"[job:{name}]: warning: `b1000 {name}` is a command; `{runs}` runs this job"
     assert told in said(ready, code=0)
     assert ready.b1000(f"job:{name}").returncode == 0
     assert ready.last(name)["status"] == "OK"
@@ -338,6 +339,7 @@ def test_a_store_that_nothing_thins_out_is_told_when_its_disk_is_nearly_full(wor
     world.write({"dest:kept": {"type": "store", "path": root}})
     told = world.b1000("check").stderr
     assert ("nothing is ever removed" in told) == full
+    assert (f", and run b1000 prune -f {world.config} from cron\n" in told) == full
     world.write({"dest:kept": {"type": "store", "path": root, "keep": "last 3"}})
     assert "nothing is ever removed" not in world.b1000("check").stderr
 

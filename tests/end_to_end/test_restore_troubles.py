@@ -326,6 +326,7 @@ def test_while_a_run_is_at_work_nothing_is_restored_in_place(world: World) -> No
     os.close(lock)
     assert done.returncode == 2
     assert "a run of etc is at work; nothing was restored" in done.stderr
+    assert f"`b1000 status -f {world.config}` shows it" in done.stderr
     assert (world.source / "file00").read_text() == "mine"
 
 

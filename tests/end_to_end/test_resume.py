@@ -99,8 +99,9 @@ def test_what_is_configured_no_more_is_failed_until_it_is_forgotten(ready: World
     for name, reason in (("old", "configured"), ("new", "has this destination")):
         (line,) = [each for each in done.stderr.splitlines() if f"no longer {reason}" in each]
         assert line.endswith(
-            f"no longer {reason}; configure it again; retry with b1000 --copy {name}, "
-            f"or give it up with b1000 forget {name}"
+            f"no longer {reason}; configure it again; "
+            f"retry with b1000 --copy {name} -f {ready.config}, "
+            f"or give it up with b1000 forget {name} -f {ready.config}"
         )
     assert len(ready.status_files()) == 2
     reasons = ("[job:old] is no longer configured", "the job no longer has this destination")
@@ -434,7 +435,8 @@ def test_forget_runs_a_post_again_that_failed(ready: World) -> None:
     ready.write({"dest:store": ready.store(), "job:etc": ready.push(post=post)})
     assert ready.b1000().returncode == 1
     said = forgetting(ready, "etc")
-    assert "all is copied, and b1000 forget --post etc runs its post again" in said
+    again = f"b1000 forget --post etc -f {ready.config}"
+    assert f"all is copied, and {again} runs its post again" in said
     assert ready.b1000("forget", "--post", "etc").returncode == 1
     (ready.root / "well").touch()
     assert "forgotten by hand, after its post" in forgetting(ready, "--post", "etc")

@@ -156,7 +156,7 @@ def test_run_tells_all_that_happened(ready: World) -> None:
     text = done.stdout
     assert "run 1: bad, push full, host client" in text
     assert "FAILED at COPYING" in text
-    assert "b1000 --copy bad resumes it" in text
+    assert f"b1000 --copy bad -f {ready.config} resumes it" in text
     order = [
         "  INIT\n",
         "  PRE\n",
@@ -202,7 +202,10 @@ def test_run_tells_of_what_happened_before_it_was_resumed(ready: World) -> None:
 
 def test_wrong_usage_says_what_would_be_right(ready: World) -> None:
     for words, told in (
-        (("--run", "7"), "has no run 7; b1000 status --last 10 shows the numbers"),
+        (
+            ("--run", "7"),
+            f"has no run 7; b1000 status --last 10 -f {ready.config} shows the numbers",
+        ),
         (("--run", "x"), "argument --run: must be an integer >= 1, not 'x'"),
         (("--run", "0"), "argument --run: must be an integer >= 1, not '0'"),
         (("--last", "0"), "argument --last: must be an integer >= 1, not '0'"),
