@@ -126,6 +126,9 @@ def quickly(data: bytes, place: str) -> Claim | None:
         if paths.directory("", job, alike.type, subject, when)[1:] != place:
             return None
         _age(age, "data_age")
+        began = checks.since_epoch(started, "started")
+        if not paths.is_local_time(when, began):
+            return None
         return Claim(
             host,
             job,
@@ -135,7 +138,7 @@ def quickly(data: bytes, place: str) -> Claim | None:
             run,
             alike.type,
             alike.state,
-            checks.since_epoch(started, "started"),
+            began,
             checks.since_epoch(ended, "ended") if ended else None,
             Counts(*[int(each) if each else None for each in counts]),
             alike.leftovers,

@@ -141,6 +141,8 @@ def of(sections: form.Sections) -> Mark:
         relative=keys.take("relative", checks.one_word("yes", "no"), "no") == "yes",
         include=keys.take("include", checks.as_it_is, ""),
     )
+    if not paths.is_local_time(mark.report.start_time, mark.started):
+        raise BadValue("its start_time and its started are not the same time in any time zone")
     if len(mark.report.targets) != 1:
         raise BadValue(f"it has {len(mark.report.targets)} destinations", "a mark has one")
     if mark.complete and mark.report.targets[0].status not in COMPLETE_COPIES:

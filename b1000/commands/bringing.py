@@ -1,4 +1,4 @@
-"""The act of ``b1000 restore``: what it locks, notes, brings, compares and tells."""
+"""The act of ``b1000 restore``: what it locks, notes, brings and has compared."""
 
 import os
 import time
@@ -6,31 +6,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from b1000.commands.concluding import Conclusion
 from b1000.commands.output import terminal
 from b1000.commands.restore_bar import Bar
 from b1000.commands.restore_orphans import end_orphans
-from b1000.errors import UsageError, counted
-from b1000.figures import clock, size
+from b1000.errors import UsageError
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
-from b1000.logs import printable
 from b1000.named import NamedTuple
-from b1000.restore import aside, failover, looking, noting, receiving, restoring
+from b1000.restore import failover, looking, noting, receiving, restoring
 from b1000.restore import held as holding
 from b1000.restore.choice import Choice
-from b1000.restore.found import DIFFERS
 from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
-from b1000.rsync.restoring import is_small
+from b1000.runs.run import label
 from b1000.runs.stored import Restore
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
+    from b1000.config.selectors import Selector
     from b1000.restore.answer import Answer
-    from b1000.storage.survey import Journalled
-
-_FAILED, _OLDER = 1, 3
-_SHOWN = 10  # names that differ
+    from b1000.storage.survey import Journalled, Survey
 
 
 class Surroundings(NamedTuple):
@@ -50,6 +46,24 @@ def _is_still(path: str, before: os.stat_result) -> bool:
         return os.path.samestat(os.stat(path), before)
     except OSError:
         return False
+
+
+def refuse_live(config: "Config", wanted: "Selector", found: "Survey") -> None:
+    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree."""
+    job, instance = wanted
+    there = {group.key.instance for _, group in found.groups() if group.key.job == job}
+    for each in {"", *there} if instance is None else {instance}:
+        lock = Locks.beside(config.settings.journal).take(run_lock(job, each))
+        if lock is None:
+            raise _live(label(job, each), config)
+        os.close(lock)
+
+
+def _live(what: str, config: "Config") -> UsageError:
+    return UsageError(
+        f"a run of {what} is at work; nothing was restored",
+        f"`{config.command('status')}` shows it; try again when it has ended",
+    )
 
 
 class Bringing:
@@ -94,7 +108,8 @@ class Bringing:
                     raise RestoreFailed(
                         f"{target} was replaced meanwhile; what has come is not in it"
                     )
-                error, code = self._conclude(way, private)
+                concluding = Conclusion(self._with, self._ways, self._choice.older)
+                error, code = concluding.conclude(way, private)
             except Exception as failure:
                 self._bar.clear()
                 noted(str(failure))
@@ -157,10 +172,7 @@ class Bringing:
         key = self._choice.row.key
         lock = self._locks.take(run_lock(key.job, key.instance))
         if lock is None:
-            raise UsageError(
-                f"a run of {self._arguments.job} is at work; nothing was restored",
-                f"`{self._with.config.command('status')}` shows it; try again when it has ended",
-            )
+            raise _live(self._arguments.job, self._with.config)
         return (lock,)
 
     # --- the act
@@ -172,7 +184,7 @@ class Bringing:
         limits = self._with.journal.limits(config.destinations[row.root.destination])
         seconds = limits.copy_timeout or restoring.NO_END
         keeping = Keeping((), noting.marks(), seconds, self._bar.cut())
-        ways = [
+        self._ways = [
             each._replace(
                 keeping=keeping._replace(
                     added=each.keeping.added,
@@ -182,10 +194,10 @@ class Bringing:
             )
             for each in self._ways
         ]
-        self._sweep(ways[0])
+        self._sweep(self._ways[0])
         began = time.monotonic()
         way, result = failover.bring(
-            ways,
+            self._ways,
             limits.copy_retries,
             limits.copy_retry_min_sleep,
             self._warn,
@@ -210,89 +222,3 @@ class Bringing:
     def _warn(self, text: str) -> None:
         self._bar.clear()
         self._with.warn(text)
-
-    def _conclude(self, way: Restoring, private: str) -> tuple[str, int]:
-        """Compare it; gives what is wrong, "" for nothing, and the exit code."""
-        words = way.wanted()
-        code = _OLDER if self._choice.older else 0
-        what = f"restored {self._counted()}"
-        self._tell_lost(way)
-        partly = words or any(part.spared for part in way.parts)
-        short = "" if partly else self._tell_short(way)
-        if self._arguments.no_verify:
-            whole = not words and aside.nothing(way.row.backup, self._keys["files"])
-            lacking = self._tell_aside([] if whole else aside.found(way)) or short
-            self._with.say(f"{what}; not verified")
-            return (lacking, _FAILED) if lacking else ("", _OLDER)
-        from b1000.restore import comparing  # with hashes and archives, once all has come
-
-        if not is_small(self._keys["bytes"] or 0):
-            self._with.say(f"{size(self._keys['bytes'])} have come; now they are compared")
-        found = comparing.verified(way, private)
-        # Where all was compared, that has seen them.
-        only_missing = way.manner.existing == "missing"
-        left = aside.found(way) if only_missing else aside.lacking(way, found.set_aside)
-        lacking = self._tell_aside(left) or short
-        self._with.answer.compared(found, left)
-        self._keys["verified"] = self._keys["verified"] and not short
-        if found.note:
-            self._with.warn(found.note)
-        wrong = [name for name in found.differing if name not in left]
-        for name in wrong[:_SHOWN]:
-            self._with.warn(f"differs from the backup: {printable(name)}")
-        if found.attributes:
-            self._with.warn(f"{counted(found.attributes, 'name')} could not get all attributes")
-        if wrong:
-            self._with.say(f"{what}, and compared with {found.against}: NOT equal")
-            self._tell_others(way)
-            verb = "differs" if len(wrong) == 1 else "differ"
-            return f"{counted(len(wrong), 'name')} {verb} {DIFFERS}", _FAILED
-        self._with.say(f"{what}, and compared with {found.against}: equal")
-        return (lacking, _FAILED) if lacking else ("", code)
-
-    def _tell_others(self, way: Restoring) -> None:
-        """Tell where the same run lies too, of which the same command can bring what differs."""
-        used = way.row.root.place
-        others = [each.row.root.place for each in self._ways]
-        if left := [each for each in others if each != used]:
-            text = (
-                f"the same run is at {', '.join(left)} too: the same command with --from {left[0]}"
-            )
-            self._with.warn(f"{text} brings from there what differs")
-
-    def _tell_lost(self, way: Restoring) -> None:
-        """Tell what was not made, and which owners were not kept, as nothing else shows it."""
-        others = self._with.answer.others
-        if others and not way.manner.devices:
-            what = "device, socket or FIFO" if others == 1 else "devices, sockets and FIFOs"
-            self._with.say(f"not made: {others} {what} (--devices makes them)")
-        if os.geteuid() and not self._arguments.chown:
-            self._with.say("only root can keep owners: all files belong to who runs this")
-
-    def _tell_short(self, way: Restoring) -> str:
-        """Tell that a full had more files once; gives that as an error, "" where it had not.
-
-        What is missing at the storage, nothing that is compared with the storage shows.
-        """
-        backup, files = way.row.backup, self._keys["files"]
-        if backup.type != "full" or files is None or not backup.counts.are_more_than(files):
-            return ""
-        short = f"the backup had {counted(backup.counts.files or 0, 'file')}, and {files} are there"
-        self._with.warn(short)
-        return short
-
-    def _tell_aside(self, names: Sequence[str]) -> str:
-        """Tell what is set aside at the storage; gives that as an error, "" where nothing is."""
-        self._keys["set_aside"] = list(names)
-        for name in names[:_SHOWN]:
-            self._with.warn(f"{printable(name)} is set aside as wrong there, and was not restored")
-        return f"{counted(len(names), 'file')} of the backup could not be restored" if names else ""
-
-    def _counted(self) -> str:
-        files, held = self._keys["files"], self._keys["bytes"]
-        took = clock(self._keys["seconds"])
-        if files is None:
-            return f"in {took}"
-        moved = self._keys["transferred"]
-        of_these = "" if moved == files else f" ({moved} transferred)"
-        return f"{counted(files, 'file')}{of_these}, {size(held or 0)}, in {took}"

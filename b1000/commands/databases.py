@@ -47,6 +47,17 @@ class Databases:
 
         return list(self._each(ask, "which backups are known to be bad"))
 
+    def removed(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
+        """The backups of these that storages have told to be removed there."""
+
+        def ask(report: Report) -> Sequence[ToldOf]:
+            from b1000.reports import known
+
+            found = known.stored(report, job, hosts, removed=True)
+            return [ToldOf(*row, removed=True) for row in found]
+
+        return list(self._each(ask, "which backups were removed"))
+
     def expected(
         self, destinations: Collection[Destination], jobs: Collection[str], now: float
     ) -> list[KnownCopy]:

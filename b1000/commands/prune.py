@@ -91,6 +91,7 @@ class _Prune:
         from b1000.errors import UsageError
         from b1000.prune.pruner import is_unused
         from b1000.prune.refusing import is_pruned
+        from b1000.storage import emptied
         from b1000.storage.local import StorageAway
         from b1000.storage.survey import Journalled, catalogues, storages
 
@@ -102,7 +103,7 @@ class _Prune:
                     if "*" in each.path:
                         looked = [one for one in looked if not is_unused(one, journal.known)]
                     if not looked:
-                        journal.refuse_empty(each, looked)
+                        emptied.refuse(each, looked, journal)
                 except StorageAway as error:
                     self._trouble(f"destination {each.name}: {error}")
                     continue

@@ -150,26 +150,27 @@ class _Restore:
             return self._carry_out(choice, ways, private)
 
     def _choose(self, asked: "JobSurvey") -> "Choice":
+        from b1000.commands import bringing
         from b1000.commands.databases import Databases
         from b1000.config.selectors import selector
         from b1000.restore import asking, sparing
+        from b1000.restore.choice import NothingFits
         from b1000.storage import moments
 
         arguments = self._arguments
         until = moments.latest(arguments.at) if arguments.at else None
-        terms = asking.Asked(
-            selector(arguments.job),
-            until,
-            arguments.host or "",
-            arguments.any,
-            self._begun,
-            *_source(arguments),
-        )
+        wanted, host = selector(arguments.job), arguments.host or ""
+        terms = asking.Asked(wanted, until, host, arguments.any, self._begun, *_source(arguments))
         databases = Databases(self._config, self._warn)
         found = asked.found(self._journal)
         if arguments.to:
             sparing.check(arguments.to, arguments.existing, self._config, self._journal)
-        return asking.choose(self._config, self._journal, found, terms, databases)
+        try:
+            return asking.choose(self._config, self._journal, found, terms, databases)
+        except NothingFits:
+            if arguments.in_place and not arguments.dry_run:
+                bringing.refuse_live(self._config, wanted, found)
+            raise
 
     def _tell_choice(self, choice: "Choice") -> None:
         text = self._answer.chosen(choice)

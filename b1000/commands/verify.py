@@ -120,7 +120,7 @@ class _Verify:
         """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
         from b1000.prune.pruning import refuse_strangers
-        from b1000.storage import remote, survey
+        from b1000.storage import emptied, remote, survey
 
         named = self._arguments.dest
         wanted = survey.wanted(self._config, named)
@@ -136,7 +136,7 @@ class _Verify:
                     self._catalogues += catalogues
                     for catalogue in catalogues:
                         self._tell_of_unread(catalogue)
-                    journal.refuse_empty(each, catalogues)
+                    emptied.refuse(each, catalogues, journal)
                 except StorageAway as error:
                     self._is_away(each, error)
         mistaken = survey.mistaken(self._config, named)

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from b1000.config import addresses, grammar
 from b1000.exchange import choice
 from b1000.jobs import Pull
-from b1000.rsync.paths import START_TIME, moment
+from b1000.rsync.paths import MOST_EAST, START_TIME, is_local_time, moment
 from b1000.runs.run import Client
 from b1000.runs.task import Taken
 
 _MOST_AHEAD = 86400.0  # seconds by which a client's clock may be ahead of ours
-_MOST_EAST, _MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more
 
 
 def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Taken]) -> str:
@@ -29,7 +28,7 @@ def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Taken]) -> s
 
 def latest_name(now: float) -> str:
     """The latest start time in the name of a report that is believed, in whatever time zone."""
-    return datetime.fromtimestamp(now + _MOST_AHEAD + _MOST_EAST, UTC).strftime(START_TIME)
+    return datetime.fromtimestamp(now + _MOST_AHEAD + MOST_EAST, UTC).strftime(START_TIME)
 
 
 def _of_its_host(client: Client, pull: Pull) -> str:
@@ -50,11 +49,10 @@ def _of_its_host(client: Client, pull: Pull) -> str:
 
 
 def _of_its_time(client: Client, now: float) -> str:
-    named, began = moment(client.start_time), _began(client)
+    began = _began(client)
     if began > now + _MOST_AHEAD:
         return "it says that it began more than a day ahead of this host's clock"
-    zone = named.replace(tzinfo=UTC).timestamp() - began
-    if client.started is not None and not -_MOST_WEST <= zone <= _MOST_EAST:
+    if client.started is not None and not is_local_time(client.start_time, client.started):
         return "its start_time and its started are not the same time in any time zone"
     return ""
 

@@ -290,4 +290,5 @@ def held(backup: Backup, now: datetime) -> Held:
         short=bool(memory.short),
         protected=backup.protected,
         flawed=bool(backup.flaw),
+        moment=backup.moment,
     )

@@ -11,9 +11,9 @@ from statistics import median
 
 from b1000.keep import Rule
 from b1000.named import NamedTuple
+from b1000.storage import layout
 
 COMPLETE, WRITING, UNFINISHED, LEGACY = "complete", "writing", "unfinished", "legacy"
-_AHEAD = timedelta(days=1)
 
 _PERIOD: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda at: (at.year, at.month, at.day, at.hour),
@@ -32,6 +32,7 @@ class Held(NamedTuple):
     bytes that the storage counted, None where it has not. ``bad``: a file is known to be
     wrong; ``short``: there are fewer files than the mark says. ``protected``: NAME.keep lies
     beside it. ``flawed``: so does a mark that cannot be used, perhaps of a newer B1000.
+    ``moment``: when its run began, which tells the newest where a night has an hour twice.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Held(NamedTuple):
     short: bool = False
     protected: bool = False
     flawed: bool = False
+    moment: float = 0.0
 
     @property
     def wrong(self) -> str:
@@ -123,7 +125,8 @@ class _Group:
         self._texts: dict[str, str] = {}
         self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
-        self._complete = [each for each in counted if each.state == COMPLETE]
+        complete = (each for each in counted if each.state == COMPLETE)
+        self._complete = sorted(complete, key=lambda each: (each.moment, each.at, each.name))
         self._good = [each for each in self._complete if not each.wrong]
         self._legacy = [each for each in counted if each.state == LEGACY and not each.wrong]
         self._enough = len(self._good) >= terms.least
@@ -146,7 +149,7 @@ class _Group:
         return not (each.sync or self._ahead(each) or planted(each, self._terms))
 
     def _ahead(self, each: Held) -> bool:
-        return each.at > self._terms.now + _AHEAD
+        return layout.is_ahead(each.at, self._terms.now)
 
     def verdict(self) -> Verdict:
         decisions = tuple(map(self._decision, self._held))
@@ -227,9 +230,7 @@ class _Group:
         if len(self._held) > 1 and (sick := self._sick()):
             return sick
         # After a month of failed nights many unfinished ones may go on one day: nothing is lost.
-        total, going = (
-            sum(each.state != UNFINISHED for each in some) for some in (self._held, gone)
-        )
+        total, going = (sum(each.state != UNFINISHED for each in of) for of in (self._held, gone))
         if going > 1 and going > total * self._terms.most and not self._terms.more:
             return (
                 f"{going} of {total} would go at once, more than prune_most ="

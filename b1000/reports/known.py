@@ -65,8 +65,13 @@ its list of sums."""
 _LONGEST_ERROR = 200  # characters of it that are told
 
 
-def stored(settings: Report, job: str, hosts: Collection[str]) -> list[Stored]:
-    """What storages have told of the backups of a job and some hosts. Raises NotDelivered."""
+def stored(
+    settings: Report, job: str, hosts: Collection[str], removed: bool = False
+) -> list[Stored]:
+    """What storages have told of the backups of a job and some hosts that lie there, or of those
+    that they have ``removed``. Raises NotDelivered.
+    """
+    state = f"= '{REMOVED}'" if removed else f"NOT IN ('{REMOVED}', '{MISSING}')"
     with DatabaseSource(settings) as source:
         if not source.has("stored"):
             return []
@@ -75,8 +80,7 @@ def stored(settings: Report, job: str, hosts: Collection[str]) -> list[Stored]:
         rows = source.rows(
             f"""SELECT storage, path, run, {seconds("started_utc")}, bad, error,
                     {seconds("read_utc")}, {sums} FROM stored
-                WHERE host IN ({_marks(hosts)}) AND name = ?
-                    AND state NOT IN ('{REMOVED}', '{MISSING}')""",
+                WHERE host IN ({_marks(hosts)}) AND name = ? AND state {state}""",
             [*hosts, job],
         )
         return [

@@ -1,5 +1,6 @@
 """Of the backups of a job at all storages the one is chosen that is restored."""
 
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ from b1000.restore.choice import choose as chosen
 from b1000.restore.told import Databases, Whose
 from b1000.rsync.restoring import Way
 from b1000.runs.stored import Restore
-from b1000.storage import local, question, remote, survey
+from b1000.storage import emptied, local, question, remote, survey
 from b1000.storage.backup import Root
 from b1000.storage.question import Configured, StoredQuestion, StoredRow
 from b1000.storage.survey import Away, Journalled, Survey
@@ -45,7 +46,9 @@ def choose(
     UsageError and NothingFits.
     """
     job = asked.wanted.job
-    rows = told.believed(_rows(config, found, asked), databases, job, config.settings.host)
+    own = config.settings.host
+    rows = told.believed(_rows(config, found, asked), databases, job, own)
+    rows = told.but_removed(rows, databases, job, own)
     rows = _of_client(found, rows, asked)
     if asked.begun:
         rows = _of_begun(asked.begun, rows)
@@ -55,14 +58,17 @@ def choose(
         for unread in each.unread_of(job)
     ]
     away = [_unreached(config, journal, each, asked) for each in (*found.away, *unseen)]
+    if not asked.begun:
+        away += _emptied(config, journal, found, asked, databases)
     aside = _not_asked(config, asked)
     others = [_unreached(config, journal, each, asked) for each in aside]
     if not asked.begun:
         away = [_known_elsewhere(config, each, asked, databases) for each in away]
         others = [_known_elsewhere(config, each, asked, databases) for each in others]
     order = {name: number for number, name in enumerate(config.destinations)}
-    own = config.settings.host if job in config.jobs else ""
-    terms = Terms(asked.host, own, asked.any, asked.until, others, asked.begun is not None)
+    own = own if job in config.jobs else ""
+    resumed = asked.begun is not None
+    terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
     terms = terms._replace(listing=config.command("list", "--all"))
     try:
         return chosen(rows, order, away, terms)
@@ -81,6 +87,26 @@ def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:
     configured = Configured(config.settings.host, config.jobs, config.destinations)
     stored = StoredQuestion((asked.wanted,), "", asked.until, True)
     return question.rows(found.groups(), stored, configured, {})
+
+
+def _emptied(
+    config: Config, journal: Journalled, found: Survey, asked: Asked, databases: Databases
+) -> list[Unreached]:
+    """Where the job has nothing that this host's journal knew, and databases know that it had:
+    those destinations of it that are empty.
+    """
+    job = config.jobs.get(asked.wanted.job)
+    names = job.destinations if isinstance(job, Job) else ()
+    empty = []
+    for each in survey.storages(config, lambda one: one.name in names):
+        here = [one for one in found.catalogues if one.root.destination == each.name]
+        if not here or any(one.groups for one in here):
+            continue
+        known = _known_elsewhere(config, Unreached(each.name, emptied.why(each)), asked, databases)
+        with suppress(StorageAway):
+            if known.started and emptied.is_empty(each, here, journal, asked.wanted.job):
+                empty.append(known)
+    return empty
 
 
 def _not_asked(config: Config, asked: Asked) -> list[Away]:

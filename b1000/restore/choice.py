@@ -8,6 +8,9 @@ from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Root, State
 from b1000.storage.question import StoredRow
 
+_AHEAD = 86400.0  # seconds by which what is told of one that is not seen may be ahead
+_SAME = 0.5  # seconds by which what is told of one moment may differ
+
 
 class Unreached(NamedTuple):
     """A destination that does not answer, and the newest complete backup that is known there.
@@ -26,6 +29,7 @@ class Terms(NamedTuple):
     ``host`` is a host or master, "" for none; ``own`` the host whose backup is meant where
     several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
     are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
+    ``now`` is this clock, None where nothing is ahead of it.
     ``listing`` is the command that shows what lies at storages, as people type it.
     """
 
@@ -35,7 +39,16 @@ class Terms(NamedTuple):
     until: float | None = None
     aside: Sequence[Unreached] = ()
     resumed: bool = False
+    now: float | None = None
     listing: str = "b1000 list --all"
+
+    def trouble(self, backup: Backup) -> str:
+        """Why one that is complete is restored on purpose alone; "" where nothing is known."""
+        if backup.memory.wrong:
+            return f"known to be bad: {backup.memory.wrong}"
+        if self.now is not None and backup.is_ahead(self.now):
+            return "more than a day ahead of this clock by its name"
+        return ""
 
 
 class Choice(NamedTuple):
@@ -71,42 +84,71 @@ def choose(
     ``order`` has the place of each destination in the file. Raises UsageError where nobody can
     tell which is meant or a newer one is where nobody answers, and NothingFits.
     """
-    rows = _of_one(list(rows), terms)
+    silent = {each.destination for each in away}
+    rows = [row for row in rows if row.backup.is_there or row.root.destination not in silent]
+    rows = _of_one(rows, terms)
     usable = {State.COMPLETE, State.LEGACY} if terms.any else {State.COMPLETE}
     there = [row for row in rows if row.backup.state in usable]
     _check_client(there)
     fit = _fitting(there, terms)
-    notes = [*_passed_over(rows, fit)]
+    notes = [*_passed_over(rows, fit, terms)]
     if not fit:
         raise NothingFits("no complete backup fits", _other_than(rows, away, terms))
-    newest = max(fit, key=lambda row: _when(row.backup))
+    newest = max(fit, key=lambda row: row.backup.moment)
     same = [row for row in fit if _is_same(row.backup, newest.backup)]
     same.sort(key=lambda row: _preference(row, order))
-    first = _newest_of(away, newest.backup)
+    first = _newest_of(away, newest.backup, terms)
     if not terms.resumed:
         notes += [_silent(each) for each in away if each is not first]
-    older = ""
-    if first:
-        older = f"{_has_newer(first)}, and does not answer: {first.why}"
-        if not terms.any:
-            raise UsageError(
-                f"the newest backup that can be reached is {same[0].path}, of"
-                f" {moment(_when(newest.backup))}; {older}",
-                "--any restores the older one",
-            )
-    elif other := _newest_of(terms.aside, newest.backup):
-        older = f"{_has_newer(other)}, and is not asked (--from)"
-    elif newest.backup.state is State.LEGACY:
-        older = "it has no mark: nothing says that it is whole"
-    if wrong := newest.backup.memory.wrong:
-        bad = f"{same[0].path}, which is restored, is known to be bad: {wrong}"
-        older = "; ".join(filter(None, [older, bad]))
-    return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order)))
+    if first and not terms.any:
+        raise UsageError(
+            f"the newest backup that can be reached is {same[0].path}, of"
+            f" {moment(newest.backup.moment)}; {_has_newer(first)}, and does not answer:"
+            f" {first.why}",
+            "--any restores the older one",
+        )
+    older = "; ".join(_against(same[0], rows, first, terms))
+    return Choice(tuple(same), tuple(notes), older, tuple(_reasons(fit, same, order, terms)))
 
 
-def _newest_of(unseen: Iterable[Unreached], than: Backup) -> Unreached | None:
+def _against(
+    chosen: StoredRow, rows: Iterable[StoredRow], away: Unreached | None, terms: Terms
+) -> Iterator[str]:
+    """What speaks against the one that is chosen."""
+    backup = chosen.backup
+    if away:
+        yield f"{_has_newer(away)}, and does not answer: {away.why}"
+    elif other := _newest_of(terms.aside, backup, terms):
+        yield f"{_has_newer(other)}, and is not asked (--from)"
+    elif gone := _newest_gone(rows, backup, terms):
+        yield f"a newer one, of {moment(gone.backup.moment)}, is missing: {gone.path}"
+    elif backup.state is State.LEGACY:
+        yield "it has no mark: nothing says that it is whole"
+    if trouble := terms.trouble(backup):
+        yield f"{chosen.path}, which is restored, is {trouble}"
+
+
+def _newest_gone(rows: Iterable[StoredRow], than: Backup, terms: Terms) -> StoredRow | None:
+    """The newest that is known to be complete and that its storage, which answers, has not."""
+    gone = (
+        row
+        for row in rows
+        if not row.backup.is_there
+        and not terms.trouble(row.backup)
+        and row.backup.moment > than.moment + _SAME
+        and not _is_same(row.backup, than)
+    )
+    return max(gone, key=lambda row: row.backup.moment, default=None)
+
+
+def _newest_of(unseen: Iterable[Unreached], than: Backup, terms: Terms) -> Unreached | None:
     """The one with the newest that is known there, if that is newer than another backup."""
-    newer = [each for each in unseen if each.started and each.started > _when(than) + 0.5]
+    newer = [
+        each
+        for each in unseen
+        if each.started and each.started > than.moment + _SAME
+        if terms.now is None or each.started <= terms.now + _AHEAD
+    ]
     return max(newer, key=lambda each: each.started or 0.0, default=None)
 
 
@@ -120,23 +162,23 @@ def _silent(away: Unreached) -> str:
 
 
 def _fitting(there: Sequence[StoredRow], terms: Terms) -> Sequence[StoredRow]:
-    """Those that are not known to be bad; on purpose the bad ones, where there is no other, or
-    the one that is named by its start.
+    """Those that are not known to be bad, or ahead of this clock; on purpose these, where there
+    is no other, or the one that is named by its start.
     """
-    good = [row for row in there if not row.backup.memory.wrong]
+    good = [row for row in there if not terms.trouble(row.backup)]
     if not terms.any:
         return good
     named = [
-        row for row in there if terms.until is not None and 0 <= terms.until - _when(row.backup) < 1
+        row for row in there if terms.until is not None and 0 <= terms.until - row.backup.moment < 1
     ]
     return [row for row in named if row in good] or named or good or there
 
 
 def _reasons(
-    fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int]
+    fit: Sequence[StoredRow], same: Sequence[StoredRow], order: Mapping[str, int], terms: Terms
 ) -> Iterator[str]:
     kinds = "backup" if len(fit) == 1 else "backups"
-    which = "good" if not same[0].backup.memory.wrong else "known to be bad"
+    which = terms.trouble(same[0].backup).partition(":")[0] or "good"
     yield f"the newest of {len(fit)} {kinds} that {'is' if len(fit) == 1 else 'are'} {which}"
     if len(same) == 1:
         return
@@ -197,10 +239,6 @@ def _subject(row: StoredRow) -> str:
     return f"{key.job}/{key.instance}" if key.instance else key.job
 
 
-def _when(backup: Backup) -> float:
-    return backup.started or 0.0
-
-
 def _is_same(one: Backup, other: Backup) -> bool:
     """Whether two directories hold the data of one run."""
     if one.run and other.run:
@@ -212,17 +250,15 @@ def _preference(row: StoredRow, order: Mapping[str, int]) -> tuple[bool, bool, i
     return row.root.remote, row.backup.proven.read is None, order.get(row.root.destination, 0)
 
 
-def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow]) -> list[str]:
+def _passed_over(rows: Sequence[StoredRow], fit: Sequence[StoredRow], terms: Terms) -> list[str]:
     """Why newer ones than the chosen are no choice."""
-    least = max((_when(row.backup) for row in fit), default=0.0)
+    least = max((row.backup.moment for row in fit), default=0.0)
     notes = []
-    for row in sorted(rows, key=lambda row: _when(row.backup)):
+    for row in sorted(rows, key=lambda row: row.backup.moment):
         backup = row.backup
-        if row in fit or _when(backup) < least:
+        if row in fit or backup.moment < least:
             continue
-        why = (
-            f"known to be bad: {backup.memory.wrong}" if backup.memory.wrong else str(backup.state)
-        )
+        why = (terms.trouble(backup) if backup.is_there else "") or str(backup.state)
         notes.append(f"{row.path} is passed over: {why}")
     return notes
 
@@ -237,13 +273,17 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached], terms: Ter
     ]
     if any(row.backup.state is State.LEGACY for row in rows):
         silent.append("there are some without a mark: --any")
-    bad = [row for row in rows if row.backup.memory.wrong]
+    gone = [row for row in rows if not row.backup.is_there]
+    if gone:
+        last = max(gone, key=lambda row: row.backup.moment)
+        silent.append(f"{last.path}, of {moment(last.backup.moment)}, is missing")
+    bad = [row for row in rows if row.backup.is_there and terms.trouble(row.backup)]
     if bad:
-        silent.append(
-            f"{bad[-1].path} is known to be bad ({bad[-1].backup.memory.wrong}): --any restores it"
-        )
+        last = bad[-1]
+        kind, _, why = terms.trouble(last.backup).partition(": ")
+        silent.append(f"{last.path} is {kind}{f' ({why})' if why else ''}: --any restores it")
     begun = [row for row in rows if row.backup.state in (State.WRITING, State.UNFINISHED)]
     if begun:
-        last = max(begun, key=lambda row: _when(row.backup))
+        last = max(begun, key=lambda row: row.backup.moment)
         silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
     return "; ".join(silent) or f"`{terms.listing}` shows what lies there"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from b1000.errors import counted
@@ -82,8 +83,7 @@ def _listed(way: Restoring, private: str) -> tuple[dict[str, str] | None, str]:
 
 def _fetched(way: Restoring, private: str, most: int) -> bytes:
     """The file of the list that lies at a daemon. Raises ValueError where it does not come."""
-    into = os.path.join(private, "sums")
-    os.mkdir(into, 0o700)
+    into = tempfile.mkdtemp(prefix="sums-", dir=private)
     source = f"{way.source(Part('', ''))[:-1]}{layout.SUMS}"
     try:
         way.look(arguments.fetching(way.way, source, into), lambda _: None, most)

@@ -17,7 +17,8 @@ class ToldOf(NamedTuple):
     """One backup as its storage has told a database of it; ``path`` is its directory there.
 
     ``bad`` says what is wrong with it, "" for nothing that is known; ``read`` when it was read.
-    ``sums`` are the hashes of the list of sums beside it, as the journal has them.
+    ``sums`` are the hashes of the list of sums beside it, as the journal has them. ``removed``:
+    its storage has removed it.
     """
 
     storage: str
@@ -27,6 +28,7 @@ class ToldOf(NamedTuple):
     bad: str = ""
     read: float | None = None
     sums: str = ""
+    removed: bool = False
 
 
 class Whose(NamedTuple):
@@ -47,6 +49,9 @@ class Databases(Protocol):
     def stored(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
         """What storages have told of the backups of a job and some hosts."""
 
+    def removed(self, job: str, hosts: Collection[str]) -> Sequence[ToldOf]:
+        """The backups of these that storages have told to be removed there."""
+
 
 def believed(
     rows: Iterable[StoredRow], databases: Databases, job: str, own: str = ""
@@ -57,6 +62,29 @@ def believed(
     told = databases.stored(job, hosts) if hosts else ()
     storages = {_storage(row) if row.root.remote else own for row in rows}
     return [_with(row, told, storages) if told and row.root.remote else row for row in rows]
+
+
+def but_removed(
+    rows: Iterable[StoredRow], databases: Databases, job: str, own: str = ""
+) -> list[StoredRow]:
+    """The same rows but those that are missing since their storages, other hosts, removed them."""
+    rows = list(rows)
+    hosts = {row.host for row in rows if row.root.remote and not row.backup.is_there}
+    removed = databases.removed(job, hosts) if hosts else ()
+    if not removed:
+        return rows
+    told = [*removed, *databases.stored(job, hosts)]
+    storages = {_storage(row) if row.root.remote else own for row in rows}
+
+    def was_removed(row: StoredRow) -> bool:
+        same = [each for each in told if _is_same(row, each)]
+        others = storages - {_storage(row)}
+        found = telling.meant(same, _storage(row), others)
+        return found.that(lambda each: each.removed) is not None
+
+    return [
+        row for row in rows if row.backup.is_there or not row.root.remote or not was_removed(row)
+    ]
 
 
 def _storage(row: StoredRow) -> str:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from b1000.errors import BadValue
 from b1000.expressions import expression
@@ -14,6 +14,7 @@ _LONGEST_NAME = 255  # bytes of one path component on the file systems in use
 LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
 _PLAIN = expression(r"[A-Za-z0-9/._:@,+-]+")
 _DATE = len("YYYY-MM-DD")
+MOST_EAST, MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -25,6 +26,18 @@ def moment(start_time: str) -> datetime:
     """
     year, month, day, hour, minute, second = map(int, start_time.split("-"))
     return datetime(year, month, day, hour, minute, second)
+
+
+def is_local_time(start_time: str, instant: float) -> bool:
+    """Whether some time zone has this local time at an instant, in seconds since the epoch."""
+    hour, minute, second = map(int, start_time[_DATE + 1 :].split("-"))
+    local = _midnight(start_time[:_DATE]) + hour * 3600 + minute * 60 + second
+    return -MOST_WEST <= local - instant <= MOST_EAST
+
+
+@functools.lru_cache(maxsize=4096)
+def _midnight(date: str) -> float:
+    return moment(f"{date}-00-00-00").replace(tzinfo=UTC).timestamp()
 
 
 def file_stem(job: str, instance: str) -> str:

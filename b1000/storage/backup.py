@@ -1,5 +1,6 @@
 """What is known of backups at a storage, as frozen values. Pure. Times are seconds."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from b1000.b1k import root_id
@@ -7,7 +8,9 @@ from b1000.b1k.claim import Claim
 from b1000.b1k.mark import Counts
 from b1000.b1k.root_id import RootId
 from b1000.named import NamedTuple
+from b1000.rsync import paths
 from b1000.runs.stored import Memory, Proven, proven
+from b1000.storage import layout
 from b1000.storage.layout import Place
 
 
@@ -155,6 +158,17 @@ class Backup(NamedTuple):
     def is_there(self) -> bool:
         """Whether the storage has it."""
         return self.state is not State.MISSING
+
+    @property
+    def moment(self) -> float:
+        """When its run began, by which **the** newest is told; 0.0 where nothing tells."""
+        return self.started or 0.0
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether it is, by its name, so far ahead of a clock that it is never the newest."""
+        named = paths.moment(self.start_time) if self.start_time else None
+        clock = datetime.fromtimestamp(now)
+        return layout.is_ahead(named or datetime.fromtimestamp(self.moment), clock)
 
 
 class Group(NamedTuple):

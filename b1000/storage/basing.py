@@ -67,8 +67,8 @@ def _chosen(there: Catalogue, bases: Bases, whose: Whose, own: str, now: float) 
     }
     for base in bases.known:
         others.pop(base.path, None)
-    newest = max(others, key=lambda path: others[path].started or 0.0, default=None)
-    if newest and (first is None or (others[newest].started or 0.0) > first.started):
+    newest = max(others, key=lambda path: others[path].moment, default=None)
+    if newest and (first is None or others[newest].moment > first.started):
         return newest
     if first:
         return first.path
@@ -83,5 +83,5 @@ def _is_another(backup: Backup, now: float) -> bool:
         and backup.mark != ""
         and layout.place(backup.place) is not None
         and backup.counts.files != 0
-        and (backup.started or 0.0) <= now
+        and backup.moment <= now
     )

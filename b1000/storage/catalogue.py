@@ -251,8 +251,9 @@ def _local(start_time: str) -> float | None:
         return None
 
 
-def _order(backup: Backup) -> tuple[str, float, str]:
-    return backup.start_time, backup.started or 0.0, backup.place
+def _order(backup: Backup) -> tuple[float, str, str]:
+    # By names an hour that a night has twice would be in disorder.
+    return backup.moment, backup.start_time, backup.place
 
 
 def by_place(root: str, copies: Iterable[KnownCopy]) -> dict[str, KnownCopy]:

@@ -6,7 +6,7 @@ sync. Names that are not exactly so are none of ours.
 
 import functools
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from b1000.b1k import mark
 from b1000.config import grammar
@@ -30,6 +30,14 @@ _FULL = expression(
 )
 _IS_OURS = expression(_OURS)
 _DATE_LENGTH, _SHORT = len("YYYY-MM-DD"), len("Sun")
+
+
+_AHEAD = timedelta(days=1)
+
+
+def is_ahead(named: datetime, now: datetime) -> bool:
+    """Whether a name is so far ahead of a clock that its backup is never the newest."""
+    return named > now + _AHEAD
 
 
 class Place(NamedTuple):

@@ -106,6 +106,6 @@ def _asked(key: GroupKey, question: StoredQuestion) -> bool:
     )
 
 
-def _order(row: StoredRow) -> tuple[str, str, str, str, str, str]:
+def _order(row: StoredRow) -> tuple[str, str, str, float, str, str]:
     key, backup = row.key, row.backup
-    return key.job, key.instance, row.host, backup.start_time, backup.name, row.root.path
+    return key.job, key.instance, row.host, backup.moment, backup.name, row.root.path

@@ -8,7 +8,7 @@ from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
 from b1000.runs.stored import KnownCopy, Restore, Told
-from b1000.storage import catalogue, local, mounts, remote
+from b1000.storage import catalogue, emptied, local, mounts, remote
 from b1000.storage.backup import Catalogue, Entry, Group, Root, Unread
 from b1000.storage.catalogue import Known
 from b1000.storage.contents import Search
@@ -89,14 +89,15 @@ def survey(
 
     ``everything``: at daemons also jobs that neither configuration nor journal knows there. The
     ``search`` hears what is in backups at daemons. ``told`` are complete backups that databases
-    know: those that are not there are missing.
+    know: those that are not there are missing. One that is empty and was not is away.
     """
+    all_catalogues: list[Catalogue] = []
+    away: list[Away] = []
     with Journalled(config, told) as journal:
-        found = _together(
-            (each, catalogues(each, journal, everything, search))
-            for each in storages(config, wanted)
-        )
-    return found._replace(away=(*found.away, *_misconfigured(config, wanted)))
+        for each in storages(config, wanted):
+            looked = catalogues(each, journal, everything, search)
+            away += _taken(all_catalogues, each, looked, journal)
+    return Survey(tuple(all_catalogues), (*away, *_misconfigured(config, wanted)))
 
 
 def _misconfigured(config: Config, wanted: Wanted) -> Iterator[Away]:
@@ -133,10 +134,17 @@ class JobSurvey:
     def found(self, journal: "Journalled") -> Survey:
         """What they say, once. Raises JournalUnusable and JournalFailed."""
         try:
-            found = _together((each, self._at(each, journal)) for each in self._destinations)
-            return found._replace(away=(*found.away, *self._misconfigured))
+            return self._found(journal)
         finally:
             self.__exit__()  # what was fetched is not kept while a backup comes
+
+    def _found(self, journal: "Journalled") -> Survey:
+        all_catalogues: list[Catalogue] = []
+        away: list[Away] = []
+        for each in self._destinations:
+            looked = self._at(each, journal)
+            away += _taken(all_catalogues, each, looked, journal, self._job)
+        return Survey(tuple(all_catalogues), (*away, *self._misconfigured))
 
     def _at(self, destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
         look = self._looks.get(destination.name)
@@ -146,15 +154,20 @@ class JobSurvey:
         return _at_daemon(root, look.entries(), journal.known(root, self._job))
 
 
-def _together(found: Iterable[tuple[Destination, Iterable[Catalogue]]]) -> Survey:
-    all_catalogues: list[Catalogue] = []
-    away: list[Away] = []
-    for destination, each in found:
-        try:
-            all_catalogues += each
-        except StorageAway as error:
-            away.append(Away(destination.name, str(error)))
-    return Survey(tuple(all_catalogues), tuple(away))
+def _taken(
+    into: list[Catalogue],
+    destination: Destination,
+    looked: Iterable[Catalogue],
+    journal: "Journalled",
+    job: str = "",
+) -> Iterator[Away]:
+    """Take what is seen of a destination, as much as it gives; gives why that is not all."""
+    before = len(into)
+    try:
+        into += looked
+        emptied.refuse(destination, into[before:], journal, job)
+    except StorageAway as error:
+        yield Away(destination.name, str(error))
 
 
 def catalogues(
@@ -167,8 +180,7 @@ def catalogues(
     if not is_remote(destination):
         yield from _in_trees(destination, journal)
         return
-    root = _root(destination)
-    there = remote.reach(destination, journal.limits(destination))
+    root, there = _root(destination), remote.reach(destination, journal.limits(destination))
     known = journal.known(root)
     jobs = remote.jobs(there) if everything else journal.jobs_at(destination, known)
     if not everything:  # of other jobs nothing is seen
@@ -218,12 +230,6 @@ def limits(config: Config, destination: Destination) -> Limits:
     return next(found, config.settings.limits)
 
 
-def _is_something(each: Catalogue) -> bool:
-    """Whether something lies at a root, or may do."""
-    there = (backup.is_there for group in each.groups for backup in group.backups)
-    return bool(each.root.remote or each.root.identity or each.unread) or any(there)
-
-
 class Journalled:
     """What the journal knows of storages; nothing where there is no journal yet.
 
@@ -252,11 +258,9 @@ class Journalled:
             told,
         )
 
-    def refuse_empty(self, destination: Destination, found: Iterable[Catalogue]) -> None:
-        """Raises StorageAway where nothing lies at a destination, and what did was not pruned."""
-        above = read_at(destination).partition("/*")[0]
-        if self._reader and self._reader.seen_below(above) and not any(map(_is_something, found)):
-            raise StorageAway(f"{destination.path} is empty, and was not; is its disk mounted?")
+    def has_seen_below(self, above: str) -> bool:
+        """Whether backups were seen at or below a directory that were not removed since."""
+        return self._reader is not None and self._reader.seen_below(above)
 
     def jobs(self) -> frozenset[str]:
         """The jobs that have run."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ def test_what_b1000_writes_is_taken(storage: Storage, tmp_path: Path) -> None:
     run = ReportFile(
         "host", "etc", "", "push", "2026-11-22-05-06-07", Step.DONE, Status.OK, (target,)
     )
-    text = render(Mark(run, "uid", "full", "complete", 1e9, 1e9 + 5, include="/etc"))
+    began = datetime(2026, 11, 22, 5, 6, 7, tzinfo=UTC).timestamp()
+    text = render(Mark(run, "uid", "full", "complete", began, began + 5, include="/etc"))
     mark(storage, tmp_path, f"{NEW}.b1k", text)
     beside = storage.tree() / f"{NEW}.b1k"
     wait_until(beside.exists)

@@ -330,6 +330,36 @@ def test_while_a_run_is_at_work_nothing_is_restored_in_place(world: World) -> No
     assert (world.source / "file00").read_text() == "mine"
 
 
+def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> None:
+    """A sync tree that is half brought up to date is no backup: the run is why nothing fits."""
+    world.files()
+    world.write({"dest:store": world.store(), "job:tree": world.push(type="sync")})
+    assert world.b1000().returncode == 0
+    wrapper, go = world.root / "bin", world.root / "go"
+    wrapper.mkdir()
+    (wrapper / "rsync").write_text(
+        '#!/bin/sh\ncase "$*" in *--version*) ;; *)\n'
+        f"until [ -e {go} ]; do sleep 0.05; done;; esac\n"
+        f'exec {shutil.which("rsync")} "$@"\n'
+    )
+    (wrapper / "rsync").chmod(0o755)
+    run = world.start(environment={"PATH": f"{wrapper}:{os.environ['PATH']}"})
+    mark = world.root / "store" / "tree" / "client.b1k"
+    try:
+        wait_until(lambda: "state = writing" in mark.read_text())
+        done = world.b1000("restore", "tree", "--in-place", "--merge")
+        assert done.returncode == 2, done.stderr
+        assert "a run of tree is at work; nothing was restored" in done.stderr
+        # Elsewhere there is nothing to keep it from, and nothing to restore.
+        done = world.b1000("restore", "tree", "--to", str(world.root / "to"))
+        assert done.returncode == 1
+    finally:
+        go.touch()
+        run.communicate()
+    assert run.returncode == 0
+    assert world.b1000("restore", "tree", "--in-place", "--merge").returncode == 0
+
+
 # --- hostile
 
 

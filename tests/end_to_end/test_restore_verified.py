@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -288,3 +289,59 @@ def test_what_was_sent_again_since_is_not_lacking(world: World, manner: str) -> 
     (backup / "file0").unlink()
     again = dict.fromkeys(filter(None, ["--merge", manner]))
     assert restored(world, "--to", str(to), *again, code=1)["set_aside"] == ["file0"]
+
+
+def vanishing(world: World, *stores: Path) -> dict[str, str]:
+    """An environment in which storages are away once something is compared with them."""
+    wrapper = world.root / "bin"
+    wrapper.mkdir()
+    away = "".join(f"mv {each} {each}.away; " for each in stores)
+    (wrapper / "rsync").write_text(
+        f'#!/bin/sh\ncase "$*" in *--dry-run*|*--list-only*) {away};; esac 2>/dev/null\n'
+        f'exec {shutil.which("rsync")} "$@"\n'
+    )
+    (wrapper / "rsync").chmod(0o755)
+    return {"PATH": f"{wrapper}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("words", [[], ["--no-verify", "file1"]])
+def test_a_storage_that_fails_when_all_has_come_is_replaced_for_the_comparison(
+    world: World, words: list[str]
+) -> None:
+    world.files()
+    stores = {f"dest:{name}": world.store(name) for name in ("one", "two")}
+    world.write({**stores, "job:etc": world.push(dest="one two")})
+    assert world.b1000().returncode == 0
+    one, to = world.root / "one", world.root / "to"
+    gone = vanishing(world, one)
+    done = world.b1000("restore", "etc", "--to", str(to), "--json", *words, environment=gone)
+    answer = json.loads(done.stdout)
+    assert (world.root / "one.away").is_dir()
+    if words:
+        assert (done.returncode, answer["verified"], answer["error"]) == (3, None, "")
+        assert list(tree(to)) == ["file1"]
+        return
+    assert tree(to) == tree(world.source)
+    assert done.returncode == 0, done.stderr
+    assert (answer["verified"], answer["against"]) == (True, "the files at two, by checksum")
+    assert answer["choice"]["destination"] == "one", "from there it has come"
+    assert f"b1000: {one}/etc/" in done.stderr
+    assert not [run for run in world.status() if run["direction"] == "restore"]
+
+
+def test_without_another_storage_it_is_not_verified(world: World) -> None:
+    world.files()
+    world.write({"dest:one": world.store("one"), "job:etc": world.push(dest="one")})
+    assert world.b1000().returncode == 0
+    one, to = world.root / "one", world.root / "to"
+    words = ("restore", "etc", "--to", str(to))
+    done = world.b1000(*words, "--json", environment=vanishing(world, one))
+    assert done.returncode == 3, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["verified"], answer["exit"]) == (None, 3)
+    assert "not compared" in answer["error"]
+    assert tree(to) == tree(world.source)
+    Path(f"{one}.away").rename(one)
+    done = world.b1000(*words)
+    assert done.returncode == 0, done.stderr
+    assert "equal" in done.stdout, "the same command compares it"

@@ -1,12 +1,14 @@
 """Which backup is restored: tables of what lies where, and what must hold whatever does."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.errors import UsageError
 from b1000.restore.choice import NothingFits, Terms, Unreached, choose
-from b1000.restore.told import ToldOf, believed
+from b1000.restore.told import ToldOf, believed, but_removed
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
@@ -98,7 +100,10 @@ class Told:
         return None
 
     def stored(self, *_: object) -> list[ToldOf]:
-        return self.rows
+        return [each for each in self.rows if not each.removed]
+
+    def removed(self, *_: object) -> list[ToldOf]:
+        return [each for each in self.rows if each.removed]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +127,26 @@ def test_what_a_database_tells_of_it(told: list[ToldOf], bad: bool) -> None:
     assert not near.backup.memory.wrong, "of its own disk the host itself knows"
     assert bool(far.backup.memory.wrong) == bad
     assert (far.backup.proven.read == 9.0) == (told_of("far") in told)
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ([], True),
+        ([told_of("far")._replace(removed=True)], False),
+        ([told_of("far")], True),
+        ([told_of("far", place="etc/day/03")._replace(removed=True)], True),
+        # Another storage of the same run has removed it, which has another name.
+        ([told_of("else")._replace(removed=True), told_of("far")], True),
+        ([told_of("else")._replace(removed=True)], False),
+        ([told_of("else")._replace(removed=True), told_of("third")], True),
+    ],
+)
+def test_what_its_storage_has_removed_is_not_missing(told: list[ToldOf], missing: bool) -> None:
+    rows = [row("near", 1), row("near", 2, State.MISSING), row("far", 2, State.MISSING)]
+    found = but_removed(rows, Told(told), "etc")
+    assert found == (rows if missing else rows[:2])
+    assert but_removed(rows[:1], Told([told_of("far")]), "etc") == rows[:1]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +200,80 @@ def test_what_is_passed_over_is_told() -> None:
         "/srv/near/etc/day/02 is passed over: known to be bad: f",
         "rsync://far/b1000/etc/day/03 is passed over: missing",
     )
+
+
+@pytest.mark.parametrize(
+    ("gone", "older"),
+    [
+        ([row("far", 3, State.MISSING)], True),
+        ([row("far", 3, State.MISSING, run="run2")], False),
+        ([row("far", 3, State.MISSING, memory=BAD)], False),
+        ([row("far", 1, State.MISSING)], False),
+        ([row("far", 2, State.MISSING)], False),
+        ([row("far", 3, State.UNFINISHED), row("far", 4, State.WRITING)], False),
+    ],
+)
+def test_the_newest_that_is_missing_is_named(gone: list[StoredRow], older: bool) -> None:
+    found = choose([row("near", 2), *gone], ORDER, (), Terms())
+    assert found.row.root.destination == "near"
+    assert ("is missing: rsync://far/b1000/etc/day/03" in found.older) == older
+    # A storage that does not answer cannot miss anything.
+    away = (Unreached("far", "down", 3 * 3600.0 if older else None),)
+    found = choose([row("near", 2), *gone], ORDER, away, Terms(any=True))
+    assert "missing" not in "".join([found.older, *found.notes])
+    assert ("far has a newer one" in found.older) == older
+
+
+def day(where: str, number: int, state: State = State.COMPLETE) -> StoredRow:
+    """A full with a name, of a day of November 2026."""
+    at = datetime(2026, 11, number, 1)
+    named = f"{at:%Y-%m-%d-%H-%M-%S}"
+    return row(where, number, state, start_time=named, started=at.timestamp())
+
+
+def test_a_name_ahead_of_the_clock_is_never_the_newest() -> None:
+    """As prune has it: more than a day ahead."""
+    now = datetime(2026, 11, 20, 2).timestamp()
+    rows = [day("near", 20), day("near", 23)]
+    found = choose(rows, ORDER, (), Terms(now=now))
+    assert found.row is rows[0]
+    assert found.notes == (
+        "/srv/near/etc/day/23 is passed over: more than a day ahead of this clock by its name",
+    )
+    assert not found.older
+    assert choose([rows[0], day("near", 21)], ORDER, (), Terms(now=now)).row.backup.place[-2:] == (
+        "21"
+    )
+    with pytest.raises(NothingFits) as raised:
+        choose(rows[1:], ORDER, (), Terms(now=now))
+    assert "day/23 is more than a day ahead of this clock by its name: --any restores it" in str(
+        raised.value.full_message()
+    )
+    found = choose(rows[1:], ORDER, (), Terms(now=now, any=True))
+    assert "is more than a day ahead of this clock" in found.older
+    assert choose(rows, ORDER, (), Terms(now=now, any=True)).row is rows[0]
+    # Nor is one newer that nobody sees, and that a clock was ahead for.
+    gone = day("far", 23, State.MISSING)
+    assert not choose([rows[0], gone], ORDER, (), Terms(now=now)).older
+    away = (Unreached("far", "down", now + 86401),)
+    assert not choose(rows, ORDER, away, Terms(now=now)).older
+    assert choose(rows, ORDER, away, Terms(now=now + 2, any=True)).older
+
+
+def test_a_tree_that_began_in_the_future_is_never_the_newest() -> None:
+    rows = [row("near", hour, type="sync", start_time="", run="") for hour in (1, 30)]
+    found = choose(rows, ORDER, (), Terms(now=2 * 3600.0))
+    assert found.row is rows[0]
+
+
+def test_all_missing_is_told_as_that() -> None:
+    rows = [row("near", hour, State.MISSING, memory=Memory(short="f")) for hour in (1, 2)]
+    with pytest.raises(NothingFits) as raised:
+        choose(rows, ORDER, (), Terms())
+    told = str(raised.value.full_message())
+    assert "/srv/near/etc/day/02, of 1970-01-01" in told
+    assert "is missing" in told
+    assert "bad" not in told
 
 
 @pytest.mark.parametrize(
@@ -259,4 +358,10 @@ def test_what_must_hold(rows: list[StoredRow], away: list[Unreached], any_will_d
         assert each.backup.started == newest
     if not any_will_do:
         assert all((each.started or 0) <= newest + 1 for each in away)
-        assert not found.older
+        gone = [each for each in rows if each.backup.state is State.MISSING]
+        newer = [each for each in gone if (each.backup.started or 0) > newest]
+        if not found.older:
+            assert all(each.backup.memory.bad for each in newer)
+        else:
+            assert newer
+            assert "is missing" in found.older

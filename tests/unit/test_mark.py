@@ -1,6 +1,6 @@
 """A mark is read as it was written; what does not fit is refused as a whole."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from b1000.b1k.report_file import DestinationSection, ReportFile
 from b1000.errors import BadValue
 from b1000.runs.states import CopyStatus, Status, Step
 from tests.support.chance import examples
-from tests.unit.test_report_file import HOSTS, LINES, NAMES, TIMES
+from tests.unit.test_report_file import HOSTS, LINES, NAMES
 
 NUMBERS = st.one_of(st.none(), st.integers(0, 10**15 - 1))
 SECONDS = st.integers(950_000_000, 4_000_000_000).map(float)
@@ -22,12 +22,14 @@ SECONDS = st.integers(950_000_000, 4_000_000_000).map(float)
 def marks(draw: st.DrawFn) -> Mark:
     complete = draw(st.booleans())
     done = st.sampled_from([CopyStatus.DONE, CopyStatus.WARNING])
+    when = draw(st.datetimes(datetime(2000, 1, 2), datetime(2100, 12, 30)))
+    zone = timedelta(minutes=15 * draw(st.integers(-48, 56)))
     report = ReportFile(
         draw(HOSTS),
         draw(NAMES),
         draw(st.one_of(st.just(""), NAMES)),
         draw(st.sampled_from(["push", "pull"])),
-        f"{draw(TIMES):%Y-%m-%d-%H-%M-%S}",
+        f"{when:%Y-%m-%d-%H-%M-%S}",
         Step.COPYING,
         draw(st.sampled_from(Status)),
         (
@@ -43,7 +45,7 @@ def marks(draw: st.DrawFn) -> Mark:
         "0f" * 16,
         draw(st.sampled_from(["full", "sync"])),
         mark.COMPLETE if complete else mark.WRITING,
-        draw(SECONDS),
+        (when.replace(tzinfo=UTC, microsecond=0) - zone).timestamp(),
         draw(st.one_of(st.none(), SECONDS)),
         Counts(*(draw(NUMBERS) for _ in Counts._fields)),
         draw(st.booleans()),
@@ -80,7 +82,7 @@ def plain() -> Mark:
         "0f" * 16,
         "full",
         mark.COMPLETE,
-        1_800_000_000.0,
+        start.replace(tzinfo=UTC).timestamp(),
     )
 
 
@@ -106,7 +108,9 @@ def test_a_mark_lies_beside_its_backup() -> None:
         ("files =", "files = -1", "number"),
         ("base =", "base = ../../x", "base"),
         ("options =", "options = setuid", "setuid"),
-        ("started = 2027", "started = 2127", "year"),
+        ("started = 2026", "started = 2126", "year"),
+        ("started = 2026", "started = 2036", "not the same time in any time zone"),
+        ("started = 2026", "started = 2006", "not the same time in any time zone"),
         ("[backup]", "[backups]", "line"),
         ("relative = no", "relative = no\nrelative = no", "twice"),
         ("[dest:atm]", "[dest:b]\ntype = a\npath = p\nstatus = DONE\n[dest:atm]", "destinations"),
@@ -117,6 +121,29 @@ def test_what_does_not_fit_is_refused(old: str, new: str, words: str) -> None:
     assert old in text
     with pytest.raises(BadValue, match=words.replace("[", r"\[")):
         mark.parse(text.replace(old, new).encode(), PLACE)
+
+
+@pytest.mark.parametrize(
+    ("started", "fits"),
+    [
+        ("2026-11-21T20:11:12Z", True),  # on the Line Islands, 14 hours ahead
+        ("2026-11-22T22:11:12Z", True),  # on Baker Island, 12 hours behind
+        ("2026-11-21T19:11:11Z", False),
+        ("2026-11-22T23:11:13Z", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["full", "sync"])
+def test_when_it_began_is_its_start_time_in_some_zone(started: str, fits: bool, kind: str) -> None:
+    """A claim of another year would be the newest for ever, or never."""
+    written = plain()._replace(type=kind)
+    text = mark.render(written).replace("2026-11-22T10:11:12Z", started).encode()
+    quickly = claim.quickly(text, written.directory)
+    assert (quickly is not None) == fits
+    if fits:
+        assert claim.of(mark.parse(text, written.directory)) == quickly
+    else:
+        with pytest.raises(BadValue, match="not the same time in any time zone"):
+            mark.parse(text, written.directory)
 
 
 def test_a_mark_is_never_too_long_to_be_read() -> None:
@@ -170,7 +197,8 @@ def test_marks_of_many_hosts_are_read_once_for_what_they_have_in_common() -> Non
     for number in range(30):
         when = f"2026-11-{1 + number:02}-10-11-12"
         report = plain().report._replace(host=f"web{number}", start_time=when)
-        written = plain()._replace(report=report, run=f"{number:032x}")
+        began = datetime(2026, 11, 1 + number, 10, 11, 12, tzinfo=UTC).timestamp()
+        written = plain()._replace(report=report, run=f"{number:032x}", started=began)
         at = report.targets[0]._replace(path=f"/srv/{written.directory}")
         written = written._replace(report=report._replace(targets=(at,), data_age=1.5 * number))
         assert claim.read(mark.render(written).encode(), written.directory) == claim.of(written)

@@ -59,6 +59,27 @@ def test_of_each_period_the_newest_stays(text: str, expected: list[int]) -> None
     assert kept(retention.decide(NIGHTS, terms(text))) == expected
 
 
+@pytest.mark.parametrize("text", ["last 1", "daily 2d", "hourly 1d"])
+def test_in_an_hour_that_a_night_has_twice_the_newest_is_that_of_restore(text: str) -> None:
+    """The clock was set back at 3:00 to 2:00 between these two."""
+    night = datetime(2026, 10, 25, 2)
+    named = {
+        "before": night - 40 * DAY,
+        "first": night + timedelta(minutes=50),
+        "second": night + timedelta(minutes=10),
+    }
+    began = {"before": 0.0, "first": 50 * 60.0, "second": 70 * 60.0}
+    group = [
+        Held(name, at, COMPLETE, at, moment=began[name])._replace(size=10)
+        for name, at in named.items()
+    ]
+    verdict = retention.decide(group, terms(text, least=1))
+    assert set(verdict.removed) == {"before", "first"}
+    assert "the newest complete one" in next(
+        each.reasons for each in verdict.decisions if each.name == "second"
+    )
+
+
 def test_failed_nights_age_nothing_out() -> None:
     old = [held(ago) for ago in range(30, 40)]
     assert kept(retention.decide(old, terms("all 7d"))) == list(range(30, 38))
@@ -263,6 +284,7 @@ def histories(draw: st.DrawFn) -> list[Held]:
     """Gaps, failures, bad ones, planted ones, dates ahead, ISO week 53 and 29 February."""
     hours = draw(st.lists(st.integers(-24 * 400, 24 * 2500), max_size=40, unique=True))
     group = []
+    zones = draw(st.sampled_from([0, 0, 1]))
     for ago in hours:
         each = held(ago / 24, draw(STATES))
         seen = each.at if draw(st.booleans()) else NOW - draw(st.integers(0, 900)) * DAY
@@ -276,6 +298,8 @@ def histories(draw: st.DrawFn) -> list[Held]:
                 flawed=each.state != COMPLETE and draw(st.integers(0, 9)) == 0,
                 newest_change=draw(st.sampled_from([None, NOW, NOW - 5 * DAY, NOW - 50 * DAY])),
                 size=draw(st.sampled_from([None, 0, 10, 100])),
+                # Whoever writes in another time zone has other names.
+                moment=each.at.timestamp() + zones * draw(st.integers(-12, 14)) * 3600.0,
             )
         )
     return group
@@ -301,20 +325,23 @@ def counts(each: Held, how: Terms) -> bool:
     return not (each.sync or planted(each, how) or each.at > NOW + DAY)
 
 
+def order(each: Held) -> tuple[float, datetime]:
+    return each.moment, each.at
+
+
 @given(histories(), CONDITIONS)
 @settings(max_examples=examples(400))
 def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> None:
     verdict = retention.decide(group, how)
     gone = set(verdict.removed)
     complete = sorted(
-        (each for each in group if each.state == COMPLETE and counts(each, how)),
-        key=lambda each: each.at,
+        (each for each in group if each.state == COMPLETE and counts(each, how)), key=order
     )
     if complete:
         assert complete[-1].name not in gone, "the newest complete one stays"
     come = [each for each in group if each.state == COMPLETE and each.at <= NOW + DAY]
     if come:
-        newest = max(come, key=lambda each: each.at)
+        newest = max(come, key=order)
         assert newest.name not in gone, "even if nobody had looked for long when it came"
     good = [each for each in complete if not (each.bad or each.short)]
     assert not gone & {each.name for each in good[-how.least :]}, "so many stay"
