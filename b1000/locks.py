@@ -15,7 +15,7 @@ from pathlib import Path
 from b1000.files import make_directory, open_file
 
 _POLL = 0.1  # seconds between attempts
-_OF_RUNS = "run@"
+_OF_RUNS, _OF_REPORTS = "run@", "report@"
 
 
 class Locks:
@@ -44,10 +44,13 @@ class Locks:
         return _locked(descriptor)
 
     def know_runs(self) -> bool:
-        """Whether a run was ever locked here: the files stay."""
+        """Whether a run was ever reported from here: the files stay.
+
+        Not by the locks of runs: a restore in place takes them too, on a host that is new.
+        """
         try:
             with os.scandir(self.directory) as found:
-                return any(each.name.startswith(_OF_RUNS) for each in found)
+                return any(each.name.startswith(_OF_REPORTS) for each in found)
         except OSError:
             return False
 
