@@ -40,30 +40,42 @@ class Stray(NamedTuple):
 
 def told(strays: Sequence[Stray], relayed: Mapping[str, float]) -> list[tuple[Subject, DriftNote]]:
     """What is told of them; ``relayed`` is as in Histories."""
+    clients = _of_clients(relayed)
     return [
         (each.subject, each.note)
         for each in sorted(strays, key=lambda each: each[:2])
-        if each.began is None or not _pulled_since(each, each.began, relayed)
+        if each.began is None or not _pulled_since(each, each.began, relayed, clients)
     ]
 
 
-def _pulled_since(stray: Stray, began: float, relayed: Mapping[str, float]) -> bool:
-    """Whether a run of that job, or one of that client by the same storage, was pulled later."""
-    since = (whose for whose, when in relayed.items() if when > began)
-    return any(
-        whose == stray.subject.job or _is_of(whose, stray.subject.host, stray.client)
-        for whose in since
+_OfClients = Mapping[tuple[str, str], Sequence[tuple[str, float]]]
+"""By storage and the first part of a client's name: its name, and when it was pulled last."""
+
+
+def _of_clients(relayed: Mapping[str, float]) -> _OfClients:
+    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for whose, when in relayed.items():
+        storage, _, host = whose.lower().partition(" ")
+        if host:
+            found.setdefault((storage, host.partition(".")[0]), []).append((host, when))
+    return found
+
+
+def _pulled_since(
+    stray: Stray, began: float, relayed: Mapping[str, float], clients: _OfClients
+) -> bool:
+    """Whether a run of that job, or one of that client by the same storage, was pulled later.
+
+    Short and full names are alike only where one has no dot.
+    """
+    if relayed.get(stray.subject.job, began) > began:
+        return True
+    asked = stray.client.lower()
+    storage, host = stray.subject.host.lower(), asked.partition(".")[0]
+    return bool(asked) and any(
+        when > began and (asked == each or "." not in min(asked, each, key=len))
+        for each, when in clients.get((storage, host), ())
     )
-
-
-def _is_of(whose: str, storage: str, client: str) -> bool:
-    """Whether it names the two; short against full only where one has no dot."""
-    by, _, host = whose.lower().partition(" ")
-    asked = client.lower()
-    if by != storage.lower() or not (asked and host):
-        return False
-    alike = asked.partition(".")[0] == host.partition(".")[0]
-    return asked == host or (alike and "." not in min(asked, host, key=len))
 
 
 class Histories:
