@@ -1,6 +1,6 @@
 """What databases tell of backups at storages, which know more of them than a client. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from b1000.jobs import Destination
@@ -31,6 +31,10 @@ class ToldOf(NamedTuple):
     removed: bool = False
 
 
+_ByName = Mapping[str, Sequence[ToldOf]]
+"""By the names of their directories: of a hundred thousand few have the same."""
+
+
 class Whose(NamedTuple):
     """Whose backups are meant: ``host`` "" and ``instance`` None for all."""
 
@@ -59,7 +63,7 @@ def believed(
     """The same rows, with what databases tell of those that lie at other hosts; ``own`` is this."""
     rows = list(rows)
     hosts = {row.host for row in rows if row.root.remote}
-    told = databases.stored(job, hosts) if hosts else ()
+    told = _by_name(databases.stored(job, hosts)) if hosts else {}
     storages = {_storage(row) if row.root.remote else own for row in rows}
     return [_with(row, told, storages) if told and row.root.remote else row for row in rows]
 
@@ -73,11 +77,11 @@ def but_removed(
     removed = databases.removed(job, hosts) if hosts else ()
     if not removed:
         return rows
-    told = [*removed, *databases.stored(job, hosts)]
+    told = _by_name([*removed, *databases.stored(job, hosts)])
     storages = {_storage(row) if row.root.remote else own for row in rows}
 
     def was_removed(row: StoredRow) -> bool:
-        same = [each for each in told if _is_same(row, each)]
+        same = _same(row, told)
         others = storages - {_storage(row)}
         found = telling.meant(same, _storage(row), others)
         return found.that(lambda each: each.removed) is not None
@@ -91,8 +95,24 @@ def _storage(row: StoredRow) -> str:
     return paths.host_or_path(row.root.address)
 
 
-def _with(row: StoredRow, told: Sequence[ToldOf], storages: Collection[str]) -> StoredRow:
-    same = [each for each in told if _is_same(row, each)]
+def _by_name(told: Iterable[ToldOf]) -> _ByName:
+    found: dict[str, list[ToldOf]] = {}
+    for each in told:
+        found.setdefault(_name(each.path), []).append(each)
+    return found
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _same(row: StoredRow, told: _ByName) -> list[ToldOf]:
+    """What is told of this backup, and of those of the same run at other storages."""
+    return [each for each in told.get(_name(row.backup.place), ()) if _is_same(row, each)]
+
+
+def _with(row: StoredRow, told: _ByName, storages: Collection[str]) -> StoredRow:
+    same = _same(row, told)
     storage, memory = _storage(row), row.backup.memory
     meant = telling.meant(same, storage, [each for each in storages if each != storage])
     read = [each.read for each in meant.rows if meant.sure and each.read is not None]
