@@ -19,17 +19,10 @@ def refuse(
 
     ``found`` are its catalogues, or with ``job`` what was seen of that job alone.
     """
-    if text := trouble(destination, found, journal, job):
-        raise StorageAway(text)
-
-
-def trouble(
-    destination: Destination, found: Sequence[Catalogue], journal: "Journalled", job: str = ""
-) -> str:
-    """The same as text; "" where something lies there, or nothing ever did. StorageAway."""
     if any(map(_is_something, found)) or not _had_some(destination, journal):
-        return ""
-    return why(destination) if is_empty(destination, found, journal, job) else ""
+        return
+    if is_empty(destination, found, journal, job):
+        raise StorageAway(why(destination))
 
 
 def why(destination: Destination) -> str:

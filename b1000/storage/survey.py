@@ -91,13 +91,13 @@ def survey(
     ``search`` hears what is in backups at daemons. ``told`` are complete backups that databases
     know: those that are not there are missing. One that is empty and was not is away.
     """
-    all_catalogues: list[Catalogue] = []
-    away: list[Away] = []
     with Journalled(config, told) as journal:
-        for each in storages(config, wanted):
-            looked = catalogues(each, journal, everything, search)
-            away += _taken(all_catalogues, each, looked, journal)
-    return Survey(tuple(all_catalogues), (*away, *_misconfigured(config, wanted)))
+        looks = (
+            (each, catalogues(each, journal, everything, search))
+            for each in storages(config, wanted)
+        )
+        found = _together(looks, journal)
+    return found._replace(away=(*found.away, *_misconfigured(config, wanted)))
 
 
 def _misconfigured(config: Config, wanted: Wanted) -> Iterator[Away]:
@@ -134,17 +134,11 @@ class JobSurvey:
     def found(self, journal: "Journalled") -> Survey:
         """What they say, once. Raises JournalUnusable and JournalFailed."""
         try:
-            return self._found(journal)
+            looks = ((each, self._at(each, journal)) for each in self._destinations)
+            found = _together(looks, journal, self._job)
+            return found._replace(away=(*found.away, *self._misconfigured))
         finally:
             self.__exit__()  # what was fetched is not kept while a backup comes
-
-    def _found(self, journal: "Journalled") -> Survey:
-        all_catalogues: list[Catalogue] = []
-        away: list[Away] = []
-        for each in self._destinations:
-            looked = self._at(each, journal)
-            away += _taken(all_catalogues, each, looked, journal, self._job)
-        return Survey(tuple(all_catalogues), (*away, *self._misconfigured))
 
     def _at(self, destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
         look = self._looks.get(destination.name)
@@ -154,20 +148,20 @@ class JobSurvey:
         return _at_daemon(root, look.entries(), journal.known(root, self._job))
 
 
-def _taken(
-    into: list[Catalogue],
-    destination: Destination,
-    looked: Iterable[Catalogue],
-    journal: "Journalled",
-    job: str = "",
-) -> Iterator[Away]:
-    """Take what is seen of a destination, as much as it gives; gives why that is not all."""
-    before = len(into)
-    try:
-        into += looked
-        emptied.refuse(destination, into[before:], journal, job)
-    except StorageAway as error:
-        yield Away(destination.name, str(error))
+def _together(
+    looks: Iterable[tuple[Destination, Iterable[Catalogue]]], journal: "Journalled", job: str = ""
+) -> Survey:
+    """What is seen of destinations, as much as each gives, and why that is not all."""
+    all_catalogues: list[Catalogue] = []
+    away: list[Away] = []
+    for destination, looked in looks:
+        before = len(all_catalogues)
+        try:
+            all_catalogues += looked
+            emptied.refuse(destination, all_catalogues[before:], journal, job)
+        except StorageAway as error:
+            away.append(Away(destination.name, str(error)))
+    return Survey(tuple(all_catalogues), tuple(away))
 
 
 def catalogues(
