@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from b1000.errors import counted
 from b1000.figures import clock, size
@@ -22,14 +22,6 @@ NOT_COMPARED = "not compared: it could not be read at a storage that holds the r
 """The error of a restore of which all has come, and that nobody has compared."""
 
 T = TypeVar("T")
-
-
-class _Asked(Generic[T]):
-    """What a storage has answered."""
-
-    def __init__(self, way: Restoring, found: T) -> None:
-        self.way = way
-        self.found = found
 
 
 class Conclusion:
@@ -52,7 +44,7 @@ class Conclusion:
         if self._arguments.no_verify:
             whole = not words and aside.nothing(way.row.backup, self._keys["files"])
             looked = None if whole else self._asked(way, aside.found)
-            lacking = self._tell_aside(looked.found if looked else []) or short
+            lacking = self._tell_aside(looked[1] if looked else []) or short
             self._with.say(f"{what}; not verified")
             return (lacking, _FAILED) if lacking else ("", _OLDER)
         from b1000.restore import comparing  # with hashes and archives, once all has come
@@ -71,14 +63,15 @@ class Conclusion:
         if asked is None:
             self._with.say(f"{what}; not verified: the same command compares it again")
             return (short, _FAILED) if short else (NOT_COMPARED, _OLDER)
-        return self._judged(asked.way, *asked.found, short)
+        by, (found, left) = asked
+        return self._judged(by, found, left, short)
 
-    def _asked(self, way: Restoring, ask: Callable[[Restoring], T]) -> _Asked[T] | None:
-        """What the first storage that has the run, and does not fail, answers; None for nothing."""
+    def _asked(self, way: Restoring, ask: Callable[[Restoring], T]) -> tuple[Restoring, T] | None:
+        """The first storage that has the run and does not fail, with its answer; None for none."""
         others = [each for each in self._ways if each.row is not way.row]
         for each in (way, *others):
             try:
-                return _Asked(each, ask(each))
+                return each, ask(each)
             except RestoreFailed as failure:
                 self._with.warn(f"{each.row.path}: {failure}")
         return None
