@@ -15,7 +15,7 @@ from pathlib import Path
 from b1000.files import make_directory, open_file
 
 _POLL = 0.1  # seconds between attempts
-_OF_RUNS, _OF_REPORTS = "run@", "report@"
+_OF_REPORTS = "report@"
 
 
 class Locks:
@@ -43,7 +43,7 @@ class Locks:
             descriptor = open_file(path, os.O_RDWR | os.O_CREAT, follow=False)
         return _locked(descriptor)
 
-    def know_runs(self) -> bool:
+    def know_reports(self) -> bool:
         """Whether a run was ever reported from here: the files stay.
 
         Not by the locks of runs: a restore in place takes them too, on a host that is new.
@@ -96,4 +96,4 @@ def _locked(descriptor: int) -> int | None:
 
 def run_lock(job: str, instance: str) -> str:
     """The name of the lock of a job/instance; ``@`` stands in no name."""
-    return f"{_OF_RUNS}{job}@{instance}"
+    return f"run@{job}@{instance}"

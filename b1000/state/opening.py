@@ -42,7 +42,7 @@ def open_journal(
         make_directory(path.parent, 0o700)
         try:
             journal = _with_damage_logged(_when_it_is_free(path, clock, stopped))
-            if journal.new and (locks := Locks.beside(path)).know_runs():
+            if journal.new and (locks := Locks.beside(path)).know_reports():
                 for_all().error(_LOST, path, locks.directory)
             return journal
         except sqlite3.DatabaseError as error:
