@@ -35,9 +35,10 @@ _SHIPPED = "see etc/rsyncd-storage.conf"
 
 
 class Place(NamedTuple):
-    """A destination at a daemon, and two directories of fulls there.
+    """A destination at a daemon, and directories there.
 
-    ``absent``: one that a run of this moment would make. ``complete``: the last one that is
+    ``absent``: one of a full that a run of this moment would make; ``absent_sync``: one of a sync
+    that is not there. ``complete``: the last full that is
     complete and whose mark has arrived, since until then a storage takes more; "" where none is
     known.
     """
@@ -45,6 +46,7 @@ class Place(NamedTuple):
     destination: Destination
     limits: Limits
     absent: str
+    absent_sync: str = ""
     complete: str = ""
 
 
@@ -62,18 +64,19 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
             yield from trouble
             return
         yield from _options_refused(config, place, empty)
+        yield from _deletion_refused(config, place, empty)
         for what, line in _allowed(place, empty):
             text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
         if destination.mark:
-            yield from _marks_refused(place, empty)
+            yield from _marks_refused(config, place, empty)
 
 
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
     place = Place(destination, _limits(config, destination), "")
     with private_directory("b1000-empty-") as empty:
-        yield from _marks_refused(place, empty)
+        yield from _marks_refused(config, place, empty)
 
 
 def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
@@ -89,30 +92,36 @@ def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Findi
         yield from tried(section, option, argv, destination.path, place.limits)
 
 
+def _deletion_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
+    """Whether a job with ``delete = yes`` may delete in its tree: else each run would fail."""
+    destination, address = place.destination, place.destination.path
+    job = next((job for job in _jobs_of(config, destination) if job.transfer.delete), None)
+    if not job:
+        return
+    argv = command.probe(empty, place.absent_sync, destination, place.limits, "--delete")
+    module = f"path = {paths.parted(address)[0].rpartition('/')[0]}/b1000-sync"
+    also = marking.module_for(address, destination.mark_path).rpartition("such as ")[2]
+    hint = " and ".join(filter(None, (module, also)))
+    for each in tried(f"dest:{destination.name}", "path", argv, address, place.limits):
+        text = f"{each.text}; job {job.name} has delete = yes: name a module that lets it, such as"
+        yield each._replace(text=f"{text} {hint}")
+
+
 def _jobs_of(config: Config, destination: Destination) -> Iterator[Job]:
     jobs = (job for job in config.jobs.values() if isinstance(job, Job))
     return (job for job in jobs if destination.name in job.destinations)
 
 
-def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
+def _marks_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
     """Whether the storage takes marks: where it refuses them, no sync is begun there."""
     destination = place.destination
+    needed = any(job.type == "sync" for job in _jobs_of(config, destination))
+    hint = marking.module_for(destination.path, destination.mark_path)
     target = _where_marks_go(destination, place.limits)
     section, option = f"dest:{destination.name}", "mark_path"
     argv = command.rehearsed(command.marks(empty, target, destination, place.limits))
     for each in tried(section, option, argv, target, place.limits):
-        yield each._replace(text=f"{each.text}{_hint(destination)}", warning=True)
-
-
-def _hint(destination: Destination) -> str:
-    if destination.mark_path:
-        return ""
-    first, beside = marking.targets(destination.path, destination.path, None)
-    host = paths.parted(beside)[0].rpartition("/")[0]
-    return (
-        f"; {first} is not there, and beside the backups no mark is taken: "
-        f"name the module for marks, such as mark_path = {host}/b1000-marks"
-    )
+        yield each._replace(text=f"{each.text}{hint}", warning=not needed)
 
 
 def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
@@ -145,9 +154,11 @@ def _place(config: Config, destination: Destination) -> Place:
     now = datetime.now().strftime(paths.START_TIME)
     name, limits = (job.name if job else "check"), _limits(config, destination)
     whose = paths.subject(config.settings.host, "b1000-check", "", "")
-    absent = paths.directory(destination.path, name, "full", whose, now)
+    full, sync = (
+        paths.directory(destination.path, name, kind, whose, now) for kind in ("full", "sync")
+    )
     journal = Path(config.settings.journal)
-    return Place(destination, limits, absent, _last_complete(journal, destination.path))
+    return Place(destination, limits, full, sync, _last_complete(journal, destination.path))
 
 
 def _last_complete(journal: Path, path: str) -> str:

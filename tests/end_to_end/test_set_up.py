@@ -1,14 +1,17 @@
 """What a client is told of a storage, or a destination, that is not set up as it should be."""
 
 import os
+import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.test_behind_the_gate import backup, being_placed, configure, fulls
+from tests.support.daemon import Daemon
 from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
 from tests.support.world import World, wait_until
@@ -122,3 +125,73 @@ def test_a_sync_whose_old_mark_cannot_be_changed_says_why(world: World, storage:
         assert error.startswith("the file system is read-only at 127.0.0.1 (rsync exit ")
         remount(storage, "rw")
         assert "state = complete" in mark.read_text()
+
+
+# --- modules that are not the right ones
+
+
+def checked(world: World) -> tuple[list[str], list[str]]:
+    """What ``check --connect`` calls an error of the destination, and what a warning."""
+    done = world.b1000("check", "--connect")
+    found = re.findall(r"\[dest:store\] (\w+: .*)", done.stderr)
+    warnings = [each for each in found if ": warning: " in each]
+    errors = [each for each in found if each not in warnings]
+    assert done.returncode == (2 if errors else 0), done.stderr
+    return errors, warnings
+
+
+def test_deletions_need_a_module_of_their_own(world: World, storage: Storage) -> None:
+    world.files()
+    job = world.push(type="sync", delete="yes")
+    for module, mark_path, wrong in (
+        ("b1000", None, f"path = {storage.at('', module='b1000-sync')[:-1]} and mark_path = "),
+        ("b1000", box(storage), f"path = {storage.at('', module='b1000-sync')[:-1]}"),
+        ("b1000-sync", None, f"such as mark_path = {box(storage)}"),
+        ("b1000-sync", box(storage), ""),
+    ):
+        configure(world, storage, job, module=module, mark_path=mark_path)
+        errors, _ = checked(world)
+        assert len(errors) == bool(wrong)
+        assert not wrong or wrong in errors[0]
+        assert not fulls(storage)
+        assert not (storage.tree() / "etc").exists()
+        if module == "b1000":
+            assert errors[0].startswith("path: ")
+            assert errors[0].endswith(wrong) or errors[0].endswith(box(storage))
+            assert "--delete (delete = yes) needs the module b1000-sync" in why(world)
+            shutil.rmtree(storage.tree() / "etc", ignore_errors=True)
+        elif wrong:
+            assert errors[0].startswith("mark_path: ")
+            error = why(world)
+            assert error.startswith("its mark cannot be written: ")
+            assert error.endswith(wrong)
+        else:
+            backup(world)
+
+
+def test_a_daemon_that_refuses_to_delete_is_told_beforehand(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    """One without a gate."""
+    world.files()
+    served = daemon({"b1000": "refuse options = delete*"})
+    store = {"type": "active", "path": served.url("b1000")}
+    world.write({"dest:store": store, "job:etc": world.push(type="sync", delete="yes")})
+    (error,), _ = checked(world)
+    assert "refuses the option --delete" in error
+    assert "job etc has delete = yes: name a module that lets it, such as path = " in error
+    world.write({"job:etc": world.push(type="sync"), "dest:store": store})
+    assert checked(world)[0] == []
+
+
+def test_fulls_whose_marks_no_module_takes_are_told_which_option_names_one(
+    world: World, storage: Storage
+) -> None:
+    """They are copied all the same: that is a warning."""
+    world.files()
+    configure(world, storage, module="b1000-sync")
+    errors, warnings = checked(world)
+    assert not errors
+    wanted = f"such as mark_path = {box(storage)}"
+    assert [each for each in warnings if each.startswith("mark_path: ") and wanted in each]
+    assert wanted in backup(world)
