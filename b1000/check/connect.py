@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import daemons, directories, on_this_host, storages, transports
+from b1000.check import daemons, directories, on_this_host, reading, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import shellwords
 from b1000.config.loader import Config
@@ -132,9 +132,13 @@ def connect(config: Config) -> list[Finding]:
         found += _scripts(job)
     if any(not finding.warning for finding in found if not finding.section):
         return found
+    found += storages.looked_at(config)
     for destination in config.destinations.values():
         if destination.type == "active":
-            found += _destination(config, destination)
+            own = list(_destination(config, destination))
+            found += own
+            if all(finding.warning for finding in own):
+                found += reading.findings(config, destination)
     for job in jobs:
         if job.pull:
             password_file = job.pull.password_file or next(

@@ -74,7 +74,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
 
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
-    place = Place(destination, _limits(config, destination), "")
+    place = Place(destination, limits_of(config, destination), "")
     with private_directory("b1000-empty-") as empty:
         yield from _marks_refused(config, place, empty)
 
@@ -129,10 +129,10 @@ def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
     for destination in config.destinations.values():
         sent = destination.remote or (destination.mark_path or "").startswith("rsync://")
         if destination.type == "active" and destination.mark and sent:
-            yield destination.name, _where_marks_go(destination, _limits(config, destination))
+            yield destination.name, _where_marks_go(destination, limits_of(config, destination))
 
 
-def _limits(config: Config, destination: Destination) -> Limits:
+def limits_of(config: Config, destination: Destination) -> Limits:
     """Those of the first of its jobs."""
     return next((job.limits for job in _jobs_of(config, destination)), Limits())
 
@@ -141,7 +141,7 @@ def _where_marks_go(destination: Destination, limits: Limits) -> str:
     *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
     with private_directory("b1000-empty-") as empty:
         for target in first:
-            answer = _asked(command.probe(empty, target, destination, limits), limits)
+            answer = asked(command.probe(empty, target, destination, limits), limits)
             code = 1 if answer.code is None else answer.code
             if not outcome.is_without_module(outcome.judge(code, answer.errors, target)):
                 return target
@@ -152,7 +152,7 @@ def _place(config: Config, destination: Destination) -> Place:
     """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
     job = next(_jobs_of(config, destination), None)
     now = datetime.now().strftime(paths.START_TIME)
-    name, limits = (job.name if job else "check"), _limits(config, destination)
+    name, limits = (job.name if job else "check"), limits_of(config, destination)
     whose = paths.subject(config.settings.host, "b1000-check", "", "")
     full, sync = (
         paths.directory(destination.path, name, kind, whose, now) for kind in ("full", "sync")
@@ -176,23 +176,23 @@ def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
     """What a client may do that it should not, and the line of rsyncd.conf that stops it."""
     destination, limits = place.destination, place.limits
     deletes = command.probe(empty, place.absent, destination, limits, "--delete")
-    if _asked(deletes, limits).code == 0:
+    if asked(deletes, limits).code == 0:
         yield "a client may delete what is in its backups", REFUSED
     if place.complete and _takes_more(place, empty):
         yield f"a client may change its complete backup {place.complete}", GATE
     password, transport = destination.password_file, destination.transport
     reads = surveys.address(f"{place.absent}/", password, limits, transport)
-    if _asked(reads, limits).code in _READ:
+    if asked(reads, limits).code in _READ:
         yield "a client may read what is there", WRITE_ONLY
     nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)
-    if _asked(nobody, limits).code == 0:
+    if asked(nobody, limits).code == 0:
         yield "anybody may write there, without a password", f"{USERS}{_user(destination.path)}"
 
 
 def _takes_more(place: Place, empty: str) -> bool:
     """Whether a session into the complete backup is let in, and it is there."""
     claim = command.claim(empty, place.complete, place.destination, place.limits)
-    answer = _asked(command.rehearsed(claim), place.limits)
+    answer = asked(command.rehearsed(claim), place.limits)
     return answer.code == 0 and not claiming.is_made(answer.out)
 
 
@@ -201,7 +201,7 @@ def _user(address: str) -> str:
     return user if at else "USER"
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """How an rsync ended; ``code`` is None where it did not in time, and ``trouble`` says that."""
 
     code: int | None = None
@@ -210,8 +210,8 @@ class _Answer(NamedTuple):
     trouble: str = ""
 
 
-def _asked(argv: Sequence[str], limits: Limits) -> _Answer:
-    """What a daemon answers."""
+def asked(argv: Sequence[str], limits: Limits) -> Answer:
+    """What a daemon answers to an rsync that changes nothing."""
     out: list[str] = []
 
     def take(line: bytes) -> None:
@@ -221,15 +221,15 @@ def _asked(argv: Sequence[str], limits: Limits) -> _Answer:
     try:
         done = session.run(Session(argv, host, TIMEOUT, 0, limits.connect_timeout), take)
     except StorageAway as error:
-        return _Answer(trouble=str(error))
-    return _Answer(done.code, out, done.errors)
+        return Answer(trouble=str(error))
+    return Answer(done.code, out, done.errors)
 
 
 def tried(
     section: str, option: str, argv: Sequence[str], address: str, limits: Limits
 ) -> list[Finding]:
     """What is wrong with an address, as an rsync that changes nothing finds."""
-    answer = _asked(argv, limits)
+    answer = asked(argv, limits)
     if answer.code is None:
         return [Finding(section, option, f"{address}: {answer.trouble}")]
     errors = [printable(line) for line in answer.errors]

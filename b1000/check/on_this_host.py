@@ -108,6 +108,11 @@ def _password_files(config: Config) -> Iterator[Finding]:
     for section, file in of_rsync.items():
         if file:
             yield from _password_file(section, file, rsync=True)
+    for name, each in config.destinations.items():
+        if file := each.restore_password_file:
+            # Without it nothing is listed or restored, and each run is as good as ever.
+            for found in _password_file(f"dest:{name}", file, rsync=True):
+                yield found._replace(option="restore_password_file", warning=True)
 
 
 def _password_file(section: str, file: str, rsync: bool) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from tests.end_to_end.test_behind_the_gate import backup, being_placed, configur
 from tests.support.daemon import Daemon
 from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
+from tests.support.stored import NIGHT, a_mark, identify, put
 from tests.support.world import World, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has a chroot")
@@ -195,3 +196,100 @@ def test_fulls_whose_marks_no_module_takes_are_told_which_option_names_one(
     wanted = f"such as mark_path = {box(storage)}"
     assert [each for each in warnings if each.startswith("mark_path: ") and wanted in each]
     assert wanted in backup(world)
+
+
+# --- trees that others write
+
+
+def test_a_store_that_is_not_there_is_found(world: World) -> None:
+    """So is one that is empty, and was not: its disk is not mounted."""
+    root = world.root / "srv"
+    wild, below = f"{root}/*", f"{root}/*/b1000"
+    for path in (wild, below, root):
+        world.write({"dest:store": {"type": "store", "path": path}})
+        mend = "make it, mount its disk, or correct the path"
+        assert checked(world) == ([f"path: {root}: No such file or directory: {mend}"], [])
+    (root / "client-1").mkdir(parents=True)
+    for path in (below, wild):
+        world.write({"dest:store": {"type": "store", "path": path}})
+        errors, (warning,) = checked(world)
+        assert not errors
+        assert f"no backup lies at {path} yet" in warning
+    put(root / "client-1", a_mark(host="client-1", when=NIGHT))
+    identify(root / "client-1", NIGHT)
+    assert world.b1000("verify").returncode == 0
+    assert checked(world) == ([], [])
+    shutil.rmtree(root / "client-1")
+    error = f"path: {wild} is empty, and was not; is its disk mounted?"
+    assert checked(world) == ([error], [])
+    assert world.b1000("verify").returncode == 3
+    (root / "client-1").mkdir()
+    assert checked(world) == ([error], [])
+
+
+# --- what comes back
+
+
+def reading(storage: Storage) -> dict[str, object]:
+    """The options by which a client reads what it has sent."""
+    return {
+        "restore_path": storage.at("", module="b1000-restore").rstrip("/"),
+        "restore_password_file": storage.password("reading", "reading\n"),
+    }
+
+
+def test_what_cannot_be_read_again_is_told_beforehand(world: World, storage: Storage) -> None:
+    world.files()
+    configure(world, storage)
+    address = storage.at("").rstrip("/")
+    module = storage.at("", module="b1000-restore").rstrip("/")
+    told = (
+        f"127.0.0.1 takes backups at {address}, and gives none back; restore_path names a module "
+        f"that can be read, such as restore_path = {module}, and restore_password_file has its "
+        "password"
+    )
+    assert checked(world) == ([], [f"restore_path: warning: {told}"])
+    backup(world)
+    for words in (["list"], ["list", "--all"], ["verify", "--dest", "store"]):
+        done = world.b1000(*words)
+        assert done.returncode
+        assert done.stderr.count(told) == 1, done.stderr
+        assert "JOB/DAY/NAME" not in done.stderr
+    done = world.b1000("restore", "etc", "--to", str(world.root / "back"))
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "JOB/DAY/NAME" not in done.stderr
+    configure(world, storage, None, **reading(storage))
+    assert checked(world) == ([], [])
+    assert world.b1000("list").returncode == 0
+    done = world.b1000("restore", "etc", "--to", str(world.root / "back"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_restore_path_that_cannot_be_read_is_told_beforehand(
+    world: World, storage: Storage
+) -> None:
+    world.files()
+    right = reading(storage)
+    for wrong, warning in (
+        ({"restore_path": storage.at("", module="b1000-rest")[:-1]}, "has no module 'b1000-rest'"),
+        ({"restore_password_file": world.root / "password"}, "refuses user or password"),
+        ({"restore_password_file": world.root / "none"}, "/none: No such file or directory"),
+        ({"restore_path": world.root / "mounted"}, "/mounted: No such file or directory"),
+    ):
+        configure(world, storage, None, **{**right, **wrong})
+        errors, warnings = checked(world)
+        assert not errors
+        (found,) = (each for each in warnings if each.startswith("restore_path: "))
+        assert warning in found
+        assert "reading" not in found.replace(str(world.root), "")
+
+
+def test_a_password_for_restores_that_is_not_there_is_told_without_a_try(
+    world: World, storage: Storage
+) -> None:
+    world.files()
+    configure(world, storage, None, **{**reading(storage), "restore_password_file": "/nowhere"})
+    done = world.b1000("check")
+    assert done.returncode == 0
+    assert "[dest:store] restore_password_file: warning: /nowhere is not there; " in done.stderr
