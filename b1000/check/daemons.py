@@ -31,6 +31,11 @@ GATE = "pre-xfer exec = /usr/local/lib/b1000/scripts/b1000-gate"
 WRITE_ONLY = "write only = yes"
 USERS = "auth users = "
 """Lines of a storage's rsyncd.conf, as the one that is shipped has them."""
+MARKS = (
+    "until it does, a client may change that backup, and the storage calls it unfinished: see "
+    "there whether b1000-marks, the post-xfer exec of the module for marks, can be run, and its "
+    "words in .b1000/marks.log and the daemon's log"
+)
 _SHIPPED = "see etc/rsyncd-storage.conf"
 
 
@@ -65,8 +70,8 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
             return
         yield from _options_refused(config, place, empty)
         yield from _deletion_refused(config, place, empty)
-        for what, line in _allowed(place, empty):
-            text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
+        for what, mend in _allowed(place, empty):
+            text = f"{address}: {what}; {mend} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
         if destination.mark:
             yield from _marks_refused(config, place, empty)
@@ -173,20 +178,32 @@ def _last_complete(journal: Path, path: str) -> str:
 
 
 def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
-    """What a client may do that it should not, and the line of rsyncd.conf that stops it."""
+    """What a client may do that it should not, and what stops it in rsyncd.conf."""
     destination, limits = place.destination, place.limits
+    stops = "this line in its module stops that:"
     deletes = command.probe(empty, place.absent, destination, limits, "--delete")
     if asked(deletes, limits).code == 0:
-        yield "a client may delete what is in its backups", REFUSED
+        yield "a client may delete what is in its backups", f"{stops} {REFUSED}"
     if place.complete and _takes_more(place, empty):
-        yield f"a client may change its complete backup {place.complete}", GATE
+        if _has_gate(place, empty):
+            yield f"the mark of {place.complete} was taken, and does not lie beside it", MARKS
+        else:
+            yield f"a client may change its complete backup {place.complete}", f"{stops} {GATE}"
     password, transport = destination.password_file, destination.transport
     reads = surveys.address(f"{place.absent}/", password, limits, transport)
     if asked(reads, limits).code in _READ:
-        yield "a client may read what is there", WRITE_ONLY
+        yield "a client may read what is there", f"{stops} {WRITE_ONLY}"
     nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)
     if asked(nobody, limits).code == 0:
-        yield "anybody may write there, without a password", f"{USERS}{_user(destination.path)}"
+        who = f"{USERS}{_user(destination.path)}"
+        yield "anybody may write there, without a password", f"{stops} {who}"
+
+
+def _has_gate(place: Place, empty: str) -> bool:
+    """Whether the module has one, which lets nobody in at a path that is none of a backup."""
+    above = f"{place.destination.path.rstrip('/')}/check"
+    answer = asked(command.probe(empty, above, place.destination, place.limits), place.limits)
+    return any("b1000-gate: " in line for line in answer.errors)
 
 
 def _takes_more(place: Place, empty: str) -> bool:

@@ -15,7 +15,7 @@ from tests.support.daemon import Daemon
 from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
 from tests.support.stored import NIGHT, a_mark, identify, put
-from tests.support.world import World, wait_until
+from tests.support.world import ROOT, World, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has a chroot")
 
@@ -293,3 +293,33 @@ def test_a_password_for_restores_that_is_not_there_is_told_without_a_try(
     done = world.b1000("check")
     assert done.returncode == 0
     assert "[dest:store] restore_password_file: warning: /nowhere is not there; " in done.stderr
+
+
+# --- marks that do not arrive
+
+
+def test_a_mark_that_the_storage_does_not_bring_to_its_place_is_told(
+    world: World, storage: Storage
+) -> None:
+    """What the module's post-xfer exec does no client hears of."""
+    world.files()
+    script = str(ROOT / "etc" / "scripts" / "b1000-marks")
+    text = storage.config.read_text()
+    assert text.count(script) == 1
+    gone = world.root / "b1000-marks"
+    configure(world, storage, None, **reading(storage))
+    # A daemon reads its file for each connection.
+    storage.config.write_text(text.replace(script, str(gone)))
+    backup(world)
+    waiting = storage.tree() / ".b1000" / "marks"
+    assert len([*waiting.glob("*/*/*.b1k")]) == 1
+    errors, (warning,) = checked(world)
+    assert not errors
+    assert "was taken, and does not lie beside it" in warning
+    assert "whether b1000-marks, the post-xfer exec" in warning
+    assert "may change its complete" not in warning
+    # The next session brings all that waits.
+    gone.symlink_to(script)
+    backup(world)
+    wait_until(lambda: not being_placed(storage.tree() / ".b1000"))
+    assert checked(world) == ([], [])
