@@ -323,3 +323,27 @@ def test_a_mark_that_the_storage_does_not_bring_to_its_place_is_told(
     backup(world)
     wait_until(lambda: not being_placed(storage.tree() / ".b1000"))
     assert checked(world) == ([], [])
+
+
+# --- scripts
+
+
+def test_a_script_that_is_not_there_is_found_without_a_try(world: World) -> None:
+    """It may come before the first run, so that is a warning; with ``--connect`` it is an error."""
+    world.files()
+    plain = world.root / "plain.sh"
+    plain.write_text(":\n")
+    for pre, wrong in (
+        ("/nowhere/dump.sh $start_time", "the script /nowhere/dump.sh is not there; copy it"),
+        (f"{plain}", f"the script {plain} is not executable; chmod +x"),
+        # What only a run can settle may be there then.
+        ("/nowhere/$start_time/dump.sh", ""),
+        ("dump.sh", ""),
+    ):
+        world.write({"dest:store": world.store(), "job:etc": world.push(pre=pre)})
+        for words in (["check"], ["check", "--connect"]):
+            done = world.b1000(*words)
+            error = bool(wrong) and "--connect" in words
+            assert done.returncode == (2 if error else 0), done.stderr
+            assert done.stderr.count("[job:etc] pre: ") == bool(wrong)
+            assert f"{'' if error or not wrong else 'warning: '}{wrong}" in done.stderr
