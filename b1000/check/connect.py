@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from b1000.check import daemons, directories, on_this_host, storages, transports
+from b1000.check import daemons, directories, on_this_host, reading, storages, transports
 from b1000.check.on_this_host import Finding
 from b1000.config import shellwords
 from b1000.config.loader import Config
@@ -29,10 +29,10 @@ _NO_LINK_DEST = (3, 4, 3)
 _SHORT_PULL = 300  # seconds
 
 
-def advice(config: Config) -> list[Finding]:
+def advice(config: Config, connecting: bool = False) -> list[Finding]:
     """What can be known without trying anything but ``rsync --version``."""
     found = [
-        *on_this_host.findings(config),
+        *on_this_host.findings(config, connecting),
         *storages.findings(config),
         *transports.findings(config),
     ]
@@ -115,7 +115,7 @@ def _twice(given: Sequence[str], exclude: Sequence[str], destination: Destinatio
 
 
 def connect(config: Config) -> list[Finding]:
-    """Try rsync, directories, scripts, destinations, reports, and where pull jobs look."""
+    """Try rsync, directories, destinations, reports, and where pull jobs look."""
     found = list(_rsync(config))
     settings = config.settings
     found += directories.writable("global", "status_dir", settings.status_dir)
@@ -128,13 +128,15 @@ def connect(config: Config) -> list[Finding]:
     for report in config.reports.values():
         found += _report(report)
     jobs = [job for job in config.jobs.values() if isinstance(job, Job)]
-    for job in jobs:
-        found += _scripts(job)
     if any(not finding.warning for finding in found if not finding.section):
         return found
+    found += storages.looked_at(config)
     for destination in config.destinations.values():
         if destination.type == "active":
-            found += _destination(config, destination)
+            own = list(_destination(config, destination))
+            found += own
+            if all(finding.warning for finding in own):
+                found += reading.findings(config, destination)
     for job in jobs:
         if job.pull:
             password_file = job.pull.password_file or next(
@@ -233,20 +235,6 @@ def _log(file: str) -> Iterator[Finding]:
         trouble = next((found.text for found in directories.writable("", "", directory)), "")
     if trouble:
         yield Finding("global", "log_file", f"{file}: {trouble}", warning=True)
-
-
-def _scripts(job: Job) -> Iterator[Finding]:
-    """The files that commands begin with, where they are given as absolute paths."""
-    for option, template in on_this_host.commands(job).items():
-        script = on_this_host.script_of(template)
-        if script and not os.access(script, os.X_OK):
-            there = os.path.exists(script)
-            state = (
-                "not executable; chmod +x"
-                if there
-                else "not there; copy it there or correct the path"
-            )
-            yield Finding(f"job:{job.name}", option, f"the script {script} is {state}")
 
 
 def _destination(config: Config, destination: Destination) -> Iterable[Finding]:

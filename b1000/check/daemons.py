@@ -31,13 +31,19 @@ GATE = "pre-xfer exec = /usr/local/lib/b1000/scripts/b1000-gate"
 WRITE_ONLY = "write only = yes"
 USERS = "auth users = "
 """Lines of a storage's rsyncd.conf, as the one that is shipped has them."""
+MARKS = (
+    "until it does, a client may change that backup, and the storage calls it unfinished: see "
+    "there whether b1000-marks, the post-xfer exec of the module for marks, can be run, and its "
+    "words in .b1000/marks.log and the daemon's log"
+)
 _SHIPPED = "see etc/rsyncd-storage.conf"
 
 
 class Place(NamedTuple):
-    """A destination at a daemon, and two directories of fulls there.
+    """A destination at a daemon, and directories there.
 
-    ``absent``: one that a run of this moment would make. ``complete``: the last one that is
+    ``absent``: one of a full that a run of this moment would make; ``absent_sync``: one of a sync
+    that is not there. ``complete``: the last full that is
     complete and whose mark has arrived, since until then a storage takes more; "" where none is
     known.
     """
@@ -45,6 +51,7 @@ class Place(NamedTuple):
     destination: Destination
     limits: Limits
     absent: str
+    absent_sync: str = ""
     complete: str = ""
 
 
@@ -62,18 +69,19 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
             yield from trouble
             return
         yield from _options_refused(config, place, empty)
-        for what, line in _allowed(place, empty):
-            text = f"{address}: {what}; this line in its module stops that: {line} ({_SHIPPED})"
+        yield from _deletion_refused(config, place, empty)
+        for what, mend in _allowed(place, empty):
+            text = f"{address}: {what}; {mend} ({_SHIPPED})"
             yield Finding(section, "path", text, warning=True)
         if destination.mark:
-            yield from _marks_refused(place, empty)
+            yield from _marks_refused(config, place, empty)
 
 
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
-    place = Place(destination, _limits(config, destination), "")
+    place = Place(destination, limits_of(config, destination), "")
     with private_directory("b1000-empty-") as empty:
-        yield from _marks_refused(place, empty)
+        yield from _marks_refused(config, place, empty)
 
 
 def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
@@ -89,30 +97,36 @@ def _options_refused(config: Config, place: Place, empty: str) -> Iterator[Findi
         yield from tried(section, option, argv, destination.path, place.limits)
 
 
+def _deletion_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
+    """Whether a job with ``delete = yes`` may delete in its tree: else each run would fail."""
+    destination, address = place.destination, place.destination.path
+    job = next((job for job in _jobs_of(config, destination) if job.transfer.delete), None)
+    if not job:
+        return
+    argv = command.probe(empty, place.absent_sync, destination, place.limits, "--delete")
+    module = f"path = {paths.parted(address)[0].rpartition('/')[0]}/b1000-sync"
+    also = marking.module_for(address, destination.mark_path).rpartition("such as ")[2]
+    hint = " and ".join(filter(None, (module, also)))
+    for each in tried(f"dest:{destination.name}", "path", argv, address, place.limits):
+        text = f"{each.text}; job {job.name} has delete = yes: name a module that lets it, such as"
+        yield each._replace(text=f"{text} {hint}")
+
+
 def _jobs_of(config: Config, destination: Destination) -> Iterator[Job]:
     jobs = (job for job in config.jobs.values() if isinstance(job, Job))
     return (job for job in jobs if destination.name in job.destinations)
 
 
-def _marks_refused(place: Place, empty: str) -> Iterator[Finding]:
+def _marks_refused(config: Config, place: Place, empty: str) -> Iterator[Finding]:
     """Whether the storage takes marks: where it refuses them, no sync is begun there."""
     destination = place.destination
+    needed = any(job.type == "sync" for job in _jobs_of(config, destination))
+    hint = marking.module_for(destination.path, destination.mark_path)
     target = _where_marks_go(destination, place.limits)
     section, option = f"dest:{destination.name}", "mark_path"
     argv = command.rehearsed(command.marks(empty, target, destination, place.limits))
     for each in tried(section, option, argv, target, place.limits):
-        yield each._replace(text=f"{each.text}{_hint(destination)}", warning=True)
-
-
-def _hint(destination: Destination) -> str:
-    if destination.mark_path:
-        return ""
-    first, beside = marking.targets(destination.path, destination.path, None)
-    host = paths.parted(beside)[0].rpartition("/")[0]
-    return (
-        f"; {first} is not there, and beside the backups no mark is taken: "
-        f"name the module for marks, such as mark_path = {host}/b1000-marks"
-    )
+        yield each._replace(text=f"{each.text}{hint}", warning=not needed)
 
 
 def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
@@ -120,10 +134,10 @@ def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
     for destination in config.destinations.values():
         sent = destination.remote or (destination.mark_path or "").startswith("rsync://")
         if destination.type == "active" and destination.mark and sent:
-            yield destination.name, _where_marks_go(destination, _limits(config, destination))
+            yield destination.name, _where_marks_go(destination, limits_of(config, destination))
 
 
-def _limits(config: Config, destination: Destination) -> Limits:
+def limits_of(config: Config, destination: Destination) -> Limits:
     """Those of the first of its jobs."""
     return next((job.limits for job in _jobs_of(config, destination)), Limits())
 
@@ -132,7 +146,7 @@ def _where_marks_go(destination: Destination, limits: Limits) -> str:
     *first, last = marking.targets(destination.path, destination.path, destination.mark_path)
     with private_directory("b1000-empty-") as empty:
         for target in first:
-            answer = _asked(command.probe(empty, target, destination, limits), limits)
+            answer = asked(command.probe(empty, target, destination, limits), limits)
             code = 1 if answer.code is None else answer.code
             if not outcome.is_without_module(outcome.judge(code, answer.errors, target)):
                 return target
@@ -143,11 +157,13 @@ def _place(config: Config, destination: Destination) -> Place:
     """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
     job = next(_jobs_of(config, destination), None)
     now = datetime.now().strftime(paths.START_TIME)
-    name, limits = (job.name if job else "check"), _limits(config, destination)
+    name, limits = (job.name if job else "check"), limits_of(config, destination)
     whose = paths.subject(config.settings.host, "b1000-check", "", "")
-    absent = paths.directory(destination.path, name, "full", whose, now)
+    full, sync = (
+        paths.directory(destination.path, name, kind, whose, now) for kind in ("full", "sync")
+    )
     journal = Path(config.settings.journal)
-    return Place(destination, limits, absent, _last_complete(journal, destination.path))
+    return Place(destination, limits, full, sync, _last_complete(journal, destination.path))
 
 
 def _last_complete(journal: Path, path: str) -> str:
@@ -162,26 +178,38 @@ def _last_complete(journal: Path, path: str) -> str:
 
 
 def _allowed(place: Place, empty: str) -> Iterator[tuple[str, str]]:
-    """What a client may do that it should not, and the line of rsyncd.conf that stops it."""
+    """What a client may do that it should not, and what stops it in rsyncd.conf."""
     destination, limits = place.destination, place.limits
+    stops = "this line in its module stops that:"
     deletes = command.probe(empty, place.absent, destination, limits, "--delete")
-    if _asked(deletes, limits).code == 0:
-        yield "a client may delete what is in its backups", REFUSED
+    if asked(deletes, limits).code == 0:
+        yield "a client may delete what is in its backups", f"{stops} {REFUSED}"
     if place.complete and _takes_more(place, empty):
-        yield f"a client may change its complete backup {place.complete}", GATE
+        if _has_gate(place, empty):
+            yield f"the mark of {place.complete} was taken, and does not lie beside it", MARKS
+        else:
+            yield f"a client may change its complete backup {place.complete}", f"{stops} {GATE}"
     password, transport = destination.password_file, destination.transport
     reads = surveys.address(f"{place.absent}/", password, limits, transport)
-    if _asked(reads, limits).code in _READ:
-        yield "a client may read what is there", WRITE_ONLY
+    if asked(reads, limits).code in _READ:
+        yield "a client may read what is there", f"{stops} {WRITE_ONLY}"
     nobody = command.probe(empty, place.absent, destination._replace(password_file=None), limits)
-    if _asked(nobody, limits).code == 0:
-        yield "anybody may write there, without a password", f"{USERS}{_user(destination.path)}"
+    if asked(nobody, limits).code == 0:
+        who = f"{USERS}{_user(destination.path)}"
+        yield "anybody may write there, without a password", f"{stops} {who}"
+
+
+def _has_gate(place: Place, empty: str) -> bool:
+    """Whether the module has one, which lets nobody in at a path that is none of a backup."""
+    above = f"{place.destination.path.rstrip('/')}/check"
+    answer = asked(command.probe(empty, above, place.destination, place.limits), place.limits)
+    return any("b1000-gate: " in line for line in answer.errors)
 
 
 def _takes_more(place: Place, empty: str) -> bool:
     """Whether a session into the complete backup is let in, and it is there."""
     claim = command.claim(empty, place.complete, place.destination, place.limits)
-    answer = _asked(command.rehearsed(claim), place.limits)
+    answer = asked(command.rehearsed(claim), place.limits)
     return answer.code == 0 and not claiming.is_made(answer.out)
 
 
@@ -190,7 +218,7 @@ def _user(address: str) -> str:
     return user if at else "USER"
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """How an rsync ended; ``code`` is None where it did not in time, and ``trouble`` says that."""
 
     code: int | None = None
@@ -199,8 +227,8 @@ class _Answer(NamedTuple):
     trouble: str = ""
 
 
-def _asked(argv: Sequence[str], limits: Limits) -> _Answer:
-    """What a daemon answers."""
+def asked(argv: Sequence[str], limits: Limits) -> Answer:
+    """What a daemon answers to an rsync that changes nothing."""
     out: list[str] = []
 
     def take(line: bytes) -> None:
@@ -210,15 +238,15 @@ def _asked(argv: Sequence[str], limits: Limits) -> _Answer:
     try:
         done = session.run(Session(argv, host, TIMEOUT, 0, limits.connect_timeout), take)
     except StorageAway as error:
-        return _Answer(trouble=str(error))
-    return _Answer(done.code, out, done.errors)
+        return Answer(trouble=str(error))
+    return Answer(done.code, out, done.errors)
 
 
 def tried(
     section: str, option: str, argv: Sequence[str], address: str, limits: Limits
 ) -> list[Finding]:
     """What is wrong with an address, as an rsync that changes nothing finds."""
-    answer = _asked(argv, limits)
+    answer = asked(argv, limits)
     if answer.code is None:
         return [Finding(section, option, f"{address}: {answer.trouble}")]
     errors = [printable(line) for line in answer.errors]

@@ -22,6 +22,7 @@ from b1000.work import scripts, sources
 
 _OTHERS = 0o006  # whoever rsync must not let read or write a password file
 _CREDENTIALS = "/run/credentials/"  # where systemd shows them to a service, while that runs
+_UNKNOWN = "\ue000"  # stands for what only a run can settle; private use, no letter of a path
 _ENOUGH = 512  # bytes; as many as rsync reads of a password file
 _NO_HOST = expression(r"(?:.*\.)?example\.?", re.IGNORECASE)  # reserved by RFC 2606
 _NO_FILES = ("dev", "proc", "run", "sys")  # directories of / whose content the kernel makes up
@@ -41,8 +42,11 @@ class Finding(NamedTuple):
     warning: bool = False
 
 
-def findings(config: Config) -> Iterator[Finding]:
-    """All that can be seen; nothing is run, opened for longer than a look, or changed."""
+def findings(config: Config, connecting: bool = False) -> Iterator[Finding]:
+    """All that can be seen; nothing is run, opened for longer than a look, or changed.
+
+    Only where all is to be tried now (``connecting``) a script has to be here already.
+    """
     if not config.jobs and not any(each.type == "store" for each in config.destinations.values()):
         text = "there is no section [job:NAME]: b1000 has nothing to run"
         yield Finding("", "", text, warning=True)
@@ -51,7 +55,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _password_files(config)
     for job in config.jobs.values():
         if isinstance(job, Job):
-            yield from _interpreters(job)
+            yield from _scripts(job, connecting)
             if job.direction == "push":
                 yield from _missing_sources(job)
                 yield from _whole_system(job)
@@ -108,6 +112,11 @@ def _password_files(config: Config) -> Iterator[Finding]:
     for section, file in of_rsync.items():
         if file:
             yield from _password_file(section, file, rsync=True)
+    for name, each in config.destinations.items():
+        if file := each.restore_password_file:
+            # Without it nothing is listed or restored, and each run is as good as ever.
+            for found in _password_file(f"dest:{name}", file, rsync=True):
+                yield found._replace(option="restore_password_file", warning=True)
 
 
 def _password_file(section: str, file: str, rsync: bool) -> Iterator[Finding]:
@@ -152,23 +161,33 @@ def commands(job: Job) -> dict[str, Template]:
 
 
 def script_of(template: Template) -> str:
-    """The file that a command begins with, where it is given as an absolute path; else ""."""
-    text = references.fill(template, dict.fromkeys(references.names(template), "x"))
+    """The file that a command begins with, where it is given as an absolute path; else "".
+
+    One whose name only a run can settle is none.
+    """
+    text = references.fill(template, dict.fromkeys(references.names(template), _UNKNOWN))
     try:
         first = next(iter(shlex.split(text)), "")
     except ValueError:
         return ""  # The shell will say what is wrong with it.
-    return first if first.startswith("/") else ""
+    return first if first.startswith("/") and _UNKNOWN not in first else ""
 
 
-def _interpreters(job: Job) -> Iterator[Finding]:
-    """Of scripts that are there: what is missing yet is tried with ``--connect``."""
+def _scripts(job: Job, connecting: bool) -> Iterator[Finding]:
+    """The files that commands begin with, where they are given as absolute paths."""
     for option, template in commands(job).items():
         script = script_of(template)
-        if script and os.path.isfile(script) and os.access(script, os.X_OK):
+        if not script:
+            continue
+        flaw, missing = "", not os.access(script, os.X_OK)
+        if not os.path.exists(script):
+            flaw = f"the script {script} is not there; copy it there or correct the path"
+        elif missing:
+            flaw = f"the script {script} is not executable; chmod +x"
+        elif os.path.isfile(script):
             flaw = scripts.flaw(script, os.environ.get("PATH", os.defpath))
-            if flaw:
-                yield Finding(f"job:{job.name}", option, flaw)
+        if flaw:
+            yield Finding(f"job:{job.name}", option, flaw, warning=missing and not connecting)
 
 
 # --- what is copied

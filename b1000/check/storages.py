@@ -2,9 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from b1000.check.on_this_host import Finding
 from b1000.config.loader import Config
+from b1000.errors import B1000Error, StorageAway
+from b1000.jobs import Destination
+from b1000.state import queries
+from b1000.state.queries import Reader
+from b1000.storage import local
 
 _NEARLY_FULL = 0.8  # of a file system
 
@@ -32,6 +38,43 @@ def findings(config: Config) -> Iterator[Finding]:
                 f"and run {config.command('prune')} from cron",
                 warning=True,
             )
+
+
+def looked_at(config: Config) -> Iterator[Finding]:
+    """Stores at which list, verify and prune would find nothing to look at."""
+    for name, each in config.destinations.items():
+        if each.type == "store":
+            text, warning = _nothing_there(each, Path(config.settings.journal))
+            if text:
+                yield Finding(f"dest:{name}", "path", text, warning)
+
+
+def _nothing_there(store: Destination, journal: Path) -> tuple[str, bool]:
+    """Why nothing is there to be looked at, or ""; and whether that may be right."""
+    try:
+        roots = local.roots(store.name, store.path)
+        if any(root.identity or local.jobs(root) for root in roots):
+            return "", False
+    except StorageAway as error:
+        return f"{error}: make it, mount its disk, or correct the path", False
+    if _was_there(journal, store.path.partition("/*")[0]):
+        return f"{store.path} is empty, and was not; is its disk mounted?", False
+    return (
+        f"no backup lies at {store.path} yet; where clients have sent some, its disk is not "
+        "mounted, or the path is another",
+        True,
+    )
+
+
+def _was_there(journal: Path, above: str) -> bool:
+    """Whether something was seen there that nobody has removed."""
+    try:
+        if not queries.may_exist(journal):
+            return False
+        with Reader(journal, untouched=True) as reader:
+            return reader.seen_below(above)
+    except B1000Error:
+        return False
 
 
 def _used(path: str) -> float:

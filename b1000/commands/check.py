@@ -17,7 +17,8 @@ def check(argv: Sequence[str]) -> int:
     from b1000.logs import to_stderr
 
     config = loader.load(arguments.cfg)
-    found = connect.advice(config) + (connect.connect(config) if arguments.connect else [])
+    found = connect.advice(config, arguments.connect)
+    found += connect.connect(config) if arguments.connect else []
     problems = [
         *config.problems,
         *(

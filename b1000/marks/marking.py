@@ -133,6 +133,21 @@ def targets(
     return found[::-1] if known == root else found
 
 
+def module_for(path: str, mark_path: str | None) -> str:
+    """What an operator does where no mark is taken beside the backups below a daemon's ``path``.
+
+    "" where the destination says already where marks go.
+    """
+    if mark_path or not path.startswith("rsync://"):
+        return ""
+    first, beside = targets(path.rstrip("/"), path, None)
+    host = paths.parted(beside)[0].rpartition("/")[0]
+    return (
+        f"; {first} is not there, and beside the backups no mark is taken: "
+        f"name the module for marks, such as mark_path = {host}/b1000-marks"
+    )
+
+
 def _quoted(word: str) -> str:
     """A word of an include as a shell reads it; one that needs no quotes is as it was written."""
     return shlex.quote(word) if not word or _NEEDS_QUOTES.search(word) else word

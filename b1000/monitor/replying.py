@@ -14,6 +14,7 @@ from b1000.monitor.replies import ACK, EXPECT, IGNORE, Reply, named, parsed
 from b1000.monitor.survey import NoVerdict
 from b1000.monitor.verdicts import Judgement, judge
 from b1000.named import NamedTuple
+from b1000.reports.mysql import loading
 from b1000.reports.source import DatabaseSource
 from b1000.reports.tables import REPLIES
 from b1000.reports.target import NotDelivered
@@ -42,7 +43,9 @@ def reply(settings: Report, wanted: ReplyRequest, now: float) -> list[str]:
         with DatabaseSource(settings, read_only=False) as source:
             if not source.has(REPLIES.name):
                 missing = f"the database of report {settings.name} has no table replies"
-                raise NoVerdict(missing, "load etc/schema.sql into it")
+                raise NoVerdict(
+                    missing, f"load etc/schema.sql into it: {loading.command(settings)}"
+                )
             lines = list(_written(source, wanted, now))
             source.commit()
     except NotDelivered as error:

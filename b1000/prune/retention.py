@@ -234,7 +234,7 @@ class _Group:
         if going > 1 and going > total * self._terms.most and not self._terms.more:
             return (
                 f"{going} of {total} would go at once, more than prune_most ="
-                f" {self._terms.most:.0%}; look at them with -n, then use --more"
+                f" {self._terms.most:.0%}; if they may go, which -n lists, use --more"
             )
         return ""
 

@@ -147,6 +147,8 @@ class MarkTarget:
             if target != targets[-1] and outcome.is_without_module(result):
                 continue
             text = f"{target}: {result.reason}"
+            if target == root and outcome.is_at_the_gate(result):
+                text += marking.module_for(self._destination.path, self._destination.mark_path)
             raise _Refused(text) if result.retry is Retry.NEVER else NotDelivered(text)
 
 

@@ -145,6 +145,11 @@ def is_crowded(result: Outcome) -> bool:
     return result.exit_code == 5 and "max connections" in result.reason
 
 
+def is_at_the_gate(result: Outcome) -> bool:
+    """Whether the gate of a storage let nobody in, since a client has no business there."""
+    return " refuses: " in result.reason and "b1000-gate: " in result.reason
+
+
 def is_kept(result: Outcome) -> bool:
     """Whether the gate of a storage lets no session in that may change files which are there.
 

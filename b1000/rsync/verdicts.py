@@ -46,6 +46,15 @@ _ANY = frozenset(range(1, 256))
 # What a script of a daemon prints stands in a line of its own, or behind rsync's words.
 _GATE = r"^(?:.*pre-xfer exec returned failure \(-?\d+\): )?b1000-gate: "
 _REFUSED = frozenset({4, 5, 10, 12})
+_FULL, _QUOTA, _READ_ONLY, _DENIED = (
+    rf"the storage cannot .*: {words}\s*$"
+    for words in (
+        "No space left on device",
+        "Disk quota exceeded",
+        "Read-only file system",
+        "Permission denied",
+    )
+)
 BUSY = "another session writes into this backup"
 KEPT = "this backup has files already"
 BASE = "--link-dest must be"
@@ -93,6 +102,11 @@ VERDICTS: tuple[ExitMeaning, ...] = (
     ),
     # The words of the gate of a storage (etc/scripts/b1000-gate).
     _door(_REFUSED, rf"{_GATE}({BUSY}.*)", Retry.YES, "{peer} refuses: {0}"),
+    # It writes down who comes in, and marks that a sync begins: that fails in the system's words.
+    _door(_REFUSED, rf"{_GATE}{_FULL}", Retry.NEVER, "no space left at {peer}: free some"),
+    _door(_REFUSED, rf"{_GATE}{_QUOTA}", Retry.NEVER, "disk quota exceeded at {peer}: free some"),
+    _door(_REFUSED, rf"{_GATE}{_READ_ONLY}", Retry.NEVER, "the file system is read-only at {peer}"),
+    _door(_REFUSED, rf"{_GATE}{_DENIED}", Retry.NEVER, "no permission to write at {peer}"),
     _door(_REFUSED, rf"{_GATE}(.*)", Retry.NEVER, "{peer} refuses: {0}"),
     # The daemon's own words about who may enter. Only "max connections" passes by itself.
     _door(

@@ -12,7 +12,7 @@ from b1000.b1k.claim import Claim
 from b1000.errors import BadValue, StorageAway
 from b1000.jobs import Destination, Limits
 from b1000.named import NamedTuple
-from b1000.rsync import command, names, surveys
+from b1000.rsync import command, names, paths, surveys
 from b1000.rsync.names import ListedFile
 from b1000.storage import gathering, layout
 from b1000.storage.backup import Entry, Unread
@@ -183,12 +183,29 @@ def _list(there: Reach, listing: Running, take: Callable[[str, ListedFile], None
     trouble = ended.trouble(there.host)
     if not trouble or ended.code in PARTLY:
         return trouble if ended.code == _UNREAD and _cannot_open(ended) else ""
+    if only_takes(ended.errors):
+        # What its gate says is about backups that are sent.
+        raise StorageAway(*unreadable(there.address))
     hint = ""
-    if any(word in line for line in ended.errors for word in _UNREADABLE):
-        hint = "it can only be written to; restore_path names a module that can be read"
-    elif any(_UNKNOWN_USER in line for line in ended.errors):
+    if any(_UNKNOWN_USER in line for line in ended.errors):
         hint = "restore_password_file has the password of who reads, where it is another one"
     raise StorageAway(trouble, hint)
+
+
+def only_takes(errors: Iterable[str]) -> bool:
+    """Whether a daemon that was to be read said that it can only be written to."""
+    return any(word in line for line in errors for word in _UNREADABLE)
+
+
+def unreadable(address: str) -> tuple[str, str]:
+    """What is wrong with such an address, and what to do."""
+    module, _ = paths.parted(address)
+    host = module.rpartition("/")[0]
+    return (
+        f"{paths.host_or_path(address)} takes backups at {module}, and gives none back",
+        "restore_path names a module that can be read, such as restore_path = "
+        f"{host}/b1000-restore, and restore_password_file has its password",
+    )
 
 
 def _cannot_open(ended: Ended) -> bool:

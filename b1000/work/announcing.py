@@ -106,6 +106,9 @@ async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> O
             result = await run_rsync(assignment, rsync)
             if not outcome.is_without_module(result):
                 break
+        if target == mark.root and outcome.is_at_the_gate(result):
+            hint = marking.module_for(destination.path, destination.mark_path)
+            result = result._replace(reason=f"{result.reason}{hint}")
         if len(targets) > 1 and target != known and result.status in COMPLETE:
             assignment.channel.send(MarksTaken(destination.name, mark.root, target))
     return result

@@ -3,19 +3,21 @@
 import contextlib
 import gc
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from b1000 import logoutputs, logs
 from b1000.identity import myself
 from b1000.jobs import Report
 from b1000.locks import Locks
-from b1000.reports.mysql import check
+from b1000.reports.mysql import check, loading
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import error_text
 from b1000.reports.mysql.report import MysqlReport
@@ -29,7 +31,7 @@ from b1000.state.opening import open_journal
 from b1000.wire import pair
 from tests.support import build
 from tests.support.database import TABLES as SCHEMA_FILE
-from tests.support.database import Database, Schema
+from tests.support.database import Database, Schema, program
 from tests.support.world import wait_until
 
 STARTED = 1_795_000_000.0
@@ -732,7 +734,7 @@ def with_certificate_missing(database: Schema) -> Report:
     [
         (without_right, ["INSERT", "jobs", "GRANT ", "'reader'@'%'"]),
         (without_database, ["GRANT SELECT, INSERT, UPDATE ON", "'nobody1'@"]),
-        (without_table, ["copies", "etc/schema.sql"]),
+        (without_table, ["copies", "-m b1000.reports.mysql.schema | mysql -h 127.0.0.1 -P "]),
         (without_password_file, ["/nowhere/password", "No such file"]),
         (with_wrong_password, ["Access denied", "b1000@127.0.0.1", "check user and password"]),
         (without_server, ["/nowhere/socket"]),
@@ -855,16 +857,63 @@ def test_each_finding_brings_what_mends_it(original: Schema) -> None:
         "there is no table plan",
         "table jobs has no column backup_type, ",
         " transition",
-        f"mysql {original.name} < etc/schema.sql",
+        f" | mysql -h 127.0.0.1 -P {original.server.port} {original.name}",
         "ALTER TABLE copies MODIFY COLUMN path VARCHAR(4096)",
         "ALTER TABLE copies ADD UNIQUE KEY (job_id, destination)",
     ):
         assert words in text
-    assert sum("etc/schema.sql" in line for line in found) == 1, found
+    assert sum("b1000.reports.mysql.schema" in line for line in found) == 1, found
     upgrade(original)
     for line in findings(settings(original)):
         original.query(line[line.index("ALTER TABLE") :])
     assert findings(settings(original)) == []
+
+
+def as_printed(command: str, server: Database, directory: Path) -> None:
+    """Type it, anywhere, where who calls the client of the database may make tables."""
+    wrapper = directory / "mysql"
+    socket = f"--no-defaults -uroot --socket={server.socket} --protocol=socket"
+    wrapper.write_text(f'#!/bin/sh\n[ "$1" = -h ] && exec {program("mariadb")} {socket} "$@"\n')
+    wrapper.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env={"PATH": f"{directory}:/usr/bin:/bin"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_that_loads_the_tables_can_be_typed_as_it_is_printed(
+    database: Schema, tmp_path: Path
+) -> None:
+    database.query("DROP TABLE copies")
+    (found,) = findings(settings(database))
+    as_printed(found.partition("no right to see it: ")[2], database.server, tmp_path)
+    assert findings(settings(database)) == []
+    database.query("DROP TABLE stored")
+    with (
+        contextlib.closing(connect(settings(database))) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(pymysql.Error) as raised,
+    ):
+        cursor.execute("SELECT 1 FROM stored")
+    told = error_text(raised.value, settings(database))
+    assert database.password not in told
+    as_printed(told.rpartition(f"`{database.name}`: ")[2].rstrip(")"), database.server, tmp_path)
+    assert findings(settings(database)) == []
+
+
+def test_the_command_names_the_server_of_the_report(database: Schema) -> None:
+    for server, port, words in (
+        ("db-b1000", 3306, "| mysql -h db-b1000 'b 1'"),
+        ("db-b1000", 3307, "| mysql -h db-b1000 -P 3307 'b 1'"),
+        ("/run/my sql.sock", 3306, "| mysql -S '/run/my sql.sock' 'b 1'"),
+    ):
+        report = settings(database, server=server, port=port, db="b 1")
+        assert loading.command(report).endswith(words)
 
 
 def test_an_upgraded_installation_works_and_is_warned_of_what_it_cannot_hold(

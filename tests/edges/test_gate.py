@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
 from tests.support.world import ROOT
 
@@ -104,6 +106,36 @@ def test_the_options_that_are_let_in(shell: str) -> None:
         assert gate(full, *words, shell=shell), words
     base = ["-nr", "--link-dest", f"../{other}"]
     assert gate("etc/host/", *base, shell=shell).startswith("--link-dest must be")
+
+
+@needs_mounts
+@pytest.mark.parametrize("shell", SHELLS)
+def test_why_it_cannot_write_is_told_in_the_words_of_the_system(tmp_path: Path, shell: str) -> None:
+    full = "etc/2026-11-22-Sunday/host-2026-11-22-Sun-01:02:03/"
+    mark = tmp_path / "etc" / "host.b1k"
+    cannot = "the storage cannot write down this session: "
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        mark.parent.mkdir()
+        mark.write_text("[backup]\nstate = complete\n")
+        with open(tmp_path / "large", "wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        top = {"RSYNC_MODULE_PATH": str(tmp_path), "shell": shell}
+        assert gate(full, "-r", **top) == f"{cannot}No space left on device"
+        assert not [*(tmp_path / ".b1000" / "sessions").iterdir()]
+        changed = "the storage cannot change the mark of this backup: "
+        assert gate("etc/host/", "-r", **top) == f"{changed}No space left on device"
+        for sessions in (True, False):
+            if not sessions:
+                shutil.rmtree(tmp_path / ".b1000")
+            subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
+            assert gate(full, "-r", **top) == f"{cannot}Read-only file system"
+            assert gate("etc/host/", "-r", **top) == f"{changed}Read-only file system"
+            subprocess.run(["mount", "-o", "remount,rw", tmp_path], check=True)
+        assert [path.name for path in mark.parent.iterdir()] == ["host.b1k"]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_request_arguments_user_and_path_are_all_it_needs(tmp_path: Path) -> None:

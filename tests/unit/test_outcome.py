@@ -54,6 +54,17 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "backup-3 refuses: marks go to /"),
     (4, ["b1000-gate: another session writes into this backup; try again later", noise(4)], YES,
      "backup-3 refuses: another session writes into this backup; try again later"),
+    *((4, [f"b1000-gate: the storage cannot write down this session: {system}", noise(4)], NEVER,
+       ours)
+      for system, ours in {
+          "No space left on device": "no space left at backup-3: free some",
+          "Disk quota exceeded": "disk quota exceeded at backup-3: free some",
+          "Read-only file system": "the file system is read-only at backup-3",
+          "Permission denied": "no permission to write at backup-3",
+          "Input/output error": "backup-3 refuses: the storage cannot write down this session",
+      }.items()),
+    (4, ["b1000-gate: rsync's option --x: Read-only file system is not B1000's", noise(4)], NEVER,
+     "backup-3 refuses: rsync's option --x"),
     (4, [noise(4)], NEVER, "backup-3 refuses an option or does not know it"),
     (5, ["@ERROR: max connections (1) reached -- try again later", noise(5)], YES,
      "backup-3 has reached its limit of 1 connections"),

@@ -9,6 +9,7 @@ from pymysql.cursors import Cursor
 
 from b1000.jobs import Report
 from b1000.named import NamedTuple
+from b1000.reports.mysql import loading
 from b1000.reports.mysql.connection import connect
 from b1000.reports.mysql.errors import code, error_text
 from b1000.reports.mysql.schema import add_column, widen_column
@@ -46,13 +47,9 @@ def findings(settings: Report) -> list[Flaw]:
         return [Flaw(str(error))]
     with contextlib.closing(connection), connection.cursor() as cursor:
         try:
-            return _by_cause(list(_missing(cursor, settings)), _load(settings))
+            return _by_cause(list(_missing(cursor, settings)), loading.command(settings))
         except (pymysql.Error, OSError) as error:
             return [Flaw(error_text(error, settings))]
-
-
-def _load(settings: Report) -> str:
-    return f"mysql {settings.db} < etc/schema.sql"
 
 
 def _by_cause(flaws: Sequence[Flaw], load: str) -> list[Flaw]:
@@ -77,7 +74,7 @@ def _missing(cursor: Cursor, settings: Report) -> Iterator[Flaw]:
 
 
 def _of_table(cursor: Cursor, table: Table, settings: Report) -> Iterator[Flaw]:
-    load = _load(settings)
+    load = loading.command(settings)
     there = _columns(cursor, table)
     if not there:
         older = Older("there is no table", table.name, ", or no right to see it")

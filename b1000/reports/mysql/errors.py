@@ -8,6 +8,7 @@ import pymysql
 from pymysql.constants import ER
 
 from b1000.jobs import Report
+from b1000.reports.mysql import loading
 
 NO_SERVER = (LookupError, ValueError, struct.error)
 """What PyMySQL raises where something answers in words that it cannot read."""
@@ -17,9 +18,9 @@ _HINTS: Mapping[int, str] = {
     ER.DBACCESS_DENIED_ERROR: "GRANT SELECT, INSERT, UPDATE ON {db}.* TO {user}",
     ER.TABLEACCESS_DENIED_ERROR: "GRANT SELECT, INSERT, UPDATE ON {db}.* TO {user}",
     ER.COLUMNACCESS_DENIED_ERROR: "GRANT SELECT, INSERT, UPDATE ON {db}.* TO {user}",
-    ER.BAD_DB_ERROR: "CREATE DATABASE {db}, then load etc/schema.sql into it",
-    ER.NO_SUCH_TABLE: "load etc/schema.sql into {db}",
-    ER.BAD_FIELD_ERROR: "load etc/schema.sql into {db}: it adds the columns that are missing",
+    ER.BAD_DB_ERROR: "CREATE DATABASE {db}, then load etc/schema.sql into it: {load}",
+    ER.NO_SUCH_TABLE: "load etc/schema.sql into {db}: {load}",
+    ER.BAD_FIELD_ERROR: "load etc/schema.sql into {db}, for the columns that are missing: {load}",
     ER.NO_DEFAULT_FOR_FIELD: "it is none of B1000's columns: ALTER TABLE gives it a default",
     ER.LOCK_WAIT_TIMEOUT: "another connection holds a lock on the tables",
     ER.LOCK_DEADLOCK: "another connection writes the same rows",
@@ -61,7 +62,8 @@ def error_text(error: Exception, settings: Report) -> str:
     hint = _HINTS.get(code(error), "")
     if hint:
         user = f"'{settings.user}'@'%'"
-        hint = f" ({hint.format(db=f'`{settings.db}`', user=user)})"
+        load = loading.command(settings)
+        hint = f" ({hint.format(db=f'`{settings.db}`', user=user, load=load)})"
     return f"{address}: {message}{hint}"
 
 
