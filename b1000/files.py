@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.expressions import expression
@@ -25,6 +25,7 @@ _KINDS = {
     stat.S_IFLNK: "is a symbolic link",
 }
 
+_PASSWORD_FILE = "--password-file="
 _TEMPORARY = expression(r"\.b1000-[0-9a-f]{16}")
 
 
@@ -39,6 +40,18 @@ def refuse_special(path: Path | str, follow: bool) -> None:
     except FileNotFoundError:
         return
     _check(status, path)
+
+
+def refuse_special_password_file(argv: Sequence[str]) -> None:
+    """Raise OSError where an rsync would wait for a FIFO in the place of its password."""
+    for word in argv:
+        if word.startswith(_PASSWORD_FILE):
+            path = word.removeprefix(_PASSWORD_FILE)
+            try:
+                refuse_special(path, follow=True)
+            except OSError as error:
+                what = f"its password_file {path}: {error.strerror}"
+                raise OSError(error.errno, what) from None
 
 
 def open_file(path: Path | str, flags: int, mode: int = 0o600, *, follow: bool) -> int:

@@ -5,7 +5,7 @@ A mark has the form of a report file with one destination and a section [backup]
 here for its form, and the place for where it belongs, nothing for its truth.
 """
 
-from b1000.b1k import checks, form, report_file
+from b1000.b1k import checks, form, names, report_file
 from b1000.b1k.report_file import ReportFile
 from b1000.errors import BadValue
 from b1000.expressions import expression
@@ -14,7 +14,7 @@ from b1000.rsync import paths
 from b1000.runs.states import COMPLETE as COMPLETE_COPIES
 
 FORMAT = 1
-SUFFIX = ".b1k"
+SUFFIX = names.SUFFIX
 COMPLETE, WRITING = "complete", "writing"
 OPTIONS = ("hard_links", "acls", "xattrs", "sparse")
 """What a restore has to know of how a tree was copied."""

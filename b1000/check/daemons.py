@@ -16,7 +16,7 @@ from b1000.rsync import command, outcome, paths, surveys
 from b1000.rsync.source import Source
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import session
+from b1000.storage import session, survey
 from b1000.storage.session import Session
 from b1000.work import claiming
 
@@ -79,7 +79,7 @@ def storage(config: Config, destination: Destination) -> Iterator[Finding]:
 
 def marks_of_tree(config: Config, destination: Destination) -> Iterator[Finding]:
     """Whether a daemon takes the marks of a local destination."""
-    place = Place(destination, limits_of(config, destination), "")
+    place = Place(destination, survey.limits(config, destination), "")
     with private_directory("b1000-empty-") as empty:
         yield from _marks_refused(config, place, empty)
 
@@ -134,12 +134,7 @@ def marks_go_to(config: Config) -> Iterator[tuple[str, str]]:
     for destination in config.destinations.values():
         sent = destination.remote or (destination.mark_path or "").startswith("rsync://")
         if destination.type == "active" and destination.mark and sent:
-            yield destination.name, _where_marks_go(destination, limits_of(config, destination))
-
-
-def limits_of(config: Config, destination: Destination) -> Limits:
-    """Those of the first of its jobs."""
-    return next((job.limits for job in _jobs_of(config, destination)), Limits())
+            yield destination.name, _where_marks_go(destination, survey.limits(config, destination))
 
 
 def _where_marks_go(destination: Destination, limits: Limits) -> str:
@@ -157,7 +152,7 @@ def _place(config: Config, destination: Destination) -> Place:
     """Where a destination is tried: as the first of its jobs would go there now. BadValue."""
     job = next(_jobs_of(config, destination), None)
     now = datetime.now().strftime(paths.START_TIME)
-    name, limits = (job.name if job else "check"), limits_of(config, destination)
+    name, limits = (job.name if job else "check"), survey.limits(config, destination)
     whose = paths.subject(config.settings.host, "b1000-check", "", "")
     full, sync = (
         paths.directory(destination.path, name, kind, whose, now) for kind in ("full", "sync")

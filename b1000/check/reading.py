@@ -9,13 +9,13 @@ from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.jobs import Destination
 from b1000.rsync import surveys
-from b1000.storage import remote
+from b1000.storage import remote, survey
 
 
 def findings(config: Config, destination: Destination) -> Iterator[Finding]:
     """No run fails for it, but list, restore and drills would: these are warnings."""
     section, option = f"dest:{destination.name}", "restore_path"
-    reach = remote.reach(destination, daemons.limits_of(config, destination))
+    reach = remote.reach(destination, survey.limits(config, destination))
     if not reach.address.startswith("rsync://"):
         if destination.restore_path and (trouble := _unread(reach.address)):
             yield Finding(section, option, trouble, warning=True)

@@ -65,16 +65,16 @@ def host(text: str, what: str = "the host") -> str:
     return text
 
 
-_BESIDE = (".b1k", ".keep", ".gz")
+BESIDE = (".b1k", ".keep", ".gz")
 
 
 def _like_a_file_beside(names: Iterable[str], what: str) -> Iterator[BadValue]:
     """Directories of backups end in these names, and so do files beside them."""
     for each in names:
-        if each.endswith(_BESIDE):
+        if each.endswith(BESIDE):
             yield BadValue(
                 f"{what} has {each[-40:]!r}, which ends as files beside a backup do",
-                f"no instance, host or master ends in {', '.join(_BESIDE)}",
+                f"no instance, host or master ends in {', '.join(BESIDE)}",
             )
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from b1000.b1k import form, names, report_file
@@ -23,12 +23,9 @@ _NEXT_LOOK = 0.05  # seconds between looks for the report
 class Notices:
     """The report files of one run, and the notifications beside them."""
 
-    def __init__(
-        self, assignment: Assignment, job: Job, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, assignment: Assignment, job: Job) -> None:
         self.assignment = assignment
         self.job = job
-        self.clock = clock
 
     @property
     def _report(self) -> str:
@@ -69,11 +66,11 @@ class Notices:
 
     async def written(self, step: Step, destination: str = "") -> None:
         """Wait until all reports tell of the step, and that a destination is COPYING."""
-        until = self.clock() + _WRITTEN
+        until = time.monotonic() + _WRITTEN
         for directory in self._directories:
             path = directory / self._report
             while not _says(path, step, destination):
-                if self.clock() > until:
+                if time.monotonic() > until:
                     raise RunFailed(
                         f"the report {path} was not written within {_WRITTEN:.0f} s, and no host "
                         f"can pull what it cannot see: {_in_the_way(path)}"
@@ -82,14 +79,14 @@ class Notices:
 
     async def notified(self, destination: Destination) -> str:
         """Wait for what a host says of its pull; gives why it FAILED, or ""."""
-        until = self.clock() + destination.timeout
+        until = time.monotonic() + destination.timeout
         host = destination.host
         while True:
             if self._is_there(host, names.ERROR):
                 return f"{host} could not copy it; b1000 status on {host} tells why"
             if self._is_there(host, names.DONE):
                 return ""
-            if self.clock() > until:
+            if time.monotonic() > until:
                 return f"{host} did not pull it within {destination.timeout} s (timeout)"
             await sleep(_POLL)
 

@@ -15,7 +15,7 @@ LONGEST = 4095  # bytes of a path that Linux takes; reports keep as much
 _PLAIN = expression(r"[A-Za-z0-9/._:@,+-]+")
 _DATE = len("YYYY-MM-DD")
 MOST_EAST, MOST_WEST = 15 * 3600.0, 13 * 3600.0  # of all time zones, and an hour more
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def moment(start_time: str) -> datetime:
@@ -84,7 +84,7 @@ def _refuse_long(path: str, names: Sequence[str], whole: str) -> None:
 @functools.lru_cache(maxsize=4096)
 def _days(date: str) -> tuple[str, str]:
     """How a date stands in the name of a day's directory, and in those of its fulls."""
-    day = _DAYS[moment(f"{date}-00-00-00").weekday()]
+    day = WEEKDAYS[moment(f"{date}-00-00-00").weekday()]
     return f"{date}-{day}", f"{date}-{day[:3]}"
 
 

@@ -173,7 +173,6 @@ class Beginnings(Writer):
         )
         return uid
 
-    # --- changes
     def _job_works_again(self, job: str) -> None:
         """A failure of the job itself is over; not so what ``--copy`` would go on with.
 

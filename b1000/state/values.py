@@ -4,12 +4,12 @@ import functools
 import json
 import types
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, get_args, get_origin
 
 from b1000.config import grammar, shellwords
 from b1000.expressions import expression
+from b1000.rsync import paths
 from b1000.runs.run import Client, Snapshot
 from b1000.runs.stored import Facts
 from b1000.state.outbox import destination_of
@@ -26,9 +26,7 @@ Read = Callable[[Any], Any]
 
 def moment_of(start_time: str) -> float:
     """The time that a start time names, as the local clock has it; ValueError if there is none."""
-    # Not strptime: what it needs takes longer to import than all rows to read.
-    year, month, day, hour, minute, second = map(int, start_time.split("-"))
-    return datetime(year, month, day, hour, minute, second).timestamp()
+    return paths.moment(start_time).timestamp()
 
 
 def is_moment(value: object) -> bool:

@@ -183,7 +183,6 @@ class Writer:
                     self._db.execute("ROLLBACK")
                 raise
 
-    # --- beginnings
     def _append(self, run_id: int, when: float, transition: Transition) -> int:
         """Append the row of a transition; gives its number."""
         number = self._db.execute(

@@ -98,12 +98,9 @@ class Bars:
     that forks has none.
     """
 
-    def __init__(
-        self, screen: Screen, directory: Path, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, screen: Screen, directory: Path) -> None:
         self._screen = screen
         self._directory = directory
-        self._clock = clock
         self._drawn_at = 0.0
         self._drawn = False
 
@@ -113,9 +110,9 @@ class Bars:
 
     def draw(self, copies: Callable[[], Sequence[UnderWay]]) -> None:
         """Draw a bar for each of these, if it is time."""
-        if self._clock() - self._drawn_at < _EVERY:
+        if time.monotonic() - self._drawn_at < _EVERY:
             return
-        self._drawn_at = self._clock()
+        self._drawn_at = time.monotonic()
         # What only decorates must not end a backup, whatever is wrong with it.
         with contextlib.suppress(Exception):
             self._draw(copies())

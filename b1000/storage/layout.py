@@ -12,6 +12,7 @@ from b1000.b1k import mark
 from b1000.config import grammar
 from b1000.expressions import expression
 from b1000.named import NamedTuple
+from b1000.rsync import paths
 
 KEEP = ".keep"
 """Ends the name of a file beside a backup that nobody may remove."""
@@ -21,10 +22,8 @@ BESIDE = (mark.SUFFIX, KEEP, SUMS)
 REMOVED = ".b1000-removed"
 """The directory of a root into which backups are moved to be removed."""
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = expression(r"([0-9]{4})-([0-9]{2})-([0-9]{2})-([A-Z][a-z]+)", re.ASCII)
 _OURS = "[A-Za-z0-9][A-Za-z0-9._:-]{0,254}"
-_NO_TREE = (mark.SUFFIX, KEEP, ".gz")
 _FULL = expression(
     f"({_OURS})-([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}-[A-Z][a-z]{{2}})-((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
 )
@@ -75,7 +74,7 @@ def is_day(name: str) -> bool:
         day = date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
         return False
-    return _WEEKDAYS[day.weekday()] == found[4]
+    return paths.WEEKDAYS[day.weekday()] == found[4]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -106,7 +105,7 @@ def _date(day: str) -> str:
 
 def sync(job: str, name: str) -> Place | None:
     """The place of a sync; None where it is none of ours."""
-    if is_day(name) or name.endswith(_NO_TREE) or not _is_ours(name):
+    if is_day(name) or name.endswith(grammar.BESIDE) or not _is_ours(name):
         return None
     return Place(job, "", name, name)
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from b1000.errors import StorageAway, message_of
-from b1000.files import refuse_special
+from b1000.files import refuse_special_password_file
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.rsync import outcome, transport
@@ -25,7 +25,6 @@ _LAST_LINES = 20  # of what it complains
 _LONGEST_LINE = 16384
 _LAST_LINE = 200  # bytes in which the last line is
 _GLANCE = 1.0  # seconds between looks at an rsync: has it been let in, has it ended
-_PASSWORD_FILE = "--password-file="
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Take = Callable[[bytes], None]
@@ -191,7 +190,7 @@ def _is_last(said: bytes, last: bytes) -> bool:
 
 def _begun(session: Session) -> "subprocess.Popen[bytes]":
     """Start it. Raises OSError."""
-    _look_at_password_file(session.argv)
+    refuse_special_password_file(session.argv)
     environment = {
         "PATH": _PATH,
         **transport.environment(os.environ),
@@ -233,10 +232,3 @@ class Lines:
         for line in lines:
             self._take(line)
         self._rest = rest[:_LONGEST_LINE]
-
-
-def _look_at_password_file(argv: Sequence[str]) -> None:
-    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
-    for word in argv:
-        if word.startswith(_PASSWORD_FILE):
-            refuse_special(word.removeprefix(_PASSWORD_FILE), follow=True)

@@ -113,7 +113,7 @@ class Pool:
             self._idle.append(child)
             self._watch.add(child)
 
-    def start(self, number: int, task: Task, lock: int | None, listed: Assigned) -> Worker:
+    def start(self, number: int, task: Task, lock: int | None, assigned: Assigned) -> Worker:
         """Hand a task over to a worker that is idle, or to a new one; raises OSError.
 
         A worker that is found dead costs the task nothing.
@@ -121,7 +121,7 @@ class Pool:
         descriptors = () if lock is None else (lock,)
         for _ in range(len(self._idle) + _FORKS):
             child = self._idle.pop() if self._idle else self._fork(task)
-            if child.send(listed, *descriptors):
+            if child.send(assigned, *descriptors):
                 worker = Worker(number, task, child, task.run, lock)
                 self._working.append(worker)
                 return worker

@@ -1,7 +1,7 @@
 """What the parts of one supervisor share: its journal, its workers, and what is to be done."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,13 +41,12 @@ class Program:
         locks: Locks,
         plan: Plan,
         reporting: Reporting,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.locks = locks
         self.plan = plan
         self.reporting = reporting
-        self.clock = clock
+        self.clock = time.time
         self.me = myself()
         self.tally = Tally()
         self.actions: list[Action] = []

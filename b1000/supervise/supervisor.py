@@ -59,7 +59,7 @@ _STOP_REPORTS = 1.0  # seconds that reporters have then
 class Supervisor:
     """Runs what was selected; :meth:`run` gives the exit code of the program.
 
-    ``everything``: no job was named, so that one that is not known to be one is missing.
+    ``everything``: no job was named, so that a section of no known kind may have been meant as one.
     ``ahead`` are workers that wait for a task already.
     """
 
@@ -67,7 +67,6 @@ class Supervisor:
         self,
         config: Config,
         selection: Selection,
-        clock: Callable[[], float] = time.time,
         *,
         display: Display | None = None,
         everything: bool = False,
@@ -85,7 +84,6 @@ class Supervisor:
             Locks.beside(config.settings.journal),
             Plan(config.jobs, selection),
             Reporting(self._watch),
-            clock,
         )
         self._starts = Starts(self._program)
         self._ends = Ends(self._program, Heard(self._program), self._starts)

@@ -5,7 +5,7 @@ No list lies beside them. This host compares with what it noted when it read las
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from b1000.errors import StorageAway
@@ -51,14 +51,11 @@ class _Answer(NamedTuple):
 class Witness:
     """Of one destination. ``bytes`` is how much was read there, ``whole`` how many backups."""
 
-    def __init__(
-        self, journal: Journal, notes: Notes, there: Reach, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, journal: Journal, notes: Notes, there: Reach) -> None:
         limits = there.limits._replace(io_timeout=_SILENCE)
         self._there = there._replace(limits=limits)
         self._journal = journal
         self._notes = notes
-        self._clock = clock
         self.bytes = self.whole = 0
 
     def read(self, look: Look, terms: Terms) -> Iterator[Finding]:
@@ -66,7 +63,7 @@ class Witness:
 
         Raises OutOfTime, and StorageAway.
         """
-        began = self._clock()
+        began = time.time()
         noted = self._notes.of(look.root.path, look.backup.place)
         last = {
             bytes.fromhex(file.key.decode()): (file, digest)

@@ -26,10 +26,6 @@ _REMOVAL = 86400.0  # seconds
 _LOOK, _KILL_TIME = 0.02, 10.0  # seconds; what a hung disk keeps alive is given up
 
 
-class DrillFailed(B1000Error):
-    """A drill did not pass."""
-
-
 class Place(NamedTuple):
     """The directory of one drill; ``uid`` is its name, and marks all that it starts."""
 

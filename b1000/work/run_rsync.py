@@ -1,9 +1,9 @@
 """One rsync, run to its end, and what that means."""
 
-import os
+import errno
 from collections.abc import Callable, Mapping, Sequence
 
-from b1000.files import refuse_special
+from b1000.files import refuse_special_password_file
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.rsync import outcome
@@ -19,7 +19,6 @@ from b1000.work.sinks import Lines, Sink
 
 _RACES = 5  # how often in a row others may make the same missing directory first
 _STALLED = "stalled"
-_PASSWORD_FILE = "--password-file="
 # English messages, and none of the user's aliases for options (popt reads ~/.popt).
 _ENVIRONMENT = {"LC_ALL": "C", "HOME": "/nonexistent"}
 
@@ -64,7 +63,7 @@ async def run_rsync(assignment: Assignment, rsync: Rsync) -> Outcome:
     """Run one rsync of a run; ``exit_code`` is None where it did not end by itself."""
     guard = _guard(rsync, assignment.limits.connect_timeout)
     try:
-        _look_at_password_file(rsync.argv)
+        refuse_special_password_file(rsync.argv)
         for _ in range(_RACES):
             rsync.err.lines.clear()
             code = await _run(assignment, rsync, guard)
@@ -124,18 +123,6 @@ def _guard(rsync: Rsync, connect_timeout: int) -> Callable[[int], str | None] | 
     return guard
 
 
-def _look_at_password_file(argv: Sequence[str]) -> None:
-    """Raise OSError where rsync would wait for a FIFO in the place of its password."""
-    for word in argv:
-        if word.startswith(_PASSWORD_FILE):
-            path = word.removeprefix(_PASSWORD_FILE)
-            try:
-                refuse_special(path, follow=True)
-            except OSError as error:
-                what = f"its password_file {path}: {error.strerror}"
-                raise OSError(error.errno, what) from None
-
-
 def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:
     """The verdict on an rsync that was ended here."""
     return Outcome(CopyStatus.FAILED, retry, reason, leftovers=True, doubt=doubt)
@@ -143,9 +130,9 @@ def _ended(reason: str, doubt: str, retry: Retry) -> Outcome:
 
 def _not_started(error: OSError, argv: Sequence[str]) -> str:
     if isinstance(error, FileNotFoundError):
-        search = os.environ.get("PATH", "")
+        search = process.search_path()
         return f"rsync cannot be started: it is not installed, or not in PATH={search}"
-    if error.errno == 7:  # E2BIG
+    if error.errno == errno.E2BIG:
         count = len(argv) - argv.index("--") - 2
         return (
             f"the includes are {count} paths, more than the system takes in one command line; "

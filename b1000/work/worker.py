@@ -32,7 +32,7 @@ def serve(jobs: Mapping[str, Job | BrokenJob], locks: Locks, wire: Wire) -> int:
         if assigned is None:
             return STOPPED
         (*_, lock) = (None, *wire.take_descriptors())
-        code, good, channel = loop.run(_until_acknowledged(assigned, jobs, locks, lock, wire))
+        code, good, channel = loop.run(_carry_out(assigned, jobs, locks, lock, wire))
         if lock is not None:
             with contextlib.suppress(OSError):
                 os.close(lock)
@@ -57,14 +57,14 @@ def _next(wire: Wire) -> Assigned | None:
     return order
 
 
-async def _until_acknowledged(
+async def _carry_out(
     assigned: Assigned,
     jobs: Mapping[str, Job | BrokenJob],
     locks: Locks,
     lock: int | None,
     wire: Wire,
 ) -> tuple[int, bool, Channel]:
-    """Do a task; gives the exit code if it is the last, whether it ended well, and its channel.
+    """Carry out a task; gives the exit code if it is the last, whether it was well, its channel.
 
     The code is 0 when the task is done, STOPPED when it was ended.
     """

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b1000.b1k import claim, form, mark
+from b1000.rsync import paths
 from b1000.runs.stored import KnownCopy, Memory
 from b1000.storage import catalogue, layout, local
 from b1000.storage.backup import Backup, Catalogue, Entry, Group, GroupKey, Root, State
@@ -58,7 +59,7 @@ def test_the_place_of_a_backup_is_read_as_it_was_made(written: mark.Mark) -> Non
 @given(HOSTS, TIMES, TIMES)
 def test_a_name_is_read_from_its_end(host: str, first: datetime, second: datetime) -> None:
     whose = f"{host}-{first:%Y-%m-%d}-Sun-{first:%H:%M:%S}"
-    day = f"{second:%Y-%m-%d}-{layout._WEEKDAYS[second.weekday()]}"
+    day = f"{second:%Y-%m-%d}-{paths.WEEKDAYS[second.weekday()]}"
     place = layout.full("etc", day, f"{whose}-{second:%Y-%m-%d}-{day[11:14]}-{second:%H:%M:%S}")
     assert place is not None
     assert (place.whose, place.start_time) == (whose, f"{second:%Y-%m-%d-%H-%M-%S}")

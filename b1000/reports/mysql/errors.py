@@ -50,7 +50,7 @@ def error_text(error: Exception, settings: Report) -> str:
     if isinstance(error, NO_SERVER):
         return f"{address}: what answers there is no MySQL server"
     if isinstance(error, RuntimeError) and "cryptography" in str(error):
-        # Users of MySQL 8 log in so, unless they were message otherwise.
+        # Users of MySQL 8 log in so, unless they were told otherwise.
         return f"{address}: {error} (install python3-cryptography, or set ssl_ca)"
     if not isinstance(error, pymysql.Error):
         return f"{address}: {error}"

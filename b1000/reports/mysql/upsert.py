@@ -132,8 +132,8 @@ def _move(cursor: Cursor, table: Table, rows: Sequence[Values], only_new: tuple[
 
 
 def _unfit(table: Table, message: str) -> str:
-    """What the server message of a value, with the statement that makes room for it."""
-    # The last column that is named: the value may be message before it.
+    """What the server says of a value, with the statement that makes room for it."""
+    # The last column that is named: the value may be quoted before it.
     names = re.findall(r"column [`'](?:.*[`.])?(\w+)[`']", message, re.IGNORECASE)
     column = next((each for each in table.columns if names and each.name == names[-1]), None)
     return f"{message} ({widen_column(table, column)})" if column else message
