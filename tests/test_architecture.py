@@ -69,7 +69,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "threading": ("reports/mysql/connection.py",),
     "subprocess": (
         "storage/session.py",
-        "check/connect.py",
+        "check/",
         "verify/priority.py",
         "prune/removal.py",
         "monitor/notifying.py",

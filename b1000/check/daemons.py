@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from b1000.check.on_this_host import Finding
+from b1000.check.finding import Finding
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, BadValue, StorageAway
 from b1000.files import private_directory

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from b1000.check.on_this_host import Finding
+from b1000.check.finding import Finding
 
 
 def private(section: str, option: str, directory: str) -> Iterator[Finding]:

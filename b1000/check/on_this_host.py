@@ -9,13 +9,13 @@ import shlex
 import stat
 from collections.abc import Iterator, Sequence
 
+from b1000.check.finding import Finding
 from b1000.config import COMMANDS, addresses, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.config.selectors import selecting
 from b1000.expressions import expression
 from b1000.files import read_file
 from b1000.jobs import ON_END, Destination, Job
-from b1000.named import NamedTuple
 from b1000.storage import mounts
 from b1000.templates import ScriptTemplate, Template
 from b1000.work import scripts, sources
@@ -27,19 +27,6 @@ _ENOUGH = 512  # bytes; as many as rsync reads of a password file
 _NO_HOST = expression(r"(?:.*\.)?example\.?", re.IGNORECASE)  # reserved by RFC 2606
 _NO_FILES = ("dev", "proc", "run", "sys")  # directories of / whose content the kernel makes up
 _ONE_FILE_SYSTEM = expression(r"--one-file-system|-[A-Za-z]*x")
-
-
-class Finding(NamedTuple):
-    """Something that is not as the configuration needs it.
-
-    ``section`` and ``option`` name what the text is about; both are "" where it
-    is about the machine.
-    """
-
-    section: str
-    option: str
-    text: str
-    warning: bool = False
 
 
 def findings(config: Config, connecting: bool = False) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from b1000.check import daemons
-from b1000.check.on_this_host import Finding
+from b1000.check.finding import Finding
 from b1000.config.loader import Config
 from b1000.errors import message_of
 from b1000.jobs import Destination

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from b1000.check.on_this_host import Finding
+from b1000.check.finding import Finding
 from b1000.config.loader import Config
 from b1000.errors import B1000Error, StorageAway
 from b1000.jobs import Destination

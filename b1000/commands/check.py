@@ -12,12 +12,12 @@ def check(argv: Sequence[str]) -> int:
 
     arguments = for_check().parse_args(argv)
 
-    from b1000.check import connect
+    from b1000.check import advice, connect
     from b1000.config import loader
     from b1000.logs import to_stderr
 
     config = loader.load(arguments.cfg)
-    found = connect.advice(config, arguments.connect)
+    found = advice.advice(config, arguments.connect)
     found += connect.connect(config) if arguments.connect else []
     problems = [
         *config.problems,

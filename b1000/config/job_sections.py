@@ -134,7 +134,7 @@ def _pull(section: Section, values: Mapping[str, Any]) -> Pull:
     if "report_host" not in values and addresses.names_no_host(source):
         section.add_problem(
             "report_source",
-            f"{source} names no host, so that no report is believed: report_host says whose are",
+            f"{source} names no host, so that no report is believed: name its hosts in report_host",
             warning=True,
         )
     return Pull(

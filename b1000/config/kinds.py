@@ -105,11 +105,11 @@ def rsync_address(text: str, instead: str = "") -> str:
         raise foreign.other_tools_path(text) or BadValue(f"it is {neither} an rsync address", rule)
     host = _ADDRESS.fullmatch(address[1])
     if not host:
-        raise BadValue("the host in the rsync address cannot be one", rule)
+        raise BadValue("the host in the rsync address is not valid", rule)
     if host["port"] and not 1 <= int(host["port"]) <= 65535:
-        raise BadValue("the port in the rsync address cannot be one", "a port is 1 to 65535")
+        raise BadValue("the port in the rsync address is not valid", "a port is 1 to 65535")
     if not re.fullmatch(r"[^/\s-][^/]*(/.*)?", address[2]):
-        raise BadValue("the module in the rsync address cannot be one", rule)
+        raise BadValue("the module in the rsync address is not valid", rule)
     return text.rstrip("/")
 
 

@@ -184,7 +184,7 @@ def _report_duplicates(sections: list[Section], file: str) -> list[Section]:
             if section.file != earlier.file:
                 places = [f"{each.file or file}:{each.line}" for each in (earlier, section)]
                 where = f"in {' and in '.join(places)}"
-            text = f"stands {where}; make one of both"
+            text = f"stands {where}; merge them into one section"
             problem = Problem(section.line, earlier.heading, "", text, file=section.file)
             earlier.problems.append(problem)
             repeated.append(section)

@@ -40,7 +40,7 @@ def destination(
         transports.local(section, way)
     _check_storage(section, path, values.get("report", ()), reports)
     if "keep" in section.values and values.get("mark") is False:
-        text = "with mark = no nothing says which backups are complete; remove one of both"
+        text = "with mark = no nothing says which backups are complete; remove one of the two"
         section.add_problem("keep", text)
     flaws = [each for each in section.errors if each.option in OF_LOCAL_STORAGES]
     if len(flaws) < len(section.errors):
@@ -99,5 +99,5 @@ def report(reader: Values, section: Section, journal: str | None) -> Report | No
     if section.variant == "sqlite" and values.get("path") == journal:
         section.add_problem("path", f"{journal} is the journal; a report takes a file of its own")
     if "password" in values and "password_file" in values:
-        section.add_problem("password", "password_file gives it too; remove one of both")
+        section.add_problem("password", "password_file gives it too; remove one of the two")
     return None if section.broken else Report(section.name, **only(values, Report._fields))

@@ -232,7 +232,7 @@ class Values:
                     section.add_problem(name, f"it is for {whose}; this is {section.variant}")
             else:
                 elsewhere = [kind for kind in TABLE if name in TABLE[kind]]
-                belongs = f"; it belongs into [{elsewhere[0]}]" if elsewhere else ""
+                belongs = f"; it belongs in [{elsewhere[0]}]" if elsewhere else ""
                 # Who writes password into a destination may well mean its password_file.
                 section.add_problem(name, f"no such option here{belongs}{near(name, table)}")
 

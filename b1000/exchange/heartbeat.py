@@ -57,7 +57,7 @@ class Heartbeat:
         alive = seen.client.alive
         if not alive:
             old = abs(self._clock() - seen.mtime) >= self._timeouts.old
-            return "it was not written for 24 h" if old else ""
+            return "it has not been written for 24 h" if old else ""
         if abs(self._clock() - checks.seconds(alive)) <= self._timeouts.silence:
             return ""
         _, changed = self._last.get(seen.client.file, (alive, None))

@@ -90,7 +90,7 @@ class FileReport:
         if run.direction == "passive" and not run.copies and not run.ending:
             return  # Who is to pull stands in a report from the first one on.
         path = self._directory / report.file_name(run)
-        # What a dead run still owes is delivered by others, who must not speak for its life.
+        # What a dead run has still pending is delivered by others, who must not speak for its life.
         lives = run.ending is None and is_alive(run.supervisor)
         alive = self._clock() if lives else run.changed
         write_atomically(path, render(report.of_file(run, alive)), 0o644, durable)

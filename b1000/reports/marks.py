@@ -80,7 +80,7 @@ class MarkTarget:
     def close(self) -> None:
         """Nothing stays open."""
 
-    def are_taken(self, where: MarksTaken) -> None:
+    def note_taken(self, where: MarksTaken) -> None:
         """Ask there first."""
         self._working[where.root] = where.target
 

@@ -278,7 +278,7 @@ class Reporter:
             self._last = order.last or self._last
             self._due = True
         elif isinstance(self._target, Marks):
-            self._target.are_taken(order)
+            self._target.note_taken(order)
 
     def _complain(self, state: "tenacity.RetryCallState") -> None:
         # Another program may know a newer password.

@@ -61,5 +61,5 @@ class StoredTarget(Protocol):
 class Marks(Protocol):
     """Marks, of which others may have found where they are taken."""
 
-    def are_taken(self, where: MarksTaken) -> None:
+    def note_taken(self, where: MarksTaken) -> None:
         """Send them there."""

@@ -91,6 +91,6 @@ class Delivered(NamedTuple):
 
 
 class Deliver(NamedTuple):
-    """To a reporter: the journal owes something. ``last``: end when nothing is owed any more."""
+    """To a reporter: something is pending. ``last``: end when nothing is any more."""
 
     last: bool = False

@@ -78,7 +78,7 @@ class Beginnings(Writer):
         self._runs_again(job, instance)
         first = Transition("", run.step, run.status, "")
         number = self._append(run_id, began, first)
-        self._owe(run_id, run.reports, number, began)
+        self._add_pending(run_id, run.reports, number, began)
         self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
         return run._replace(run_id=run_id, last_transition=number)
 

@@ -57,11 +57,11 @@ class Changes(Beginnings):
             number = self._append_all(change)
             last = number or last
             if isinstance(change.event, CopyMoved) and number is not None:
-                self._owe_mark(change.after, change.event, number)
+                self._add_pending_mark(change.after, change.event, number)
                 self._forget_bad(change.after, change.event)
         before, after = changes[0].before, changes[-1].after
         if last is not None:
-            self._owe(after.run_id, after.reports, last, changes[-1].event.time)
+            self._add_pending(after.run_id, after.reports, last, changes[-1].event.time)
         if after != before:
             self._store_run(before, after, last)
 
@@ -99,11 +99,11 @@ class Changes(Beginnings):
             case _:
                 assert_never(event)
 
-    def _owe_mark(self, run: Run, moved: CopyMoved, number: int) -> None:
+    def _add_pending_mark(self, run: Run, moved: CopyMoved, number: int) -> None:
         """A copy that is complete gets a mark: not before this is durable, and surely then."""
         (copy,) = (each for each in run.copies if each.destination == moved.destination)
         if copy.marked and copy.complete:
-            outbox.owe(self._db, outbox.of_marks(copy.destination), run.run_id, number, moved.time)
+            outbox.add(self._db, outbox.of_marks(copy.destination), run.run_id, number, moved.time)
 
     def _forget_bad(self, run: Run, moved: CopyMoved) -> None:
         """The tree of a sync that was compared by content is as the source again."""

@@ -69,7 +69,7 @@ class Journal(Changes):
             facts = values.facts(written)
             if changes.get("removed") is not None:
                 self._write_facts(root, place, facts._replace(state=REMOVED))
-            self._owe_stored(root, place, facts.reports)
+            self._add_pending_stored(root, place, facts.reports)
 
     def describe(
         self, root: str, described: Mapping[str, Facts], held: bool = False, whole: bool = True
@@ -91,13 +91,13 @@ class Journal(Changes):
                 facts = facts._replace(held=before.held)
             if facts != before:
                 self._write_facts(root, place, facts)
-                self._owe_stored(root, place, facts.reports)
+                self._add_pending_stored(root, place, facts.reports)
         for place in known.keys() - described.keys() if whole else ():
             before, removed = known[place]
             gone = before._replace(state=REMOVED if removed else MISSING, held="")
             if gone != before:
                 self._write_facts(root, place, gone)
-                self._owe_stored(root, place, gone.reports)
+                self._add_pending_stored(root, place, gone.reports)
 
     def _write_facts(self, root: str, place: str, facts: Facts) -> None:
         self._db.execute(
@@ -106,7 +106,7 @@ class Journal(Changes):
             (root, place, json.dumps(facts._asdict())),
         )
 
-    def _owe_stored(self, root: str, place: str, reports: Iterable[str]) -> None:
+    def _add_pending_stored(self, root: str, place: str, reports: Iterable[str]) -> None:
         """The state of a backup is pending for these reports."""
         now = self._clock()
         ((last,),) = self._db.execute("SELECT coalesce(max(transition), 0) FROM stored")

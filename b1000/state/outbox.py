@@ -15,7 +15,7 @@ def destination_of(outbox: str) -> str | None:
     return outbox.removeprefix(_MARKS) if outbox.startswith(_MARKS) else None
 
 
-def owe(database: sqlite3.Connection, outbox: str, run_id: int, number: int, when: float) -> None:
+def add(database: sqlite3.Connection, outbox: str, run_id: int, number: int, when: float) -> None:
     """The state of a run since the transition of this number is pending."""
     database.execute(
         """INSERT INTO pending (report, run_id, transition_id, since) VALUES (?, ?, ?, ?)

@@ -146,7 +146,7 @@ class Writer:
             failed = Transition(destination, step, CopyStatus.FAILED, reason)
             self._append(run_id, now, failed)
         number = self._append(run_id, now, Transition("", step, status, message))
-        self._owe(run_id, reports, number, now)
+        self._add_pending(run_id, reports, number, now)
         self._db.execute("UPDATE runs SET last_transition = ? WHERE run_id = ?", (number, run_id))
 
     def _try_to_write(self) -> None:
@@ -193,7 +193,7 @@ class Writer:
         assert number is not None
         return number
 
-    def _owe(self, run_id: int, reports: Iterable[str], number: int, when: float) -> None:
+    def _add_pending(self, run_id: int, reports: Iterable[str], number: int, when: float) -> None:
         """The state of a run since the transition of this number is pending for its reports."""
         for report in reports:
-            outbox.owe(self._db, report, run_id, number, when)
+            outbox.add(self._db, report, run_id, number, when)

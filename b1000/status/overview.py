@@ -1,4 +1,4 @@
-"""What ``b1000 status`` knows: runs, what they wait for, what is owed and was left out."""
+"""What ``b1000 status`` knows: runs, what they wait for, what is pending and what was skipped."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -96,7 +96,7 @@ class Heard:
         """What messages make of the worker's run; one that cannot be is the end of its worker."""
         for message in messages:
             if isinstance(message, MarksTaken):
-                self._program.marks_are_taken(message)
+                self._program.note_marks_taken(message)
                 continue
             try:
                 yield self._made(worker, message)
@@ -202,4 +202,4 @@ class Heard:
             program.note_failure(run)
         else:
             program.follow_end(run)
-        program.has_no_directory(worker.task)
+        program.resolve_without_directory(worker.task)

@@ -74,6 +74,6 @@ class Planning:
             tasks += program.plan.plan(name)
             program.plan.strike_off(name)
         for task in tasks:
-            program.has_no_directory(task)
+            program.resolve_without_directory(task)
             program.tally.failed += 1
             for_run(task.label).error("FAILED: not begun: %s", program.records.recorder.why)

@@ -88,11 +88,11 @@ class Program:
         if self.records.recorder.write(entries, delivered):
             self.reporting.look_soon()
 
-    def marks_are_taken(self, where: MarksTaken) -> None:
+    def note_marks_taken(self, where: MarksTaken) -> None:
         """A daemon was asked where it takes marks: neither runs nor the reporter need ask again."""
         if self.marks_at.get(where.root) != where.target:
             self.marks_at[where.root] = where.target
-            self.reporting.marks_are_taken(where)
+            self.reporting.note_marks_taken(where)
 
     def listed(self, job: Job | BrokenJob, listed: InstancesListed) -> None:
         """The ``instances`` command of a job gave this, or failed."""
@@ -103,7 +103,7 @@ class Program:
             for_run(job.name).info("instances: %s", ", ".join(listed.instances) or "none")
             self.plan.know(job.name, listed.instances)
 
-    def has_no_directory(self, task: Task) -> None:
+    def resolve_without_directory(self, task: Task) -> None:
         """Nobody need wait at the gate for the directory of this job/instance."""
         self.decide(DirectoryResolved(*task.subject, None))
 

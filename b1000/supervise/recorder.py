@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from b1000.errors import JournalFailed, RowDamaged
+from b1000.errors import JournalFailed, RowDamaged, counted
 from b1000.logs import for_all
 from b1000.runs.events import Note
 from b1000.runs.lifecycle import Change
@@ -163,11 +163,12 @@ class Recorder:
             forgotten = self._journal.prune(keep_days)
         except JournalFailed as error:
             self._log.warning(
-                "the journal's history could not be pruned: %s; the next b1000 does", error
+                "the journal's history could not be pruned: %s; the next b1000 tries again", error
             )
         else:
             if forgotten:
-                self._log.info("forgot %d runs older than %d days", forgotten, keep_days)
+                runs = counted(forgotten, "run")
+                self._log.info("forgot %s older than %d days", runs, keep_days)
 
     def close(self) -> None:
         """Tell what could not be written, and close the journal."""

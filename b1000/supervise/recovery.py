@@ -57,7 +57,8 @@ def is_recoverable(run: Run, alive: Callable[[ProcessIdentity], bool]) -> bool:
 def plan(runs: Iterable[Run], jobs: Mapping[str, Job | BrokenJob], kind: TaskKind) -> list[Task]:
     """What is to be done about ``runs``."""
     return [
-        Task(kind, jobs.get(run.job) or _configured_no_more(run), run.instance, run) for run in runs
+        Task(kind, jobs.get(run.job) or _no_longer_configured(run), run.instance, run)
+        for run in runs
     ]
 
 
@@ -118,7 +119,7 @@ def select(
     return resolve(asked, ever_known(jobs, seen, listed), wording)
 
 
-def _configured_no_more(run: Run) -> BrokenJob:
+def _no_longer_configured(run: Run) -> BrokenJob:
     reason = f"[job:{run.job}] is no longer configured; configure it again"
     return BrokenJob(run.job, run.direction, run.type, run.reports, (reason,), configured=False)
 

@@ -148,7 +148,7 @@ class Reporting:
                 child = ReporterChild(each, each.name in renewed, journal, locks, inherited())
             except OSError as error:
                 self._log.warning(
-                    "%s: no reporter can be started: %s; the next b1000 delivers",
+                    "%s: no reporter can be started: %s; the next b1000 delivers it",
                     label_of(each),
                     message_of(error),
                 )
@@ -192,7 +192,7 @@ class Reporting:
         for child in self.children:
             child.last_delivery()
 
-    def marks_are_taken(self, where: MarksTaken) -> None:
+    def note_marks_taken(self, where: MarksTaken) -> None:
         """Tell whoever brings the marks of that destination."""
         for reporter in self.children:
             if reporter.name == outbox.of_marks(where.destination):
@@ -216,7 +216,7 @@ class Reporting:
                 self._dismiss(reporter)
                 if child.exit_code:
                     trouble = f"its reporter ended with exit code {child.exit_code}"
-                    text = "%s: %s; the next b1000 delivers"
+                    text = "%s: %s; the next b1000 delivers it"
                     self._log.warning(text, reporter.label, trouble)
                     delivered.append(Delivered(reporter.name, (), trouble))
         return delivered

@@ -179,7 +179,7 @@ class Starts:
             died = changed(task.run, Died(program.clock(), reason, Ending.INTERRUPTED))
             program.write([died])
             program.note_failure(died.after)
-            program.has_no_directory(task)
+            program.resolve_without_directory(task)
         else:
             program.tally.failed += 1
         program.decide(Over(number))
@@ -209,7 +209,7 @@ class Starts:
             self._skipped.add(task.subject)
             program.tally.skipped += 1
             self._log_skip(task, behind)
-        program.has_no_directory(task)
+        program.resolve_without_directory(task)
         program.decide(Over(start.number))
 
     def _log_skip(self, task: Task, behind: str) -> None:
@@ -250,5 +250,5 @@ class Starts:
         else:
             for_run(task.label, run.run_id).error("FAILED at INIT: %s", task.refusal)
             program.note_failure(failed.after)
-        program.has_no_directory(task)
+        program.resolve_without_directory(task)
         program.decide(Over(fail.number))

@@ -76,7 +76,7 @@ class Supervisor:
         self._settings = config.settings
         self._log = for_all()
         self._selection = selection
-        self._missing = everything and config.stray
+        self._unknown_section = everything and config.stray
         self._display, self._ahead = display, ahead
         self._watch = Watch()
         self._program = Program(
@@ -152,11 +152,11 @@ class Supervisor:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
             if not program.signal:
                 raise
-        return program.tally.exit_code(program.signal, self._missing)
+        return program.tally.exit_code(program.signal, self._unknown_section)
 
     def _log_end(self, seconds: float, nothing: str) -> None:
         """The last line of the log; ``nothing`` is for where nothing was to be done."""
-        if text := self._program.tally.closing(seconds, self._missing):
+        if text := self._program.tally.closing(seconds, self._unknown_section):
             for_all(shown=True).info("%s", text)
         elif nothing and not self._program.signal:
             that_nothing_was_done(nothing)
@@ -179,14 +179,14 @@ class Supervisor:
             program.reporting.start(self._config, journal, program.locks, inherited)
             program.records = Records(self._config, program.clock, self._is_stopped)
             self._opened = True
-            self._know_the_journal()
+            self._make_launch()
             remove_stale(directory_of(journal), program.records.live())
             yield
         self._names.close()
         program.records.close()
         program.tally.unwritten = program.records.recorder.lost
 
-    def _know_the_journal(self) -> None:
+    def _make_launch(self) -> None:
         program = self._program
         program.launch = Launch(
             self._settings.host,
@@ -228,7 +228,7 @@ class Supervisor:
         program = self._program
         while True:
             if not program.pool and program.records.open_anew():
-                self._know_the_journal()
+                self._make_launch()
             self._planning.go_on()
             program.decide(Ticked())
             self._act()
@@ -342,10 +342,12 @@ class Supervisor:
         program.reporting.order_last()  # they look while idle workers end and all is tidied up
         program.pool.rest()
         program.records.tidy()
-        most = _STOP_REPORTS if program.signal else self._settings.mark_wait
-        seconds = _STOP_REPORTS if program.signal else self._settings.report_wait_end
+        marks_wait = _STOP_REPORTS if program.signal else self._settings.mark_wait
+        reports_wait = _STOP_REPORTS if program.signal else self._settings.report_wait_end
         program.reporting.finish(
-            (seconds, most), lambda delivered: program.write([], delivered), self._signals
+            (reports_wait, marks_wait),
+            lambda delivered: program.write([], delivered),
+            self._signals,
         )
         self._take_signals()
 
@@ -356,6 +358,7 @@ class Supervisor:
             self._stop(number)
 
     def _is_stopped(self) -> bool:
+        """Whether a signal has come meanwhile."""
         self._take_signals()
         return self._program.signal is not None
 

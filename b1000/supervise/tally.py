@@ -18,10 +18,10 @@ class Tally:
         self.warning += status is Status.WARNING
         self.well += status is Status.OK
 
-    def closing(self, seconds: float, missing: bool = False) -> str:
+    def closing(self, seconds: float, unknown_section: bool = False) -> str:
         """The last line of a program: what became of all that it did; "" where that is nothing.
 
-        ``missing``: a section is not known, and may have been meant to be a job.
+        ``unknown_section``: a section is not known, and may have been meant to be a job.
         """
         counts = {
             "FAILED": self.failed,
@@ -30,13 +30,13 @@ class Tally:
             "OK": self.well,
         }
         parts = [f"{number} {word}" for word, number in counts.items() if number]
-        also = "; a section of the configuration is not known" if missing else ""
+        also = "; a section of the configuration is not known" if unknown_section else ""
         return f"ended in {figures.span(seconds)}: {', '.join(parts)}{also}" if parts else ""
 
-    def exit_code(self, signal: int | None, missing: bool) -> int:
-        """Of the program; ``missing`` is as in its last line."""
+    def exit_code(self, signal: int | None, unknown_section: bool) -> int:
+        """Of the program; ``unknown_section`` is as in its last line."""
         if signal:
             return 128 + signal
-        if self.failed or self.unwritten or missing:
+        if self.failed or self.unwritten or unknown_section:
             return _FAILED
         return _SKIPPED if self.skipped else _SUCCESS

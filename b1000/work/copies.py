@@ -70,7 +70,7 @@ class Copies:
     ) -> None:
         self._assignment = assignment
         self._executor = executor
-        self._frozen = snapshot
+        self._snapshot = snapshot
         self._sync = sync
         self._limits = assignment.limits
         # Foreground copies and their retries, one at a time, in the order in which they ask.
@@ -100,7 +100,7 @@ class Copies:
             tasks = []
             for copy in copies:
                 copying = begin(
-                    self._assignment, self._frozen, copy, destinations, shared=self._sync
+                    self._assignment, self._snapshot, copy, destinations, shared=self._sync
                 )
                 tried = Event()
                 tasks.append(group.begin(self._copy(copying, tried)))
@@ -183,13 +183,15 @@ class Copies:
         target = copying.destination
         if target.must_be_mounted and (unmounted := mounts.unmounted(target.path)):
             return Outcome(CopyStatus.FAILED, Retry.YES, unmounted)
-        transfer = self._frozen.transfer
+        transfer = self._snapshot.transfer
         origin = self._executor.origin
-        found = await origin.find(self._frozen.include, transfer.relative, transfer.delete)
+        found = await origin.find(self._snapshot.include, transfer.relative, transfer.delete)
         if found.unusable:
             retry = Retry.YES if found.passing else Retry.NEVER
             return Outcome(CopyStatus.FAILED, retry, found.trouble)
-        result, ours = await self._executor.transfer(self._assignment, self._frozen, copying, found)
+        result, ours = await self._executor.transfer(
+            self._assignment, self._snapshot, copying, found
+        )
         if result.status not in COMPLETE:
             return result
         if found.trouble:

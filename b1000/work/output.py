@@ -31,7 +31,7 @@ class Tail:
         self,
         log: Log | None = None,
         most_logged: float = math.inf,
-        when_full: str = "(what else it says is not logged)",
+        when_full: str = "(the rest of its output is not logged)",
     ) -> None:
         self._log = log
         self._lines_left = most_logged

@@ -36,7 +36,7 @@ class Recording(Channel):
         self.origin = self
         self.failed = False
         self._resolved = resolved
-        self._frozen = Snapshot()
+        self._snapshot = Snapshot()
         self._copies: dict[str, Copy] = {}
         self._first: list[str] = []
         self._of_copies: dict[str, list[str]] = {}
@@ -56,7 +56,7 @@ class Recording(Channel):
         """Record what is sent."""
         for message in messages:
             if isinstance(message, Resolved):
-                self._frozen = message.snapshot
+                self._snapshot = message.snapshot
                 self._copies = {copy.destination: copy for copy in message.copies}
                 self._first += self._resolved(message)
             elif isinstance(message, CopyMoved):
@@ -100,7 +100,7 @@ class Recording(Channel):
         found = sources.find(include, relative, delete)
         if not found.trouble:
             return found
-        if not self._frozen.pre:
+        if not self._snapshot.pre:
             rest = "" if found.unusable else "; the rest would be copied"
             return found._replace(trouble=f"{found.trouble}{rest}")
         self._unmade, self._nothing_there = found.trouble, found.unusable

@@ -84,9 +84,9 @@ def test_a_section_in_two_files_is_an_error_that_names_both(tmp_path: Path) -> N
     beside = tmp_path / "conf.d"
     assert [problem.shown(config.file) for problem in config.problems] == [
         f"{beside}/a.cfg:1: [job:etc]: stands in {file}:9 and in {beside}/a.cfg:1; "
-        "make one of both",
+        "merge them into one section",
         f"{beside}/c.cfg:1: [job:web]: stands in {beside}/b.cfg:1 and in {beside}/c.cfg:1; "
-        "make one of both",
+        "merge them into one section",
     ]
     assert all(isinstance(each, BrokenJob) for each in config.jobs.values())
 

@@ -670,11 +670,11 @@ def test_what_destinations_and_reports_must_have(read: Read, old: str, new: str,
 def test_an_option_of_another_section_is_told_where_it_belongs(read: Read) -> None:
     config = read(f"{COMMON}{JOB}workers = 3\n")
     assert only_problem(config) == (
-        "15: [job:etc] workers: no such option here; it belongs into [global]"
+        "15: [job:etc] workers: no such option here; it belongs in [global]"
     )
     # Also where there is one here with a name that is like it, which may have been meant.
     config = read(f"{COMMON}{JOB}copy_retries = 3\n")
-    said = "no such option here; it belongs into [global]; did you mean 'copy_timeout'?"
+    said = "no such option here; it belongs in [global]; did you mean 'copy_timeout'?"
     assert only_problem(config).endswith(said)
 
 
@@ -695,8 +695,9 @@ def test_a_section_twice_is_an_error_that_names_both(read: Read, section: str) -
     again = f"{JOB.replace('job:etc', 'job:other')}{body}\n"
     config = read(text + again)
     line = (text + JOB).count("\n") + 1
-    assert f"{line}: [{section}]: stands on lines {first} and {line}; make one of both" in told(
-        config
+    assert (
+        f"{line}: [{section}]: stands on lines {first} and {line}; merge them into one section"
+        in told(config)
     )
     assert broken(config)
     assert isinstance(config.jobs["other"], Job) == (section == "job:etc")
@@ -708,13 +709,13 @@ def test_what_a_section_that_stands_twice_lacks_is_not_told(read: Read, section:
     problems = told(read(f"{COMMON}{JOB}[{section}]\nbogus = 1\n"))
     of_it = [problem for problem in problems if f"[{section}]" in problem.split(": ")[1]]
     assert len(of_it) == 2
-    assert "make one of both" in of_it[0]
+    assert "merge them into one section" in of_it[0]
     assert "bogus: no such option" in of_it[1]
 
 
 def test_global_twice_is_an_error_of_global(refuse: Refuse) -> None:
     (line,) = refuse(f"{COMMON}[global]\nworkers = 3\n{JOB}")
-    assert line == "9: [global]: stands on lines 1 and 9; make one of both"
+    assert line == "9: [global]: stands on lines 1 and 9; merge them into one section"
 
 
 @pytest.mark.parametrize(
@@ -868,7 +869,7 @@ def test_no_error_shows_any_part_of_a_password(tmp_path: Path, lines: str, said:
 
 def test_an_option_below_a_password_is_told_by_its_name_where_that_is_one(read: Read) -> None:
     config = read(f"{COMMON}{MYSQL}password = x\ntimeout = 5\n")
-    assert "timeout: no such option here; it belongs into [dest]" in only_problem(config)
+    assert "timeout: no such option here; it belongs in [dest]" in only_problem(config)
     config = read(f"{COMMON}{MYSQL}password = x\nprot = 5\n")
     assert only_problem(config) == (
         "15: [report:db]: no such option here; did you mean 'port'?; "
@@ -1462,7 +1463,10 @@ def test_whose_reports_a_pull_believes(read: Read) -> None:
         text = f"{COMMON}{PULL}{FETCHED}".replace("rsync://ext/reports", f"rsync://{address}/r")
         (problem,) = read(text).problems
         assert problem.warning
-        assert "names no host, so that no report is believed: report_host" in problem.text
+        assert (
+            "names no host, so that no report is believed: name its hosts in report_host"
+            in problem.text
+        )
         assert told(read(f"{text}report_host = ext\n")) == []
     for wrong, words in (("", "empty"), ("ext ext", "twice"), ("e*x", "'*' at position 2")):
         text = "\n".join(told(read(f"{COMMON}{PULL}{FETCHED}report_host = {wrong}\n")))

@@ -113,7 +113,7 @@ def test_a_wrong_keep_is_an_error_of_its_destination_alone(tmp_path: Path) -> No
 
 def test_nothing_is_kept_by_rules_where_nothing_is_marked(tmp_path: Path) -> None:
     config = load(tmp_path, HEAD + "keep = daily 5w\nmark = no\n")
-    text = "with mark = no nothing says which backups are complete; remove one of both"
+    text = "with mark = no nothing says which backups are complete; remove one of the two"
     assert told(config) == [f"dest:disk keep: {text}"]
     assert config.errors
     assert isinstance(config.jobs["etc"], Job)  # it copies all the same

@@ -15,6 +15,7 @@ from b1000.verify.condemning import condemn
 from b1000.verify.tree import Tree
 from tests.end_to_end.test_link_dest import Interrupter, rot, shared, state
 from tests.support.daemon import Daemon
+from tests.support.processes import kill
 from tests.support.storage import SHIPPED, Storage
 from tests.support.world import ROOT, World, tree, wait_until
 
@@ -184,8 +185,7 @@ def interrupted(world: World, storage: Storage) -> None:
     wait_until(lambda: len(arrived(storage)) > 3)
     # All of it has a mark of the run but the program itself.
     started.kill()
-    for process in world.processes():
-        process.kill()
+    kill(world.processes())
     started.communicate()
     wait_until(lambda: not world.processes())
 

@@ -418,7 +418,7 @@ def test_a_report_of_yesterday_of_an_old_program(world: World, client: Client) -
     report = client.report(start=YESTERDAY, modern=False).copying()
     os.utime(report.path, (time.time() - 90000, time.time() - 90000))
     assert world.b1000().returncode == 1
-    assert "it was not written for 24 h" in last(world).error
+    assert "it has not been written for 24 h" in last(world).error
     assert not report.told()
 
 
