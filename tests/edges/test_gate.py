@@ -104,6 +104,9 @@ def test_the_options_that_are_let_in(shell: str) -> None:
         ["-nr", "--block-size="], ["-nr", "-B4294967297"],
     ]:  # fmt: skip
         assert gate(full, *words, shell=shell), words
+    base = ["-nrU", "--link-dest", f"../{other}"]
+    assert gate(full, *base, shell=shell) == "--link-dest with -U needs -p"
+    assert gate(full, "-np", *base, shell=shell) == ""
     base = ["-nr", "--link-dest", f"../{other}"]
     assert gate("etc/host/", *base, shell=shell).startswith("--link-dest must be")
 

@@ -595,6 +595,30 @@ def test_nothing_is_made_for_a_client_that_has_no_directory(storage: Storage) ->
     assert not storage.tree().exists()
 
 
+def test_the_box_for_marks_is_never_a_link(tmp_path: Path) -> None:
+    """Not even one that is put there when the daemon has looked, before it goes there."""
+    storage = Storage(tmp_path / "storage", without=["early exec"])
+    fill(storage)
+    storage.start()
+    he = Attacker(storage, tmp_path, "b1000-marks")
+    planted = he.files("f") / f"{OLD}.b1k"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(MARK)
+    box = storage.tree() / ".b1000" / "marks"
+    box.parent.mkdir()
+    before = kept(storage)
+    try:
+        for target in ("../../client-2", str(storage.tree("client-2")), "/"):
+            box.symlink_to(target)
+            he.told = ""
+            assert he.rsync("-rt", f"{he.root}/f/", he.at("")) != 0
+            assert "the box for marks is no directory of the client" in he.told
+            box.unlink()
+    finally:
+        storage.stop()
+    assert kept(storage) == before
+
+
 def test_a_file_system_that_follows_no_links(storage: Storage, tmp_path: Path) -> None:
     """What etc/rsyncd-storage.conf advises: then no session goes through a link, whatever else."""
     tree = storage.module("backup")
