@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from b1000 import __version__
 from b1000.commands.output import USAGE_ERROR, say
 from b1000.config import COMMANDS
-from b1000.errors import B1000Error, JournalUnusable
+from b1000.errors import B1000Error
 from b1000.errors import message_of as words_of
 
 TYPE_CHECKING = False  # type checkers know the name; to import it takes longer than all of -v
@@ -109,15 +109,11 @@ def _guarded(argv: Sequence[str]) -> int:
 
 
 def _tell(error: B1000Error) -> None:
-    """On standard error; that there is no journal stops all backups, and the log says so too."""
+    """On standard error, and in the log where there is one: such an error stops all backups."""
     from b1000 import logs
+    from b1000.logstyle import ERROR
 
-    if isinstance(error, JournalUnusable):
-        from b1000.logstyle import ERROR
-
-        logs.announce(ERROR, error.full_message())
-    else:
-        logs.to_stderr(error.full_message())
+    logs.announce(ERROR, error.full_message())
 
 
 def run(argv: Sequence[str]) -> int:

@@ -38,25 +38,22 @@ def run_jobs(argv: Sequence[str]) -> int:
         _log_unreadable(error, logged=not arguments.dry_run, quiet=arguments.quiet)
         return USAGE_ERROR
     settings = config.settings
+    if not arguments.dry_run:
+        log_as(settings, arguments.quiet)
     selectors = [selector(word) for word in arguments.jobs]
     selection: Selection = {}
     if not arguments.copy:
         every = dict.fromkeys(config.jobs, JobSelection())
         selection = resolve(selectors, can_be_run(config.jobs), TO_RUN) or every
     if not selection and not arguments.copy:
-        for problem in config.problems:
-            logs.to_stderr(problem.shown(config.file))
+        _announce(config, arguments.quiet)
         raise UsageError(f"there is no job in {config.file}", "a job is a section [job:NAME]")
     if arguments.dry_run:
-        for problem in config.problems:
-            if not (arguments.quiet and problem.warning):
-                logs.to_stderr(problem.shown(config.file))
+        _announce(config, arguments.quiet)
         if arguments.copy:
             return _rehearse_copy(config, selectors, arguments.quiet)
         return _rehearse(config, selection, arguments.quiet)
-    log_as(settings, arguments.quiet)
-    for problem in config.problems:
-        logs.announce(_level(problem), problem.shown(config.file), arguments.quiet)
+    _announce(config, arguments.quiet)
     display = None if arguments.quiet else _display(settings.journal)
     everything = not (selectors or arguments.copy)
     ahead = fork_worker(config, selection)
@@ -78,6 +75,14 @@ def _log_unreadable(error: "ConfigUnreadable", logged: bool, quiet: bool) -> Non
         logs.set_up(error.log_file, *defaults, quiet, style=error.log_style, host=error.host)
     for problem, line in zip(error.problems, error.lines, strict=True):
         logs.announce(_level(problem), line, quiet)
+
+
+def _announce(config: "Config", quiet: bool) -> None:
+    """What is wrong with the configuration, on standard error and in the log where there is one."""
+    from b1000 import logs
+
+    for problem in config.problems:
+        logs.announce(_level(problem), problem.shown(config.file), quiet)
 
 
 def _level(problem: "Problem") -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from b1000.config import example, grammar
-from b1000.config.sections import ConfigUnreadable, Problem, Section, parse
+from b1000.config.sections import ConfigUnreadable, NoText, Problem, Section, parse
 from b1000.errors import message_beside
 from b1000.expressions import expression
 from b1000.files import read_file
@@ -20,7 +20,13 @@ def read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
 
     ConfigUnreadable where the file itself cannot be read.
     """
-    sections, wrong = parse(text_of(file))
+    try:
+        text = text_of(file)
+    except NoText as error:
+        # Enough to know where that is to be logged.
+        sections, _ = parse(error.rest)
+        return [each for each in sections if each.kind == "global"], [*error.problems], (file,)
+    sections, wrong = parse(text)
     others, problems = _found(file)
     wrong += problems
     for each in others:
@@ -81,8 +87,12 @@ def text_of(file: str, otherwise: str = "") -> str:
     if len(problems) > _MOST_NO_TEXT:
         problems[-1] = Problem(problems[-1].line, "", "", "and so on; is it a configuration?")
     if problems:
-        raise ConfigUnreadable(file, problems)
-    return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        raise NoText(file, problems, _CONTROL.sub("", _decoded(raw, "ignore")))
+    return _decoded(raw)
+
+
+def _decoded(raw: bytes, errors: str = "strict") -> str:
+    return raw.decode("utf-8-sig", errors).replace("\r\n", "\n")
 
 
 def _no_text(raw: bytes) -> Iterator[Problem]:

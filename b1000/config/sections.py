@@ -76,6 +76,14 @@ class ConfigUnreadable(B1000Error):
         return "\n".join(self.lines)
 
 
+class NoText(ConfigUnreadable):
+    """A file has lines that are no text; ``rest`` is the file without them."""
+
+    def __init__(self, file: str, problems: Iterable[Problem], rest: str) -> None:
+        self.rest = rest
+        super().__init__(file, problems)
+
+
 class WrittenValue(NamedTuple):
     """A value and the line on which its option stands."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from b1000.config import addresses, grammar
-from b1000.exchange import choice
+from b1000.exchange import choice, offers
 from b1000.jobs import Pull
 from b1000.rsync.paths import MOST_EAST, START_TIME, is_local_time, moment
 from b1000.runs.run import Client
@@ -23,7 +23,9 @@ def refusal(client: Client, pull: Pull, now: float, taken: Iterable[Taken]) -> s
     seconds since the epoch.
     """
     by_itself = _of_its_host(client, pull) or _of_its_time(client, now)
-    return by_itself or _of_the_past(client, now, taken)
+    # That one has ended is why it is not taken, and says more.
+    past = "" if offers.is_finished(client) else _of_the_past(client, now, taken)
+    return by_itself or past
 
 
 def latest_name(now: float) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import os
 
 from b1000.config import addresses
-from b1000.errors import RunFailed
+from b1000.errors import RunFailed, counted
 from b1000.exchange import choice
 from b1000.exchange.peer import PollFailed
 from b1000.exchange.polling import Polling
@@ -52,7 +52,7 @@ class Finder:
             if polls >= self._pull.poll_retries:
                 raise RunFailed(
                     f"no report for {self._assignment.subject.host} at {self._pull.source}, "
-                    f"polled {polls} times (report_poll_retries); the last poll: "
+                    f"polled {counted(polls, 'time')} (report_poll_retries); the last poll: "
                     f"{printable(reason)}"
                 )
             await sleep(self._pull.poll_wait)

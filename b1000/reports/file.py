@@ -14,6 +14,7 @@ from b1000.files import remove_unwritten, sync_directory, write_atomically
 from b1000.identity import is_alive
 from b1000.jobs import Report
 from b1000.reports import report
+from b1000.reports.directory import make_readable
 from b1000.reports.outdated import Runs, outdated
 from b1000.rsync.paths import START_TIME, file_stem
 from b1000.runs.run import Run
@@ -52,8 +53,7 @@ class FileReport:
         """
         # Readable for the rsync daemon's user, whatever the umask.
         if not self._directory.is_dir():
-            self._directory.mkdir(parents=True)
-            self._directory.chmod(0o755)
+            make_readable(self._directory)
         if not self._begun:
             remove_unwritten(self._directory)
             for file in os.listdir(self._directory):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from b1000.jobs import Report
 from b1000.reports import report, stored
+from b1000.reports.directory import make_readable
 from b1000.reports.report import RowsOfRun, Values
 from b1000.reports.tables import COPIES, JOBS, LINES, STORED, TABLES, Index, Table
 from b1000.reports.target import NotDelivered
@@ -29,8 +30,7 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
         if read_only:
             return _open_to_read(path)
         if not path.parent.is_dir():
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(0o755)
+            make_readable(path.parent)
         _make(path)
         reading.check_files(path)
         connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)

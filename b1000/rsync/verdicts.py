@@ -113,7 +113,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         {5},
         r"@ERROR: max connections \((-?\d+)\)",
         Retry.YES,
-        "{peer} has reached its limit of {0} connections",
+        "{peer} has reached its limit of connections ({0})",
     ),
     _door(
         {5},

@@ -8,8 +8,10 @@ import contextlib
 import errno
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from b1000.errors import BadValue, message_of
+from b1000.files import make_directory
 from b1000.identity import new_uid
 from b1000.marks import marking, placing
 from b1000.marks.marking import Whose, Written
@@ -116,7 +118,7 @@ async def _deliver(assignment: Assignment, copying: Copying, mark: Written) -> O
 
 def _put(mark: Written, root: str) -> Outcome:
     try:
-        os.makedirs(root, exist_ok=True)
+        make_directory(Path(root))
         placing.put(mark, root, durable=True)
     except OSError as error:
         retry = Retry.NEVER if error.errno in _NEVER else Retry.YES

@@ -59,6 +59,9 @@ class RunValues:
 
 def _checked(name: str, text: str) -> str:
     """What a script printed, if it can be a value of the option."""
+    if not text and name != "data_age":
+        itself = "where there is no master, let it print the host itself, or its instance"
+        raise BadValue(f"{output_of(name)} is empty", itself)
     check = {"data_age": grammar.age}.get(name, grammar.host)
     check(text, output_of(name))
     return text

@@ -58,6 +58,15 @@ def failed(world: World, words: str, *, attempts: int, timeout: float = 60) -> d
     return result
 
 
+@pytest.mark.parametrize("kind", ["full", "sync"])
+def test_a_file_in_place_of_the_destination_is_no_matter_of_time(world: World, kind: str) -> None:
+    world.files()
+    (world.root / "file").write_text("of somebody")
+    job(world, {"path": world.root / "file"}, type=kind)
+    assert "Not a directory" in failed(world, "", attempts=1)["error"]
+    assert (world.root / "file").read_text() == "of somebody"
+
+
 def succeeded(world: World, attempts: int, status: str = "OK") -> dict[str, Any]:
     """The last run went well in the end, and left no status file. Gives the copy."""
     run = world.last("j")
@@ -183,7 +192,7 @@ def test_max_connections_are_waited_for(world: World, daemon: Daemons) -> None:
         try:
             wait_until(lambda: tree(storage.module("b1000")))
             job(world, {"path": storage.url("b1000")})
-            failed(world, "127.0.0.1 has reached its limit of 1 connections", attempts=3)
+            failed(world, "127.0.0.1 has reached its limit of connections (1)", attempts=3)
             job(world, {"path": storage.url("b1000")}, retries=100)
             with running(world) as program:
                 wait_until(lambda: log(world).count("attempt 1 failed") == 2)

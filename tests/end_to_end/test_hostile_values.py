@@ -209,6 +209,7 @@ def test_a_hostile_age_is_a_warning_and_nothing_of_it_is_used(ready: World) -> N
         ("echo 'no such slave' >&2; exit 1", "no such slave"),
         ("echo 'no such slave'; exit 1", "no such slave"),
         ("echo 'no such slave' >&2", "script is empty: no such slave; "),
+        ("true", "script is empty; "),
         ("echo 'no such slave' >&2; echo 'a;b'", "has ';' at position 2: no such slave; "),
         ("sleep 30", "1 s"),
         ("head -c 2000000 /dev/zero", "printed more than"),

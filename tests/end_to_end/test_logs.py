@@ -299,6 +299,38 @@ def test_what_cannot_be_used_at_all_is_logged_in_its_style(world: World) -> None
     assert warning["level"] == "WARNING"
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("[ job : etc ]\n", "there is no job in "),
+        ("", "there is no job in "),
+        ("[job:etc]\npost = echo z\udcf3\n", "the byte 0xf3 is not UTF-8"),
+        ("[job:etc]\npost = echo \x1b\n", "is not text"),
+    ],
+)
+def test_why_nothing_at_all_was_run_is_logged(world: World, more: str, told: str) -> None:
+    """Whoever throws away what cron would send by mail still learns of it."""
+    log = world.root / "log"
+    world.write({"global": {"log_file": log}})
+    with world.config.open("ab") as config:
+        config.write(more.encode("utf-8", "surrogateescape"))
+    done = world.b1000()
+    assert done.returncode == 2
+    for text in (done.stderr, log.read_text()):
+        (line,) = [each for each in text.splitlines() if told in each]
+    assert " ERROR " in line
+    log.unlink()
+    assert world.b1000("-n").returncode == 2
+    assert not log.exists()
+
+
+def test_that_a_job_is_not_known_is_logged(world: World) -> None:
+    log = world.root / "log"
+    world.write({"global": {"log_file": log}, "dest:store": world.store(), "job:etc": world.push()})
+    assert world.b1000("etcc", "-q").returncode == 2
+    assert "there is no job 'etcc'" in log.read_text()
+
+
 @pytest.mark.parametrize("words", [("-q",), (), ("--copy",), ("forget", "etc")])
 def test_why_no_journal_can_be_opened_is_logged_too(world: World, words: tuple[str, ...]) -> None:
     log, journal = world.root / "log", world.root / "journal"

@@ -664,6 +664,26 @@ def test_the_log_file_has_its_mode_whatever_the_umask(ready: World) -> None:
     assert log.stat().st_mode & 0o777 == 0o600  # somebody wanted it so
 
 
+def test_all_may_enter_the_directories_of_reports_whatever_the_umask(ready: World) -> None:
+    reports: dict[str, dict[str, object]] = {
+        "report:main": {"path": ready.root / "new" / "files" / "of"},
+        "report:rows": {"type": "sqlite", "path": ready.root / "new" / "rows" / "db"},
+    }
+    job = ready.push(report="main rows")
+    ready.write({**reports, "dest:store": ready.store(), "job:etc": job})
+    before = os.umask(0o077)
+    try:
+        assert ready.b1000().returncode == 0
+    finally:
+        os.umask(before)
+    made = [
+        ready.root / "new",
+        *(each for each in (ready.root / "new").rglob("*") if each.is_dir()),
+    ]
+    assert {each.stat().st_mode & 0o777 for each in made} == {0o755}
+    assert len(made) == 4
+
+
 def test_nobody_else_can_write_what_it_makes_whatever_the_umask(ready: World) -> None:
     stores = {name: ready.root / "new" / name for name in ("full", "sync")}
     jobs = {f"job:{name}": ready.push(type=name, dest=name) for name in stores}

@@ -81,6 +81,9 @@ def test_no_run_begins_before_one_that_was_copied() -> None:
     assert not refusal(taken, taken)
     assert not refusal(taken, earlier)
     assert "began before the run of 2026-11-23-04-29-00" in refusal(earlier, taken)
+    assert not refusal(earlier._replace(step=Step.DONE), taken), (
+        "it is not taken since it has ended"
+    )
     assert not refusal(earlier, taken._replace(instance="other"))
     assert not refusal(earlier, taken._replace(host="other"))
 

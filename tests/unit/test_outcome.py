@@ -67,9 +67,9 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "backup-3 refuses: rsync's option --x"),
     (4, [noise(4)], NEVER, "backup-3 refuses an option or does not know it"),
     (5, ["@ERROR: max connections (1) reached -- try again later", noise(5)], YES,
-     "backup-3 has reached its limit of 1 connections"),
+     "backup-3 has reached its limit of connections (1)"),
     (5, ["@ERROR: max connections (-1) reached -- try again later", noise(5)], YES,
-     "backup-3 has reached its limit of -1 connections"),
+     "backup-3 has reached its limit of connections (-1)"),
     (5, ["@ERROR: Unknown module 'b1000'", noise(5)], NEVER, "backup-3 has no module 'b1000'"),
     (5, ["@ERROR: auth failed on module b1000", noise(5)], NEVER,
      "backup-3 refuses user or password for module 'b1000'"),
@@ -339,7 +339,7 @@ def test_what_may_have_left_files_behind() -> None:
     assert "the connection to backup-3 broke in mid-copy" in left
     assert "no space left at backup-3" in left
     assert "connection refused by backup-3" not in left
-    assert "backup-3 has reached its limit of 1 connections" not in left
+    assert "backup-3 has reached its limit of connections (1)" not in left
     assert not outcome.judge(0, []).leftovers
 
 
