@@ -9,7 +9,7 @@ from b1000.figures import clock, size
 from b1000.logs import printable
 from b1000.restore import aside
 from b1000.restore.found import DIFFERS, Verified
-from b1000.restore.listed import RestoreFailed
+from b1000.restore.listed import RestoreFailed, TargetFailed
 from b1000.restore.restoring import Restoring
 from b1000.rsync.restoring import is_small
 
@@ -67,11 +67,16 @@ class Conclusion:
         return self._judged(by, found, left, short)
 
     def _asked(self, way: Restoring, ask: Callable[[Restoring], T]) -> tuple[Restoring, T] | None:
-        """The first storage that has the run and does not fail, with its answer; None for none."""
+        """The first storage that has the run and does not fail, with its answer; None for none.
+
+        Raises RestoreFailed where what has come cannot be read back: no storage changes that.
+        """
         others = [each for each in self._ways if each.row is not way.row]
         for each in (way, *others):
             try:
                 return each, ask(each)
+            except TargetFailed as failure:
+                raise RestoreFailed(f"what has come cannot be compared: {failure}") from None
             except RestoreFailed as failure:
                 self._with.warn(f"{each.row.path}: {failure}")
         return None
