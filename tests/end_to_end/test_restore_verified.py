@@ -331,6 +331,22 @@ def test_a_storage_that_fails_when_all_has_come_is_replaced_for_the_comparison(
     assert not [run for run in world.status() if run["direction"] == "restore"]
 
 
+def test_what_differs_from_another_storage_is_brought_from_there(world: World) -> None:
+    """The one that it came from has fallen silent since, and perhaps it is that one's fault."""
+    world.files()
+    stores = {f"dest:{name}": world.store(name) for name in ("one", "two", "three")}
+    world.write({**stores, "job:etc": world.push(dest="one two three")})
+    assert world.b1000().returncode == 0
+    roots = [world.root / name for name in ("one", "two", "three")]
+    flip(next(roots[2].rglob("file1")))
+    to = world.root / "to"
+    gone = vanishing(world, *roots[:2])
+    done = world.b1000("restore", "etc", "--to", str(to), environment=gone)
+    assert done.returncode == 1
+    told = "b1000: the same run is at three, two too: the same command with --from three brings"
+    assert told in done.stderr
+
+
 def test_a_storage_that_is_gone_before_anything_comes_is_replaced(world: World) -> None:
     """Of PATHs rsync says no more than that it cannot read where they should be."""
     world.files()
