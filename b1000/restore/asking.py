@@ -48,7 +48,6 @@ def choose(
     job = asked.wanted.job
     own = config.settings.host
     rows = told.believed(_rows(config, found, asked), databases, job, own)
-    rows = told.but_removed(rows, databases, job, own)
     rows = _of_client(found, rows, asked)
     if asked.begun:
         rows = _of_begun(asked.begun, rows)
