@@ -21,12 +21,13 @@ from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
 from b1000.runs.run import label
 from b1000.runs.stored import Restore
+from b1000.state.opening import open_journal
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.config.selectors import Selector
     from b1000.restore.answer import Answer
-    from b1000.storage.survey import Journalled, Survey
+    from b1000.storage.survey import Journalled
 
 
 class Surroundings(NamedTuple):
@@ -48,15 +49,15 @@ def _is_still(path: str, before: os.stat_result) -> bool:
         return False
 
 
-def refuse_live(config: "Config", wanted: "Selector", found: "Survey") -> None:
-    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree."""
-    job, instance = wanted
-    there = {group.key.instance for _, group in found.groups() if group.key.job == job}
-    for each in {"", *there} if instance is None else {instance}:
-        lock = Locks.beside(config.settings.journal).take(run_lock(job, each))
-        if lock is None:
-            raise _live(label(job, each), config)
-        os.close(lock)
+def refuse_live(config: "Config", wanted: "Selector", journal: "Journalled") -> None:
+    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree.
+
+    By the journal: whoever tries the lock of a run that is about to begin is in its way.
+    """
+    for run in journal.unfinished():
+        meant = run.job == wanted.job and wanted.instance in (None, run.instance)
+        if meant and is_alive(run.supervisor):
+            raise _live(label(run.job, run.instance), config)
 
 
 def _live(what: str, config: "Config") -> UsageError:
@@ -87,7 +88,11 @@ class Bringing:
         self._bar = Bar(choice.row, None if self._arguments.json else terminal())
 
     def run(self, words: str, private: str) -> int:
-        """Carry it out; gives the exit code. Raises UsageError and RestoreFailed."""
+        """Carry it out; gives the exit code. Raises UsageError and RestoreFailed.
+
+        Where the journal cannot be written, nothing else is.
+        """
+        open_journal(self._journal_path).close()
         target = self._make_targets()
         with holding.held(self._ways) as self._ways:
             return self._run_into(target, words, private)

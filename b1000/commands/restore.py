@@ -168,8 +168,8 @@ class _Restore:
         try:
             return asking.choose(self._config, self._journal, found, terms, databases)
         except NothingFits:
-            if arguments.in_place and not arguments.dry_run:
-                bringing.refuse_live(self._config, wanted, found)
+            if arguments.in_place:
+                bringing.refuse_live(self._config, wanted, self._journal)
             raise
 
     def _tell_choice(self, choice: "Choice") -> None:

@@ -7,6 +7,7 @@ from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
+from b1000.runs.run import Run
 from b1000.runs.stored import KnownCopy, Restore, Told
 from b1000.storage import catalogue, emptied, local, mounts, remote
 from b1000.storage.backup import Catalogue, Entry, Group, Root, Unread
@@ -267,6 +268,10 @@ class Journalled:
     def restores_under_way(self, device: int, inode: int) -> list[Restore]:
         """The restores into a directory that have not ended, or were killed."""
         return self._reader.restores_under_way(device, inode) if self._reader else []
+
+    def unfinished(self) -> list[Run]:
+        """The runs that are not over."""
+        return self._reader.unfinished() if self._reader else []
 
     def drilled(self) -> list[Told]:
         """The backups of which there were drills."""

@@ -347,9 +347,10 @@ def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> N
     mark = world.root / "store" / "tree" / "client.b1k"
     try:
         wait_until(lambda: "state = writing" in mark.read_text())
-        done = world.b1000("restore", "tree", "--in-place", "--merge")
-        assert done.returncode == 2, done.stderr
-        assert "a run of tree is at work; nothing was restored" in done.stderr
+        for words in ((), ("--print",), ("-n",)):
+            done = world.b1000("restore", "tree", "--in-place", "--merge", *words)
+            assert done.returncode == 2, done.stderr
+            assert "a run of tree is at work; nothing was restored" in done.stderr
         # Elsewhere there is nothing to keep it from, and nothing to restore.
         done = world.b1000("restore", "tree", "--to", str(world.root / "to"))
         assert done.returncode == 1
@@ -358,6 +359,17 @@ def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> N
         run.communicate()
     assert run.returncode == 0
     assert world.b1000("restore", "tree", "--in-place", "--merge").returncode == 0
+
+
+def test_where_nothing_fits_no_lock_of_a_run_is_touched(world: World) -> None:
+    """A run that is about to begin would find it taken."""
+    (world.root / "store").mkdir()
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    for words in ((), ("--print",), ("-n",)):
+        done = world.b1000("restore", "etc", "--in-place", "--merge", *words)
+        assert done.returncode == 1, done.stderr
+        assert "no complete backup fits" in done.stderr
+        assert not world.status_dir.exists()
 
 
 # --- hostile
