@@ -8,6 +8,7 @@ from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
 from b1000.errors import B1000Error, StorageAway, UsageError
 from b1000.jobs import Job
+from b1000.marks import marking
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
 from b1000.restore.choice import Choice, NothingFits, Terms, Unreached
@@ -70,7 +71,8 @@ def choose(
     terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
     terms = terms._replace(listing=config.command("list", "--all"))
     try:
-        return chosen(rows, order, away, terms)
+        choice = chosen(rows, order, away, terms)
+        return choice._replace(rows=tuple(_as_it_was_made(journal, row) for row in choice.rows))
     except NothingFits as failure:
         if asked.begun:
             raise NothingFits(
@@ -80,6 +82,15 @@ def choose(
         if any(each.started for each in away):
             raise
         raise _explained(config, journal, found, asked, failure) from None
+
+
+def _as_it_was_made(journal: Journalled, row: StoredRow) -> StoredRow:
+    """The same where no mark says what the run included, as the journal of its host has that."""
+    run = None if row.backup.include else journal.run_into(row.path)
+    if not run or row.backup.run != (run.first_uid or run.uid):
+        return row
+    known = marking.included(run.snapshot)
+    return row._replace(backup=row.backup._replace(**known._asdict()))
 
 
 def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:

@@ -215,6 +215,43 @@ def test_a_run_of_its_own_directory_has_no_place(world: World) -> None:
     assert "has no place of its own; use --to DIR" in done.stderr
 
 
+def test_in_place_where_only_a_part_of_each_path_was_kept(world: World) -> None:
+    """Not to the root of the host, where it would be by its path in the backup."""
+    below = world.source / "conf" / "below"
+    below.mkdir(parents=True)
+    (below / "file").write_text("right")
+    (below / "other").write_text("right")
+    job = world.push(include=f"{world.source}/./conf/below", relative="yes")
+    world.write({"dest:store": world.store(), "job:etc": job})
+    assert world.b1000().returncode == 0
+    was = tree(world.source)
+    for path in ((), ("conf/below/file",), (str(below / "file"),)):
+        (below / "file").write_text("wrong")
+        done = world.b1000("restore", "etc", "--in-place", "--merge", *path)
+        assert done.returncode == 0, done.stderr
+        assert tree(world.source) == was
+    subprocess.run(["rm", "-r", world.source / "conf"], check=True)
+    printed = world.b1000("restore", "etc", "--in-place", "--merge", "--print").stdout
+    subprocess.run(["sh", "-c", printed], check=True)
+    assert tree(world.source) == was
+
+
+@pytest.mark.parametrize("mark", ["no", "yes"])
+def test_what_no_mark_says_the_journal_of_the_host_knows(world: World, mark: str) -> None:
+    world.files()
+    os.link(world.source / "file0", world.source / "link")
+    job = world.push(include=world.source, hard_links="yes")
+    world.write({"dest:store": world.store(mark=mark), "job:etc": job})
+    assert world.b1000().returncode == 0
+    was = tree(world.source)
+    for each in (*world.root.glob("store/*/*/*.b1k"), *world.source.iterdir()):
+        each.unlink()
+    done = world.b1000("restore", "etc", "--in-place", "--merge")
+    assert done.returncode == 0, done.stderr
+    assert tree(world.source) == was
+    assert (world.source / "file0").stat().st_nlink == 2
+
+
 def test_a_path_that_is_not_there_is_told_by_its_name(stored: World) -> None:
     done = stored.b1000("restore", "etc", "--to", str(stored.root / "to"), "conf/nosuch")
     assert done.returncode == 1
