@@ -7,7 +7,7 @@ from contextlib import suppress
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
 from b1000.errors import B1000Error, StorageAway, UsageError
-from b1000.jobs import Job
+from b1000.jobs import Destination, Job
 from b1000.marks import marking
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
@@ -69,7 +69,8 @@ def choose(
     own = own if job in config.jobs else ""
     resumed = asked.begun is not None
     terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
-    terms = terms._replace(listing=config.command("list", "--all"))
+    pulled = {each.host for each in _destinations(config, job) if each.type == "passive"}
+    terms = terms._replace(listing=config.command("list", "--all"), pulled_by=tuple(pulled))
     try:
         choice = chosen(rows, order, away, terms)
         return choice._replace(rows=tuple(_as_it_was_made(journal, row) for row in choice.rows))
@@ -105,8 +106,7 @@ def _emptied(
     """Where the job has nothing that this host's journal knew, and databases know that it had:
     those destinations of it that are empty.
     """
-    job = config.jobs.get(asked.wanted.job)
-    names = job.destinations if isinstance(job, Job) else ()
+    names = {each.name for each in _destinations(config, asked.wanted.job)}
     empty = []
     for each in survey.storages(config, lambda one: one.name in names):
         here = [one for one in found.catalogues if one.root.destination == each.name]
@@ -117,6 +117,12 @@ def _emptied(
             if known.started and emptied.is_empty(each, here, journal, asked.wanted.job):
                 empty.append(known)
     return empty
+
+
+def _destinations(config: Config, name: str) -> list[Destination]:
+    """Those of a job of the configuration."""
+    job = config.jobs.get(name)
+    return [*job.destinations.values()] if isinstance(job, Job) else []
 
 
 def _not_asked(config: Config, asked: Asked) -> list[Away]:

@@ -81,6 +81,22 @@ def test_a_job_that_is_known_and_has_no_backup_is_no_mistake(world: World) -> No
     assert "no backup of etc had begun at 2020-01-01 23:59:59; the oldest is of" in early.stderr
 
 
+def test_where_others_pull_it_is_told_whom_to_ask(world: World) -> None:
+    sections = {
+        f"dest:{name}": {"type": "passive", "host": f"backup-{name}", "timeout": 60}
+        for name in ("1", "2")
+    }
+    job = {"direction": "passive", "dest": "1 2", "report": "main"}
+    world.write({**sections, "job:dump": job})
+    done = world.b1000("restore", "dump", "--to", str(world.root / "to"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "b1000: no complete backup fits; its backups lie at backup-1, backup-2: there"
+        " `b1000 list --host client` shows them,"
+        " and `b1000 restore JOB --host client --to DIR` gives one back\n"
+    )
+
+
 def test_a_directory_whose_name_no_journal_can_hold_is_refused(stored: World) -> None:
     to = os.path.join(stored.root, "\udcff")
     done = stored.b1000("restore", "etc", "--to", to)
