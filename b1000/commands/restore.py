@@ -128,7 +128,7 @@ class _Restore:
     def run(self, asked: "JobSurvey") -> int:
         arguments = self._arguments
         self._answer.keys["to"] = os.path.abspath(arguments.to) if arguments.to else "/"
-        if not (arguments.print or arguments.dry_run):
+        if not arguments.print:
             self._look_at_target()
         choice = self._choose(asked)
         self._tell_choice(choice)

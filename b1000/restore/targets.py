@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from b1000.errors import UsageError, message_of
+from b1000.errors import UsageError, message_beside
 from b1000.logstyle import printable
 from b1000.restore import places
 from b1000.restore.part import Part
@@ -56,7 +56,8 @@ def in_the_way(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise UsageError(f"nothing can be restored to {directory}: {message_of(error)}") from None
+        why = message_beside(error, directory)
+        raise UsageError(f"nothing can be restored to {directory}: {why}") from None
     more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
     return [*map(printable, names[:_SHOWN]), *more]
 
