@@ -323,11 +323,14 @@ def test_while_a_run_is_at_work_nothing_is_restored_in_place(world: World) -> No
     assert lock is not None
     (world.source / "file00").write_text("mine")
     done = world.b1000("restore", "etc", "--in-place", "--merge")
-    os.close(lock)
     assert done.returncode == 2
     assert "a run of etc is at work; nothing was restored" in done.stderr
     assert f"`b1000 status -f {world.config}` shows it" in done.stderr
     assert (world.source / "file00").read_text() == "mine"
+    world.source.rename(world.root / "moved")
+    assert world.b1000("restore", "etc", "--in-place", "--merge").returncode == 2
+    assert not world.source.exists()
+    os.close(lock)
 
 
 def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> None:
