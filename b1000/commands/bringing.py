@@ -21,12 +21,13 @@ from b1000.restore.listed import RestoreFailed
 from b1000.restore.restoring import Keeping, Restoring
 from b1000.runs.run import label
 from b1000.runs.stored import Restore
+from b1000.state.opening import open_journal
 
 if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.config.selectors import Selector
     from b1000.restore.answer import Answer
-    from b1000.storage.survey import Journalled, Survey
+    from b1000.storage.survey import Journalled
 
 
 class Surroundings(NamedTuple):
@@ -48,15 +49,23 @@ def _is_still(path: str, before: os.stat_result) -> bool:
         return False
 
 
-def refuse_live(config: "Config", wanted: "Selector", found: "Survey") -> None:
-    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree."""
-    job, instance = wanted
-    there = {group.key.instance for _, group in found.groups() if group.key.job == job}
-    for each in {"", *there} if instance is None else {instance}:
-        lock = Locks.beside(config.settings.journal).take(run_lock(job, each))
-        if lock is None:
-            raise _live(label(job, each), config)
-        os.close(lock)
+def _make(directory: str, mode: int = 0o777) -> None:
+    """Make a directory and those above it, where they are missing. Raises UsageError."""
+    try:
+        os.makedirs(directory, mode=mode, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be made: {error.strerror}") from None
+
+
+def refuse_live(config: "Config", wanted: "Selector", journal: "Journalled") -> None:
+    """Raises UsageError where a run is at work that may be why nothing fits: it writes a tree.
+
+    By the journal: whoever tries the lock of a run that is about to begin is in its way.
+    """
+    for run in journal.unfinished():
+        meant = run.job == wanted.job and wanted.instance in (None, run.instance)
+        if meant and is_alive(run.supervisor):
+            raise _live(label(run.job, run.instance), config)
 
 
 def _live(what: str, config: "Config") -> UsageError:
@@ -87,56 +96,48 @@ class Bringing:
         self._bar = Bar(choice.row, None if self._arguments.json else terminal())
 
     def run(self, words: str, private: str) -> int:
-        """Carry it out; gives the exit code. Raises UsageError and RestoreFailed."""
-        target = self._make_targets()
-        with holding.held(self._ways) as self._ways:
-            return self._run_into(target, words, private)
+        """Carry it out; gives the exit code. Raises UsageError and RestoreFailed.
 
-    def _run_into(self, target: str, words: str, private: str) -> int:
-        row = self._choice.row
-        status = self._look_again(target)
-        alone = self._alone(target)
-        held: tuple[int, ...] = ()
+        What may refuse it comes first: the journal, another restore, a run that is at work.
+        """
+        open_journal(self._journal_path).close()
+        target = os.path.abspath(self._arguments.to or "/")
+        _make(target, 0o700)
+        locks = [self._alone(target)]
         try:
-            self._end_orphans(status.st_dev, status.st_ino)
-            held = self._keep_runs_away()
-            progress, noted = noting.note(self._journal_path, row, target, words)
-            self._bar.tell(progress, self._choice.row.backup.counts.bytes)
-            try:
-                way = self._bring(held)
-                if not _is_still(target, status):
-                    raise RestoreFailed(
-                        f"{target} was replaced meanwhile; what has come is not in it"
-                    )
-                concluding = Conclusion(self._with, self._ways, self._choice.older)
-                error, code = concluding.conclude(way, private)
-            except Exception as failure:
-                self._bar.clear()
-                noted(str(failure))
-                raise
-            except BaseException:
-                self._warn(f"{noting.INTERRUPTED}; the same command resumes it")
-                noted(noting.INTERRUPTED)
-                raise
-            self._keys["error"] = error
-            noted(error)
-            return code
+            self._end_orphans(target)  # whose rsyncs have the lock of a run, too
+            locks += self._keep_runs_away()
+            for part in self._ways[0].parts:
+                _make(part.target)
+            with holding.held(self._ways) as self._ways:
+                return self._run_into(target, words, private, locks[1:])
         finally:
-            for descriptor in (alone, *held):
+            for descriptor in locks:
                 os.close(descriptor)
 
-    # --- before it begins
-
-    def _make_targets(self) -> str:
-        """The directories into which is restored are there; gives the one that is noted."""
-        target = os.path.abspath(self._arguments.to or "/")
+    def _run_into(self, target: str, words: str, private: str, held: Sequence[int]) -> int:
+        status = self._look_again(target)
+        progress, noted = noting.note(self._journal_path, self._choice.row, target, words)
+        self._bar.tell(progress, self._choice.row.backup.counts.bytes)
         try:
-            os.makedirs(target, mode=0o700, exist_ok=True)
-            for part in self._ways[0].parts:
-                os.makedirs(part.target, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{error.filename} cannot be made: {error.strerror}") from None
-        return target
+            way = self._bring(held)
+            if not _is_still(target, status):
+                raise RestoreFailed(f"{target} was replaced meanwhile; what has come is not in it")
+            concluding = Conclusion(self._with, self._ways, self._choice.older)
+            error, code = concluding.conclude(way, private)
+        except Exception as failure:
+            self._bar.clear()
+            noted(str(failure))
+            raise
+        except BaseException:
+            self._warn(f"{noting.INTERRUPTED}; the same command resumes it")
+            noted(noting.INTERRUPTED)
+            raise
+        self._keys["error"] = error
+        noted(error)
+        return code
+
+    # --- before it begins
 
     def _look_again(self, target: str) -> os.stat_result:
         """What DIR is, which was looked at by its name until now. Raises UsageError."""
@@ -158,26 +159,27 @@ class Bringing:
             raise UsageError(f"another b1000 restores {where}; nothing was restored")
         return lock
 
-    def _end_orphans(self, device: int, inode: int) -> None:
+    def _end_orphans(self, target: str) -> None:
         """End the rsyncs of restores to the same place whose b1000 was killed."""
-        for begun in self._with.journal.restores_under_way(device, inode):
+        status = os.stat(target)
+        for begun in self._with.journal.restores_under_way(status.st_dev, status.st_ino):
             if not is_alive(begun.process):
                 end_orphans(begun)
                 noting.was_interrupted(self._journal_path, begun)
 
-    def _keep_runs_away(self) -> tuple[int, ...]:
+    def _keep_runs_away(self) -> list[int]:
         """What is restored in place is not backed up meanwhile. Raises UsageError."""
         if not self._arguments.in_place:
-            return ()
+            return []
         key = self._choice.row.key
         lock = self._locks.take(run_lock(key.job, key.instance))
         if lock is None:
             raise _live(self._arguments.job, self._with.config)
-        return (lock,)
+        return [lock]
 
     # --- the act
 
-    def _bring(self, held: tuple[int, ...]) -> Restoring:
+    def _bring(self, held: Sequence[int]) -> Restoring:
         """Bring it; gives from where. Raises RestoreFailed."""
         config = self._with.config
         row = self._choice.row

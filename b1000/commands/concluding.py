@@ -9,7 +9,7 @@ from b1000.figures import clock, size
 from b1000.logs import printable
 from b1000.restore import aside
 from b1000.restore.found import DIFFERS, Verified
-from b1000.restore.listed import RestoreFailed
+from b1000.restore.listed import RestoreFailed, TargetFailed
 from b1000.restore.restoring import Restoring
 from b1000.rsync.restoring import is_small
 
@@ -22,6 +22,8 @@ NOT_COMPARED = "not compared: it could not be read at a storage that holds the r
 """The error of a restore of which all has come, and that nobody has compared."""
 
 T = TypeVar("T")
+_Compared = tuple[Restoring, tuple[Verified, list[str]]]
+"""A storage, what a comparison with it has found, and what is set aside there."""
 
 
 class Conclusion:
@@ -63,23 +65,26 @@ class Conclusion:
         if asked is None:
             self._with.say(f"{what}; not verified: the same command compares it again")
             return (short, _FAILED) if short else (NOT_COMPARED, _OLDER)
-        by, (found, left) = asked
-        return self._judged(by, found, left, short)
+        return self._judged(way, asked, short)
 
     def _asked(self, way: Restoring, ask: Callable[[Restoring], T]) -> tuple[Restoring, T] | None:
-        """The first storage that has the run and does not fail, with its answer; None for none."""
+        """The first storage that has the run and does not fail, with its answer; None for none.
+
+        Raises RestoreFailed where what has come cannot be read back: no storage changes that.
+        """
         others = [each for each in self._ways if each.row is not way.row]
         for each in (way, *others):
             try:
                 return each, ask(each)
+            except TargetFailed as failure:
+                raise RestoreFailed(f"what has come cannot be compared: {failure}") from None
             except RestoreFailed as failure:
                 self._with.warn(f"{each.row.path}: {failure}")
         return None
 
-    def _judged(
-        self, way: Restoring, found: Verified, left: Sequence[str], short: str
-    ) -> tuple[str, int]:
-        """Tell what a comparison with one storage has found."""
+    def _judged(self, way: Restoring, asked: _Compared, short: str) -> tuple[str, int]:
+        """Tell what a comparison with one storage has found of what has come by a ``way``."""
+        by, (found, left) = asked
         what = f"restored {self._counted()}"
         lacking = self._tell_aside(left) or short
         self._with.answer.compared(found, left)
@@ -93,17 +98,20 @@ class Conclusion:
             self._with.warn(f"{counted(found.attributes, 'name')} could not get all attributes")
         if wrong:
             self._with.say(f"{what}, and compared with {found.against}: NOT equal")
-            self._tell_others(way)
+            self._tell_others(way, by)
             verb = "differs" if len(wrong) == 1 else "differ"
             return f"{counted(len(wrong), 'name')} {verb} {DIFFERS}", _FAILED
         self._with.say(f"{what}, and compared with {found.against}: equal")
         code = _OLDER if self._older else 0
         return (lacking, _FAILED) if lacking else ("", code)
 
-    def _tell_others(self, way: Restoring) -> None:
-        """Tell where the same run lies too, of which the same command can bring what differs."""
+    def _tell_others(self, way: Restoring, by: Restoring) -> None:
+        """Tell where the same run lies too, of which the same command can bring what differs.
+
+        First of all the one from which it did not come, and that it was compared with.
+        """
         used = way.row.root.place
-        others = [each.row.root.place for each in self._ways]
+        others = dict.fromkeys(each.row.root.place for each in (by, *self._ways))
         if left := [each for each in others if each != used]:
             text = (
                 f"the same run is at {', '.join(left)} too: the same command with --from {left[0]}"

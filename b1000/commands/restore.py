@@ -128,7 +128,7 @@ class _Restore:
     def run(self, asked: "JobSurvey") -> int:
         arguments = self._arguments
         self._answer.keys["to"] = os.path.abspath(arguments.to) if arguments.to else "/"
-        if not (arguments.print or arguments.dry_run):
+        if not arguments.print:
             self._look_at_target()
         choice = self._choose(asked)
         self._tell_choice(choice)
@@ -168,8 +168,8 @@ class _Restore:
         try:
             return asking.choose(self._config, self._journal, found, terms, databases)
         except NothingFits:
-            if arguments.in_place and not arguments.dry_run:
-                bringing.refuse_live(self._config, wanted, found)
+            if arguments.in_place:
+                bringing.refuse_live(self._config, wanted, self._journal)
             raise
 
     def _tell_choice(self, choice: "Choice") -> None:

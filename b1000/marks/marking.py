@@ -46,6 +46,23 @@ class Written(NamedTuple):
         return self.place + mark.SUFFIX
 
 
+class Included(NamedTuple):
+    """What a restore has to know of a run, as its mark has it."""
+
+    options: tuple[str, ...]
+    relative: bool
+    include: str
+
+
+def included(snapshot: Snapshot) -> Included:
+    """That of a run."""
+    return Included(
+        tuple(option for option in mark.OPTIONS if getattr(snapshot.transfer, option)),
+        snapshot.transfer.relative,
+        " ".join(_quoted(word.text) for word in snapshot.include),
+    )
+
+
 def written(
     who: Whose,
     snapshot: Snapshot,
@@ -80,9 +97,7 @@ def written(
         counts if copy.complete else Counts(),
         leftovers,
         _base(copy, snapshot),
-        tuple(option for option in mark.OPTIONS if getattr(snapshot.transfer, option)),
-        snapshot.transfer.relative,
-        " ".join(_quoted(word.text) for word in snapshot.include),
+        *included(snapshot),
     )
     place = value.directory
     if not copy.path.endswith(f"/{place}"):

@@ -7,7 +7,8 @@ from contextlib import suppress
 from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
 from b1000.errors import B1000Error, StorageAway, UsageError
-from b1000.jobs import Job
+from b1000.jobs import Destination, Job
+from b1000.marks import marking
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
 from b1000.restore.choice import Choice, NothingFits, Terms, Unreached
@@ -48,7 +49,6 @@ def choose(
     job = asked.wanted.job
     own = config.settings.host
     rows = told.believed(_rows(config, found, asked), databases, job, own)
-    rows = told.but_removed(rows, databases, job, own)
     rows = _of_client(found, rows, asked)
     if asked.begun:
         rows = _of_begun(asked.begun, rows)
@@ -69,9 +69,11 @@ def choose(
     own = own if job in config.jobs else ""
     resumed = asked.begun is not None
     terms = Terms(asked.host, own, asked.any, asked.until, others, resumed, time.time())
-    terms = terms._replace(listing=config.command("list", "--all"))
+    pulled = {each.host for each in _destinations(config, job) if each.type == "passive"}
+    terms = terms._replace(listing=config.command("list", "--all"), pulled_by=tuple(pulled))
     try:
-        return chosen(rows, order, away, terms)
+        choice = chosen(rows, order, away, terms)
+        return choice._replace(rows=tuple(_as_it_was_made(journal, row) for row in choice.rows))
     except NothingFits as failure:
         if asked.begun:
             raise NothingFits(
@@ -81,6 +83,15 @@ def choose(
         if any(each.started for each in away):
             raise
         raise _explained(config, journal, found, asked, failure) from None
+
+
+def _as_it_was_made(journal: Journalled, row: StoredRow) -> StoredRow:
+    """The same where no mark says what the run included, as the journal of its host has that."""
+    run = None if row.backup.include else journal.run_into(row.path)
+    if not run or row.backup.run != (run.first_uid or run.uid):
+        return row
+    known = marking.included(run.snapshot)
+    return row._replace(backup=row.backup._replace(**known._asdict()))
 
 
 def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:
@@ -95,8 +106,7 @@ def _emptied(
     """Where the job has nothing that this host's journal knew, and databases know that it had:
     those destinations of it that are empty.
     """
-    job = config.jobs.get(asked.wanted.job)
-    names = job.destinations if isinstance(job, Job) else ()
+    names = {each.name for each in _destinations(config, asked.wanted.job)}
     empty = []
     for each in survey.storages(config, lambda one: one.name in names):
         here = [one for one in found.catalogues if one.root.destination == each.name]
@@ -107,6 +117,12 @@ def _emptied(
             if known.started and emptied.is_empty(each, here, journal, asked.wanted.job):
                 empty.append(known)
     return empty
+
+
+def _destinations(config: Config, name: str) -> list[Destination]:
+    """Those of a job of the configuration."""
+    job = config.jobs.get(name)
+    return [*job.destinations.values()] if isinstance(job, Job) else []
 
 
 def _not_asked(config: Config, asked: Asked) -> list[Away]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from b1000.errors import B1000Error, UsageError
+from b1000.errors import B1000Error, UsageError, in_order
 from b1000.figures import moment
 from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Root, State
@@ -30,7 +30,8 @@ class Terms(NamedTuple):
     several have some, "" where none is. ``until`` is the latest start, None for any. ``aside``
     are destinations that are not asked on purpose. ``resumed``: the backup was chosen before.
     ``now`` is this clock, None where nothing is ahead of it.
-    ``listing`` is the command that shows what lies at storages, as people type it.
+    ``listing`` is the command that shows what lies at storages, as people type it. ``pulled_by``
+    are hosts that pull the job's backups, which lie there.
     """
 
     host: str = ""
@@ -41,6 +42,7 @@ class Terms(NamedTuple):
     resumed: bool = False
     now: float | None = None
     listing: str = "b1000 list --all"
+    pulled_by: Sequence[str] = ()
 
     def trouble(self, backup: Backup) -> str:
         """Why one that is complete is restored on purpose alone; "" where nothing is known."""
@@ -286,4 +288,10 @@ def _other_than(rows: Sequence[StoredRow], away: Sequence[Unreached], terms: Ter
     if begun:
         last = max(begun, key=lambda row: row.backup.moment)
         silent.append(f"{last.path} is {last.backup.state}: what is there plain rsync can read")
+    if terms.pulled_by:
+        host = f"--host {terms.host or terms.own}"
+        silent.append(
+            f"its backups lie at {in_order(terms.pulled_by)}: there `b1000 list {host}` shows them,"
+            f" and `b1000 restore JOB {host} --to DIR` gives one back"
+        )
     return "; ".join(silent) or f"`{terms.listing}` shows what lies there"

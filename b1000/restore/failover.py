@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from b1000.restore.restoring import TARGET, Restoring, Told, nobody
+from b1000.restore.restoring import Restoring, Told, is_here, nobody
 from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 
@@ -33,7 +33,7 @@ def bring(
             result = each.bring(totalled)
             if result.exit_code == 0:
                 return each, result
-            if _is_here(result):
+            if is_here(result):
                 return each, result
             told(f"{each.row.path}: {result.reason}")
             if result.retry is Retry.NEVER or (result.retry is Retry.ONCE and turn):
@@ -41,12 +41,6 @@ def bring(
         if not left:
             break
     return each, result
-
-
-def _is_here(result: Outcome) -> bool:
-    """Whether it failed for what no storage changes: a full disk, or who may not write there."""
-    never_ran = result.exit_code is None and result.retry is Retry.NEVER
-    return never_ran or TARGET in result.reason.partition(" (rsync exit")[0]
 
 
 def rest(least: float, turn: int) -> float:

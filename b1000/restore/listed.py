@@ -11,6 +11,10 @@ class RestoreFailed(B1000Error):
     """A restore came to no good end."""
 
 
+class TargetFailed(RestoreFailed):
+    """The same, for what no other storage changes."""
+
+
 def write(directory: str, wanted: Sequence[str], name: str = "names") -> str:
     """A file of names for rsync. Raises RestoreFailed."""
     path = os.path.join(directory, name)

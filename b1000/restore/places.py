@@ -2,10 +2,12 @@
 
 import fnmatch
 import glob
+import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from b1000.config import sourcenames
 from b1000.errors import UsageError
 from b1000.expressions import expression
 from b1000.logstyle import printable
@@ -37,21 +39,37 @@ def includes(backup: Backup) -> list[str]:
 
 def has_place(word: str) -> bool:
     """Whether an include is a place of its own: no pattern, and not one run's own directory."""
-    plain = word.startswith("/") and not glob.has_magic(word) and "/./" not in word
+    plain = word.startswith("/") and not glob.has_magic(word)
     return plain and "$" not in word and not _START_TIME.search(word)
+
+
+def kept(word: str, relative: bool) -> tuple[str, str]:
+    """From which directory on a backup has the path of an include, and that path there."""
+    if relative:
+        return sourcenames.relative_name(word)
+    path = posixpath.normpath(f"/{word.lstrip('/')}")
+    return (path, "") if word.endswith("/") else posixpath.split(path)
+
+
+def mixed(backup: Backup) -> str:
+    """An include among whose names those of one from elsewhere may lie; "" for none."""
+    words = includes(backup)
+    found = [kept(word, backup.relative) for word in words]
+    for word, (root, name) in zip(words, found, strict=True):
+        top = _parts(name)
+        if any(root != other and _parts(below)[: len(top)] == top for other, below in found):
+            return word
+    return ""
 
 
 def tops(backup: Backup) -> list[str]:
     """The names at the top of a backup; none where nothing tells all of them."""
     found = []
     for word in includes(backup):
-        path = word.rstrip("/")
-        if backup.relative and has_place(word) and path:
-            found.append(path.split("/")[1])
-        elif has_place(word) and not word.endswith("/"):
-            found.append(path.rpartition("/")[2])
-        else:
+        _, name = kept(word, backup.relative)
+        if not name or not has_place(word):
             return []
+        found.append(name.partition("/")[0])
     return [*dict.fromkeys(found)]
 
 
@@ -69,48 +87,42 @@ def named(path: str, backup: Backup) -> Named:
 
 
 def _below_include(path: str, backup: Backup) -> Named | None:
-    if backup.relative:
-        return Named(path[1:], path, "/")
-    parts = path.split("/")
-    for word in sorted(includes(backup), key=_depth, reverse=True):
-        depth = _depth(word)
-        if not word.startswith("/") or not _matches(parts[: depth + 1], word):
-            continue
-        first = depth + 1 if word.endswith("/") else depth
-        return Named("/".join(parts[first:]) or ".", path, "/".join(parts[:first]) or "/")
+    parts = _parts(path)
+    found = [kept(word, backup.relative) for word in includes(backup) if word.startswith("/")]
+    for root, name in sorted(found, key=lambda each: len(_parts("/".join(each))), reverse=True):
+        above = len(_parts(root))
+        whole = [*_parts(root), *_parts(name)]
+        if len(parts) >= len(whole) and _match(parts, whole):
+            return Named("/".join(parts[above:]) or ".", path, f"/{'/'.join(parts[:above])}")
     return None
 
 
-def _depth(word: str) -> int:
-    return word.rstrip("/").count("/")
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
 
 
-def _matches(parts: Sequence[str], word: str) -> bool:
-    wanted = word.rstrip("/").split("/")
-    is_pattern = glob.has_magic(word)
-    return len(parts) == len(wanted) and all(
-        fnmatch.fnmatchcase(part, each) if is_pattern else part == each
-        for part, each in zip(parts, wanted, strict=True)
+def _match(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether they are the same as far as both go."""
+    return all(
+        fnmatch.fnmatchcase(part, each) if glob.has_magic(each) else part == each
+        for part, each in zip(parts, wanted, strict=False)
     )
 
 
 def _place_of(name: str, backup: Backup) -> Named:
     """Where it was, if one include alone can have brought it."""
-    if backup.relative:
-        return Named(name, f"/{name}", "/")
-    above = {*_directories(name.partition("/")[0], includes(backup))}
+    above = {*_directories(name, backup)}
     directory = above.pop() if len(above) == 1 else ""
     if not directory:
         return Named(name)
     return Named(name, f"{directory.rstrip('/')}/{name}", directory)
 
 
-def _directories(first: str, words: Sequence[str]) -> Iterator[str]:
-    """The directories from which a name at the top of a backup may have come."""
-    for word in words:
-        above, _, last = word.rpartition("/")
-        is_pattern = glob.has_magic(last)
+def _directories(name: str, backup: Backup) -> Iterator[str]:
+    """The directories from which a name in a backup may have come."""
+    for word in includes(backup):
+        root, top = kept(word, backup.relative)
         if not word.startswith("/"):
             yield ""
-        elif not last or (fnmatch.fnmatchcase(first, last) if is_pattern else first == last):
-            yield "" if glob.has_magic(above) else above or "/"
+        elif _match(_parts(name), _parts(top)):
+            yield "" if glob.has_magic(root) else root

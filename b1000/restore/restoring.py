@@ -7,7 +7,7 @@ from b1000.errors import StorageAway, message_of
 from b1000.named import NamedTuple
 from b1000.restore import links, listed, receiving
 from b1000.restore.found import MOST_NAMES, Verified
-from b1000.restore.listed import RestoreFailed
+from b1000.restore.listed import RestoreFailed, TargetFailed
 from b1000.restore.part import Part
 from b1000.rsync import outcome, paths, verdicts
 from b1000.rsync import restoring as arguments
@@ -40,6 +40,12 @@ def nobody(_: Totals, __: int) -> None:
 def _last(lines: Sequence[bytes]) -> list[str]:
     """Those among which the totals are."""
     return [line.decode("utf-8", "replace") for line in lines[-_LAST_LINES:]]
+
+
+def is_here(result: Outcome) -> bool:
+    """Whether it failed for what no storage changes: a full disk, or who may not write there."""
+    never_ran = result.exit_code is None and result.retry is Retry.NEVER
+    return never_ran or TARGET in result.reason.partition(" (rsync exit")[0]
 
 
 class Keeping(NamedTuple):
@@ -246,11 +252,12 @@ class Restoring(NamedTuple):
         self, argv: Sequence[str], take: Callable[[bytes], None], largest: int = _UNLIMITED
     ) -> None:
         """Give each line that an rsync prints, which changes nothing; no file that it writes has
-        more than ``largest`` bytes. Raises RestoreFailed.
+        more than ``largest`` bytes. Raises RestoreFailed, and TargetFailed.
         """
         result = self._run(argv, take, looking=True, largest=largest)
         if result.exit_code != 0:
-            raise RestoreFailed(self.keeping.shown(result.reason))
+            kind = TargetFailed if is_here(result) else RestoreFailed
+            raise kind(self.keeping.shown(result.reason))
 
     def _run(
         self,

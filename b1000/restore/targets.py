@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from b1000.errors import UsageError, message_of
+from b1000.errors import UsageError, message_beside
 from b1000.logstyle import printable
 from b1000.restore import places
 from b1000.restore.part import Part
@@ -56,7 +56,8 @@ def in_the_way(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise UsageError(f"nothing can be restored to {directory}: {message_of(error)}") from None
+        why = message_beside(error, directory)
+        raise UsageError(f"nothing can be restored to {directory}: {why}") from None
     more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
     return [*map(printable, names[:_SHOWN]), *more]
 
@@ -65,13 +66,12 @@ def in_place(backup: Backup) -> tuple[Part, ...]:
     """Each include to where it was. Raises UsageError where one has no place."""
     words = places.includes(backup)
     if not words:
-        raise UsageError("the mark of this backup does not say what was included", "use --to DIR")
+        raise UsageError("nothing here says what this backup includes", "use --to DIR")
     parts = [_part(word, backup.relative) for word in words]
-    merged = [word for word in words if word.endswith("/")]
-    if merged and len(words) > 1 and not backup.relative:
+    if mixed := places.mixed(backup):
         raise UsageError(
-            f"the content of {merged[0]} lies beside other includes, and nothing tells which is"
-            " whose",
+            f"the content of {printable(mixed)} lies beside other includes, and nothing tells which"
+            " is whose",
             "name its paths, or use --to DIR",
         )
     return tuple(parts)
@@ -87,14 +87,14 @@ def check_mirrored(parts: Iterable[Part]) -> None:
 def _part(word: str, relative: bool) -> Part:
     if not places.has_place(word):
         raise UsageError(f"the include {printable(word)!r} has no place of its own", "use --to DIR")
-    path = os.path.normpath(word)
+    root, name = places.kept(word, relative)
+    path = os.path.normpath(os.path.join(root, name))
     if path == "/":
         return Part("", "/")
     above = os.path.dirname(path)
     if word.endswith("/"):
-        return Part(f"{path[1:]}/" if relative else "", f"{path}/", above)
-    inside = path[1:] if relative else os.path.basename(path)
-    return Part(inside, f"{above.rstrip('/')}/", above)
+        return Part(f"{name}/" if name else "", f"{path}/", above)
+    return Part(name, f"{above.rstrip('/')}/", above)
 
 
 def some_in_place(wanted: Sequence[Named]) -> tuple[tuple[Part, list[str]], ...]:

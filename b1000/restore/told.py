@@ -60,35 +60,33 @@ class Databases(Protocol):
 def believed(
     rows: Iterable[StoredRow], databases: Databases, job: str, own: str = ""
 ) -> list[StoredRow]:
-    """The same rows, with what databases tell of those that lie at other hosts; ``own`` is this."""
+    """The same rows, with what databases tell of those that lie at other hosts; ``own`` is this.
+
+    Without those that are missing since their storages removed them.
+    """
     rows = list(rows)
-    hosts = {row.host for row in rows if row.root.remote}
-    told = _by_name(databases.stored(job, hosts)) if hosts else {}
+    remote = [row for row in rows if row.root.remote]
+    hosts = {row.host for row in remote}
+    of_missing = {row.host for row in remote if not row.backup.is_there}
+    told = _by_name(
+        [
+            *(databases.stored(job, hosts) if hosts else ()),
+            *(databases.removed(job, of_missing) if of_missing else ()),
+        ]
+    )
     storages = {_storage(row) if row.root.remote else own for row in rows}
-    return [_with(row, told, storages) if told and row.root.remote else row for row in rows]
+    found = []
+    for row in rows:
+        same = _same(row, told) if row.root.remote else []
+        if row.backup.is_there or not _is_removed(row, same, storages):
+            lying = [each for each in same if not each.removed]
+            found.append(_with(row, lying, storages) if lying else row)
+    return found
 
 
-def but_removed(
-    rows: Iterable[StoredRow], databases: Databases, job: str, own: str = ""
-) -> list[StoredRow]:
-    """The same rows but those that are missing since their storages, other hosts, removed them."""
-    rows = list(rows)
-    hosts = {row.host for row in rows if row.root.remote and not row.backup.is_there}
-    removed = databases.removed(job, hosts) if hosts else ()
-    if not removed:
-        return rows
-    told = _by_name([*removed, *databases.stored(job, hosts)])
-    storages = {_storage(row) if row.root.remote else own for row in rows}
-
-    def was_removed(row: StoredRow) -> bool:
-        same = _same(row, told)
-        others = storages - {_storage(row)}
-        found = telling.meant(same, _storage(row), others)
-        return found.that(lambda each: each.removed) is not None
-
-    return [
-        row for row in rows if row.backup.is_there or not row.root.remote or not was_removed(row)
-    ]
+def _is_removed(row: StoredRow, same: Sequence[ToldOf], storages: set[str]) -> bool:
+    meant = telling.meant(same, _storage(row), storages - {_storage(row)})
+    return meant.that(lambda each: each.removed) is not None
 
 
 def _storage(row: StoredRow) -> str:
@@ -111,8 +109,7 @@ def _same(row: StoredRow, told: _ByName) -> list[ToldOf]:
     return [each for each in told.get(_name(row.backup.place), ()) if _is_same(row, each)]
 
 
-def _with(row: StoredRow, told: _ByName, storages: Collection[str]) -> StoredRow:
-    same = _same(row, told)
+def _with(row: StoredRow, same: Sequence[ToldOf], storages: Collection[str]) -> StoredRow:
     storage, memory = _storage(row), row.backup.memory
     meant = telling.meant(same, storage, [each for each in storages if each != storage])
     read = [each.read for each in meant.rows if meant.sure and each.read is not None]

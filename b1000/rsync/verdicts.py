@@ -257,6 +257,7 @@ VERDICTS: tuple[ExitMeaning, ...] = (
         Retry.NEVER,
         "the rsyncs here and at {peer} do not understand each other's protocol",
     ),
+    _door({3}, r"\[sender\] change_dir ", Retry.NEVER, "the sources cannot be read"),
     _door({3}, "", Retry.NEVER, "the sources cannot be read or {place} cannot be used"),
     _door({4}, "", Retry.NEVER, "{peer} refuses an option or does not know it"),
     _door({5}, "", Retry.NEVER, "{peer} refused to begin"),

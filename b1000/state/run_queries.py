@@ -33,6 +33,11 @@ class RunQueries(RunRows):
         """One run."""
         return next(iter(self._runs("run_id = ?", (run_id,), shown=True)), None)
 
+    def run_into(self, path: str) -> Run | None:
+        """The last run that copied into a directory at a destination."""
+        last = "run_id = (SELECT max(run_id) FROM copies WHERE path = ?)"
+        return next(iter(self._runs(last, (path,), shown=True)), None)
+
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""
         order = "ORDER BY runs.run_id DESC LIMIT ?"

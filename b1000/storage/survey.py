@@ -7,9 +7,10 @@ from b1000.config.loader import Config
 from b1000.errors import StorageAway, UsageError, in_order, near
 from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
+from b1000.runs.run import Run
 from b1000.runs.stored import KnownCopy, Restore, Told
 from b1000.storage import catalogue, emptied, local, mounts, remote
-from b1000.storage.backup import Catalogue, Entry, Group, Root, Unread
+from b1000.storage.backup import Catalogue, Group, Root, Unread
 from b1000.storage.catalogue import Known
 from b1000.storage.contents import Search
 
@@ -140,12 +141,12 @@ class JobSurvey:
         finally:
             self.__exit__()  # what was fetched is not kept while a backup comes
 
-    def _at(self, destination: Destination, journal: "Journalled") -> Iterable[Catalogue]:
-        look = self._looks.get(destination.name)
-        if not look:
-            return _in_trees(destination, journal, self._job)
-        root = _root(destination)
-        return _at_daemon(root, look.entries(), journal.known(root, self._job))
+    def _at(self, destination: Destination, journal: "Journalled") -> Iterator[Catalogue]:
+        look, root = self._looks.get(destination.name), _root(destination)
+        if look:
+            yield catalogue.build(root, look.entries(), journal.known(root, self._job))
+        else:
+            yield from _in_trees(destination, journal, self._job)
 
 
 def _together(
@@ -180,7 +181,7 @@ def catalogues(
     if not everything:  # of other jobs nothing is seen
         told = {place: copy for place, copy in known.told.items() if copy.job in jobs}
         known = known._replace(told=told)
-    yield from _at_daemon(root, remote.entries(there, jobs, search), known)
+    yield catalogue.build(root, remote.entries(there, jobs, search), known)
 
 
 def is_remote(destination: Destination) -> bool:
@@ -211,10 +212,6 @@ def _in_trees(
     for path in local.without_name(address):
         why = Unread("", "its name is no UTF-8; rename it")
         yield Catalogue(Root(destination.name, path), (), unread=(why,))
-
-
-def _at_daemon(root: Root, entries: Iterable[Entry | Unread], known: Known) -> Iterator[Catalogue]:
-    yield catalogue.build(root, entries, known)
 
 
 def limits(config: Config, destination: Destination) -> Limits:
@@ -267,6 +264,14 @@ class Journalled:
     def restores_under_way(self, device: int, inode: int) -> list[Restore]:
         """The restores into a directory that have not ended, or were killed."""
         return self._reader.restores_under_way(device, inode) if self._reader else []
+
+    def unfinished(self) -> list[Run]:
+        """The runs that are not over."""
+        return self._reader.unfinished() if self._reader else []
+
+    def run_into(self, path: str) -> Run | None:
+        """The last run that copied into a directory."""
+        return self._reader.run_into(path) if self._reader else None
 
     def drilled(self) -> list[Told]:
         """The backups of which there were drills."""

@@ -165,11 +165,16 @@ def test_a_target_that_is_not_empty_is_refused(two: tuple[World, Path, Path]) ->
     to.mkdir()
     for number in range(12):
         (to / f"old{number:02}").touch()
-    done = world.b1000("restore", "etc", "--to", str(to))
+    for words in ((), ("-n",)):
+        done = world.b1000("restore", "etc", "--to", str(to), *words)
+        assert done.returncode == 2
+        assert "old00, old01" in done.stderr
+        assert "and 2 more" in done.stderr
+        assert not (to / "file").exists()
+    file = to / "old00"
+    done = world.b1000("restore", "etc", "--to", str(file))
     assert done.returncode == 2
-    assert "old00, old01" in done.stderr
-    assert "and 2 more" in done.stderr
-    assert not (to / "file").exists()
+    assert done.stderr == f"b1000: nothing can be restored to {file}: Not a directory\n"
 
 
 def test_missing_merge_and_mirror(two: tuple[World, Path, Path]) -> None:
@@ -270,6 +275,7 @@ def test_an_interrupted_one_goes_on_from_the_same_backup(two: tuple[World, Path,
     program.kill()
     program.communicate()
     put(one, a_mark(when=TODAY))
+    assert str(first) in world.b1000("restore", "etc", "--to", str(to), "-n").stdout
     done = world.b1000("restore", "etc", "--to", str(to))
     assert done.returncode == 0, done.stderr
     assert str(first) in done.stdout

@@ -81,6 +81,22 @@ def test_a_job_that_is_known_and_has_no_backup_is_no_mistake(world: World) -> No
     assert "no backup of etc had begun at 2020-01-01 23:59:59; the oldest is of" in early.stderr
 
 
+def test_where_others_pull_it_is_told_whom_to_ask(world: World) -> None:
+    sections = {
+        f"dest:{name}": {"type": "passive", "host": f"backup-{name}", "timeout": 60}
+        for name in ("1", "2")
+    }
+    job = {"direction": "passive", "dest": "1 2", "report": "main"}
+    world.write({**sections, "job:dump": job})
+    done = world.b1000("restore", "dump", "--to", str(world.root / "to"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "b1000: no complete backup fits; its backups lie at backup-1, backup-2: there"
+        " `b1000 list --host client` shows them,"
+        " and `b1000 restore JOB --host client --to DIR` gives one back\n"
+    )
+
+
 def test_a_directory_whose_name_no_journal_can_hold_is_refused(stored: World) -> None:
     to = os.path.join(stored.root, "\udcff")
     done = stored.b1000("restore", "etc", "--to", to)
@@ -213,6 +229,43 @@ def test_a_run_of_its_own_directory_has_no_place(world: World) -> None:
     done = world.b1000("restore", "etc", "--in-place", "--merge")
     assert done.returncode == 2
     assert "has no place of its own; use --to DIR" in done.stderr
+
+
+def test_in_place_where_only_a_part_of_each_path_was_kept(world: World) -> None:
+    """Not to the root of the host, where it would be by its path in the backup."""
+    below = world.source / "conf" / "below"
+    below.mkdir(parents=True)
+    (below / "file").write_text("right")
+    (below / "other").write_text("right")
+    job = world.push(include=f"{world.source}/./conf/below", relative="yes")
+    world.write({"dest:store": world.store(), "job:etc": job})
+    assert world.b1000().returncode == 0
+    was = tree(world.source)
+    for path in ((), ("conf/below/file",), (str(below / "file"),)):
+        (below / "file").write_text("wrong")
+        done = world.b1000("restore", "etc", "--in-place", "--merge", *path)
+        assert done.returncode == 0, done.stderr
+        assert tree(world.source) == was
+    subprocess.run(["rm", "-r", world.source / "conf"], check=True)
+    printed = world.b1000("restore", "etc", "--in-place", "--merge", "--print").stdout
+    subprocess.run(["sh", "-c", printed], check=True)
+    assert tree(world.source) == was
+
+
+@pytest.mark.parametrize("mark", ["no", "yes"])
+def test_what_no_mark_says_the_journal_of_the_host_knows(world: World, mark: str) -> None:
+    world.files()
+    os.link(world.source / "file0", world.source / "link")
+    job = world.push(include=world.source, hard_links="yes")
+    world.write({"dest:store": world.store(mark=mark), "job:etc": job})
+    assert world.b1000().returncode == 0
+    was = tree(world.source)
+    for each in (*world.root.glob("store/*/*/*.b1k"), *world.source.iterdir()):
+        each.unlink()
+    done = world.b1000("restore", "etc", "--in-place", "--merge")
+    assert done.returncode == 0, done.stderr
+    assert tree(world.source) == was
+    assert (world.source / "file0").stat().st_nlink == 2
 
 
 def test_a_path_that_is_not_there_is_told_by_its_name(stored: World) -> None:

@@ -170,6 +170,17 @@ def test_owners_may_be_others_and_who_is_not_root_gets_what_he_may(backed_up: Wo
             assert done.returncode == 2
             assert "only root can give files to others" in done.stderr
         assert not (home / "given").exists()
+        # Who may only read the journal is told that, and nothing is made.
+        status = shutil.copytree(world.status_dir, place / "status")
+        for each in (status, *status.rglob("*")):
+            each.chmod(0o755 if each.is_dir() else 0o644)
+        world.write({"dest:store": store, "global": {"status_dir": status}})
+        reader = shutil.copy(world.config, place / "reader.cfg")
+        done = as_nobody(reader, "restore", "etc", "--to", home / "read")
+        assert done.returncode == 2
+        told = f"the journal {status}/journal.sqlite3 cannot be opened: Permission denied"
+        assert told in done.stderr
+        assert not (home / "read").exists()
         own = as_nobody(config, "restore", "etc", "--to", home / "own", "--chown", "65534:65534")
         assert own.returncode == 0, own.stderr
         # Of a directory of root nothing can be changed, and it is that which is told.

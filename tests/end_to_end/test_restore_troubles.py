@@ -323,11 +323,14 @@ def test_while_a_run_is_at_work_nothing_is_restored_in_place(world: World) -> No
     assert lock is not None
     (world.source / "file00").write_text("mine")
     done = world.b1000("restore", "etc", "--in-place", "--merge")
-    os.close(lock)
     assert done.returncode == 2
     assert "a run of etc is at work; nothing was restored" in done.stderr
     assert f"`b1000 status -f {world.config}` shows it" in done.stderr
     assert (world.source / "file00").read_text() == "mine"
+    world.source.rename(world.root / "moved")
+    assert world.b1000("restore", "etc", "--in-place", "--merge").returncode == 2
+    assert not world.source.exists()
+    os.close(lock)
 
 
 def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> None:
@@ -347,9 +350,10 @@ def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> N
     mark = world.root / "store" / "tree" / "client.b1k"
     try:
         wait_until(lambda: "state = writing" in mark.read_text())
-        done = world.b1000("restore", "tree", "--in-place", "--merge")
-        assert done.returncode == 2, done.stderr
-        assert "a run of tree is at work; nothing was restored" in done.stderr
+        for words in ((), ("--print",), ("-n",)):
+            done = world.b1000("restore", "tree", "--in-place", "--merge", *words)
+            assert done.returncode == 2, done.stderr
+            assert "a run of tree is at work; nothing was restored" in done.stderr
         # Elsewhere there is nothing to keep it from, and nothing to restore.
         done = world.b1000("restore", "tree", "--to", str(world.root / "to"))
         assert done.returncode == 1
@@ -358,6 +362,17 @@ def test_nor_while_one_writes_the_tree_that_is_to_be_restored(world: World) -> N
         run.communicate()
     assert run.returncode == 0
     assert world.b1000("restore", "tree", "--in-place", "--merge").returncode == 0
+
+
+def test_where_nothing_fits_no_lock_of_a_run_is_touched(world: World) -> None:
+    """A run that is about to begin would find it taken."""
+    (world.root / "store").mkdir()
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    for words in ((), ("--print",), ("-n",)):
+        done = world.b1000("restore", "etc", "--in-place", "--merge", *words)
+        assert done.returncode == 1, done.stderr
+        assert "no complete backup fits" in done.stderr
+        assert not world.status_dir.exists()
 
 
 # --- hostile

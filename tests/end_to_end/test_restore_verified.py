@@ -291,13 +291,15 @@ def test_what_was_sent_again_since_is_not_lacking(world: World, manner: str) -> 
     assert restored(world, "--to", str(to), *again, code=1)["set_aside"] == ["file0"]
 
 
-def vanishing(world: World, *stores: Path) -> dict[str, str]:
+def vanishing(
+    world: World, *stores: Path, when: str = "*--dry-run*|*--list-only*"
+) -> dict[str, str]:
     """An environment in which storages are away once something is compared with them."""
     wrapper = world.root / "bin"
     wrapper.mkdir()
     away = "".join(f"mv {each} {each}.away; " for each in stores)
     (wrapper / "rsync").write_text(
-        f'#!/bin/sh\ncase "$*" in *--dry-run*|*--list-only*) {away};; esac 2>/dev/null\n'
+        f'#!/bin/sh\ncase "$*" in {when}) {away};; esac 2>/dev/null\n'
         f'exec {shutil.which("rsync")} "$@"\n'
     )
     (wrapper / "rsync").chmod(0o755)
@@ -329,6 +331,37 @@ def test_a_storage_that_fails_when_all_has_come_is_replaced_for_the_comparison(
     assert not [run for run in world.status() if run["direction"] == "restore"]
 
 
+def test_what_differs_from_another_storage_is_brought_from_there(world: World) -> None:
+    """The one that it came from has fallen silent since, and perhaps it is that one's fault."""
+    world.files()
+    stores = {f"dest:{name}": world.store(name) for name in ("one", "two", "three")}
+    world.write({**stores, "job:etc": world.push(dest="one two three")})
+    assert world.b1000().returncode == 0
+    roots = [world.root / name for name in ("one", "two", "three")]
+    flip(next(roots[2].rglob("file1")))
+    to = world.root / "to"
+    gone = vanishing(world, *roots[:2])
+    done = world.b1000("restore", "etc", "--to", str(to), environment=gone)
+    assert done.returncode == 1
+    told = "b1000: the same run is at three, two too: the same command with --from three brings"
+    assert told in done.stderr
+
+
+def test_a_storage_that_is_gone_before_anything_comes_is_replaced(world: World) -> None:
+    """Of PATHs rsync says no more than that it cannot read where they should be."""
+    world.files()
+    stores = {f"dest:{name}": world.store(name) for name in ("one", "two")}
+    world.write({**stores, "job:etc": world.push(dest="one two")})
+    assert world.b1000().returncode == 0
+    to = world.root / "to"
+    gone = vanishing(world, world.root / "one", when="*--files-from*")
+    done = world.b1000("restore", "etc", "--to", str(to), "file1", environment=gone)
+    assert done.returncode == 0, done.stderr
+    assert "the sources cannot be read (rsync exit 3" in done.stderr
+    assert "compared with the files at two" in done.stdout
+    assert list(tree(to)) == ["file1"]
+
+
 def test_without_another_storage_it_is_not_verified(world: World) -> None:
     world.files()
     world.write({"dest:one": world.store("one"), "job:etc": world.push(dest="one")})
@@ -345,3 +378,35 @@ def test_without_another_storage_it_is_not_verified(world: World) -> None:
     done = world.b1000(*words)
     assert done.returncode == 0, done.stderr
     assert "equal" in done.stdout, "the same command compares it"
+
+
+def test_what_cannot_be_read_back_at_the_target_is_no_fault_of_a_storage(
+    world: World, daemon: Callable[..., Daemon]
+) -> None:
+    """What has come is at fault, and no other storage is asked."""
+    (world.source / "d").mkdir()
+    (world.source / "d" / "file").write_text("text")
+    stores = {
+        f"dest:{name}": {"type": "active", "path": daemon({"b": CHROOT}).url("b")}
+        for name in ("one", "two")
+    }
+    world.write({**stores, "job:etc": world.push(dest="one two")})
+    assert world.b1000().returncode == 0
+    to = world.root / "to"
+    # Root may read all: then somebody else compares.
+    other = "" if os.geteuid() else "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    wrapper = world.root / "bin"
+    wrapper.mkdir()
+    (wrapper / "rsync").write_text(
+        f'#!/bin/sh\ncase "$*" in *--dry-run*) chmod 0 {to}/d; as="{other}";; esac\n'
+        f'exec $as {shutil.which("rsync")} "$@"\n'
+    )
+    (wrapper / "rsync").chmod(0o755)
+    changed = {"PATH": f"{wrapper}:{os.environ['PATH']}"}
+    done = world.b1000("restore", "etc", "--to", str(to), environment=changed)
+    (to / "d").chmod(0o700)
+    assert done.returncode == 1, done.stderr
+    (told,) = (line for line in done.stderr.splitlines() if "Permission denied" in line)
+    assert told.startswith("b1000: what has come cannot be compared: "), told
+    (row,) = (run for run in world.status() if run["direction"] == "restore")
+    assert "what has come cannot be compared" in row["error"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from b1000.errors import UsageError
 from b1000.restore.choice import NothingFits, Terms, Unreached, choose
-from b1000.restore.told import ToldOf, believed, but_removed
+from b1000.restore.told import ToldOf, believed
 from b1000.runs.stored import Memory
 from b1000.storage.backup import Backup, GroupKey, Root, State
 from b1000.storage.question import StoredRow
@@ -95,11 +95,13 @@ class Told:
 
     def __init__(self, rows: list[ToldOf]) -> None:
         self.rows = rows
+        self.asked = 0
 
     def newest(self, *_: object) -> None:
         return None
 
     def stored(self, *_: object) -> list[ToldOf]:
+        self.asked += 1
         return [each for each in self.rows if not each.removed]
 
     def removed(self, *_: object) -> list[ToldOf]:
@@ -144,9 +146,13 @@ def test_what_a_database_tells_of_it(told: list[ToldOf], bad: bool) -> None:
 )
 def test_what_its_storage_has_removed_is_not_missing(told: list[ToldOf], missing: bool) -> None:
     rows = [row("near", 1), row("near", 2, State.MISSING), row("far", 2, State.MISSING)]
-    found = but_removed(rows, Told(told), "etc")
-    assert found == (rows if missing else rows[:2])
-    assert but_removed(rows[:1], Told([told_of("far")]), "etc") == rows[:1]
+    database = Told(told)
+    found = believed(rows, database, "etc")
+    assert [each.backup.place for each in found] == [
+        each.backup.place for each in (rows if missing else rows[:2])
+    ]
+    assert database.asked == 1
+    assert believed(rows[:1], Told([told_of("far")]), "etc") == rows[:1]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ SEEN: list[tuple[int, list[str], Retry, str]] = [
      "the rsyncs here and at backup-3 do not understand"),
     (3, ["ERROR: destination must be a directory when copying more than 1 file", noise(3)], NEVER,
      "the sources cannot be read or backup-3 cannot be used"),
+    (3, ['rsync: [sender] change_dir "/srv/gone" failed: No such file or directory (2)', noise(3)],
+     NEVER, "the sources cannot be read (rsync exit 3"),
     (4, ["rsync: The server is configured to refuse --compress (-z)", noise(4), RESET], NEVER,
      "backup-3 refuses the option --compress (-z)"),
     (4, ["pre-xfer exec returned failure (256)", noise(4), RESET], NEVER,

@@ -52,6 +52,52 @@ def test_whole_paths_are_kept_where_the_run_kept_them() -> None:
         assert places.named(path, backup("/srv/www", relative=True)) == expected
 
 
+@pytest.mark.parametrize(
+    ("include", "path", "expected"),
+    [
+        ("/srv/./www/a", "/srv/www/a/x", Named("www/a/x", "/srv/www/a/x", "/srv")),
+        ("/srv/./www/a", "www/a/x", Named("www/a/x", "/srv/www/a/x", "/srv")),
+        # It has no such place at the source: then it is a path in the backup.
+        ("/srv/./www/a", "/www/a/x", Named("www/a/x", "/srv/www/a/x", "/srv")),
+        ("/srv/./www/a", "www", Named("www", "/srv/www", "/srv")),
+        ("/srv/./www/a", "www/b", Named("www/b")),
+        ("/srv/./", "/srv/www", Named("www", "/srv/www", "/srv")),
+        ("/srv/*/./data", "/srv/a/data/x", Named("data/x", "/srv/a/data/x", "/srv/a")),
+        ("/srv/*/./data", "data/x", Named("data/x")),
+        ("/srv/./www /etc", "etc/hosts", Named("etc/hosts", "/etc/hosts", "/")),
+        ("/srv/./www /old/./www/b", "www/b/x", Named("www/b/x")),
+        ("rsync://web1/backup/./www", "www/x", Named("www/x")),
+    ],
+)
+def test_of_some_the_run_kept_what_stands_behind_a_dot(
+    include: str, path: str, expected: Named
+) -> None:
+    assert places.named(path, backup(include, relative=True)) == expected
+
+
+def test_a_dot_says_nothing_where_no_paths_are_kept() -> None:
+    expected = Named("www/x", "/srv/www/x", "/srv")
+    for path in ("/srv/www/x", "www/x"):
+        assert places.named(path, backup("/srv/./www")) == expected
+
+
+@pytest.mark.parametrize(
+    ("include", "relative", "expected"),
+    [
+        ("/etc /srv/www", False, ""),
+        ("/etc /srv/www/", False, "/srv/www/"),
+        ("/srv/www/", False, ""),
+        ("/etc /srv/www/", True, ""),
+        ("/srv /srv/www", True, ""),
+        ("/srv/./www /old/./www/b", True, "/srv/./www"),
+        ("/srv/./www /old/./www2", True, ""),
+        ("/etc /srv/./", True, "/srv/./"),
+    ],
+)
+def test_what_lies_beside_others(include: str, relative: bool, expected: str) -> None:
+    assert places.mixed(backup(include, relative=relative)) == expected
+
+
 def test_all_of_it_is_no_path_of_it() -> None:
     with pytest.raises(UsageError, match="is all of the backup; leave it out"):
         places.named("/srv/data", backup("/srv/data/"))
@@ -60,6 +106,8 @@ def test_all_of_it_is_no_path_of_it() -> None:
 def test_what_is_at_the_top() -> None:
     assert places.tops(backup("/etc /srv/www")) == ["etc", "www"]
     assert places.tops(backup("/srv/a /srv/b/", relative=True)) == ["srv"]
+    assert places.tops(backup("/srv/./a/b /etc", relative=True)) == ["a", "etc"]
+    assert places.tops(backup("/srv/./", relative=True)) == []
     assert places.tops(backup("/etc /srv/www/")) == []
     assert places.tops(backup("/srv/*.gz")) == []
     assert places.tops(backup("/", relative=True)) == []
