@@ -201,6 +201,12 @@ class Catalogue(NamedTuple):
     unread: tuple[Unread, ...] = ()
 
     @property
+    def holds_something(self) -> bool:
+        """Whether something was seen there, or may lie there. A damaged id file proves nothing."""
+        there = (backup.is_there for group in self.groups for backup in group.backups)
+        return bool(self.root.identity or self.unread) or any(there)
+
+    @property
     def unreadable(self) -> str:
         """Why nothing at all could be looked at; "" where something could."""
         return next((each.why for each in self.unread if not each.path), "")

@@ -163,12 +163,15 @@ def test_a_disk_that_is_not_mounted_is_told(world: World, clients: str) -> None:
     path = a_backup(root)
     assert verified(world) == (0, [])
     disk.rename(world.root / "elsewhere")
-    disk.mkdir()
-    for words in ((), ("--count",)):
-        done = world.b1000("verify", "--json", *words)
-        assert (done.returncode, json.loads(done.stdout)["away"]) == (3, ["kept"])
-        assert "is its disk mounted?" in done.stderr
-    disk.rmdir()
+    for damaged in (False, True):  # an id file that holds no id proves nothing
+        root.mkdir(parents=True, exist_ok=True)
+        if damaged:
+            (root / ".b1000-id").touch()
+        for words in ((), ("--count",)):
+            done = world.b1000("verify", "--json", *words)
+            assert (done.returncode, json.loads(done.stdout)["away"]) == (3, ["kept"])
+            assert "is its disk mounted?" in done.stderr
+    shutil.rmtree(disk)
     (world.root / "elsewhere").rename(disk)
     assert verified(world) == (0, [])
     (each,) = stored(world)
