@@ -128,7 +128,6 @@ class Backup(NamedTuple):
     master_instance: str = ""
     run: str = ""
     counts: Counts = Counts()
-    base: str = ""
     options: tuple[str, ...] = ()
     relative: bool = False
     leftovers: bool = False
@@ -180,12 +179,6 @@ class Group(NamedTuple):
     key: GroupKey
     backups: tuple[Backup, ...]
     seen_since: float | None = None
-
-    @property
-    def newest(self) -> Backup | None:
-        """The newest complete one that is not known to be bad."""
-        good = (each for each in reversed(self.backups) if each.complete and not each.memory.bad)
-        return next(good, None)
 
 
 class Catalogue(NamedTuple):
