@@ -95,6 +95,7 @@ class _Adoption:
     def _by_databases(self) -> "Iterator[Adopted]":
         from b1000.marks import adopting
 
+        command = self._config.command("mark", "--adopt")
         found, away = self._lying()
         yield from away
         for destination, lying in found:
@@ -107,7 +108,7 @@ class _Adoption:
                         since = self._now
                     yield each
             if lying.root.damage:
-                yield from adopting.mended(lying.root, since)
+                yield from adopting.mended(lying.root, since, command)
             elif since is not None and lying.root.identity is None:
                 yield from adopting.identified(lying.root.path, self._now)
 

@@ -203,7 +203,8 @@ class _Verify:
         from b1000.marks import adopting
         from b1000.verify.findings import Finding, Kind
 
-        for each in adopting.identified_by_marks(catalogue, time.time()):
+        command = self._config.command("mark", "--adopt")
+        for each in adopting.identified_by_marks(catalogue, time.time(), command):
             text = f"could not be given an id: {each.trouble}"
             self._found([Finding(each.path, text, Kind.UNREAD)])
 

@@ -78,17 +78,18 @@ def adopt(config: Config, reader: Reader, jobs: Collection[str], now: float) -> 
         yield from identified(root, now)
 
 
-def identified_by_marks(catalogue: Catalogue, now: float) -> Iterator[Adopted]:
+def identified_by_marks(catalogue: Catalogue, now: float, adopting: str) -> Iterator[Adopted]:
     """The same for a root of which a catalogue was made: its id is as old as the oldest mark.
 
-    What has no mark and is older, was made before there were any.
+    What has no mark and is older, was made before there were any. ``adopting`` is the command
+    that writes a damaged one anew.
     """
     root = catalogue.root
     if not catalogue.marks or root.identity or root.remote:
         return
     if root.damage:
         # It never changes by itself: by its time it is told what is unfinished, and may go.
-        yield Adopted(root.path, root.damaged)
+        yield Adopted(root.path, root.damaged(adopting))
         return
     marked = (each for group in catalogue.groups for each in group.backups if each.mark)
     first = min((each.started for each in marked if each.started is not None), default=now)
@@ -104,17 +105,18 @@ def identified(root: str, now: float) -> Iterator[Adopted]:
         yield Adopted(root, message_of(error))
 
 
-def mended(root: Root, since: float | None) -> Iterator[Adopted]:
+def mended(root: Root, since: float | None, adopting: str) -> Iterator[Adopted]:
     """An id file that is damaged is written anew below which a mark lies: it is no mount point.
 
-    ``since`` is when the first mark was put there, None where none was.
+    ``since`` is when the first mark was put there, None where none was. ``adopting`` is the
+    command that does all this.
     """
     if since is None:
         text = "and no backup there has a mark; is its disk mounted?"
         yield Adopted(root.path, f"its {root_id.FILE} {root.damage}, {text}")
         return
     if root.damage not in (root_id.EMPTY, root_id.GARBLED):
-        yield Adopted(root.path, root.damaged)
+        yield Adopted(root.path, root.damaged(adopting))
         return
     try:
         if placing.identify_anew(root.path, new_uid(), since):

@@ -56,13 +56,12 @@ class Root(NamedTuple):
         """Whether it is read through a daemon."""
         return self.address.startswith("rsync://")
 
-    @property
-    def damaged(self) -> str:
-        """Which file is damaged, what is wrong with it and what to do; "" where it is not."""
-        if not self.damage:
-            return ""
+    def damaged(self, adopting: str) -> str:
+        """Which file is damaged, what is wrong with it and what to do, by the command ``adopting``
+        as people type it.
+        """
         file = f"{self.address.rstrip('/')}/{root_id.FILE}"
-        return f"{file} {self.damage}; {root_id.remedy(self.damage)}"
+        return f"{file} {self.damage}; {root_id.remedy(self.damage, adopting)}"
 
     def whole(self, place: str) -> str:
         """The whole directory of a place below it."""
