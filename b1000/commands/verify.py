@@ -157,6 +157,11 @@ class _Verify:
         self._tell(f"b1000: {destination.name} could not be looked at: {error}")
 
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
+        from b1000.storage import box
+
+        if not catalogue.root.remote:
+            for note in box.notes(catalogue.root):
+                self._tell(f"b1000: {catalogue.root.path}: {note}")
         for each in catalogue.unread:
             self._away.append(catalogue.root.destination)
             path = catalogue.root.whole(each.path).rstrip("/")
