@@ -30,7 +30,6 @@ class Claim(NamedTuple):
     ended: float | None
     counts: Counts
     leftovers: bool
-    base: str
     options: tuple[str, ...]
     relative: bool
     include: str
@@ -65,7 +64,6 @@ def of(written: Mark) -> Claim:
         written.ended,
         written.counts,
         written.leftovers,
-        written.base,
         written.options,
         written.relative,
         written.include,
@@ -103,7 +101,7 @@ _WRITTEN = expression(
     + _or_empty("ended", f"({checks.INSTANT})")
     + "".join(_or_empty(key, f"({checks.NUMBER})") for key in Counts._fields)
     + f"({_line('leftovers')})"
-    + _or_empty("base", f"({mark.BASE})")
+    + _or_empty("base", mark.BASE)
     + f"({_or_empty('options', _TEXT)}{_line('relative')}{_or_empty('include', _TEXT)})"
 )
 _LONGEST = 4096  # bytes: parts of many of them are kept
@@ -117,7 +115,7 @@ def quickly(data: bytes, place: str) -> Claim | None:
     if not found:
         return None
     job, host, instance, master, of_master, direction, start_time, step, *more = found.groups("")
-    age, target, status, run, kind, started, ended, *counts, left, base, rest = more
+    age, target, status, run, kind, started, ended, *counts, left, rest = more
     try:
         names, subject = _whose((host, job, instance, master, of_master))
         host, job, instance, master, of_master = names
@@ -142,7 +140,6 @@ def quickly(data: bytes, place: str) -> Claim | None:
             checks.since_epoch(ended, "ended") if ended else None,
             Counts(*[int(each) if each else None for each in counts]),
             alike.leftovers,
-            base,
             alike.options,
             alike.relative,
             alike.include,

@@ -39,11 +39,11 @@ def damage(data: bytes) -> str:
     return ""
 
 
-def remedy(wrong: str) -> str:
-    """What an operator does about a file that is ``wrong`` so."""
+def remedy(wrong: str, adopting: str) -> str:
+    """What an operator does about a file that is ``wrong`` so, with the command that adopts."""
     if wrong in (EMPTY, GARBLED):
-        return "`b1000 mark --adopt` writes it anew"
-    return "mend that, or remove it and let `b1000 mark --adopt` write a new one"
+        return f"`{adopting}` writes it anew"
+    return f"mend that, or remove it and let `{adopting}` write a new one"
 
 
 def parse(data: bytes) -> RootId:

@@ -129,18 +129,18 @@ class Drills:
         from b1000.verify import drill_plan
 
         words = self._arguments.jobs
-        times = drill_plan.times(known.drilled())
+        times, now = drill_plan.times(known.drilled()), time.time()
         among = [
             candidate
             for destination, catalogues in found
-            for candidate in drill_plan.candidates(destination, catalogues, self._rules, times)
+            for candidate in drill_plan.candidates(destination, catalogues, self._rules, times, now)
             if not words or any(fits(word, candidate.group.key) for word in words)
         ]
         if words and not among and not self._away:
             raise UsageError(f"no backup of {', '.join(words)} can be drilled")
         if self._arguments.all:
             return among
-        return drill_plan.now_due(among, time.time(), bool(words))
+        return drill_plan.now_due(among, now, bool(words))
 
     def _is_over(self) -> bool:
         over = self._left() <= 0

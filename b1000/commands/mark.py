@@ -87,7 +87,7 @@ class _Adoption:
         away: list[Adopted] = []
         for each in survey.storages(self._config, lambda each: each.mark and not each.remote):
             try:
-                found += [(each, lying) for lying in adopting.lying(each)]
+                found += [(each, lying) for lying in adopting.lying(each, self._now)]
             except StorageAway as error:
                 away.append(adopting.Adopted(f"destination {each.name}", str(error)))
         return found, away
@@ -95,19 +95,21 @@ class _Adoption:
     def _by_databases(self) -> "Iterator[Adopted]":
         from b1000.marks import adopting
 
+        command = self._config.command("mark", "--adopt")
         found, away = self._lying()
         yield from away
         for destination, lying in found:
-            written = lying.marked
+            since = lying.since
             for job, places in lying.unmarked.items():
                 if self._jobs and job not in self._jobs:
                     continue
                 for each in self._of_job(destination, lying, job, places):
-                    written |= not each.trouble
+                    if since is None and not each.trouble:
+                        since = self._now
                     yield each
             if lying.root.damage:
-                yield from adopting.mended(lying._replace(marked=written), self._now)
-            elif written and lying.root.identity is None:
+                yield from adopting.mended(lying.root, since, command)
+            elif since is not None and lying.root.identity is None:
                 yield from adopting.identified(lying.root.path, self._now)
 
     def _of_job(

@@ -227,6 +227,7 @@ class _Restore:
 
         arguments = self._arguments
         own = sparing.own(self._config) if arguments.existing else []
+        finding = self._config.command("list", "--files", "PATTERN")
         ways = []
         for number, row in enumerate(choice.rows):
             manner = Manner(
@@ -239,9 +240,8 @@ class _Restore:
             )
             way = asking.way(self._config, self._journal, row)
             keeping = restoring.Keeping(added=private)
-            parts = self._parts(row, private, f"names-{number}")
-            parts = tuple(sparing.sparing(part, own) for part in parts)
-            ways.append(restoring.Restoring(row, way, manner, parts, keeping))
+            parts = sparing.sparing(self._parts(row, private, f"names-{number}"), own)
+            ways.append(restoring.Restoring(row, way, manner, parts, keeping, finding))
         if arguments.existing == "mirror":
             targets.check_mirrored(ways[0].parts)
         for part in ways[0].parts:

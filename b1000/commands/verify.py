@@ -157,6 +157,11 @@ class _Verify:
         self._tell(f"b1000: {destination.name} could not be looked at: {error}")
 
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
+        from b1000.storage import box
+
+        if not catalogue.root.remote:
+            for note in box.notes(catalogue.root):
+                self._tell(f"b1000: {catalogue.root.path}: {note}")
         for each in catalogue.unread:
             self._away.append(catalogue.root.destination)
             path = catalogue.root.whole(each.path).rstrip("/")
@@ -203,7 +208,8 @@ class _Verify:
         from b1000.marks import adopting
         from b1000.verify.findings import Finding, Kind
 
-        for each in adopting.identified_by_marks(catalogue, time.time()):
+        command = self._config.command("mark", "--adopt")
+        for each in adopting.identified_by_marks(catalogue, time.time(), command):
             text = f"could not be given an id: {each.trouble}"
             self._found([Finding(each.path, text, Kind.UNREAD)])
 

@@ -21,6 +21,7 @@ from b1000.jobs import Pull
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.rsync import fetching, paths, surveys
+from b1000.rsync.verdicts import Retry
 from b1000.runs.run import Client
 from b1000.work.assignment import Assignment
 from b1000.work.waiting import Lock
@@ -70,7 +71,7 @@ class ReportDirectory:
     async def poll(self, stem: str | None = None) -> Poll:
         """What is there now; of one job/instance only, if ``stem`` is given. Raises PollFailed."""
         async with self._turn:
-            entries = await self._list(f"{self._pull.source}/")
+            entries = await self._there()
             unusable: dict[str, str] = {}
             read: dict[ListedEntry, Seen | str] = {}
             unread: list[ListedEntry] = []
@@ -106,26 +107,42 @@ class ReportDirectory:
             seen = {entry.name: each for entry, each in read.items() if isinstance(each, Seen)}
             return Poll(frozenset(entries), seen, unusable)
 
-    async def list_address(self, address: str) -> Mapping[str, ListedEntry]:
-        """What an address of the client's daemon holds. Raises PollFailed."""
-        return await self._list(address, some=True)
-
-    async def _list(self, address: str, some: bool = False) -> Mapping[str, ListedEntry]:
-        """The entries at an address; with ``some`` not all of them are wanted."""
+    async def _there(self) -> Mapping[str, ListedEntry]:
         listing = Listing()
-        pull = self._pull
-        argv = surveys.address(address, pull.password_file, self._peer.limits, pull.transport)
-        try:
-            await self._peer.poll(argv, listing.sink())
-        except PollFailed:
-            if not (some and listing.too_much):
-                raise
-        if listing.too_much and not some:
+        await self._list(f"{self._pull.source}/", listing)
+        if listing.too_much:
             raise PollFailed(
                 f"{self._pull.source} holds more than {MOST_ENTRIES} files",
                 "it is for reports alone; remove what does not belong there",
             )
         return listing.entries
+
+    async def some_at(self, address: str) -> Mapping[str, ListedEntry]:
+        """What an address of the client's daemon holds, or some of much. Raises PollFailed."""
+        listing = Listing()
+        try:
+            await self._list(address, listing)
+        except PollFailed:
+            if not listing.too_much:
+                raise
+        return listing.entries
+
+    async def directories_at(self, address: str) -> Mapping[str, ListedEntry]:
+        """All directories that an address of the client's daemon holds. Raises PollFailed."""
+        listing = Listing("d")
+        await self._list(address, listing)
+        if listing.too_much:
+            raise PollFailed(
+                f"{address} brings more than {MOST_ENTRIES} directories, too many to look into",
+                "name the one above them",
+                retry=Retry.NEVER,
+            )
+        return listing.entries
+
+    async def _list(self, address: str, listing: Listing) -> None:
+        pull = self._pull
+        argv = surveys.address(address, pull.password_file, self._peer.limits, pull.transport)
+        await self._peer.poll(argv, listing.sink())
 
     async def _fetch(
         self, entries: list[ListedEntry], missing: dict[str, str]

@@ -21,9 +21,13 @@ class ListedEntry(NamedTuple):
 
 
 class Listing:
-    """Takes what ``rsync --list-only`` prints, no more of it than may be."""
+    """Takes what ``rsync --list-only`` prints, no more of it than may be.
 
-    def __init__(self) -> None:
+    ``kind`` is that of the entries which are wanted, "" for all.
+    """
+
+    def __init__(self, kind: str = "") -> None:
+        self._kind = kind
         self.entries: dict[str, ListedEntry] = {}
         self.too_much = False
         self._bytes = 0
@@ -33,10 +37,13 @@ class Listing:
         return Lines(self._take)
 
     def _take(self, line: str) -> None:
+        if self.too_much or (self._kind and not line.startswith(self._kind)):
+            return
         self._bytes += len(line)
         if len(self.entries) >= MOST_ENTRIES or self._bytes > _MOST_BYTES:
             self.too_much = True
-        found = None if self.too_much else _ENTRY.fullmatch(line)
+            return
+        found = _ENTRY.fullmatch(line)
         if found and found["name"] != ".":
             entry = ListedEntry(found["name"], found["kind"], int(found["size"]), found["stamp"])
             self.entries[entry.name] = entry

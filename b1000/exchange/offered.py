@@ -74,7 +74,7 @@ class Offered:
 
     async def _empty_one(self, address: str) -> str:
         """What of an address is empty, "" where nothing is. Raises PollFailed."""
-        entries = (await self._directory.list_address(address)).values()
+        entries = (await self._directory.some_at(address)).values()
         if all(entry.name.startswith(names.OURS) for entry in entries):
             return address
         return await self._first_empty(await self._directories(address, entries))
@@ -88,10 +88,9 @@ class Offered:
             return [f"{address}/"] if plain else []
         if _is_glob(above):
             return []  # in which directory each of them is, the client does not say
-        if path.endswith("/"):
-            entries = (await self._directory.list_address(address.rstrip("/"))).values()
+        directories = await self._directory.directories_at(address.rstrip("/"))
         # A name that is not printed as it is cannot be asked for.
-        found = [each.name for each in entries if each.kind == "d" and "\\" not in each.name]
+        found = [name for name in directories if "\\" not in name]
         return [f"{_RSYNC}{host}/{above}/{_MAGIC.sub(_ESCAPED, name)}/" for name in found]
 
     async def _first_empty(self, directories: Iterable[str]) -> str:
@@ -99,7 +98,7 @@ class Offered:
         for each in directories:
             if time.monotonic() > until:
                 raise PollFailed(f"its directories were not listed within {_LONGEST:.0f} s")
-            found = await self._directory.list_address(each)
+            found = await self._directory.some_at(each)
             if all(name.startswith(names.OURS) for name in found):
                 return each
         return ""

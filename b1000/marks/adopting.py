@@ -4,10 +4,12 @@ What is complete the journal says, and of what others pushed a database.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from b1000.b1k import root_id
+from b1000.b1k.mark import SUFFIX
 from b1000.config.loader import Config
 from b1000.errors import BadValue, StorageAway, message_of
 from b1000.identity import new_uid
@@ -76,17 +78,18 @@ def adopt(config: Config, reader: Reader, jobs: Collection[str], now: float) -> 
         yield from identified(root, now)
 
 
-def identified_by_marks(catalogue: Catalogue, now: float) -> Iterator[Adopted]:
+def identified_by_marks(catalogue: Catalogue, now: float, adopting: str) -> Iterator[Adopted]:
     """The same for a root of which a catalogue was made: its id is as old as the oldest mark.
 
-    What has no mark and is older, was made before there were any.
+    What has no mark and is older, was made before there were any. ``adopting`` is the command
+    that writes a damaged one anew.
     """
     root = catalogue.root
     if not catalogue.marks or root.identity or root.remote:
         return
     if root.damage:
         # It never changes by itself: by its time it is told what is unfinished, and may go.
-        yield Adopted(root.path, root.damaged)
+        yield Adopted(root.path, root.damaged(adopting))
         return
     marked = (each for group in catalogue.groups for each in group.backups if each.mark)
     first = min((each.started for each in marked if each.started is not None), default=now)
@@ -102,18 +105,21 @@ def identified(root: str, now: float) -> Iterator[Adopted]:
         yield Adopted(root, message_of(error))
 
 
-def mended(lying: "Lying", now: float) -> Iterator[Adopted]:
-    """An id file that is damaged is written anew below which a mark lies: it is no mount point."""
-    root = lying.root
-    if not lying.marked:
+def mended(root: Root, since: float | None, adopting: str) -> Iterator[Adopted]:
+    """An id file that is damaged is written anew below which a mark lies: it is no mount point.
+
+    ``since`` is when the first mark was put there, None where none was. ``adopting`` is the
+    command that does all this.
+    """
+    if since is None:
         text = "and no backup there has a mark; is its disk mounted?"
         yield Adopted(root.path, f"its {root_id.FILE} {root.damage}, {text}")
         return
     if root.damage not in (root_id.EMPTY, root_id.GARBLED):
-        yield Adopted(root.path, root.damaged)
+        yield Adopted(root.path, root.damaged(adopting))
         return
     try:
-        if placing.identify_anew(root.path, new_uid(), now):
+        if placing.identify_anew(root.path, new_uid(), since):
             placing.sync(root.path)
             yield Adopted(root.whole(root_id.FILE), instead="was damaged, and is written anew")
     except OSError as error:
@@ -151,27 +157,42 @@ def _put(mark: Written) -> Adopted:
 
 
 class Lying(NamedTuple):
-    """What lies at a root: the backups without a mark, by job, and whether one has a mark."""
+    """What lies at a root: the backups without a mark, by job.
+
+    ``since`` is when the first of the marks there was put there, None where none lies there.
+    """
 
     root: Root
     unmarked: dict[str, list[Place]]
-    marked: bool
+    since: float | None
 
 
-def lying(destination: Destination) -> Iterator[Lying]:
+def lying(destination: Destination, now: float) -> Iterator[Lying]:
     """That of each root of a local destination or a store. Raises StorageAway."""
     if destination.must_be_mounted and (trouble := mounts.unmounted(destination.path)):
         raise StorageAway(trouble)
     for root in local.roots(destination.name, destination.path):
         unmarked: dict[str, list[Place]] = {}
-        marked = False
+        since: float | None = None
         for entry in local.entries(root):
             if not isinstance(entry, Entry) or not entry.is_there:
                 continue
-            marked |= entry.mark is not None
-            if not entry.mark and not entry.flaw:
+            if entry.mark:
+                since = min(_put_at(root, entry.place, entry.mark.started, now), since or now)
+            elif not entry.flaw:
                 unmarked.setdefault(entry.place.job, []).append(entry.place)
-        yield Lying(root, unmarked, marked)
+        yield Lying(root, unmarked, since)
+
+
+def _put_at(root: Root, place: Place, started: float, now: float) -> float:
+    """When a mark was put there, which of an adopted one is long after its run.
+
+    No clock that was behind then makes it older: that would call unfinished what is legacy.
+    """
+    try:
+        return max(started, os.lstat(root.whole(place.path) + SUFFIX).st_ctime)
+    except OSError:
+        return now
 
 
 def adopt_told(root: Root, job: str, places: Sequence[Place], ask: Ask) -> Iterator[Adopted]:

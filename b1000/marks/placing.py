@@ -41,18 +41,16 @@ def identify(root: str, uid: str, created: float) -> None:
         temporary.unlink()
 
 
-def identify_anew(root: str, uid: str, now: float) -> bool:
+def identify_anew(root: str, uid: str, created: float) -> bool:
     """Replace the id file of a root if it holds no id; gives whether it did. OSError.
 
-    What is no file, and what cannot be read, stays. The file had been written once: its last
-    change is no earlier than the time in it, before which nothing unmarked is unfinished.
+    What is no file, and what cannot be read, stays.
     """
     path = Path(root, root_id.FILE)
     with os.fdopen(open_file(path, os.O_RDONLY, follow=False), "rb") as file:
-        changed = os.fstat(file.fileno()).st_ctime
         if not root_id.damage(file.read(root_id.LONGEST)):
             return False
-    write_atomically(path, root_id.render(RootId(uid, min(changed, now))), _MODE)
+    write_atomically(path, root_id.render(RootId(uid, created)), _MODE)
     return True
 
 

@@ -124,12 +124,11 @@ def is_unused(catalogue: Catalogue, known: Callable[[Root], Known]) -> bool:
     """Whether a directory holds no backup, and none was seen there that is not removed.
 
     So it is with lost+found, and with a client that has yet to send its first backup; a disk that
-    is not mounted was seen to hold some.
+    is not mounted was seen to hold some. Of a damaged id file somebody has to hear.
     """
-    root, groups, marks, _, unread = catalogue
-    if groups or marks or unread or root.identity or root.damage:
+    if catalogue.groups or catalogue.holds_something or catalogue.root.damage:
         return False
-    memories = known(root).memories.values()
+    memories = known(catalogue.root).memories.values()
     return all(each.first_seen is None or each.removed is not None for each in memories)
 
 

@@ -42,7 +42,6 @@ class Removal(NamedTuple):
     """A backup that goes, and why."""
 
     root: Root
-    key: GroupKey
     backup: Backup
     reason: str
 
@@ -58,11 +57,10 @@ class GroupPlan(NamedTuple):
     def removals(self) -> Iterator[Removal]:
         """Those that go, oldest first."""
         backups = {each.place: each for each in self.group.backups}
+        gone = {*self.verdict.removed}
         for each in self.verdict.decisions:
-            if not each.keep and not self.verdict.held_back:
-                yield Removal(
-                    self.root, self.group.key, backups[each.name], "; ".join(each.reasons)
-                )
+            if each.name in gone:
+                yield Removal(self.root, backups[each.name], "; ".join(each.reasons))
 
 
 class Plan(NamedTuple):

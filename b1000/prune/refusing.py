@@ -43,7 +43,7 @@ def _is_no_storage(catalogue: Catalogue, adopting: str) -> str:
     if catalogue.unreadable:
         return f"{path} could not be looked at: {catalogue.unreadable}"
     if root.damage and catalogue.marks:
-        return root.damaged
+        return root.damaged(adopting)
     if root.damage:
         return f"{path} has no backup with a mark, and its .b1000-id {root.damage}; {_MOUNTED}"
     if root.identity is None:

@@ -71,13 +71,17 @@ class Keeping(NamedTuple):
 
 
 class Restoring(NamedTuple):
-    """One restore from one storage; others that hold the same run are tried by who calls."""
+    """One restore from one storage; others that hold the same run are tried by who calls.
+
+    ``finding`` is the command that finds paths in backups, as people type it.
+    """
 
     row: StoredRow
     way: Way
     manner: Manner
     parts: tuple[Part, ...]
     keeping: Keeping = Keeping()
+    finding: str = "b1000 list --files PATTERN"
 
     def source(self, part: Part) -> str:
         """What rsync reads: the backup, or a part of it."""
@@ -291,5 +295,5 @@ class Restoring(NamedTuple):
         _, place, name = before.rpartition(f"{self.row.backup.place}/")
         if result.exit_code == 0 or not missing or not place or not self.wanted():
             return result
-        reason = f"{name}is not in the backup; `b1000 list --files` finds paths"
+        reason = f"{name}is not in the backup; `{self.finding}` finds paths"
         return result._replace(reason=reason, retry=Retry.NEVER)

@@ -5,7 +5,7 @@ A journal that went back in time would call complete backups interrupted, and go
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from b1000.config.loader import Config
@@ -32,8 +32,12 @@ def own(config: Config) -> list[str]:
     return [path for path in dict.fromkeys(found) if not any(_is_in(path, one) for one in found)]
 
 
-def sparing(part: Part, paths: Iterable[str]) -> Part:
-    """The part without these paths; one that alone is asked for is not spared."""
+def sparing(parts: Iterable[Part], paths: Sequence[str]) -> tuple[Part, ...]:
+    """The parts without these paths; one that alone is asked for is not spared."""
+    return tuple(_sparing(part, paths) for part in parts)
+
+
+def _sparing(part: Part, paths: Sequence[str]) -> Part:
     target = os.path.realpath(part.target)
     below = (os.path.relpath(each, target) for each in paths if _is_in(each, target))
     tops = listed.read(part.names) if part.names else []

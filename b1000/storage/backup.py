@@ -56,13 +56,12 @@ class Root(NamedTuple):
         """Whether it is read through a daemon."""
         return self.address.startswith("rsync://")
 
-    @property
-    def damaged(self) -> str:
-        """Which file is damaged, what is wrong with it and what to do; "" where it is not."""
-        if not self.damage:
-            return ""
+    def damaged(self, adopting: str) -> str:
+        """Which file is damaged, what is wrong with it and what to do, by the command ``adopting``
+        as people type it.
+        """
         file = f"{self.address.rstrip('/')}/{root_id.FILE}"
-        return f"{file} {self.damage}; {root_id.remedy(self.damage)}"
+        return f"{file} {self.damage}; {root_id.remedy(self.damage, adopting)}"
 
     def whole(self, place: str) -> str:
         """The whole directory of a place below it."""
@@ -128,7 +127,6 @@ class Backup(NamedTuple):
     master_instance: str = ""
     run: str = ""
     counts: Counts = Counts()
-    base: str = ""
     options: tuple[str, ...] = ()
     relative: bool = False
     leftovers: bool = False
@@ -181,12 +179,6 @@ class Group(NamedTuple):
     backups: tuple[Backup, ...]
     seen_since: float | None = None
 
-    @property
-    def newest(self) -> Backup | None:
-        """The newest complete one that is not known to be bad."""
-        good = (each for each in reversed(self.backups) if each.complete and not each.memory.bad)
-        return next(good, None)
-
 
 class Catalogue(NamedTuple):
     """All that lies at one root. ``notes`` are what an operator is told of it.
@@ -199,6 +191,12 @@ class Catalogue(NamedTuple):
     marks: int = 0
     notes: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether something was seen there, or may lie there. A damaged id file proves nothing."""
+        there = (backup.is_there for group in self.groups for backup in group.backups)
+        return bool(self.root.identity or self.unread) or any(there)
 
     @property
     def unreadable(self) -> str:

@@ -165,7 +165,6 @@ class _Building:
             mark.master_instance,
             mark.run,
             mark.counts,
-            mark.base,
             mark.options,
             mark.relative,
             mark.leftovers,

@@ -19,7 +19,7 @@ def refuse(
 
     ``found`` are its catalogues, or with ``job`` what was seen of that job alone.
     """
-    if any(map(_is_something, found)) or not _had_some(destination, journal):
+    if any(each.holds_something for each in found) or not _had_some(destination, journal):
         return
     if is_empty(destination, found, journal, job):
         raise StorageAway(why(destination))
@@ -34,18 +34,12 @@ def is_empty(
     destination: Destination, found: Sequence[Catalogue], journal: "Journalled", job: str = ""
 ) -> bool:
     """Whether nothing lies there, of jobs too that were not looked for. Raises StorageAway."""
-    if any(map(_is_something, found)):
+    if any(each.holds_something for each in found):
         return False
     roots = [each.root for each in found]
     if any(root.remote for root in roots):
         return not remote.jobs(remote.reach(destination, journal.limits(destination)))
     return not (job and any(_holds_some(root, journal) for root in roots))
-
-
-def _is_something(each: Catalogue) -> bool:
-    """Whether something was seen at a root, or may lie there."""
-    there = (backup.is_there for group in each.groups for backup in group.backups)
-    return bool(each.root.identity or each.unread) or any(there)
 
 
 def _holds_some(root: Root, journal: "Journalled") -> bool:

@@ -76,14 +76,19 @@ def times(drilled: Iterable[Told]) -> Times:
 
 
 def candidates(
-    destination: Destination, catalogues: Iterable[Catalogue], rules: Rules, known: Times
+    destination: Destination,
+    catalogues: Iterable[Catalogue],
+    rules: Rules,
+    known: Times,
+    now: float,
 ) -> Iterator[Candidate]:
-    """What may be drilled at a destination."""
+    """What may be drilled at a destination: what a restore would choose."""
     for catalogue in catalogues:
         for group in catalogue.groups:
             drill, key = rules.of_group(destination, group.key), group.key
-            good = (each for each in reversed(group.backups) if each.complete)
-            newest = next((each for each in good if not each.memory.wrong), None)
+            complete = (each for each in reversed(group.backups) if each.complete)
+            good = (each for each in complete if not each.memory.wrong)
+            newest = next((each for each in good if not each.is_ahead(now)), None)
             if drill and newest:
                 at = known.get((key.root, key.job, key.host, key.instance), (None, None))
                 yield Candidate(catalogue.root, group, newest, drill, *at)

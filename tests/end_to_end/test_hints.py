@@ -130,6 +130,36 @@ def test_what_marks_backups(world: World) -> None:
     assert f"has no .b1000-id; is its disk mounted? {adopt} writes one\n" in done.stderr
 
 
+def test_what_writes_a_damaged_id_anew(world: World) -> None:
+    top = world.root / "one"
+    put(top, a_mark())
+    file = top / ".b1000-id"
+    file.touch()
+    world.write({"dest:one": {"type": "store", "path": top, "keep": "last 1"}})
+    adopt = f"b1000 mark --adopt -f {world.config}"
+    for words in (["prune"], ["verify"]):
+        assert f"{file} is empty; `{adopt}` writes it anew\n" in world.b1000(*words).stderr, words
+    file.unlink()
+    file.mkdir()
+    mend = f"mend that, or remove it and let `{adopt}` write a new one\n"
+    for words in (["prune"], ["verify"], ["mark", "--adopt"]):
+        assert mend in world.b1000(*words).stderr, words
+    file.rmdir()
+    file.touch()
+    assert typed(adopt).returncode == 0
+    assert world.b1000("prune").returncode == 0
+
+
+def test_what_finds_paths_in_backups(world: World) -> None:
+    world.files()
+    world.write({"dest:store": world.store(), "job:etc": world.push()})
+    assert world.b1000().returncode == 0
+    told = world.b1000("restore", "etc", "--to", str(world.root / "to"), "nosuch").stderr
+    command = f"b1000 list --files PATTERN -f {world.config}"
+    assert f"nosuch is not in the backup; `{command}` finds paths\n" in told
+    assert "file1\n" in typed(command.replace("PATTERN", "'*'")).stdout
+
+
 def test_what_shows_what_lies_at_storages(world: World) -> None:
     (world.root / "store").mkdir()
     world.write({"dest:store": world.store(), "job:etc": world.push()})

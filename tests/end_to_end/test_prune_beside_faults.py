@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -152,19 +153,20 @@ def test_an_id_file_that_is_damaged_is_told_and_written_anew_by_adopt(
     nights = nights_at(root)
     file = root / ".b1000-id"
     file.write_bytes(content)
-    changed = file.stat().st_ctime
+    first = min(Path(f"{night}.b1k").stat().st_ctime for night in nights)
     done = world.b1000("prune")
     assert done.returncode == 1
-    assert f"nothing is removed: {file} {told}; `b1000 mark --adopt` writes it anew" in done.stderr
+    remedy = f"{file} {told}; `b1000 mark --adopt -f {world.config}` writes it anew"
+    assert f"nothing is removed: {remedy}" in done.stderr
     assert "mounted" not in done.stderr
     done = world.b1000("verify")
     assert done.returncode == 1
-    assert f"{file} {told}; `b1000 mark --adopt` writes it anew" in done.stderr
+    assert remedy in done.stderr
     assert file.read_bytes() == content, "by its time backups go: no verify sets that"
     done = world.b1000("mark", "--adopt")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{file}: was damaged, and is written anew\n0 marks written\n"
-    assert root_id.parse(file.read_bytes()).created == int(changed)
+    assert root_id.parse(file.read_bytes()).created == int(first)
     assert sorted(path.name for path in root.iterdir()) == [".b1000-id", "etc"]
     before = file.read_bytes()
     assert world.b1000("mark", "--adopt").stdout == "0 marks written\n"
@@ -187,7 +189,7 @@ def test_what_is_no_file_in_the_place_of_an_id_is_told_and_left(world: World, wh
         elsewhere.write_bytes(b"")
         file.symlink_to(elsewhere)
     before = (file.lstat().st_ino, elsewhere.read_bytes())
-    told = f"{file} is a {what}, not a file; mend that, or remove it and let `b1000 mark --adopt`"
+    told = f"{file} is a {what}, not a file; mend that, or remove it and let `b1000 mark --adopt"
     for words in (["prune"], ["verify"], ["mark", "--adopt"]):
         done = world.b1000(*words)
         assert done.returncode == 1, words
@@ -210,16 +212,22 @@ def test_an_id_file_that_is_damaged_makes_no_root_of_a_mount_point(world: World)
     assert (root / ".b1000-id").read_bytes() == b""
 
 
-def test_what_was_unfinished_since_the_damage_stays_so_and_is_none_of_the_past(
+def test_the_new_time_of_an_id_file_is_that_at_which_the_first_mark_was_put_there(
     world: World,
 ) -> None:
-    """The new time is that of the damage: legacy stays legacy, and a later upload unfinished."""
+    """Of an old run too, as adopted ones are: legacy stays legacy. A later upload is unfinished,
+    however late the file was damaged, and no `--any` restores it for one without a mark.
+    """
     root = configure(world, keep="last 3")
-    nights_at(root, 2)
-    when = datetime.now() + HOUR
+    first = put(root, a_mark(when=TODAY - 90 * DAY))
+    marked = int(Path(f"{first}.b1k").stat().st_ctime)
     old = put(root, a_mark(when=TODAY - 50 * DAY), marked=False)
-    late = put(root, a_mark(when=when), marked=False)
-    (root / ".b1000-id").write_bytes(b"\0")
+    late = put(root, a_mark(when=datetime.fromtimestamp(marked + 1)), marked=False)
+    file = root / ".b1000-id"
+    while file.stat().st_ctime < marked + 3:
+        time.sleep(0.05)
+        file.write_bytes(b"\0")
+    put(root, a_mark(when=TODAY - 80 * DAY))
     assert world.b1000("mark", "--adopt").returncode == 0
     backups = json.loads(world.b1000("list", "--json").stdout)["backups"]
     states = {each["path"]: each["state"] for each in backups}

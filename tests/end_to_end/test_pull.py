@@ -14,6 +14,7 @@ import pytest
 
 from b1000.b1k import mark
 from b1000.errors import B1000Error
+from b1000.exchange.listing import MOST_ENTRIES
 from b1000.state.queries import Reader
 from tests.support.client import Client, Report, client_is_at, is_at, last, pull, storage
 from tests.support.daemon import Daemon
@@ -717,6 +718,36 @@ def test_with_delete_each_directory_of_a_glob_is_looked_into(
         time.sleep(1)  # a start time of its own
     error = last(world).copies[0].error
     assert "is empty; with delete = yes the destination would be emptied of what" in error
+
+
+@pytest.mark.parametrize(
+    ("files", "directories", "told"),
+    [
+        (MOST_ENTRIES, 1, "/home/zz/ is empty"),
+        (0, MOST_ENTRIES, f"/home/* brings more than {MOST_ENTRIES} directories, too many"),
+    ],
+)
+def test_so_it_is_behind_many_names(
+    world: World, client: Client, files: int, directories: int, told: str
+) -> None:
+    home = client.backup / "home"
+    home.mkdir()
+    for number in range(files):
+        (home / f"{number}").touch()
+    for number in range(directories - 1):
+        (home / f"{number}").mkdir()
+    for name in ("aa", "zz"):
+        (home / name).mkdir()
+    (home / "aa" / "file").touch()
+    address = client.daemon.url("backup/home/*")
+    storage(world, client, type="sync", delete="yes", include=address)
+    report = client.report().copying().keep_alive()
+    in_background(report.end)
+    assert world.b1000().returncode == 1
+    error = last(world).copies[0].error
+    assert told in error
+    assert "the destination would be emptied" in error
+    report.kill()
 
 
 def test_an_empty_source_with_delete_empties_nothing(world: World, client: Client) -> None:

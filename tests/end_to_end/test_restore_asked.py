@@ -271,7 +271,8 @@ def test_what_no_mark_says_the_journal_of_the_host_knows(world: World, mark: str
 def test_a_path_that_is_not_there_is_told_by_its_name(stored: World) -> None:
     done = stored.b1000("restore", "etc", "--to", str(stored.root / "to"), "conf/nosuch")
     assert done.returncode == 1
-    told = "conf/nosuch is not in the backup; `b1000 list --files` finds paths"
+    command = f"b1000 list --files PATTERN -f {stored.config}"
+    told = f"conf/nosuch is not in the backup; `{command}` finds paths"
     assert done.stderr.endswith(f"b1000: not restored: {told}\n")
     assert "link_stat" not in done.stderr
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from b1000.b1k.mark import Counts
+from tests.support.clock import Clock
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World
 
@@ -163,12 +164,15 @@ def test_a_disk_that_is_not_mounted_is_told(world: World, clients: str) -> None:
     path = a_backup(root)
     assert verified(world) == (0, [])
     disk.rename(world.root / "elsewhere")
-    disk.mkdir()
-    for words in ((), ("--count",)):
-        done = world.b1000("verify", "--json", *words)
-        assert (done.returncode, json.loads(done.stdout)["away"]) == (3, ["kept"])
-        assert "is its disk mounted?" in done.stderr
-    disk.rmdir()
+    for damaged in (False, True):  # an id file that holds no id proves nothing
+        root.mkdir(parents=True, exist_ok=True)
+        if damaged:
+            (root / ".b1000-id").touch()
+        for words in ((), ("--count",)):
+            done = world.b1000("verify", "--json", *words)
+            assert (done.returncode, json.loads(done.stdout)["away"]) == (3, ["kept"])
+            assert "is its disk mounted?" in done.stderr
+    shutil.rmtree(disk)
     (world.root / "elsewhere").rename(disk)
     assert verified(world) == (0, [])
     (each,) = stored(world)
@@ -231,3 +235,27 @@ def test_what_looks_like_a_list_harms_nobody(world: World, root: Path, text: byt
     listed.write_bytes(gzip.compress(text))
     assert verified(world) == (0, [])
     assert b"  other" in gzip.decompress(listed.read_bytes())
+
+
+@pytest.mark.parametrize("place", ["marks", "taken"])
+def test_marks_that_did_not_come_to_their_backups_are_told(world: World, place: str) -> None:
+    """Not those that are on their way."""
+    world.write(
+        {"dest:kept": {"type": "store", "path": world.root / "srv" / "*", "keep": "last 9"}}
+    )
+    root = world.root / "srv" / "web1"
+    identify(root, TODAY - 9 * DAY)
+    put(root, a_mark(when=TODAY - DAY))
+    late = put(root, a_mark(when=TODAY))
+    sent = Path(f"{root}/.b1000/{place}/{late.relative_to(root)}.b1k")
+    sent.parent.mkdir(parents=True)
+    Path(f"{late}.b1k").rename(sent)
+    (sent.parent / ".name.b1k.8sdFa2").touch()
+    clock = Clock(world.root)
+    log = f"{root}/.b1000/marks.log"
+    for words in (["list", "--all"], ["verify"], ["prune", "-n"]):
+        for days in (0, 1):
+            done = world.b1000(*words, environment=clock.at(days))
+            assert done.returncode == 0, done.stderr
+            assert done.stderr.count("1 mark of clients did not come") == days, words
+            assert done.stderr.count(f" and its words in {log}\n") == days, words

@@ -181,7 +181,6 @@ def test_a_backup_may_be_protected_and_remembered(tmp_path: Path) -> None:
     found = read(tmp_path, Known(memories={a_mark().directory: memory}))
     assert only(found).protected
     assert only(found).memory is memory
-    assert found.groups[0].newest is None
 
 
 # --- a local tree

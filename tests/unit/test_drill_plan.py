@@ -1,11 +1,13 @@
 """What is drilled now: what was drilled longest ago, and all of it in time."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from b1000.drill import Drill
 from b1000.jobs import Destination, Job
+from b1000.rsync import paths
 from b1000.runs.stored import Facts, Memory, Told
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
 from b1000.verify import drill_plan
@@ -69,8 +71,14 @@ def test_each_is_drilled_in_time_night_by_night(count: int) -> None:
 
 
 def test_only_the_newest_that_is_complete_and_good_is_restored() -> None:
-    def backup(place: str, state: State = State.COMPLETE, **memory: Any) -> Backup:
-        return Backup(place, "full", state, "2026", memory=Memory(**memory))
+    """None of the future, as in a restore: after it no other would be drilled for ever."""
+    now = datetime(2026, 11, 22, 1)
+
+    def backup(
+        place: str, state: State = State.COMPLETE, when: datetime = now, **memory: Any
+    ) -> Backup:
+        start = f"{when:{paths.START_TIME}}"
+        return Backup(place, "full", state, start, when.timestamp(), memory=Memory(**memory))
 
     among = group(
         "etc",
@@ -80,9 +88,11 @@ def test_only_the_newest_that_is_complete_and_good_is_restored() -> None:
         backup("bad", bad="a is wrong"),
         backup("short", short="1 file"),
         backup("writing", State.WRITING),
+        backup("ahead", when=now + timedelta(days=2)),
     )
     store = Destination("kept", "/kept", type="store", drill="true")
-    found = drill_plan.candidates(store, [Catalogue(ROOT, (among,))], Rules("s", {}), {})
+    rules, clock = Rules("s", {}), now.timestamp()
+    found = drill_plan.candidates(store, [Catalogue(ROOT, (among,))], rules, {}, clock)
     assert [each.backup.place for each in found] == ["good"]
 
 
