@@ -66,10 +66,10 @@ def _merging(job: Job) -> list[Finding]:
         return []
     found = sources.find(include, relative=False, delete=False)
     rules = shellwords.texts(exclude)
-    for destination in job.destinations.values() if found.meeting.clashes else ():
+    for destination in job.destinations.values() if found.overlaps.clashes else ():
         for name in _twice(found.paths, rules, destination):
-            if name in found.meeting.clashes:
-                text = merging.clash_text(*found.meeting.clashes[name], name)
+            if name in found.overlaps.clashes:
+                text = merging.clash_text(*found.overlaps.clashes[name], name)
                 return [Finding(f"job:{job.name}", "include", text, warning="pre" in job.deferred)]
     return []
 

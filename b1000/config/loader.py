@@ -32,7 +32,7 @@ def log_defaults() -> tuple[str, str]:
 class Config(NamedTuple):
     """A file that was read: what can be run, and what is wrong.
 
-    ``file`` is as it was named, ``place`` its whole path, by which it is found from anywhere.
+    ``file`` is as it was named, ``path`` its whole path, by which it is found from anywhere.
     ``stray`` is set where an error belongs to no job that could be told of as
     FAILED, such as a section whose heading is not known. ``lines`` are those of
     sections and options, a section's own under the option "". ``files`` are all that were read,
@@ -40,7 +40,7 @@ class Config(NamedTuple):
     """
 
     file: str
-    place: str
+    path: str
     settings: Settings
     jobs: Mapping[str, Job | BrokenJob]
     destinations: Mapping[str, Destination]
@@ -57,7 +57,7 @@ class Config(NamedTuple):
 
     def command(self, *words: str) -> str:
         """A command line for people to type, which acts by this configuration."""
-        return commandline(self.place, *words)
+        return commandline(self.path, *words)
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -68,7 +68,7 @@ class Follower:
             self._relayed = state
             await self._assignment.commit(Relayed(self._assignment.clock(), client))
 
-    async def again(self, client: Client) -> Client:
+    async def refresh(self, client: Client) -> Client:
         """The same run as it is now, relayed, also one that is over.
 
         Raises ClientGone and PollFailed.
@@ -112,7 +112,7 @@ class Follower:
                 raise ClientGone(text, client)
             await sleep(self._pull.poll_wait)
             try:
-                client = await self.again(client)
+                client = await self.refresh(client)
             except PollFailed as error:
                 failures += 1
                 silent = time.monotonic() - seen_at > self._timeouts.silence
@@ -133,7 +133,7 @@ class Follower:
         while offers.is_finished(client) and (left := until - time.monotonic()) > 0:
             await sleep(min(self._pull.poll_wait, left))
             try:
-                client = await self.again(client)
+                client = await self.refresh(client)
             except PollFailed:
                 continue
             except ClientGone as lost:
@@ -149,7 +149,7 @@ class Follower:
         """
         until = time.monotonic() + self._timeouts.anew
         while True:
-            now = await self.again(client)
+            now = await self.refresh(client)
             if offers.is_offered(now):
                 return now
             goes_on = now.step is Step.COPYING and not offers.is_finished(now)
@@ -185,19 +185,19 @@ class Follower:
                 raise trouble
             await sleep(_VERIFY_PAUSE)
 
-    async def poll_again(self, client: Client) -> Client:
+    async def refresh_with_retries(self, client: Client) -> Client:
         """The run as it is now, with patience for a daemon that is down. Raises ClientGone."""
         polls = 0
         while True:
             try:
-                return await self.again(client)
+                return await self.refresh(client)
             except PollFailed as error:
                 polls += 1
                 if polls >= self._pull.poll_retries:
                     raise RunFailed(f"{client.file} cannot be polled again: {error}") from None
             await sleep(self._pull.poll_wait)
 
-    async def to_the_end(
+    async def follow_to_end(
         self, client: Client, seconds: float, copied: bool, unnotified: str = ""
     ) -> str:
         """See a client to the end of its run: what went wrong there, or "".
@@ -212,7 +212,7 @@ class Follower:
         trouble = ""
         while time.monotonic() < until:
             try:
-                client = await self.again(client)
+                client = await self.refresh(client)
                 trouble = ""
                 if copied and self._is_to_be_notified(client):
                     unnotified = await self._notify_again(client, not unnotified)

@@ -21,7 +21,7 @@ from b1000.work.run_values import RunValues
 from b1000.work.waiting import Group, first
 
 
-class Meeting(Protocol):
+class Notifications(Protocol):
     """How a run and those who pull from it meet."""
 
     def clear(self) -> None:
@@ -41,10 +41,10 @@ async def carry_out(
     assignment: Assignment,
     job: Job,
     executor: Executor = ACTING,
-    meeting: Meeting | None = None,
+    notifications: Notifications | None = None,
 ) -> None:
     """Run all steps of a passive run. RunFailed ends it at the step where it stands."""
-    notices = meeting or Notices(assignment, job)
+    notices = notifications or Notices(assignment, job)
     notices.clear()
     values = await RunValues(assignment, job).settle()
     snapshot = Snapshot(pre=values.get("pre", ""), post=values.get("post", ""))
@@ -79,7 +79,7 @@ async def resume(assignment: Assignment, job: Job, run: Run) -> None:
 
 
 async def _offer(
-    assignment: Assignment, job: Job, notices: Meeting, copies: tuple[Copy, ...]
+    assignment: Assignment, job: Job, notices: Notifications, copies: tuple[Copy, ...]
 ) -> None:
     """Wait until each copy has been pulled; the run has no slot meanwhile."""
     for copy in copies:
@@ -107,7 +107,7 @@ async def _offer(
     await assignment.commit(SlotWanted(assignment.clock()))
 
 
-async def _await_pull(assignment: Assignment, job: Job, notices: Meeting, copy: Copy) -> str:
+async def _await_pull(assignment: Assignment, job: Job, notices: Notifications, copy: Copy) -> str:
     """Wait for the notification of one host; gives why the copy FAILED, or ""."""
     number = copy.attempts + 1
     now = assignment.clock()

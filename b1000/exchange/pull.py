@@ -30,7 +30,7 @@ from b1000.work.run_values import RunValues
 
 async def carry_out(assignment: Assignment, job: Job, timeouts: Timeouts = TIMEOUTS) -> None:
     """Run all steps of a pull run. RunFailed ends it at the step where it stands."""
-    await _Pulling(assignment, job, _pull_of(job), timeouts).from_the_start()
+    await _Pulling(assignment, job, _pull_of(job), timeouts).carry_out()
 
 
 async def resume(assignment: Assignment, job: Job, run: Run, timeouts: Timeouts = TIMEOUTS) -> None:
@@ -38,7 +38,7 @@ async def resume(assignment: Assignment, job: Job, run: Run, timeouts: Timeouts 
     assignment.step = Step.COPYING
     if job.pull is None:
         raise RunFailed(f"[job:{job.name}] is no longer a pull job")
-    await _Pulling(assignment, job, _pull_of(job), timeouts).again(run)
+    await _Pulling(assignment, job, _pull_of(job), timeouts).resume(run)
 
 
 def _pull_of(job: Job) -> Pull:
@@ -63,7 +63,7 @@ class _Pulling:
         self._finder = Finder(assignment, pull, polling)
         self._follower = Follower(assignment, pull, self._peer, polling, timeouts)
 
-    async def from_the_start(self) -> None:
+    async def carry_out(self) -> None:
         """All steps of a new run."""
         host = self._assignment.subject.host
         await self._wait(f"a report for {host} at {self._pull.source}")
@@ -77,7 +77,7 @@ class _Pulling:
             raise
         await self._copy_and_notify(client, snapshot, copies)
 
-    async def again(self, run: Run) -> None:
+    async def resume(self, run: Run) -> None:
         """Go on with what is missing of a run."""
         assignment = self._assignment
         for copy in run.copies:
@@ -91,7 +91,7 @@ class _Pulling:
         if not self._finder.take(client):
             raise RunFailed(f"another pull is at work on {client.file}")
         try:
-            now = await self._follower.poll_again(client)
+            now = await self._follower.refresh_with_retries(client)
             if missing:
                 now = await self._follower.until_offered(now)
         except ClientGone as lost:
@@ -177,7 +177,9 @@ class _Pulling:
             if trouble and not lost:
                 raise RunFailed(f"{reason}; the client could not be notified: {trouble}")
             if not lost:
-                await self._follower.to_the_end(client, self._timeouts.ending_badly, copied=False)
+                await self._follower.follow_to_end(
+                    client, self._timeouts.ending_badly, copied=False
+                )
         closing = "the client no longer offers it" if lost else "the client was notified"
         await self._fail_for_good(reason, closing)
 
@@ -201,7 +203,7 @@ class _Pulling:
         waiting = Waiting(assignment.clock(), f"{client.host} to end {_job_of(client)}")
         await assignment.commit(assignment.moved(Step.POST), waiting)
         seconds = self._timeouts.ending
-        await self._end(await self._follower.to_the_end(client, seconds, True, unnotified))
+        await self._end(await self._follower.follow_to_end(client, seconds, True, unnotified))
 
     async def _end(self, warning: str) -> None:
         if warning:

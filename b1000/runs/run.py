@@ -253,7 +253,7 @@ class RunIdentity(NamedTuple):
         }
 
 
-class Leftovers(NamedTuple):
+class Orphans(NamedTuple):
     """What a run or a listing may have left running when it died.
 
     ``ended`` are its commands that had ended by themselves: what these left

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from b1000.rsync.paths import START_TIME, file_stem
-from b1000.runs.run import Leftovers, ProcessIdentity, Run
+from b1000.runs.run import Orphans, ProcessIdentity, Run
 from b1000.runs.states import RESUMED_WHEN_DIED
 from b1000.state.conditions import CAN_BE_RETRIED, SUPERSEDED, UNCLOSED, quoted
 from b1000.state.run_rows import RunRows, supervisor
@@ -95,10 +95,10 @@ class RunQueries(RunRows):
         """Whether a run was resumed after it had failed or died."""
         return bool(self._ask("SELECT 1 FROM earlier_uids WHERE run_id = ?", (run_id,)))
 
-    def leftovers(self, uid: str) -> Leftovers:
+    def orphans(self, uid: str) -> Orphans:
         """What is known of the processes that were started under a uid."""
         rows = self._ask("SELECT * FROM processes WHERE uid = ?", (uid,))
-        return Leftovers(
+        return Orphans(
             uid,
             frozenset(row["command"] for row in rows if row["ended"] is not None),
             tuple(

@@ -177,7 +177,7 @@ class _Collector:
         """One run."""
         died = run.ending is None and not self._alive(run.supervisor)
         what = (run.job, run.instance, run.direction, run.type, run.host)
-        row = StatusRow(*what, run, died, place=self._config.place)
+        row = StatusRow(*what, run, died, config_path=self._config.path)
         if not row.live:
             return row._replace(notes=tuple(self._doubts(run)))
         progress = {}

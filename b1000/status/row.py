@@ -20,7 +20,7 @@ class StatusRow(NamedTuple):
 
     ``died``: its supervisor is gone. ``last``: there is no later run. ``waits``
     says for what it waits, ``notes`` what else there is to know of its copies, ``progress`` how
-    far they are, by destination. ``place`` is that of the configuration.
+    far they are, by destination.
     """
 
     job: str
@@ -34,7 +34,7 @@ class StatusRow(NamedTuple):
     waits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     progress: Mapping[str, Progress] = {}
-    place: str = DEFAULT_FILE
+    config_path: str = DEFAULT_FILE
 
     @property
     def label(self) -> str:
@@ -80,8 +80,8 @@ class StatusRow(NamedTuple):
             return ""
         word = selecting(self.job, self.instance)
         if self.run and self.run.hopeless:
-            return f"{commandline(self.place, 'forget', word)} gives it up"
-        return f"{commandline(self.place, '--copy', word)} resumes it"
+            return f"{commandline(self.config_path, 'forget', word)} gives it up"
+        return f"{commandline(self.config_path, '--copy', word)} resumes it"
 
     def duration(self, now: float) -> float | None:
         """Seconds from start to end, or until now; None where the end is not known."""

@@ -120,11 +120,11 @@ def _unseen(rows: Sequence[StatusRow]) -> Iterator[str]:
         assert row.run
         which = f"run {row.run.run_id} of {figures.moment(row.run.started)}"
         how = f"{row.status} at {row.step}: {row.error}"
-        ways = ways_out(row.place, row.run)
+        ways = ways_out(row.config_path, row.run)
         yield printable(f"not in the table: {row.label}, {which} {how}; {ways}")
     if len(rows) > _MOST_UNSEEN:
-        names = commandline(rows[0].place, "-n", "--copy")
-        retry = commandline(rows[0].place, "--copy")
+        names = commandline(rows[0].config_path, "-n", "--copy")
+        retry = commandline(rows[0].config_path, "--copy")
         more = len(rows) - _MOST_UNSEEN
         yield f"not in the table: {more} more such runs; {names} names them, {retry} retries all"
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from b1000.locks import Locks
-from b1000.runs.run import Leftovers
+from b1000.runs.run import Orphans
 from b1000.supervise.orphans import kill_at_once
 
 _LOCK_TIME = 16.0  # seconds: more than a worker takes to end its tree: SIGTERM, 10 s, SIGKILL
@@ -17,7 +17,7 @@ class Cleanup:
 
     def __init__(
         self,
-        leftovers: Sequence[Leftovers],
+        orphans: Sequence[Orphans],
         then: Callable[[], None],
         lock: "FreeLock | None" = None,
         of_death: bool = False,
@@ -28,9 +28,9 @@ class Cleanup:
         """
         from b1000.work.tree import TreeEnding  # with the loop of workers
 
-        self._leftovers = leftovers
+        self._orphans = orphans
         self._trees = [
-            TreeEnding({"B1000_RUN": each.uid}, each.processes, each.ended) for each in leftovers
+            TreeEnding({"B1000_RUN": each.uid}, each.processes, each.ended) for each in orphans
         ]
         self._lock = lock
         self.then = then
@@ -52,7 +52,7 @@ class Cleanup:
 
     def at_once(self) -> None:
         """Kill all that is left, without a grace period."""
-        kill_at_once({each.uid: each.ended for each in self._leftovers})
+        kill_at_once({each.uid: each.ended for each in self._orphans})
 
 
 class FreeLock:

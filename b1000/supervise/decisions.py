@@ -40,7 +40,7 @@ class Clearing(NamedTuple):
     number: int
 
 
-class Settled(NamedTuple):
+class HeldAtInit(NamedTuple):
     """A run at INIT knows its directory, and waits until it may go on."""
 
     number: int
@@ -55,7 +55,7 @@ class DirectoryResolved(NamedTuple):
     directory: str | None
 
 
-class GaveUp(NamedTuple):
+class SlotReleased(NamedTuple):
     """A run gives its slot up while it waits for something."""
 
     number: int
@@ -86,9 +86,9 @@ Event = (
     | Gated
     | NotYet
     | Clearing
-    | Settled
+    | HeldAtInit
     | DirectoryResolved
-    | GaveUp
+    | SlotReleased
     | SlotRequested
     | Over
     | Stopped

@@ -85,10 +85,10 @@ class Ends:
             for_run(worker.label, worker.task.run_id).error(
                 "%s; what it left running is ended first", cause
             )
-            known = program.launch.leftovers(worker.uid)
-            leftovers = known._replace(ended=known.ended | worker.ended)
+            known = program.launch.orphans(worker.uid)
+            orphans = known._replace(ended=known.ended | worker.ended)
             then = lambda: self._settle(worker, last)  # noqa: E731
-            program.cleanups.append(Cleanup([leftovers], then, of_death=True))
+            program.cleanups.append(Cleanup([orphans], then, of_death=True))
 
     def _last_word(self, worker: Worker, cause: str) -> InstancesListed | Swept | Died:
         """What is to be recorded in the stead of a worker that died."""

@@ -33,7 +33,7 @@ from b1000.runs.run import Run
 from b1000.runs.states import BEGUN, Ending, Status
 from b1000.runs.task import TaskKind
 from b1000.supervise import narrative
-from b1000.supervise.decisions import GaveUp, Settled, SlotRequested
+from b1000.supervise.decisions import HeldAtInit, SlotReleased, SlotRequested
 from b1000.supervise.launch import subject_of
 from b1000.supervise.pool import Worker
 from b1000.supervise.program import Program
@@ -66,7 +66,7 @@ class Heard:
         self._program.records.recorder.keep(entries, delivered)
         for worker, batch, _ in said:
             if batch.idle and self._is_done(worker):
-                self._program.decide(GaveUp(worker.number))
+                self._program.decide(SlotReleased(worker.number))
         return said
 
     def _is_done(self, worker: Worker) -> bool:
@@ -138,7 +138,7 @@ class Heard:
             if isinstance(message, Resolved):
                 assert worker.run
                 waits = True
-                self._program.decide(Settled(worker.number, subject_of(worker.run)))
+                self._program.decide(HeldAtInit(worker.number, subject_of(worker.run)))
             elif isinstance(message, SlotWanted) and not waits:
                 waits = True
                 self._program.decide(SlotRequested(worker.number))
@@ -156,7 +156,7 @@ class Heard:
             self._act_on_note(worker, entry.event)
             return
         before, event, after = entry
-        if spoken := narrative.line(entry, closed, self._program.config.place):
+        if spoken := narrative.line(entry, closed, self._program.config.path):
             for_run(after.label, after.run_id, narrative.is_shown(event)).log(*spoken)
         match event:
             case RunMoved():
@@ -165,7 +165,7 @@ class Heard:
                 elif event.step in BEGUN:
                     self._program.records.refresh_status_file(before, failed=False)
             case Waiting():
-                self._program.decide(GaveUp(worker.number))
+                self._program.decide(SlotReleased(worker.number))
             case Died():
                 self._ended(worker, after)
             case Closed():

@@ -15,7 +15,7 @@ from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.events import Closed, CopyMoved, Died, Note, Resumed, RunMoved, Swept
 from b1000.runs.lifecycle import changed
-from b1000.runs.run import Bases, Leftovers, ProcessIdentity, Run, RunIdentity
+from b1000.runs.run import Bases, Orphans, ProcessIdentity, Run, RunIdentity
 from b1000.runs.states import CopyStatus, Ending, Status, Step
 from b1000.runs.task import JournalFacts, Task, TaskKind
 from b1000.state.journal import Journal
@@ -53,11 +53,10 @@ class Launch:
         clock: Callable[[], float],
         *,
         names: Reservations,
-        place: str,
+        config_path: str,
     ) -> None:
-        """``place`` is that of the configuration."""
         self._host = host
-        self._place = place
+        self._config_path = config_path
         self._names = names
         self._me = me
         self._reader = reader
@@ -82,14 +81,14 @@ class Launch:
             dead = self._left_running(task)
             uids = frozenset(run.uid for run in dead)
             cleared = uids <= task.cleared
-            leftovers = () if cleared else tuple(self._reader.leftovers(uid) for uid in uids)
+            orphans = () if cleared else tuple(self._reader.orphans(uid) for uid in uids)
         except JournalFailed:
             _release(lock)
             raise
-        if leftovers:
+        if orphans:
             # It may be what holds the lock.
             _release(lock)
-            return LeftRunning(uids, leftovers)
+            return LeftRunning(uids, orphans)
         return Busy(self._whom(task)) if lock is None else Ready(lock, dead)
 
     def name_free_at(self, task: Task) -> float | None:
@@ -114,7 +113,7 @@ class Launch:
         )
         if uids <= task.cleared:
             return Ready(None)
-        return LeftRunning(uids, tuple(self.leftovers(uid) for uid in uids))
+        return LeftRunning(uids, tuple(self.orphans(uid) for uid in uids))
 
     def _left_running(self, task: Task) -> list[Run]:
         """Runs of the same job/instance of which something may run although nobody supervises it.
@@ -133,12 +132,12 @@ class Launch:
                 return narrative.still_at_work(alive[-1])
         return "a run that has just begun, or what an earlier one left running"
 
-    def leftovers(self, uid: str) -> Leftovers:
+    def orphans(self, uid: str) -> Orphans:
         """What may still run under a mark, as far as the journal can say."""
         try:
-            return self._reader.leftovers(uid)
+            return self._reader.orphans(uid)
         except JournalFailed:
-            return Leftovers(uid)
+            return Orphans(uid)
 
     # --- the beginning
 
@@ -227,7 +226,7 @@ class Launch:
             reason = "; ".join(task.job.reasons)
             if not task.job.configured and past.error != reason:
                 self._fail_without_job(journal, past, reason)
-            ways = ways_out(self._place, past)
+            ways = ways_out(self._config_path, past)
             text = f"{_which(past)} cannot be resumed: {reason}; {ways}"
             return Begun(None, past, (ERROR, text), failed=True)
         resumed = changed(past, Resumed(self._clock(), new_uid(), self._me))

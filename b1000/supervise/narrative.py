@@ -36,11 +36,12 @@ _LIMITS = {
 }
 
 
-def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tuple[int, str] | None:
+def line(
+    change: Change, closed: bool = False, config_path: str = DEFAULT_FILE
+) -> tuple[int, str] | None:
     """The level and the text for what happened to a run; None for nothing to say.
 
-    ``closed``: the run is closed together with it, so that nobody goes on with it. ``place`` is
-    that of the configuration.
+    ``closed``: the run is closed together with it, so that nobody goes on with it.
     """
     before, event, after = change
     match event:
@@ -48,7 +49,7 @@ def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tup
             copies = ", ".join(f"{copy.destination} {copy.path}" for copy in after.copies)
             return INFO, f"to be copied to {copies}"
         case RunMoved(status=Status.FAILED, step=Step.COPYING) if not closed:
-            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(place, after)}"
+            return ERROR, f"FAILED at COPYING: {event.error}; {ways_out(config_path, after)}"
         case RunMoved(status=Status.FAILED):
             return ERROR, f"FAILED at {event.step}: {event.error}"
         case RunMoved(step=Step.INIT, status=Status.WARNING):
@@ -66,7 +67,7 @@ def line(change: Change, closed: bool = False, place: str = DEFAULT_FILE) -> tup
         case Relayed(client=client):
             return INFO, f"{client.host}: {client.job} is {client.status} at {client.step}"
         case Died():
-            more = f"; {ways_out(place, after)}" if before.step in RESUMED_WHEN_DIED else ""
+            more = f"; {ways_out(config_path, after)}" if before.step in RESUMED_WHEN_DIED else ""
             return ERROR, f"FAILED at {before.step}: {event.error}{more}"
         case CopyMoved(status=CopyStatus.DONE):
             return INFO, f"{event.destination}: DONE{_copied(event)}"

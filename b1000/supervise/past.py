@@ -70,7 +70,7 @@ class EarlierRuns:
         known = {(run.job, run.instance) for run in runs}
         with_post = self._kind is TaskKind.FORGET_WITH_POST
         for run in self._lasts:
-            text = recovery.left_alone(run, with_post, self._program.config.place)
+            text = recovery.left_alone(run, with_post, self._program.config.path)
             if text and (run.job, run.instance) not in known:
                 runs.append(run)
                 for_run(run.label, run.run_id, shown=True).info("%s", text)

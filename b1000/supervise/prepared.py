@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from b1000.named import NamedTuple
-from b1000.runs.run import Leftovers, Run
+from b1000.runs.run import Orphans, Run
 
 
 class Ready(NamedTuple):
@@ -23,7 +23,7 @@ class LeftRunning(NamedTuple):
     """Something of dead runs may still run: it has to be ended before."""
 
     uids: frozenset[str]
-    leftovers: tuple[Leftovers, ...]
+    orphans: tuple[Orphans, ...]
 
 
 class Busy(NamedTuple):

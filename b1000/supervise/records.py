@@ -52,7 +52,7 @@ class Records:
         self._status_files = StatusFiles(
             Path(settings.status_dir),
             settings.host,
-            self._config.place,
+            self._config.path,
             self.reader,
             is_alive,
         )

@@ -77,11 +77,8 @@ def has_post_left(run: Run) -> bool:
     )
 
 
-def left_alone(run: Run, with_post: bool, place: str) -> str:
-    """What ``forget`` has to say of a last run that nothing retries; "" where it is well.
-
-    ``place`` is that of the configuration.
-    """
+def left_alone(run: Run, with_post: bool, config_path: str) -> str:
+    """What ``forget`` has to say of a last run that nothing retries; "" where it is well."""
     if run.status is not Status.FAILED:
         return ""
     which = f"there is nothing to forget: run {run.run_id} of {run.start_time}"
@@ -89,7 +86,7 @@ def left_alone(run: Run, with_post: bool, place: str) -> str:
         return f"{which} is closed already"
     what = f"{which} FAILED at {run.step}, and nothing retries it"
     if run.step is Step.POST:
-        again = commandline(place, "forget", "--post", selecting(run.job, run.instance))
+        again = commandline(config_path, "forget", "--post", selecting(run.job, run.instance))
         return f"{what}; all is copied, and {again} runs its post again"
     return f"{what}; {why_no_post(run)}" if with_post else what
 

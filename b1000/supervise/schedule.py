@@ -17,12 +17,12 @@ from b1000.supervise.decisions import (
     Event,
     Fail,
     Gated,
-    GaveUp,
+    HeldAtInit,
     NotYet,
     Over,
     Refuse,
     Release,
-    Settled,
+    SlotReleased,
     SlotRequested,
     Start,
     Stopped,
@@ -113,13 +113,13 @@ class Schedule:
                 self._queue([_Waiting(task, event.until)], first=True)
             case Clearing():
                 self._change(event.number, at_work=False)
-            case Settled():
+            case HeldAtInit():
                 self._change(event.number, at_work=False, held=True)
                 job, instance = self._begun[event.number].task.subject
                 yield from self._know(job, instance, event.directory)
             case DirectoryResolved():
                 yield from self._know(event.job, event.instance, event.directory)
-            case GaveUp():
+            case SlotReleased():
                 self._change(event.number, at_work=False)
             case SlotRequested():
                 self._returning.append(event.number)

@@ -175,7 +175,7 @@ class Starts:
         if task.kind is TaskKind.LISTING:
             program.listed(task.job, InstancesListed(program.clock(), error=reason))
         elif task.run and task.kind in (TaskKind.RUN, TaskKind.RESUME):
-            kill_at_once({task.uid: program.launch.leftovers(task.uid).ended})
+            kill_at_once({task.uid: program.launch.orphans(task.uid).ended})
             died = changed(task.run, Died(program.clock(), reason, Ending.INTERRUPTED))
             program.write([died])
             program.note_failure(died.after)
@@ -200,7 +200,7 @@ class Starts:
             again = task._replace(cleared=task.cleared | left.uids)
             program.decide(TasksAdded((again,), first=True))
 
-        program.cleanups.append(Cleanup(left.leftovers, then, lock))
+        program.cleanups.append(Cleanup(left.orphans, then, lock))
 
     def _skip(self, start: Start, behind: str) -> None:
         program, task = self._program, start.task

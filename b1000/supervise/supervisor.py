@@ -195,7 +195,7 @@ class Supervisor:
             program.locks,
             program.clock,
             names=self._names,
-            place=self._config.place,
+            config_path=self._config.path,
         )
 
     def _not_shared(self) -> list[Closable]:

@@ -64,7 +64,7 @@ class Acting:
 
 def source_of(snapshot: Snapshot, found: Sources, origin: Origin) -> Source:
     """What rsync is to copy."""
-    same = found.meeting.same
+    same = found.overlaps.same
     return Source(found.paths, snapshot.exclude, snapshot.transfer, origin.pull, same)
 
 
@@ -75,7 +75,7 @@ async def _rsync(
     found: Sources,
     descriptors: tuple[int, ...],
 ) -> tuple[Outcome, str]:
-    clash = await merging.clash(assignment, source, copying.destination, found.meeting)
+    clash = await merging.clash(assignment, source, copying.destination, found.overlaps)
     if trouble := clash or await sweeping.prepare(assignment, copying):
         return Outcome(CopyStatus.FAILED, reason=trouble), ""
     attempt = Attempt(assignment, source, copying.target, copying.standing, descriptors)

@@ -16,7 +16,7 @@ from b1000.work import inventory
 from b1000.work.assignment import Assignment
 
 
-class Meeting(NamedTuple):
+class Overlaps(NamedTuple):
     """Names that several sources bring, each with the first two; and those that are one thing.
 
     What is named twice in the includes is copied once, and right: ``same``.
@@ -26,10 +26,10 @@ class Meeting(NamedTuple):
     same: frozenset[str] = frozenset()
 
 
-def seen(paths: Sequence[str]) -> Meeting:
+def seen(paths: Sequence[str]) -> Overlaps:
     """What paths of this host bring twice, before any exclude."""
     if len(paths) < 2:
-        return Meeting()
+        return Overlaps()
     first: dict[str, tuple[str, str]] = {}
     clashes: dict[str, tuple[str, str]] = {}
     same: set[str] = set()
@@ -42,7 +42,7 @@ def seen(paths: Sequence[str]) -> Meeting:
                 same.add(name)
             else:
                 clashes.setdefault(name, (other, source))
-    return Meeting(clashes, frozenset(same - clashes.keys()))
+    return Overlaps(clashes, frozenset(same - clashes.keys()))
 
 
 def _brought(source: str) -> Iterator[tuple[str, str]]:
@@ -81,23 +81,23 @@ def clash_text(first: str, second: str, name: str) -> str:
 
 
 async def clash(
-    assignment: Assignment, source: Source, destination: Destination, meeting: Meeting
+    assignment: Assignment, source: Source, destination: Destination, overlaps: Overlaps
 ) -> str:
     """Why the sources may not be copied together; "" where they may, or where the copy will tell.
 
-    ``meeting`` is what is known of those on this host; a client is asked.
+    ``overlaps`` is what is known of those on this host; a client is asked.
     """
     if source.transfer.relative:
         return ""
     pull = source.pull is not None
     several = len(source.paths) > 1 or any(sign in source.paths[0] for sign in "*?[")
-    if not (several if pull else meeting.clashes):
+    if not (several if pull else overlaps.clashes):
         return ""
     try:
         twice = (await inventory.tops(assignment, source, destination)).twice
         if not pull:
-            name = next((each for each in twice if each in meeting.clashes), None)
-            return clash_text(*meeting.clashes[name], name) if name is not None else ""
+            name = next((each for each in twice if each in overlaps.clashes), None)
+            return clash_text(*overlaps.clashes[name], name) if name is not None else ""
         return await _of_client(assignment, source, destination, twice[0]) if twice else ""
     except (B1000Error, OSError):
         return ""

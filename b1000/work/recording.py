@@ -23,7 +23,7 @@ from b1000.work.sources import Sources
 
 
 class Recording(Channel):
-    """The executor of one run that is rehearsed, its origin, its meeting and its channel.
+    """The executor of one run that is rehearsed, its origin, its overlaps and its channel.
 
     ``resolved`` gives what is to be said once INIT is over. It raises RunFailed for a run that
     may not go on. ``failed``: something would fail.
@@ -137,7 +137,7 @@ class Recording(Channel):
             self._fail(name, found.trouble)
         if self._nothing_there:
             return Outcome(CopyStatus.DONE), ""
-        if clash := await merging.clash(assignment, source, copying.destination, found.meeting):
+        if clash := await merging.clash(assignment, source, copying.destination, found.overlaps):
             return Outcome(CopyStatus.FAILED, reason=clash), ""
         # In a directory that is not there yet, rsync -n finds only bases with a whole path.
         bases = [paths.inside(base)] if base else []
@@ -150,7 +150,7 @@ class Recording(Channel):
         self._add(name, would.text)
         return Outcome(CopyStatus.DONE), ""
 
-    # --- a meeting
+    # --- a overlaps
 
     def clear(self) -> None:
         """Nothing is removed."""

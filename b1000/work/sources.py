@@ -11,7 +11,7 @@ from b1000.named import NamedTuple
 from b1000.rsync import names
 from b1000.templates import Word
 from b1000.work import merging
-from b1000.work.merging import Meeting
+from b1000.work.merging import Overlaps
 
 EMPTIED = "with delete = yes the destination would be emptied of what was copied from there"
 
@@ -22,7 +22,7 @@ class Sources(NamedTuple):
     """The paths, and what is wrong with the rest; ``unusable`` where nothing may be copied.
 
     A ``warning`` is about paths that are copied, but perhaps not as was meant.
-    ``passing``: what makes them unusable may pass by itself. ``meeting``: what several bring.
+    ``passing``: what makes them unusable may pass by itself. ``overlaps``: what several bring.
     """
 
     paths: tuple[str, ...]
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
     unusable: bool = False
     warning: str = ""
     passing: bool = False
-    meeting: Meeting = Meeting()
+    overlaps: Overlaps = Overlaps()
 
 
 def find(include: Sequence[Word], relative: bool, delete: bool) -> Sources:
@@ -61,14 +61,14 @@ def find(include: Sequence[Word], relative: bool, delete: bool) -> Sources:
         if reasons:
             reasons.append(EMPTIED)
             return Sources((), "; ".join(reasons), unusable=True)
-    meeting = Meeting() if relative else merging.seen(paths)
+    overlaps = Overlaps() if relative else merging.seen(paths)
     warning = ""
     if links:
         warning = (
             f"{_shown(links)} is a symbolic link, and only the link was copied; "
             "with a slash at its end the directory is"
         )
-    return Sources(tuple(paths), "; ".join(reasons), not paths, warning, meeting=meeting)
+    return Sources(tuple(paths), "; ".join(reasons), not paths, warning, overlaps=overlaps)
 
 
 def is_missing(word: Word) -> bool:

@@ -117,7 +117,7 @@ def work(scene: Scene) -> None:
             assert isinstance(configured, Job)
             reader.bases(configured, instance)
         for run in reader.history("etc", "", 9):
-            reader.leftovers(run.uid)
+            reader.orphans(run.uid)
         journal.prune(400)
 
 

@@ -281,8 +281,8 @@ def test_what_ends_under_one_mark_says_nothing_of_another(journal: Journal, read
         began = ProcessBegan(4.0, "c1", "rsync store", myself())
         journal.note(Note(resumed, began))
         journal.note(Note(afterwards, Swept(5.0)))
-    assert reader.leftovers(afterwards).processes == ()
-    assert reader.leftovers(resumed).processes == (myself(),)
+    assert reader.orphans(afterwards).processes == ()
+    assert reader.orphans(resumed).processes == (myself(),)
     with journal.transaction():
         late = journal.begin_afterwards(run, myself())
     assert late not in (run.uid, afterwards, resumed)

@@ -137,17 +137,17 @@ def test_what_two_sources_both_bring_is_seen(
     (place / "b" / "one.txt").write_text("another")
     (place / "b c" / "a").mkdir()
     words = include.format(place)
-    assert find(words, False, False).meeting.clashes == {
+    assert find(words, False, False).overlaps.clashes == {
         name: (f"{place}/{first}", f"{place}/{second}")
     }
-    assert not find(words, True, False).meeting.clashes
+    assert not find(words, True, False).overlaps.clashes
 
 
 def test_one_thing_under_two_includes_is_no_clash(place: Path) -> None:
     (place / "again").symlink_to("a")
     found = find(f"{place}/a/ {place}/a/one.txt {place}/./a/ {place}/again/", False, False)
-    assert not found.meeting.clashes
-    assert found.meeting.same == {"one.txt", "two.txt", ".hidden.txt"}
+    assert not found.overlaps.clashes
+    assert found.overlaps.same == {"one.txt", "two.txt", ".hidden.txt"}
 
 
 # --- with delete = yes

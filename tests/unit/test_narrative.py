@@ -35,7 +35,7 @@ def test_a_death_names_its_step_and_what_can_be_done(step: Step) -> None:
     assert text.startswith(f"FAILED at {step}: its worker was killed by SIGKILL")
     ways = "; retry with b1000 --copy db/a, or give it up with b1000 forget db/a"
     assert text.endswith(ways) == (step in (Step.COPYING, Step.POST))
-    told = narrative.line(changed(RUN._replace(step=step), died), place="/srv/b.cfg")
+    told = narrative.line(changed(RUN._replace(step=step), died), config_path="/srv/b.cfg")
     assert told
     ways = "; retry with b1000 --copy db/a -f /srv/b.cfg, or give it up with b1000 forget db/a"
     assert told[1].endswith(f"{ways} -f /srv/b.cfg") == (step in (Step.COPYING, Step.POST))

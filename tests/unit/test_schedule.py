@@ -15,12 +15,12 @@ from b1000.supervise.decisions import (
     Event,
     Fail,
     Gated,
-    GaveUp,
+    HeldAtInit,
     NotYet,
     Over,
     Refuse,
     Release,
-    Settled,
+    SlotReleased,
     SlotRequested,
     Start,
     Stopped,
@@ -70,7 +70,7 @@ def test_what_follows_a_failure_and_lists_go_before_runs() -> None:
 def test_what_comes_back_goes_before_what_is_new() -> None:
     schedule = Schedule(1)
     schedule.decide(TasksAdded((run_of("a"), run_of("b"), run_of("c"))), 0)
-    assert starts(schedule.decide(GaveUp(1), 0)) == ["b"]
+    assert starts(schedule.decide(SlotReleased(1), 0)) == ["b"]
     assert schedule.decide(SlotRequested(1), 0) == []
     assert schedule.decide(Over(2), 0) == [Release(1)]
     assert starts(schedule.decide(Over(1), 0)) == ["c"]
@@ -134,13 +134,13 @@ def test_runs_are_held_until_their_directories_are_known_to_be_their_own() -> No
     schedule = Schedule(4)
     schedule.decide(Gated("db", Gate(["a", "a-b"], ["a", "a-b"])), 0)
     schedule.decide(TasksAdded((run_of("db", "a"), run_of("db", "a-b"))), 0)
-    assert schedule.decide(Settled(1, "h-a-b-c"), 0) == []
-    both = schedule.decide(Settled(2, "h-a-b-c"), 0)
+    assert schedule.decide(HeldAtInit(1, "h-a-b-c"), 0) == []
+    both = schedule.decide(HeldAtInit(2, "h-a-b-c"), 0)
     assert [type(each) for each in both] == [Refuse, Refuse]
     schedule = Schedule(4)
     schedule.decide(Gated("db", Gate(["a", "a-b"], ["a", "a-b"])), 0)
     schedule.decide(TasksAdded((run_of("db", "a"), run_of("db", "a-b"))), 0)
-    schedule.decide(Settled(1, "h-a-"), 0)
+    schedule.decide(HeldAtInit(1, "h-a-"), 0)
     assert schedule.decide(DirectoryResolved("db", "a-b", None), 0) == [Release(1)]
 
 
@@ -148,8 +148,8 @@ def test_a_newcomer_is_refused_and_the_owner_goes_on() -> None:
     schedule = Schedule(4, owner=lambda *_: "a")
     schedule.decide(Gated("db", Gate(["a", "a-b"], ["a", "a-b"])), 0)
     schedule.decide(TasksAdded((run_of("db", "a"), run_of("db", "a-b"))), 0)
-    schedule.decide(Settled(1, "h-a-b-c"), 0)
-    refused, released = schedule.decide(Settled(2, "h-a-b-c"), 0)
+    schedule.decide(HeldAtInit(1, "h-a-b-c"), 0)
+    refused, released = schedule.decide(HeldAtInit(2, "h-a-b-c"), 0)
     assert isinstance(refused, Refuse)
     assert refused.number == 2
     assert released == Release(1)
@@ -245,7 +245,7 @@ def test_slots_hold_nothing_waits_for_ever_and_all_comes_to_an_end(
             number = data.draw(st.sampled_from(at_work))
             simulation.resting.add(number)
             waiting.add(number)
-            simulation.tell(GaveUp(number))
+            simulation.tell(SlotReleased(number))
         elif choice == 3 and (back := sorted(waiting & set(simulation.under_way))):
             number = data.draw(st.sampled_from(back))
             waiting.discard(number)
