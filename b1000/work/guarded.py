@@ -10,7 +10,7 @@ from b1000.rsync.outcome import Outcome
 from b1000.rsync.source import Source
 from b1000.rsync.totals import Totals, is_vanished, totals
 from b1000.rsync.verdicts import Retry
-from b1000.work import watch
+from b1000.work import free_space
 from b1000.work.assignment import Assignment
 from b1000.work.copying import Target
 from b1000.work.inventory import BOUNDS, Names
@@ -45,7 +45,7 @@ class Guarded:
         self.vanished = 0  # files, in the last one
         self._descriptors = descriptors
         destination = target.destination
-        self._space = watch.Space(destination) if destination.min_free else None
+        self._space = free_space.Space(destination) if destination.min_free else None
         self._until = time.monotonic() + self.limits.copy_timeout
 
     def short_of_space(self) -> str | None:

@@ -11,7 +11,7 @@ from b1000.rsync.outcome import Outcome
 from b1000.rsync.verdicts import Retry
 from b1000.runs.states import CopyStatus
 from b1000.storage import greeting, stalling
-from b1000.work import process, tree, watch
+from b1000.work import free_space, process, tree
 from b1000.work.assignment import Assignment
 from b1000.work.output import Tail
 from b1000.work.process import Command
@@ -52,7 +52,7 @@ class Rsync(NamedTuple):
     peer: str | None = None
     limit: Limit = Limit()
     descriptors: tuple[int, ...] = ()
-    space: watch.Space | None = None
+    space: free_space.Space | None = None
     io_timeout: int = 0
     bounds: Mapping[int, int] = {}
     noted: bool = True

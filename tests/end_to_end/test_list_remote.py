@@ -19,7 +19,7 @@ from b1000.storage import contents, remote, session
 from b1000.storage.backup import Entry, Unread
 from b1000.storage.remote import Reach
 from tests.support.daemon import CHROOT, Daemon
-from tests.support.liar import Liar
+from tests.support.lying_client import Liar
 from tests.support.ports import free_port
 from tests.support.rows import DAY, Rows
 from tests.support.stored import NIGHT, a_mark, put

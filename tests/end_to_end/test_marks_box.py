@@ -24,7 +24,7 @@ from tests.support.attacker import (
     mark,
     send,
 )
-from tests.support.liar import Liar
+from tests.support.lying_client import Liar
 from tests.support.mounting import needs_mounts
 from tests.support.storage import Storage
 from tests.support.world import ROOT, wait_until

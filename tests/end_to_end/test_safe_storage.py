@@ -26,7 +26,7 @@ from tests.support.attacker import (
     kept,
     mark,
 )
-from tests.support.liar import Liar
+from tests.support.lying_client import Liar
 from tests.support.storage import Storage
 from tests.support.world import wait_until
 

@@ -15,7 +15,7 @@ import pytest
 from b1000.b1k.mark import Counts
 from b1000.verify.reading import OutOfTime, Pace, files
 from b1000.verify.tree import Tree
-from tests.support.lying import LyingSystem
+from tests.support.preloaded import LyingSystem
 from tests.support.stored import a_mark, identify, put
 from tests.support.world import World, wait_until
 

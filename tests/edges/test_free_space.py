@@ -13,7 +13,7 @@ import pytest
 
 from b1000.jobs import Destination, FreeSpace
 from b1000.storage.stalling import StallWatch, watched
-from b1000.work.watch import Space
+from b1000.work.free_space import Space
 
 
 class Clock:
