@@ -43,7 +43,7 @@ class Databases:
         def ask(report: Report) -> Sequence[ToldOf]:
             from b1000.reports import known
 
-            return [ToldOf(*row) for row in known.stored(report, job, hosts)]
+            return known.stored(report, job, hosts)
 
         return list(self._each(ask, "which backups are known to be bad"))
 
@@ -53,8 +53,7 @@ class Databases:
         def ask(report: Report) -> Sequence[ToldOf]:
             from b1000.reports import known
 
-            found = known.stored(report, job, hosts, removed=True)
-            return [ToldOf(*row, removed=True) for row in found]
+            return known.stored(report, job, hosts, removed=True)
 
         return list(self._each(ask, "which backups were removed"))
 

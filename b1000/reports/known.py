@@ -14,9 +14,11 @@ from b1000.named import NamedTuple
 from b1000.reports.expected import Stored as StoredThere
 from b1000.reports.expected import Terms, expected
 from b1000.reports.source import DatabaseSource
+from b1000.restore.told import ToldOf
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE, CopyStatus
 from b1000.runs.stored import MISSING, REMOVED, KnownCopy
+from b1000.state.conditions import placeholders
 from b1000.storage.layout import Place
 
 
@@ -35,7 +37,7 @@ class Sought(NamedTuple):
 def newest(settings: Report, sought: Sought) -> float | None:
     """When the newest of them began; None where none is known. Raises NotDelivered."""
     prefix = f"{sought.path.rstrip('/')}/"
-    states = ", ".join("?" * len(COMPLETE))
+    states = placeholders(COMPLETE)
     conditions = [f"c.status IN ({states})", "SUBSTR(c.path, 1, ?) = ?"]
     values: list[object] = [*map(str, COMPLETE), len(prefix), prefix]
     if sought.host:
@@ -58,16 +60,12 @@ def newest(settings: Report, sought: Sought) -> float | None:
     return None if found is None else float(found)
 
 
-Stored = tuple[str, str, str, float | None, str, float | None, str]
-"""Storage, path, run, when it began, what is wrong with it, when it was read, and the hashes of
-its list of sums."""
-
 _LONGEST_ERROR = 200  # characters of it that are told
 
 
 def stored(
     settings: Report, job: str, hosts: Collection[str], removed: bool = False
-) -> list[Stored]:
+) -> list[ToldOf]:
     """What storages have told of the backups of a job and some hosts that lie there, or of those
     that they have ``removed``. Raises NotDelivered.
     """
@@ -80,13 +78,19 @@ def stored(
         rows = source.rows(
             f"""SELECT storage, path, run, {seconds("started_utc")}, bad, error,
                     {seconds("read_utc")}, {sums} FROM stored
-                WHERE host IN ({_marks(hosts)}) AND name = ? AND state {state}""",
+                WHERE host IN ({placeholders(hosts)}) AND name = ? AND state {state}""",
             [*hosts, job],
         )
         return [
-            (
-                *(str(storage), str(path), str(run)),
-                *(_seconds(began), _wrong(bad, error), _seconds(read), str(hashes)),
+            ToldOf(
+                str(storage),
+                str(path),
+                str(run),
+                _seconds(began),
+                _wrong(bad, error),
+                _seconds(read),
+                str(hashes),
+                removed,
             )
             for storage, path, run, began, bad, error, read, hashes in rows
         ]
@@ -114,7 +118,7 @@ def expected_at(settings: Report, terms: Terms) -> list[KnownCopy]:
         if terms.pulls and "relayed_by" in source.columns("jobs"):
             whose, hosts = f"({whose} OR j.relayed_by = ?)", [terms.host, terms.host]
         since = datetime.fromtimestamp(terms.since - _ZONES, UTC)
-        where = f"""c.status IN ({_marks(COMPLETE)}) AND {whose} AND j.start_time >= ?
+        where = f"""c.status IN ({placeholders(COMPLETE)}) AND {whose} AND j.start_time >= ?
             AND ({" OR ".join(["SUBSTR(c.path, 1, ?) = ?"] * len(below))}) ORDER BY j.start_time"""
         values = [
             *map(str, COMPLETE),
@@ -160,7 +164,7 @@ def copies(settings: Report, job: str, places: Sequence[Place]) -> Iterator[Told
     with DatabaseSource(settings) as source:
         for start in range(0, len(times), _AT_ONCE):
             some = [_in_database(each) for each in times[start : start + _AT_ONCE]]
-            where = f"j.name = ? AND j.start_time IN ({_marks(some)})"
+            where = f"j.name = ? AND j.start_time IN ({placeholders(some)})"
             yield from _legible(_rows(source, where, [job, *some]))
         if any(each.type == "sync" for each in places):
             where = f"j.name = ? ORDER BY j.start_time DESC LIMIT {_SYNCS}"
@@ -224,7 +228,3 @@ def _row(row: tuple[Any, ...]) -> Told:
 
 def _in_database(start_time: str) -> str:
     return f"{start_time[:10]} {start_time[11:].replace('-', ':')}"
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join("?" * len(values))

@@ -28,6 +28,7 @@ from b1000.runs.run import Client, Copy, Run
 from b1000.runs.states import BEGUN
 from b1000.state import outbox
 from b1000.state.beginnings import Beginnings
+from b1000.state.conditions import placeholders
 
 _OF_A_COPY = (
     *("status", "error", "started", "ended", "attempts", "bytes", "files", "sent", "exit_code"),
@@ -37,7 +38,7 @@ _UPDATE_COPY = f"""UPDATE copies SET {", ".join(f"{name} = ?" for name in _OF_A_
     WHERE run_id = ? AND destination = ?"""
 _NEW_COPY = ("destination", "background", "type", "path", "marked", *_OF_A_COPY)
 _INSERT_COPY = f"""INSERT INTO copies (run_id, position, {", ".join(_NEW_COPY)})
-    VALUES (?, ?, {", ".join("?" * len(_NEW_COPY))})"""
+    VALUES (?, ?, {placeholders(_NEW_COPY)})"""
 _values_of_copy = operator.attrgetter(*_OF_A_COPY)
 _values_of_new_copy = operator.attrgetter(*_NEW_COPY)
 _LATER_DOUBT = "CASE doubt WHEN '' THEN excluded.doubt ELSE doubt END"

@@ -1,8 +1,13 @@
 """Conditions on runs, in SQL: what ``runs/states.py`` says of one run, said of all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 from b1000.runs.states import RESUMED_WHEN_DIED, RESUMED_WHEN_FAILED
+
+
+def placeholders(values: Sized) -> str:
+    """``?, ?``: as many as there are values."""
+    return ", ".join("?" * len(values))
 
 
 def quoted(values: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from b1000.jobs import Job
 from b1000.runs.run import Base, Bases, Client, Unsettled
 from b1000.runs.states import COMPLETE, Step
 from b1000.runs.task import Taken
-from b1000.state.conditions import quoted
+from b1000.state.conditions import placeholders, quoted
 from b1000.state.run_rows import RunRows
 
 # paths.subject in SQL: an absent part goes with its dash.
@@ -38,7 +38,7 @@ class DirectoryQueries(RunRows):
     def owner_of_directory(self, job: str, instances: Sequence[str], whose: str) -> str | None:
         """Which of the instances wrote last into the directory that :func:`paths.subject` names."""
         sql = f"""SELECT instance FROM runs WHERE job = ? AND begun AND {_SUBJECT} = ?
-                  AND instance IN ({", ".join("?" * len(instances))})
+                  AND instance IN ({placeholders(instances)})
                   ORDER BY run_id DESC LIMIT 1"""
         rows = self._ask(sql, (job, whose, *instances))
         return rows[0]["instance"] if rows else None
@@ -101,7 +101,7 @@ class DirectoryQueries(RunRows):
             f"""SELECT copies.path, copies.marked, max(copies.run_id)
                 FROM runs JOIN copies USING (run_id)
                 WHERE runs.job = ? AND runs.instance = ?
-                AND copies.destination IN ({", ".join("?" * len(without))})
+                AND copies.destination IN ({placeholders(without)})
                 AND copies.status IN ({quoted(COMPLETE)})
                 GROUP BY copies.path""",
             (job.name, instance, *without),

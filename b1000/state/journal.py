@@ -8,7 +8,7 @@ from b1000.runs.states import COMPLETE
 from b1000.runs.stored import MISSING, REMOVED, Facts, Memory, Restore
 from b1000.state import values
 from b1000.state.changes import Changes
-from b1000.state.conditions import CAN_BE_RETRIED, quoted
+from b1000.state.conditions import CAN_BE_RETRIED, placeholders, quoted
 
 _COMPLETE = quoted(COMPLETE)
 
@@ -58,7 +58,7 @@ class Journal(Changes):
         )
         self._db.execute(
             f"""INSERT INTO stored ({", ".join(columns)})
-                VALUES ({", ".join("?" * len(columns))})
+                VALUES ({placeholders(columns)})
                 ON CONFLICT DO UPDATE SET {updates}""",
             (root, place, *changes.values()),
         )
@@ -135,7 +135,7 @@ class Journal(Changes):
         columns = Restore._fields[: Restore._fields.index("ended")]
         row = self._db.execute(
             f"""INSERT INTO restores ({", ".join(columns)})
-                VALUES ({", ".join("?" * len(columns))}) RETURNING restore_id""",
+                VALUES ({placeholders(columns)}) RETURNING restore_id""",
             [getattr(restore, name) for name in columns],
         ).fetchone()
         return int(row[0])

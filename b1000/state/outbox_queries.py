@@ -7,7 +7,7 @@ from b1000.runs.run import Run
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import Memory, Told
 from b1000.state import values
-from b1000.state.conditions import quoted
+from b1000.state.conditions import placeholders, quoted
 from b1000.state.run_rows import RunRows
 
 _AT_ONCE = 500  # runs in one statement
@@ -43,7 +43,9 @@ class OutboxQueries(RunRows):
     ) -> list[Pending]:
         """What a report has not got yet, oldest first; without what :meth:`due` leaves out."""
         due = self.due(report, known)[:limit]
-        runs = self._runs(f"run_id IN ({_places(due)})", due, order="ORDER BY runs.last_transition")
+        runs = self._runs(
+            f"run_id IN ({placeholders(due)})", due, order="ORDER BY runs.last_transition"
+        )
         # The state that is read now may be newer than the one that was pending: it is what counts.
         return [Pending(run.last_transition, run) for run in runs]
 
@@ -90,7 +92,7 @@ class OutboxQueries(RunRows):
         ]
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
-            where = f"run_id IN ({_places(some)})"
+            where = f"run_id IN ({placeholders(some)})"
             yield from self._runs(where, some, order="ORDER BY runs.run_id")
 
     def left_by_marks(self, destination: str, run_ids: Sequence[int]) -> set[int]:
@@ -106,7 +108,7 @@ class OutboxQueries(RunRows):
                     UNION ALL SELECT root || '/' || path, NULL, removed FROM stored
                     WHERE removed IS NOT NULL)
                 SELECT DISTINCT copies.run_id FROM copies JOIN later USING (path)
-                WHERE copies.destination = ? AND copies.run_id IN ({_places(run_ids)})
+                WHERE copies.destination = ? AND copies.run_id IN ({placeholders(run_ids)})
                 AND (number > copies.run_id OR removed >= coalesce(copies.ended, 0))""",
             (min(run_ids, default=0), destination, *run_ids),
         )
@@ -114,7 +116,7 @@ class OutboxQueries(RunRows):
 
     def with_leftovers(self, paths: Sequence[str]) -> set[str]:
         """Those of some directories where an attempt left what was never put in order."""
-        sql = f"SELECT path FROM unsettled WHERE path IN ({_places(paths)})"
+        sql = f"SELECT path FROM unsettled WHERE path IN ({placeholders(paths)})"
         return {row["path"] for row in self._ask(sql, paths)}
 
     def pending_by_report(self) -> dict[str, int]:
@@ -137,8 +139,3 @@ class OutboxQueries(RunRows):
                    FROM {_PENDING} GROUP BY report ORDER BY report"""
             )
         ]
-
-
-def _places(values: Sequence[object]) -> str:
-    """The places of so many parameters in a statement."""
-    return ", ".join("?" * len(values))

@@ -7,7 +7,7 @@ from datetime import datetime
 from b1000.rsync.paths import START_TIME, file_stem
 from b1000.runs.run import Orphans, ProcessIdentity, Run
 from b1000.runs.states import RESUMED_WHEN_DIED
-from b1000.state.conditions import CAN_BE_RETRIED, SUPERSEDED, UNCLOSED, quoted
+from b1000.state.conditions import CAN_BE_RETRIED, SUPERSEDED, UNCLOSED, placeholders, quoted
 from b1000.state.run_rows import RunRows, supervisor
 
 _LATEST = "JOIN latest USING (run_id)"
@@ -133,7 +133,7 @@ class RunQueries(RunRows):
             for row in self._ask(
                 f"""SELECT start_time, run_id, ending IS NULL OR {CAN_BE_RETRIED} AS open
                     FROM runs WHERE file_stem = ?
-                    AND start_time IN ({", ".join("?" * len(some))})""",
+                    AND start_time IN ({placeholders(some)})""",
                 (file_stem, *some),
             ):
                 found[row["start_time"]] = None if row["open"] else row["run_id"]

@@ -8,7 +8,7 @@ from typing import Any
 from b1000.runs.run import Client, Copy, ProcessIdentity, Run
 from b1000.runs.states import Ending, Status, can_be_retried
 from b1000.state import rows, values
-from b1000.state.conditions import SUPERSEDED
+from b1000.state.conditions import SUPERSEDED, placeholders
 from b1000.state.mending import named, reason
 from b1000.state.view import View
 
@@ -94,7 +94,7 @@ class RunRows(View):
         for start in range(0, len(run_ids), _AT_ONCE):
             some = run_ids[start : start + _AT_ONCE]
             for row in self._rows(
-                f"""SELECT * FROM copies WHERE run_id IN ({", ".join("?" * len(some))})
+                f"""SELECT * FROM copies WHERE run_id IN ({placeholders(some)})
                     ORDER BY run_id, position""",
                 some,
             ):

@@ -17,9 +17,8 @@ from b1000.config.kinds import (
     rate,
     rsync_options,
     share,
-    ssh_options,
-    tls_ca,
 )
+from b1000.config.options.of_transports import reached
 from b1000.config.options.row import DEST, Option
 
 _ACTIVE, _PASSIVE = ("active",), ("passive",)
@@ -102,25 +101,7 @@ OPTIONS: tuple[Option, ...] = (
         "File with the password for the rsync daemon; only its owner may read it.",
         of=_ACTIVE,
     ),
-    Option(
-        "transport", DEST, choice("plain", "tls", "ssh"),
-        "How an rsync:// path is reached. tls: by rsync-ssl, port 874 "
-        "unless the address names one. ssh: the daemon that a forced command starts; a port of the "
-        "address is that of sshd.",
-        default="plain", of=_ACTIVE,
-    ),
-    Option(
-        "tls_ca", DEST, ValueKind("absolute path", tls_ca),
-        "For tls: file with the authorities that are believed. Default: those of the system.",
-        of=_ACTIVE,
-    ),
-    Option(
-        "ssh_options", DEST,
-        ValueKind("options, split as a shell would", ssh_options, quotes=True),
-        "For ssh: options of ssh. They come before B1000's own, which are -l root, BatchMode=yes "
-        "and StrictHostKeyChecking=yes.",
-        of=_ACTIVE,
-    ),
+    *reached(DEST, _ACTIVE, "an rsync:// path"),
     Option(
         "rsync_options", DEST,
         ValueKind("options, split as a shell would", rsync_options, quotes=True),

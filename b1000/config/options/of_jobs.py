@@ -19,9 +19,8 @@ from b1000.config.kinds import (
     integer,
     password_file,
     rsync_address,
-    ssh_options,
-    tls_ca,
 )
+from b1000.config.options.of_transports import reached
 from b1000.config.options.row import JOB, Option
 
 _PUSH, _PULL = ("push",), ("pull",)
@@ -179,23 +178,5 @@ OPTIONS: tuple[Option, ...] = (
         "File with the password for the client's daemon; else that of the destination is used.",
         of=_PULL,
     ),
-    Option(
-        "transport", JOB, choice("plain", "tls", "ssh"),
-        "How the client's daemon is reached. tls: by rsync-ssl, port 874 "
-        "unless the address names one. ssh: the daemon that a forced command starts; a port of the "
-        "address is that of sshd.",
-        default="plain", of=_PULL,
-    ),
-    Option(
-        "tls_ca", JOB, ValueKind("absolute path", tls_ca),
-        "For tls: file with the authorities that are believed. Default: those of the system.",
-        of=_PULL,
-    ),
-    Option(
-        "ssh_options", JOB,
-        ValueKind("options, split as a shell would", ssh_options, quotes=True),
-        "For ssh: options of ssh. They come before B1000's own, which are -l root, BatchMode=yes "
-        "and StrictHostKeyChecking=yes.",
-        of=_PULL,
-    ),
+    *reached(JOB, _PULL, "the client's daemon"),
 )  # fmt: skip
