@@ -103,7 +103,7 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     ahead: Sequence[PastRun] = ()
     believed = runs
     if runs and runs[-1].started > now + SKEW:
-        ahead = [run for run in runs if run.started > now + SKEW]
+        ahead = _ahead(runs, now)
         believed = [run for run in runs if run.started <= now + MOST_SKEW]
     good, of_good = _good(believed, columns if believed is runs else columns_of(believed))
     past = _past(believed, good, of_good, live)
@@ -153,6 +153,23 @@ def _missed(facts: Facts, past: Past, here: float) -> Facts:
     due = freshness.due(past, facts.expected, here)
     expected = freshness.given_up(past, facts.expected, due, rest)
     return facts._replace(due=due, expected=expected, newcomer=rest > 0)
+
+
+def _ahead(runs: Sequence[PastRun], now: float) -> list[PastRun]:
+    """Those dated later than now; of years ahead only until their host has told a later one.
+
+    Rows are numbered as they are told. What is hours ahead counts as a backup, and is told.
+    """
+    told: dict[str, int] = {}
+    for run in runs:
+        if run.started <= now + SKEW:
+            told[run.made_on] = max(run.job_id, told.get(run.made_on, 0))
+    return [
+        run
+        for run in runs
+        if now + SKEW < run.started <= now + MOST_SKEW
+        or (run.started > now + MOST_SKEW and run.job_id >= told.get(run.made_on, 0))
+    ]
 
 
 def _good(runs: list[PastRun], columns: Columns) -> tuple[list[PastRun], Columns]:

@@ -412,6 +412,24 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         "the last good backup is 9 d 1 h old",
     ),
     "only a run of years ahead": ([run(-900 * DAY)], None, CRITICAL, "never backed up"),
+    "a clock that was years ahead and is right again": (
+        [run(2 * DAY), run(-900 * DAY, job_id=1), run(3 * HOUR, job_id=2)],
+        None,
+        OK,
+        "3 h old",
+    ),
+    "a clock that is years ahead now": (
+        [run(27 * HOUR, job_id=1), run(3 * HOUR, job_id=2), run(-900 * DAY, job_id=3)],
+        None,
+        WARNING,
+        "the clock of db1 was",
+    ),
+    "another host's clock is right": (
+        [run(27 * HOUR), run(-900 * DAY, job_id=1), run(3 * HOUR, job_id=2, made_on="db2")],
+        None,
+        WARNING,
+        "the clock of db1 was",
+    ),
     "a clock that is right again, acknowledged": (
         [*daily(5), run(-900 * DAY, acknowledged=True)],
         None,
