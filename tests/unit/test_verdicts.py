@@ -541,6 +541,31 @@ def test_the_longest_interval_says_what_is_usual(gaps: list[float], expected: fl
     assert learned(Past(starts), starts[-1]).max_age == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("since", [1, 2, 10, 30])
+@pytest.mark.parametrize("away", [25, 40, 400, 7000])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_pause_of_weeks_lets_no_later_silence_be_as_long(
+    since: int, away: int, fails: bool
+) -> None:
+    """Whether it failed or did not run then, of as many runs as there have been since."""
+    silent = 10 * DAY
+    runs = daily(since, silent)
+    if fails:
+        runs += [failed(silent + (since + number) * DAY) for number in range(min(away, 90))]
+    runs += daily(20, silent + (since + away) * DAY)
+    assert verdict(runs)[0] is CRITICAL
+    assert verdict([*daily(since), *[run(3 * HOUR + (since + away) * DAY)] * 20])[0] is not CRITICAL
+
+
+def test_one_run_of_a_clock_in_the_past_hides_no_silence() -> None:
+    assert verdict([*daily(10, 3 * DAY), run(7300 * DAY)])[0] is CRITICAL
+
+
+def test_pauses_that_come_again_are_a_rhythm() -> None:
+    runs = [run(24 * DAY + month * 30 * DAY + n * HOUR) for month in range(4) for n in range(8)]
+    assert verdict(runs)[0] is OK
+
+
 def test_an_interval_that_failures_made_is_not_usual() -> None:
     starts = [0.0, DAY, 2 * DAY, 9 * DAY, 10 * DAY]
     usual = learned(Past(starts, [3 * DAY]), 10 * DAY).max_age
