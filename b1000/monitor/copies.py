@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from b1000.monitor.history import PastRun
-from b1000.monitor.statements import VANISHED, Expressions, among, batches
+from b1000.monitor.statements import RUNS_AT_ONCE, VANISHED, Expressions, among, batches
 from b1000.monitor.tracks import short
 from b1000.named import NamedTuple
 from b1000.reports.source import LIST_SEPARATOR, SEPARATOR, DatabaseSource, Query
 from b1000.runs.states import CopyStatus
-
-_RUNS_AT_ONCE = 900  # of 1,000 and more MariaDB makes a table, sorts it, and takes twice as long
 
 
 class CopyCounts(NamedTuple):
@@ -41,7 +39,7 @@ def copies_of(
     alike: dict[str, CopyCounts] = {}
     asked = [
         Query(fields, f"(SELECT {counted} FROM copies c WHERE {among(some)} GROUP BY c.job_id) t")
-        for some in batches(sorted(job_ids), _RUNS_AT_ONCE)
+        for some in batches(sorted(job_ids), RUNS_AT_ONCE)
     ]
     for texts in source.texts_of_each(asked):
         for text in texts:
@@ -54,7 +52,7 @@ def copies_of(
                 found[job_id] = known
                 if known.done != known.total:
                     different.append(job_id)
-    for some in batches(different, _RUNS_AT_ONCE):
+    for some in batches(different, RUNS_AT_ONCE):
         found |= _different_copies(source, expressions, some)
     return found
 

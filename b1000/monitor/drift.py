@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import sub
 
+from b1000.monitor.facts import MOST_SKEW
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject, span
 from b1000.monitor.replies import IGNORE, Replies
 from b1000.monitor.severity import Verdict
@@ -41,8 +42,11 @@ class Trace(NamedTuple):
     good: bool
 
 
-def trace_of(subject: Subject, runs: Sequence[PastRun]) -> Trace | None:
+def trace_of(subject: Subject, runs: Sequence[PastRun], now: float) -> Trace | None:
     """``runs`` in the order of time; None where none says whether the instance is listed."""
+    if runs and runs[-1].started > now + MOST_SKEW:
+        # A clock so far ahead says nothing of when the others should have run.
+        runs = [run for run in runs if run.started <= now + MOST_SKEW]
     if subject.instance:
         # A failure of the job itself does not.
         runs = [run for run in runs if run.listed_as or run.master_instance]

@@ -1,7 +1,7 @@
 """From the history of a subject to the facts that the rules of the monitor look at. Pure."""
 
 from collections.abc import Iterable, Sequence
-from operator import add
+from operator import add, sub
 
 from b1000.monitor import freshness
 from b1000.monitor.freshness import Expectation, Past
@@ -18,13 +18,14 @@ from b1000.monitor.history import (
     good_ones,
     in_order,
 )
-from b1000.monitor.usual import LOOKED_BACK
+from b1000.monitor.usual import LOOKED_BACK, median
 from b1000.named import NamedTuple
 from b1000.runs.states import Status, Step
 
 SKEW = 10 * MINUTE
 """By which clocks may differ before it is told."""
 _DONE, _FAILED = Step.DONE.value, Status.FAILED.value  # looked up once
+_PAUSE, _TIMES, _OTHERS = 21 * DAY, 8, 7  # times as long as usual; other intervals
 _LONGER = 2  # times its longest that a run may take before it counts for nothing
 MOST_SKEW = 26 * HOUR
 """A clock further ahead says nothing of when a run was."""
@@ -103,7 +104,7 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     ahead: Sequence[PastRun] = ()
     believed = runs
     if runs and runs[-1].started > now + SKEW:
-        ahead = [run for run in runs if run.started > now + SKEW]
+        ahead = _ahead(runs, now)
         believed = [run for run in runs if run.started <= now + MOST_SKEW]
     good, of_good = _good(believed, columns if believed is runs else columns_of(believed))
     past = _past(believed, good, of_good, live)
@@ -155,6 +156,23 @@ def _missed(facts: Facts, past: Past, here: float) -> Facts:
     return facts._replace(due=due, expected=expected, newcomer=rest > 0)
 
 
+def _ahead(runs: Sequence[PastRun], now: float) -> list[PastRun]:
+    """Those dated later than now; of years ahead only until their host has told a later one.
+
+    Rows are numbered as they are told. What is hours ahead counts as a backup, and is told.
+    """
+    told: dict[str, int] = {}
+    for run in runs:
+        if run.started <= now + SKEW:
+            told[run.made_on] = max(run.job_id, told.get(run.made_on, 0))
+    return [
+        run
+        for run in runs
+        if now + SKEW < run.started <= now + MOST_SKEW
+        or (run.started > now + MOST_SKEW and run.job_id >= told.get(run.made_on, 0))
+    ]
+
+
 def _good(runs: list[PastRun], columns: Columns) -> tuple[list[PastRun], Columns]:
     """Those that are good, most often all, and their columns."""
     if columns.all_good:
@@ -194,7 +212,23 @@ def _past(
     if good and good[0].offset != good[-1].offset:
         starts.sort()
         failed.sort()
-    return Past(starts, failed)
+    return Past(_since_pause(starts, failed), failed)
+
+
+def _since_pause(starts: list[float], failed: Sequence[float]) -> list[float]:
+    """Those after the only pause of weeks, as after failures of a month or a false date of years.
+
+    It is no rhythm, and as one it would let the next silence be as long. Seven others say so.
+    """
+    gaps = [*map(sub, starts[1:], starts)]
+    if len(gaps) <= _OTHERS or (longest := max(gaps)) < max(_PAUSE, _TIMES * (median(gaps) or 0.0)):
+        return starts
+    if sum(gap >= _PAUSE for gap in gaps) > 1:
+        return starts
+    first = gaps.index(longest) + 1
+    if first == len(starts) - 1 and failed and failed[-1] > starts[first - 1]:
+        return starts  # One alone says less than those before, without an interval of failures.
+    return starts[first:]
 
 
 def _live(runs: Sequence[PastRun], columns: Columns) -> list[PastRun]:

@@ -150,7 +150,7 @@ def _looked_at(seen: Fleet, task: Task) -> tuple[list[_Verdict], dict[Subject, T
     for subject, runs in seen.histories.items():
         if task.wants(subject):
             verdicts.append(_verdict(seen, subject, task))
-        traces[subject] = trace_of(subject, runs)
+        traces[subject] = trace_of(subject, runs, task.now)
     return verdicts, traces
 
 

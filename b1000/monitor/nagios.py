@@ -1,4 +1,7 @@
-"""A survey for Nagios: one line, then one for each that is bad, with performance data."""
+"""A survey for Nagios: one line, then one for each that is bad, with performance data.
+
+Notes that are bad are nobody's verdict, and make the exit code like one: they are told with them.
+"""
 
 from b1000.logs import printable
 from b1000.monitor.severity import Verdict
@@ -14,17 +17,19 @@ def as_nagios(found: Survey) -> str:
     explained = found.explained
     bad = [each for each in worst_first(found) if each.verdict is not Verdict.OK]
     own = [each for each in bad if each.subject not in explained]
-    notes = [note.text for note in found.notes if note.verdict is not Verdict.OK]
+    notes = [note for note in found.notes if note.verdict is not Verdict.OK]
     named = [each.text for each in found.causes[:_MOST_NAMED]]
     named += [f"{each.subject.label}: {each.reason}" for each in own[:_MOST_NAMED]]
-    parts = [_cut(text) for text in [*named, *notes[:_MOST_NAMED]]]
-    if len(own) > _MOST_NAMED:
-        parts.append(f"and {len(own) - _MOST_NAMED} more")
+    named += [note.text for note in notes[:_MOST_NAMED]]
+    parts = [_cut(text) for text in named]
+    if more := sum(max(0, len(some) - _MOST_NAMED) for some in (own, notes)):
+        parts.append(f"and {more} more")
     first = f"B1000 {nagios_line('; '.join([summary(found), *parts]))} | {_performance(found)}"
     lines = [f"{each.verdict}: {nagios_line(each.text)}" for each in found.causes]
     lines += [
         f"{each.verdict}: {nagios_line(f'{each.subject.label}: {each.reason}')}" for each in bad
     ]
+    lines += [f"{note.verdict}: {nagios_line(note.text)}" for note in notes]
     return "\n".join([first, *_fitting(lines, _MOST_BYTES - len(first.encode()))])
 
 

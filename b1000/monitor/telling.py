@@ -5,7 +5,6 @@ of those of the month before it only what is at other destinations than its own 
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
@@ -15,7 +14,6 @@ from b1000.monitor.history import PastRun
 from b1000.monitor.verdicts import GONE_FOR
 from b1000.named import NamedTuple
 
-_USUAL = 0.9  # of all subjects have a destination that is not asked for
 _started, _job_id = attrgetter("started"), attrgetter("job_id")
 
 
@@ -103,12 +101,3 @@ def before(runs: list[PastRun], moments: Moments) -> Before | None:
     oldest = min([runs[place].started for place in lasts]) - GONE_FOR
     first = 0 if runs[0].started >= oldest else bisect_left(runs, oldest, key=_started)
     return Before(runs, first, max(lasts), known[0].intersection(*known[1:]))
-
-
-def usual(some: Sequence[Before]) -> frozenset[str]:
-    """Destinations that nearly all have: most need not be asked for them."""
-    users = Counter[str]()
-    for known, count in Counter(each.known for each in some).items():
-        for name in known:
-            users[name] += count
-    return frozenset(name for name, count in users.items() if count >= _USUAL * len(some))

@@ -422,6 +422,15 @@ def test_an_instance_that_vanished_is_told_at_once(rows: Rows) -> None:
     assert text.startswith("db1 mysql/3307 has vanished from db1: its last run is 2 d 3 h old")
 
 
+def test_a_clock_that_was_years_ahead_makes_no_other_instance_vanish(rows: Rows) -> None:
+    for instance in "12":
+        rows.daily("a", "mysql", instance, newest=27 * HOUR)
+    rows.run("a", "mysql", "1", -400 * DAY)
+    for instance in "12":
+        rows.run("a", "mysql", instance, 3 * HOUR)
+    assert survey(rows.report, MonitorQuestion(), rows.now).notes == []
+
+
 def test_a_failure_of_the_job_itself_is_no_sign_of_an_instance(rows: Rows) -> None:
     rows.daily("db1", "mysql", "3306", 8)
     rows.daily("db1", "mysql", "3307", 8, 3 * HOUR + 2 * DAY)

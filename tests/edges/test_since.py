@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b1000.monitor import histories
+from b1000.monitor import former, histories
 from b1000.monitor.history import PastRun
 from b1000.monitor.judgement import Judgement
 from b1000.monitor.survey import MonitorQuestion, survey
+from b1000.reports.source import SEPARATOR, DatabaseSource, Query
 from tests.support.chance import examples
 from tests.support.rows import DAY, HOUR, Rows
 
@@ -116,10 +117,15 @@ _agos = st.floats(1, 15 * 24).map(lambda hours: round(hours * HOUR))
 
 
 @settings(max_examples=examples(15))
-@given(_fleets, _agos)
-def test_few_copies_say_what_all_do(rows: _AtOnce, fleet: dict[str, list[Run]], ago: float) -> None:
+@given(_fleets, _agos, st.sampled_from([1, 2, 10]))
+def test_few_copies_say_what_all_do(
+    rows: _AtOnce, fleet: dict[str, list[Run]], ago: float, least: int
+) -> None:
+    """However many subjects with the same destinations are asked for by themselves."""
     _write(rows, fleet)
-    by_few = _asked(rows, rows.now, ago)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(former, "_LEAST_ALIKE", least)
+        by_few = _asked(rows, rows.now, ago)
     with pytest.MonkeyPatch.context() as patch:
 
         def every(runs: Sequence[PastRun], *_: object) -> range:
@@ -127,6 +133,29 @@ def test_few_copies_say_what_all_do(rows: _AtOnce, fleet: dict[str, list[Run]], 
 
         patch.setattr(histories, "telling", every)
         _same(by_few, _asked(rows, rows.now, ago))
+
+
+def test_no_copy_is_read_that_says_nothing(rows: _AtOnce, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where subjects have nothing in common, and of one a destination is gone."""
+    fleet = {f"{one}{number}": [*_daily(one)] for one in "ab" for number in range(12)}
+    fleet["a3"] = [*_daily("a")][:6] + [*_daily("a", "gone")][6:]
+    _write(rows, fleet)
+    told: list[str] = []
+    asked = DatabaseSource.texts_of_each
+
+    def heard(source: DatabaseSource, queries: Sequence[Query]) -> Iterator[Iterable[str]]:
+        for texts in asked(source, queries):
+            told.extend(some := [*texts] if "c.destination" in queries[0].field else [])
+            yield some or texts
+
+    monkeypatch.setattr(DatabaseSource, "texts_of_each", heard)
+    found = _asked(rows, rows.now)
+    assert {host for host, each in found.items() if each.verdict != "OK"} == {"a3"}
+    assert {text.partition(SEPARATOR)[2] for text in told} == {"gone"}
+
+
+def _daily(*places: str) -> Iterator[Run]:
+    return ((6 * HOUR + day * DAY, places, "OK", 60.0) for day in range(40))
 
 
 @settings(max_examples=examples(15))

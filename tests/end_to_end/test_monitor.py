@@ -392,6 +392,19 @@ def test_lines_for_nagios(world: World, central: Rows) -> None:
         assert re.fullmatch(r"(ok|warning|critical|unknown|oldest)=\d+s?;\d*;\d*;0", value)
 
 
+def test_nagios_is_told_of_what_is_bad_and_no_subjects(world: World, central: Rows) -> None:
+    """It makes the exit code, so that each has a line, however many there are."""
+    central.daily("good", "etc")
+    jobs = [f"job{number}" for number in range(5)]
+    for job in jobs:
+        central.run("new", job, "", HOUR, "", step="INIT", status="FAILED", error="no script")
+    done = world.b1000("monitor", "--nagios")
+    line, *others = done.stdout.splitlines()
+    assert done.returncode == 2
+    assert "; and 2 more | " in line
+    assert [each.split(" on ")[0] for each in others] == [f"CRITICAL: {job}" for job in jobs]
+
+
 def test_metrics(world: World, central: Rows) -> None:
     mixed(central)
     file = world.root / "b1000.prom"

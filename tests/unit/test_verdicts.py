@@ -412,6 +412,24 @@ CASES: dict[str, tuple[list[PastRun], PlanRow | None, Verdict, str]] = {
         "the last good backup is 9 d 1 h old",
     ),
     "only a run of years ahead": ([run(-900 * DAY)], None, CRITICAL, "never backed up"),
+    "a clock that was years ahead and is right again": (
+        [run(2 * DAY), run(-900 * DAY, job_id=1), run(3 * HOUR, job_id=2)],
+        None,
+        OK,
+        "3 h old",
+    ),
+    "a clock that is years ahead now": (
+        [run(27 * HOUR, job_id=1), run(3 * HOUR, job_id=2), run(-900 * DAY, job_id=3)],
+        None,
+        WARNING,
+        "the clock of db1 was",
+    ),
+    "another host's clock is right": (
+        [run(27 * HOUR), run(-900 * DAY, job_id=1), run(3 * HOUR, job_id=2, made_on="db2")],
+        None,
+        WARNING,
+        "the clock of db1 was",
+    ),
     "a clock that is right again, acknowledged": (
         [*daily(5), run(-900 * DAY, acknowledged=True)],
         None,
@@ -521,6 +539,31 @@ def test_the_longest_interval_says_what_is_usual(gaps: list[float], expected: fl
     for gap in gaps:
         starts.append(starts[-1] + gap)
     assert learned(Past(starts), starts[-1]).max_age == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("since", [1, 2, 10, 30])
+@pytest.mark.parametrize("away", [25, 40, 400, 7000])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_pause_of_weeks_lets_no_later_silence_be_as_long(
+    since: int, away: int, fails: bool
+) -> None:
+    """Whether it failed or did not run then, of as many runs as there have been since."""
+    silent = 10 * DAY
+    runs = daily(since, silent)
+    if fails:
+        runs += [failed(silent + (since + number) * DAY) for number in range(min(away, 90))]
+    runs += daily(20, silent + (since + away) * DAY)
+    assert verdict(runs)[0] is CRITICAL
+    assert verdict([*daily(since), *[run(3 * HOUR + (since + away) * DAY)] * 20])[0] is not CRITICAL
+
+
+def test_one_run_of_a_clock_in_the_past_hides_no_silence() -> None:
+    assert verdict([*daily(10, 3 * DAY), run(7300 * DAY)])[0] is CRITICAL
+
+
+def test_pauses_that_come_again_are_a_rhythm() -> None:
+    runs = [run(24 * DAY + month * 30 * DAY + n * HOUR) for month in range(4) for n in range(8)]
+    assert verdict(runs)[0] is OK
 
 
 def test_an_interval_that_failures_made_is_not_usual() -> None:
