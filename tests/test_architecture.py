@@ -31,7 +31,20 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"b1k"}),
     frozenset({"rsync", "config", "identity", "terminal"}),
     frozenset({"runs"}),
-    frozenset({"drill", "errors", "figures", "files", "jobs", "keep", "locks", "logs", "named"})
+    frozenset(
+        {
+            "addresses",
+            "drill",
+            "errors",
+            "figures",
+            "files",
+            "jobs",
+            "keep",
+            "locks",
+            "logs",
+            "named",
+        }
+    )
     | {"expressions", "logoutputs", "logstyle", "progress_files", "stopping", "templates", "wire"},
 )
 ROOT = frozenset({"__init__", "__main__"})
@@ -79,7 +92,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 PURE = (
     "b1k/",
     "rsync/",
-    "config/addresses.py",
+    "addresses.py",
     "config/allowed.py",
     "config/commandline.py",
     "config/foreign.py",

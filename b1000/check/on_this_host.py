@@ -9,8 +9,9 @@ import shlex
 import stat
 from collections.abc import Iterator, Sequence
 
+from b1000 import addresses
 from b1000.check.finding import Finding
-from b1000.config import COMMANDS, addresses, reading, references, shellwords
+from b1000.config import COMMANDS, reading, references, shellwords
 from b1000.config.loader import Config
 from b1000.config.selectors import selecting
 from b1000.expressions import expression

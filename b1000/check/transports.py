@@ -5,8 +5,8 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+from b1000 import addresses
 from b1000.check.finding import Finding
-from b1000.config import addresses
 from b1000.config.loader import Config
 from b1000.files import read_file
 from b1000.jobs import Job, Transport

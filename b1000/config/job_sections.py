@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from b1000.config import addresses, job_checks, transports
+from b1000 import addresses
+from b1000.config import job_checks, transports
 from b1000.config.options import TABLE
 from b1000.config.sections import Section
 from b1000.config.values import Values, WordList, only

@@ -6,7 +6,8 @@ A report that says more is refused. What is left is still the word of the client
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from b1000.config import addresses, grammar
+from b1000 import addresses
+from b1000.config import grammar
 from b1000.exchange import choice, offers
 from b1000.jobs import Pull
 from b1000.rsync.paths import MOST_EAST, START_TIME, is_local_time, moment

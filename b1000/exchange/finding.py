@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from b1000.config import addresses
+from b1000 import addresses
 from b1000.errors import RunFailed, counted
 from b1000.exchange import choice
 from b1000.exchange.peer import PollFailed

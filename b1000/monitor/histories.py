@@ -8,7 +8,7 @@ at which destinations others were.
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from b1000.config.addresses import host_of
+from b1000.addresses import host_of
 from b1000.monitor.copies import copies_of, together, with_copies
 from b1000.monitor.drift import AGE_AFTER_ONE, DriftNote
 from b1000.monitor.extents import Extent, Scope

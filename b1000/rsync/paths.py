@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from b1000 import addresses
 from b1000.errors import BadValue
 from b1000.expressions import expression
 
@@ -122,10 +123,4 @@ def parted(address: str) -> tuple[str, str]:
 
 def host_or_path(path: str) -> str:
     """How error texts call a destination: the host of an rsync address, or the local path."""
-    address = path.removeprefix("rsync://")
-    if address == path:
-        return path
-    host = address.partition("/")[0].rpartition("@")[2]
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    return addresses.host_of(path) or path

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from b1000.config.addresses import one_place
+from b1000.addresses import one_place
 from b1000.jobs import Job
 from b1000.runs.run import Base, Bases, Client, Unsettled
 from b1000.runs.states import COMPLETE, Step

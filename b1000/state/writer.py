@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from b1000.config import addresses
+from b1000 import addresses
 from b1000.errors import JournalFailed
 from b1000.expressions import expression
 from b1000.files import open_file

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from b1000.config.addresses import one_place
+from b1000.addresses import one_place
 from b1000.config.loader import Config
 from b1000.errors import UsageError
 from b1000.expressions import expression

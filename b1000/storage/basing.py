@@ -7,7 +7,7 @@ which others there are: a journal may have been lost, and another program may ha
 import os
 from collections.abc import Sequence
 
-from b1000.config.addresses import one_place
+from b1000.addresses import one_place
 from b1000.errors import StorageAway
 from b1000.rsync import paths
 from b1000.runs.run import Base, Bases

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from b1000.config.addresses import one_place
+from b1000.addresses import one_place
 from b1000.jobs import Destination
 from b1000.named import NamedTuple
 from b1000.progress_files import directory_beside, path_of

@@ -8,7 +8,7 @@ begins in an empty directory, at a daemon what is there stays as it is.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from b1000.config.addresses import one_place
+from b1000.addresses import one_place
 from b1000.jobs import Destination
 from b1000.rsync import outcome, paths
 from b1000.runs.run import Base, Bases, Copy

@@ -3,8 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
+from b1000.addresses import one_place
 from b1000.config import shellwords
-from b1000.config.addresses import one_place
 from b1000.config.selectors import JobSelection
 from b1000.jobs import Destination, DestinationChoice, Job
 from b1000.runs.run import Bases, Unsettled

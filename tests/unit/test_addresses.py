@@ -2,7 +2,7 @@
 
 import pytest
 
-from b1000.config import addresses
+from b1000 import addresses
 
 
 @pytest.mark.parametrize(
