@@ -101,7 +101,7 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
 
 
 def telling(argv: list[str], *options: str) -> list[str]:
-    """The same with more options, and a line for each name that is changed."""
+    """These arguments with more options, and a line for each name that is changed."""
     return [argv[0], *options, TOLD, *argv[1:]]
 
 

@@ -21,9 +21,8 @@ TROUBLES = (LATE, SLOW, LONG)
 
 _MOST_WORDS = 2**20  # bytes
 _MARGIN = 5.0  # seconds more than rsync gets to notice by itself that nobody says anything
-_OWN_WORDS = (
-    3  # of rsync, each in one write: a greeting, the module, and what a password makes of it
-)
+# Of rsync, each in one write: a greeting, the module, and what a password makes of it.
+_OWN_WORDS = 3
 _TIMEOUT = "--timeout="
 
 

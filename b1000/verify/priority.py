@@ -16,7 +16,7 @@ def be_idle() -> None:
     wait for has to get on.
     """
     os.setpriority(os.PRIO_PROCESS, 0, _LEAST)
-    with suppress(OSError):  # it is in util-linux; a host without it has the other one
+    with suppress(OSError):  # ionice is in util-linux; without it nice alone applies
         subprocess.run(
             ["ionice", "-c", _IDLE, "-p", str(os.getpid())],
             stdin=subprocess.DEVNULL,

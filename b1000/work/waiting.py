@@ -9,7 +9,7 @@ from b1000.work.loop import Cancelled, Future, Task, Value
 
 
 class _Turn:
-    """All others have one."""
+    """Awaited, it gives each other task a turn."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield
