@@ -15,8 +15,8 @@ from b1000.config.commandline import commandline
 from b1000.config.options import TABLE
 from b1000.config.reading import read
 from b1000.config.sections import ConfigUnreadable as ConfigUnreadable
+from b1000.config.sections import NoText, Section, parse
 from b1000.config.sections import Problem as Problem
-from b1000.config.sections import Section
 from b1000.config.values import Values, only
 from b1000.errors import BadValue, near, nearest
 from b1000.jobs import BrokenJob, Destination, Job, Limits, Report, Settings
@@ -33,8 +33,8 @@ class Config(NamedTuple):
     """A file that was read: what can be run, and what is wrong.
 
     ``file`` is as it was named, ``path`` its whole path, by which it is found from anywhere.
-    ``stray`` is set where an error belongs to no job that could be told of as
-    FAILED, such as a section whose heading is not known. ``lines`` are those of
+    ``stray`` are sections that may have been meant as jobs and cannot be told of as FAILED: their
+    kind is not known, or their name is none. ``lines`` are those of
     sections and options, a section's own under the option "". ``files`` are all that were read,
     the named one first; ``others`` are those of ``conf.d`` by the sections that stand there.
     """
@@ -46,7 +46,7 @@ class Config(NamedTuple):
     destinations: Mapping[str, Destination]
     reports: Mapping[str, Report]
     problems: tuple[Problem, ...]
-    stray: bool = False
+    stray: tuple[str, ...] = ()
     lines: Mapping[tuple[str, str], int] = {}
     files: tuple[str, ...] = ()
     others: Mapping[str, str] = {}
@@ -70,7 +70,12 @@ def load(file: str) -> Config:
 
     Raises :class:`ConfigUnreadable` with all problems where nothing can be run.
     """
-    sections, unparsed, files = read(file)
+    try:
+        sections, unparsed, files = read(file)
+    except NoText as error:
+        rest, _ = parse(error.rest)
+        reader = Values([each for each in rest if each.kind], os.uname().nodename, file)
+        raise _unreadable(file, error.problems, reader.values(reader.globals)) from None
     meant = [_report_unknown(section) for section in sections if not section.kind]
     # What was meant for [global] would silently be replaced by defaults.
     fatal = bool(unparsed) or "global" in meant
@@ -100,8 +105,7 @@ def load(file: str) -> Config:
     }
     problems = _in_order([*unparsed, *_problems([reader.globals, *sections], repeated)])
     if fatal or reader.globals.broken:
-        style, host = settings.get("log_style", "text"), settings.get("host", "")
-        raise ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
+        raise _unreadable(file, problems, settings)
     return Config(
         file,
         os.path.abspath(file),
@@ -110,11 +114,25 @@ def load(file: str) -> Config:
         {name: each for name, each in reversed(destinations.items()) if each},
         {name: each for name, each in reversed(reports.items()) if each},
         tuple(problems),
-        stray=bool(meant) or any(section.name not in jobs for section in named["job"]),
+        stray=tuple(
+            dict.fromkeys(
+                f"[{section.heading}]" if section.heading else "a section"
+                for section in sections
+                if not section.kind or (section.kind == "job" and section.name not in jobs)
+            )
+        ),
         lines=_lines_of(reversed([reader.globals, *sections])),
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},
     )
+
+
+def _unreadable(
+    file: str, problems: Iterable[Problem], settings: Mapping[str, Any]
+) -> ConfigUnreadable:
+    """The error, with where it is to be logged."""
+    style, host = settings.get("log_style", "text"), settings.get("host", "")
+    return ConfigUnreadable(file, problems, settings.get("log_file"), style, host)
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:

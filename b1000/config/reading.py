@@ -20,13 +20,7 @@ def read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
 
     ConfigUnreadable where the file itself cannot be read.
     """
-    try:
-        text = text_of(file)
-    except NoText as error:
-        # Enough to know where that is to be logged.
-        sections, _ = parse(error.rest)
-        return [each for each in sections if each.kind == "global"], [*error.problems], (file,)
-    sections, wrong = parse(text)
+    sections, wrong = parse(text_of(file))
     others, problems = _found(file)
     wrong += problems
     for each in others:
@@ -87,12 +81,8 @@ def text_of(file: str, otherwise: str = "") -> str:
     if len(problems) > _MOST_NO_TEXT:
         problems[-1] = Problem(problems[-1].line, "", "", "and so on; is it a configuration?")
     if problems:
-        raise NoText(file, problems, _CONTROL.sub("", _decoded(raw, "ignore")))
-    return _decoded(raw)
-
-
-def _decoded(raw: bytes, errors: str = "strict") -> str:
-    return raw.decode("utf-8-sig", errors).replace("\r\n", "\n")
+        raise NoText(file, problems, _CONTROL.sub("", raw.decode("utf-8-sig", "ignore")))
+    return raw.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _no_text(raw: bytes) -> Iterator[Problem]:

@@ -77,7 +77,7 @@ class ConfigUnreadable(B1000Error):
 
 
 class NoText(ConfigUnreadable):
-    """A file has lines that are no text; ``rest`` is the file without them."""
+    """A file holds what is no text; ``rest`` is what else it holds."""
 
     def __init__(self, file: str, problems: Iterable[Problem], rest: str) -> None:
         self.rest = rest

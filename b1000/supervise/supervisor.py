@@ -59,7 +59,7 @@ _STOP_REPORTS = 1.0  # seconds that reporters have then
 class Supervisor:
     """Runs what was selected; :meth:`run` gives the exit code of the program.
 
-    ``everything``: no job was named, so that a section of no known kind may have been meant as one.
+    ``everything``: no job was named, so that sections which may have been meant as jobs count.
     ``ahead`` are workers that wait for a task already.
     """
 
@@ -76,7 +76,7 @@ class Supervisor:
         self._settings = config.settings
         self._log = for_all()
         self._selection = selection
-        self._unknown_section = everything and config.stray
+        self._wrong_sections = config.stray if everything else ()
         self._display, self._ahead = display, ahead
         self._watch = Watch()
         self._program = Program(
@@ -152,11 +152,11 @@ class Supervisor:
             # Whoever was stopped while another program had the journal locked found nothing wrong.
             if not program.signal:
                 raise
-        return program.tally.exit_code(program.signal, self._unknown_section)
+        return program.tally.exit_code(program.signal, self._wrong_sections)
 
     def _log_end(self, seconds: float, nothing: str) -> None:
         """The last line of the log; ``nothing`` is for where nothing was to be done."""
-        if text := self._program.tally.closing(seconds, self._unknown_section):
+        if text := self._program.tally.closing(seconds, self._wrong_sections):
             for_all(shown=True).info("%s", text)
         elif nothing and not self._program.signal:
             that_nothing_was_done(nothing)

@@ -1,5 +1,7 @@
 """What becomes of all that a program does: its last line and its exit code. Pure."""
 
+from collections.abc import Sequence
+
 from b1000 import figures
 from b1000.runs.states import Status
 
@@ -18,10 +20,10 @@ class Tally:
         self.warning += status is Status.WARNING
         self.well += status is Status.OK
 
-    def closing(self, seconds: float, unknown_section: bool = False) -> str:
+    def closing(self, seconds: float, wrong_sections: Sequence[str] = ()) -> str:
         """The last line of a program: what became of all that it did; "" where that is nothing.
 
-        ``unknown_section``: a section is not known, and may have been meant to be a job.
+        ``wrong_sections`` may have been meant as jobs.
         """
         counts = {
             "FAILED": self.failed,
@@ -30,13 +32,13 @@ class Tally:
             "OK": self.well,
         }
         parts = [f"{number} {word}" for word, number in counts.items() if number]
-        also = "; a section of the configuration is not known" if unknown_section else ""
+        also = f"; not run: {', '.join(wrong_sections)}" if wrong_sections else ""
         return f"ended in {figures.span(seconds)}: {', '.join(parts)}{also}" if parts else ""
 
-    def exit_code(self, signal: int | None, unknown_section: bool) -> int:
-        """Of the program; ``unknown_section`` is as in its last line."""
+    def exit_code(self, signal: int | None, wrong_sections: Sequence[str] = ()) -> int:
+        """Of the program; ``wrong_sections`` are as in its last line."""
         if signal:
             return 128 + signal
-        if self.failed or self.unwritten or unknown_section:
+        if self.failed or self.unwritten or wrong_sections:
             return _FAILED
         return _SKIPPED if self.skipped else _SUCCESS

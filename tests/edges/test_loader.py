@@ -619,7 +619,7 @@ def test_a_section_that_nobody_knows(read: Read, heading: str, suggestion: str) 
     problem = only_problem(config)
     assert problem.startswith(f"15: {heading}: no such section")
     assert f"did you mean {suggestion}" in problem if suggestion else "did you" not in problem
-    assert config.stray
+    assert config.stray == (heading,)
     assert job(config)
 
 
@@ -733,7 +733,7 @@ def test_names_of_sections(read: Read, name: str, said: str) -> None:
     config = read(COMMON + JOB + JOB.replace("job:etc", f"job:{name}"))
     assert said in only_problem(config)
     assert list(config.jobs) == ["etc"]
-    assert config.stray
+    assert config.stray == (f"[job:{name}]",)
 
 
 @pytest.mark.parametrize("name", ["3306", "a", "my-db_2.old", "status", "Z"])
