@@ -150,6 +150,7 @@ PURE = (
     "jobs.py",
     "keep.py",
     "templates.py",
+    "restore/believing.py",
     "restore/choice.py",
     "verify/drill_plan.py",
     "verify/reading_plan.py",

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from b1000.config.loader import Config
     from b1000.restore.answer import Answer
     from b1000.restore.choice import Choice
-    from b1000.restore.part import Part
     from b1000.restore.restoring import Restoring
     from b1000.runs.stored import Restore
-    from b1000.storage.question import StoredRow
     from b1000.storage.survey import JobSurvey, Journalled
 
 _FAILED = 1
@@ -222,14 +220,17 @@ class _Restore:
     # --- how
 
     def _ways(self, choice: "Choice", private: str) -> "list[Restoring]":
+        from b1000.commands.placing import Placing
         from b1000.restore import asking, restoring, sparing, targets
         from b1000.rsync.restoring import Manner, is_small
 
         arguments = self._arguments
         own = sparing.own(self._config) if arguments.existing else []
         finding = self._config.command("list", "--files", "PATTERN")
+        placing = Placing(self._config, arguments, self._journal, self._words, private, self._warn)
         ways = []
-        for number, row in enumerate(choice.rows):
+        for number, judged in enumerate(map(placing.judged, choice.rows)):
+            row = judged.row
             manner = Manner(
                 arguments.existing or "",
                 row.backup.options,
@@ -240,35 +241,16 @@ class _Restore:
             )
             way = asking.way(self._config, self._journal, row)
             keeping = restoring.Keeping(added=private)
-            parts = sparing.sparing(self._parts(row, private, f"names-{number}"), own)
+            parts = sparing.sparing(placing.parts(judged, f"names-{number}"), own)
             ways.append(restoring.Restoring(row, way, manner, parts, keeping, finding))
+        for text in targets.told(ways[0].parts) if arguments.in_place else ():
+            self._say(text)
         if arguments.existing == "mirror":
             targets.check_mirrored(ways[0].parts)
         for part in ways[0].parts:
             for path in part.spared:
                 self._warn(f"{os.path.join(part.target, path)} stays as it is: it is b1000's own")
         return ways
-
-    def _parts(self, row: "StoredRow", private: str, file: str) -> "tuple[Part, ...]":
-        from b1000.restore import listed, places, targets
-
-        manner = self._arguments.existing
-        named = [places.named(word, row.backup) for word in self._words]
-        if not row.root.remote:
-            top = f"{row.root.address.rstrip('/')}/{row.backup.place}"
-            for each in named:
-                targets.real(top, os.path.dirname(os.path.join(top, each.name)))
-        if not self._arguments.in_place:
-            to = os.path.abspath(self._arguments.to)
-            (part,) = targets.beside_others(to, row.backup) if manner else targets.whole(to)
-            found = [each.name for each in named]
-            return (part._replace(names=listed.write(private, found, file) if found else ""),)
-        if not named:
-            return targets.in_place(row.backup)
-        return tuple(
-            part._replace(names=listed.write(private, names, f"{file}-{number}"))
-            for number, (part, names) in enumerate(targets.some_in_place(named))
-        )
 
     def _carry_out(self, choice: "Choice", ways: "list[Restoring]", private: str) -> int:
         from b1000.commands.bringing import Bringing, Surroundings

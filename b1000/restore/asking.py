@@ -87,7 +87,7 @@ def choose(
 
 def _as_it_was_made(journal: Journalled, row: StoredRow) -> StoredRow:
     """The same where no mark says what the run included, as the journal of its host has that."""
-    run = None if row.backup.include else journal.run_into(row.path)
+    run = None if row.backup.include else journal.run_of(row.backup.run)
     if not run or row.backup.run != (run.first_uid or run.uid):
         return row
     known = marking.included(run.snapshot)

@@ -14,6 +14,9 @@ from b1000.logstyle import printable
 from b1000.named import NamedTuple
 from b1000.storage.backup import Backup
 
+ALL = "."
+"""The name in a backup of all of it."""
+
 _START_TIME = expression(r"[0-9]{4}(-[0-9]{2}){5}", re.ASCII)
 
 
@@ -51,6 +54,11 @@ def kept(word: str, relative: bool) -> tuple[str, str]:
     return (path, "") if word.endswith("/") else posixpath.split(path)
 
 
+def place_of(word: str, relative: bool) -> str:
+    """The path of an include at the source."""
+    return posixpath.normpath(posixpath.join(*kept(word, relative)))
+
+
 def mixed(backup: Backup) -> str:
     """An include among whose names those of one from elsewhere may lie; "" for none."""
     words = includes(backup)
@@ -75,13 +83,16 @@ def tops(backup: Backup) -> list[str]:
 
 def named(path: str, backup: Backup) -> Named:
     """A path with a slash in front, as it was at the source where an include says so, or else
-    from the top of the backup. Raises UsageError where that is all of the backup.
+    from the top of the backup. Its name is ALL where it is the include that all of it is.
     """
     found = _below_include(path, backup) if path.startswith("/") else None
-    if found is None:
-        name = path.lstrip("/")
-        found = _place_of(name, backup)
-    if found.name == ".":
+    return found or _place_of(path.lstrip("/"), backup)
+
+
+def named_below(path: str, backup: Backup) -> Named:
+    """The same. Raises UsageError where that is all of the backup."""
+    found = named(path, backup)
+    if found.name == ALL:
         raise UsageError(f"{printable(path)} is all of the backup", "leave it out")
     return found
 
@@ -93,7 +104,7 @@ def _below_include(path: str, backup: Backup) -> Named | None:
         above = len(_parts(root))
         whole = [*_parts(root), *_parts(name)]
         if len(parts) >= len(whole) and _match(parts, whole):
-            return Named("/".join(parts[above:]) or ".", path, f"/{'/'.join(parts[:above])}")
+            return Named("/".join(parts[above:]) or ALL, path, f"/{'/'.join(parts[:above])}")
     return None
 
 

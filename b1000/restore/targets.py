@@ -1,11 +1,11 @@
 """Where a backup is restored to: a directory, or each include's own place."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from b1000.errors import UsageError, message_beside
 from b1000.logstyle import printable
-from b1000.restore import places
+from b1000.restore import listed, places
 from b1000.restore.part import Part
 from b1000.restore.places import Named
 from b1000.storage.backup import Backup
@@ -87,8 +87,8 @@ def check_mirrored(parts: Iterable[Part]) -> None:
 def _part(word: str, relative: bool) -> Part:
     if not places.has_place(word):
         raise UsageError(f"the include {printable(word)!r} has no place of its own", "use --to DIR")
-    root, name = places.kept(word, relative)
-    path = os.path.normpath(os.path.join(root, name))
+    _, name = places.kept(word, relative)
+    path = places.place_of(word, relative)
     if path == "/":
         return Part("", "/")
     above = os.path.dirname(path)
@@ -97,10 +97,12 @@ def _part(word: str, relative: bool) -> Part:
     return Part(name, f"{above.rstrip('/')}/", above)
 
 
-def some_in_place(wanted: Sequence[Named]) -> tuple[tuple[Part, list[str]], ...]:
-    """Paths to where they were, with the names for each part; directories that are there stay as
-    they are. Raises UsageError where one has no place, or behind a link.
+def some_in_place(wanted: Sequence[Named], backup: Backup) -> tuple[tuple[Part, list[str]], ...]:
+    """Paths to where they were, with the names for each part, none for all of it; directories that
+    are there stay as they are. Raises UsageError where one has no place, or behind a link.
     """
+    if any(each.name == places.ALL for each in wanted):
+        return tuple((part, []) for part in in_place(backup))
     parts: dict[Part, list[str]] = {}
     for each in wanted:
         if not each.place:
@@ -110,6 +112,16 @@ def some_in_place(wanted: Sequence[Named]) -> tuple[tuple[Part, list[str]], ...]
         source = each.name.removesuffix(below)
         parts.setdefault(Part(source, f"{there.rstrip('/')}/", there), []).append(below)
     return tuple(parts.items())
+
+
+def told(parts: Iterable[Part]) -> Iterator[str]:
+    """What goes where, of parts that go in place."""
+    for part in parts:
+        if not part.names:
+            place = part.target + ("" if part.whole else os.path.basename(part.source))
+            yield f"{printable(part.source) or 'all of it'} goes to {printable(place)}"
+        for name in listed.read(part.names) if part.names else ():
+            yield f"{printable(part.source + name)} goes to {printable(part.target + name)}"
 
 
 def real(top: str, directory: str) -> str:

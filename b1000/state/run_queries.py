@@ -33,10 +33,12 @@ class RunQueries(RunRows):
         """One run."""
         return next(iter(self._runs("run_id = ?", (run_id,), shown=True)), None)
 
-    def run_into(self, path: str) -> Run | None:
-        """The last run that copied into a directory at a destination."""
-        last = "run_id = (SELECT max(run_id) FROM copies WHERE path = ?)"
-        return next(iter(self._runs(last, (path,), shown=True)), None)
+    def run_of(self, uid: str) -> Run | None:
+        """The run that has a uid, or had it before it was resumed."""
+        now = "SELECT run_id FROM runs WHERE uid = ?"
+        earlier = "SELECT run_id FROM earlier_uids WHERE uid = ?"
+        found = f"run_id IN ({now} UNION ALL {earlier})"
+        return next(iter(self._runs(found, (uid, uid), shown=True)), None)
 
     def history(self, job: str, instance: str, number: int) -> list[Run]:
         """The last ``number`` runs of one job/instance, the newest first."""

@@ -270,9 +270,9 @@ class Journalled:
         """The runs that are not over."""
         return self._reader.unfinished() if self._reader else []
 
-    def run_into(self, path: str) -> Run | None:
-        """The last run that copied into a directory."""
-        return self._reader.run_into(path) if self._reader else None
+    def run_of(self, uid: str) -> Run | None:
+        """The run that has or had a uid."""
+        return self._reader.run_of(uid) if self._reader else None
 
     def drilled(self) -> list[Told]:
         """The backups of which there were drills."""

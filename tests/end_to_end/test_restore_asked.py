@@ -281,7 +281,7 @@ def test_files_of_another_host_come_in_place_here_only_if_that_is_meant(world: W
     """As on a storage, where the command of the client that is gone may be typed."""
     put(world.root / "one", a_mark()._replace(include=f"{world.source}/"))
     world.write({"dest:one": {"type": "store", "path": world.root / "one"}})
-    words = ["restore", "etc", "--in-place", "--merge"]
+    words = ["restore", "etc", "--in-place", "--merge", str(world.source)]
     argv = [*_python(), "-f", str(world.config), *words]
     terminal = Terminal(argv, {}, columns=100)
     terminal.read_until(lambda: "Restore it in place here?" in terminal.text)

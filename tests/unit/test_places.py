@@ -100,7 +100,7 @@ def test_what_lies_beside_others(include: str, relative: bool, expected: str) ->
 
 def test_all_of_it_is_no_path_of_it() -> None:
     with pytest.raises(UsageError, match="is all of the backup; leave it out"):
-        places.named("/srv/data", backup("/srv/data/"))
+        places.named_below("/srv/data", backup("/srv/data/"))
 
 
 def test_what_is_at_the_top() -> None:
