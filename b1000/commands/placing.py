@@ -31,7 +31,7 @@ class Placing(NamedTuple):
     def judged(self, row: StoredRow) -> Judged:
         """A backup with the include that counts."""
         run = self.journal.run_of(row.backup.run)
-        return believing.judged(row, Own(run, self.config.jobs.get(row.key.job), self.config.place))
+        return believing.judged(row, Own(run, self.config.jobs.get(row.key.job), self.config.path))
 
     def parts(self, judged: Judged, file: str) -> tuple[Part, ...]:
         """What goes where; lists of names are called after ``file``. Raises UsageError."""
