@@ -143,13 +143,16 @@ def facts_of(history: Iterable[PastRun], plan: PlanRow | None, now: float) -> Fa
     )
     if facts.late and live and _began_in_time(facts, past):
         return facts._replace(in_time=True)
-    return _missed(facts, past, here) if facts.late and past.good else facts
+    return _missed(facts, past, here, bool(since)) if facts.late and past.good else facts
 
 
-def _missed(facts: Facts, past: Past, here: float) -> Facts:
-    """The same with what was missed, and when it counts as lost."""
+def _missed(facts: Facts, past: Past, here: float, ran: bool) -> Facts:
+    """The same with what was missed, and when it counts as lost.
+
+    ``ran``: there were runs since, also such as were acknowledged. So it is no day of rest.
+    """
     rest = 0.0
-    if facts.expected.by != "plan" and not (facts.since or facts.live):
+    if facts.expected.by != "plan" and not (ran or facts.live):
         rest = freshness.first_weekend(past, here)
     due = freshness.due(past, facts.expected, here)
     expected = freshness.given_up(past, facts.expected, due, rest)

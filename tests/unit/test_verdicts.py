@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from b1000.monitor.freshness import Past, learned
@@ -691,6 +691,8 @@ def test_no_verdict_gets_better_by_an_older_last_good_run(
     assert RANK[stale.verdict] >= RANK[fresh.verdict]
 
 
+# What was acknowledged ran on a Sunday: that is no day of rest of a job that is new.
+@example([run(129601 + HOUR), run(129601), failed(1)], None)
 @given(RUNS, PLANS)
 def test_acknowledging_hides_no_missing_backup(
     history: list[PastRun], plan: PlanRow | None
