@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
     from b1000.storage.survey import Journalled
-    from b1000.storage.telling import Telling
     from b1000.verify.drill_plan import Candidate
     from b1000.work.drilling import Place
 
@@ -125,7 +124,7 @@ class Drills:
     def _due(
         self, found: "list[tuple[Destination, list[Catalogue]]]", known: "Journalled"
     ) -> "Sequence[Candidate]":
-        from b1000.prune.pruning import fits
+        from b1000.storage.question import names_group
         from b1000.verify import drill_plan
 
         words = self._arguments.jobs
@@ -134,7 +133,7 @@ class Drills:
             candidate
             for destination, catalogues in found
             for candidate in drill_plan.candidates(destination, catalogues, self._rules, times, now)
-            if not words or any(fits(word, candidate.group.key) for word in words)
+            if not words or any(names_group(word, candidate.group.key) for word in words)
         ]
         if words and not among and not self._away:
             raise UsageError(f"no backup of {', '.join(words)} can be drilled")
@@ -184,18 +183,14 @@ class Drills:
             self._tell(in_the_way)
 
     def _note(self, journal: "Journal", which: "Candidate", **changes: object) -> None:
-        told = self._telling(which)
+        from b1000.supervise.telling import telling_of
+
         place, root = which.backup.place, which.root
+        told = telling_of(self._config, self._config.destinations[root.destination])
         with journal.transaction():
             facts = {place: told.facts(root, which.group.key, which.backup)}
             journal.describe(root.path, facts, whole=False)
             journal.remember(root.path, place, changes)
-
-    def _telling(self, which: "Candidate") -> "Telling":
-        from b1000.storage.telling import Telling
-
-        destination = self._config.destinations[which.root.destination]
-        return Telling(self._config.settings.host, destination, self._rules.of_group)
 
     def _restore_and_judge(self, known: "Journalled", which: "Candidate", place: "Place") -> str:
         """Gives why it failed, "" where it passed."""

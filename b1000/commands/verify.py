@@ -119,8 +119,8 @@ class _Verify:
     def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
         """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
-        from b1000.prune.pruning import refuse_strangers
         from b1000.storage import emptied, remote, survey
+        from b1000.storage.question import refuse_unknown_groups
 
         named = self._arguments.dest
         wanted = survey.wanted(self._config, named)
@@ -149,7 +149,7 @@ class _Verify:
             self._tell(f"b1000: {why}")
         if not self._away:
             keys = [group.key for _, looked, _ in found for each in looked for group in each.groups]
-            refuse_strangers(self._arguments.jobs, keys, "there")
+            refuse_unknown_groups(self._arguments.jobs, keys, "there")
         return found
 
     def _is_away(self, destination: "Destination", error: "StorageAway") -> None:
@@ -255,9 +255,11 @@ class _Verify:
         return Terms(pace, destination.quarantine, period, groups, self._elsewhere.commands)
 
     def _wanted(self, key: Any) -> bool:
-        from b1000.prune.pruning import fits
+        from b1000.storage.question import names_group
 
-        return not self._arguments.jobs or any(fits(word, key) for word in self._arguments.jobs)
+        return not self._arguments.jobs or any(
+            names_group(word, key) for word in self._arguments.jobs
+        )
 
     def _found(self, findings: Any) -> None:
         from b1000.logs import printable
