@@ -1,6 +1,7 @@
 """What a reading of a backup says of it, and of those that share files with it."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import filterfalse
 
@@ -222,7 +223,7 @@ def _list_findings(
 
 def _quarantined(look: Look, terms: Terms, names: Iterable[bytes]) -> Iterator[Finding]:
     names = [*names]
-    if not terms.quarantine or not sharing.is_set_aside(look):
+    if not terms.quarantine or not sharing.is_set_aside(look, time.time()):
         if names:
             yield from _condemned(look)
         return
