@@ -1,6 +1,5 @@
 """``b1000 verify --drill``: backups are restored, and their commands say whether they are good."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from b1000.verify.drill_plan import Candidate
     from b1000.work.drilling import Place
 
-_BAD, _OUT_OF_TIME = 1, 3
 _CUT_OFF = "it was under way when b1000 ended"
 
 
@@ -259,34 +257,20 @@ class Drills:
 
     def _conclude(self) -> int:
         from b1000.figures import span
+        from b1000.verify.answer import Answer
 
         failed = [each for each in self._drilled if each.error and not each.cut_off]
+        drills = [{**each._asdict(), "passed": not each.error} for each in self._drilled]
+        answer = Answer(bool(failed), self._away, self._out_of_time, drills=drills)
         if self._arguments.json:
-            self._say_json()
+            say(answer.as_json())
         elif not self._arguments.quiet:
             for each in self._drilled:
                 if not each.error:
                     say(f"{each.path} was restored and is good: {span(each.seconds)}")
             done = f"{counted(len(self._drilled), 'drill')}, {len(failed)} failed"
             say(done if self._drilled or self._out_of_time else "no drill is due")
-        if failed:
-            return _BAD
-        return _OUT_OF_TIME if self._out_of_time or self._away else 0
-
-    def _say_json(self) -> None:
-        from b1000.logstyle import inert
-
-        answer = {
-            "format": 1,
-            "counted": 0,
-            "read": 0,
-            "bytes": 0,
-            "findings": [],
-            "drills": [{**each._asdict(), "passed": not each.error} for each in self._drilled],
-            "away": self._away,
-            "out_of_time": self._out_of_time,
-        }
-        say(inert(json.dumps(answer, indent=2, ensure_ascii=False)))
+        return answer.exit_code
 
     def _tell(self, text: str) -> None:
         from b1000.logs import printable, to_stderr

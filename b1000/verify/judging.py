@@ -41,6 +41,10 @@ class Terms(NamedTuple):
     around: Sequence[tuple[Root, Group]] = ()
     elsewhere: Callable[[Look, Sequence[bytes]], Iterable[str]] = lambda *_: ()
 
+    def ending(self, until: float | None) -> "Terms":
+        """The same until then."""
+        return self._replace(pace=self.pace._replace(until=until))
+
     def commands(self, look: Look, names: Sequence[bytes]) -> Iterator[Finding]:
         """What restores files of a backup from other storages."""
         for command in self.elsewhere(look, names):
@@ -121,11 +125,13 @@ class Judge:
     def _note(self, case: Case, wrong: Sequence[Wrong], bad: str) -> Iterator[Finding]:
         """What is known of the backup from now on."""
         look, _, sweep, _, _ = case
-        changes: dict[str, object] = {"unread": "", "read_share": 1.0, "read": sweep.began}
+        changes: dict[str, object] = {"cut_off": None, "stuck": 0}
         if sweep.missed:
             why = unread(look, sweep.missed)
-            changes = {"unread": why, "read_share": sweep.share}
+            changes |= {"unread": why, "read_share": sweep.share}
             yield Finding(look.path, f"cannot be read: {why}", Kind.UNREAD)
+        else:
+            changes |= {"unread": "", "read_share": 1.0, "read": sweep.began}
         if sweep.meanwhile:
             text = f"{counted(sweep.meanwhile, 'file')} could not be judged: written meanwhile"
             yield Finding(look.path, text)
