@@ -162,7 +162,11 @@ class Witness:
             argv[1:1] = there.way
             host = paths.host_or_path(there.address)
             left = _SECONDS if terms.pace.until is None else terms.pace.until - time.monotonic()
-            ended = session.run(Session(argv, host, math.ceil(left), _LARGEST), take)
+            try:
+                ended = session.run(Session(argv, host, math.ceil(left), _LARGEST), take)
+            except StorageAway:
+                terms.pace.check()  # it was ended then, and is not away
+                raise
         terms.pace.check()
         if ended.code not in (0, 23, 24):
             raise StorageAway(ended.trouble(host))
