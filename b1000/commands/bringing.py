@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from b1000.commands.concluding import Conclusion
 from b1000.commands.output import terminal
 from b1000.commands.restore_bar import Bar
-from b1000.commands.restore_orphans import end_orphans
 from b1000.errors import UsageError
 from b1000.identity import is_alive
 from b1000.locks import Locks, run_lock
@@ -164,7 +163,9 @@ class Bringing:
         status = os.stat(target)
         for begun in self._with.journal.restores_under_way(status.st_dev, status.st_ino):
             if not is_alive(begun.process):
-                end_orphans(begun)
+                from b1000.work.tree import end_marked  # with the loop of workers
+
+                end_marked(noting.marks(begun.process))
                 noting.was_interrupted(self._journal_path, begun)
 
     def _keep_runs_away(self) -> list[int]:

@@ -1,6 +1,5 @@
 """``b1000 verify --drill``: backups are restored, and their commands say whether they are good."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -17,11 +16,9 @@ if TYPE_CHECKING:
     from b1000.state.journal import Journal
     from b1000.storage.backup import Catalogue
     from b1000.storage.survey import Journalled
-    from b1000.storage.telling import Telling
     from b1000.verify.drill_plan import Candidate
     from b1000.work.drilling import Place
 
-_BAD, _OUT_OF_TIME = 1, 3
 _CUT_OFF = "it was under way when b1000 ended"
 
 
@@ -125,7 +122,7 @@ class Drills:
     def _due(
         self, found: "list[tuple[Destination, list[Catalogue]]]", known: "Journalled"
     ) -> "Sequence[Candidate]":
-        from b1000.prune.pruning import fits
+        from b1000.storage.question import names_group
         from b1000.verify import drill_plan
 
         words = self._arguments.jobs
@@ -134,7 +131,7 @@ class Drills:
             candidate
             for destination, catalogues in found
             for candidate in drill_plan.candidates(destination, catalogues, self._rules, times, now)
-            if not words or any(fits(word, candidate.group.key) for word in words)
+            if not words or any(names_group(word, candidate.group.key) for word in words)
         ]
         if words and not among and not self._away:
             raise UsageError(f"no backup of {', '.join(words)} can be drilled")
@@ -184,18 +181,14 @@ class Drills:
             self._tell(in_the_way)
 
     def _note(self, journal: "Journal", which: "Candidate", **changes: object) -> None:
-        told = self._telling(which)
+        from b1000.supervise.telling import telling_of
+
         place, root = which.backup.place, which.root
+        told = telling_of(self._config, self._config.destinations[root.destination])
         with journal.transaction():
             facts = {place: told.facts(root, which.group.key, which.backup)}
             journal.describe(root.path, facts, whole=False)
             journal.remember(root.path, place, changes)
-
-    def _telling(self, which: "Candidate") -> "Telling":
-        from b1000.storage.telling import Telling
-
-        destination = self._config.destinations[which.root.destination]
-        return Telling(self._config.settings.host, destination, self._rules.of_group)
 
     def _restore_and_judge(self, known: "Journalled", which: "Candidate", place: "Place") -> str:
         """Gives why it failed, "" where it passed."""
@@ -264,34 +257,20 @@ class Drills:
 
     def _conclude(self) -> int:
         from b1000.figures import span
+        from b1000.verify.answer import Answer
 
         failed = [each for each in self._drilled if each.error and not each.cut_off]
+        drills = [{**each._asdict(), "passed": not each.error} for each in self._drilled]
+        answer = Answer(bool(failed), self._away, self._out_of_time, drills=drills)
         if self._arguments.json:
-            self._say_json()
+            say(answer.as_json())
         elif not self._arguments.quiet:
             for each in self._drilled:
                 if not each.error:
                     say(f"{each.path} was restored and is good: {span(each.seconds)}")
             done = f"{counted(len(self._drilled), 'drill')}, {len(failed)} failed"
             say(done if self._drilled or self._out_of_time else "no drill is due")
-        if failed:
-            return _BAD
-        return _OUT_OF_TIME if self._out_of_time or self._away else 0
-
-    def _say_json(self) -> None:
-        from b1000.logstyle import inert
-
-        answer = {
-            "format": 1,
-            "counted": 0,
-            "read": 0,
-            "bytes": 0,
-            "findings": [],
-            "drills": [{**each._asdict(), "passed": not each.error} for each in self._drilled],
-            "away": self._away,
-            "out_of_time": self._out_of_time,
-        }
-        say(inert(json.dumps(answer, indent=2, ensure_ascii=False)))
+        return answer.exit_code
 
     def _tell(self, text: str) -> None:
         from b1000.logs import printable, to_stderr

@@ -71,11 +71,11 @@ def _restores(config: "Config", selectors: "Sequence[Selector]") -> "tuple[list[
             code = _UNDER_WAY
             for_all().warning("%s is at work; it is not given up", what)
             continue
-        from b1000.commands.restore_orphans import end_orphans
         from b1000.restore import noting
+        from b1000.work.tree import end_marked  # with the loop of workers; there seldom are any
 
         if each.ended is None:
-            end_orphans(each)
+            end_marked(noting.marks(each.process))
         noting.is_given_up(path, each)
         for_all().info("%s is given up; what has come stays there", what)
     return meant, code

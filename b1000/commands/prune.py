@@ -123,11 +123,11 @@ class _Prune:
             return list(catalogues(destination, journal))
 
     def _tell_of_strangers(self, catalogues: "Sequence[Catalogue]") -> None:
-        from b1000.prune.pruning import refuse_strangers
+        from b1000.storage.question import refuse_unknown_groups
 
         keys = [group.key for each in catalogues for group in each.groups]
         words = (*self._wish.words, *self._wish.gone)
-        refuse_strangers(words, keys, "at a destination with keep")
+        refuse_unknown_groups(words, keys, "at a destination with keep")
 
     def _tell_of_unread(self, catalogues: "Sequence[Catalogue]") -> None:
         """Of which not even the groups are known that would be held back for it."""

@@ -1,7 +1,6 @@
 """``b1000 verify``: counts and reads what lies at a storage, and says what is wrong."""
 
 import gc
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
     from b1000.jobs import Destination
     from b1000.storage.backup import Catalogue, Group, Root
     from b1000.storage.remote import Reach
-    from b1000.verify.findings import Finding, Look
+    from b1000.verify.findings import Finding
     from b1000.verify.judging import Terms
     from b1000.verify.reading_plan import Due
+    from b1000.verify.turns import Step
     from b1000.verify.verifier import Verifier
     from b1000.verify.witness import Witness
 
-_BAD, _OUT_OF_TIME = 1, 3
 _MANY = 100_000
 
 
@@ -49,6 +48,7 @@ class _Verify:
         self._findings: dict[Finding, None] = {}  # each is told once
         self._looked: set[str] = set()
         self._catalogues: list[Catalogue] = []
+        self._steps: list[Step] = []
         self._away: list[str] = []
         self._counted = self._read = self._bytes = 0
         self._out_of_time = False
@@ -89,7 +89,8 @@ class _Verify:
                 if there:
                     self._at_daemon(Witness(journal, notes, there), destination, catalogues)
                 else:
-                    self._one(working, destination, catalogues)
+                    self._plan(destination, catalogues)
+            self._take_turns(working)
         except OutOfTime as error:
             self._out_of_time = True
             self._tell(f"b1000: {error}")
@@ -100,6 +101,7 @@ class _Verify:
             telling.tell(self._config)
         self._bytes += working.bytes
         self._read += working.whole
+        self._counted = working.counted
         return self._conclude()
 
     def _note(
@@ -119,8 +121,8 @@ class _Verify:
     def _look(self) -> "list[tuple[Destination, list[Catalogue], Reach | None]]":
         """What lies where; of one at a daemon, which has to be named, the way there too."""
         from b1000.errors import StorageAway
-        from b1000.prune.pruning import refuse_strangers
         from b1000.storage import emptied, remote, survey
+        from b1000.storage.question import refuse_unknown_groups
 
         named = self._arguments.dest
         wanted = survey.wanted(self._config, named)
@@ -149,7 +151,7 @@ class _Verify:
             self._tell(f"b1000: {why}")
         if not self._away:
             keys = [group.key for _, looked, _ in found for each in looked for group in each.groups]
-            refuse_strangers(self._arguments.jobs, keys, "there")
+            refuse_unknown_groups(self._arguments.jobs, keys, "there")
         return found
 
     def _is_away(self, destination: "Destination", error: "StorageAway") -> None:
@@ -167,11 +169,10 @@ class _Verify:
             path = catalogue.root.whole(each.path).rstrip("/")
             self._tell(f"b1000: {path} could not be looked at: {each.why}")
 
-    def _one(
-        self, working: "Verifier", destination: "Destination", catalogues: "Sequence[Catalogue]"
-    ) -> None:
+    def _plan(self, destination: "Destination", catalogues: "Sequence[Catalogue]") -> None:
         from b1000.verify import reading_plan
         from b1000.verify.findings import Look
+        from b1000.verify.turns import Step
 
         everything = [(each.root, group) for each in catalogues for group in each.groups]
         terms = self._terms(destination, everything)
@@ -179,18 +180,26 @@ class _Verify:
         for catalogue in catalogues:
             self._identify(catalogue)
         for root, group in groups:
-            for backup in group.backups:
-                if reading_plan.is_to_be_counted(backup):
-                    self._found(working.count(Look(root, group, backup), terms))
-                    self._counted += 1
+            for backup in filter(reading_plan.is_to_be_counted, group.backups):
+                self._steps.append(Step(Look(root, group, backup), terms, reads=False))
         if self._arguments.count or (destination.verify is None and not self._arguments.all):
             return
-        for each in self._due(destination, groups):
-            self._read_one(working, Look(*each), terms)
+        self._steps += [Step(Look(*each), terms) for each in self._due(destination, groups)]
 
-    def _read_one(self, reader: "Verifier | Witness", look: "Look", terms: "Terms") -> None:
-        self._found(reader.read(look, terms))
-        self._looked.add(look.path)
+    def _take_turns(self, working: "Verifier") -> None:
+        from b1000.verify import turns
+
+        def carry_out(step: "Step") -> None:
+            if step.reads:
+                self._read_one(working, step)
+            else:
+                self._found(working.count(step.look, step.terms))
+
+        turns.take(self._steps, carry_out, self._until)
+
+    def _read_one(self, reader: "Verifier | Witness", step: "Step") -> None:
+        self._found(reader.read(step.look, step.terms))
+        self._looked.add(step.look.path)
 
     def _tell_of_known(self) -> None:
         """What is bad stays so, and is told also when it is not read."""
@@ -219,6 +228,7 @@ class _Verify:
         """It was named, so that it is read also where nothing says how often."""
         from b1000.errors import StorageAway
         from b1000.verify.findings import Look
+        from b1000.verify.turns import Step
 
         if self._arguments.count:
             raise UsageError(f"{destination.name} is at a daemon: its files are counted when read")
@@ -227,7 +237,7 @@ class _Verify:
         groups = [each for each in everything if self._wanted(each[1].key)]
         try:
             for each in self._due(destination, groups):
-                self._read_one(witness, Look(*each), terms)
+                self._read_one(witness, Step(Look(*each), terms))
         except StorageAway as error:
             self._is_away(destination, error)
         finally:
@@ -255,9 +265,11 @@ class _Verify:
         return Terms(pace, destination.quarantine, period, groups, self._elsewhere.commands)
 
     def _wanted(self, key: Any) -> bool:
-        from b1000.prune.pruning import fits
+        from b1000.storage.question import names_group
 
-        return not self._arguments.jobs or any(fits(word, key) for word in self._arguments.jobs)
+        return not self._arguments.jobs or any(
+            names_group(word, key) for word in self._arguments.jobs
+        )
 
     def _found(self, findings: Any) -> None:
         from b1000.logs import printable
@@ -273,23 +285,14 @@ class _Verify:
         to_stderr(text)
 
     def _conclude(self) -> int:
+        from b1000.verify.answer import Answer
+
         self._tell_of_known()
         bad = sorted({each.path for each in self._findings if each.bad})
+        done = (self._counted, self._read, self._bytes, self._findings)
+        answer = Answer(bool(bad), self._away, self._out_of_time, *done)
         if self._arguments.json:
-            from b1000.logstyle import inert
-
-            answer = {
-                "format": 1,
-                "counted": self._counted,
-                "read": self._read,
-                "bytes": self._bytes,
-                "findings": [{**each._asdict(), "bad": each.bad} for each in self._findings],
-                "away": self._away,
-                "out_of_time": self._out_of_time,
-            }
-            say(inert(json.dumps(answer, indent=2, ensure_ascii=False)))
+            say(answer.as_json())
         elif not self._arguments.quiet:
             say(f"{counted(self._counted, 'backup')} counted, {self._read} read, {len(bad)} bad")
-        if bad:
-            return _BAD
-        return _OUT_OF_TIME if self._out_of_time or self._away else 0
+        return answer.exit_code

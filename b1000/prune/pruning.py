@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from b1000 import keep
-from b1000.errors import UsageError
 from b1000.jobs import Destination
 from b1000.keep import Line
 from b1000.named import NamedTuple
@@ -12,13 +11,10 @@ from b1000.prune import refusing, retention
 from b1000.prune.retention import Decision, Held, Terms, Verdict
 from b1000.rsync import paths
 from b1000.storage.backup import Backup, Catalogue, Group, GroupKey, Root, State
+from b1000.storage.question import names_group
 
-_STATES = {
-    State.COMPLETE: retention.COMPLETE,
-    State.WRITING: retention.WRITING,
-    State.UNFINISHED: retention.UNFINISHED,
-    State.LEGACY: retention.LEGACY,
-}
+_HERE = (State.COMPLETE, State.WRITING, State.UNFINISHED, State.LEGACY)
+"""States of what lies there; of what is unknown nothing is said."""
 
 UNDER_WAY = (State.WRITING, State.UNFINISHED)
 """States of what its client may go on with."""
@@ -139,24 +135,7 @@ def _where_all_was_read(plan: GroupPlan, catalogues: Sequence[Catalogue]) -> Gro
 
 
 def _wanted(key: GroupKey, wish: Wish) -> bool:
-    return not wish.words or any(fits(word, key) for word in (*wish.words, *wish.gone))
-
-
-def fits(word: str, key: GroupKey) -> bool:
-    """Whether JOB, JOB/HOST or JOB/HOST/INSTANCE names a group, without patterns."""
-    parts = word.split("/")
-    return parts == [key.job, key.host, key.instance][: len(parts)]
-
-
-def refuse_strangers(words: Iterable[str], keys: Sequence[GroupKey], where: str) -> None:
-    """UsageError for a word that names none of the groups that lie ``where``."""
-    for word in words:
-        if not any(fits(word, key) for key in keys):
-            known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
-            raise UsageError(
-                f"no backups of {word} lie {where}",
-                f"there are those of {', '.join(known[:20])}" if known else "there are none at all",
-            )
+    return not wish.words or any(names_group(word, key) for word in (*wish.words, *wish.gone))
 
 
 class _Planner(NamedTuple):
@@ -172,11 +151,11 @@ class _Planner(NamedTuple):
             there = [each for each in group.backups if each.is_there]
             why = f"it has no mark that says whose it is, see `{self.wish.adopting}`"
             return GroupPlan(root, group, None, _all_kept(there, why))
-        here = [each for each in group.backups if each.state in _STATES]
+        here = [each for each in group.backups if each.state in _HERE]
         if self.destination.flaws:
             return GroupPlan(root, group, None, _all_kept(here, _FLAWED))
         line = keep.line_for(self.destination.keep, key.job, key.host, key.instance)
-        if any(fits(word, key) for word in self.wish.gone):
+        if any(names_group(word, key) for word in self.wish.gone):
             return GroupPlan(root, group, line, self._gone(root, here))
         if line is None:
             return GroupPlan(root, group, None, _all_kept(here, "no line of keep fits"))
@@ -202,11 +181,11 @@ class _Planner(NamedTuple):
         ]
         first = retention.decide(aged, terms)
         gone = {each.name for each in first.decisions if not each.keep}
-        if not any(each.name in gone for each in seen if each.state == State.UNFINISHED):
+        if not any(each.name in gone for each in seen if each.state is State.UNFINISHED):
             return first
         looked = [
             each._replace(newest_change=self.look.changed(root, backup))
-            if each.name in gone and each.state == State.UNFINISHED
+            if each.name in gone and each.state is State.UNFINISHED
             else each
             for each, backup in zip(aged, here, strict=True)
         ]
@@ -214,9 +193,9 @@ class _Planner(NamedTuple):
 
     def _as_it_came(self, root: Root, backup: Backup, each: Held, terms: Terms) -> Held:
         """One under way as if it were old; others were there when their marks were."""
-        if each.state == State.UNFINISHED:
+        if each.state is State.UNFINISHED:
             return each._replace(newest_change=datetime.min)
-        if each.state == State.COMPLETE and retention.planted(each, terms):
+        if each.state is State.COMPLETE and retention.planted(each, terms):
             return come_by(each, self.look.marked(root, backup))
         return each
 
@@ -280,7 +259,7 @@ def held(backup: Backup, now: datetime) -> Held:
     return Held(
         backup.place,
         at,
-        _STATES[backup.state],
+        backup.state,
         seen,
         sync=sync,
         size=memory.bytes,

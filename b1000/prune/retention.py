@@ -12,8 +12,7 @@ from statistics import median
 from b1000.keep import Rule
 from b1000.named import NamedTuple
 from b1000.storage import layout
-
-COMPLETE, WRITING, UNFINISHED, LEGACY = "complete", "writing", "unfinished", "legacy"
+from b1000.storage.backup import State
 
 _PERIOD: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda at: (at.year, at.month, at.day, at.hour),
@@ -37,7 +36,7 @@ class Held(NamedTuple):
 
     name: str
     at: datetime
-    state: str
+    state: State
     first_seen: datetime
     sync: bool = False
     newest_change: datetime | None = None
@@ -125,10 +124,10 @@ class _Group:
         self._texts: dict[str, str] = {}
         self._newest_of: dict[tuple[str, str], dict[tuple[int, ...], datetime]] = {}
         counted = [each for each in held if self._counts(each)]
-        complete = (each for each in counted if each.state == COMPLETE)
+        complete = (each for each in counted if each.state is State.COMPLETE)
         self._complete = sorted(complete, key=lambda each: (each.moment, each.at, each.name))
         self._good = [each for each in self._complete if not each.wrong]
-        self._legacy = [each for each in counted if each.state == LEGACY and not each.wrong]
+        self._legacy = [each for each in counted if each.state is State.LEGACY and not each.wrong]
         self._enough = len(self._good) >= terms.least
         anchor = self._newest(self._complete or self._legacy)
         self._reaches = [] if anchor is None else [_reach(rule, anchor) for rule in terms.rules]
@@ -171,7 +170,7 @@ class _Group:
             for holds, reason in (
                 (each.protected, "protected by NAME.keep beside it"),
                 (each.sync, "sync trees are never removed"),
-                (each.state == WRITING, "it is being written"),
+                (each.state is State.WRITING, "it is being written"),
                 (each.flawed, "the mark beside it cannot be used"),
                 (self._ahead(each), "its name is ahead of this clock"),
             )
@@ -181,25 +180,25 @@ class _Group:
     def _young(self, each: Held) -> list[str]:
         """Reasons to keep what is not complete, or came too late."""
         late = planted(each, self._terms)
-        if not late and each.state != UNFINISHED:
+        if not late and each.state is not State.UNFINISHED:
             return []
         wait, now = self._terms.unfinished, self._terms.now
         newest, changed = self._newest(self._complete), each.newest_change
         seen = f"{'planted? ' if late else ''}first seen {each.first_seen:%Y-%m-%d}"
         reasons = [(now - each.first_seen < wait, seen)]
-        if each.state != LEGACY:
+        if each.state is not State.LEGACY:
             # Of a client that has ended while nobody looked, all that is new came late.
             new = newest is not None and each.at > newest
             reasons += [(newest is None, "no complete one is there")]
             reasons += [(new, "newer than the last complete one")]
-        if each.state == UNFINISHED:
+        if each.state is State.UNFINISHED:
             when = f"changed {changed:%Y-%m-%d}" if changed else "it is not known when it changed"
             reasons += [(changed is None or now - changed < wait, when)]
         return [reason for holds, reason in reasons if holds]
 
     def _why_not(self, each: Held) -> list[str]:
         days = self._terms.unfinished.days
-        if each.state == UNFINISHED:
+        if each.state is State.UNFINISHED:
             return [f"unfinished, unchanged for {days} days, and a newer one is complete"]
         if planted(each, self._terms):
             return [f"planted? first seen {each.first_seen:%Y-%m-%d}, {days} days ago or more"]
@@ -220,7 +219,7 @@ class _Group:
         period = _PERIOD[rule.period]
         key = rule.period, each.state
         if key not in self._newest_of:
-            peers = self._good if each.state == COMPLETE else self._legacy
+            peers = self._good if each.state is State.COMPLETE else self._legacy
             self._newest_of[key] = {period(peer.at): peer.at for peer in peers}
         newer = self._newest_of[key][period(each.at)]
         return f"{reach.text}: {newer:%Y-%m-%d %H:%M:%S} is newer in the same period"
@@ -230,7 +229,8 @@ class _Group:
         if len(self._held) > 1 and (sick := self._sick()):
             return sick
         # After a month of failed nights many unfinished ones may go on one day: nothing is lost.
-        total, going = (sum(each.state != UNFINISHED for each in of) for of in (self._held, gone))
+        states = ([each.state for each in of] for of in (self._held, gone))
+        total, going = (len(each) - each.count(State.UNFINISHED) for each in states)
         if going > 1 and going > total * self._terms.most and not self._terms.more:
             return (
                 f"{going} of {total} would go at once, more than prune_most ="

@@ -16,6 +16,8 @@ class Memory(NamedTuple):
     no mark then. ``drilled``: when a drill
     ended last, ``drill_error`` why it failed, and ``recovery`` how many seconds the last that
     passed took. ``unread``: what could not be read when that was tried last.
+    ``cut_off``: when time was over while it was read, None since a reading came to its end;
+    ``stuck``: no file of it had been read to its end then.
     """
 
     first_seen: float | None = None
@@ -35,6 +37,8 @@ class Memory(NamedTuple):
     recovery: float | None = None
     unread: str = ""
     unmarked: int = 0
+    cut_off: float | None = None
+    stuck: int = 0
 
     @property
     def wrong(self) -> str:

@@ -251,7 +251,8 @@ MIGRATIONS: tuple[str, ...] = (
     schema_of_storages.LINKED,
     schema_of_storages.FORGOTTEN,
     schema_of_storages.UNMARKED,
+    schema_of_storages.CUT_OFF,
 )
 
-FINGERPRINT = 2768134307
+FINGERPRINT = 115379262
 """Of all tables as these make them (``columns.fingerprint``); a test says what it has to be."""

@@ -114,3 +114,9 @@ UNMARKED = """
 -- Whether it had no mark when it was decided to remove it.
 ALTER TABLE stored ADD COLUMN unmarked INTEGER NOT NULL DEFAULT 0;
 """
+
+CUT_OFF = """
+-- When time was over while it was read, and whether no file of it had come to its end by then.
+ALTER TABLE stored ADD COLUMN cut_off REAL;
+ALTER TABLE stored ADD COLUMN stuck INTEGER NOT NULL DEFAULT 0;
+"""

@@ -1,7 +1,7 @@
 """The tables of a new journal, as one script. Made by ``make generated``."""
 # ruff: noqa: E501 (SQLite puts what was added later into one line)
 
-VERSION = 18
+VERSION = 19
 """The number of migrations that come to the same."""
 
 SCRIPT = """
@@ -185,7 +185,7 @@ CREATE TABLE stored (
     restored   REAL,
     sums       TEXT NOT NULL DEFAULT '',
     removed    REAL,
-    reason     TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL DEFAULT '', transition INTEGER NOT NULL DEFAULT 0, drilled REAL, drill_error TEXT NOT NULL DEFAULT '', recovery REAL, unread TEXT NOT NULL DEFAULT '', unmarked INTEGER NOT NULL DEFAULT 0,
+    reason     TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL DEFAULT '', transition INTEGER NOT NULL DEFAULT 0, drilled REAL, drill_error TEXT NOT NULL DEFAULT '', recovery REAL, unread TEXT NOT NULL DEFAULT '', unmarked INTEGER NOT NULL DEFAULT 0, cut_off REAL, stuck INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (root, path)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,11 +1,29 @@
-"""What ``b1000 list`` is asked for, and the rows that answer it. Pure."""
+"""Which groups words name; what ``b1000 list`` is asked for, and the rows that answer. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from b1000.config.selectors import Selector
+from b1000.errors import UsageError
 from b1000.jobs import BrokenJob, Destination, Job
 from b1000.named import NamedTuple
 from b1000.storage.backup import Backup, Group, GroupKey, Root, State
+
+
+def names_group(word: str, key: GroupKey) -> bool:
+    """Whether JOB, JOB/HOST or JOB/HOST/INSTANCE names a group, without patterns."""
+    parts = word.split("/")
+    return parts == [key.job, key.host, key.instance][: len(parts)]
+
+
+def refuse_unknown_groups(words: Iterable[str], keys: Sequence[GroupKey], where: str) -> None:
+    """UsageError for a word that names none of the groups that lie ``where``."""
+    for word in words:
+        if not any(names_group(word, key) for key in keys):
+            known = sorted({f"{key.job}/{key.host}" for key in keys if key.host})
+            raise UsageError(
+                f"no backups of {word} lie {where}",
+                f"there are those of {', '.join(known[:20])}" if known else "there are none at all",
+            )
 
 
 class StoredRow(NamedTuple):

@@ -1,6 +1,7 @@
 """What a reading of a backup says of it, and of those that share files with it."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import filterfalse
 
@@ -39,6 +40,10 @@ class Terms(NamedTuple):
     period: float = 30 * 86400.0
     around: Sequence[tuple[Root, Group]] = ()
     elsewhere: Callable[[Look, Sequence[bytes]], Iterable[str]] = lambda *_: ()
+
+    def ending(self, until: float | None) -> "Terms":
+        """The same until then."""
+        return self._replace(pace=self.pace._replace(until=until))
 
     def commands(self, look: Look, names: Sequence[bytes]) -> Iterator[Finding]:
         """What restores files of a backup from other storages."""
@@ -120,11 +125,13 @@ class Judge:
     def _note(self, case: Case, wrong: Sequence[Wrong], bad: str) -> Iterator[Finding]:
         """What is known of the backup from now on."""
         look, _, sweep, _, _ = case
-        changes: dict[str, object] = {"unread": "", "read_share": 1.0, "read": sweep.began}
+        changes: dict[str, object] = {"cut_off": None, "stuck": 0}
         if sweep.missed:
             why = unread(look, sweep.missed)
-            changes = {"unread": why, "read_share": sweep.share}
+            changes |= {"unread": why, "read_share": sweep.share}
             yield Finding(look.path, f"cannot be read: {why}", Kind.UNREAD)
+        else:
+            changes |= {"unread": "", "read_share": 1.0, "read": sweep.began}
         if sweep.meanwhile:
             text = f"{counted(sweep.meanwhile, 'file')} could not be judged: written meanwhile"
             yield Finding(look.path, text)
@@ -222,7 +229,7 @@ def _list_findings(
 
 def _quarantined(look: Look, terms: Terms, names: Iterable[bytes]) -> Iterator[Finding]:
     names = [*names]
-    if not terms.quarantine or not sharing.is_set_aside(look):
+    if not terms.quarantine or not sharing.is_set_aside(look, time.time()):
         if names:
             yield from _condemned(look)
         return

@@ -42,10 +42,13 @@ class Readers:
         late = False
         while True:
             for reader in readers:
-                while not late and len(reader.waiting) < _WAITING and (batch := _batch(source)):
-                    names = tuple(each.name for each in batch)
-                    reader.waiting.append(batch)
-                    _send(reader.wire, _Batch(tree, pace, names))
+                try:
+                    while not late and len(reader.waiting) < _WAITING and (batch := _batch(source)):
+                        names = tuple(each.name for each in batch)
+                        reader.waiting.append(batch)
+                        _send(reader.wire, _Batch(tree, pace, names))
+                except OutOfTime:
+                    late = True  # what readers have before them is not left to the next that asks
             busy = [reader for reader in readers if reader.waiting]
             if not busy:
                 break
@@ -55,7 +58,7 @@ class Readers:
                 late = late or len(results) < len(batch)
                 yield from zip(batch, results, strict=False)
         if late:
-            raise OutOfTime("time is over: the rest waits for the next verify")
+            raise OutOfTime
 
     def close(self) -> None:
         """Let them end."""

@@ -22,6 +22,9 @@ _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 class OutOfTime(B1000Error):
     """The time for reading is over."""
 
+    def __init__(self) -> None:
+        super().__init__("time is over: the rest waits for the next verify")
+
 
 class Found(NamedTuple):
     """A regular file: its name below the backup, which inode it is, and how many names that has.
@@ -180,7 +183,7 @@ class Pace(NamedTuple):
     def check(self) -> None:
         """Raises OutOfTime once time is over."""
         if self.until is not None and time.monotonic() >= self.until:
-            raise OutOfTime("time is over: the rest waits for the next verify")
+            raise OutOfTime
         if self.parent and os.getppid() != self.parent:
             os._exit(1)
 

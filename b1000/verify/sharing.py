@@ -68,12 +68,13 @@ def sharers(
                 yield other, shared
 
 
-def is_set_aside(look: Look) -> bool:
+def is_set_aside(look: Look, now: float) -> bool:
     """Whether a wrong file of this backup is renamed: in the newest complete one, of which the
-    next full takes its links, and in a sync tree.
+    next full takes its links, and in a sync tree. No name of the future is the newest.
     """
-    complete = [each for each in look.group.backups if each.complete and each.type == "full"]
-    return look.backup.complete and (look.is_sync or look.backup == complete[-1])
+    fulls = (each for each in look.group.backups if each.complete and each.type == "full")
+    newest = [each for each in fulls if not each.is_ahead(now)][-1:]
+    return look.backup.complete and (look.is_sync or [look.backup] == newest)
 
 
 def set_aside(look: Look, name: bytes) -> str:

@@ -28,7 +28,8 @@ _TO_LAST = ("bad", "short", "unread", "sums")
 class Verifier:
     """One verify. What it finds is in the journal before the next backup is looked at.
 
-    ``bytes`` is how much was read from disks, ``whole`` how many backups were read to the end.
+    ``bytes`` is how much was read from disks, ``counted`` and ``whole`` how many backups were
+    counted and read to the end.
     Without ``readers`` it can only count.
     """
 
@@ -46,7 +47,8 @@ class Verifier:
         self._judge = Judge(self._remember)
         self._known = Known()
         self._lists = Lists()
-        self.bytes = self.whole = 0
+        self._got_on: set[str] = set()
+        self.bytes = self.counted = self.whole = 0
 
     def _remember(self, look: Look, **changes: object) -> None:
         self.whole += "read" in changes
@@ -71,6 +73,7 @@ class Verifier:
                 seen.add(each.key)
             if look.backup.leftovers and may_be_left(each.name):
                 left.append(each.name)
+        self.counted += 1
         if _has_gone(look):
             return
         now = self._clock()
@@ -90,6 +93,7 @@ class Verifier:
         Raises OutOfTime; what was read until then is not read again.
         """
         assert self._readers
+        terms.pace.check()
         noted = self._notes.of(look.root.path, look.backup.place)
         noted.resume(self._clock() - terms.period)
         sweep = Sweep(look, self._readers, noted, self._known)
@@ -102,7 +106,10 @@ class Verifier:
             else:
                 yield from self._judge.judge(Case(look, terms, sweep, comparison, lost))
         except OutOfTime:
-            self._remember(look, read_share=sweep.share)
+            if sweep.bytes:
+                self._got_on.add(look.path)
+            stuck = int(look.path not in self._got_on)
+            self._remember(look, read_share=sweep.share, cut_off=self._clock(), stuck=stuck)
             raise
         finally:
             noted.write()

@@ -31,6 +31,7 @@ from b1000.verify.findings import (
 )
 from b1000.verify.judging import Terms
 from b1000.verify.noted import File, Noted, Notes
+from b1000.verify.reading import OutOfTime
 
 _LARGEST = 2**20  # of a file that rsync may write here: it writes none
 _SECONDS = 7 * 86400.0
@@ -69,7 +70,12 @@ class Witness:
             bytes.fromhex(file.key.decode()): (file, digest)
             for file, digest in noted.last().items()
         }
-        answer = self._ask(look, terms)
+        terms.pace.check()
+        try:
+            answer = self._ask(look, terms)
+        except OutOfTime:
+            self._remember(look, cut_off=time.time(), stuck=1)
+            raise
         bad, unstable = self._again(look, terms, last, answer)
         for name in unstable:
             text = f"{shown(name)} was read differently twice: unstable reads (memory?)"
@@ -77,7 +83,7 @@ class Witness:
         short, found = held_against_mark(look, len(answer.sums))
         yield from found if not answer.unread else ()
         yield from left_there(look, answer.sums)
-        changes: dict[str, object] = {"unread": answer.unread}
+        changes: dict[str, object] = {"unread": answer.unread, "cut_off": None, "stuck": 0}
         if answer.unread:
             yield Finding(look.path, f"cannot be read: {answer.unread}", Kind.UNREAD)
         else:
@@ -96,6 +102,9 @@ class Witness:
         elif before:
             yield known_to_be_wrong(look)
         _note(noted, answer, last, bad)
+        self._remember(look, **changes)
+
+    def _remember(self, look: Look, **changes: object) -> None:
         with self._journal.transaction():
             self._journal.remember(look.root.path, look.backup.place, changes)
 
@@ -153,7 +162,11 @@ class Witness:
             argv[1:1] = there.way
             host = paths.host_or_path(there.address)
             left = _SECONDS if terms.pace.until is None else terms.pace.until - time.monotonic()
-            ended = session.run(Session(argv, host, math.ceil(left), _LARGEST), take)
+            try:
+                ended = session.run(Session(argv, host, math.ceil(left), _LARGEST), take)
+            except StorageAway:
+                terms.pace.check()  # it was ended then, and is not away
+                raise
         terms.pace.check()
         if ended.code not in (0, 23, 24):
             raise StorageAway(ended.trouble(host))

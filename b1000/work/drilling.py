@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from b1000.errors import B1000Error, message_of
+from b1000.errors import B1000Error, message_of, signal_name
 from b1000.logs import printable
 from b1000.named import NamedTuple
 from b1000.work import loop, process, scripts
 from b1000.work.process import Command, TimedOut
 from b1000.work.sinks import Lines
-from b1000.work.tree import TreeEnding
+from b1000.work.tree import end_marked
 
 _PREFIX = "drill-"
 _BACKUP, _TEMPORARY = "backup", "tmp"
@@ -93,9 +93,7 @@ def run(place: Place, command: str, facts: Mapping[str, str], limit: float) -> J
 def _ending(code: int) -> str:
     if code >= 0:
         return f"its command ended with exit code {code}"
-    with contextlib.suppress(ValueError):
-        return f"its command was ended by {signal.Signals(-code).name}"
-    return f"its command was ended by signal {-code}"
+    return f"its command was ended by {signal_name(-code)}"
 
 
 def _inherit_orphans() -> None:
@@ -105,11 +103,7 @@ def _inherit_orphans() -> None:
 
 def end_left(uid: str) -> bool:
     """End all that a drill has left running; gives whether there was any."""
-    ending = TreeEnding({_MARK: uid})
-    found = False
-    while (pause := ending.step()) is not None:
-        found = True
-        time.sleep(pause)
+    found = end_marked({_MARK: uid})
     return _end_children() or found
 
 

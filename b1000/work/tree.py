@@ -71,6 +71,15 @@ class TreeEnding:
         return _LOOK
 
 
+def end_marked(mark: Mapping[str, str]) -> bool:
+    """End all that carry the mark, where nothing else goes on meanwhile; whether any was there."""
+    ending, found = TreeEnding(mark), False
+    while (pause := ending.step()) is not None:
+        found = True
+        time.sleep(pause)
+    return found
+
+
 def every_process() -> Iterator["psutil.Process"]:
     """All processes, each as it is now.
 

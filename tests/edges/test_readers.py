@@ -1,9 +1,11 @@
 """What verify reads: by processes, of which one may die, and lists that are the same."""
 
+import hashlib
 import os
 import resource
 import signal
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,7 @@ from b1000.verify import listing, sums
 from b1000.verify.listing import Lists
 from b1000.verify.noted import File, Notes
 from b1000.verify.readers import Readers, _Reader, _ready
-from b1000.verify.reading import Pace, files
+from b1000.verify.reading import Found, OutOfTime, Pace, files
 from b1000.verify.tree import Tree
 
 
@@ -39,6 +41,25 @@ def test_answers_that_come_together_are_all_taken(tmp_path: Path) -> None:
     assert len({each.name for each, read in found if read.digest}) == 1000
     readers.close()
     assert not psutil.wait_procs(children, timeout=30)[1]
+
+
+def test_what_was_asked_for_when_time_was_over_is_no_answer_to_the_next(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}").write_text(f"{number}")
+    tree = Tree(str(tmp_path.parent), tmp_path.name)
+    found = list(files(tree, Pace(), []))
+
+    def ending() -> Iterator[Found]:
+        yield from found[:200]
+        raise OutOfTime
+
+    readers = Readers()
+    with pytest.raises(OutOfTime):
+        list(readers.sums(tree, ending(), Pace()))
+    for each, read in readers.sums(tree, found[200:], Pace()):
+        assert each in found[200:]
+        assert read.digest == hashlib.sha256(each.name).hexdigest()
+    readers.close()
 
 
 def test_one_that_was_killed_is_told(tmp_path: Path) -> None:

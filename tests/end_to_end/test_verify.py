@@ -258,6 +258,18 @@ def test_only_in_the_newest_a_file_is_set_aside_and_bad_stays_bad(world: World, 
     assert [each["bad"] for each in listed] == [True, True]
 
 
+def test_a_name_of_the_future_is_not_the_newest_of_which_files_are_set_aside(
+    world: World, root: Path
+) -> None:
+    newest, ahead = backup(root), backup(root, -400)
+    assert world.b1000("verify").returncode == 0
+    for each in (newest, ahead):
+        damage(each, "flipped")
+    assert world.b1000("verify", "--all").returncode == 1
+    assert (newest / "plain.b1000-corrupt").exists()
+    assert (ahead / "plain").exists()
+
+
 def test_when_time_is_over_the_rest_waits(world: World, root: Path) -> None:
     backup(root)
     slow = {"type": "store", "path": root, "verify": "1d", "verify_rate": "1k"}

@@ -231,6 +231,33 @@ def test_holes_modes_and_more_files(world: World, root: Path) -> None:
     assert (path.name, "bad") in kinds(answer)
 
 
+def test_a_sparse_file_costs_the_time_of_its_client_alone(world: World) -> None:
+    store = {"type": "store", "path": world.root / "srv" / "*", "verify": "30d"}
+    world.write({"dest:kept": store})
+    hostile, other = (world.root / "srv" / name for name in ("client-1", "client-2"))
+    for each in (hostile, other):
+        identify(each, TODAY - 100 * DAY)
+    put(hostile, a_mark(host="one", when=TODAY - DAY))
+    sparse = put(hostile, a_mark(host="one", when=TODAY, counts=Counts(files=3)))
+    for name in ("a hole", "another"):
+        with (sparse / name).open("wb") as file:
+            file.truncate(1 << 42)
+    put(other, a_mark(host="two", when=TODAY))
+
+    def read_all_but_the_sparse() -> None:
+        """Night by night what is due is read, whatever never comes to its end."""
+        for _ in range(10):
+            code, answer = verify(world, "--for", "4s")
+            assert (code, answer["out_of_time"]) == (3, True)
+            if {name for name, each in listed(world).items() if not each["read"]} == {sparse.name}:
+                return
+        raise AssertionError("others were not read")
+
+    read_all_but_the_sparse()
+    put(other, a_mark(host="two", when=TODAY + timedelta(hours=1)))
+    read_all_but_the_sparse()
+
+
 def test_a_sync_tree_is_held_against_its_last_reading(world: World, root: Path) -> None:
     path = put(root, a_mark(when=TODAY, kind="sync", counts=Counts(files=3)))
     for name in ("still", "changed"):

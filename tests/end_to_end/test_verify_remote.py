@@ -127,3 +127,17 @@ def test_what_is_read_elsewhere_is_called_by_its_path(world: World, module: Path
     assert code == 1
     assert [each["path"] for each in answer["findings"]] == [each["path"] for each in listed]
     assert listed[0]["path"] == f"{store['path']}/{path.relative_to(module)}"
+
+
+def test_what_took_all_the_time_there_comes_after_the_others(world: World, module: Path) -> None:
+    older = put(module, a_mark(host="client", when=TODAY - DAY))
+    sparse = put(module, a_mark(host="client", when=TODAY))
+    with (sparse / "hole").open("wb") as file:
+        file.truncate(1 << 42)
+    for _ in range(10):
+        code, answer = verify(world, "--for", "4s")
+        assert code == 3
+        if answer["read"]:
+            break
+    listed = json.loads(world.b1000("list", "--all", "--json").stdout)["backups"]
+    assert [each["path"].endswith(older.name) for each in listed if each["read"]] == [True]

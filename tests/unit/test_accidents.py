@@ -17,10 +17,10 @@ from b1000.errors import BadValue
 from b1000.jobs import Destination
 from b1000.prune import pruning, retention
 from b1000.prune.pruning import Plan, Wish
-from b1000.prune.retention import COMPLETE, UNFINISHED, WRITING, Held, Terms
+from b1000.prune.retention import Held, Terms
 from b1000.runs.stored import Memory
 from b1000.storage import catalogue, layout
-from b1000.storage.backup import Catalogue, Entry, Root
+from b1000.storage.backup import Catalogue, Entry, Root, State
 from b1000.storage.catalogue import Known
 from tests.support.stored import a_mark
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 22, 12)
 DAY = timedelta(days=1)
 
 
-def held(ago: float, state: str = COMPLETE, **more: Any) -> Held:
+def held(ago: float, state: State = State.COMPLETE, **more: Any) -> Held:
     at = NOW - ago * DAY
     return Held(f"{ago}", at, state, at)._replace(**more)
 
@@ -42,19 +42,19 @@ def gone(group: Sequence[Held], text: str, **more: Any) -> set[str]:
 def test_rsnapshot_an_incomplete_one_displaces_a_good_one() -> None:
     """It rotates before it copies: each run that breaks off takes the place of a whole one."""
     good = [held(ago) for ago in (4, 5, 6)]
-    broken = [held(ago, UNFINISHED, newest_change=NOW - ago * DAY) for ago in range(4)]
+    broken = [held(ago, State.UNFINISHED, newest_change=NOW - ago * DAY) for ago in range(4)]
     assert gone([*good, *broken], "last 3") == set()
-    old = [held(ago, UNFINISHED, newest_change=NOW - ago * DAY) for ago in (40, 41, 42)]
+    old = [held(ago, State.UNFINISHED, newest_change=NOW - ago * DAY) for ago in (40, 41, 42)]
     assert gone([*good, *old], "last 3") == {"40", "41", "42"}
 
 
 def test_borg_one_that_is_written_or_resumed_is_removed() -> None:
     """Checkpoints of a backup under way were pruned like archives."""
     group = [held(0), held(1), held(2), held(3)]
-    resumed = held(30, UNFINISHED, first_seen=NOW - 30 * DAY, newest_change=NOW - DAY)
-    writing = held(40, WRITING, newest_change=NOW - 40 * DAY)
-    unread = held(50, UNFINISHED, newest_change=None)
-    newer = held(-0.5, UNFINISHED, newest_change=NOW - 40 * DAY, first_seen=NOW - 40 * DAY)
+    resumed = held(30, State.UNFINISHED, first_seen=NOW - 30 * DAY, newest_change=NOW - DAY)
+    writing = held(40, State.WRITING, newest_change=NOW - 40 * DAY)
+    unread = held(50, State.UNFINISHED, newest_change=None)
+    newer = held(-0.5, State.UNFINISHED, newest_change=NOW - 40 * DAY, first_seen=NOW - 40 * DAY)
     assert gone([*group, resumed, writing, unread, newer], "last 3") == {"3"}
 
 
@@ -62,7 +62,7 @@ def test_borg_one_that_is_written_or_resumed_is_removed() -> None:
 def test_find_mtime_failed_nights_age_the_good_ones_out(nights: int) -> None:
     """`find -mtime +30 -delete` goes on when nothing new comes."""
     good = [held(ago) for ago in range(nights, nights + 10)]
-    failed = [held(ago, UNFINISHED) for ago in range(nights)]
+    failed = [held(ago, State.UNFINISHED) for ago in range(nights)]
     for group in (good, [*good, *failed]):
         assert not gone(group, "all 30d") & {each.name for each in good}
 
@@ -72,8 +72,8 @@ def test_barman_the_floor_counts_the_wrong_things() -> None:
     good = [held(ago) for ago in (10, 20, 30)]
     bad = [held(ago, bad=True) for ago in (11, 12, 13)]
     useless = [
-        *(held(ago, UNFINISHED) for ago in (1, 2, 3)),
-        *(held(ago, WRITING) for ago in (4, 5)),
+        *(held(ago, State.UNFINISHED) for ago in (1, 2, 3)),
+        *(held(ago, State.WRITING) for ago in (4, 5)),
         held(6, sync=True),
         *(held(ago, first_seen=NOW - DAY) for ago in (21, 22)),
         held(-5),

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from b1000 import keep
 from b1000.prune import pruning, retention
-from b1000.prune.retention import COMPLETE, LEGACY, UNFINISHED, WRITING, Held, Terms, Verdict
+from b1000.prune.retention import Held, Terms, Verdict
+from b1000.storage.backup import State
 from tests.support.chance import examples
 
 NOW = datetime(2026, 11, 22, 12)
 DAY = timedelta(days=1)
 
 
-def held(ago: float, state: str = COMPLETE, **more: Any) -> Held:
+def held(ago: float, state: State = State.COMPLETE, **more: Any) -> Held:
     at = NOW - ago * DAY
     return Held(f"{at:%Y-%m-%d-%H:%M:%S}", at, state, max(at, NOW - 400 * DAY))._replace(**more)
 
@@ -70,7 +71,7 @@ def test_in_an_hour_that_a_night_has_twice_the_newest_is_that_of_restore(text: s
     }
     began = {"before": 0.0, "first": 50 * 60.0, "second": 70 * 60.0}
     group = [
-        Held(name, at, COMPLETE, at, moment=began[name])._replace(size=10)
+        Held(name, at, State.COMPLETE, at, moment=began[name])._replace(size=10)
         for name, at in named.items()
     ]
     verdict = retention.decide(group, terms(text, least=1))
@@ -83,19 +84,19 @@ def test_in_an_hour_that_a_night_has_twice_the_newest_is_that_of_restore(text: s
 def test_failed_nights_age_nothing_out() -> None:
     old = [held(ago) for ago in range(30, 40)]
     assert kept(retention.decide(old, terms("all 7d"))) == list(range(30, 38))
-    failed = [held(ago, UNFINISHED) for ago in range(30)]
+    failed = [held(ago, State.UNFINISHED) for ago in range(30)]
     verdict = retention.decide(old + failed, terms("all 7d"))
     assert set(range(30, 38)) <= set(kept(verdict))
 
 
 def test_an_unfinished_one_displaces_nothing_and_stays_while_it_may_be_resumed() -> None:
-    fresh = held(1, UNFINISHED)
-    old = held(20, UNFINISHED, newest_change=NOW - 20 * DAY)
-    resumed = held(21, UNFINISHED, newest_change=NOW - DAY)
-    unseen = held(22, UNFINISHED, newest_change=None)
+    fresh = held(1, State.UNFINISHED)
+    old = held(20, State.UNFINISHED, newest_change=NOW - 20 * DAY)
+    resumed = held(21, State.UNFINISHED, newest_change=NOW - DAY)
+    unseen = held(22, State.UNFINISHED, newest_change=None)
     verdict = retention.decide([held(0), held(2), fresh, old, resumed, unseen], terms("last 2"))
     assert kept(verdict) == [0, 1, 2, 21, 22]
-    newer = held(0, UNFINISHED, newest_change=NOW - 90 * DAY, first_seen=NOW - 90 * DAY)
+    newer = held(0, State.UNFINISHED, newest_change=NOW - 90 * DAY, first_seen=NOW - 90 * DAY)
     assert kept(retention.decide([held(90), newer], terms("last 1"))) == [0, 90]
 
 
@@ -150,7 +151,7 @@ def test_a_sick_group_is_not_thinned(newest: dict[str, Any], words: str) -> None
     assert words in few.held_back, "also where nothing is due yet"
     alone = retention.decide([held(0, **newest)], terms("last 3"))
     assert alone.held_back == "", "of one alone nothing ever goes"
-    for strange in ({"sync": True}, {"state": UNFINISHED}):
+    for strange in ({"sync": True}, {"state": State.UNFINISHED}):
         other = [each._replace(**strange) for each in (held(0, **newest), *nights[:2])]
         assert retention.decide(other, terms("last 3")).held_back == ""
 
@@ -214,7 +215,7 @@ def test_of_a_client_that_ended_while_nobody_looked_what_came_late_stays() -> No
 
 def test_an_upload_that_began_late_stays_as_long_as_it_goes_on() -> None:
     """A ticket of `b1000 --copy` waited for its storage longer than keep_unfinished."""
-    upload = held(50, UNFINISHED, first_seen=NOW - 20 * DAY, newest_change=NOW - DAY)
+    upload = held(50, State.UNFINISHED, first_seen=NOW - 20 * DAY, newest_change=NOW - DAY)
     nights = [held(ago) for ago in (0, 1, 60)]
     assert kept(retention.decide([*nights, upload], terms("last 3"))) == [0, 1, 50, 60]
     silent = upload._replace(newest_change=NOW - 15 * DAY)
@@ -225,8 +226,8 @@ def test_what_has_a_mark_that_cannot_be_used_stays() -> None:
     """One of a newer B1000, or that could not be read: nobody knows whether it is complete."""
     group = [held(0), held(1), held(2)]
     flawed = [
-        held(40, UNFINISHED, newest_change=NOW - 40 * DAY, flawed=True),
-        held(300, LEGACY, flawed=True),
+        held(40, State.UNFINISHED, newest_change=NOW - 40 * DAY, flawed=True),
+        held(300, State.LEGACY, flawed=True),
     ]
     verdict = retention.decide([*group, *flawed], terms("last 3"))
     assert kept(verdict) == [0, 1, 2, 40, 300]
@@ -234,7 +235,7 @@ def test_what_has_a_mark_that_cannot_be_used_stays() -> None:
 
 
 def test_legacy_ones_are_thinned_among_themselves() -> None:
-    legacy = [held(ago, LEGACY) for ago in range(5, 15)]
+    legacy = [held(ago, State.LEGACY) for ago in range(5, 15)]
     assert kept(retention.decide([held(0), *legacy], terms("all 6d"))) == [0, 5, 6, 7]
     good = [held(ago) for ago in range(3)]
     assert kept(retention.decide([*good, *legacy], terms("all 6d"))) == [0, 1, 2, 5, 6]
@@ -242,7 +243,7 @@ def test_legacy_ones_are_thinned_among_themselves() -> None:
 
 
 def test_what_is_never_touched() -> None:
-    untouched = [held(50, sync=True), held(51, WRITING), held(52, protected=True)]
+    untouched = [held(50, sync=True), held(51, State.WRITING), held(52, protected=True)]
     verdict = retention.decide([*NIGHTS[:20], *untouched], terms("last 3"))
     assert kept(verdict) == [0, 1, 2, 50, 51, 52]
 
@@ -262,7 +263,7 @@ def test_each_is_told_all_its_reasons() -> None:
     )
 
 
-STATES = st.sampled_from([COMPLETE] * 5 + [WRITING, UNFINISHED, LEGACY])
+STATES = st.sampled_from([State.COMPLETE] * 5 + [State.WRITING, State.UNFINISHED, State.LEGACY])
 RULES = st.lists(
     st.one_of(
         st.integers(1, 5).map(lambda number: f"last {number}"),
@@ -295,7 +296,7 @@ def histories(draw: st.DrawFn) -> list[Held]:
                 bad=draw(st.integers(0, 5)) == 0,
                 short=draw(st.integers(0, 9)) == 0,
                 protected=draw(st.integers(0, 9)) == 0,
-                flawed=each.state != COMPLETE and draw(st.integers(0, 9)) == 0,
+                flawed=each.state != State.COMPLETE and draw(st.integers(0, 9)) == 0,
                 newest_change=draw(st.sampled_from([None, NOW, NOW - 5 * DAY, NOW - 50 * DAY])),
                 size=draw(st.sampled_from([None, 0, 10, 100])),
                 # Whoever writes in another time zone has other names.
@@ -335,11 +336,11 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     verdict = retention.decide(group, how)
     gone = set(verdict.removed)
     complete = sorted(
-        (each for each in group if each.state == COMPLETE and counts(each, how)), key=order
+        (each for each in group if each.state is State.COMPLETE and counts(each, how)), key=order
     )
     if complete:
         assert complete[-1].name not in gone, "the newest complete one stays"
-    come = [each for each in group if each.state == COMPLETE and each.at <= NOW + DAY]
+    come = [each for each in group if each.state is State.COMPLETE and each.at <= NOW + DAY]
     if come:
         newest = max(come, key=order)
         assert newest.name not in gone, "even if nobody had looked for long when it came"
@@ -348,10 +349,10 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     left = [each for each in complete if each.name not in gone]
     assert len(left) >= min(how.least, len(complete))
     for each in group:
-        untouched = each.sync or each.protected or each.flawed or each.state == WRITING
+        untouched = each.sync or each.protected or each.flawed or each.state is State.WRITING
         if untouched or each.at > NOW + DAY:
             assert each.name not in gone
-        if each.state == UNFINISHED and each.name in gone:
+        if each.state is State.UNFINISHED and each.name in gone:
             assert complete
             assert complete[-1].at >= each.at
             assert NOW - each.first_seen >= how.unfinished
@@ -360,7 +361,7 @@ def test_what_must_hold_whatever_lies_there(group: list[Held], how: Terms) -> No
     if complete and (complete[-1].bad or complete[-1].short):
         assert not gone
         assert verdict.held_back or len(group) == 1
-    going = [each for each in group if each.name in gone and each.state != UNFINISHED]
+    going = [each for each in group if each.name in gone and each.state != State.UNFINISHED]
     if len(going) > 1 and not how.more:
         assert len(going) <= len(group) * how.most
     assert all(each.reasons for each in verdict.decisions)
@@ -385,7 +386,7 @@ def test_what_does_not_count_displaces_nothing(group: list[Held], how: Terms, ag
     taken = {each.at for each in group}
     at = NOW - ago / 24 * DAY
     for extra in (
-        held(ago / 24, UNFINISHED, name="extra"),
+        held(ago / 24, State.UNFINISHED, name="extra"),
         held(ago / 24, name="extra", first_seen=at + 20 * DAY),
         held(-ago / 24 - 2, name="extra"),
     ):
@@ -414,7 +415,7 @@ def test_one_more_complete_one_leaves_as_many_as_the_floor(
     there = [
         each
         for each in (*group, extra)
-        if each.state == COMPLETE
+        if each.state is State.COMPLETE
         and not (each.bad or each.short or each.sync or planted(each, how))
         # One that is further ahead at both times counts for nothing.
         and each.at <= max(how.now, now) + DAY

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from b1000 import keep
 from b1000.prune import retention
-from b1000.prune.retention import COMPLETE, UNFINISHED, Held, Terms
+from b1000.prune.retention import Held, Terms
+from b1000.storage.backup import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "retention.md"
 KEEP = "all 7d, daily 5w, monthly 13m, yearly 5y"
@@ -26,7 +27,7 @@ def year(host: str) -> tuple[list[Held], dict[datetime, str]]:
     for night in range(NIGHTS):
         at = FIRST + night * DAY + timedelta(hours=2, minutes=chance.randrange(30))
         down = host == "web-7" and 240 <= night < 270  # thirty nights in a row
-        state = UNFINISHED if down or chance.random() < 0.04 else COMPLETE
+        state = State.UNFINISHED if down or chance.random() < 0.04 else State.COMPLETE
         master = "db-a" if night < FAILOVER else "db-b"
         name = f"{host}-{master}-{at:%Y-%m-%d}" if host == "db-1" else f"{host}-{at:%Y-%m-%d}"
         nights[at.replace(hour=0, minute=0)] = state
@@ -51,7 +52,9 @@ def calendar(host: str) -> Iterator[str]:
     months: dict[str, list[str]] = {}
     for day, state in nights.items():
         line = months.setdefault(f"{day:%Y-%m}", [" "] * (day.day - 1))
-        line.append(("#" if day in left else ".") if state == COMPLETE else "!x"[day not in left])
+        line.append(
+            ("#" if day in left else ".") if state is State.COMPLETE else "!x"[day not in left]
+        )
     for month, line in months.items():
         yield f"{month}  {''.join(line)}"
 
@@ -66,9 +69,9 @@ def test_what_is_left_after_a_year_is_what_the_page_shows() -> None:
 def test_all_hosts_keep_what_they_are_to_keep() -> None:
     for host in HOSTS:
         group, nights = year(host)
-        complete = [each for each in group if each.state == COMPLETE]
+        complete = [each for each in group if each.state is State.COMPLETE]
         newest = complete[-1].at
-        good = [day for day, state in nights.items() if state == COMPLETE]
+        good = [day for day, state in nights.items() if state is State.COMPLETE]
         recent = [day for day in good if newest - day < 34 * DAY]
         assert {day.date() for day in recent} <= {each.at.date() for each in complete}
         months = {(day.year, day.month) for day in good}
