@@ -70,12 +70,7 @@ def load(file: str) -> Config:
 
     Raises :class:`ConfigUnreadable` with all problems where nothing can be run.
     """
-    try:
-        sections, unparsed, files = read(file)
-    except NoText as error:
-        rest, _ = parse(error.rest)
-        reader = Values([each for each in rest if each.kind], os.uname().nodename, file)
-        raise _unreadable(file, error.problems, reader.values(reader.globals)) from None
+    sections, unparsed, files = _read(file)
     meant = [_report_unknown(section) for section in sections if not section.kind]
     # What was meant for [global] would silently be replaced by defaults.
     fatal = bool(unparsed) or "global" in meant
@@ -125,6 +120,15 @@ def load(file: str) -> Config:
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},
     )
+
+
+def _read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
+    try:
+        return read(file)
+    except NoText as error:
+        rest, _ = parse(error.rest)
+        reader = Values([each for each in rest if each.kind], os.uname().nodename, file)
+        raise _unreadable(file, error.problems, reader.values(reader.globals)) from None
 
 
 def _unreadable(
