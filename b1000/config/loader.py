@@ -109,13 +109,7 @@ def load(file: str) -> Config:
         {name: each for name, each in reversed(destinations.items()) if each},
         {name: each for name, each in reversed(reports.items()) if each},
         tuple(problems),
-        stray=tuple(
-            dict.fromkeys(
-                f"[{section.heading}]" if section.heading else "a section"
-                for section in sections
-                if not section.kind or (section.kind == "job" and section.name not in jobs)
-            )
-        ),
+        stray=tuple(_stray(sections, jobs)),
         lines=_lines_of(reversed([reader.globals, *sections])),
         files=files,
         others={section.heading: section.file for section in reversed(sections) if section.file},
@@ -129,6 +123,17 @@ def _read(file: str) -> tuple[list[Section], list[Problem], tuple[str, ...]]:
         rest, _ = parse(error.rest)
         reader = Values([each for each in rest if each.kind], os.uname().nodename, file)
         raise _unreadable(file, error.problems, reader.values(reader.globals)) from None
+
+
+def _stray(sections: Iterable[Section], jobs: Collection[str]) -> list[str]:
+    """The headings of those that are no jobs, and may have been meant as such."""
+    wrong = (
+        section
+        for section in sections
+        if not section.kind or (section.kind == "job" and section.name not in jobs)
+    )
+    shown = (f"[{section.heading}]" if section.heading else "a section" for section in wrong)
+    return list(dict.fromkeys(shown))
 
 
 def _unreadable(
