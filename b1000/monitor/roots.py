@@ -7,10 +7,10 @@ never newer than one. Which is the subject's own, its runs say: databases have t
 
 from collections.abc import Iterable, Sequence
 
-from b1000.monitor.history import PastRun
+from b1000.monitor.history import PastRun, in_order
 from b1000.monitor.witnesses import SAME, AtStorage, Flawed, SameRun, Witnesses, least, most
 
-_PUSH, _ADOPTED = "push", "adopted-"
+_PUSH, _PASSIVE, _ADOPTED = "push", "passive", "adopted-"
 
 
 def settled(found: Witnesses, history: Sequence[PastRun]) -> Witnesses:
@@ -19,18 +19,42 @@ def settled(found: Witnesses, history: Sequence[PastRun]) -> Witnesses:
     ``found`` has an entry for each root and for each host that wrote there, ``history`` the runs.
     """
     places = [*found.places, *(each for each in found.lost if not each.is_there)]
-    if len(places) < 2 and not found.flawed:
+    if len(places) < 2 and not found.flawed and not found.lost:
         return found
+    history = in_order(history)
+    runs = _Pulled(history)
+    places = [
+        each._replace(newest=runs.began(each.newest), lost=runs.began(each.lost)) for each in places
+    ]
     doubtful = _doubtful(places, history)
     strange = {each.in_root for each in doubtful}
     own = _merged(_moved([each for each in places if each.in_root not in strange]))
-    flawed = [each for each in found.flawed if each.in_root not in strange]
+    flawed = [
+        each._replace(started=runs.began(each.started))
+        for each in found.flawed
+        if each.in_root not in strange
+    ]
     return Witnesses(
         tuple(each for each in own if each.is_there),
         tuple(_with_copies(each, strange, history) for each in flawed),
         tuple(each for each in own if each.lost is not None),
         tuple(each for each in doubtful if _is_rival(each, places, doubtful)),
     )
+
+
+class _Pulled:
+    """When the client's runs began whose data was pulled: a storage tells when it began to wait."""
+
+    def __init__(self, history: Sequence[PastRun]) -> None:
+        self._runs = [run for run in history if run.direction == _PASSIVE and run.good]
+
+    def began(self, pulling: float | None) -> float | None:
+        """The start of the first that was not over by then; the same where none was pulled."""
+        if pulling is None:
+            return None
+        over = pulling - SAME
+        found = (run for run in self._runs if run.started + (run.duration or 0.0) > over)
+        return next((run.started for run in found), pulling)
 
 
 def _doubtful(places: Sequence[AtStorage], history: Sequence[PastRun]) -> list[AtStorage]:

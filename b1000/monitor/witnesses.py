@@ -165,7 +165,7 @@ def wrong(found: Witnesses, last: PastRun | None, now: float) -> list[RuleResult
     """What is wrong; ``last`` is the last good run, as its host tells."""
     return [
         *_bad(found, last, now),
-        *_gone(found, last),
+        *_gone(found, last, now),
         *_unreadable(found, now),
         *_drill_failed(found, now),
         *_overdue(found, now),
@@ -176,7 +176,7 @@ def wrong(found: Witnesses, last: PastRun | None, now: float) -> list[RuleResult
 
 
 def _bad(found: Witnesses, last: PastRun | None, now: float) -> Iterator[RuleResult]:
-    newest = _last(each.newest for each in found.places)
+    newest = _newest(found, now)
     for each in found.flawed:
         if not each.bad or each.known > now:
             continue
@@ -194,10 +194,15 @@ def _bad(found: Witnesses, last: PastRun | None, now: float) -> Iterator[RuleRes
             yield RuleResult(_WARNING, where, "bad_copy")
 
 
-def _gone(found: Witnesses, last: PastRun | None) -> Iterator[RuleResult]:
+def _newest(found: Witnesses, now: float) -> float | None:
+    """What was made later was not known then."""
+    return _last(each.newest for each in found.places if (each.newest or 0.0) <= now)
+
+
+def _gone(found: Witnesses, last: PastRun | None, now: float) -> Iterator[RuleResult]:
     """The newest backup is missing at a storage that had it."""
-    newest = max(_last(each.newest for each in found.places) or 0.0, last.started if last else 0.0)
-    lost = [each for each in found.lost if (each.lost or 0.0) > newest - SAME]
+    newest = max(_newest(found, now) or 0.0, last.started if last else 0.0)
+    lost = [each for each in found.lost if newest - SAME < (each.lost or 0.0) <= now]
     bad = [each for each in found.flawed if each.bad and (each.started or 0.0) > newest - SAME]
     of_bad = {(each.storage, each.destination) for each in bad}
     good = [

@@ -1,16 +1,22 @@
 """A client writes backups of another into its own directory of their storage."""
 
 import json
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from b1000.b1k.mark import Counts
+from tests.support.client import is_at
+from tests.support.daemon import Daemon
 from tests.support.database import Database, Schema
+from tests.support.hosts import ClientHost, StorageHost
 from tests.support.rows import HOUR, Rows
 from tests.support.stored import a_mark, identify, put
-from tests.support.world import World
+from tests.support.world import World, wait_until
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mysql"])
@@ -64,3 +70,31 @@ def test_a_bad_backup_stays_bad_whatever_others_put_beside_it(
     assert world.b1000("monitor", "ack", "client-2 etc").returncode == 0
     code, found = said()
     assert (code, found["verdict"]) == (1, "WARNING")
+
+
+def test_the_newest_that_was_pulled_is_bad(tmp_path: Path, daemon: Callable[..., Daemon]) -> None:
+    """The storage began to wait before the client began: by its name it is older than the run."""
+    shared = daemon({"reports": "", "backup": "read only = yes"})
+    client = ClientHost(tmp_path / "client", "ext", shared)
+    storage = StorageHost(tmp_path / "storage", "backup-2")
+    client.passive()
+    central = {"type": "sqlite", "path": storage.root / "central.sqlite3"}
+    kept = {**storage.store("kept"), "min_free": 0, "report": "central"}
+    storage.pulls(
+        client, report="central", dest="kept", more={"report:central": central, "dest:kept": kept}
+    )
+    pulling = storage.start()
+    wait_until(lambda: is_at(storage, "INIT", "ext"))
+    began = time.time()
+    wait_until(lambda: time.time() > began + 2.1)
+    running = client.start()
+    for each in (running, pulling):
+        out, err = each.communicate(timeout=60)
+        assert each.returncode == 0, out + err
+    next(
+        each for each in (storage.root / "kept" / "ext").glob("*/*/**/*") if each.is_file()
+    ).unlink()
+    assert storage.b1000("verify", "-q", "--dest", "kept").returncode == 1
+    done = storage.b1000("monitor", "--json")
+    (subject,) = json.loads(done.stdout)["subjects"]
+    assert (done.returncode, [each["code"] for each in subject["reasons"]]) == (2, ["bad"])

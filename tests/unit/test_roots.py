@@ -131,6 +131,29 @@ def test_where_no_run_of_any_is_known_the_first_is_the_own_one() -> None:
     assert not settled(Witnesses(tuple(late)), []).claimed
 
 
+def test_what_is_pulled_goes_by_the_clock_of_the_run() -> None:
+    """A storage may have begun to wait for its client long before, or comes while it waits."""
+    pulled = [run._replace(direction="passive", duration=600.0) for run in RUNS]
+    for late in (-3600.0, -60.0, 0.0, 500.0):
+        place = OWN._replace(root="/pulled", newest=NOW - DAY + late)
+        assert codes(Witnesses((place,), (bad(place),)), pulled) == [("CRITICAL", "bad")], late
+        gone = place._replace(newest=NOW - 2 * DAY + late, lost=place.newest)
+        assert codes(Witnesses((gone,), (), (gone,)), pulled) == [("CRITICAL", "bad")], late
+        # A later run is known: this one is of the night before.
+        older = place._replace(newest=NOW - 2 * DAY + late)
+        assert codes(Witnesses((older,), (bad(older),)), pulled) == [("WARNING", "bad_copy")], late
+        moved = place._replace(root="/new", first=NOW - DAY)
+        assert codes(Witnesses((older, moved)), pulled) == []
+        assert (
+            codes(Witnesses((place, place._replace(storage="s2", newest=RUNS[-1].started))), pulled)
+            == []
+        )
+        # What another client puts beside it is none of these.
+        assert codes(
+            Witnesses((place, OTHER._replace(destination="push")), (bad(place),)), pulled
+        ) == [("CRITICAL", "bad"), CLAIMED]
+
+
 TIMES = st.sampled_from([NOW - quarter * DAY / 4 for quarter in range(1, 13)])
 
 
