@@ -103,7 +103,7 @@ def _places(source: DatabaseSource, scope: _Scope) -> Iterator[tuple[_Place, AtS
         return
     yield from _numbered(source, unread)
     # Rows of an older B1000, until they are told anew.
-    yield from _grouped(source, _Scope("(s.whose IS NULL OR s.whose >= 0)", ()), unread)
+    yield from _grouped(source, _Scope("s.whose IS NULL", ()), unread)
 
 
 _UNREAD_FULL = "WHEN s.type = 'full' THEN COALESCE(s.read_utc, s.first_seen_utc)"
@@ -150,12 +150,15 @@ def _grouped(
 
 
 def _numbered(source: DatabaseSource, unread: str) -> Iterator[tuple[_Place, AtStorage]]:
-    """By the numbers of places: an index has all that is asked, in that order."""
+    """By the numbers of places: an index has all that is asked, in that order.
+
+    Those of an older B1000, until they are told anew, are of all roots that held them then.
+    """
     rows = source.rows(
         f"SELECT {_PLACE}, {_root(source)}, "
         f"{', '.join(f'g.f{number}' for number in range(_FACTS))} FROM ("
         f"SELECT MIN(s.stored_id) AS one, {_facts(source, unread)} FROM stored s "
-        f"WHERE s.whose < 0 AND {_KNOWN} GROUP BY s.whose"
+        f"WHERE s.whose IS NOT NULL AND {_KNOWN} GROUP BY s.whose"
         ") g JOIN stored s ON s.stored_id = g.one"
     )
     return map(_place, rows)

@@ -59,13 +59,10 @@ def _share(known: Proven, memory: Memory) -> float:
 
 
 def whose(facts: Facts, root: str) -> int:
-    """A number of the subject and of the place where it lies, by which databases group rows.
-
-    It is negative: others, of an older B1000, do not tell the directories of clients apart.
-    """
+    """A number of the subject and of the place where it lies, by which databases group rows."""
     names = (
         *(facts.host, facts.job, facts.instance, facts.master_host, facts.master_instance),
         *(facts.storage, facts.destination, root.rstrip("/")),
     )
     data = "\0".join(names).encode("utf-8", "surrogateescape")
-    return ~(int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1)
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1  # SQLite's have a sign
