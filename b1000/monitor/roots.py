@@ -66,8 +66,10 @@ def _doubtful(places: Sequence[AtStorage], history: Sequence[PastRun]) -> list[A
     if not history:
         return []
     strange = [each for each in places if _is_strange(each, history)]
-    if any(_is_told(each, history) for each in places):
-        return strange
+    own = {each.client for each in places if _is_told(each, history)}
+    if own:
+        # By one name one client has a directory at each destination of a storage.
+        return [each for each in strange if each.client not in own]
     return [each for each in strange if _earlier(each, places)]
 
 

@@ -63,6 +63,11 @@ class AtStorage(NamedTuple):
         return self.host, self.instance
 
     @property
+    def client(self) -> tuple[str, str]:
+        """The storage, and how the client's directory is called there."""
+        return self.storage, self.root.rpartition("/")[2]
+
+    @property
     def in_root(self) -> InRoot:
         """Where it is, and whose."""
         return self.storage, self.destination, self.root, self.host, self.instance

@@ -107,6 +107,7 @@ def test_one_run_that_was_pushed_has_one_number() -> None:
         ),
         # A replica and its master.
         (OWN, OWN._replace(root="/b/c3", host="c3", newest=NOW - 2 * DAY)),
+        (OWN, OWN._replace(destination="far", root="/far/c2", newest=NOW - DAY / 2)),
         # A run that is told late, at one of two storages; a host that does not tell of its runs.
         (OWN, OWN._replace(storage="s2", newest=NOW - DAY / 2)),
         (OWN._replace(newest=NOW - DAY / 2),),
