@@ -7,7 +7,7 @@ never newer than one. Which is the subject's own, its runs say: databases have t
 
 from collections.abc import Iterable, Sequence
 
-from b1000.monitor.history import PastRun, in_order
+from b1000.monitor.history import DAY, PastRun, in_order
 from b1000.monitor.witnesses import SAME, AtStorage, Flawed, SameRun, Witnesses, least, most
 
 _PUSH, _PASSIVE, _ADOPTED = "push", "passive", "adopted-"
@@ -49,12 +49,13 @@ class _Pulled:
         self._runs = [run for run in history if run.direction == _PASSIVE and run.good]
 
     def began(self, pulling: float | None) -> float | None:
-        """The start of the first that was not over by then; the same where none was pulled."""
+        """The start of the first that was not over by then, and began within a day; else the same."""
         if pulling is None:
             return None
         over = pulling - SAME
         found = (run for run in self._runs if run.started + (run.duration or 0.0) > over)
-        return next((run.started for run in found), pulling)
+        began = next((run.started for run in found), pulling)
+        return began if began - pulling < DAY else pulling
 
 
 def _doubtful(places: Sequence[AtStorage], history: Sequence[PastRun]) -> list[AtStorage]:

@@ -149,6 +149,12 @@ def test_what_is_pulled_goes_by_the_clock_of_the_run() -> None:
             codes(Witnesses((place, place._replace(storage="s2", newest=RUNS[-1].started))), pulled)
             == []
         )
+        # Nor is one of which no run is known any more the first that is.
+        old = place._replace(newest=NOW - 9 * DAY + late)
+        assert codes(Witnesses((place, old._replace(storage="s2")), (bad(old),)), pulled) == [
+            ("WARNING", "bad_copy")
+        ]
+        assert codes(Witnesses((old,), (bad(old),)), pulled[-1:]) == [("WARNING", "bad_copy")]
         # What another client puts beside it is none of these.
         assert codes(
             Witnesses((place, OTHER._replace(destination="push")), (bad(place),)), pulled
