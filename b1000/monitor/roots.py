@@ -49,7 +49,7 @@ class _Pulled:
         self._runs = [run for run in history if run.direction == _PASSIVE and run.good]
 
     def began(self, pulling: float | None) -> float | None:
-        """The start of the first that was not over by then, and began within a day; else the same."""
+        """The start of the first that was not over by then, within a day; the same without one."""
         if pulling is None:
             return None
         over = pulling - SAME
