@@ -249,6 +249,11 @@ def the_newest_is_bad(rows: Rows) -> None:
     rows.do("UPDATE stored SET started_utc = ? WHERE path = '/b/web0'", utc(rows.now - HOUR))
 
 
+def a_bad_one_is_known(rows: Rows) -> None:
+    the_newest_is_bad(rows)
+    reply(rows.report, ReplyRequest("ack", "web0"), rows.now)
+
+
 def a_holiday(rows: Rows) -> None:
     """What rests today and tomorrow of each week did not run on the two days before either."""
     for number in range(4):
@@ -263,6 +268,7 @@ STORIES: dict[Callable[[Rows], None], str] = {
     nothing_is_drilled: "BackupsNotDrilled",
     a_copy_is_bad: "BackupCopyBad",
     the_newest_is_bad: "BackupBad",
+    a_bad_one_is_known: "",
     a_healthy_fleet: "",
     one_is_stale: "BackupCritical",
     one_is_missed: "BackupWarning",

@@ -6,10 +6,11 @@ from b1000.monitor.extents import Scope
 from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
 from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
+from b1000.monitor.roots import settled
 from b1000.monitor.stored import read_stored
 from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import Judgement
-from b1000.monitor.witnesses import Witnesses
+from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 
@@ -20,11 +21,16 @@ class Known(NamedTuple):
     plans: Mapping[Subject, PlanRow]
     replies: Mapping[Subject, Replies] = {}
     stored: Mapping[Subject, Witnesses] = {}
-    """What storages tell."""
+    """What storages tell, of each root by itself."""
 
     def ack(self, subject: Subject) -> Reply | None:
         """By which what is wrong with it was acknowledged."""
         return ack_of(self.replies[subject]) if subject in self.replies else None
+
+    def told_of(self, subject: Subject, runs: Sequence[PastRun]) -> Witnesses:
+        """What storages tell of it, which made these runs."""
+        told = self.stored.get(subject)
+        return settled(told, runs) if told else NOTHING_TOLD
 
     def is_ignored(self, subject: Subject, now: float) -> bool:
         """Whether nobody wants to know of it."""

@@ -18,7 +18,6 @@ from b1000.monitor.judgement import Judgement
 from b1000.monitor.severity import Verdict
 from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import judge
-from b1000.monitor.witnesses import NOTHING_TOLD
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
 from b1000.wire import Wire
@@ -157,7 +156,7 @@ def _looked_at(seen: Fleet, task: Task) -> tuple[list[_Verdict], dict[Subject, T
 def _verdict(seen: Fleet, subject: Subject, task: Task) -> _Verdict:
     """Now, and then where that was asked for."""
     runs, plan = seen.histories[subject], seen.known.plans.get(subject)
-    ack, stored = seen.known.ack(subject), seen.known.stored.get(subject, NOTHING_TOLD)
+    ack, stored = seen.known.ack(subject), seen.known.told_of(subject, runs)
     judgement = judge(subject, runs, plan, task.now, ack, stored=stored)
     if not task.all_turns and judgement.verdict is Verdict.OK:
         return judgement, None

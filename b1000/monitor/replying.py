@@ -102,7 +102,9 @@ def _judged(whole: fleet.Fleet, subjects: Sequence[Subject], now: float) -> Iter
     for each in sorted(subjects):
         if each in whole.ignored:
             raise NoVerdict(f"{each.label} is ignored", "expect it before")
-        yield judge(each, whole.histories[each], whole.known.plans.get(each), now)
+        runs = whole.histories[each]
+        stored = whole.known.told_of(each, runs)
+        yield judge(each, runs, whole.known.plans.get(each), now, stored=stored)
 
 
 def _who() -> str:

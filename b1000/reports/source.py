@@ -76,6 +76,16 @@ class Dialect(NamedTuple):
             return f"(TO_SECONDS({column}) - {_EPOCH})"
         return f"CAST(strftime('%s', {column}) AS INTEGER)"
 
+    def above(self, path: str, names: int) -> str:
+        """An expression: a path without its last names."""
+        if self.mysql:
+            length = f"CHAR_LENGTH(SUBSTRING_INDEX({path}, '/', -{names})) + 1"
+            return f"LEFT({path}, CHAR_LENGTH({path}) - ({length}))"
+        above = path
+        for _ in range(names):
+            above = f"rtrim(rtrim({above}, replace({path}, '/', '')), '/')"
+        return above
+
     def in_order(self, table: str) -> str:
         """A table as FROM names it, of which rows are read as they lie, by their key alone."""
         return f"{table} FORCE INDEX (PRIMARY)" if self.mysql else f"{table} NOT INDEXED"

@@ -45,7 +45,7 @@ def row(told: Told) -> Values:
         "verify_every": facts.verify,
         "drill_every": facts.drill,
         "held": storable(facts.held) or None,
-        "whose": whose(facts),
+        "whose": whose(facts, told.root),
         "last_read_utc": utc(memory.read),
         "sums": memory.sums,
     }
@@ -58,11 +58,11 @@ def _share(known: Proven, memory: Memory) -> float:
     return 0.0 if whole and written_since else memory.read_share
 
 
-def whose(facts: Facts) -> int:
+def whose(facts: Facts, root: str) -> int:
     """A number of the subject and of the place where it lies, by which databases group rows."""
     names = (
         *(facts.host, facts.job, facts.instance, facts.master_host, facts.master_instance),
-        *(facts.storage, facts.destination),
+        *(facts.storage, facts.destination, root.rstrip("/")),
     )
     data = "\0".join(names).encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1  # SQLite's have a sign

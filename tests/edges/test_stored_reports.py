@@ -9,6 +9,7 @@ import pytest
 
 from b1000.jobs import Report
 from b1000.monitor.history import Subject
+from b1000.monitor.roots import settled
 from b1000.monitor.stored import read_stored
 from b1000.monitor.witnesses import AtStorage
 from b1000.reports.mysql.check import findings
@@ -163,15 +164,29 @@ def test_the_monitor_reads_what_storages_tell(
     told = [
         TOLD._replace(memory=good),
         # Bad, of the same run; and the replica that made it once.
-        Told("/b", "mysqldb/bad", 8, other, SEEN._replace(bad="a is wrong")),
-        Told("/b", "mysqldb/old", 9, other._replace(host="web2", started=5e8), SEEN),
-        Told("/b", "mysqldb/gone", 10, other._replace(state="removed"), good),
+        Told("/b", "mysqldb/2026-11-22-Sunday/bad", 8, other, SEEN._replace(bad="a is wrong")),
+        Told(
+            "/b", "mysqldb/2026-11-22-Sunday/old", 9, other._replace(host="web2", started=5e8), SEEN
+        ),
+        Told("/b", "mysqldb/2026-11-22-Sunday/gone", 10, other._replace(state="removed"), good),
         # Missing: besides others there, and all that there was.
-        Told("/b", "mysqldb/lost", 12, FACTS._replace(state="missing", started=7e8), good),
-        Told("/c", "mysqldb/lost", 13, other._replace(state="missing", destination="far"), good),
+        Told(
+            TOLD.root,
+            "mysqldb/2026-11-22-Sunday/lost",
+            12,
+            FACTS._replace(state="missing", started=7e8),
+            good,
+        ),
+        Told(
+            "/c",
+            "mysqldb/2026-11-22-Sunday/lost",
+            13,
+            other._replace(state="missing", destination="far"),
+            good,
+        ),
         Told(
             "/b",
-            "etc/failed",
+            "etc/2026-11-22-Sunday/failed",
             11,
             FACTS._replace(job="etc"),
             SEEN._replace(drilled=then, drill_error="exit code 3"),
@@ -185,7 +200,7 @@ def test_the_monitor_reads_what_storages_tell(
         assert read_stored(source, "db1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
         assert read_stored(source, "web1", "mysqldb").keys() == {Subject("db1", "mysqldb", "3306")}
         assert read_stored(source, "web3") == {}
-    # Rows of a B1000 that numbered none, all or some, are read the same.
+    # Rows of a B1000 that numbered none, all or some are read the same.
     for condition in ("path LIKE '%old'", "1 = 1"):
         statement = f"UPDATE stored SET whose = NULL WHERE {condition}"
         if schema:
@@ -195,12 +210,12 @@ def test_the_monitor_reads_what_storages_tell(
                 connection.execute(statement)
         with DatabaseSource(settings) as source:
             assert read_stored(source) == found
-    mysqldb = found[Subject("db1", "mysqldb", "3306")]
+    mysqldb = settled(found[Subject("db1", "mysqldb", "3306")], ())
     first, second = mysqldb.places
     whole = float(int(then))
     assert first == AtStorage(
         *("backup-1", "kept", 1, FACTS.started, whole, whole, whole, 61.5, 1_795_306_700.0),
-        *(86400.0, None, "", 7e8),
+        *(86400.0, None, "", 7e8, True, TOLD.root, "web1", "3306", SEEN.first_seen),
     )
     assert [each.lost for each in mysqldb.lost] == [7e8, FACTS.started]
     assert mysqldb.lost[1].name == "far of backup-2"
@@ -208,7 +223,11 @@ def test_the_monitor_reads_what_storages_tell(
     assert (second.held, second.drill, second.drilled) == ("it is short", 3600.0, whole)
     assert (mysqldb.kept, mysqldb.read, mysqldb.recovery) == (2, whole, 61.5)
     (bad,) = mysqldb.flawed
-    assert (bad.path, bad.bad, bad.error) == ("/b/mysqldb/bad", True, "a is wrong")
+    assert (bad.path, bad.bad, bad.error) == (
+        "/b/mysqldb/2026-11-22-Sunday/bad",
+        True,
+        "a is wrong",
+    )
     assert (bad.good, bad.alike) == (1, 1)
     (failed,) = found[Subject("db1", "etc", "3306")].flawed
     assert (failed.bad, failed.drill, failed.tried) == (False, "exit code 3", whole)
@@ -239,6 +258,27 @@ def test_a_sync_tree_waits_since_its_last_reading(
     assert since == {"read": then - 5 * 86400.0, "never": then - 90 * 86400.0, "writing": None}
     # What was read before the last run says nothing of what lies there now.
     assert {each.read for each in found.values()} == {None}
+
+
+@pytest.mark.parametrize("kind", ["mysql", "sqlite"])
+def test_each_root_is_told_by_itself(kind: str, database_server: Database, tmp_path: Path) -> None:
+    """As deep as a full and a sync lie below it; a job may be called as a directory above it."""
+    settings = Report("central", "sqlite", path=str(tmp_path / "central.sqlite3"))
+    if kind == "mysql":
+        settings = of(Schema(database_server))
+    tree = FACTS._replace(type="sync", job="srv")
+    roots = ("/srv/mysqldb/c1", "/srv/mysqldb/ü", "/")
+    places = (("mysqldb/2026-11-22-Sunday/x", FACTS), ("srv/web1-3306", tree))
+    told = [Told(root, place, 1, facts, SEEN) for root in roots for place, facts in places]
+    writer = MysqlReport(settings) if kind == "mysql" else SqliteReport(settings)
+    with contextlib.closing(writer):
+        assert writer.deliver_stored(told) == (told, None)
+    with DatabaseSource(settings) as source:
+        for found in (read_stored(source), read_stored(source, "db1")):
+            for job in ("mysqldb", "srv"):
+                there = found[Subject("db1", job, "3306")].places
+                assert [each.root for each in there] == ["", "/srv/mysqldb/c1", "/srv/mysqldb/ü"]
+                assert {(each.kept, each.host) for each in there} == {(1, "web1")}
 
 
 # --- the journal

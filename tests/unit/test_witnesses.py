@@ -72,6 +72,19 @@ def test_a_bad_backup_is_not_the_newest_once_there_is_a_later_run() -> None:
     assert codes(found, 5, NOW, NOW - 3 * DAY) == [("CRITICAL", "bad")]
 
 
+def test_what_was_made_since_was_not_known_then() -> None:
+    """With the moment of `--since` only what there was by then is compared."""
+    was, today = NOW - DAY, NOW - DAY / 4
+    later = HERE._replace(newest=today)
+    flawed = BAD._replace(known=was + 60, started=was)
+    found = Witnesses((later,), (flawed,))
+    assert codes(found, 1, NOW, today) == [("WARNING", "bad_copy")]
+    assert codes(found, 1, NOW - DAY / 2, was) == [("CRITICAL", "bad")]
+    lost = AtStorage("s1", "kept", lost=today, is_there=False)
+    assert codes(Witnesses((), (), (lost,)), 1, NOW, today) == [("CRITICAL", "bad")]
+    assert codes(Witnesses((), (), (lost,)), 1, NOW - DAY / 2, was) == []
+
+
 def test_what_is_overdue() -> None:
     unread = HERE._replace(unread_since=NOW - 46 * DAY)
     assert codes(Witnesses((unread,))) == [("WARNING", "unread")]
