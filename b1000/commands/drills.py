@@ -56,9 +56,9 @@ class Drills:
         """Carry it out; gives the exit code."""
         from b1000.locks import Locks
         from b1000.state.opening import open_journal
+        from b1000.storage.stored_facts import gone_since
         from b1000.storage.survey import Journalled
-        from b1000.storage.telling import gone_since
-        from b1000.supervise import telling
+        from b1000.supervise import stored_delivery
         from b1000.work import drilling
 
         path = Path(self._config.settings.journal)
@@ -81,7 +81,7 @@ class Drills:
                     self._drill(journal, known, each)
         finally:
             journal.close()
-            telling.tell(self._config)
+            stored_delivery.deliver(self._config)
         return self._conclude()
 
     def _wanted(self) -> "list[Destination]":
@@ -181,10 +181,10 @@ class Drills:
             self._tell(in_the_way)
 
     def _note(self, journal: "Journal", which: "Candidate", **changes: object) -> None:
-        from b1000.supervise.telling import telling_of
+        from b1000.supervise.stored_delivery import stored_facts_of
 
         place, root = which.backup.place, which.root
-        told = telling_of(self._config, self._config.destinations[root.destination])
+        told = stored_facts_of(self._config, self._config.destinations[root.destination])
         with journal.transaction():
             facts = {place: told.facts(root, which.group.key, which.backup)}
             journal.describe(root.path, facts, whole=False)

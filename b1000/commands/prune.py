@@ -153,7 +153,7 @@ class _Prune:
     def _prune(self, found: "Found") -> None:
         from b1000.prune.pruner import Pruner
         from b1000.state.opening import open_journal
-        from b1000.supervise import telling
+        from b1000.supervise import stored_delivery
 
         journal = open_journal(Path(self._config.settings.journal))
         try:
@@ -162,7 +162,7 @@ class _Prune:
                 self._prune_one(journal, working, *each)
         finally:
             journal.close()
-            telling.tell(self._config)
+            stored_delivery.deliver(self._config)
 
     def _prune_one(
         self,
@@ -203,12 +203,12 @@ class _Prune:
         plan: "Plan",
     ) -> None:
         """Databases are told of all that lies there: before any of it goes, and of what did not."""
-        from b1000.storage.telling import held
-        from b1000.supervise.telling import telling_of
+        from b1000.storage.stored_facts import held
+        from b1000.supervise.stored_delivery import stored_facts_of
 
         if not destination.report:
             return
-        told = telling_of(self._config, destination)
+        told = stored_facts_of(self._config, destination)
         why = held([(each.root, each.group, plan.why_held(each)) for each in plan.groups])
         with journal.transaction():
             for each in catalogues:

@@ -60,7 +60,7 @@ class _Verify:
         from b1000.locks import Locks
         from b1000.restore.elsewhere import Elsewhere
         from b1000.state.opening import open_journal
-        from b1000.supervise import telling
+        from b1000.supervise import stored_delivery
         from b1000.verify import priority
         from b1000.verify.noted import Notes
         from b1000.verify.readers import Readers
@@ -98,7 +98,7 @@ class _Verify:
             journal.close()
             if readers:
                 readers.close()
-            telling.tell(self._config)
+            stored_delivery.deliver(self._config)
         self._bytes += working.bytes
         self._read += working.whole
         self._counted = working.counted
@@ -109,10 +109,10 @@ class _Verify:
     ) -> None:
         """Databases are told of all that lies there; what is found of it then, follows."""
         from b1000.storage.noticing import note_new
-        from b1000.supervise.telling import telling_of
+        from b1000.supervise.stored_delivery import stored_facts_of
 
         if destination.report:
-            told = telling_of(self._config, destination)
+            told = stored_facts_of(self._config, destination)
             with journal.transaction():
                 for each in catalogues:
                     journal.describe(each.root.path, told.described(each), whole=not each.unread)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from b1000.monitor.extents import Scope
 from b1000.monitor.histories import Histories
 from b1000.monitor.history import PastRun, PlanRow, Subject
+from b1000.monitor.needed_copies import Moments
 from b1000.monitor.replies import Replies, Reply, ack_of, is_ignored
 from b1000.monitor.roots import settled
 from b1000.monitor.stored import read_stored
-from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import Judgement
 from b1000.monitor.witnesses import NOTHING_TOLD, Witnesses
 from b1000.named import NamedTuple

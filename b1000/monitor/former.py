@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
+from b1000.monitor.needed_copies import Before
 from b1000.monitor.statements import DENSE, RUNS_AT_ONCE, among, batches
-from b1000.monitor.telling import Before
 from b1000.named import NamedTuple
 from b1000.reports.source import SEPARATOR, DatabaseSource, Query
 

@@ -15,9 +15,9 @@ from b1000.monitor.extents import Extent, Scope
 from b1000.monitor.former import put_former_places
 from b1000.monitor.history import PastRun, Subject, in_order, span
 from b1000.monitor.lastruns import LEAST_READ, LastRuns
+from b1000.monitor.needed_copies import Moments, before, needed
 from b1000.monitor.severity import Verdict
 from b1000.monitor.statements import Expressions
-from b1000.monitor.telling import Moments, before, telling
 from b1000.monitor.tracks import Track, Tracks, of_all_writers, subjects_of
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource
@@ -92,7 +92,7 @@ class Histories:
         self._expressions = Expressions(source)
         self._last = LastRuns(source, self._expressions, moments, scope)
         self._histories: dict[Subject, list[PastRun]] = {}
-        self._telling: dict[Subject, Sequence[int]] = {}
+        self._needed: dict[Subject, Sequence[int]] = {}
         self._planned: Sequence[Subject] = ()
         self.relayed: dict[str, float] = {}
         """When the last run began that was pulled: of each job, and of each ``STORAGE CLIENT``."""
@@ -171,7 +171,7 @@ class Histories:
     def _put(self, subject: Subject, runs: list[PastRun], all_done: bool = False) -> None:
         """At once with what else is asked of each run: it takes longest to find it in memory."""
         self._histories[subject] = runs
-        self._telling[subject] = telling(runs, self._moments, all_done)
+        self._needed[subject] = needed(runs, self._moments, all_done)
 
     def _see_what_was_pulled(self) -> None:
         for subject, runs in self._histories.items():
@@ -223,7 +223,7 @@ class Histories:
         sought = [
             (runs, index)
             for subject, runs in self._histories.items()
-            for index in self._telling[subject]
+            for index in self._needed[subject]
         ]
         deceptive = self._count_copies(sought)
         # A run that is DONE and OK without a copy: look at all others of its subject too.

@@ -15,8 +15,8 @@ from b1000.monitor.fleet import Fleet, Known
 from b1000.monitor.histories import Histories, Stray
 from b1000.monitor.history import DAY, Subject
 from b1000.monitor.judgement import Judgement
+from b1000.monitor.needed_copies import Moments
 from b1000.monitor.severity import Verdict
-from b1000.monitor.telling import Moments
 from b1000.monitor.verdicts import judge
 from b1000.named import NamedTuple
 from b1000.reports.source import DatabaseSource

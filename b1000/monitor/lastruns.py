@@ -11,8 +11,8 @@ from itertools import islice, pairwise
 from b1000.monitor.extents import ALL_HOSTS, Extent, Hosts, Scope, ago, days_before, extent_of
 from b1000.monitor.freshness import GAPS
 from b1000.monitor.history import DAY, PastRun
+from b1000.monitor.needed_copies import Moments
 from b1000.monitor.statements import Expressions, batches
-from b1000.monitor.telling import Moments
 from b1000.monitor.tracks import Track, Tracks, names
 from b1000.reports.source import DatabaseSource, Query
 from b1000.runs.states import Status

@@ -8,7 +8,7 @@ from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.states import COMPLETE
 from b1000.runs.stored import KnownCopy
-from b1000.storage import layout, telling
+from b1000.storage import layout, stored_facts
 from b1000.storage.layout import Place
 
 _SAME_TIME = 1.0  # second
@@ -92,7 +92,7 @@ def _is_removed(copy: Told, known: Sequence[Stored], terms: Terms) -> bool:
     ]
     storage = _storage(copy.path, terms.host)
     others = {_storage(top, terms.host) for top in terms.tops} - {storage}
-    return telling.meant(same, storage, others).that(lambda each: each.removed) is not None
+    return stored_facts.meant(same, storage, others).that(lambda each: each.removed) is not None
 
 
 def _storage(path: str, own: str) -> str:

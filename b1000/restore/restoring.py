@@ -165,7 +165,7 @@ class Restoring(NamedTuple):
                 elif not change:
                     take(line)
 
-            result = self._run(arguments.telling(argv), note)
+            result = self._run(arguments.itemized(argv), note)
         if found and result.exit_code == 0 and (reason := self._kept_out(part, found)):
             text = f"{reason}; all else was restored"
             return result._replace(status=CopyStatus.FAILED, reason=text, exit_code=_PARTIAL)

@@ -7,7 +7,7 @@ from b1000.jobs import Destination
 from b1000.named import NamedTuple
 from b1000.rsync import paths
 from b1000.runs.stored import Memory
-from b1000.storage import telling
+from b1000.storage import stored_facts
 from b1000.storage.question import StoredRow
 
 _SAME_TIME = 1.0  # second
@@ -85,7 +85,7 @@ def believed(
 
 
 def _is_removed(row: StoredRow, same: Sequence[ToldOf], storages: set[str]) -> bool:
-    meant = telling.meant(same, _storage(row), storages - {_storage(row)})
+    meant = stored_facts.meant(same, _storage(row), storages - {_storage(row)})
     return meant.that(lambda each: each.removed) is not None
 
 
@@ -111,7 +111,7 @@ def _same(row: StoredRow, told: _ByName) -> list[ToldOf]:
 
 def _with(row: StoredRow, same: Sequence[ToldOf], storages: Collection[str]) -> StoredRow:
     storage, memory = _storage(row), row.backup.memory
-    meant = telling.meant(same, storage, [each for each in storages if each != storage])
+    meant = stored_facts.meant(same, storage, [each for each in storages if each != storage])
     read = [each.read for each in meant.rows if meant.sure and each.read is not None]
     if wrong := meant.that(lambda each: each.bad):
         memory = memory._replace(bad=f"{wrong.bad} (as {wrong.storage} told a database)")

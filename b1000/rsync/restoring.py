@@ -100,14 +100,14 @@ def restore(way: Way, source: str, target: str, manner: Manner) -> list[str]:
     ]
 
 
-def telling(argv: list[str], *options: str) -> list[str]:
+def itemized(argv: list[str], *options: str) -> list[str]:
     """These arguments with more options, and a line for each name that is changed."""
     return [argv[0], *options, TOLD, *argv[1:]]
 
 
 def changes(way: Way, source: str, target: str, manner: Manner) -> list[str]:
     """Tell what that would do, one line a name, and do nothing."""
-    return telling(restore(way, source, target, manner), "--dry-run")
+    return itemized(restore(way, source, target, manner), "--dry-run")
 
 
 def compared(way: Way, source: str, target: str, manner: Manner, by_content: bool) -> list[str]:
@@ -116,7 +116,7 @@ def compared(way: Way, source: str, target: str, manner: Manner, by_content: boo
     Without ``by_content`` what has the same size and time counts as the same.
     """
     manner = manner._replace(existing="", by_content=by_content)
-    return telling(restore(way, source, target, manner), "--dry-run")
+    return itemized(restore(way, source, target, manner), "--dry-run")
 
 
 def listing(way: Way, source: str, target: str, manner: Manner) -> list[str]:

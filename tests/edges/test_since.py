@@ -131,7 +131,7 @@ def test_few_copies_say_what_all_do(
         def every(runs: Sequence[PastRun], *_: object) -> range:
             return range(len(runs))
 
-        patch.setattr(histories, "telling", every)
+        patch.setattr(histories, "needed", every)
         _same(by_few, _asked(rows, rows.now, ago))
 
 

@@ -11,7 +11,7 @@ from b1000.monitor.halves import Other, OtherGoneError
 from b1000.monitor.history import DAY, HOUR, PastRun, Subject
 from b1000.monitor.judgement import Judgement
 from b1000.monitor.meeting import Names, names_of, planned_here, shared
-from b1000.monitor.telling import Moments, telling
+from b1000.monitor.needed_copies import Moments, needed
 from b1000.monitor.verdicts import judge
 from b1000.wire import Wire
 
@@ -140,4 +140,4 @@ def _runs(count: int, gap: float, failed: frozenset[int] = frozenset()) -> list[
 def test_whose_copies_are_looked_at(runs: list[PastRun], ago: float, places: list[int]) -> None:
     now = 1e9 + 3 * DAY if len(runs) == 4 else runs[-1].started if runs else 1e9
     all_done = all(run.done for run in runs)
-    assert telling(runs, Moments(now, now - ago), all_done) == places
+    assert needed(runs, Moments(now, now - ago), all_done) == places

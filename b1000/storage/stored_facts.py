@@ -54,7 +54,7 @@ def meant(rows: Iterable[Row], storage: str, others: Collection[str] = ()) -> Me
     return Meant(of_it or left, bool(of_it))
 
 
-class Telling:
+class StoredFacts:
     """What is told of a destination: ``storage`` is this host.
 
     ``drill`` says how backups of a group are drilled there, None where they are not.

@@ -9,21 +9,21 @@ from b1000.locks import Locks
 from b1000.runs.protocol import Delivered
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage.telling import Telling
+from b1000.storage.stored_facts import StoredFacts
 from b1000.supervise.children import Watch
 from b1000.supervise.recorder import Recorder
 from b1000.supervise.reporting import Reporting
 from b1000.verify.drill_plan import Rules
 
 
-def telling_of(config: Config, destination: Destination) -> Telling:
+def stored_facts_of(config: Config, destination: Destination) -> StoredFacts:
     """What databases are told of a destination of this host."""
     settings = config.settings
     rules = Rules(settings.host, config.jobs, settings.script_timeout)
-    return Telling(settings.host, destination, rules.of_group)
+    return StoredFacts(settings.host, destination, rules.of_group)
 
 
-def tell(config: Config) -> None:
+def deliver(config: Config) -> None:
     """Deliver what is pending of backups, for ``report_wait_end`` seconds at most.
 
     The journal is not open here. What does not arrive is delivered by the next b1000. Raises

@@ -84,7 +84,7 @@ def _last_good_ones(
     return found
 
 
-def telling(runs: Sequence[PastRun], moments: Moments, all_done: bool) -> list[int]:
+def needed(runs: Sequence[PastRun], moments: Moments, all_done: bool) -> list[int]:
     """Places of the runs whose copies are looked at; ``all_done``: each is DONE and OK."""
     places = last_good_ones(runs, moments)
     if not all_done:
