@@ -438,7 +438,8 @@ def test_a_daemon_that_falls_silent(world: World, daemon: Daemons) -> None:
     assert copy["attempts"] > 1
     assert "(io_timeout)" in log(world)
     directory = storage.module("b1000") / copy["path"].removeprefix(storage.url("b1000/"))
-    assert tree(directory) == tree(world.source)
+    # The one that was stopped may notice late that nobody listens, and keeps what it had got.
+    assert without_leftovers(directory) == tree(world.source)
 
 
 def test_a_daemon_that_freezes_when_everything_was_sent(world: World, daemon: Daemons) -> None:
