@@ -13,7 +13,7 @@ INSTALL := $(BIN)/pip install --quiet --config-settings editable_mode=compat --e
 # Tests wait more than they work: side by side they take half the time. The long ones are at the
 # end of no queue: who has nothing left takes from the others. Compiled tests are kept, whatever
 # the environment says: else each process compiles all of them.
-SIDE_BY_SIDE := $(shell echo $$(($$(nproc) * 2 + 1)))
+SIDE_BY_SIDE := $(shell n=$$(($$(nproc) * 2 + 1)); echo $$((n < 12 ? n : 12)))
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(SIDE_BY_SIDE) --dist worksteal
 
 test: lint test-tools
