@@ -122,7 +122,7 @@ class Drills:
     def _due(
         self, found: "list[tuple[Destination, list[Catalogue]]]", known: "Journalled"
     ) -> "Sequence[Candidate]":
-        from b1000.storage.question import names_group
+        from b1000.storage.question import is_meant
         from b1000.verify import drill_plan
 
         words = self._arguments.jobs
@@ -131,7 +131,7 @@ class Drills:
             candidate
             for destination, catalogues in found
             for candidate in drill_plan.candidates(destination, catalogues, self._rules, times, now)
-            if not words or any(names_group(word, candidate.group.key) for word in words)
+            if is_meant(candidate.group.key, words)
         ]
         if words and not among and not self._away:
             raise UsageError(f"no backup of {', '.join(words)} can be drilled")

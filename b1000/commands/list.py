@@ -131,9 +131,10 @@ def _files(arguments: object, rows: "Sequence[StoredRow]", search: "Search") -> 
 def _exit_code(found: "Survey", answered: bool) -> int:
     """What could not be asked is named."""
     from b1000.logs import printable, to_stderr
+    from b1000.storage import box
 
     for catalogue in found.catalogues:
-        for note in catalogue.notes:
+        for note in (*catalogue.notes, *box.notes(catalogue.root)):
             to_stderr(printable(f"b1000: {catalogue.root.path}: {note}"))
         for each in catalogue.unread:
             path = catalogue.root.whole(each.path).rstrip("/")

@@ -161,9 +161,8 @@ class _Verify:
     def _tell_of_unread(self, catalogue: "Catalogue") -> None:
         from b1000.storage import box
 
-        if not catalogue.root.remote:
-            for note in box.notes(catalogue.root):
-                self._tell(f"b1000: {catalogue.root.path}: {note}")
+        for note in box.notes(catalogue.root):
+            self._tell(f"b1000: {catalogue.root.path}: {note}")
         for each in catalogue.unread:
             self._away.append(catalogue.root.destination)
             path = catalogue.root.whole(each.path).rstrip("/")
@@ -265,11 +264,9 @@ class _Verify:
         return Terms(pace, destination.quarantine, period, groups, self._elsewhere.commands)
 
     def _wanted(self, key: Any) -> bool:
-        from b1000.storage.question import names_group
+        from b1000.storage.question import is_meant
 
-        return not self._arguments.jobs or any(
-            names_group(word, key) for word in self._arguments.jobs
-        )
+        return is_meant(key, self._arguments.jobs)
 
     def _found(self, findings: Any) -> None:
         from b1000.logs import printable

@@ -15,7 +15,7 @@ from b1000.prune import pruning, removal
 from b1000.prune.pruning import Plan, Removal, Wish
 from b1000.prune.removal import NotRemoved, Removals
 from b1000.state.journal import Journal
-from b1000.storage import layout, local
+from b1000.storage import box, layout, local
 from b1000.storage.backup import Backup, Catalogue, Root
 from b1000.storage.catalogue import Known
 
@@ -116,7 +116,9 @@ def plan(
     look = pruning.Look(_changed, local.marked_at)
     found = pruning.plan(destination, catalogues, moment, wish, look)
     why = {root.path: disputed[root.path] for root, *_ in catalogues if root.path in disputed}
-    notes = (*found.notes, *_filled(each.root for each in catalogues if not each.unreadable))
+    waiting = [note for each in catalogues for note in box.notes(each.root)]
+    filled = _filled(each.root for each in catalogues if not each.unreadable)
+    notes = (*found.notes, *waiting, *filled)
     return found._replace(notes=notes, refused={**why, **found.refused})
 
 

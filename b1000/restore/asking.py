@@ -8,7 +8,6 @@ from b1000.config.loader import Config
 from b1000.config.selectors import Selector, unknown_job
 from b1000.errors import B1000Error, StorageAway, UsageError
 from b1000.jobs import Destination, Job
-from b1000.marks import marking
 from b1000.named import NamedTuple
 from b1000.restore import strangers, told
 from b1000.restore.choice import Choice, NothingFits, Terms, Unreached
@@ -72,8 +71,7 @@ def choose(
     pulled = {each.host for each in _destinations(config, job) if each.type == "passive"}
     terms = terms._replace(listing=config.command("list", "--all"), pulled_by=tuple(pulled))
     try:
-        choice = chosen(rows, order, away, terms)
-        return choice._replace(rows=tuple(_as_it_was_made(journal, row) for row in choice.rows))
+        return chosen(rows, order, away, terms)
     except NothingFits as failure:
         if asked.begun:
             raise NothingFits(
@@ -83,15 +81,6 @@ def choose(
         if any(each.started for each in away):
             raise
         raise _explained(config, journal, found, asked, failure) from None
-
-
-def _as_it_was_made(journal: Journalled, row: StoredRow) -> StoredRow:
-    """The same where no mark says what the run included, as the journal of its host has that."""
-    run = None if row.backup.include else journal.run_of(row.backup.run)
-    if not run or row.backup.run != (run.first_uid or run.uid):
-        return row
-    known = marking.included(run.snapshot)
-    return row._replace(backup=row.backup._replace(**known._asdict()))
 
 
 def _rows(config: Config, found: Survey, asked: Asked) -> list[StoredRow]:

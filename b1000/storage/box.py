@@ -14,7 +14,9 @@ _MOST = 10_000  # files that are looked at: clients put them there
 
 
 def notes(root: Root) -> Iterator[str]:
-    """What an operator is told of those of a tree on this host."""
+    """What an operator is told of those of a tree on this host; nothing of one that is remote."""
+    if root.remote:
+        return
     before = time.time() - _ON_THEIR_WAY
     above = f"{root.address}/.b1000"
     files = chain(_files(f"{above}/marks"), _files(f"{above}/taken"))

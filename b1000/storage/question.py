@@ -1,6 +1,6 @@
 """Which groups words name; what ``b1000 list`` is asked for, and the rows that answer. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from b1000.config.selectors import Selector
 from b1000.errors import UsageError
@@ -13,6 +13,11 @@ def names_group(word: str, key: GroupKey) -> bool:
     """Whether JOB, JOB/HOST or JOB/HOST/INSTANCE names a group, without patterns."""
     parts = word.split("/")
     return parts == [key.job, key.host, key.instance][: len(parts)]
+
+
+def is_meant(key: GroupKey, words: Collection[str]) -> bool:
+    """Whether one of the words names the group; without any word all are meant."""
+    return not words or any(names_group(word, key) for word in words)
 
 
 def refuse_unknown_groups(words: Iterable[str], keys: Sequence[GroupKey], where: str) -> None:

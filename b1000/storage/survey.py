@@ -9,7 +9,7 @@ from b1000.jobs import BrokenJob, Destination, Job, Limits
 from b1000.named import NamedTuple
 from b1000.runs.run import Run
 from b1000.runs.stored import KnownCopy, Restore, Told
-from b1000.storage import box, catalogue, emptied, local, mounts, remote
+from b1000.storage import catalogue, emptied, local, mounts, remote
 from b1000.storage.backup import Catalogue, Group, Root, Unread
 from b1000.storage.catalogue import Known
 from b1000.storage.contents import Search
@@ -208,8 +208,7 @@ def _in_trees(
     for root in local.roots(destination.name, address):
         if destination.restore_path:
             root = root._replace(path=destination.path, read_from=address)
-        found = catalogue.build(root, local.entries(root, job), journal.known(root, job))
-        yield found._replace(notes=(*found.notes, *box.notes(root)))
+        yield catalogue.build(root, local.entries(root, job), journal.known(root, job))
     for path in local.without_name(address):
         why = Unread("", "its name is no UTF-8; rename it")
         yield Catalogue(Root(destination.name, path), (), unread=(why,))
