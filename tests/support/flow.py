@@ -7,35 +7,27 @@ import threading
 import time
 from collections.abc import Callable
 
+from tests.support.relay import Relay, end, pump
+
 _MESSAGE = struct.pack("<I", (9 << 24) | 4096) + b"endless\n" * 512
 """A frame of rsync's protocol with text for whoever is at the client."""
 
 
-class Flow:
-    """Passes connections on to a daemon at ``port``; its own is ``port``.
-
-    ``rewrite`` makes other bytes of those that the daemon sends, as many. Once it has sent
+class Flow(Relay):
+    """``rewrite`` makes other bytes of those that the daemon sends, as many. Once it has sent
     ``most`` bytes in one connection, ``then`` happens: "cut" (and no later connection is passed
     on), "hold", of which ``held`` tells, or "endless" messages; with None nothing ever does.
     It waits ``pause`` seconds before each 16 KiB.
     """
 
     def __init__(self, port: int) -> None:
-        self._to = port
         self.rewrite: Callable[[bytes], bytes] = lambda data: data
         self.most: int | None = None
         self.then = "cut"
         self.pause = 0.0
         self.held = threading.Event()
         self._down = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._listener]
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def through(self, address: str) -> str:
-        """An address of the daemon, by way of this one."""
-        return address.replace(f":{self._to}/", f":{self.port}/")
+        super().__init__(port)
 
     def heal(self) -> None:
         """From now on all is passed on as it is."""
@@ -43,32 +35,14 @@ class Flow:
         self.rewrite = lambda data: data
         self.held.clear()
 
-    def __enter__(self) -> "Flow":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in self._sockets:
-            _end(each)
-
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._sockets.append(client)
-                if self._down:
-                    _end(client)
-                    continue
-                daemon = socket.create_connection(("127.0.0.1", self._to))
-                self._sockets.append(daemon)
-                threading.Thread(target=self._up, args=(client, daemon), daemon=True).start()
-                threading.Thread(target=self._deliver, args=(daemon, client), daemon=True).start()
-
-    def _up(self, client: socket.socket, daemon: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := client.recv(65536):
-                daemon.sendall(data)
-        with contextlib.suppress(OSError):
-            daemon.shutdown(socket.SHUT_WR)
+    def pass_on(self, client: socket.socket) -> None:
+        """As it comes; what the daemon says as this has it."""
+        if self._down:
+            end(client)
+            return
+        daemon = self.connect()
+        threading.Thread(target=pump, args=(client, daemon), daemon=True).start()
+        self._deliver(daemon, client)
 
     def _deliver(self, daemon: socket.socket, client: socket.socket) -> None:
         passed = 0
@@ -86,17 +60,11 @@ class Flow:
     def _trouble(self, client: socket.socket, daemon: socket.socket) -> None:
         if self.then == "cut":
             self._down = True
-            _end(client)
-            _end(daemon)
+            end(client)
+            end(daemon)
         elif self.then == "hold":
             self.held.set()
         else:
             self.held.set()
             while True:
                 client.sendall(_MESSAGE)
-
-
-def _end(each: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
-    each.close()
