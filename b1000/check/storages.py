@@ -10,7 +10,7 @@ from b1000.errors import B1000Error, StorageAway
 from b1000.jobs import Destination
 from b1000.state import queries
 from b1000.state.queries import Reader
-from b1000.storage import local
+from b1000.storage import emptied, local
 
 _NEARLY_FULL = 0.8  # of a file system
 
@@ -58,7 +58,7 @@ def _nothing_there(store: Destination, journal: Path) -> tuple[str, bool]:
     except StorageAway as error:
         return f"{error}: make it, mount its disk, or correct the path", False
     if _was_there(journal, store.path.partition("/*")[0]):
-        return f"{store.path} is empty, and was not; is its disk mounted?", False
+        return emptied.why(store), False
     return (
         f"no backup lies at {store.path} yet; where clients have sent some, its disk is not "
         "mounted, or the path is another",
