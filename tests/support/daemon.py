@@ -59,6 +59,10 @@ class Daemon:
         while time.monotonic() < until and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    # Who goes away before the greeting is an error in the daemon's log.
+                    probe.settimeout(5)
+                    with contextlib.suppress(OSError):
+                        probe.recv(64)
                     return self
             time.sleep(0.02)
         self.stop()
